@@ -1,0 +1,1 @@
+"""lightdet: a light detector for defects on industrial pictures."""

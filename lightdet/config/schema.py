@@ -1,0 +1,163 @@
+"""The run configuration: every key, its meaning, its range and its default on one page.
+
+``configs/lightdet.yaml`` spells the same values out; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Stride = Literal[8, 16, 32]
+Activation = Literal["leaky_relu", "relu", "silu", "hardswish", "mish"]
+Anchors = list[list[tuple[Positive, Positive]]]
+
+
+class Section(BaseModel):
+    """A group of keys; unknown ones are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    """The network. Widths are output channels of Focus and of the four stages below it."""
+
+    name: Literal["lightdet"] = "lightdet"
+    widths: Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=5, max_length=5)] = [
+        16,
+        32,
+        64,
+        128,
+        224,
+    ]
+    activation: Activation = "leaky_relu"
+    backbone_block: Literal["spp", "csp"] = "spp"
+    """What each backbone stage ends with: the paper's SPP block, or the CSP1_X it replaces."""
+    attention_at: list[Stride] = [8]
+    """Strides of the heads that get CBAM before their 1x1 convolution (Table 4 of the paper)."""
+    gate_at: list[Stride] = [16, 32]
+    """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
+    gate: Literal["scalar", "channel", "input"] = "input"
+    """The gate J: one learned number, one a channel, or a 1x1 convolution of the shallow feature."""
+    anchors: Anchors | None = None
+    """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        if self.anchors is not None and (len(self.anchors) != 3 or len({len(a) for a in self.anchors}) != 1):
+            raise ValueError("anchors must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
+        return self
+
+
+class LossConfig(Section):
+    """Weights x, y, z of eq. 8 and the assignment. Gains are scaled by classes and input size, see `losses`."""
+
+    box: NonNegative = 0.05
+    objectness: NonNegative = 1.0
+    classification: NonNegative = 0.5
+    box_iou: Literal["giou", "ciou"] = "giou"
+    anchor_ratio: Annotated[float, Field(gt=1.0)] = 4.0
+    """A box matches an anchor if neither side differs by more than this factor."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
+    objectness_balance: Annotated[list[Positive], Field(min_length=3, max_length=3)] = [4.0, 1.0, 0.4]
+    """Weight of the objectness term by grid, finest first."""
+    class_weights: Literal["none", "inverse_frequency"] = "none"
+
+
+class AugmentConfig(Section):
+    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, index)."""
+
+    mosaic: Fraction = 1.0
+    """Share of samples built from four pictures."""
+    mosaic_off_epochs: Annotated[int, Field(ge=0)] = 10
+    """Last epochs without mosaic and mixup, so training ends on natural pictures."""
+    mixup: Fraction = 0.0
+    copy_paste: Fraction = 0.0
+    flip_lr: Fraction = 0.5
+    flip_ud: Fraction = 0.0
+    rotate_90: Fraction = 0.0
+    hsv_h: Fraction = 0.015
+    hsv_s: Fraction = 0.4
+    hsv_v: Fraction = 0.4
+    degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    translate: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
+    scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    shear: Annotated[float, Field(ge=0.0, le=45.0)] = 0.0
+    albumentations: dict[str, Fraction] = {}
+    """Names of pixel transforms of albumentations (`GaussianBlur`, `CLAHE`, ...) and their probability."""
+
+
+class TrainConfig(Section):
+    """The optimization."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
+    minutes: Positive | None = None
+    """Wall-clock budget: the schedule is fitted to the epochs that it holds (measured in the first ones)."""
+    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Batches a step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: Positive = 0.01
+    lr_final: Fraction = 0.01
+    """Last learning rate as a share of `lr` (cosine)."""
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.937
+    weight_decay: NonNegative = 0.0005
+    warmup_epochs: NonNegative = 3.0
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9998
+    clip_norm: NonNegative = 10.0
+    """Largest gradient norm; 0 turns clipping off."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the processor or GPU has units for it, else fp32."""
+    channels_last: bool = True
+    sync_batchnorm: bool = True
+    freeze_batchnorm: bool = False
+    image_weights: bool = False
+    """Draw pictures of rare classes more often."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Stop after this many validations without a better mAP@0.5:0.95; 0 never stops early."""
+    validate_every: Annotated[int, Field(ge=1)] = 1
+    save_every: Annotated[int, Field(ge=1)] = 1
+    fit_anchors: bool = True
+    anchor_recall: Fraction = 0.98
+    """Anchors are refitted to the data set when fewer of its boxes than this match one."""
+    workers: Annotated[int, Field(ge=0, le=64)] | None = None
+    """Processes that prepare batches; null: chosen from the processor count."""
+    cache: bool = True
+    """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
+    cache_mib: Annotated[int, Field(ge=0)] = 1024
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class EvalConfig(Section):
+    """Evaluation and post-processing."""
+
+    confidence: Fraction = 0.001
+    """Lowest score that enters the metrics."""
+    iou: Fraction = 0.65
+    """NMS threshold."""
+    max_detections: Annotated[int, Field(ge=1, le=10_000)] = 300
+    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    show_confidence: Fraction = 0.25
+    """Lowest score that is drawn or saved by detection."""
+
+
+class Config(Section):
+    """A whole run."""
+
+    imgsz: Annotated[int, Field(ge=32, le=8192)] = 608
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    augment: AugmentConfig = AugmentConfig()
+    train: TrainConfig = TrainConfig()
+    eval: EvalConfig = EvalConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if self.imgsz % 32:
+            low = self.imgsz // 32 * 32
+            raise ValueError(f"imgsz must be a multiple of 32, got {self.imgsz}; take {max(32, low)} or {low + 32}")
+        return self

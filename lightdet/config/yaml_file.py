@@ -1,0 +1,196 @@
+"""Reading YAML for people: safe types only, every key with its line, and "did you mean" for a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lightdet.errors import UserError
+
+MAX_YAML_BYTES = 4 << 20
+KeyPath = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass
+class YamlFile:
+    """A mapping read from `path`, with the file and 1-based line where each key path was set."""
+
+    values: dict[str, Any]
+    path: Path | None = None
+    places: dict[KeyPath, tuple[Path, int]] = field(default_factory=dict)
+
+    def place(self, key: KeyPath) -> tuple[Path | None, int | None]:
+        """Return (file, line) of `key` or of its nearest parent that has one."""
+        for end in range(len(key), 0, -1):
+            if key[:end] in self.places:
+                return self.places[key[:end]]
+        return self.path, None
+
+
+def load_yaml(path: str | Path) -> YamlFile:
+    """Read a YAML mapping; a top-level ``extends: other.yaml`` (relative to the file) is merged below it.
+
+    Raises:
+        UserError: missing or unreadable file, syntax error, repeated key, not a mapping, circular ``extends``.
+    """
+    return _load(Path(path), ())
+
+
+def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
+    if path.resolve() in above:
+        raise UserError("'extends' goes round in a circle", path=path)
+    try:
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"no such file{_similar_files(path)}", path=path) from None
+    except UnicodeDecodeError:
+        raise UserError("not UTF-8 text; is this the right file?", path=path) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        places: dict[KeyPath, tuple[Path, int]] = {}
+        if node is not None:
+            _note_places(node, (), path, places)
+        values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UserError(f"not valid YAML: {error.problem}", path=path, line=line) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise UserError("must hold 'key: value' lines at the top level", path=path, line=1)
+    base = values.pop("extends", None)
+    if base is None:
+        return YamlFile(values, path, places)
+    if not isinstance(base, str):
+        raise UserError("'extends' must name one YAML file", path=path, line=places[("extends",)][1])
+    parent = _load(path.parent / base, (*above, path.resolve()))
+    return YamlFile(merge(parent.values, values), path, parent.places | places)
+
+
+def _similar_files(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    names = [entry.name for entry in path.parent.glob("*.y*ml")]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {path.parent / close[0]}?" if close else ""
+
+
+def _note_places(node: yaml.Node, key: KeyPath, path: Path, places: dict[KeyPath, tuple[Path, int]]) -> None:
+    places[key] = (path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            name = str(key_node.value)
+            if name in seen:
+                line = key_node.start_mark.line + 1
+                raise UserError(f"the key '{name}' is given twice; remove one", path=path, line=line)
+            seen.add(name)
+            _note_places(value_node, (*key, name), path, places)
+            places[(*key, name)] = (path, key_node.start_mark.line + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_places(item, (*key, index), path, places)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with `above` laid over it, mappings key by key, anything else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Turn ``["train.epochs=3", "augment.mosaic=0"]`` into a nested mapping; values are YAML.
+
+    Raises:
+        UserError: an override that is not ``key.path=value``.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise UserError(f"'{override}' is not of the form key.path=value, such as train.epochs=3")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"'{override}': the part after '=' is not valid YAML") from None
+        nested: dict[str, Any] = {parts[-1]: value}
+        for part in reversed(parts[:-1]):
+            nested = {part: nested}
+        values = merge(values, nested)
+    return values
+
+
+def validate(model: type[Model], file: YamlFile, overrides: Sequence[str] = ()) -> Model:
+    """Check `file` (with ``key.path=value`` overrides laid over it) against `model` and return the instance.
+
+    Raises:
+        UserError: for the first problem, with its file, line, key and, for an unknown key, the likely meaning.
+    """
+    over = parse_overrides(overrides)
+    try:
+        return model.model_validate(merge(file.values, over))
+    except ValidationError as error:
+        first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
+        key = tuple(part for part in first["loc"])
+        raise _explain(model, first, key, file, over) from None
+
+
+def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, over: Mapping[str, Any]) -> UserError:
+    dotted = ".".join(str(part) for part in key)
+    if error["type"] == "extra_forbidden":
+        siblings = _fields_at(model, key[:-1])
+        close = difflib.get_close_matches(str(key[-1]), siblings, n=1, cutoff=0.5)
+        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(siblings)}"
+        message = f"unknown key '{dotted}'{hint}"
+    elif error["type"] == "missing":
+        message = f"the key '{dotted}' is missing"
+    else:
+        reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+        subject = f"'{dotted}' " if dotted else ""
+        given = error.get("input")
+        shown = f" (given: {given!r})" if dotted and not isinstance(given, dict) else ""
+        message = f"{subject}{reason}{shown}"
+    if key and _has(over, key):
+        return UserError(f"{message} (from the command line)")
+    path, line = file.place(key) if key else (file.path, None)
+    return UserError(message, path=path, line=line)
+
+
+def _has(values: Mapping[str, Any], key: KeyPath) -> bool:
+    node: Any = values
+    for part in key:
+        if not isinstance(node, Mapping):
+            return True  # the override set a parent of this key
+        if part not in node:
+            return False
+        node = node[part]
+    return True
+
+
+def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
+    current: Any = model
+    for part in key:
+        if not (isinstance(current, type) and issubclass(current, BaseModel)):
+            return []
+        info = current.model_fields.get(str(part))
+        current = info.annotation if info else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []

@@ -1,0 +1,1 @@
+"""Pure functions on boxes and pictures; shapes in every docstring."""

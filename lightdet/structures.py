@@ -1,0 +1,205 @@
+"""The types that join the parts: frozen, validated when made.
+
+Boxes everywhere are float32 ``[N, 4]`` as ``x1, y1, x2, y2`` in pixels of the picture they belong to,
+0-based and continuous: pixel ``i`` covers ``[i, i + 1)``, so a box over the whole picture is
+``0, 0, width, height`` and its area is ``(x2 - x1) * (y2 - y1)``. Readers turn other conventions into
+this one, writers turn it back (see ``data/formats``).
+
+This file needs numpy alone; torch appears in annotations only, so an exported runtime never imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lightdet.arrays import BoolArray, FloatArray, Image, IntArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _check_boxes(boxes: FloatArray, labels: IntArray) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype != np.float32:
+        raise ValueError(f"boxes must be float32 [N, 4], got {boxes.dtype} {boxes.shape}")
+    if labels.shape != (len(boxes),) or labels.dtype != np.int64:
+        raise ValueError(f"labels must be int64 [{len(boxes)}], got {labels.dtype} {labels.shape}")
+    if not np.isfinite(boxes).all():
+        raise ValueError("boxes must be finite")
+    if (boxes[:, 2:] < boxes[:, :2]).any():
+        raise ValueError("boxes must have x2 >= x1 and y2 >= y1")
+    if (labels < 0).any():
+        raise ValueError("labels must not be negative")
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One picture's labels as read from a data set; no pixels.
+
+    Attributes:
+        image: the picture's path.
+        size: ``(width, height)`` in pixels as shown (after EXIF rotation).
+        boxes: float32 ``[N, 4]``, the convention of this module.
+        labels: int64 ``[N]``, indices into the data set's class list.
+        crowd: bool ``[N]``, regions of many objects (COCO ``iscrowd``): not trained on, ignored by the metric.
+        source: the label file, and `lines` the 1-based line of each box in it (0 where unknown).
+    """
+
+    image: Path
+    size: tuple[int, int]
+    boxes: FloatArray
+    labels: IntArray
+    crowd: BoolArray | None = None
+    source: Path | None = None
+    lines: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_boxes(self.boxes, self.labels)
+        if min(self.size) <= 0:
+            raise ValueError(f"size must be positive, got {self.size}")
+        if self.crowd is not None and self.crowd.shape != (len(self.boxes),):
+            raise ValueError("crowd must have one flag a box")
+        if self.lines and len(self.lines) != len(self.boxes):
+            raise ValueError("lines must have one number a box")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture with its boxes, on its way through augmentation: ``image`` uint8 ``[H, W, 3]`` RGB."""
+
+    image: Image
+    boxes: FloatArray
+    labels: IntArray
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(f"image must be uint8 [H, W, 3], got {self.image.dtype} {self.image.shape}")
+        _check_boxes(self.boxes, self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the network trains on.
+
+    Attributes:
+        images: uint8 or float ``[B, 3, H, W]``, RGB; uint8 is 0–255, float is 0–1.
+        targets: float32 ``[M, 6]``: image index in the batch, class, then x1, y1, x2, y2 in input pixels.
+        indices: the data-set index of each picture, ``B`` of them.
+    """
+
+    images: Tensor
+    targets: Tensor
+    indices: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[1] != 3:
+            raise ValueError(f"images must be [B, 3, H, W], got {tuple(self.images.shape)}")
+        if self.targets.ndim != 2 or self.targets.shape[1] != 6:
+            raise ValueError(f"targets must be [M, 6], got {tuple(self.targets.shape)}")
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in one picture: numpy only, in pixels of the original picture, best score first.
+
+    Attributes:
+        boxes: float32 ``[N, 4]``, the convention of this module.
+        scores: float32 ``[N]`` in [0, 1], not increasing.
+        labels: int64 ``[N]``, indices into `names`.
+        names: the class names, by label.
+        size: ``(width, height)`` of the picture.
+        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), where measured.
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    labels: IntArray
+    names: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_boxes(self.boxes, self.labels)
+        if self.scores.shape != (len(self.boxes),) or self.scores.dtype != np.float32:
+            raise ValueError(f"scores must be float32 [{len(self.boxes)}], got {self.scores.dtype} {self.scores.shape}")
+        if len(self.scores) and not (self.scores.min() >= 0.0 and self.scores.max() <= 1.0):
+            raise ValueError("scores must lie in [0, 1]")
+        if (np.diff(self.scores) > 0).any():
+            raise ValueError("detections must be sorted, best score first")
+        if self.names and len(self.labels) and int(self.labels.max()) >= len(self.names):
+            raise ValueError(f"label {int(self.labels.max())} has no name: {len(self.names)} names given")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __iter__(self) -> Iterator[tuple[FloatArray, float, int]]:
+        """Yield ``(box [4], score, label)`` one detection at a time."""
+        for box, score, label in zip(self.boxes, self.scores, self.labels, strict=True):
+            yield box, float(score), int(label)
+
+    def above(self, threshold: float) -> Detections:
+        """Return those with a score of at least `threshold`."""
+        kept = self.scores >= threshold
+        return Detections(
+            self.boxes[kept], self.scores[kept], self.labels[kept], self.names, self.size, self.milliseconds
+        )
+
+    def as_dicts(self) -> list[dict[str, object]]:
+        """Return plain values ready for JSON: ``{"box", "score", "label", "name"}``."""
+        return [
+            {
+                "box": [round(float(v), 2) for v in box],
+                "score": round(score, 4),
+                "label": label,
+                "name": self.names[label] if self.names else str(label),
+            }
+            for box, score, label in self
+        ]
+
+    @staticmethod
+    def empty(names: tuple[str, ...] = (), size: tuple[int, int] = (0, 0)) -> Detections:
+        """Return a result without boxes."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), names, size)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes network input; travels in every checkpoint and exported file.
+
+    Attributes:
+        imgsz: side of the square input in pixels, a multiple of 32.
+        pad_value: gray value (0–255) of the letterbox border.
+        bit_depth: significant bits of 16-bit pictures; they are scaled by ``255 / (2**bit_depth - 1)``.
+        scale: factor from 0–255 to network input (1/255).
+    """
+
+    imgsz: int
+    pad_value: int = 114
+    bit_depth: int = 16
+    scale: float = 1.0 / 255.0
+
+    def __post_init__(self) -> None:
+        if self.imgsz <= 0 or self.imgsz % 32:
+            raise ValueError(f"imgsz must be a positive multiple of 32, got {self.imgsz}")
+        if not 0 <= self.pad_value <= 255:
+            raise ValueError(f"pad_value must lie in 0-255, got {self.pad_value}")
+        if not 8 < self.bit_depth <= 16:
+            raise ValueError(f"bit_depth must lie in 9-16, got {self.bit_depth}")
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The parts of a loss as 0-d tensors; `total` is what is differentiated, the named `parts` are for logs."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
