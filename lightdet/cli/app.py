@@ -1,0 +1,118 @@
+"""The command ``lightdet``: its sub-commands, and how a mistake or a Ctrl-C ends it.
+
+Importing this file must stay cheap (no torch, no OpenCV): each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from lightdet.errors import UserError
+
+app = typer.Typer(
+    name="lightdet",
+    help="Find defects on pictures: train a light detector, check it, use it.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            number = version("lightdet")
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            number = "(not installed)"
+        typer.echo(f"lightdet {number}")
+        raise typer.Exit
+
+
+@app.callback()
+def _lightdet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _name in ("train", "val", "detect", "profile"):
+    with suppress(ImportError, AttributeError):
+        app.command(_name)(getattr(import_module(f"lightdet.cli.{_name}"), _name))
+with suppress(ImportError, AttributeError):
+    app.add_typer(import_module("lightdet.cli.data").app, name="data")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run ``lightdet`` with `args` (default: those of the process) and return the exit code.
+
+    0 done; 2 a mistake in what was given, told in one line on stderr; 130 interrupted. An unexpected error
+    keeps its traceback: it is ours to mend, not the user's.
+    """
+    return _run(typer.main.get_command(app), sys.argv[1:] if args is None else args, "lightdet")
+
+
+def door(name: str, args: Sequence[str] | None = None) -> int:
+    """Run the one command `name` for its script ``tools/<name>.py``; returns the exit code as `main` does."""
+    group: Any = typer.main.get_command(app)
+    return _run(group.commands[name], sys.argv[1:] if args is None else args, f"tools/{name}.py")
+
+
+def _run(command: Any, args: Sequence[str], program: str) -> int:
+    for stream in (sys.stdout, sys.stderr):  # a file name that the terminal cannot show must not end a run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        result = command.main(args=list(args) or ["--help"], prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as error:
+        if _out_of_memory(error):
+            return _fail("the device's memory is full; take a smaller --batch or --imgsz")
+        if not hasattr(error, "format_message"):  # what typer raises for a wrong argument has it
+            raise
+        return _fail(_usage(error, program))
+    code = result if isinstance(result, int) else 0
+    return _interrupted() if code == 130 else code
+
+
+def _fail(message: str) -> int:
+    with suppress(BrokenPipeError):
+        print("error:", " ".join(message.split()), file=sys.stderr, flush=True)  # noqa: T201
+    return 2
+
+
+def _interrupted() -> int:
+    with suppress(BrokenPipeError):
+        print("interrupted", file=sys.stderr, flush=True)  # noqa: T201
+    return 130
+
+
+def _closed_pipe() -> int:
+    """The reader of our output went away (``| head``): end quietly, also when the interpreter flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")  # never imported for this question alone
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def _usage(error: Any, program: str) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else program
+    return f"{error.format_message().strip().rstrip('.')}; see '{path} --help'"

@@ -1,0 +1,69 @@
+"""Options that several commands share: one name, one meaning, one help text.
+
+Each is an annotated type: ``def val(weights: Weights, batch: Batch = None) -> None``. Those that may be
+left out are ``None`` then, and the command takes the value from the configuration or the checkpoint.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check_imgsz(value: int | None) -> int | None:
+    """Refuse a side that is no multiple of 32 (the coarsest grid's stride)."""
+    if value is not None and (value < 32 or value % 32):
+        low = value // 32 * 32
+        near = "32" if value < 32 else f"{low} or {low + 32}"
+        raise typer.BadParameter(f"{value} is no multiple of 32; take {near}")
+    return value
+
+
+class OnError(StrEnum):
+    """What to do with a bad picture or label: stop at the first, or go on without it and list it at the end."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+_CONFIG = typer.Option("--config", "-c", metavar="FILE", help="Configuration, a YAML file (configs/…).")
+_WEIGHTS = typer.Option("--weights", "-w", metavar="FILE", help="Trained model (best.safetensors).")
+_DATA = typer.Option("--data", "-d", metavar="FILE", help="Data set, a YAML file (datasets/…).")
+_IMGSZ = typer.Option(
+    "--imgsz", metavar="PIXELS", callback=check_imgsz, help="Side of the network input, a multiple of 32."
+)
+
+Config = Annotated[Path, _CONFIG]
+OptionalConfig = Annotated[Path | None, _CONFIG]
+Weights = Annotated[Path, _WEIGHTS]
+OptionalWeights = Annotated[Path | None, _WEIGHTS]
+Data = Annotated[Path, _DATA]
+OptionalData = Annotated[Path | None, _DATA]
+DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data set lies; replaces its YAML's root.")
+]
+Imgsz = Annotated[int | None, _IMGSZ]
+Batch = Annotated[int | None, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures a batch.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, metavar="N", help="Rounds over the training pictures.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:0, cuda:1, …")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, max=2**31 - 1, metavar="N", help="Seed of all that is drawn.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written.")]
+OptionalOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written.")
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON to this file, too.")
+]
+OnErrorOption = Annotated[
+    OnError,
+    typer.Option("--on-error", help="A bad picture or label: stop (fail), or go on and list it at the end (skip)."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Configuration values to replace, e.g. train.epochs=3."),
+]
