@@ -1,0 +1,171 @@
+"""Non-maximum suppression and the merging of tiles, in numpy: an exported runtime needs no torch.
+
+N boxes, all ``[N, 4]`` x1, y1, x2, y2 in pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightdet.arrays import BoolArray, FloatArray, IntArray
+from lightdet.geometry.tiles import Tile
+
+COVERED = 0.6
+"""A cut box with this share of its area inside another of its class shows nothing new."""
+SAME_SPAN = 0.5
+"""Two pieces are one object if their extents along the common border share this much of the shorter one."""
+
+
+def overlap_areas(box: FloatArray, boxes: FloatArray) -> FloatArray:
+    """Intersection of one box ``[4]`` with each of ``[N, 4]`` → ``[N]`` in square pixels."""
+    width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
+    height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
+    return np.maximum(width, 0) * np.maximum(height, 0)
+
+
+def nms(
+    boxes: FloatArray, scores: FloatArray, labels: IntArray, iou: float, *, max_detections: int | None = None
+) -> IntArray:
+    """Greedy suppression by class: keep the best, drop those of its class that overlap it by more than `iou`.
+
+    Boxes of different classes never suppress each other. Equal scores: the earlier box wins. The work is at
+    most kept x N, and `max_detections` bounds the kept.
+
+    Returns:
+        int64 ``[K]`` indices of the kept boxes, best score first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    kept: list[int] = []
+    while len(order) and (max_detections is None or len(kept) < max_detections):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        shared = overlap_areas(boxes[best], boxes[rest])
+        # shared > iou * union, without dividing: two boxes without area have no IoU and both stay.
+        union = areas[best] + areas[rest] - shared
+        order = rest[(shared <= iou * union) | (labels[rest] != labels[best])]
+    return np.array(kept, dtype=np.int64)
+
+
+def cut_sides(boxes: FloatArray, tile: Tile, size: tuple[int, int], margin: float) -> BoolArray:
+    """Say where boxes end at a border that `tile` has inside the picture, so the object may go on beyond it.
+
+    Args:
+        boxes: ``[N, 4]`` in pixels of the picture of `size` (width, height).
+        tile: where they were found.
+        size: the picture's ``(width, height)``.
+        margin: pixels from the border that still count as touching it.
+
+    Returns:
+        bool ``[N, 4]``: cut at the left, top, right, bottom.
+    """
+    right, bottom = tile.x + tile.width, tile.y + tile.height
+    inner = np.array([tile.x > 0, tile.y > 0, right < size[0], bottom < size[1]])
+    distances = np.abs(boxes - np.array([tile.x, tile.y, right, bottom], dtype=np.float32))
+    return inner & (distances <= margin)
+
+
+def merge_tiles(
+    boxes: FloatArray,
+    scores: FloatArray,
+    labels: IntArray,
+    cut: BoolArray,
+    *,
+    iou: float,
+    margin: float,
+    max_detections: int | None = None,
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Join the findings of overlapping tiles: each object once, whole where some tile saw it whole.
+
+    1. Boxes that no tile border cut go through `nms`.
+    2. A cut box that lies mostly inside such a whole box of its class is a part of it: dropped, whatever its
+       score (a piece can score higher than the whole).
+    3. Cut boxes of one class that meet across a border with like extents along it are pieces of an object
+       larger than the overlap: joined into the box around them, with the best piece's score.
+    4. `nms` again over all that is left; pieces inside a joined box go as in 2.
+
+    Args:
+        boxes: float32 ``[N, 4]`` of all tiles, in pixels of the picture.
+        scores: float32 ``[N]``.
+        labels: int64 ``[N]``.
+        cut: bool ``[N, 4]``, from `cut_sides`.
+        iou: threshold of the suppression.
+        margin: pixels by which two pieces may miss each other.
+        max_detections: most boxes to return.
+
+    Returns:
+        Boxes, scores and labels, best score first.
+    """
+    is_cut = cut.any(axis=1)
+    whole = np.flatnonzero(~is_cut)
+    whole = whole[nms(boxes[whole], scores[whole], labels[whole], iou)]
+    pieces = np.flatnonzero(is_cut)
+    pieces = pieces[~_covered(boxes, labels, pieces, boxes[whole], labels[whole])]
+    groups = _groups(boxes[pieces], labels[pieces], cut[pieces], margin)
+    joined = [pieces[group] for group in groups if len(group) > 1]
+    single = np.array([pieces[group[0]] for group in groups if len(group) == 1], dtype=np.int64)
+
+    around = np.array([[*boxes[g, :2].min(0), *boxes[g, 2:].max(0)] for g in joined], np.float32).reshape(-1, 4)
+    around_labels = np.array([labels[g[0]] for g in joined], np.int64)
+    single = single[~_covered(boxes, labels, single, around, around_labels)]
+    rest = np.concatenate([whole, single])
+    boxes = np.concatenate([around, boxes[rest]])
+    scores = np.concatenate([np.array([scores[g].max() for g in joined], np.float32), scores[rest]])
+    labels = np.concatenate([around_labels, labels[rest]])
+    kept = nms(boxes, scores, labels, iou, max_detections=max_detections)
+    return boxes[kept], scores[kept], labels[kept]
+
+
+def _covered(
+    boxes: FloatArray, labels: IntArray, which: IntArray, others: FloatArray, other_labels: IntArray
+) -> BoolArray:
+    """For each box in `which`: does one of `others` of its class hold most of it?"""
+    covered = np.zeros(len(which), dtype=np.bool_)
+    for row, index in enumerate(which):
+        area = (boxes[index, 2] - boxes[index, 0]) * (boxes[index, 3] - boxes[index, 1])
+        same = others[other_labels == labels[index]]
+        covered[row] = bool((overlap_areas(boxes[index], same) >= COVERED * area).any())
+    return covered
+
+
+def _groups(boxes: FloatArray, labels: IntArray, cut: BoolArray, margin: float) -> list[list[int]]:
+    """Connected groups of pieces (indices into `boxes`): a union-find over pairs that belong together."""
+    parent = list(range(len(boxes)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for index in range(len(boxes)):
+        mates = np.flatnonzero((labels == labels[index]) & _continues(boxes[index], cut[index], boxes, cut, margin))
+        for mate in mates:
+            parent[root(int(mate))] = root(index)
+    groups: dict[int, list[int]] = {}
+    for index in range(len(boxes)):
+        groups.setdefault(root(index), []).append(index)
+    return list(groups.values())
+
+
+def _continues(box: FloatArray, cut: BoolArray, boxes: FloatArray, cuts: BoolArray, margin: float) -> BoolArray:
+    """For each of `boxes`: does it go on where `box` ends (to the right or below), or show the same piece?
+
+    Looking right and down only is enough: the pair is seen from its other side too.
+    """
+    found = np.zeros(len(boxes), dtype=np.bool_)
+    for axis in (0, 1):  # 0: across a vertical border, 1: across a horizontal one
+        if not cut[axis + 2]:
+            continue
+        across = 1 - axis
+        meets = (boxes[:, axis] <= box[axis + 2] + margin) & (boxes[:, axis + 2] >= box[axis] - margin)
+        goes_on = cuts[:, axis] & (boxes[:, axis + 2] >= box[axis + 2] - margin)
+        found |= meets & goes_on & (_shared_span(box, boxes, across) >= SAME_SPAN)
+    return found
+
+
+def _shared_span(box: FloatArray, boxes: FloatArray, axis: int) -> FloatArray:
+    """What share of the shorter extent along one axis (0: x, 1: y) do `box` and each of `boxes` have in common?"""
+    low, high = boxes[:, axis], boxes[:, axis + 2]
+    shared = np.minimum(box[axis + 2], high) - np.maximum(box[axis], low)
+    return np.maximum(shared, 0) / np.maximum(np.minimum(box[axis + 2] - box[axis], high - low), 1e-9)

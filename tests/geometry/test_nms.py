@@ -1,0 +1,138 @@
+"""Suppression against torchvision's, and objects cut by tile borders put together again."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightdet.geometry.nms import cut_sides, merge_tiles, nms
+from lightdet.geometry.tiles import Tile, plan_tiles
+
+
+def random_boxes(seed: int, count: int, side: float = 100.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, side, (count, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(1, side / 3, (count, 2))], axis=1).astype(np.float32)
+    return boxes, rng.random(count).astype(np.float32), rng.integers(0, 3, count)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.1, 0.9))
+@settings(max_examples=60, deadline=None)
+def test_equals_torchvision(seed: int, count: int, iou: float) -> None:
+    torch = pytest.importorskip("torch")
+    from torchvision.ops import batched_nms
+
+    boxes, scores, labels = random_boxes(seed, count)
+    ours = nms(boxes, scores, labels, iou)
+    theirs = batched_nms(torch.tensor(boxes), torch.tensor(scores), torch.tensor(labels), iou).numpy()
+    assert ours.tolist() == theirs.tolist()
+
+
+def test_equal_scores_keep_the_earlier_box() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10]], np.float32)
+    assert nms(boxes, np.array([0.5, 0.5], np.float32), np.zeros(2, np.int64), 0.5).tolist() == [0]
+
+
+def test_boxes_without_area_do_not_break_it() -> None:
+    boxes = np.array([[5, 5, 5, 5], [5, 5, 5, 5]], np.float32)
+    assert len(nms(boxes, np.array([0.5, 0.4], np.float32), np.zeros(2, np.int64), 0.5)) == 2
+
+
+def test_the_work_is_bounded_by_the_kept() -> None:
+    boxes, scores, labels = random_boxes(0, 50_000, side=5000)
+    start = time.perf_counter()
+    assert len(nms(boxes, scores, labels, 0.5, max_detections=300)) == 300
+    assert time.perf_counter() - start < 5
+
+
+def test_cut_sides_are_those_inside_the_picture() -> None:
+    tile = Tile(100, 0, 100, 100)
+    boxes = np.array([[100, 0, 200, 100], [120, 20, 150, 50], [103, 10, 198.5, 90]], np.float32)
+    cut = cut_sides(boxes, tile, (300, 100), 2.0)
+    assert cut.tolist() == [[True, False, True, False], [False] * 4, [False, False, True, False]]
+    assert not cut_sides(boxes, Tile(100, 0, 100, 100), (200, 100), 2.0)[:, 2].any()
+
+
+def seen_in_tiles(
+    objects: np.ndarray, labels: np.ndarray, size: tuple[int, int], tile: int, overlap: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What a perfect detector reports a tile: the part of each object that the tile shows."""
+    found, kinds, cuts = [], [], []
+    for t in plan_tiles(size, tile, overlap):
+        window = np.array([t.x, t.y, t.x + t.width, t.y + t.height], np.float32)
+        low, high = np.maximum(objects[:, :2], window[:2]), np.minimum(objects[:, 2:], window[2:])
+        visible = (high - low > 4).all(axis=1)
+        boxes = np.concatenate([low, high], axis=1)[visible].astype(np.float32)
+        found.append(boxes)
+        kinds.append(labels[visible])
+        cuts.append(cut_sides(boxes, t, size, 3.0))
+    boxes = np.concatenate(found)
+    rng = np.random.default_rng(len(boxes))
+    scores = rng.uniform(0.3, 1.0, len(boxes)).astype(np.float32)
+    return boxes, scores, np.concatenate(kinds), np.concatenate(cuts)
+
+
+def assert_same_objects(boxes: np.ndarray, labels: np.ndarray, wanted: np.ndarray, wanted_labels: np.ndarray) -> None:
+    got = sorted((int(n), *map(float, b)) for b, n in zip(boxes, labels, strict=True))
+    want = sorted((int(n), *map(float, b)) for b, n in zip(wanted, wanted_labels, strict=True))
+    assert len(got) == len(want), (got, want)
+    assert np.allclose(got, want, atol=1e-3)
+
+
+@given(st.integers(0, 100_000), st.sampled_from([0.0, 0.1, 0.25, 0.5]), st.sampled_from([64, 100, 128]))
+@settings(max_examples=150, deadline=None)
+def test_what_a_perfect_detector_sees_in_tiles_becomes_the_objects_again(seed: int, overlap: float, tile: int) -> None:
+    # One object in each cell of a coarse grid, apart from its neighbours, some larger than a tile.
+    rng = np.random.default_rng(seed)
+    cell, size = 200, (600, 400)
+    objects, labels = [], []
+    for y in range(0, size[1], cell):
+        for x in range(0, size[0], cell):
+            w, h = rng.integers(12, 180, 2)
+            left, top = x + rng.integers(8, cell - w - 7), y + rng.integers(8, cell - h - 7)
+            objects.append([left, top, left + w, top + h])
+            labels.append(rng.integers(0, 2))
+    wanted, wanted_labels = np.array(objects, np.float32), np.array(labels, np.int64)
+    boxes, scores, kinds, cut = seen_in_tiles(wanted, wanted_labels, size, tile, overlap)
+    boxes, scores, kinds = merge_tiles(boxes, scores, kinds, cut, iou=0.5, margin=5.0)
+    assert (np.diff(scores) <= 0).all()
+    assert len(boxes) <= len(wanted) + 2  # see below: slivers of 4 pixels and less are not reported
+    for box, label in zip(wanted, wanted_labels, strict=True):
+        close = np.abs(boxes[kinds == label] - box).max(axis=1) <= 5.0
+        assert close.sum() == 1, (box, boxes)
+
+
+def test_a_piece_inside_a_whole_box_goes_even_with_the_higher_score() -> None:
+    boxes = np.array([[90, 10, 100, 30], [90, 10, 130, 30]], np.float32)
+    scores = np.array([0.9, 0.6], np.float32)
+    cut = np.array([[False, False, True, False], [False] * 4])
+    boxes, scores, _ = merge_tiles(boxes, scores, np.zeros(2, np.int64), cut, iou=0.5, margin=3)
+    assert boxes.tolist() == [[90, 10, 130, 30]]
+    assert scores.tolist() == [pytest.approx(0.6)]
+
+
+def test_pieces_join_over_several_tiles_and_keep_the_best_score() -> None:
+    boxes = np.array([[20, 10, 100, 30], [80, 11, 180, 31], [160, 10, 210, 29]], np.float32)
+    cut = np.array([[0, 0, 1, 0], [1, 0, 1, 0], [1, 0, 0, 0]], bool)
+    scores = np.array([0.5, 0.8, 0.7], np.float32)
+    boxes, scores, _ = merge_tiles(boxes, scores, np.zeros(3, np.int64), cut, iou=0.5, margin=3)
+    assert boxes.tolist() == [[20, 10, 210, 31]]
+    assert scores.tolist() == [pytest.approx(0.8)]
+
+
+def test_pieces_of_other_classes_or_other_places_stay_apart() -> None:
+    boxes = np.array([[20, 10, 100, 30], [80, 10, 180, 30], [80, 60, 180, 90]], np.float32)
+    cut = np.array([[0, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]], bool)
+    labels = np.array([0, 1, 0])
+    boxes, _, _ = merge_tiles(boxes, np.array([0.5, 0.8, 0.7], np.float32), labels, cut, iou=0.5, margin=3)
+    assert len(boxes) == 3
+
+
+def test_nothing_found_merges_to_nothing() -> None:
+    empty = np.zeros((0, 4), np.float32)
+    boxes, scores, labels = merge_tiles(
+        empty, np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros((0, 4), bool), iou=0.5, margin=3
+    )
+    assert boxes.shape == (0, 4) and scores.shape == (0,) and labels.dtype == np.int64
