@@ -4,10 +4,10 @@ import os
 import sys
 
 # A script's folder comes first on sys.path, where profile.py would hide the standard library's profile.
-HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
-sys.path[:] = [os.path.dirname(HERE), *(p for p in sys.path if os.path.realpath(p) != HERE)]  # noqa: PTH120
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [os.path.dirname(HERE), *(p for p in sys.path if os.path.realpath(p) != HERE)]
 
-from lightdet.cli.app import door  # noqa: E402
+from lightdet.cli.app import door
 
 if __name__ == "__main__":
     sys.exit(door("data"))

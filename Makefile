@@ -1,0 +1,80 @@
+# What to type: `make` lists it. Plain POSIX make (GNU 3.81 and newer, BSD); nothing is installed outside .venv.
+#
+#   make demo PYTHON=/usr/local/bin/python3.12      another interpreter
+#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"     without CUDA libraries: far smaller
+
+PYTHON = python3
+PIP_FLAGS =
+VENV = .venv
+RUN = runs/demo
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
+PYTEST = $(BIN)/python -m pytest
+
+help:
+	@echo "make demo           install, render a defect set, train on it, evaluate, mark up pictures, profile"
+	@echo "make test           install with the development extras, then lint, types and the quick tests"
+	@echo "make test-slow      the tests that train"
+	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
+	@echo "make lint           ruff and mypy alone"
+	@echo "make clean          remove caches and the demo's results; make distclean removes .venv as well"
+
+# The stamps are newer than pyproject.toml once its dependencies are in: a second call installs nothing.
+$(VENV)/.python:
+	@chosen=; for candidate in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then chosen=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$chosen" ]; then \
+	  echo "error: Python 3.11 or newer is needed and none was found ($(PYTHON) is: `$(PYTHON) --version 2>&1`)." >&2; \
+	  echo "       Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; \
+	fi; \
+	echo "$$chosen -m venv $(VENV)"; \
+	"$$chosen" -m venv $(VENV) || { \
+	  echo "error: no virtual environment could be made; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.python pyproject.toml
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	rm -rf $(RUN)
+	$(BIN)/lightdet data synth --output $(RUN)/data --images 240 --seed 0
+	$(BIN)/lightdet train --config configs/demo.yaml --data $(RUN)/data/dataset.yaml --output $(RUN)/train
+	$(BIN)/lightdet val --weights $(RUN)/train/best.safetensors --data $(RUN)/data/dataset.yaml --output $(RUN)/val
+	$(BIN)/lightdet detect $(RUN)/data/images/val --weights $(RUN)/train/best.safetensors --output $(RUN)/detect
+	$(BIN)/lightdet profile --weights $(RUN)/train/best.safetensors --json $(RUN)/profile.json
+	@echo
+	@echo "Done. Look at:"
+	@echo "  $(RUN)/detect           pictures with what was found"
+	@echo "  $(RUN)/val/report.html  the evaluation, in a browser"
+	@echo "  $(RUN)/train            the model (best.safetensors) and how the training went (results.csv)"
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+# One thread a process: the tests' tensors are small, and two processes share the processor.
+test: lint
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not slow and not realdata"
+
+test-slow: $(VENV)/.installed-dev
+	$(PYTEST) -m slow
+
+test-realdata: $(VENV)/.installed-dev
+	$(PYTEST) -m realdata
+
+clean:
+	rm -rf $(RUN) build dist lightdet.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find lightdet tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+.PHONY: help demo lint test test-slow test-realdata clean distclean
