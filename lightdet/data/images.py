@@ -1,0 +1,343 @@
+"""Pictures from files or bytes, as every other part sees them: uint8 RGB, upright, checked and bounded.
+
+Pillow reads headers and pixels because it reports a truncated file, where OpenCV fills the rest with gray.
+OpenCV decodes only 16-bit colour, which Pillow cuts to 8 bits. Nothing large is decoded before its size is known.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pil
+from PIL import UnidentifiedImageError
+
+from lightdet.arrays import AnyArray, Image
+from lightdet.errors import UserError
+
+MAX_BYTES = 1 << 30
+"""Largest file that is read, in bytes."""
+MAX_PIXELS = 178_000_000
+"""Largest picture that is decoded (about 13 300 x 13 300); Pillow refuses slightly above this by itself."""
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp")
+    + (".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k")
+)
+"""File name endings (lower case) taken for pictures when a folder is scanned."""
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
+_FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000"
+_ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
+
+# Silencing warnings is a change to the whole process, so only one thread at a time does it, for a header's time.
+_header_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _header_lock  # noqa: PLW0603 - a forked child must not inherit a lock that a thread of its parent holds
+    _header_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with _header_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large size and odd EXIF: the first is bounded here, the second harmless
+        yield
+
+
+class _UnsupportedError(Exception):
+    """A sound picture of a kind that is not read; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a picture's header says.
+
+    Attributes:
+        format: ``JPEG``, ``PNG``, ...
+        size: ``(width, height)`` as shown, after EXIF rotation.
+        mode: Pillow's name of the pixel layout (``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``, ...).
+        bits: bits of one channel.
+        orientation: EXIF orientation, 1 (upright) to 8.
+        pages: pictures in the file; only the first is read.
+    """
+
+    format: str
+    size: tuple[int, int]
+    mode: str
+    bits: int
+    orientation: int
+    pages: int
+
+
+def read_image(
+    source: str | Path | bytes,
+    *,
+    bit_depth: int = 16,
+    name: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+) -> Image:
+    """Decode a picture to uint8 RGB ``[H, W, 3]``, turned as its EXIF orientation says.
+
+    Gray is repeated, palettes are looked up, CMYK is converted, alpha is dropped (colours are kept as stored).
+    16-bit values are scaled by ``255 / (2**bit_depth - 1)``, rounded and cut at 255; 8-bit ones are not touched.
+    Of a file with several pages or frames the first is read.
+
+    Args:
+        source: a path, or the bytes of a picture file.
+        bit_depth: significant bits of 16-bit pictures (12 for a 12-bit camera), 9-16.
+        name: what to call the picture in messages when `source` is bytes.
+        max_bytes: largest file accepted, in bytes.
+        max_pixels: largest picture accepted, in pixels, checked before decoding.
+
+    Raises:
+        UserError: missing, unreadable, empty, truncated, damaged, foreign or too large file.
+    """
+    data, shown = _read_bytes(source, name, max_bytes)
+    pixels, facts = _decode(data, shown, max_pixels)
+    if pixels.dtype == np.uint16:
+        pixels = _depth_table(_stored_depth(facts) or bit_depth)[pixels]
+    if pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
+    return pixels
+
+
+def read_deep(path: str | Path) -> tuple[AnyArray, PictureFacts]:
+    """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+    data, shown = _read_bytes(path, None, MAX_BYTES)
+    return _decode(data, shown, MAX_PIXELS)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return ``(width, height)`` as shown (after EXIF rotation), from the header alone.
+
+    Raises:
+        UserError: missing, unreadable, empty, foreign or too large file.
+    """
+    return picture_facts(path).size
+
+
+def picture_facts(path: str | Path) -> PictureFacts:
+    """Read a picture's header; see `image_size` for the errors."""
+    target = Path(path)
+    _check_file(target, MAX_BYTES)
+    with _explained(str(path)), target.open("rb") as stream, _opened(stream, str(path), MAX_PIXELS) as picture:
+        return _facts(picture)
+
+
+def _check_file(path: Path, max_bytes: int) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise UserError("no such picture; check the name and the folder", path=path) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"the picture cannot be read: {reason}", path=path) from None
+    if not path.is_file():
+        raise UserError("not a file; give the name of a picture", path=path)
+    if status.st_size == 0:
+        raise UserError("the picture is empty (0 bytes); copy it again", path=path)
+    if status.st_size > max_bytes:
+        raise UserError(f"the picture is larger than {max_bytes / (1 << 20):.0f} MiB; cut it into parts", path=path)
+
+
+def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) -> tuple[bytes, str]:
+    """Return the file's bytes and the name that messages give it."""
+    if isinstance(source, bytes):
+        shown = name or "picture"
+        if not source:
+            raise UserError("the picture is empty (0 bytes); copy it again", path=shown)
+        if len(source) > max_bytes:
+            limit = f"{max_bytes / (1 << 20):.0f} MiB"
+            raise UserError(f"the picture is larger than {limit}; cut it into parts", path=shown)
+        return source, shown
+    path = Path(source)
+    _check_file(path, max_bytes)
+    try:
+        return path.read_bytes(), str(source)
+    except OSError as error:
+        raise UserError(f"the picture cannot be read: {error.strerror}", path=path) from None
+
+
+@contextmanager
+def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image]:
+    """Open a picture's header, quietly, within `max_pixels`."""
+    with _quiet():
+        picture = Pil.open(stream, formats=_FORMATS)
+    with picture:
+        if picture.width * picture.height > max_pixels:
+            raise _too_large(shown, max_pixels, picture.size)
+        yield picture
+
+
+def _too_large(shown: str, max_pixels: int, size: tuple[int, int] | None = None) -> UserError:
+    what = f"{size[0]} x {size[1]} pixels" if size else "the picture"
+    return UserError(f"{what}: larger than {max_pixels / 1e6:g} million pixels; cut it into parts", path=shown)
+
+
+@contextmanager
+def _explained(shown: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes the decoders raise into one line."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        message = f"not a picture that can be read ({_FORMATS_TEXT}), or its first bytes are damaged"
+        raise UserError(message, path=shown) from None
+    except Pil.DecompressionBombError:
+        raise _too_large(shown, MAX_PIXELS) from None
+    except _UnsupportedError as error:
+        raise UserError(str(error), path=shown) from None
+    except PermissionError as error:
+        raise UserError(f"the picture cannot be read: {error.strerror}", path=shown) from None
+    except Exception as error:
+        # Decoders meet hostile bytes with OSError, SyntaxError, struct.error, KeyError, cv2.error and more.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if "truncated" in reason or isinstance(error, EOFError):
+            raise UserError("the picture is truncated; copy or export it again", path=shown) from None
+        raise UserError(f"the picture is damaged ({reason[:120]}); copy or export it again", path=shown) from None
+
+
+def _facts(picture: Pil.Image) -> PictureFacts:
+    orientation = _orientation(picture)
+    # Pillow turns TIFFs by itself, header size included; other formats are turned here.
+    turned = picture.format != "TIFF" and orientation >= 5
+    width, height = picture.size
+    return PictureFacts(
+        format=picture.format or "",
+        size=(height, width) if turned else (width, height),
+        mode=picture.mode,
+        bits=_bits(picture),
+        orientation=orientation,
+        pages=_pages(picture),
+    )
+
+
+def _orientation(picture: Pil.Image) -> int:
+    """EXIF orientation 1-8 from what stands before the pixels, so the header tells the same as the whole file."""
+    if picture.format == "TIFF":
+        value = picture.tag_v2.get(_ORIENTATION, 1)  # type: ignore[attr-defined]
+    elif isinstance(picture.info.get("exif"), bytes):
+        exif = Pil.Exif()
+        try:
+            with _quiet():
+                exif.load(picture.info["exif"])
+                value = exif.get(_ORIENTATION, 1)
+        except Exception:  # a damaged EXIF block says nothing; the pixels are fine
+            value = 1
+    else:
+        value = 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _bits(picture: Pil.Image) -> int:
+    if picture.format == "TIFF":
+        bits = picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
+        return max(int(b) for b in bits) if isinstance(bits, tuple) else int(bits)
+    tiles = getattr(picture, "tile", None)
+    raw_mode = str(tiles[0][3]) if tiles else ""
+    if picture.format == "PNG" and "16" in raw_mode:
+        return 16
+    if picture.mode.startswith("I"):
+        return 16  # PGM above 8 bits
+    return 1 if picture.mode == "1" else 8
+
+
+def _pages(picture: Pil.Image) -> int:
+    if picture.format == "MPO":
+        return 1  # a phone's JPEG with a preview or depth map behind the picture
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except Exception:  # counting walks the file; damage further on shows when the pixels are read
+        return 1
+
+
+def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, PictureFacts]:
+    with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
+        facts = _facts(picture)
+        inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+        with _quiet() if facts.format == "TIFF" else nullcontext():
+            picture.load()
+        pixels = _deep_pixels(picture, facts, data, inverted) if facts.bits > 8 else _byte_pixels(picture)
+        if facts.format != "TIFF":
+            pixels = np.ascontiguousarray(_upright(pixels, facts.orientation))
+        if (pixels.shape[1], pixels.shape[0]) != facts.size:
+            raise UserError("the picture's header and pixels disagree about its size; export it again", path=shown)
+        return pixels, facts
+
+
+def _byte_pixels(picture: Pil.Image) -> NDArray[np.uint8]:
+    if picture.mode in ("L", "RGB"):
+        return np.array(picture)
+    if picture.mode in ("1", "LA"):
+        return np.array(picture.convert("L"))
+    if picture.mode in ("P", "PA"):
+        # By way of RGBA: a palette with transparency warns on its way to RGB. Dropping alpha keeps the colour.
+        picture = picture.convert("RGBA")
+    if picture.mode in ("RGBA", "RGBX"):
+        return np.ascontiguousarray(np.asarray(picture)[:, :, :3])
+    if picture.mode == "F":
+        raise _UnsupportedError("floating-point pixels; save the picture with 8 or 16 bits")
+    return np.array(picture.convert("RGB"))
+
+
+def _deep_pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, inverted: bool) -> AnyArray:
+    """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled."""
+    if facts.bits > 16 or (facts.format == "TIFF" and picture.mode in ("I", "F")):
+        raise _UnsupportedError("signed, 32-bit or floating-point pixels; save the picture with 8 or 16 unsigned bits")
+    if picture.mode.startswith("I"):
+        pixels: AnyArray = np.asarray(picture).astype(np.uint16)
+    else:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if decoded is None or decoded.dtype != np.uint16:
+            raise _UnsupportedError(f"a {facts.bits}-bit {facts.format} of a kind not known; save it as 16-bit PNG")
+        pixels = decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])
+    return np.uint16((1 << facts.bits) - 1) - pixels if inverted else pixels
+
+
+def _stored_depth(facts: PictureFacts) -> int | None:
+    """The depth that the file itself settles: 9-15 bits a sample in TIFF; Pillow scales any PNM to 16."""
+    if facts.bits < 16:
+        return facts.bits
+    return 16 if facts.format == "PPM" else None
+
+
+def _upright(pixels: AnyArray, orientation: int) -> AnyArray:
+    """Turn or mirror ``[H, W, ...]`` as EXIF orientation 1-8 asks."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+@lru_cache(maxsize=8)
+def _depth_table(bit_depth: int) -> NDArray[np.uint8]:
+    """The 65536 8-bit values of 16-bit ones."""
+    if not 8 < bit_depth <= 16:
+        raise ValueError(f"bit_depth must lie in 9-16, got {bit_depth}")
+    scaled = np.arange(65536, dtype=np.float64) * (255.0 / (2**bit_depth - 1))
+    table: NDArray[np.uint8] = np.minimum(np.rint(scaled), 255).astype(np.uint8)
+    return table
