@@ -1,1 +1,5 @@
-"""TODO."""
+"""Heads: features → raw outputs, and their decoding to boxes; no loss here."""
+
+from lightdet.models.heads.anchor_head import AnchorHead, HeadBranch, decode_grids
+
+__all__ = ["AnchorHead", "HeadBranch", "decode_grids"]

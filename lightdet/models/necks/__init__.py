@@ -1,1 +1,5 @@
-"""TODO."""
+"""Necks: features of three strides, mixed."""
+
+from lightdet.models.necks.pan import PAN
+
+__all__ = ["PAN"]

@@ -1,0 +1,31 @@
+"""Spatial pyramid pooling as the backbone's feature block (eq. 1 of the paper; He et al. 2015)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lightdet.layers.conv import ConvBNAct
+
+
+class SPP(nn.Module):
+    """1x1 reduce → ``cat(a, pool5(a), pool9(a), pool13(a))`` → 1x1 expand; size unchanged.
+
+    A 9x9 max-pool of stride 1 is two 5x5 ones in a chain and a 13x13 is three: the same values, less work.
+    """
+
+    def __init__(self, c_in: int, c_out: int, *, activation: str = "leaky_relu") -> None:
+        super().__init__()
+        hidden = c_in // 2
+        self.reduce = ConvBNAct(c_in, hidden, activation=activation)
+        self.pool = nn.MaxPool2d(5, stride=1, padding=2)
+        self.expand = ConvBNAct(4 * hidden, c_out, activation=activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
+        a = self.reduce(x)
+        pool5 = self.pool(a)
+        pool9 = self.pool(pool5)
+        pool13 = self.pool(pool9)
+        out: Tensor = self.expand(torch.cat((a, pool5, pool9, pool13), dim=1))
+        return out

@@ -1,0 +1,44 @@
+"""The slim backbone: Focus, then four times CBL↓ and a block (SPP in place of CSP1_X)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from lightdet.layers import SPP, BottleneckCSP, ConvBNAct, Focus
+
+CSP_DEPTHS = (1, 3, 3, 1)  # CSP1_X of YOLOv5s at strides 4, 8, 16, 32
+
+
+class SlimBackbone(nn.Module):
+    """``[B, 3, H, W]`` → three features at strides 8, 16, 32 with ``channels`` channels.
+
+    Args:
+        widths: output channels of Focus (stride 2) and of the stages at strides 4, 8, 16, 32.
+        block: ``spp`` (the paper) or ``csp`` (the CSP1_X it replaces).
+        activation: see `lightdet.layers.make_activation`.
+    """
+
+    def __init__(self, widths: Sequence[int], *, block: str = "spp", activation: str = "leaky_relu") -> None:
+        super().__init__()
+        self.channels = tuple(widths[2:])
+        self.focus = Focus(3, widths[0], activation=activation)
+        self.stages = nn.ModuleList()
+        for c_in, c_out, depth in zip(widths[:-1], widths[1:], CSP_DEPTHS, strict=True):
+            down = ConvBNAct(c_in, c_out, 3, 2, activation=activation)
+            feature: nn.Module
+            if block == "spp":
+                feature = SPP(c_out, c_out, activation=activation)
+            elif block == "csp":
+                feature = BottleneckCSP(c_out, c_out, depth, residual=True, activation=activation)
+            else:
+                raise ValueError(f"unknown backbone block '{block}'; known: spp, csp")
+            self.stages.append(nn.Sequential(down, feature))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the features at strides 8, 16 and 32."""
+        stride4 = self.stages[0](self.focus(images))
+        stride8 = self.stages[1](stride4)
+        stride16 = self.stages[2](stride8)
+        return stride8, stride16, self.stages[3](stride16)

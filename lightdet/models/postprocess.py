@@ -1,0 +1,61 @@
+"""Raw grids → detections: decode, keep what passes the threshold, non-maximum suppression by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from lightdet.models.heads import decode_grids
+
+# NMS is quadratic in the worst case; no picture's 300 best detections need more candidates than this.
+MAX_CANDIDATES = 2000
+
+PictureDetections = tuple[Tensor, Tensor, Tensor]
+"""float32 ``[N, 4]`` corners in input pixels, float32 ``[N]`` scores (best first), int64 ``[N]`` labels."""
+
+
+def postprocess(
+    grids: Sequence[Tensor],
+    anchors: Tensor,
+    strides: Sequence[int],
+    *,
+    confidence: float = 0.25,
+    iou: float = 0.65,
+    max_detections: int = 300,
+) -> list[PictureDetections]:
+    """Return the detections of each picture of a batch.
+
+    A score is objectness times class probability; a box may pass the threshold for several classes.
+
+    Args:
+        grids: raw ``[B, A, H, W, 5 + C]``, one a stride.
+        anchors: ``[grids, A, 2]`` in input pixels.
+        strides: pixels a cell.
+        confidence: lowest score kept, in [0, 1].
+        iou: boxes of one class that overlap a better one by more than this are dropped.
+        max_detections: most detections a picture.
+    """
+    decoded = decode_grids(grids, anchors, strides)
+    return [_select(picture, confidence, iou, max_detections) for picture in decoded]
+
+
+def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int) -> PictureDetections:
+    """``[N, 5 + C]`` decoded cells of one picture → its detections."""
+    # Class probabilities are at most 1, so objectness alone rules out nearly every cell.
+    likely = decoded[decoded[:, 4] >= confidence]
+    scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
+    cell, label = (scores >= confidence).nonzero(as_tuple=True)
+    score = scores[cell, label]
+    # A diverged network may give NaN or infinite boxes; they are no detections.
+    if score.numel() > MAX_CANDIDATES:
+        score, best = score.topk(MAX_CANDIDATES)
+        cell, label = cell[best], label[best]
+    centre, sides = likely[cell, :2], likely[cell, 2:4]
+    boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)
+    sound = torch.isfinite(boxes).all(-1) & torch.isfinite(score)
+    boxes, score, label = boxes[sound], score[sound], label[sound]
+    kept = batched_nms(boxes, score, label, iou)[:max_detections]
+    return boxes[kept], score[kept], label[kept]

@@ -1,0 +1,84 @@
+"""A model on disk: one safetensors file, weights with everything needed to rebuild and use them as JSON metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lightdet.errors import UserError
+from lightdet.files import atomic_path
+from lightdet.structures import Preprocessing
+
+METADATA_KEY = "lightdet"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What stands beside the weights.
+
+    Attributes:
+        model: the model section of the configuration, as plain values.
+        names: class names by label.
+        preprocessing: how pictures become input.
+        facts: anything worth keeping: metrics, epoch, data set, versions.
+    """
+
+    model: dict[str, Any]
+    names: tuple[str, ...]
+    preprocessing: Preprocessing
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) -> None:
+    """Write weights and card to a safetensors file, whole or not at all."""
+    metadata = {METADATA_KEY: json.dumps({"format": FORMAT, **asdict(card)}, ensure_ascii=False)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
+    """Read weights (on the CPU) and card.
+
+    Raises:
+        UserError: the file is missing, truncated, not safetensors, or not one of ours.
+    """
+    tensors, metadata = read_safetensors(path)
+    try:
+        values = json.loads(metadata[METADATA_KEY])
+        if values.pop("format") > FORMAT:
+            raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
+        card = ModelCard(
+            model=values["model"],
+            names=tuple(values["names"]),
+            preprocessing=Preprocessing(**values["preprocessing"]),
+            facts=values.get("facts", {}),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise UserError("holds no lightdet model; give a best.safetensors or last.safetensors", path=path) from None
+    return tensors, card
+
+
+def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read every tensor and the metadata of a safetensors file.
+
+    Raises:
+        UserError: the file is missing, truncated or not safetensors.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise UserError(
+            "no such file" if not source.is_dir() else "is a folder; give the .safetensors in it", path=path
+        )
+    try:
+        with safe_open(source, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"not a whole safetensors file ({error}); was it truncated?", path=path) from None
