@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -21,6 +21,14 @@ class Section(BaseModel):
     """A group of keys; unknown ones are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # true would otherwise count as 1
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, int | None):
+            raise ValueError("should be a number")
+        return value
 
 
 class ModelConfig(Section):
@@ -46,11 +54,12 @@ class ModelConfig(Section):
     anchors: Anchors | None = None
     """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
 
-    @model_validator(mode="after")
-    def _check(self) -> ModelConfig:
-        if self.anchors is not None and (len(self.anchors) != 3 or len({len(a) for a in self.anchors}) != 1):
-            raise ValueError("anchors must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
-        return self
+    @field_validator("anchors")
+    @classmethod
+    def _check_anchors(cls, anchors: Anchors | None) -> Anchors | None:
+        if anchors is not None and (len(anchors) != 3 or len({len(a) for a in anchors}) != 1 or not anchors[0]):
+            raise ValueError("must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
+        return anchors
 
 
 class LossConfig(Section):
@@ -155,9 +164,10 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     eval: EvalConfig = EvalConfig()
 
-    @model_validator(mode="after")
-    def _check(self) -> Config:
-        if self.imgsz % 32:
-            low = self.imgsz // 32 * 32
-            raise ValueError(f"imgsz must be a multiple of 32, got {self.imgsz}; take {max(32, low)} or {low + 32}")
-        return self
+    @field_validator("imgsz")
+    @classmethod
+    def _check_imgsz(cls, imgsz: int) -> int:
+        if imgsz % 32:
+            low = imgsz // 32 * 32
+            raise ValueError(f"must be a multiple of 32; take {low} or {low + 32}")
+        return imgsz

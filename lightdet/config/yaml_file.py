@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +61,7 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         places: dict[KeyPath, tuple[Path, int]] = {}
         if node is not None:
-            _note_places(node, (), path, places)
+            _note_places(node, (), path, places, set())
         values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
@@ -88,8 +89,13 @@ def _similar_files(path: Path) -> str:
     return f"; did you mean {path.parent / close[0]}?" if close else ""
 
 
-def _note_places(node: yaml.Node, key: KeyPath, path: Path, places: dict[KeyPath, tuple[Path, int]]) -> None:
+def _note_places(
+    node: yaml.Node, key: KeyPath, path: Path, places: dict[KeyPath, tuple[Path, int]], visited: set[int]
+) -> None:
     places[key] = (path, node.start_mark.line + 1)
+    if id(node) in visited:  # an alias; following each would take exponential time where aliases hold aliases
+        return
+    visited.add(id(node))
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:
@@ -98,11 +104,11 @@ def _note_places(node: yaml.Node, key: KeyPath, path: Path, places: dict[KeyPath
                 line = key_node.start_mark.line + 1
                 raise UserError(f"the key '{name}' is given twice; remove one", path=path, line=line)
             seen.add(name)
-            _note_places(value_node, (*key, name), path, places)
+            _note_places(value_node, (*key, name), path, places, visited)
             places[(*key, name)] = (path, key_node.start_mark.line + 1)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _note_places(item, (*key, index), path, places)
+            _note_places(item, (*key, index), path, places, visited)
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +134,7 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
             raise UserError(f"'{override}' is not of the form key.path=value, such as train.epochs=3")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"'{override}': the part after '=' is not valid YAML") from None
         nested: dict[str, Any] = {parts[-1]: value}
         for part in reversed(parts[:-1]):
@@ -156,21 +162,27 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
     dotted = ".".join(str(part) for part in key)
     if error["type"] == "extra_forbidden":
         siblings = _fields_at(model, key[:-1])
-        close = difflib.get_close_matches(str(key[-1]), siblings, n=1, cutoff=0.5)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(siblings)}"
+        meant = _likely_meant(model, key, siblings)
+        hint = f"; did you mean '{meant}'?" if meant else f"; known here: {', '.join(siblings)}"
         message = f"unknown key '{dotted}'{hint}"
     elif error["type"] == "missing":
         message = f"the key '{dotted}' is missing"
+    elif error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        message = f"'{dotted}' should hold keys of its own, indented below it (given: {_shown(error['input'])})"
     else:
         reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
         subject = f"'{dotted}' " if dotted else ""
         given = error.get("input")
-        shown = f" (given: {given!r})" if dotted and not isinstance(given, dict) else ""
+        shown = f" (given: {_shown(given)})" if dotted and not isinstance(given, dict) else ""
         message = f"{subject}{reason}{shown}"
     if key and _has(over, key):
         return UserError(f"{message} (from the command line)")
     path, line = file.place(key) if key else (file.path, None)
     return UserError(message, path=path, line=line)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else reprlib.repr(value)
 
 
 def _has(values: Mapping[str, Any], key: KeyPath) -> bool:
@@ -194,3 +206,24 @@ def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
     if isinstance(current, type) and issubclass(current, BaseModel):
         return list(current.model_fields)
     return []
+
+
+def _likely_meant(model: type[BaseModel], key: KeyPath, siblings: list[str]) -> str | None:
+    """The dotted path most like the unknown `key`: the same name elsewhere, or one close to it, here first."""
+    name, above = str(key[-1]), "".join(f"{part}." for part in key[:-1])
+    everywhere: dict[str, str] = {}
+    for path in _all_paths(model):
+        everywhere.setdefault(path.rpartition(".")[2], path)
+    if name in everywhere:
+        return everywhere[name]
+    if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.5):
+        return above + close[0]
+    close = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.75)
+    return everywhere[close[0]] if close else None
+
+
+def _all_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        yield above + name
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _all_paths(info.annotation, f"{above}{name}.")
