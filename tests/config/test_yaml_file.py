@@ -1,0 +1,208 @@
+"""What a person may write into a YAML file, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightdet.config import Config, load_yaml, parse_overrides, validate
+from lightdet.config.yaml_file import MAX_YAML_BYTES, merge
+from lightdet.errors import UserError
+
+NAMES = st.text("abcdefg", min_size=1, max_size=3)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=3)
+TREES = st.dictionaries(
+    NAMES, st.recursive(LEAVES, lambda below: st.dictionaries(NAMES, below, max_size=3)), max_size=4
+)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(text: str, *overrides: str) -> Config:
+    Path("run.yaml").write_text(text, encoding="utf-8")
+    return validate(Config, load_yaml("run.yaml"), overrides)
+
+
+def told(text: str, *overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        read(text, *overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# --- merging and overrides --------------------------------------------------------------------------------
+
+
+@given(TREES)
+def test_merge_with_nothing_changes_nothing(tree: dict[str, object]) -> None:
+    assert merge(tree, {}) == merge({}, tree) == merge(tree, tree) == tree
+
+
+GROUPS = st.dictionaries(NAMES, st.dictionaries(NAMES, st.integers(), max_size=4), max_size=4)
+
+
+@given(GROUPS, GROUPS)
+def test_merge_goes_key_by_key(below: dict[str, dict[str, int]], above: dict[str, dict[str, int]]) -> None:
+    expected = {name: {**below.get(name, {}), **above.get(name, {})} for name in below | above}
+    assert merge(below, above) == expected
+
+
+@given(TREES, NAMES, LEAVES)
+def test_merge_replaces_a_group_by_a_value(tree: dict[str, object], name: str, leaf: object) -> None:
+    assert merge(tree, {name: leaf}) == {**tree, name: leaf}
+
+
+@given(st.dictionaries(NAMES, LEAVES, min_size=1, max_size=4))
+def test_overrides_say_what_yaml_says(values: dict[str, object]) -> None:
+    texts = [f"group.{name}={yaml.safe_dump(value, default_flow_style=True)}" for name, value in values.items()]
+    assert parse_overrides(texts) == {"group": values}
+
+
+def test_the_last_override_wins(here: Path) -> None:
+    config = read("train: {epochs: 5, batch: 8}", "train.epochs=6", "train.epochs=7", "eval.iou=0.5")
+    assert (config.train.epochs, config.train.batch, config.eval.iou) == (7, 8, 0.5)
+
+
+@pytest.mark.parametrize("override", ["train.epochs", "=3", "a..b=3", ".a=3", ""])
+def test_an_override_of_another_form(override: str) -> None:
+    with pytest.raises(UserError, match=r"is not of the form key\.path=value, such as train\.epochs=3"):
+        parse_overrides([override])
+
+
+@pytest.mark.parametrize("text", ["[", "{", "!!python/name:os.system", "2024-99-99", "'"])
+def test_an_override_that_is_no_yaml(text: str) -> None:
+    with pytest.raises(UserError, match="the part after '=' is not valid YAML"):
+        parse_overrides([f"a={text}"])
+
+
+# --- the file itself --------------------------------------------------------------------------------------
+
+BAD_FILES = [
+    ("- a\n- b", "run.yaml:1: must hold 'key: value' lines at the top level"),
+    ("just words", "run.yaml:1: must hold 'key: value' lines at the top level"),
+    ("imgsz: [1,\n", "run.yaml:2: not valid YAML"),
+    ("train:\n\tepochs: 3", "run.yaml:2: not valid YAML"),
+    ("imgsz: 64\ntrain: {}\nimgsz: 96", "run.yaml:3: the key 'imgsz' is given twice; remove one"),
+    ("train:\n  lr: 1\n  lr: 2", "run.yaml:3: the key 'lr' is given twice"),
+    ("a: !!python/object/apply:os.system ['echo']", "run.yaml:1: not valid YAML"),
+    ("imgsz: 64\n---\nimgsz: 96", "run.yaml:2: not valid YAML"),
+    ("extends: 3", "run.yaml:1: 'extends' must name one YAML file"),
+    ("imgsz: 64\nextends: [a.yaml]", "run.yaml:2: 'extends' must name one YAML file"),
+    ("extends: run.yaml", "run.yaml: 'extends' goes round in a circle"),
+    ("extends: rum.yaml", "rum.yaml: no such file; did you mean run.yaml?"),
+    ("imgsz: 2024-99-99", "run.yaml: not valid YAML: month must be in 1..12"),
+    ("[" * 5000, "run.yaml: not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_FILES)
+def test_a_bad_file(here: Path, text: str, message: str) -> None:
+    assert told(text).startswith(message)
+
+
+def test_no_file(here: Path) -> None:
+    Path("light.yaml").touch()
+    with pytest.raises(UserError, match=r"^lihgt\.yaml: no such file; did you mean light\.yaml\?$"):
+        load_yaml("lihgt.yaml")
+    with pytest.raises(UserError, match=r"no such file$"):
+        load_yaml("nowhere/at-all.yaml")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_yaml(".")
+
+
+def test_a_picture_is_no_yaml(here: Path) -> None:
+    Path("a.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8 text; is this the right file"):
+        load_yaml("a.yaml")
+    Path("b.yaml").write_bytes(b"#" * (MAX_YAML_BYTES + 1))
+    with pytest.raises(UserError, match="larger than 4 MiB"):
+        load_yaml("b.yaml")
+
+
+def test_an_empty_file_is_all_defaults(here: Path) -> None:
+    assert read("") == read("# nothing\n") == Config()
+
+
+def test_aliases_of_aliases_cost_nothing(here: Path) -> None:
+    lines = ["k0: &k0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]" for i in range(1, 30)]
+    began = time.perf_counter()
+    assert "unknown key" in told("\n".join(lines))
+    assert "should" in told("imgsz: 64\ntrain:\n  minutes: &m\n    - *m")
+    assert time.perf_counter() - began < 5
+
+
+# --- extends ----------------------------------------------------------------------------------------------
+
+
+def test_extends_lays_one_file_over_another(here: Path) -> None:
+    Path("deep").mkdir()
+    Path("base.yaml").write_text("imgsz: 320\ntrain:\n  epochs: 5\n  batch: 4\n")
+    Path("deep/middle.yaml").write_text("extends: ../base.yaml\ntrain:\n  epochs: 6\n")
+    config = read("extends: deep/middle.yaml\ntrain:\n  lr: 0.5\n")
+    assert (config.imgsz, config.train.epochs, config.train.batch, config.train.lr) == (320, 6, 4, 0.5)
+
+
+def test_a_mistake_is_told_where_it_stands(here: Path) -> None:
+    Path("base.yaml").write_text("imgsz: 320\ntrain:\n  epochs: -5\n")
+    assert told("extends: base.yaml").startswith("base.yaml:3: 'train.epochs'")
+    assert told("extends: base.yaml\n\ntrain:\n  epochs: -6").startswith("run.yaml:4: 'train.epochs'")
+
+
+def test_a_longer_circle(here: Path) -> None:
+    Path("a.yaml").write_text("extends: run.yaml")
+    assert told("extends: ./a.yaml").endswith("'extends' goes round in a circle")
+
+
+# --- keys and values --------------------------------------------------------------------------------------
+
+BAD_VALUES = [
+    ("trian:\n  epochs: 3", "run.yaml:1: unknown key 'trian'; did you mean 'train'?"),
+    ("train:\n\n  epoch: 3", "run.yaml:3: unknown key 'train.epoch'; did you mean 'train.epochs'?"),
+    ("imgsz: 64\nepochs: 3", "run.yaml:2: unknown key 'epochs'; did you mean 'train.epochs'?"),
+    ("model:\n  mosaic: 0", "run.yaml:2: unknown key 'model.mosaic'; did you mean 'augment.mosaic'?"),
+    ("learning: 3", "known here: imgsz, model, loss, augment, train, eval"),
+    ("train:\n  epochs: many", "run.yaml:2: 'train.epochs' should be a valid integer"),
+    ("train:\n  epochs: true", "run.yaml:2: 'train.epochs' should be a number (given: True)"),
+    ("train:\n  epochs: 2.5", "run.yaml:2: 'train.epochs' should be a valid integer"),
+    ("train:\n  lr: .nan", "run.yaml:2: 'train.lr' should be a finite number (given: nan)"),
+    ("train:\n  lr: -1", "run.yaml:2: 'train.lr' should be greater than 0 (given: -1)"),
+    ("train:", "run.yaml:1: 'train' should hold keys of its own, indented below it (given: nothing)"),
+    ("train: 3", "run.yaml:1: 'train' should hold keys of its own"),
+    ("model:\n  activation: gelu", "run.yaml:2: 'model.activation' should be 'leaky_relu', 'relu', 'silu'"),
+    ("model:\n  attention_at: [8, 7]", "run.yaml:2: 'model.attention_at.1' should be 8, 16 or 32 (given: 7)"),
+    ("model:\n  anchors:\n  - [[1, 2]]", "run.yaml:2: 'model.anchors' must be three lists"),
+    ("model:\n  widths:\n  - 16\n  - 4\n  - 64\n  - 64\n  - 64", "run.yaml:4: 'model.widths.1' should be greater"),
+    ("imgsz: 600", "run.yaml:1: 'imgsz' must be a multiple of 32; take 576 or 608 (given: 600)"),
+    ("augment:\n  albumentations:\n    CLAHE: 3", "run.yaml:3: 'augment.albumentations.CLAHE' should be less than"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_VALUES)
+def test_a_bad_value(here: Path, text: str, message: str) -> None:
+    assert message in told(text)
+
+
+@pytest.mark.parametrize("override", ["train.epoch=3", "imgsz=600", "train=3", "eval={iou: 3}", "train.lr=1,5"])
+def test_a_bad_override_is_not_blamed_on_the_file(here: Path, override: str) -> None:
+    message = told("imgsz: 64", override)
+    assert message.endswith("(from the command line)") and "run.yaml" not in message
+
+
+def test_a_long_value_is_shortened(here: Path) -> None:
+    assert len(told(f"train:\n  lr: {list(range(10_000))}")) < 200
+
+
+def test_numbers_as_people_write_them(here: Path) -> None:
+    """YAML 1.1 takes 1e-3 for text."""
+    assert read("train: {lr: 1e-3, epochs: 5.0}").train.lr == 0.001
