@@ -1,0 +1,156 @@
+"""The command answers at once, mistakes end in one line, and the doors in tools/ hide nothing of Python's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from lightdet.cli import app as frame
+from lightdet.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ("train", "val", "detect", "profile", "data")
+HEAVY = {"torch", "torchvision", "cv2", "matplotlib", "albumentations", "pycocotools", "tensorboard", "numpy"}
+
+
+def python(*args: str, cwd: Path = ROOT, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, *args], cwd=cwd, input=stdin, capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def start(args: Sequence[str]) -> tuple[int, set[str], str]:
+    """Run `main` in a fresh interpreter: the exit code, the heavy modules that it imported, and its stderr."""
+    code = (
+        "import sys; from lightdet.cli.app import main; code = main(sys.argv[1:]);"
+        f"print('\\nHEAVY', *({HEAVY!r} & set(sys.modules))); sys.exit(code)"
+    )
+    result = python("-c", code, *args)
+    return result.returncode, set(result.stdout.rpartition("HEAVY")[2].split()), result.stderr
+
+
+@pytest.mark.parametrize("args", [(), ("--help",), ("--version",), *((name, "--help") for name in COMMANDS)])
+def test_help_needs_nothing_heavy(args: tuple[str, ...]) -> None:
+    code, heavy, stderr = start(args)
+    assert (code, heavy, stderr) == (0, set(), "")
+
+
+WRONG = [
+    (("--nonsense",), "No such option: --nonsense"),
+    (("trian",), "train"),
+    (("train", "--epoch", "3"), "--epochs"),
+    (("train", "--epochs", "many"), "'many' is not a valid int"),
+    (("train", "--batch", "0"), "--batch"),
+    (("train", "--imgsz", "600"), "600 is no multiple of 32; take 576 or 608"),
+    (("train", "--imgsz", "7"), "7 is no multiple of 32; take 32"),
+    (("data",), "Missing command"),
+]
+
+
+@pytest.mark.parametrize(("args", "told"), WRONG)
+def test_a_wrong_argument_is_one_line_and_needs_nothing_heavy(args: tuple[str, ...], told: str) -> None:
+    code, heavy, stderr = start(args)
+    assert code == 2
+    assert heavy == set()
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1 and told in stderr
+
+
+def test_help_comes_at_once() -> None:
+    """The better of three starts, so that a busy machine does not fail it; importing torch alone takes longer."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        assert python("-m", "lightdet", "--help").returncode == 0
+        times.append(time.perf_counter() - began)
+    assert min(times) < 1.0
+
+
+def test_importing_the_package_needs_nothing_heavy() -> None:
+    code = f"import sys, lightdet; sys.exit(str({HEAVY!r} & set(sys.modules)) if {HEAVY!r} & set(sys.modules) else 0)"
+    assert python("-c", code).returncode == 0
+
+
+def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    class Command:
+        def main(self, **_: object) -> None:
+            raise error
+
+    monkeypatch.setattr(frame.typer.main, "get_command", lambda _: Command())
+    return frame.main(["anything"])
+
+
+def test_a_users_mistake_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_raising(UserError("first\nsecond", path="a.yaml", line=3), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: a.yaml:3: first second\n"
+
+
+def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_raising(KeyboardInterrupt(), monkeypatch) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_our_own_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_raising(ZeroDivisionError(), monkeypatch)
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    """As in ``lightdet --help | head -0``: the reader is gone before the first word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        result = subprocess.run(
+            [sys.executable, "-m", "lightdet", "--help"], cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert result.returncode == 1
+    assert result.stderr == b""
+
+
+# --- the doors --------------------------------------------------------------------------------------------
+
+ASK = """
+import cProfile, profile, multiprocessing
+print("HERE", cProfile.__file__)
+print("HERE", profile.__file__)
+pool = multiprocessing.get_context("spawn").Pool(1)
+print("CHILD", pool.apply(eval, ("[__import__(n).__file__ for n in ('cProfile', 'profile', 'lightdet')]",)))
+pool.terminate()
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "tools"], ids=["root", "tools"])
+def test_a_door_opens_from_anywhere(name: str, folder: Path) -> None:
+    result = python(str((ROOT / "tools" / f"{name}.py").relative_to(folder)), "--help", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert f"tools/{name}.py" in result.stdout
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "tools"], ids=["root", "tools"])
+def test_a_door_hides_nothing_from_itself_and_its_workers(folder: Path) -> None:
+    """``-i`` asks the interpreter that a door has started, and a worker process spawned from it."""
+    door = str((ROOT / "tools" / "train.py").relative_to(folder))
+    result = python("-i", door, "--help", cwd=folder, stdin=ASK)
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("HERE", "CHILD"))]
+    assert len(lines) == 3, result.stderr
+    assert not any(str(ROOT / "tools") in line for line in lines)
+    assert str(ROOT / "lightdet") in lines[2]
+
+
+def test_a_door_does_not_need_an_installed_package(tmp_path: Path) -> None:
+    """The checkout beside the door is what runs, wherever it is called from."""
+    result = python("-i", str(ROOT / "tools" / "val.py"), "--help", cwd=tmp_path, stdin="import lightdet; lightdet\n")
+    assert str(ROOT / "lightdet" / "__init__.py") in result.stdout
+
+
+def test_a_door_tells_a_mistake_like_the_command(tmp_path: Path) -> None:
+    result = python(str(ROOT / "tools" / "profile.py"), "--nonsense", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == "error: No such option: --nonsense; see 'tools/profile.py --help'\n"
