@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -199,6 +199,9 @@ def _has(values: Mapping[str, Any], key: KeyPath) -> bool:
 def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
     current: Any = model
     for part in key:
+        if get_origin(current) is dict:  # free names, each with the same fields below it
+            current = get_args(current)[1]
+            continue
         if not (isinstance(current, type) and issubclass(current, BaseModel)):
             return []
         info = current.model_fields.get(str(part))

@@ -31,8 +31,8 @@ MAX_BYTES = 1 << 30
 MAX_PIXELS = 178_000_000
 """Largest picture that is decoded (about 13 300 x 13 300); Pillow refuses slightly above this by itself."""
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp")
-    + (".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k")
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k"}
 )
 """File name endings (lower case) taken for pictures when a folder is scanned."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")

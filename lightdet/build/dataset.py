@@ -1,0 +1,147 @@
+"""From a data set's YAML to a `DatasetSpec`: the root, the paths below it, the class names."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from lightdet.config import YamlFile, load_yaml, validate
+from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
+from lightdet.data.dataset import DatasetSpec, SplitSpec, read_class_names
+from lightdet.data.formats.coco import parse_coco
+from lightdet.errors import UserError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load_dataset(path: str | Path, data_root: str | Path | None = None) -> DatasetSpec:
+    """Read a data set's YAML (`lightdet.config.dataset`), or the ``data.yaml`` of YOLO tools.
+
+    Args:
+        path: the YAML file.
+        data_root: the folder of the data; replaces the YAML's ``root``.
+
+    Raises:
+        UserError: a fault in the YAML, an environment variable that is not set, a root or class file that is missing.
+    """
+    file = load_yaml(path)
+    if "format" not in file.values and "names" in file.values:
+        return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
+    config = validate(DatasetConfig, file)
+    root = _root(config.root, ("root",), file, data_root)
+    splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
+    return DatasetSpec(
+        name=config.name or _yaml_path(file).stem,
+        root=root,
+        format=config.format,
+        classes=_classes(config, root, splits, file),
+        splits=splits,
+        bit_depth=config.bit_depth,
+        path=file.path,
+        outside=config.outside,
+    )
+
+
+def _yaml_path(file: YamlFile) -> Path:
+    return file.path or Path("dataset.yaml")
+
+
+def _error(message: str, file: YamlFile, *key: str) -> UserError:
+    path, line = file.place(key)
+    return UserError(message, path=path, line=line)
+
+
+def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path | None) -> Path:
+    if data_root is not None:
+        root = Path(data_root).expanduser()
+        if not root.is_dir():
+            raise UserError("the folder given with --data-root does not exist", path=root)
+        return root
+
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = os.environ.get(name)
+        if not value:
+            message = f"the environment variable {name} is not set; set it, or give the data's folder with --data-root"
+            raise _error(message, file, *key)
+        return value
+
+    expanded = Path(_VARIABLE.sub(variable, text)).expanduser()
+    root = _yaml_path(file).parent / expanded
+    if not root.is_dir():
+        message = f"the data's folder {root} does not exist; correct 'root', or give the folder with --data-root"
+        raise _error(message, file, *key)
+    return root
+
+
+def _below(root: Path, name: str, file: YamlFile) -> Path:
+    """A path relative to the root, or to the YAML if it lies only there."""
+    below, beside = root / Path(name).expanduser(), _yaml_path(file).parent / name
+    return beside if not below.exists() and beside.exists() else below
+
+
+def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile, name: str) -> SplitSpec:
+    folders = split.images or config.images
+    images = tuple(root / folder for folder in folders) if folders else ()
+    label_name = split.labels or config.labels
+    labels = _below(root, label_name, file) if label_name else None
+    listing = _below(root, split.list, file) if split.list else None
+    if config.format == "coco":
+        labels = labels or _json_beside(images)
+        if labels is None:
+            raise _error(f"the COCO split '{name}' needs 'labels: FILE.json'", file, "splits", name)
+        images = images or (root,)
+    if not images and listing is None:
+        raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
+    return SplitSpec(images, labels, listing, split.unlabelled)
+
+
+def _json_beside(images: tuple[Path, ...]) -> Path | None:
+    """The one JSON file that lies with the pictures, as some exports have it."""
+    found = [path for folder in images if folder.is_dir() for path in folder.glob("*.json")]
+    return found[0] if len(found) == 1 else None
+
+
+def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], file: YamlFile) -> tuple[str, ...]:
+    if isinstance(config.classes, tuple):
+        return config.classes
+    if config.classes is not None:
+        path = _below(root, config.classes, file)
+        try:
+            return check_class_names(read_class_names(path))
+        except ValueError as error:
+            raise UserError(f"the class list {error}", path=path) from None
+    labels = next((split.labels for split in splits.values() if split.labels), None)
+    if config.format != "coco" or labels is None:
+        raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
+    categories = parse_coco(labels).categories
+    try:
+        return check_class_names(categories[number] for number in sorted(categories))
+    except ValueError as error:
+        raise UserError(f"the list of categories {error}", path=labels) from None
+
+
+def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str | Path | None) -> DatasetSpec:
+    root = _root(config.path, ("path",), file, data_root)
+    splits = {}
+    for name in ("train", "val", "test"):
+        entries: tuple[str, ...] | None = getattr(config, name)
+        if not entries:
+            continue
+        if len(entries) == 1 and entries[0].lower().endswith(".txt"):
+            splits[name] = SplitSpec((), None, _below(root, entries[0], file))
+        else:
+            splits[name] = SplitSpec(tuple(_picture_folder(root, entry) for entry in entries))
+    if not splits:
+        raise UserError("names no split; add 'train' and 'val'", path=file.path)
+    if not isinstance(config.names, tuple):
+        raise _error("'names' must list the class names", file, "names")
+    return DatasetSpec(_yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path)
+
+
+def _picture_folder(root: Path, entry: str) -> Path:
+    """Some exports write ``../train/images`` for a folder that lies beside their YAML."""
+    folder = root / entry
+    beside = root / entry.removeprefix("../")
+    return beside if not folder.is_dir() and beside.is_dir() else folder

@@ -1,0 +1,206 @@
+"""What a data set is, and how one of its splits becomes annotations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.deeppcb import parse_deeppcb
+from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
+from lightdet.data.formats.voc import parse_voc
+from lightdet.data.formats.yolo import parse_yolo
+from lightdet.data.images import image_size
+from lightdet.data.pairing import Pair, find_pairs, first_file, list_entries, orphan_labels
+from lightdet.errors import UserError
+from lightdet.structures import Annotation
+
+Format = Literal["yolo", "voc", "coco", "deeppcb"]
+OnError = Literal["fail", "skip"]
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """Where one split lies; all paths absolute or relative to the working folder.
+
+    Attributes:
+        images: folders of pictures. Without `listing` every picture below them belongs to the split.
+        labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures that the
+            format's custom gives (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
+        listing: a text file that names the split's pictures, one a line: a stem, a file name or a path.
+        unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
+            of the split has one), an error for VOC and DeepPCB.
+    """
+
+    images: tuple[Path, ...]
+    labels: Path | None = None
+    listing: Path | None = None
+    unlabelled: Literal["auto", "background", "error"] = "auto"
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A data set as its YAML describes it; nothing but names, no file is opened for it.
+
+    Attributes:
+        root: the folder that holds the data.
+        classes: the class names, by label.
+        splits: by name, such as ``train``, ``val``, ``test``.
+        bit_depth: significant bits of 16-bit pictures (9-16), for `lightdet.data.images.read_image`.
+        path: the YAML file, for messages.
+        outside: whether a box that reaches outside its picture is an error or is cut at the border.
+    """
+
+    name: str
+    root: Path
+    format: Format
+    classes: tuple[str, ...]
+    splits: dict[str, SplitSpec]
+    bit_depth: int = 16
+    path: Path | None = None
+    outside: Outside = "error"
+
+    def split(self, name: str) -> SplitSpec:
+        """Return the split `name`; a UserError that lists the known ones if there is none."""
+        if name not in self.splits:
+            raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
+        return self.splits[name]
+
+
+@dataclass
+class Record:
+    """A picture of a split and its labels; `labels` is None where the picture or its label file was not found."""
+
+    image: Path
+    labels: LabelFile | None = None
+    problems: list[UserError] = field(default_factory=list)
+
+
+def read_split(
+    spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
+) -> tuple[list[Annotation], list[UserError]]:
+    """Read the annotations of `split`, in the order of its list (or of the sorted paths).
+
+    Pixels are not decoded: sizes come from the headers.
+
+    Returns:
+        The annotations, and with ``on_error="skip"`` one error for each picture or label file left out.
+
+    Raises:
+        UserError: the first fault (with its file and line) if `on_error` is ``fail``; in any case an unknown or
+            empty split, a folder or list that is missing, or a split without a single good picture.
+    """
+    records, skipped = split_records(spec, split)
+    if on_error == "fail" and skipped:
+        raise skipped[0]
+    annotations = []
+    for record in records:
+        try:
+            if record.problems:
+                raise record.problems[0]
+            if record.labels is not None:
+                annotations.append(record.labels.annotation(record.image))
+        except UserError as error:
+            if on_error == "fail":
+                raise
+            skipped.append(error)
+    if not annotations:
+        raise UserError(f"no usable picture in the split '{split}'; the first fault: {skipped[0]}", path=spec.path)
+    return annotations, skipped
+
+
+def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[UserError]]:
+    """Read every picture's header and label file of `split`, noting faults instead of raising them.
+
+    Returns:
+        The records, and the faults that belong to no picture (list entries, labels without picture).
+
+    Raises:
+        UserError: an unknown or empty split, or a folder, list or JSON file that is missing.
+    """
+    place = spec.split(split)
+    records, faults = _coco_records(spec, place) if spec.format == "coco" else _paired_records(spec, split, place)
+    if not records:
+        where = place.listing or ", ".join(str(folder) for folder in place.images)
+        first = f"; the first fault: {faults[0]}" if faults else ""
+        raise UserError(f"the split '{split}' holds no pictures (looked in {where}){first}", path=spec.path)
+    return records, faults
+
+
+def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Record], list[UserError]]:
+    pairs, faults = find_pairs(spec.format, spec.root, place.images, place.labels, place.listing)
+    background = place.unlabelled == "background" or (place.unlabelled == "auto" and spec.format == "yolo")
+    if pairs and place.unlabelled == "auto" and all(pair.label is None for pair in pairs):
+        message = (
+            f"no picture of the split '{split}' has a label file; expected for example {pairs[0].expected}"
+            f" (set 'labels' to their folder, or 'unlabelled: background' if all are free of defects)"
+        )
+        raise UserError(message, path=spec.path)
+    folders = {name: (other.images, other.labels) for name, other in spec.splits.items()}
+    orphans = orphan_labels(spec.format, spec.root, folders, split, pairs)
+    faults += [UserError("the label file has no picture; add the picture or remove it", path=path) for path in orphans]
+    return [_paired_record(spec, pair, background) for pair in pairs], faults
+
+
+def _paired_record(spec: DatasetSpec, pair: Pair, background: bool) -> Record:
+    record = Record(pair.image)
+    try:
+        size = image_size(pair.image)
+    except UserError as error:
+        record.problems.append(error)
+        return record
+    if pair.label is not None:
+        parse = {"yolo": parse_yolo, "voc": parse_voc, "deeppcb": parse_deeppcb}[spec.format]
+        record.labels = parse(pair.label, size, spec.classes, spec.outside)
+        record.problems += record.labels.problems
+    elif background:
+        record.labels = LabelFile(None, size, spec.classes)
+    else:
+        message = f"the picture has no label file; expected {pair.expected} (or set 'unlabelled: background')"
+        record.problems.append(UserError(message, path=pair.image))
+    return record
+
+
+def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], list[UserError]]:
+    if place.labels is None:
+        raise UserError("a COCO split needs 'labels: FILE.json'", path=spec.path)
+    file = parse_coco(place.labels)
+    faults, images = list(file.problems), file.images
+    if place.listing is not None:
+        by_name = {image.file_name: image for image in images} | {Path(i.file_name).name: i for i in images}
+        images = []
+        for line, entry in list_entries(place.listing):
+            image = by_name.get(entry) or by_name.get(Path(entry).name)
+            if image is None:
+                message = f"'{entry}' is not among the images of {place.labels}"
+                faults.append(UserError(message, path=place.listing, line=line))
+            else:
+                images.append(image)
+    folders = (*place.images, place.labels.parent, spec.root)
+    records = []
+    for image in images:
+        path = first_file([folder / image.file_name for folder in folders])
+        record = Record(path or folders[0] / image.file_name)
+        records.append(record)
+        if path is None:
+            message = f"there is no picture '{image.file_name}' in {folders[0]}"
+            record.problems.append(UserError(message, path=place.labels, line=image.line))
+            continue
+        try:
+            size = image_size(path)
+        except UserError as error:
+            record.problems.append(error)
+            continue
+        record.labels = file.labels_of(image, size, spec.classes, spec.outside)
+        record.problems += record.labels.problems
+    return records, faults
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Read class names from a text file, one a line.
+
+    Raises:
+        UserError: missing or unreadable file.
+    """
+    return tuple(line for _, line in read_lines(path))

@@ -1,0 +1,266 @@
+"""COCO JSON: ``images``, ``categories`` and ``annotations`` with ``bbox = [x, y, width, height]`` in pixels.
+
+``x, y`` is the upper left edge counted from 0, as here. Category ids are any numbers and are matched to the data
+set's classes by name. ``iscrowd`` boxes become crowd boxes: not trained on, ignored by the metric. The file is
+parsed element by element, so every complaint carries its line.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
+from lightdet.errors import UserError
+from lightdet.files import write_text
+from lightdet.structures import Annotation
+
+MAX_JSON_BYTES = 1 << 30
+_SPACE = re.compile(r"[ \t\r\n]*")
+_LISTS = ("images", "categories", "annotations")
+
+
+@dataclass
+class CocoImage:
+    """An entry of ``images``: `size` is the declared (width, height), None where not told."""
+
+    file_name: str
+    size: tuple[int, int] | None
+    line: int
+    annotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+
+@dataclass
+class CocoFile:
+    """A parsed file: images in their order, category names by id, and what is wrong with the file as a whole."""
+
+    path: Path
+    images: list[CocoImage]
+    categories: dict[int, str]
+    problems: list[UserError]
+
+    def labels_of(
+        self, image: CocoImage, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
+    ) -> LabelFile:
+        """Check the annotations of one image against the picture's `size` (width, height)."""
+        found = LabelFile(self.path, size, classes, outside)
+        if image.size is not None and image.size != size:
+            width, height = image.size
+            turned = " (turned by its EXIF tag)" if (height, width) == size else ""
+            shown = f"{size[0]} x {size[1]}{turned}"
+            found.problem(f"'{image.file_name}' is declared {width} x {height}, but the picture is {shown}", image.line)
+        for line, entry in image.annotations:
+            self._take(entry, line, found)
+        return found
+
+    def _take(self, entry: dict[str, Any], line: int, found: LabelFile) -> None:
+        what = f"annotation {entry.get('id', '?')}"
+        category = entry.get("category_id")
+        if not isinstance(category, int) or category not in self.categories:
+            found.problem(f"{what}: category_id {category!r} is not among 'categories'", line)
+            return
+        box = entry.get("bbox")
+        numbers = isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)
+        if not numbers or not isinstance(box, list):
+            found.problem(f"{what}: 'bbox' must be four numbers [x, y, width, height]", line)
+            return
+        x, y, width, height = (float(value) for value in box)
+        if width < 0 or height < 0:
+            found.problem(f"{what}: the box has a negative width or height ({width:g} x {height:g})", line)
+            return
+        label = found.class_index(self.categories[category], line)
+        if label is not None:
+            found.add((x, y, x + width, y + height), label, line, crowd=bool(entry.get("iscrowd", 0)))
+
+
+def parse_coco(path: Path) -> CocoFile:
+    """Read a COCO file; entries that cannot be used are listed in `problems` with their lines.
+
+    Raises:
+        UserError: missing, too large or not a COCO JSON file.
+    """
+    try:
+        text = read_bounded(path, MAX_JSON_BYTES).decode("utf-8-sig")
+        lists = _Scanner(text, path).lists()
+    except UnicodeDecodeError:
+        raise UserError("not UTF-8 text; is this a COCO JSON file?", path=path) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"not valid JSON: {error.msg}", path=path, line=error.lineno) from None
+    except (RecursionError, ValueError):
+        raise UserError("not a COCO file: nested too deeply or a number too long", path=path) from None
+    missing = [name for name in _LISTS[:2] if name not in lists]
+    if missing:
+        raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
+    problems: list[UserError] = []
+    categories = _categories(lists["categories"], path, problems)
+    images = _images(lists["images"], path, problems)
+    for line, entry in lists.get("annotations", []):
+        image = images.get(_key(entry.get("image_id")))
+        if image is None:
+            message = f"annotation {entry.get('id', '?')}: image_id {entry.get('image_id')!r} is not among 'images'"
+            problems.append(UserError(message, path=path, line=line))
+        else:
+            image.annotations.append((line, entry))
+    return CocoFile(path, list(images.values()), categories, problems)
+
+
+def read_coco(path: Path, images: Path, classes: Sequence[str], outside: Outside = "error") -> list[Annotation]:
+    """Read a whole COCO file whose ``file_name`` entries lie in the folder `images`; sizes are the declared ones.
+
+    Raises:
+        UserError: the first thing that is wrong, with its line. Pictures are not opened.
+    """
+    file = parse_coco(path)
+    if file.problems:
+        raise file.problems[0]
+    annotations = []
+    for image in file.images:
+        if image.size is None:
+            raise UserError(f"'{image.file_name}' has no width and height", path=path, line=image.line)
+        annotations.append(file.labels_of(image, image.size, classes, outside).annotation(images / image.file_name))
+    return annotations
+
+
+def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_names: Sequence[str]) -> str:
+    """Return the JSON of a data set, one entry a line; boxes keep every bit of their float32 corners."""
+    categories = [json.dumps({"id": i, "name": name}, ensure_ascii=False) for i, name in enumerate(classes, start=1)]
+    images: list[str] = []
+    boxes: list[str] = []
+    for image_id, (annotation, name) in enumerate(zip(annotations, file_names, strict=True), start=1):
+        width, height = annotation.size
+        entry = {"id": image_id, "file_name": name, "width": width, "height": height}
+        images.append(json.dumps(entry, ensure_ascii=False))
+        crowd = [False] * len(annotation) if annotation.crowd is None else annotation.crowd.tolist()
+        for box, label, flag in zip(annotation.boxes.tolist(), annotation.labels.tolist(), crowd, strict=True):
+            x1, y1, x2, y2 = box
+            shape = [_short(value) for value in (x1, y1, x2 - x1, y2 - y1)]
+            area = _short((x2 - x1) * (y2 - y1))
+            head = {"id": len(boxes) + 1, "image_id": image_id, "category_id": label + 1}
+            boxes.append(json.dumps(head | {"bbox": shape, "area": area, "iscrowd": int(flag)}))
+    parts = zip(_LISTS, (images, categories, boxes), strict=True)
+    return "{" + ",\n".join(f'"{name}": [\n' + ",\n".join(entries) + "\n]" for name, entries in parts) + "}\n"
+
+
+def write_coco(annotations: Sequence[Annotation], path: Path, classes: Sequence[str], names: Sequence[str]) -> None:
+    """Write a whole data set; `names` are the ``file_name`` entries, one an annotation."""
+    write_text(path, coco_text(annotations, classes, names))
+
+
+def _short(value: float) -> float:
+    return int(value) if value.is_integer() else value
+
+
+def _is_number(value: object) -> bool:
+    # A whole number of hundreds of digits is no coordinate, and no float either.
+    return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
+
+
+def _key(value: object) -> object:
+    return value if isinstance(value, (int, str)) else None
+
+
+def _categories(entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[UserError]) -> dict[int, str]:
+    categories: dict[int, str] = {}
+    for line, entry in entries:
+        number, name = entry.get("id"), entry.get("name")
+        if not isinstance(number, int) or not isinstance(name, str) or not name:
+            problems.append(UserError("a category needs a whole-number 'id' and a 'name'", path=path, line=line))
+        elif number in categories:
+            problems.append(UserError(f"category id {number} is given twice", path=path, line=line))
+        else:
+            categories[number] = name
+    return categories
+
+
+def _images(
+    entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[UserError]
+) -> dict[object, CocoImage]:
+    images: dict[object, CocoImage] = {}
+    names: set[str] = set()
+    for line, entry in entries:
+        number, name = _key(entry.get("id")), entry.get("file_name")
+        if number is None or not isinstance(name, str) or not name:
+            problems.append(UserError("an image needs an 'id' and a 'file_name'", path=path, line=line))
+        elif number in images:
+            problems.append(UserError(f"image id {number} is given twice", path=path, line=line))
+        elif name in names:
+            problems.append(UserError(f"the file_name '{name}' is given twice", path=path, line=line))
+        else:
+            names.add(name)
+            width, height = entry.get("width"), entry.get("height")
+            told = _is_number(width) and _is_number(height) and width and height
+            size = (math.floor(float(width)), math.floor(float(height))) if told and width and height else None
+            images[number] = CocoImage(name, size, line)
+    return images
+
+
+class _Scanner:
+    """Walks the top-level object and notes the line at which each element of its lists begins."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self.text = text
+        self.path = path
+        self.decoder = json.JSONDecoder()
+        self.breaks = [match.start() for match in re.finditer("\n", text)]
+
+    def lists(self) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+        found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        position = self._expect("{", 0)
+        if self._peek(position) == "}":
+            return found
+        while True:
+            key, position = self.decoder.raw_decode(self.text, self._skip(position))
+            position = self._expect(":", position)
+            if key in _LISTS and self._peek(position) == "[":
+                found[key] = []
+                for line, value, end in self._elements(position):
+                    position = end
+                    if value is None:
+                        continue
+                    if not isinstance(value, dict):
+                        raise UserError(f"an entry of '{key}' is not an object {{...}}", path=self.path, line=line)
+                    found[key].append((line, value))
+            elif key in _LISTS:
+                raise UserError(f"'{key}' must be a list", path=self.path, line=self._line(position))
+            else:
+                _, position = self.decoder.raw_decode(self.text, self._skip(position))
+            if self._peek(position) == "}":
+                return found
+            position = self._expect(",", position)
+
+    def _elements(self, position: int) -> Iterator[tuple[int, Any, int]]:
+        """Yield (line, value, position after it); a last None carries the position behind the list."""
+        position = self._expect("[", position)
+        if self._peek(position) == "]":
+            yield 0, None, self._expect("]", position)
+            return
+        while True:
+            start = self._skip(position)
+            value, position = self.decoder.raw_decode(self.text, start)
+            yield self._line(start), value if value is not None else [], position
+            if self._peek(position) == "]":
+                yield 0, None, self._expect("]", position)
+                return
+            position = self._expect(",", position)
+
+    def _skip(self, position: int) -> int:
+        match = _SPACE.match(self.text, position)
+        return match.end() if match else position
+
+    def _peek(self, position: int) -> str:
+        start = self._skip(position)
+        return self.text[start : start + 1]
+
+    def _expect(self, character: str, position: int) -> int:
+        if self._peek(position) != character:
+            raise json.JSONDecodeError(f"expected '{character}'", self.text, self._skip(position))
+        return self._skip(position) + 1
+
+    def _line(self, position: int) -> int:
+        return bisect.bisect_left(self.breaks, position) + 1

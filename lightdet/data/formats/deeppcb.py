@@ -1,0 +1,70 @@
+"""DeepPCB's labels: a line a box, ``x1 y1 x2 y2 type``, whole pixels counted from 0, type from 1.
+
+Corners are box edges in the internal convention (none reaches past the width of 640). Type 0 is the unused
+background. Fields are separated by spaces in the files, by commas in their description: both are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightdet.data.formats.label_file import LabelFile, Outside, read_lines, whole_pixels
+from lightdet.errors import UserError
+from lightdet.files import write_text
+from lightdet.structures import Annotation
+
+_SEPARATOR = re.compile(r"[\s,]+")
+
+
+def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error") -> LabelFile:
+    """Read `label`, noting what is wrong instead of raising; `size` is the picture's (width, height)."""
+    found = LabelFile(label, size, classes, outside)
+    try:
+        lines = read_lines(label)
+    except UserError as error:
+        found.problems.append(error)
+        return found
+    for number, line in lines:
+        fields = _SEPARATOR.split(line)
+        if len(fields) != 5:
+            found.problem(f"{len(fields)} columns instead of 5: x1 y1 x2 y2 type", number)
+            continue
+        try:
+            x1, y1, x2, y2, kind = (int(field) for field in fields)
+        except ValueError:
+            found.problem("a value is not a whole number; each line is: x1 y1 x2 y2 type", number)
+            continue
+        if not 1 <= kind <= len(classes):
+            found.problem(f"type {kind} is out of range: {len(classes)} classes have types 1 to {len(classes)}", number)
+            continue
+        found.add((x1, y1, x2, y2), kind - 1, number)
+    return found
+
+
+def read_deeppcb(
+    label: Path, image: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
+) -> Annotation:
+    """Read the labels of one picture of `size` (width, height).
+
+    Raises:
+        UserError: with the line, for a wrong column count, a value that is not a whole number, a type out of range
+            or a box outside the picture or without area.
+    """
+    return parse_deeppcb(label, size, classes, outside).annotation(image)
+
+
+def deeppcb_text(annotation: Annotation) -> str:
+    """Return the label file's text; corners are rounded to whole pixels, each box keeps at least one."""
+    lines = []
+    for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
+        x1, x2 = whole_pixels(box[0], box[2], annotation.size[0])
+        y1, y2 = whole_pixels(box[1], box[3], annotation.size[1])
+        lines.append(f"{x1} {y1} {x2} {y2} {label + 1}\n")
+    return "".join(lines)
+
+
+def write_deeppcb(annotation: Annotation, path: Path) -> None:
+    """Write one picture's label file (crowd flags and fractions of pixels have no place in it)."""
+    write_text(path, deeppcb_text(annotation))

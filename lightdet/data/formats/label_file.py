@@ -1,0 +1,163 @@
+"""What the readers share: one label file's boxes, checked one by one, and what is wrong with the others.
+
+A reader never stops at the first fault: it notes it with its line, so that training can refuse the file with
+the first of them and an audit can list them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lightdet.errors import UserError
+from lightdet.structures import Annotation
+
+Outside = Literal["error", "clip"]
+"""What a box that reaches outside its picture means: a mistake, or a box to cut at the border."""
+
+SLIP_PIXELS, SLIP_SHARE = 1.0, 1e-3
+"""A box may overstep the border by one pixel or a thousandth of the side, whichever is more: rounding and
+0- or 1-based counting do that. It is cut silently and listed by the audit."""
+MIN_SIDE = 0.01
+"""A box with a side below this many pixels has no area."""
+MAX_LABEL_BYTES = 16 << 20
+
+
+@dataclass
+class LabelFile:
+    """The labels of one picture of `size` (width, height), being collected by a reader.
+
+    Attributes:
+        path: the label file; None for a picture without one (background).
+        classes: the data set's class names.
+        boxes: usable boxes ``x1, y1, x2, y2`` in the convention of `lightdet.structures`, cut at the border.
+        labels, crowd, lines: of each box its class index, crowd flag and 1-based line (0 where unknown).
+        problems: what makes the file unusable, in the file's order.
+        slips: lines of boxes that overstepped the border and were cut.
+    """
+
+    path: Path | None
+    size: tuple[int, int]
+    classes: Sequence[str]
+    outside: Outside = "error"
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    crowd: list[bool] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    problems: list[UserError] = field(default_factory=list)
+    slips: list[int] = field(default_factory=list)
+
+    def problem(self, message: str, line: int | None = None) -> None:
+        """Note that the file (at `line`) cannot be used as it stands."""
+        self.problems.append(UserError(message, path=self.path, line=line or None))
+
+    def add(self, box: Sequence[float], label: int, line: int = 0, *, crowd: bool = False) -> None:
+        """Take one box ``x1, y1, x2, y2`` in pixels, or note why it cannot be used."""
+        if not all(math.isfinite(value) for value in box):
+            self.problem("a coordinate is not a finite number; correct or remove the box", line)
+            return
+        x1, y1, x2, y2 = box
+        extent = f"x {x1:g} to {x2:g}, y {y1:g} to {y2:g}"
+        if x2 - x1 < MIN_SIDE or y2 - y1 < MIN_SIDE:
+            self.problem(f"the box has no area ({extent}); correct or remove it", line)
+            return
+        width, height = self.size
+        cut = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+        if cut[2] - cut[0] < MIN_SIDE or cut[3] - cut[1] < MIN_SIDE:
+            self.problem(f"the box lies outside the picture of {width} x {height} ({extent}); remove it", line)
+            return
+        slip_x, slip_y = (max(SLIP_PIXELS, SLIP_SHARE * side) for side in self.size)
+        over_x, over_y = max(-x1, x2 - width), max(-y1, y2 - height)
+        if (over_x > slip_x or over_y > slip_y) and self.outside == "error":
+            picture = f"the picture of {width} x {height}"
+            message = f"the box reaches outside {picture} ({extent}); correct it, or set 'outside: clip' in the YAML"
+            self.problem(message, line)
+            return
+        if max(over_x, over_y) > MIN_SIDE:
+            self.slips.append(line)
+        self.boxes.append(cut)
+        self.labels.append(label)
+        self.crowd.append(crowd)
+        self.lines.append(line)
+
+    def class_index(self, name: str, line: int | None = None) -> int | None:
+        """Look up a class name; an unknown one is noted with the likely meaning."""
+        try:
+            return list(self.classes).index(name)
+        except ValueError:
+            self.problem(unknown_class(name, self.classes), line)
+            return None
+
+    def annotation(self, image: Path) -> Annotation:
+        """Return the labels of `image`.
+
+        Raises:
+            UserError: the first of `problems`.
+        """
+        if self.problems:
+            raise self.problems[0]
+        return Annotation(
+            image=image,
+            size=self.size,
+            boxes=np.array(self.boxes, dtype=np.float32).reshape(-1, 4),
+            labels=np.array(self.labels, dtype=np.int64),
+            crowd=np.array(self.crowd, dtype=np.bool_) if any(self.crowd) else None,
+            source=self.path,
+            lines=tuple(self.lines),
+        )
+
+
+def unknown_class(name: str, classes: Sequence[str]) -> str:
+    """Say that `name` is not among `classes`, and which was likely meant."""
+    close = difflib.get_close_matches(name.lower(), [known.lower() for known in classes], n=1)
+    meant = next((known for known in classes if close and known.lower() == close[0]), None)
+    shown = ", ".join(list(classes)[:20]) + (", ..." if len(classes) > 20 else "")
+    hint = f"did you mean '{meant}'?" if meant else "add it to 'classes' or correct the label"
+    return f"unknown class '{name}': {hint} (known: {shown})"
+
+
+def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
+    """Return the bytes of a label or list file of at most `limit` bytes.
+
+    Raises:
+        UserError: missing, unreadable or too large.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise UserError(f"larger than {limit >> 20} MiB; is this the right file?", path=path)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError("no such file; check the name and the folder", path=path) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+
+
+def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]]:
+    """Return the non-blank lines of a UTF-8 text file with their 1-based numbers, stripped.
+
+    Raises:
+        UserError: missing, unreadable, too large or not text.
+    """
+    try:
+        text = read_bounded(path, limit).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("not UTF-8 text; save it as UTF-8", path=path) from None
+    if "\0" in text:
+        raise UserError("not a text file; is this the right file?", path=path)
+    numbered = ((number, line.strip()) for number, line in enumerate(text.split("\n"), start=1))
+    return [(number, line) for number, line in numbered if line]
+
+
+def whole_pixels(low: float, high: float, side: int) -> tuple[int, int]:
+    """Round an extent to whole pixels in ``0..side``, at least one pixel long."""
+    start, end = round(low), round(high)
+    if end <= start:
+        start = min(int(low), side - 1)
+        end = start + 1
+    return start, end
