@@ -1,1 +1,56 @@
-"""lightdet: a light detector for defects on industrial pictures."""
+"""lightdet: a light detector for defects on industrial pictures.
+
+>>> predictor = lightdet.load("best.safetensors")
+>>> for box, score, label in predictor("part.png"):
+...     print(predictor.names[label], score, box)
+
+Names are looked up when first used, so ``import lightdet`` is instant and does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightdet.build.predictor import load
+    from lightdet.errors import UserError
+    from lightdet.inference.predictor import Predictor
+    from lightdet.inference.tiled import TiledPredictor
+    from lightdet.structures import Annotation, Detections
+
+    __version__: str
+
+__all__ = ["Annotation", "Detections", "Predictor", "TiledPredictor", "UserError", "__version__", "load"]
+
+_HOMES = {
+    "Annotation": "lightdet.structures",
+    "Detections": "lightdet.structures",
+    "Predictor": "lightdet.inference.predictor",
+    "TiledPredictor": "lightdet.inference.tiled",
+    "UserError": "lightdet.errors",
+    "load": "lightdet.build.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lightdet' has no attribute '{name}'; it has {', '.join(__all__)}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - it takes 20 ms
+
+    try:
+        return version("lightdet")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0+unknown"

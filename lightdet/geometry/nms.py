@@ -20,7 +20,8 @@ def overlap_areas(box: FloatArray, boxes: FloatArray) -> FloatArray:
     """Intersection of one box ``[4]`` with each of ``[N, 4]`` → ``[N]`` in square pixels."""
     width = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
     height = np.minimum(box[3], boxes[:, 3]) - np.maximum(box[1], boxes[:, 1])
-    return np.maximum(width, 0) * np.maximum(height, 0)
+    areas: FloatArray = np.maximum(width, 0) * np.maximum(height, 0)
+    return areas
 
 
 def nms(
@@ -168,4 +169,6 @@ def _shared_span(box: FloatArray, boxes: FloatArray, axis: int) -> FloatArray:
     """What share of the shorter extent along one axis (0: x, 1: y) do `box` and each of `boxes` have in common?"""
     low, high = boxes[:, axis], boxes[:, axis + 2]
     shared = np.minimum(box[axis + 2], high) - np.maximum(box[axis], low)
-    return np.maximum(shared, 0) / np.maximum(np.minimum(box[axis + 2] - box[axis], high - low), 1e-9)
+    shorter = np.minimum(box[axis + 2] - box[axis], high - low)
+    share: FloatArray = np.maximum(shared, 0) / np.maximum(shorter, 1e-9)
+    return share

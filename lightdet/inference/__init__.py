@@ -1,1 +1,1 @@
-"""TODO."""
+"""A trained network on pictures, tiles, videos and cameras, and what is written about it."""

@@ -1,5 +1,7 @@
 """Tiles: every pixel in one, the overlap kept, a small box whole in some tile."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,7 @@ def test_neighbours_share_the_overlap_and_the_ends_touch_the_border(length: int,
     starts = [t.x for t in plan_tiles((length, 1), tile, overlap)]
     assert starts[0] == 0 and starts[-1] == max(0, length - tile)
     assert len(set(starts)) == len(starts)
-    for first, second in zip(starts, starts[1:], strict=False):
+    for first, second in itertools.pairwise(starts):
         assert first + tile - second >= overlap * tile - 1 or first + 1 == second
         assert first + tile - second >= overlap_pixels(tile, overlap)
 

@@ -1,0 +1,74 @@
+"""Whatever a caller calls a picture → uint8 RGB ``[H, W, 3]``, or words that say what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageOps
+
+from lightdet.arrays import AnyArray, Image
+from lightdet.data.images import read_image
+from lightdet.errors import UserError
+
+ImageLike: TypeAlias = "str | Path | bytes | AnyArray | Pil.Image"
+"""A path, the bytes of a picture file, an array in RGB order (see `to_picture`), or a Pillow picture."""
+
+
+def to_picture(image: ImageLike, *, bit_depth: int = 16) -> Image:
+    """Return the picture as uint8 RGB ``[H, W, 3]``.
+
+    Arrays are ``[H, W]`` or ``[H, W, 1]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA (alpha is dropped), uint8
+    or uint16; uint16 is scaled by ``255 / (2**bit_depth - 1)``. OpenCV reads pictures as BGR: turn them first.
+
+    Raises:
+        UserError: a file that cannot be read; an array of another kind or shape.
+    """
+    if isinstance(image, (str, Path, bytes)):
+        return read_image(image, bit_depth=bit_depth)
+    if isinstance(image, Pil.Image):
+        image = _from_pillow(image)
+    if not isinstance(image, np.ndarray):
+        kind = f"{type(image).__module__}.{type(image).__name__}".removeprefix("builtins.")
+        hint = "; give tensor.cpu().numpy(), uint8 [H, W, 3] with values 0-255" if kind.startswith("torch") else ""
+        raise UserError(f"a picture must be a path, bytes, a numpy array or a Pillow picture, got {kind}{hint}")
+    return _check_array(image, bit_depth)
+
+
+def _check_array(array: AnyArray, bit_depth: int) -> Image:
+    shape = "x".join(map(str, array.shape))
+    if np.issubdtype(array.dtype, np.floating):
+        raise UserError(
+            f"the picture has float values ({array.dtype}); give uint8 0-255: (image * 255).astype(numpy.uint8) "
+            "if they lie in 0-1"
+        )
+    if array.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"the picture has values of type {array.dtype}; give uint8 (0-255) or uint16")
+    if array.ndim == 4 and array.shape[0] == 1:
+        raise UserError(f"the picture has shape {shape}; give one picture as image[0], or several to .batch(...)")
+    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3, 4):
+        raise UserError(f"the picture has shape {shape}, channels first; give image.transpose(1, 2, 0)")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise UserError(f"the picture has shape {shape}; give [H, W], [H, W, 3] or [H, W, 4]")
+    if 0 in array.shape:
+        raise UserError(f"the picture is empty (shape {shape})")
+    if array.dtype == np.uint16:
+        # One rounding rule with `read_image`: the same numbers from an array as from its file.
+        scaled = np.rint(array.astype(np.float64) * (255.0 / (2**bit_depth - 1)))
+        array = np.minimum(scaled, 255).astype(np.uint8)
+    if array.ndim == 2 or array.shape[2] == 1:
+        return cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
+    return array[:, :, :3]
+
+
+def _from_pillow(picture: Pil.Image) -> AnyArray:
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode in ("L", "RGB", "RGBA", "F") or picture.mode.startswith("I;16"):
+            return np.asarray(picture)
+        return np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"the Pillow picture cannot be decoded: {error}") from None

@@ -1,0 +1,121 @@
+"""Pictures in, detections in pixels of those pictures out; needs no torch, whatever runs the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lightdet.arrays import Image
+from lightdet.errors import UserError
+from lightdet.geometry.boxes import clip_boxes
+from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
+from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.inference.runtime import RawDetections, Runtime
+from lightdet.structures import Detections, Preprocessing
+
+MIN_SIDE = 0.1
+"""Pixels: what is left of a box after clipping to the picture is dropped below this."""
+
+
+class PicturePredictor(Protocol):
+    """What finds things in pictures: `Predictor`, or `TiledPredictor` around one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        ...
+
+    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+        """Return what is in each picture."""
+        ...
+
+
+class Predictor:
+    """Finds defects in one picture or several: ``predictor("part.png")``, ``predictor.batch([a, b])``.
+
+    Args:
+        runtime: the network.
+        confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor of its own.
+        rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: less work for long
+            pictures, slightly other results; not every exported network can.
+    """
+
+    def __init__(self, runtime: Runtime, *, confidence: float = 0.25, rect: bool = False) -> None:
+        if not 0.0 <= confidence <= 1.0:
+            raise UserError(f"confidence must lie in 0-1, got {confidence}")
+        self.runtime = runtime
+        self.confidence = confidence
+        self.rect = rect
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self.runtime.names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes network input."""
+        return self.runtime.preprocessing
+
+    def __call__(self, image: ImageLike) -> Detections:
+        """Return what is in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.
+
+        Raises:
+            UserError: the picture cannot be read, or an array that is no picture (the message says why).
+        """
+        return self.batch([image])[0]
+
+    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+        """Return what is in each picture, in order; they go through the network together.
+
+        Pictures may differ in size. `Detections.milliseconds` holds ``read`` (of a path or bytes), ``preprocess``,
+        ``network`` and ``postprocess``; the last two are the batch's time divided by its pictures.
+
+        Raises:
+            UserError: as for one picture.
+        """
+        if isinstance(images, (str, bytes)):
+            raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
+        prepared = [_Prepared(image, self.preprocessing, self.rect) for image in images]
+        results: list[Detections | None] = [None] * len(prepared)
+        for shape in dict.fromkeys(p.input.shape for p in prepared):  # one shape, unless rect
+            indices = [i for i, p in enumerate(prepared) if p.input.shape == shape]
+            raw = self.runtime(np.stack([prepared[i].input for i in indices]))
+            shared = {stage: value / len(indices) for stage, value in self.runtime.milliseconds.items()}
+            for index, found in zip(indices, raw, strict=True):
+                results[index] = self._map_back(prepared[index], found, shared)
+        return [result for result in results if result is not None]
+
+    def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> Detections:
+        start = time.perf_counter()
+        boxes, scores, labels = raw
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise UserError("the network's output is not a number; the weights are damaged, or fp32 is needed")
+        width, height = prepared.size
+        boxes = clip_boxes(prepared.transform.invert(boxes), width, height)
+        kept = (scores >= self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
+        milliseconds = prepared.milliseconds | shared
+        elapsed = (time.perf_counter() - start) * 1e3
+        milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
+        scores = np.clip(scores[kept].astype(np.float32), 0.0, 1.0)
+        return Detections(boxes[kept], scores, labels[kept].astype(np.int64), self.names, prepared.size, milliseconds)
+
+
+class _Prepared:
+    """One picture made ready: its letterboxed input, the map back, its size and the time that took."""
+
+    def __init__(self, image: ImageLike, preprocessing: Preprocessing, rect: bool) -> None:
+        start = time.perf_counter()
+        picture: Image = to_picture(image, bit_depth=preprocessing.bit_depth)
+        read = time.perf_counter()
+        self.size = (picture.shape[1], picture.shape[0])
+        side = preprocessing.imgsz
+        target = rectangle_for(self.size, side) if rect else (side, side)
+        self.transform: LetterboxTransform
+        self.input, self.transform = letterbox(picture, target, pad_value=preprocessing.pad_value)
+        self.milliseconds = {"preprocess": (time.perf_counter() - read) * 1e3}
+        if not isinstance(image, np.ndarray):
+            self.milliseconds = {"read": (read - start) * 1e3} | self.milliseconds

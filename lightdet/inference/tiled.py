@@ -1,0 +1,116 @@
+"""Large pictures tile by tile, so that small defects keep their pixels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from lightdet.errors import UserError
+from lightdet.geometry.nms import cut_sides, merge_tiles
+from lightdet.geometry.tiles import Tile, plan_tiles
+from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.inference.predictor import Predictor
+from lightdet.structures import Detections
+
+MAX_TILES = 20_000
+MARGIN = 0.01
+"""A box that ends within this share of the tile's side from its border counts as cut by it."""
+
+
+class TiledPredictor:
+    """A `Predictor` that looks at overlapping tiles of each picture and joins what they show.
+
+    Each tile is letterboxed to the network's input, so a `tile` of the input's own size looks at the picture's
+    own pixels. An object no larger than the overlap lies whole in some tile; pieces of larger ones are joined
+    (`lightdet.geometry.nms.merge_tiles`). A picture within one tile gives what the predictor alone gives.
+
+    Args:
+        predictor: what looks at a tile.
+        tile: side of a tile in pixels of the picture, at least 32.
+        overlap: share of the side that neighbouring tiles have in common at least, in [0, 0.9].
+        batch: tiles that go through the network together.
+        iou: threshold of the suppression between tiles.
+        max_detections: most boxes of a picture.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        *,
+        tile: int,
+        overlap: float = 0.2,
+        batch: int = 8,
+        iou: float = 0.5,
+        max_detections: int = 1000,
+    ) -> None:
+        if tile < 32:
+            raise UserError(f"a tile must be at least 32 pixels a side, got {tile}")
+        if not 0.0 <= overlap <= 0.9:
+            raise UserError(f"the tiles' overlap is a share of their side and must lie in 0-0.9, got {overlap}")
+        if batch < 1:
+            raise UserError(f"a batch must hold at least one tile, got {batch}")
+        self.predictor = predictor
+        self.tile = tile
+        self.overlap = overlap
+        self.batch_size = batch
+        self.iou = iou
+        self.max_detections = max_detections
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self.predictor.names
+
+    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+        """Return what is in each picture, one after the other."""
+        return [self(image) for image in images]
+
+    def __call__(self, image: ImageLike) -> Detections:
+        """Return what is in one picture; `Detections.milliseconds` are sums over its tiles.
+
+        Raises:
+            UserError: as `Predictor`; a picture that would need more than 20 000 tiles.
+        """
+        start = time.perf_counter()
+        picture = to_picture(image, bit_depth=self.predictor.preprocessing.bit_depth)
+        read = (time.perf_counter() - start) * 1e3
+        size = (picture.shape[1], picture.shape[0])
+        tiles = plan_tiles(size, self.tile, self.overlap)
+        if len(tiles) > MAX_TILES:
+            raise UserError(
+                f"{len(tiles)} tiles of {self.tile} pixels for a picture of {size[0]} x {size[1]}: take larger tiles "
+                "or less overlap"
+            )
+        found: list[Detections] = []
+        for first in range(0, len(tiles), self.batch_size):
+            group = tiles[first : first + self.batch_size]
+            found += self.predictor.batch([picture[t.y : t.y + t.height, t.x : t.x + t.width] for t in group])
+        milliseconds: dict[str, float] = {} if isinstance(image, np.ndarray) else {"read": read}
+        for detections in found:
+            for stage, value in detections.milliseconds.items():
+                milliseconds[stage] = milliseconds.get(stage, 0.0) + value
+        return self._merge(tiles, found, size, milliseconds)
+
+    def _merge(
+        self, tiles: Sequence[Tile], found: Sequence[Detections], size: tuple[int, int], milliseconds: dict[str, float]
+    ) -> Detections:
+        if len(tiles) == 1:
+            only = found[0]
+            return Detections(only.boxes, only.scores, only.labels, only.names, size, milliseconds)
+        start = time.perf_counter()
+        margin = max(2.0, MARGIN * self.tile)
+        moved = [d.boxes + np.array([t.x, t.y] * 2, np.float32) for t, d in zip(tiles, found, strict=True)]
+        boxes, scores, labels = merge_tiles(
+            np.concatenate(moved),
+            np.concatenate([d.scores for d in found]),
+            np.concatenate([d.labels for d in found]),
+            np.concatenate([cut_sides(b, t, size, margin) for b, t in zip(moved, tiles, strict=True)]),
+            iou=self.iou,
+            margin=margin,
+            max_detections=self.max_detections,
+        )
+        elapsed = (time.perf_counter() - start) * 1e3
+        milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
+        return Detections(boxes, scores, labels, self.names, size, milliseconds)

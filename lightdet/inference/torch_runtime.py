@@ -1,0 +1,111 @@
+"""The network in PyTorch behind the one door (`lightdet.inference.runtime`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightdet.arrays import Image
+from lightdet.errors import UserError
+from lightdet.inference.runtime import RawDetections
+from lightdet.models import Detector
+from lightdet.models.postprocess import postprocess
+from lightdet.structures import Preprocessing
+
+Precision = Literal["fp32", "bf16", "fp16"]
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TorchRuntime:
+    """Runs a `Detector` and its post-processing; see `lightdet.inference.runtime.Runtime`.
+
+    Args:
+        detector: put into evaluation mode and moved to `device` here.
+        names: class names by label, as many as the detector has classes.
+        preprocessing: how pictures become input; `scale` is applied here.
+        confidence: lowest score kept, in [0, 1].
+        iou: NMS threshold, in [0, 1].
+        max_detections: most boxes a picture.
+        device: where to run.
+        precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
+        channels_last: memory order of the network's values; usually the faster one.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        names: Sequence[str],
+        preprocessing: Preprocessing,
+        *,
+        confidence: float = 0.25,
+        iou: float = 0.65,
+        max_detections: int = 300,
+        device: torch.device | str = "cpu",
+        precision: Precision = "fp32",
+        channels_last: bool = True,
+    ) -> None:
+        for what, value in (("confidence", confidence), ("iou", iou)):
+            if not 0.0 <= value <= 1.0:
+                raise UserError(f"{what} must lie in 0-1, got {value}")
+        if len(names) != detector.num_classes:
+            raise UserError(f"the model has {detector.num_classes} classes, but {len(names)} names are given")
+        if precision != "fp32" and precision not in _AUTOCAST:
+            raise UserError(f"unknown precision '{precision}'; take fp32, bf16 or fp16")
+        self.names = tuple(names)
+        self.preprocessing = preprocessing
+        self.milliseconds: dict[str, float] = {}
+        self.confidence = confidence
+        self.iou = iou
+        self.max_detections = max_detections
+        self.device = torch.device(device)
+        self.precision = precision
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self.detector = detector.eval().to(self.device, memory_format=self._format)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def __call__(self, batch: Image) -> list[RawDetections]:
+        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32."""
+        start = time.perf_counter()
+        grids = self._network(self._to_input(batch))
+        network = self._clock()
+        found = postprocess(
+            grids,
+            self.detector.anchors,
+            self.detector.strides,
+            confidence=self.confidence,
+            iou=self.iou,
+            max_detections=self.max_detections,
+        )
+        results = [_to_numpy(picture) for picture in found]
+        self.milliseconds = {
+            "network": (network - start) * 1e3,
+            "postprocess": (self._clock() - network) * 1e3,
+        }
+        return results
+
+    def _to_input(self, batch: Image) -> Tensor:
+        # [B, H, W, 3] seen as [B, 3, H, W] already lies in channels-last order: nothing is copied for that.
+        images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
+        return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self._format)
+
+    def _network(self, images: Tensor) -> tuple[Tensor, ...]:
+        if self.precision == "fp32":
+            return self.detector(images)  # type: ignore[no-any-return]
+        with torch.autocast(self.device.type, dtype=_AUTOCAST[self.precision]):
+            return self.detector(images)  # type: ignore[no-any-return]
+
+    def _clock(self) -> float:
+        """The time when all work so far is done: a GPU works behind the program's back."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def _to_numpy(found: tuple[Tensor, Tensor, Tensor]) -> RawDetections:
+    boxes, scores, labels = (part.cpu().numpy() for part in found)
+    return boxes.astype(np.float32), scores.astype(np.float32), labels.astype(np.int64)
