@@ -53,6 +53,8 @@ def _folders(value: Any) -> tuple[str, ...]:
 Classes = Annotated[tuple[str, ...] | str, PlainValidator(_classes)]
 Folders = Annotated[tuple[str, ...], PlainValidator(_folders)]
 FileName = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100)]
+"""A name that may become part of a file name."""
 
 
 class SplitConfig(Section):
@@ -79,7 +81,7 @@ class SplitConfig(Section):
 class DatasetConfig(Section):
     """A data set."""
 
-    name: FileName | None = None
+    name: Name | None = None
     """What to call it; default: the YAML's own name."""
     root: FileName = "."
     """Folder of the data, relative to this YAML; ``${NAME}`` stands for an environment variable."""
@@ -90,7 +92,7 @@ class DatasetConfig(Section):
     """Picture folders of the splits that name none."""
     labels: FileName | None = None
     """Label folder of the splits that name none."""
-    splits: Annotated[dict[FileName, SplitConfig], Field(min_length=1)]
+    splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]
     """The splits by name; training takes ``train`` and ``val``."""
     bit_depth: Annotated[int, Field(gt=8, le=16)] = 16
     """Significant bits of 16-bit pictures: 12 for a 12-bit camera."""

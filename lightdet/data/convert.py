@@ -1,0 +1,255 @@
+"""A data set written anew in another format: pictures byte for byte, labels in the format's own convention."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import yaml
+
+from lightdet.data.dataset import DatasetSpec, Format, OnError, SplitSpec, read_split
+from lightdet.data.formats.coco import coco_text
+from lightdet.data.formats.deeppcb import deeppcb_text
+from lightdet.data.formats.voc import voc_text
+from lightdet.data.formats.yolo import yolo_text
+from lightdet.data.images import picture_facts
+from lightdet.errors import UserError
+from lightdet.files import make_folder, write_text
+from lightdet.structures import Annotation
+
+FOLDERS = {
+    "yolo": ("images", "labels"),
+    "voc": ("JPEGImages", "Annotations"),
+    "coco": ("images", "annotations"),
+    "deeppcb": ("images", "labels"),
+}
+"""Names of the picture and the label folder of each format; below them a folder a split."""
+_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
+_NOT_READ = {
+    "voc": "the marks 'difficult', 'truncated' and 'pose' of the XML files are not carried over",
+    "coco": "polygons, key points and supercategories of the JSON files are not carried over",
+    "yolo": "",
+    "deeppcb": "",
+}
+
+
+@dataclass
+class Conversion:
+    """What was written.
+
+    Attributes:
+        yaml: the new data set's YAML.
+        pictures, boxes: how many of each, by split.
+        notes: what the new format could not hold.
+        skipped: what was left out of the source with ``on_error="skip"``.
+    """
+
+    yaml: Path
+    format: Format
+    pictures: dict[str, int] = field(default_factory=dict)
+    boxes: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    skipped: list[UserError] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values ready for JSON."""
+        return {
+            "yaml": str(self.yaml),
+            "format": self.format,
+            "splits": {name: {"pictures": self.pictures[name], "boxes": self.boxes[name]} for name in self.pictures},
+            "notes": self.notes,
+            "skipped": [str(error) for error in self.skipped],
+        }
+
+
+def convert_dataset(
+    spec: DatasetSpec,
+    output: Path,
+    form: Format,
+    *,
+    link: bool = False,
+    on_error: OnError = "fail",
+    progress: Callable[[int, int], None] | None = None,
+) -> Conversion:
+    """Write every split of `spec` to the new folder `output` in the format `form`.
+
+    The source is read whole before anything is written and is never changed; the YAML comes last, so a folder
+    with one is complete. Labels keep their float32 corners in COCO, 8 decimals of the side in YOLO, and are rounded
+    to whole pixels in VOC and DeepPCB.
+
+    Args:
+        spec: the source.
+        output: a folder that is empty or does not exist, outside the source.
+        form: the format to write.
+        link: make symbolic links to the pictures instead of copies.
+        on_error: stop at a fault in the source, or leave the picture out and list it.
+        progress: called with (pictures done, pictures in all).
+
+    Raises:
+        UserError: a fault in the source, or an output that is not empty, not writable or inside the source.
+    """
+    _check_output(spec, output)
+    splits, skipped = {}, []
+    for name in spec.splits:
+        splits[name], left_out = read_split(spec, name, on_error=on_error)
+        skipped += left_out
+    everything = [annotation for found in splits.values() for annotation in found]
+    done = Conversion(output / f"{spec.name}.yaml", form, notes=_losses(spec, form, everything), skipped=skipped)
+    count = 0
+    for name, found in splits.items():
+        pairs = list(zip(found, _target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
+        for annotation, target in pairs:
+            _place_picture(annotation.image, output / FOLDERS[form][0] / name / target, link)
+            count += 1
+            if progress is not None:
+                progress(count, len(everything))
+        _write_labels(output, form, name, pairs, spec.classes)
+        done.pictures[name] = len(found)
+        done.boxes[name] = sum(len(annotation) for annotation in found)
+    done.notes = list(dict.fromkeys(done.notes))
+    if form in ("yolo", "deeppcb"):
+        write_text(output / "classes.txt", "".join(f"{name}\n" for name in spec.classes))
+    write_text(done.yaml, _yaml_text(spec, form))
+    return done
+
+
+def _check_output(spec: DatasetSpec, output: Path) -> None:
+    target = output.resolve()
+    sources = {spec.root.resolve()} | {
+        folder.resolve() for split in spec.splits.values() for folder in (*split.images, split.labels) if folder
+    }
+    if any(target == source or target.is_relative_to(source) for source in sources):
+        raise UserError(f"lies inside the source {spec.root}, which is never changed; choose another", path=output)
+    if output.exists() and not output.is_dir():
+        raise UserError("is a file; name a new folder", path=output)
+    if output.is_dir() and any(output.iterdir()):
+        raise UserError("the folder is not empty; name a new one", path=output)
+    make_folder(output)
+
+
+def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) -> list[str]:
+    """Say what `form` cannot hold of what was read."""
+    notes = [_NOT_READ[spec.format]] if _NOT_READ[spec.format] else []
+    crowds = sum(int(annotation.crowd.sum()) for annotation in annotations if annotation.crowd is not None)
+    if crowds and form != "coco":
+        notes.append(f"{crowds} crowd regions have no place in {form}: left out, their area counts as background")
+    if form in ("voc", "deeppcb"):
+        rounded = sum(int((annotation.boxes % 1 != 0).any(axis=1).sum()) for annotation in annotations)
+        if rounded:
+            notes.append(f"{rounded} boxes were rounded to whole pixels, which is what {form} holds")
+    if spec.bit_depth != 16:
+        notes.append(f"the bit depth {spec.bit_depth} stands in the YAML only; other programs do not know it")
+    turned = sum(picture_facts(annotation.image).orientation != 1 for annotation in annotations)
+    if turned:
+        notes.append(f"{turned} pictures are turned by their EXIF tag; the boxes belong to the picture as shown")
+    return notes
+
+
+def _target_names(
+    spec: DatasetSpec, split: SplitSpec, form: Format, annotations: Sequence[Annotation], notes: list[str]
+) -> list[PurePosixPath]:
+    """A path below the split's picture folder for each picture: its old one, made unique by stem."""
+    taken: set[str] = set()
+    names = []
+    for annotation in annotations:
+        base = next((place for place in (*split.images, spec.root) if annotation.image.is_relative_to(place)), None)
+        relative = annotation.image.relative_to(base) if base else Path(annotation.image.name)
+        # A part called 'images' would mislead programs that exchange it for 'labels'.
+        parts = [part for part in relative.parts[:-1] if part.lower() not in ("images", "labels", "..")]
+        name = PurePosixPath(*parts, relative.name)
+        if form == "deeppcb":
+            name = _without_spaces(name, notes)
+        stem, number = name.stem, 2
+        while str(name.with_suffix("")).casefold() in taken:
+            name = _restem(name, stem, form, number)
+            number += 1
+            notes.append("some pictures of equal name got a number behind it")
+        taken.add(str(name.with_suffix("")).casefold())
+        names.append(name)
+    return names
+
+
+def _restem(name: PurePosixPath, stem: str, form: Format, number: int) -> PurePosixPath:
+    if form == "deeppcb":
+        return name.with_name(f"{stem.removesuffix('_test')}_{number}_test{name.suffix}")
+    return name.with_name(f"{stem}_{number}{name.suffix}")
+
+
+def _without_spaces(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
+    """DeepPCB's lists part their fields by spaces, and its pictures are called ``*_test``."""
+    stem = name.stem if name.stem.endswith("_test") else f"{name.stem}_test"
+    wanted = PurePosixPath("_".join(str(name.with_name(stem + name.suffix)).split()))
+    if wanted != name:
+        notes.append("pictures were renamed to deeppcb's custom: *_test, no spaces")
+    return wanted
+
+
+def _place_picture(source: Path, target: Path, link: bool) -> None:
+    make_folder(target.parent)
+    try:
+        if link:
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, target)
+    except OSError as error:
+        raise UserError(f"the picture cannot be written: {error.strerror}", path=target) from None
+
+
+def _write_labels(
+    output: Path,
+    form: Format,
+    split: str,
+    pairs: Sequence[tuple[Annotation, PurePosixPath]],
+    classes: Sequence[str],
+) -> None:
+    folder = output / FOLDERS[form][1]
+    if form == "coco":
+        names = [str(name) for _, name in pairs]
+        write_text(folder / f"{split}.json", coco_text([annotation for annotation, _ in pairs], classes, names))
+        return
+    listed = []
+    for annotation, name in pairs:
+        kept = _without_crowd(annotation)
+        if form == "yolo":
+            text, label = yolo_text(kept), name.with_suffix(_SUFFIX[form])
+        elif form == "voc":
+            text, label = voc_text(kept, classes, name.name), name.with_suffix(_SUFFIX[form])
+        else:
+            text, label = deeppcb_text(kept), name.with_name(f"{name.stem.removesuffix('_test')}.txt")
+            listed.append(f"images/{split}/{name.with_name(label.stem + name.suffix)} labels/{split}/{label}\n")
+        target = folder / split / label
+        make_folder(target.parent)
+        try:  # not synced one by one: the YAML, written last, says that all is there
+            target.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", path=target) from None
+    if listed:
+        write_text(output / f"{split}.txt", "".join(listed))
+
+
+def _without_crowd(annotation: Annotation) -> Annotation:
+    if annotation.crowd is None or not annotation.crowd.any():
+        return annotation
+    kept = ~annotation.crowd
+    lines = tuple(np.array(annotation.lines)[kept].tolist()) if annotation.lines else ()
+    return replace(annotation, boxes=annotation.boxes[kept], labels=annotation.labels[kept], crowd=None, lines=lines)
+
+
+def _yaml_text(spec: DatasetSpec, form: Format) -> str:
+    pictures, labels = FOLDERS[form]
+    splits: dict[str, object] = {}
+    for name in spec.splits:
+        if form == "deeppcb":
+            splits[name] = f"{name}.txt"
+        elif form == "coco":
+            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}.json"}
+        else:
+            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}"}
+    values: dict[str, object] = {"name": spec.name, "root": ".", "format": form, "classes": list(spec.classes)}
+    values["splits"] = splits
+    if spec.bit_depth != 16:
+        values["bit_depth"] = spec.bit_depth
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
