@@ -1,1 +1,1 @@
-"""TODO."""
+"""The trainer and what it needs; it knows tasks, not models."""

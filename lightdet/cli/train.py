@@ -1,0 +1,65 @@
+"""``lightdet train``: from a data set to a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lightdet.cli.common import (
+    Batch,
+    Data,
+    DataRoot,
+    Device,
+    Epochs,
+    Imgsz,
+    Json,
+    OnError,
+    OnErrorOption,
+    OptionalConfig,
+    Output,
+    Overrides,
+    Seed,
+)
+
+
+def train(
+    data: Data,
+    overrides: Overrides = None,
+    config: OptionalConfig = None,
+    data_root: DataRoot = None,
+    imgsz: Imgsz = None,
+    batch: Batch = None,
+    epochs: Epochs = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.01, metavar="M", help="Instead of --epochs: as many as fit this machine."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = None,
+    output: Output = Path("runs/train"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --output.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew in an --output that holds one.")] = False,
+    on_error: OnErrorOption = OnError.fail,
+    json: Json = None,
+) -> None:
+    """Train a detector; leaves best.safetensors, last.safetensors and results.csv in --output."""
+    from lightdet.cli.train_run import TrainRequest, run_training
+
+    flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs, "train.minutes": minutes, "train.seed": seed}
+    changes = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    run_training(
+        TrainRequest(
+            data=data,
+            config=config,
+            data_root=data_root,
+            overrides=[*changes, *(overrides or [])],
+            device=device,
+            output=output,
+            resume=resume,
+            overwrite=overwrite,
+            skip_broken=on_error is OnError.skip,
+            json=json,
+        )
+    )

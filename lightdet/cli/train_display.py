@@ -1,0 +1,113 @@
+"""What a training shows on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from lightdet.build.training import TrainingData
+from lightdet.config import Config
+from lightdet.training.checkpoint import Progress as TrainingProgress
+from lightdet.training.checkpoint import TrainingState
+from lightdet.training.precision import resolve_precision
+
+
+class TrainDisplay:
+    """A line an epoch and a bar for the one in hand; a `lightdet.training.reporting.Reporter`."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._epochs = 0
+
+    @contextmanager
+    def loading(self) -> Iterator[Callable[[int, int], None]]:
+        """A bar while pictures are read."""
+        with self._bar:
+            task = self._bar.add_task("reading pictures", total=None)
+            yield lambda done, total: self._bar.update(task, completed=done, total=total)
+            self._bar.remove_task(task)
+
+    def begin(
+        self, config: Config, data: TrainingData, device: torch.device, output: Path, *, resumed: TrainingState | None
+    ) -> None:
+        """Say what is about to happen."""
+        val = f", {len(data.val)} to validate" if data.val else ", none to validate"
+        boxes = sum(len(a) for a in data.train.annotations)
+        self.console.print(
+            f"{len(data.train)} pictures with {boxes} boxes to train{val}; {len(data.names)} classes; "
+            f"input {config.imgsz}, batch {config.train.batch}, {config.train.epochs} epochs, "
+            f"{resolve_precision(config.train.precision, device)} on {device}"
+        )
+        if data.train.cached < len(data.train):
+            self.console.print(
+                f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"
+            )
+        if resumed is not None:
+            self.console.print(f"going on in {escape(str(output))} after {resumed.progress.epoch} epochs")
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """The bar of the epochs."""
+        with self._bar:
+            yield
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self.console.print(text, markup=False)
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
+        """Start the epoch's bar."""
+        self._epochs = epochs
+        self._task = self._bar.add_task(f"epoch {epoch + 1}/{epochs}", total=batches, completed=done)
+
+    def batch_done(self, losses: Mapping[str, float]) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.advance(self._task)
+
+    def epoch_ends(self, record: Mapping[str, Any]) -> None:
+        """Replace the bar by a line."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+        line = (
+            f"epoch {record['epoch']:>4}/{self._epochs}  loss {record['loss']:.4f} "
+            f"(box {record['box']:.4f} obj {record['objectness']:.4f} cls {record['classification']:.4f})"
+        )
+        if record.get("map50") is not None:
+            line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
+        self.console.print(f"{line}  {record['images_per_second']:.0f} img/s", markup=False, highlight=False)
+
+    def end(self, progress: TrainingProgress, data: TrainingData, output: Path) -> None:
+        """Say how it ended and where things lie."""
+        for error in data.skipped:
+            self.console.print(f"skipped: {error}", markup=False, highlight=False)
+        if data.skipped:
+            self.console.print(f"{len(data.skipped)} bad pictures or labels were skipped")
+        where = escape(str(output))
+        if not progress.done:
+            self.console.print(f"stopped and saved in epoch {progress.epoch + 1}; go on with --resume --output {where}")
+            return
+        best = progress.best_metrics
+        if best is not None:
+            self.console.print(
+                f"best epoch {progress.best_epoch}: mAP@0.5 {best['map50'] or 0:.3f}, "
+                f"mAP@0.5:0.95 {best['map50_95'] or 0:.3f}; {progress.seconds / 60:.1f} minutes"
+            )
+        self.console.print(f"model: {where}/best.safetensors (best), {where}/last.safetensors (last)", highlight=False)

@@ -1,0 +1,214 @@
+"""What ``lightdet train`` does once its flags are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import typer
+from rich.console import Console
+
+from lightdet.build.dataset import load_dataset
+from lightdet.build.training import TrainingData, build_trainer, epochs_that_fit, load_training_data
+from lightdet.cli.train_display import TrainDisplay
+from lightdet.config import Config, YamlFile, load_yaml, validate
+from lightdet.config.yaml_file import merge, parse_overrides
+from lightdet.data.dataset import DatasetSpec
+from lightdet.errors import UserError
+from lightdet.files import make_folder, write_json
+from lightdet.models.device import choose_device
+from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, load_state
+from lightdet.training.distributed import Processes, process_group
+from lightdet.training.interrupt import StopRequest, stop_on_signal
+from lightdet.training.reporting import SilentReporter
+
+# What may differ when a training is resumed: it changes speed, not results.
+FREE_ON_RESUME = ("workers", "cache", "cache_mib")
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """The flags of ``lightdet train``."""
+
+    data: Path
+    config: Path | None
+    data_root: Path | None
+    overrides: list[str]
+    device: str
+    output: Path
+    resume: bool
+    overwrite: bool
+    skip_broken: bool
+    json: Path | None
+
+
+def run_training(request: TrainRequest) -> None:
+    """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C."""
+    config = read_config(request)
+    state = _state_to_resume(request, config)
+    _check_output(request)
+    device = choose_device(request.device)
+    with process_group(device.type) as processes, stop_on_signal() as stop:
+        if device.type == "cuda" and processes.count > 1:
+            device = torch.device("cuda", processes.local_rank)
+        display = TrainDisplay(Console(quiet=not processes.is_first))
+        spec = load_dataset(request.data, request.data_root)
+        with display.loading() as progress:
+            data = load_training_data(
+                config, spec, on_error="skip" if request.skip_broken else "fail", progress=progress
+            )
+        config = _with_budget(config, data, spec, device, processes, state)
+        run = {"config": config.model_dump(mode="json"), "data": _fingerprint(data), "names": list(data.names)}
+        if state is not None:
+            _check_same_data(state, run, request.output)
+        display.begin(config, data, device, request.output, resumed=state)
+        with display.training() if processes.is_first else nullcontext():
+            trainer = build_trainer(
+                config,
+                data,
+                folder=request.output,
+                device=device,
+                bit_depth=spec.bit_depth,
+                run=run,
+                processes=processes,
+                reporter=display if processes.is_first else SilentReporter(),
+                stop=stop,
+                resume=state,
+            )
+            progress_made = trainer.fit()
+    _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
+
+
+def read_config(request: TrainRequest) -> Config:
+    """The configuration of a new training, or on resuming the one it was started with."""
+    if not request.resume:
+        file = load_yaml(request.config) if request.config else YamlFile({})
+        return validate(Config, file, request.overrides)
+    kept = YamlFile(load_state(request.output).run["config"], request.output / STATE_FILE)
+    before = validate(Config, kept)
+    if request.config is not None:
+        wanted = validate(Config, load_yaml(request.config), request.overrides)
+    else:
+        wanted = validate(Config, YamlFile(merge(kept.values, parse_overrides(request.overrides))))
+    for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
+        # With a time budget the epochs were worked out when the training began.
+        if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
+            continue
+        raise UserError(
+            f"--resume goes on with what the training was started with: {key} was {old}, now {new}; "
+            "leave it out, or train into another --output"
+        )
+    free = {name: getattr(wanted.train, name) for name in FREE_ON_RESUME}
+    return before.model_copy(update={"train": before.train.model_copy(update=free)})
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    found = []
+    for key, value in old.items():
+        if isinstance(value, Mapping) and isinstance(new[key], Mapping):
+            found += _differences(value, new[key], f"{prefix}{key}.")
+        elif value != new[key]:
+            found.append((f"{prefix}{key}", value, new[key]))
+    return found
+
+
+def _state_to_resume(request: TrainRequest, config: Config) -> TrainingState | None:
+    if not request.resume:
+        return None
+    state = load_state(request.output)
+    if state.progress.done:
+        raise UserError(
+            f"this training has ended after {state.progress.epoch} of {config.train.epochs} epochs; "
+            "there is nothing to resume",
+            path=request.output,
+        )
+    return state
+
+
+def _check_output(request: TrainRequest) -> None:
+    holds_one = (request.output / STATE_FILE).exists() or (request.output / "best.safetensors").exists()
+    if holds_one and not request.resume and not request.overwrite:
+        raise UserError(
+            "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
+            path=request.output,
+        )
+    make_folder(request.output)
+
+
+def _with_budget(
+    config: Config,
+    data: TrainingData,
+    spec: DatasetSpec,
+    device: torch.device,
+    processes: Processes,
+    state: TrainingState | None,
+) -> Config:
+    """With ``train.minutes``: replace the epochs by what this machine manages; unchanged on resuming."""
+    minutes = config.train.minutes
+    if minutes is None or state is not None:
+        return config
+    if processes.count > 1:
+        raise UserError("train.minutes works in a single process; give --epochs to torchrun")
+    trial = build_trainer(
+        config, data, folder=Path(), device=device, bit_depth=spec.bit_depth, reporter=SilentReporter(), board=False
+    )
+    epochs = epochs_that_fit(trial, minutes)
+    return config.model_copy(update={"train": config.train.model_copy(update={"epochs": epochs})})
+
+
+def _fingerprint(data: TrainingData) -> dict[str, Any]:
+    """Enough of the data to notice that another set, or a changed one, is resumed on."""
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: {
+            "pictures": len(pictures),
+            "boxes": sum(len(a) for a in pictures.annotations),
+            "sum": round(float(sum(a.boxes.sum(dtype="float64") + a.labels.sum() for a in pictures.annotations)), 2),
+        }
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def _check_same_data(state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
+    for key, what in (("names", "classes"), ("data", "pictures or boxes")):
+        if state.run.get(key) != run[key]:
+            raise UserError(
+                f"the data set has other {what} than when this training began; it cannot go on", path=output
+            )
+
+
+def _finish(
+    request: TrainRequest,
+    display: TrainDisplay,
+    progress: Progress,
+    data: TrainingData,
+    stop: StopRequest,
+    *,
+    is_first: bool,
+) -> None:
+    if is_first and request.json is not None:
+        write_json(request.json, summary(progress, data))
+    display.end(progress, data, request.output)
+    if stop.requested and not progress.done:
+        raise typer.Exit(130)
+
+
+def summary(progress: Progress, data: TrainingData) -> dict[str, Any]:
+    """The result as plain values: last and best metrics, speed, and what was skipped."""
+    return {
+        "last": progress.last_metrics,
+        "best": progress.best_metrics,
+        "best_epoch": progress.best_epoch,
+        "epochs": progress.epoch,
+        "finished": progress.done,
+        "minutes": progress.seconds / 60,
+        "images_per_second": progress.images / progress.seconds if progress.seconds else None,
+        "train_pictures": len(data.train),
+        "val_pictures": len(data.val) if data.val else 0,
+        "skipped": [str(error) for error in data.skipped],
+    }

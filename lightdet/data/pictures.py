@@ -1,0 +1,102 @@
+"""Decoded pictures in memory, scaled to the input size, and their boxes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from lightdet.arrays import AnyArray
+from lightdet.data.images import read_image
+from lightdet.errors import UserError
+from lightdet.geometry.letterbox import resize
+from lightdet.structures import Annotation, Sample
+
+
+class Pictures:
+    """The pictures of a split, scaled so that the longer side is `imgsz`; crowd boxes are left out.
+
+    Every picture is decoded once when this is made, so a broken one is found before training, not in its middle.
+    As many as fit into `cache_mib` stay in memory (gray ones as one channel), the others are read again when used.
+
+    Args:
+        annotations: the split.
+        imgsz: longer side in pixels.
+        bit_depth: significant bits of 16-bit pictures.
+        cache_mib: memory for decoded pictures in MiB.
+        skip_broken: collect unreadable pictures in `broken` and go on without them, instead of raising.
+        progress: called after each picture.
+
+    Raises:
+        UserError: an unreadable picture, or none left.
+    """
+
+    def __init__(
+        self,
+        annotations: Sequence[Annotation],
+        imgsz: int,
+        *,
+        bit_depth: int = 16,
+        cache_mib: int = 1024,
+        skip_broken: bool = False,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.imgsz = imgsz
+        self.bit_depth = bit_depth
+        self.broken: list[UserError] = []
+        self.annotations: list[Annotation] = []
+        self._cache: list[AnyArray | None] = []
+        room = cache_mib << 20
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for annotation, found in zip(annotations, pool.map(self._try_load, annotations), strict=True):
+                progress()
+                if isinstance(found, UserError):
+                    if not skip_broken:
+                        pool.shutdown(cancel_futures=True)
+                        raise found
+                    self.broken.append(found)
+                    continue
+                keep = found.nbytes <= room
+                room -= found.nbytes if keep else 0
+                self.annotations.append(annotation)
+                self._cache.append(found if keep else None)
+        if not self.annotations:
+            raise UserError("no readable picture is left to train on")
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    @property
+    def cached(self) -> int:
+        """How many pictures are held in memory."""
+        return sum(picture is not None for picture in self._cache)
+
+    def _try_load(self, annotation: Annotation) -> AnyArray | UserError:
+        try:
+            return self._load(annotation)
+        except UserError as error:
+            return error
+
+    def _load(self, annotation: Annotation) -> AnyArray:
+        """Decode and scale: uint8 ``[H, W, 3]``, or ``[H, W]`` where the channels are equal."""
+        image = read_image(annotation.image, bit_depth=self.bit_depth)
+        ratio = self.imgsz / max(image.shape[:2])
+        size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
+        image = resize(image, size)
+        if (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all():
+            return np.ascontiguousarray(image[..., 0])
+        return image
+
+    def sample(self, index: int) -> Sample:
+        """Return picture `index` with its boxes, in pixels of the scaled picture; the pixels are shared."""
+        annotation = self.annotations[index]
+        cached = self._cache[index]
+        stored = self._load(annotation) if cached is None else cached
+        image = stored if stored.ndim == 3 else np.broadcast_to(stored[..., None], (*stored.shape, 3))
+        scale = np.array([image.shape[1] / annotation.size[0], image.shape[0] / annotation.size[1]] * 2, np.float32)
+        boxes, labels = annotation.boxes * scale, annotation.labels
+        if annotation.crowd is not None:
+            boxes, labels = boxes[~annotation.crowd], labels[~annotation.crowd]
+        return Sample(image, boxes.astype(np.float32), labels)

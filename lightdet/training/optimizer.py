@@ -1,0 +1,33 @@
+"""Optimizers: weight decay on convolution and linear weights alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+NOMINAL_BATCH = 64
+
+
+def build_optimizer(
+    network: nn.Module, name: str, *, lr: float, momentum: float, weight_decay: float, batch: int
+) -> Optimizer:
+    """Return SGD (Nesterov) or AdamW over two groups: decayed weights, and biases, norms and gates without.
+
+    For SGD the decay is that of a batch of 64 and shrinks with smaller ones, which take more steps an epoch.
+
+    Args:
+        batch: pictures a step over all processes and accumulated batches.
+    """
+    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1 and min(p.shape[:2]) > 1]
+    taken = {id(p) for p in decayed}
+    others = [p for p in network.parameters() if p.requires_grad and id(p) not in taken]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    if name == "sgd":
+        groups[0]["weight_decay"] = weight_decay * batch / NOMINAL_BATCH
+        return SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0, fused=True)
+    if name == "adamw":
+        groups[0]["weight_decay"] = weight_decay
+        return AdamW(groups, lr=lr, betas=(momentum, 0.999), fused=True)
+    raise ValueError(f"unknown optimizer '{name}'; known: sgd, adamw")
