@@ -16,27 +16,40 @@ PACKAGE = ROOT / "lightdet"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
-BASE = {"errors", "arrays", "files", "drawing"}  # anyone may import these; they need nothing but each other
+BASE = {"errors", "arrays", "files", "fonts"}  # anyone may import these; they need nothing but each other
+TYPES = BASE | {"geometry", "structures"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "geometry": BASE,
     "layers": BASE,
     "config": BASE,
     "structures": BASE | {"geometry"},
-    "models": BASE | {"layers", "geometry", "structures"},
-    "losses": BASE | {"geometry", "structures"},
-    "data": BASE | {"geometry", "structures"},
-    "evaluation": BASE | {"geometry", "structures"},
-    "training": BASE | {"geometry", "structures", "models", "losses", "data", "evaluation"},
-    "inference": BASE | {"geometry", "structures", "models", "data"},
-    "profiling": BASE | {"geometry", "structures", "models", "inference", "data"},
+    "drawing": TYPES,
+    "models": TYPES | {"layers"},
+    "losses": TYPES,
+    "data": TYPES | {"drawing"},
+    "evaluation": TYPES | {"drawing"},
+    "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
+    "inference": TYPES | {"drawing", "models", "data"},
+    "profiling": TYPES | {"models", "inference"},
 }
-BELOW_BUILD = set(ALLOWED)
-ALLOWED["build"] = BELOW_BUILD
-ALLOWED["cli"] = BELOW_BUILD | {"build"}
-ALLOWED["lightdet"] = BELOW_BUILD | {"build"}  # lightdet/__init__.py, the public names
+ALLOWED["build"] = set(ALLOWED)
+ALLOWED["cli"] = set(ALLOWED)
+ALLOWED["lightdet"] = set(ALLOWED) - {"cli"}  # lightdet/__init__.py, the public names
+ALLOWED["__main__"] = {"cli"}
 
-TORCH_FREE = ("arrays", "errors", "files", "drawing", "structures", "config", "geometry", "data.formats", "evaluation")
+TORCH_FREE = (
+    "arrays",
+    "errors",
+    "files",
+    "drawing",
+    "fonts",
+    "structures",
+    "config",
+    "geometry",
+    "data.formats",
+    "evaluation",
+)
 WITH_TORCH = {"lightdet.geometry.iou"}  # differentiable: the loss needs it
 PICKLED = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
 

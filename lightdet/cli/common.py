@@ -65,5 +65,5 @@ OnErrorOption = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Configuration values to replace, e.g. train.epochs=3."),
+    typer.Argument(metavar="KEY.PATH=VALUE", help="Configuration values to replace, e.g. train.epochs=3."),
 ]

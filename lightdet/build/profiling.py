@@ -1,0 +1,162 @@
+"""Configurations and weights → their profiles, measured side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import torch
+
+from lightdet.build.model import build_detector
+from lightdet.build.predictor import load_detector
+from lightdet.config import Config, YamlFile, load_yaml, validate
+from lightdet.data.images import read_image
+from lightdet.errors import UserError
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.torch_runtime import Precision, TorchRuntime
+from lightdet.models.device import choose_device
+from lightdet.profiling.complexity import measure_complexity
+from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
+from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
+from lightdet.profiling.report import Report
+from lightdet.structures import Preprocessing
+
+if TYPE_CHECKING:
+    from lightdet.models import Detector
+
+DEFAULT_CLASSES = 6
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """What to measure and how.
+
+    Attributes:
+        configs: configurations, each profiled with fresh weights; the defaults if there are no `weights` either.
+        weights: trained models.
+        overrides: ``key.path=value`` for every configuration.
+        imgsz: side of the input; None: the one of the configuration or the training.
+        classes: number of classes of a fresh model; None: six, as the paper has.
+        batch: pictures at once for throughput and memory.
+        device: see `lightdet.models.device.choose_device`.
+        threads: of the CPU; None: as torch has chosen.
+        runs: single pictures timed a model.
+        precision: fp32, bf16 or fp16.
+        confidence: lowest score that reaches NMS.
+        picture: what is timed; None: a generated picture of 1280 x 960 pixels.
+    """
+
+    configs: Sequence[Path] = ()
+    weights: Sequence[Path] = ()
+    overrides: Sequence[str] = ()
+    imgsz: int | None = None
+    classes: int | None = None
+    batch: int = 16
+    device: str = "auto"
+    threads: int | None = None
+    runs: int = 50
+    precision: Precision = "fp32"
+    confidence: float = 0.25
+    picture: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Subject:
+    name: str
+    detector: Detector
+    names: tuple[str, ...]
+    preprocessing: Preprocessing
+
+
+def profile_models(request: ProfileRequest) -> list[Report]:
+    """Measure every model of `request`, the times of several in turn; configurations first, then weights.
+
+    Raises:
+        UserError: an unreadable or wrong configuration, weights or picture; a device that is not there.
+    """
+    if request.weights and not request.configs and request.overrides:
+        raise UserError(f"'{request.overrides[0]}' would change a configuration; a trained model stays as it is")
+    if request.weights and not request.configs and request.classes is not None:
+        raise UserError("--classes is for a configuration; a trained model brings its own")
+    device = choose_device(request.device)
+    picture = sample_picture() if request.picture is None else read_image(request.picture)
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
+        cv2.setNumThreads(request.threads)
+    subjects = _subjects(request)
+    costs = [measure_complexity(subject.detector, subject.preprocessing.imgsz) for subject in subjects]
+    predictors = [_predictor(subject, request, device) for subject in subjects]
+    latencies = measure_latency(predictors, picture, runs=request.runs)
+    reset_peak_memory(device)
+    speeds = measure_throughput(predictors, picture, batch=request.batch)
+    memory = peak_memory_mib(device)
+    return [
+        Report(
+            model=subject.name,
+            imgsz=subject.preprocessing.imgsz,
+            classes=len(subject.names),
+            device=str(device),
+            device_name=_device_name(device),
+            threads=torch.get_num_threads(),
+            precision=request.precision,
+            picture=(picture.shape[1], picture.shape[0]),
+            complexity=cost,
+            latency=latency,
+            batch=request.batch,
+            images_per_second=speed,
+            peak_memory_mib=memory,
+        )
+        for subject, cost, latency, speed in zip(subjects, costs, latencies, speeds, strict=True)
+    ]
+
+
+def _subjects(request: ProfileRequest) -> list[_Subject]:
+    files = [load_yaml(path) for path in request.configs]
+    if not files and not request.weights:
+        files = [YamlFile({})]
+    subjects = []
+    names = tuple(f"class {index}" for index in range(request.classes or DEFAULT_CLASSES))
+    for file in files:
+        config = validate(Config, file, request.overrides)
+        imgsz = request.imgsz or config.imgsz
+        detector = build_detector(config.model, len(names), imgsz)
+        name = str(file.path) if file.path else "default configuration"
+        subjects.append(_Subject(name, detector, names, Preprocessing(imgsz)))
+    for path in request.weights:
+        detector, card = load_detector(path)
+        preprocessing = replace(card.preprocessing, imgsz=request.imgsz or card.preprocessing.imgsz)
+        subjects.append(_Subject(str(path), detector, card.names, preprocessing))
+    return subjects
+
+
+def _predictor(subject: _Subject, request: ProfileRequest, device: torch.device) -> Predictor:
+    runtime = TorchRuntime(
+        subject.detector,
+        subject.names,
+        subject.preprocessing,
+        confidence=request.confidence,
+        device=device,
+        precision=request.precision,
+    )
+    return Predictor(runtime, confidence=request.confidence)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    for line in _cpu_info().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    import platform  # noqa: PLC0415 - it may start a process
+
+    return platform.processor() or platform.machine()
+
+
+def _cpu_info() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return ""

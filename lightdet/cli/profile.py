@@ -1,0 +1,166 @@
+"""``lightdet profile``: parameters, operations, time by stage, memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightdet.cli.common import Device, Imgsz, Json, Overrides
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lightdet.profiling import Report
+
+
+class Precision(StrEnum):
+    """Number format of the network."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+def profile(
+    overrides: Overrides = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option("--config", "-c", metavar="FILE", help="Configuration; several are measured in turn."),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option("--weights", "-w", metavar="FILE", help="Trained model; several are measured in turn."),
+    ] = None,
+    imgsz: Imgsz = None,
+    batch: Annotated[
+        int, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures at once for images/s and memory.")
+    ] = 16,
+    classes: Annotated[
+        int | None,
+        typer.Option("--classes", min=1, max=1000, metavar="N", help="Classes of a model without weights; else 6."),
+    ] = None,
+    device: Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Threads on the CPU.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, metavar="N", help="Pictures timed.")] = 50,
+    precision: Annotated[Precision, typer.Option("--precision", help="Number format.")] = Precision.fp32,
+    confidence: Annotated[
+        float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score that reaches NMS.")
+    ] = 0.25,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Picture to time; else a generated 1280 x 960 one.")
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="List every layer.")] = False,
+    json: Json = None,
+) -> None:
+    """Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory."""
+    from rich.console import Console
+
+    from lightdet.build.profiling import ProfileRequest, profile_models
+    from lightdet.files import write_json
+
+    console = Console()
+    with console.status("measuring …"):
+        reports = profile_models(
+            ProfileRequest(
+                configs=config or (),
+                weights=weights or (),
+                overrides=overrides or (),
+                imgsz=imgsz,
+                classes=classes,
+                batch=batch,
+                device=device,
+                threads=threads,
+                runs=runs,
+                precision=precision.value,
+                confidence=confidence,
+                picture=picture,
+            )
+        )
+    for report in reports:
+        _show(console, report, layers)
+    if len(reports) > 1:
+        console.print(_comparison(reports))
+    if json is not None:
+        results = [report.as_dict(layers=layers) for report in reports]
+        write_json(json, results[0] if len(results) == 1 else {"models": results})
+
+
+def _show(console: Console, report: Report, layers: bool) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    width, height = report.picture
+    console.print(f"[bold]{escape(report.model)}[/] at {report.imgsz} × {report.imgsz}, {report.classes} classes")
+    console.print(
+        f"{report.complexity.params / 1e6:.3f} M parameters, {report.complexity.flops / 1e9:.2f} GFLOPs "
+        "(2 × multiply-adds)"
+    )
+    runs, boxes = len(report.latency.samples["total"]), report.latency.boxes
+    console.print(
+        f"{escape(report.device_name)} ({report.device}), {report.threads} threads, {report.precision}; "
+        f"{runs} times a picture of {width} × {height} with {boxes} detections"
+    )
+    table = Table("stage", title="one picture, ms", title_justify="left")
+    for column in ("median", "p95"):
+        table.add_column(column, justify="right")
+    median, p95 = report.latency.median(), report.latency.p95()
+    for stage, value in median.items():
+        table.add_row("postprocess (NMS)" if stage == "postprocess" else stage, f"{value:.2f}", f"{p95[stage]:.2f}")
+    console.print(table)
+    console.print(f"{report.images_per_second:.1f} images/s at a batch of {report.batch}, all stages")
+    if report.peak_memory_mib is not None:
+        whose = "GPU memory" if report.device.startswith("cuda") else "memory of the process"
+        console.print(f"{report.peak_memory_mib:.0f} MiB peak {whose}")
+    console.print(_layers(report) if layers else _parts(report))
+
+
+def _comparison(reports: Sequence[Report]) -> object:
+    """All models on one screen."""
+    from rich.table import Table
+
+    table = Table("model", title="side by side, medians", title_justify="left")
+    for column in ("M parameters", "GFLOPs", "network ms", "total ms", "images/s"):
+        table.add_column(column, justify="right")
+    for report in reports:
+        cost, median = report.complexity, report.latency.median()
+        numbers = (cost.params / 1e6, cost.flops / 1e9, median["network"], median["total"], report.images_per_second)
+        table.add_row(report.model, *(f"{number:.3f}" for number in numbers[:2]), *(f"{n:.2f}" for n in numbers[2:]))
+    return table
+
+
+def _parts(report: Report) -> object:
+    """Parameters and operations by part of the network."""
+    from rich.table import Table
+
+    costs: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for layer in report.complexity.layers:
+        part = layer.name.partition(".")[0]
+        costs[part][0] += layer.params
+        costs[part][1] += layer.flops
+    table = Table("part")
+    for column in ("parameters", "MFLOPs", "share"):
+        table.add_column(column, justify="right")
+    for part, (params, flops) in costs.items():
+        table.add_row(part, f"{params:,}", f"{flops / 1e6:,.1f}", f"{flops / max(1, report.complexity.flops):.1%}")
+    return table
+
+
+def _layers(report: Report) -> object:
+    """The layers that learn or compute, in the order in which they run."""
+    from rich.table import Table
+
+    table = Table("layer", "kind", "output")
+    for column in ("parameters", "MFLOPs"):
+        table.add_column(column, justify="right")
+    for layer in report.complexity.layers:
+        if layer.params or layer.flops:
+            shape = " × ".join(str(side) for side in layer.output[1:])
+            table.add_row(layer.name, layer.kind, shape, f"{layer.params:,}", f"{layer.flops / 1e6:,.1f}")
+    return table

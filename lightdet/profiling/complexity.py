@@ -1,0 +1,112 @@
+"""Parameters and operations of a network, as a whole and by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One leaf module of a network.
+
+    Attributes:
+        name: its path in the network, such as ``backbone.focus.conv``.
+        kind: its class name.
+        output: the shape of what it returns for one picture; of the last call where it is used more than once.
+        params: its own parameters.
+        flops: its operations for one picture, all its calls together.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    params: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """A network's size and work for one picture; `layers` in the order in which they run."""
+
+    params: int
+    flops: int
+    layers: tuple[LayerCost, ...]
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of learned values (batch norm's running statistics are not learned)."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_flops(network: nn.Module, imgsz: int) -> int:
+    """Return the operations for one ``imgsz`` x ``imgsz`` picture: two a multiply-add, convolutions and products.
+
+    Counted by `torch.utils.flop_counter`, which leaves out what is cheap: pooling, normalization, activations.
+    """
+    return measure_complexity(network, imgsz).flops
+
+
+def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
+    """Run `network` once on one blank picture of ``imgsz`` x ``imgsz`` pixels and count; its mode is kept."""
+    parameter = next(network.parameters())
+    picture = torch.zeros(1, 3, imgsz, imgsz, device=parameter.device, dtype=parameter.dtype)
+    shapes: dict[str, tuple[int, ...]] = {}
+    # The counter takes a module's path in the network from its own bookkeeping; "Global" is the whole.
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), _evaluating(network), _watching(network, shapes), counter:
+        network(picture)
+    counts = {name: sum(by_operator.values()) for name, by_operator in counter.get_flop_counts().items()}
+    modules = dict(network.named_modules())
+    root = type(network).__name__
+    layers = tuple(
+        LayerCost(
+            name,
+            type(modules[name]).__name__,
+            shape,
+            sum(p.numel() for p in modules[name].parameters()),
+            counts.get(f"{root}.{name}", 0),
+        )
+        for name, shape in shapes.items()
+    )
+    return Complexity(count_parameters(network), int(counter.get_total_flops()), layers)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode: a count must not move the running statistics."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def _watching(network: nn.Module, shapes: dict[str, tuple[int, ...]]) -> Iterator[None]:
+    """Note the output shape of every leaf module that runs, in `shapes`, in the order of the first calls."""
+
+    def note(name: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                shapes[name] = tuple(output.shape)
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(note(name))
+        for name, module in network.named_modules()
+        if name and not any(True for _ in module.children())
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
