@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.data.synthetic.canvas import Window, blurred
@@ -65,7 +66,7 @@ class Camera:
         return np.asarray(cv2.merge(levels * 3 if self.gray else levels), dtype=np.uint8)
 
 
-def _expose(lit: FloatArray, noise: FloatArray) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _expose(lit: FloatArray, noise: FloatArray) -> NDArray[np.uint8]:
     levels = lit * np.float32(255)
     levels += noise
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
@@ -106,5 +107,5 @@ def cast_shadow(layers: Layers, offset: tuple[float, float], softness: float, de
     """Darken the background with the shadow of the part's outline, once, before any defect."""
     height, width = layers.coverage.shape
     shift = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float64)
-    moved = np.asarray(cv2.warpAffine(layers.coverage, shift, (width, height), borderMode=cv2.BORDER_REPLICATE))
-    layers.background[...] *= 1 - np.float32(depth) * blurred(moved, softness)
+    moved = cv2.warpAffine(layers.coverage, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    layers.background[...] *= 1 - np.float32(depth) * blurred(np.asarray(moved, np.float32), softness)

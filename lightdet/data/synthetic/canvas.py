@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lightdet.arrays import FloatArray
 from lightdet.data.synthetic.outlines import Points
@@ -109,19 +110,19 @@ class Window:
 
     def disc(self, center: Points, radius: float, softness: float = 1.0) -> FloatArray:
         """Alpha of a disc whose edge fades over `softness` pixels."""
-        return np.clip((radius - self.distance(center)) / softness + 0.5, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip((radius - self.distance(center)) / softness + 0.5, 0.0, 1.0), dtype=np.float32)
 
     def ring(self, center: Points, inner: float, outer: float, softness: float = 1.0) -> FloatArray:
         """Alpha of the area between two circles."""
         distance = self.distance(center)
         outside = np.clip((outer - distance) / softness + 0.5, 0.0, 1.0)
         inside = np.clip((distance - inner) / softness + 0.5, 0.0, 1.0)
-        return (outside * inside).astype(np.float32)
+        return np.asarray(outside * inside, dtype=np.float32)
 
-    def _fixed(self, points: Points) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    def _fixed(self, points: Points) -> NDArray[np.int32]:
         # OpenCV puts the centre of pixel 0 at 0, we at 0.5.
         local = (points - np.array([self.x0 + 0.5, self.y0 + 0.5])) * (1 << _SHIFT)
-        return np.round(np.clip(local, -1e6, 1e6)).astype(np.int32)  # type: ignore[return-value]
+        return np.asarray(np.round(np.clip(local, -1e6, 1e6)), dtype=np.int32)
 
 
 def blurred(alpha: FloatArray, sigma: float) -> FloatArray:
@@ -131,5 +132,5 @@ def blurred(alpha: FloatArray, sigma: float) -> FloatArray:
     return np.asarray(cv2.GaussianBlur(alpha, (0, 0), sigma), dtype=np.float32)
 
 
-def _to_alpha(canvas: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> FloatArray:
+def _to_alpha(canvas: NDArray[np.uint8]) -> FloatArray:
     return np.multiply(canvas, np.float32(1 / 255), dtype=np.float32)

@@ -27,7 +27,8 @@ def scratch(scene: Scene, rng: Generator) -> Layers | None:
     taper = np.sin(np.linspace(0.15, math.pi - 0.15, len(path))) ** 0.5
     side = np.array([-math.sin(angle), math.cos(angle)])
     strokes = []
-    for index in range(int(rng.integers(1, 4))):
+    # Parallel strokes of a small picture would run into one.
+    for index in range(int(rng.integers(1, 4)) if pixel >= 0.65 else 1):
         part = slice(int(rng.integers(0, 5)), len(path) - int(rng.integers(0, 5))) if index else slice(None)
         shifted = path[part] + side * index * rng.uniform(3.0, 5.0) * pixel
         strokes.append(ribbon(shifted, taper[part] * rng.uniform(1.0, 2.2) * pixel))

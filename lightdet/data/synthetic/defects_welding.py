@@ -49,7 +49,9 @@ def gap(scene: Scene, rng: Generator) -> Layers | None:
         return None
     alpha = patch.window.polygon(opening)
     patch.restore(alpha, scene.bare.view(patch.window))
-    patch.tint(alpha, rng.uniform(0.7, 0.9))
+    patch.tint(
+        blurred(patch.window.polygon(ribbon(piece, np.full(len(piece), 0.5 * weld.width))), 2 * scene.pixel), 0.7
+    )
     core = patch.window.polygon(ribbon(piece, np.full(len(piece), rng.uniform(2.5, 4.5) * scene.pixel)))
     patch.paint(core * alpha, np.full(3, 0.05))
     return patch

@@ -131,7 +131,9 @@ def label(rng: Generator, pose: Pose, half_height: float) -> Mounted:
         layers.paint(sheet, paper)
         layers.smooth(sheet)
         bars = [at.points(rectangle(a, -0.72 * h, b, 0.05 * h)) for a, b in edges.reshape(-1, 2)]
-        print_ = [at.points(rectangle(a, y * h, b, (y + 0.16) * h)) for y in (0.3, 0.6) for a, b in words.reshape(-1, 2)]
+        print_ = [
+            at.points(rectangle(a, y * h, b, (y + 0.16) * h)) for y in (0.3, 0.6) for a, b in words.reshape(-1, 2)
+        ]
         layers.paint(window.union(bars + print_) * 0.88, np.full(3, 0.08))
 
     return Mounted("label", pose, (1.1, half_height * 1.1), draw)

@@ -29,7 +29,7 @@ class Pose:
     def points(self, local: Points) -> Points:
         """Part units ``[..., 2]`` → picture pixels."""
         c, s = math.cos(self.angle) * self.unit, math.sin(self.angle) * self.unit
-        return local @ np.array([[c, s], [-s, c]]) + self.center
+        return np.asarray(local @ np.array([[c, s], [-s, c]]) + self.center)
 
     def at(self, x: float, y: float) -> Points:
         """One point in part units → picture pixels ``[2]``."""
@@ -78,7 +78,7 @@ def blob(
     local = np.stack([radii * np.cos(angles) * stretch, radii * np.sin(angles) / stretch], axis=1)
     turn = rng.uniform(0, math.pi)
     c, s = math.cos(turn), math.sin(turn)
-    return center + local @ np.array([[c, s], [-s, c]])
+    return np.asarray(center + local @ np.array([[c, s], [-s, c]]))
 
 
 def shard(rng: Generator, center: Points, radius: float) -> Points:
@@ -109,7 +109,7 @@ def curve(rng: Generator, center: Points, length: float, angle: float, bend: flo
     steps = np.linspace(-0.5, 0.5, count)
     turns = angle + bend * (rng.normal(0, 0.6) * steps + rng.normal(0, 0.5) * np.sin(2 * math.pi * steps))
     offsets = np.cumsum(np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0) * (length / count)
-    return center + offsets - offsets[count // 2]
+    return np.asarray(center + offsets - offsets[count // 2])
 
 
 def jagged(rng: Generator, start: Points, length: float, angle: float, step: float) -> Points:

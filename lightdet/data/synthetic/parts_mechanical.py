@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from lightdet.arrays import FloatArray
 from lightdet.data.synthetic import fittings, textures
-from lightdet.data.synthetic.canvas import Window, blurred
+from lightdet.data.synthetic.canvas import Window
 from lightdet.data.synthetic.layers import Layers
 from lightdet.data.synthetic.materials import ALUMINIUM, BRASS, BRONZE, IRON, OXIDE, STEEL, new_scene, shade_of
 from lightdet.data.synthetic.outlines import Points, Pose, rectangle, ribbon, rounded_rectangle
@@ -153,8 +153,6 @@ def threaded_rod(rng: Generator, size: int) -> Scene:
     layers.tint(whole.polygon(pose.points(rectangle(-0.67, -head, -0.64, head))), 0.6)
     finish_scene(rng, scene, pose.points(head_outline))
     metal = color * 0.95
-    scene.threads.append(
-        Thread(pose.at(begin + pitch, 0), pose.at(end - pitch, 0), radius * unit, pitch * unit, metal)
-    )
+    scene.threads.append(Thread(pose.at(begin + pitch, 0), pose.at(end - pitch, 0), radius * unit, pitch * unit, metal))
     scene.set_free((along > begin - 0.05).astype(np.float32))
     return scene

@@ -93,9 +93,10 @@ def render(seed: int, index: int, imgsz: int = 320, *, clean: float = DEFAULT_CL
     marks: list[_Mark] = []
     if first is not None:
         for wanted in (first, *_more_classes(rng, classes)):
-            mark = _add_defect(scene, camera, image, wanted, marks, defect_rng)
-            if mark is not None:
-                marks.append(mark)
+            _add_defect(scene, camera, image, wanted, marks, defect_rng)
+        for other in classes:  # a part too small or too busy for all that was wanted still gets one
+            if not marks:
+                _add_defect(scene, camera, image, other, marks, defect_rng)
     return _finish(image, reference, marks, part)
 
 
@@ -117,10 +118,8 @@ def _more_classes(rng: Generator, classes: tuple[str, ...]) -> list[str]:
     return [classes[k] for k in rng.choice(len(classes), count, p=weights / weights.sum())]
 
 
-def _add_defect(
-    scene: Scene, camera: Camera, image: Image, wanted: str, marks: list[_Mark], rng: Generator
-) -> _Mark | None:
-    """Try to draw a defect of a class so that it can be seen and lies apart from the others; changes `image`."""
+def _add_defect(scene: Scene, camera: Camera, image: Image, wanted: str, marks: list[_Mark], rng: Generator) -> None:
+    """Try to draw a defect of a class so that it can be seen and lies apart; changes `image`, adds to `marks`."""
     ways = DEFECTS[wanted]
     for _ in range(_TRIES):
         # One that has no place here (no thread on a plate) costs no try: the next in a random order is asked.
@@ -129,11 +128,11 @@ def _add_defect(
             if patch is not None:
                 break
         else:
-            return None
+            return
         mark = _judge(scene, camera, image, patch, (CLASSES.index(wanted), ways[way].__name__), marks)
         if mark is not None:
-            return mark
-    return None
+            marks.append(mark)
+            return
 
 
 def _judge(

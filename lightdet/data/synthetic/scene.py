@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from lightdet.arrays import FloatArray
+from lightdet.arrays import BoolArray, FloatArray
 from lightdet.data.synthetic.canvas import Window
 from lightdet.data.synthetic.layers import Layers
 from lightdet.data.synthetic.outlines import Points, Pose, rectangle
@@ -109,7 +109,7 @@ class Scene:
     layers: Layers
     pose: Pose
     bare: Layers | None = None
-    free: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    free: BoolArray = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
     outline: Points | None = None
     grain: float | None = None
     holes: list[Hole] = field(default_factory=list)

@@ -13,7 +13,7 @@ from lightdet.data.synthetic.canvas import Window
 from lightdet.data.synthetic.outlines import Points
 
 
-def noise(rng: Generator, shape: tuple[int, int]) -> FloatArray:
+def noise(rng: Generator, shape: tuple[int, ...]) -> FloatArray:
     """Standard normal values."""
     return rng.standard_normal(shape, dtype=np.float32)
 
@@ -44,7 +44,7 @@ def brushed(rng: Generator, size: int, angle: float, strength: float, scale: flo
     streaks += np.float32(0.6) * _scaled(noise(rng, (lines // 6 + 2, 3)), streaks.shape[1], lines)
     long = _scaled(streaks, side, side, cv2.INTER_LINEAR)
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), -math.degrees(angle), 1.0)
-    turn[:, 2] += (size - side) / 2
+    turn = np.asarray(turn, np.float64) + np.array([[0, 0, (size - side) / 2]] * 2)
     turned = cv2.warpAffine(long, turn, (size, size), borderMode=cv2.BORDER_REFLECT)
     return 1 + np.float32(strength * 0.86) * np.asarray(turned, dtype=np.float32)
 
@@ -54,7 +54,7 @@ def turned(rng: Generator, size: int, center: Points, pitch: float, strength: fl
     distance = Window.whole(size).distance(center)
     reach = int(distance.max()) + 2
     rings = noise(rng, (1, max(4, math.ceil(reach / max(pitch, 1.0)))))
-    profile = _scaled(rings, reach, 1).ravel() + np.float32(0.5) * noise(rng, (reach,)).astype(np.float32)
+    profile = _scaled(rings, reach, 1).ravel() + np.float32(0.5) * noise(rng, (reach,))
     return 1 + np.float32(strength * 0.8) * profile[distance.astype(np.int32)]
 
 

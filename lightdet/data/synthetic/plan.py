@@ -1,0 +1,95 @@
+"""What a synthetic data set is made of: the numbers that its files depend on, checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import cv2
+
+from lightdet.data.synthetic.render import DEFAULT_CLEAN, MAX_SIZE, MIN_SIZE
+from lightdet.errors import UserError
+
+LabelFormat = Literal["yolo", "voc", "coco"]
+PictureFormat = Literal["png", "jpg"]
+
+MAX_PICTURES = 1_000_000
+MAX_SEED = 2**31 - 1
+_SHARE_UNIT = 1_000_000
+ENCODING = {
+    # The quickest way that OpenCV has to write noisy pictures as PNG, and the smallest files too.
+    "png": (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, cv2.IMWRITE_PNG_FILTER, 64),
+    "jpg": (cv2.IMWRITE_JPEG_QUALITY, 95),
+}
+
+
+@dataclass(frozen=True)
+class SyntheticPlan:
+    """What to render: all that the files depend on, but for the folder's name.
+
+    Attributes:
+        images: number of pictures.
+        seed: of the whole set; picture i is the same in a set of any number of pictures.
+        imgsz: side of the square pictures in pixels.
+        format: of the labels.
+        val: share of the pictures in the split ``val``, spread evenly; 0 makes ``train`` alone.
+        clean: probability of a picture without defects.
+        picture: file format; ``png`` is exact, ``jpg`` about a quarter of the size.
+
+    Raises:
+        UserError: when made, for a value out of range or a split that would stay empty.
+    """
+
+    images: int
+    seed: int = 0
+    imgsz: int = 320
+    format: LabelFormat = "yolo"
+    val: float = 0.2
+    clean: float = DEFAULT_CLEAN
+    picture: PictureFormat = "png"
+
+    def __post_init__(self) -> None:
+        check_range("number of pictures", self.images, 1, MAX_PICTURES)
+        check_range("seed", self.seed, 0, MAX_SEED)
+        check_range("picture size", self.imgsz, MIN_SIZE, MAX_SIZE)
+        check_range("share of clean pictures", self.clean, 0, 1)
+        if not 0 <= self.val <= 0.9:
+            raise UserError(f"the share of validation pictures must lie in 0-0.9, got {self.val:g}")
+        _one_of("label format", self.format, get_args(LabelFormat))
+        _one_of("picture format", self.picture, get_args(PictureFormat))
+        if self.val > 0 and "val" not in {self.split_of(index) for index in range(min(self.images, _SHARE_UNIT))}:
+            raise UserError(
+                f"of {self.images} pictures a share of {self.val:g} is less than one for validation; "
+                "render more, or none for validation (--val 0)"
+            )
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits."""
+        return ("train", "val") if self.val > 0 else ("train",)
+
+    def split_of(self, index: int) -> str:
+        """The split of a picture: it depends on its index and the share alone, never on the number of pictures."""
+        share = round(self.val * _SHARE_UNIT)
+        return "val" if (index + 1) * share // _SHARE_UNIT > index * share // _SHARE_UNIT else "train"
+
+    def name_of(self, index: int) -> str:
+        """The file name of a picture."""
+        return f"{index:06d}.{self.picture}"
+
+
+def check_range(what: str, value: float, low: int, high: int) -> None:
+    """Raise a UserError for a value outside ``low`` to ``high``."""
+    if not low <= value <= high:
+        raise UserError(f"the {what} must lie in {low}-{high}, got {value:g}")
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"the {what} '{value}' is not known; take one of: {', '.join(known)}")
+
+
+def default_workers(images: int) -> int:
+    """A sensible number of processes: none extra for a few hundred pictures, else the processors, up to eight."""
+    return 1 if images < 400 else max(1, min(8, os.cpu_count() or 1))

@@ -1,0 +1,152 @@
+"""A rendered data set on disk: splits, formats, errors, an end in the middle, the command."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from lightdet.build.dataset import load_dataset
+from lightdet.cli.synth import synth
+from lightdet.data.dataset import read_split
+from lightdet.data.images import read_image
+from lightdet.data.synthetic import CLASSES, SyntheticPlan, render_sample, write_synthetic
+from lightdet.errors import UserError
+
+SMALL = 96
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("form", ["yolo", "voc", "coco"])
+def test_set_reads_back_as_it_was_rendered(tmp_path: Path, form: str) -> None:
+    plan = SyntheticPlan(12, seed=4, imgsz=SMALL, format=form, val=0.25)  # type: ignore[arg-type]
+    done = write_synthetic(tmp_path / "set", plan)
+    spec = load_dataset(done.yaml)
+    assert spec.classes == CLASSES
+    seen = {}
+    for split in ("train", "val"):
+        annotations, skipped = read_split(spec, split)
+        assert not skipped
+        assert len(annotations) == done.pictures[split]
+        for annotation in annotations:
+            seen[int(annotation.image.stem)] = split
+            sample = render_sample(4, int(annotation.image.stem), SMALL)
+            assert np.array_equal(read_image(annotation.image), sample.image)
+            assert np.allclose(annotation.boxes, sample.boxes, atol=1e-3)
+            assert np.array_equal(annotation.labels, sample.labels)
+    assert seen == {index: plan.split_of(index) for index in range(12)}
+    assert done.pictures == {"train": 9, "val": 3}
+    assert sum(done.classes.values()) == sum(done.boxes.values())
+
+
+def test_more_pictures_or_processes_change_no_picture(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "few", SyntheticPlan(6, seed=1, imgsz=SMALL))
+    write_synthetic(tmp_path / "many", SyntheticPlan(14, seed=1, imgsz=SMALL), workers=2)
+    few, many = files(tmp_path / "few"), files(tmp_path / "many")
+    few.pop("dataset.yaml")
+    assert len(few) == 12
+    assert all(many[name] == data for name, data in few.items())
+
+
+def test_jpeg_and_no_validation_split(tmp_path: Path) -> None:
+    done = write_synthetic(tmp_path / "set", SyntheticPlan(3, imgsz=SMALL, val=0, picture="jpg"))
+    assert done.pictures == {"train": 3}
+    assert list(load_dataset(done.yaml).splits) == ["train"]
+    picture = cv2.imread(str(tmp_path / "set/images/train/000000.jpg"))
+    assert np.abs(picture[..., ::-1].astype(int) - render_sample(0, 0, SMALL).image).mean() < 6
+
+
+@pytest.mark.parametrize("val", [0.1, 0.2, 1 / 3, 0.5, 0.9])
+def test_share_of_validation_pictures_is_exact(val: float) -> None:
+    plan = SyntheticPlan(1000, val=val)
+    count = sum(plan.split_of(index) == "val" for index in range(1000))
+    assert count == pytest.approx(1000 * val, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"images": 0}, "number of pictures"),
+        ({"seed": -1}, "seed"),
+        ({"imgsz": 50}, "picture size"),
+        ({"clean": 1.2}, "clean"),
+        ({"clean": float("nan")}, "clean"),
+        ({"val": 1.0}, "validation"),
+        ({"val": float("nan")}, "validation"),
+        ({"images": 4}, "--val 0"),
+        ({"format": "xml"}, "yolo, voc, coco"),
+        ({"picture": "gif"}, "png, jpg"),
+    ],
+)
+def test_wrong_plans_are_refused(changes: dict[str, object], word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        SyntheticPlan(**({"images": 20} | changes))  # type: ignore[arg-type]
+
+
+def test_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
+    plan = SyntheticPlan(5, imgsz=SMALL)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        write_synthetic(tmp_path, plan)
+    assert files(tmp_path) == {"notes.txt": b"mine"}
+    with pytest.raises(UserError, match="is a file"):
+        write_synthetic(tmp_path / "notes.txt", plan)
+    write_synthetic(tmp_path / "set", plan)
+    with pytest.raises(UserError, match="already"):
+        write_synthetic(tmp_path / "set", plan)
+    with pytest.raises(UserError, match="folder"):
+        write_synthetic(tmp_path / "notes.txt" / "below", plan)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_killed_run_leaves_no_yaml_and_is_told_apart(tmp_path: Path) -> None:
+    target = tmp_path / "set"
+    program = (
+        "from lightdet.data.synthetic import SyntheticPlan, write_synthetic\n"
+        f"write_synthetic({str(target)!r}, SyntheticPlan(100000, imgsz=96))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        deadline = time.monotonic() + 60
+        while not (target / "images/train/000003.png").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (target / "images/train/000003.png").exists()
+    assert not (target / "dataset.yaml").exists()
+    with pytest.raises(UserError, match="unfinished"):
+        write_synthetic(target, SyntheticPlan(5, imgsz=SMALL))
+
+
+def test_command_writes_set_and_json(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(synth)
+    arguments = ["--output", str(tmp_path / "set"), "--images", "10", "--seed", "3", "--imgsz", "96"]
+    result = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "out.json")])
+    assert result.exit_code == 0, result.output
+    assert "10 pictures of 96 x 96" in result.output
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["splits"]["train"]["pictures"] == 8
+    assert Path(told["yaml"]).exists()
+    again = CliRunner().invoke(app, arguments)
+    assert isinstance(again.exception, UserError)
+    assert "already" in str(again.exception)
+
+
+def test_the_yaml_tells_how_to_make_the_set_again(tmp_path: Path) -> None:
+    done = write_synthetic(tmp_path / "set", SyntheticPlan(5, seed=9, imgsz=SMALL, clean=0.5))
+    text = done.yaml.read_text()
+    assert "--images 5 --seed 9 --imgsz 96 --val 0.2 --clean 0.5 --format yolo --picture png" in text
