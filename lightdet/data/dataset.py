@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.deeppcb import parse_deeppcb
 from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
@@ -74,7 +75,7 @@ class Record:
 
     image: Path
     labels: LabelFile | None = None
-    problems: list[UserError] = field(default_factory=list)
+    problems: list[DataError] = field(default_factory=list)
 
 
 def read_split(
@@ -91,9 +92,10 @@ def read_split(
         UserError: the first fault (with its file and line) if `on_error` is ``fail``; in any case an unknown or
             empty split, a folder or list that is missing, or a split without a single good picture.
     """
-    records, skipped = split_records(spec, split)
-    if on_error == "fail" and skipped:
-        raise skipped[0]
+    records, faults = split_records(spec, split)
+    if on_error == "fail" and faults:
+        raise faults[0]
+    skipped: list[UserError] = list(faults)
     annotations = []
     for record in records:
         try:
@@ -110,7 +112,7 @@ def read_split(
     return annotations, skipped
 
 
-def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[UserError]]:
+def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[DataError]]:
     """Read every picture's header and label file of `split`, noting faults instead of raising them.
 
     Returns:
@@ -128,7 +130,7 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[Use
     return records, faults
 
 
-def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Record], list[UserError]]:
+def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Record], list[DataError]]:
     pairs, faults = find_pairs(spec.format, spec.root, place.images, place.labels, place.listing)
     background = place.unlabelled == "background" or (place.unlabelled == "auto" and spec.format == "yolo")
     if pairs and place.unlabelled == "auto" and all(pair.label is None for pair in pairs):
@@ -139,7 +141,8 @@ def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[li
         raise UserError(message, path=spec.path)
     folders = {name: (other.images, other.labels) for name, other in spec.splits.items()}
     orphans = orphan_labels(spec.format, spec.root, folders, split, pairs)
-    faults += [UserError("the label file has no picture; add the picture or remove it", path=path) for path in orphans]
+    message = "the label file has no picture; add the picture or remove it"
+    faults += [DataError(message, "missing-picture", path=path) for path in orphans]
     return [_paired_record(spec, pair, background) for pair in pairs], faults
 
 
@@ -148,7 +151,7 @@ def _paired_record(spec: DatasetSpec, pair: Pair, background: bool) -> Record:
     try:
         size = image_size(pair.image)
     except UserError as error:
-        record.problems.append(error)
+        record.problems.append(DataError(error.message, "picture", path=error.path))
         return record
     if pair.label is not None:
         parse = {"yolo": parse_yolo, "voc": parse_voc, "deeppcb": parse_deeppcb}[spec.format]
@@ -158,11 +161,11 @@ def _paired_record(spec: DatasetSpec, pair: Pair, background: bool) -> Record:
         record.labels = LabelFile(None, size, spec.classes)
     else:
         message = f"the picture has no label file; expected {pair.expected} (or set 'unlabelled: background')"
-        record.problems.append(UserError(message, path=pair.image))
+        record.problems.append(DataError(message, "missing-label", path=pair.image))
     return record
 
 
-def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], list[UserError]]:
+def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], list[DataError]]:
     if place.labels is None:
         raise UserError("a COCO split needs 'labels: FILE.json'", path=spec.path)
     file = parse_coco(place.labels)
@@ -174,7 +177,7 @@ def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], li
             image = by_name.get(entry) or by_name.get(Path(entry).name)
             if image is None:
                 message = f"'{entry}' is not among the images of {place.labels}"
-                faults.append(UserError(message, path=place.listing, line=line))
+                faults.append(DataError(message, "missing-picture", path=place.listing, line=line))
             else:
                 images.append(image)
     folders = (*place.images, place.labels.parent, spec.root)
@@ -185,12 +188,12 @@ def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], li
         records.append(record)
         if path is None:
             message = f"there is no picture '{image.file_name}' in {folders[0]}"
-            record.problems.append(UserError(message, path=place.labels, line=image.line))
+            record.problems.append(DataError(message, "missing-picture", path=place.labels, line=image.line))
             continue
         try:
             size = image_size(path)
         except UserError as error:
-            record.problems.append(error)
+            record.problems.append(DataError(error.message, "picture", path=error.path))
             continue
         record.labels = file.labels_of(image, size, spec.classes, spec.outside)
         record.problems += record.labels.problems

@@ -117,14 +117,19 @@ def read_image(
     return pixels
 
 
-def read_deep(path: str | Path) -> tuple[AnyArray, PictureFacts]:
+def read_deep(source: str | Path | bytes, *, name: str | None = None) -> tuple[AnyArray, PictureFacts]:
     """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright.
 
     Raises:
         UserError: as `read_image`.
     """
-    data, shown = _read_bytes(path, None, MAX_BYTES)
+    data, shown = _read_bytes(source, name, MAX_BYTES)
     return _decode(data, shown, MAX_PIXELS)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return a picture file's bytes, undecoded; a UserError where it is missing, empty, unreadable or too large."""
+    return _read_bytes(path, None, MAX_BYTES)[0]
 
 
 def image_size(path: str | Path) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import read_lines
 from lightdet.data.images import SUFFIXES
 from lightdet.errors import UserError
@@ -34,7 +35,7 @@ class Pair:
 
 def find_pairs(
     form: str, root: Path, images: Sequence[Path], labels: Path | None, listing: Path | None
-) -> tuple[list[Pair], list[UserError]]:
+) -> tuple[list[Pair], list[DataError]]:
     """Find a split's pictures and the label file of each, for the formats with one label file a picture.
 
     Returns:
@@ -180,7 +181,7 @@ def _near(folder: Path) -> str:
     return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
 
 
-def _without_shared_labels(pairs: list[Pair]) -> tuple[list[Pair], list[UserError]]:
+def _without_shared_labels(pairs: list[Pair]) -> tuple[list[Pair], list[DataError]]:
     """Leave out pictures whose label file is another picture's already (a.jpg and a.png beside each other)."""
     owners: dict[Path, Path] = {}
     kept, faults = [], []
@@ -190,7 +191,7 @@ def _without_shared_labels(pairs: list[Pair]) -> tuple[list[Pair], list[UserErro
             kept.append(pair)
         else:
             message = f"shares the label file {pair.expected.name} with {owner.name}; rename or remove one picture"
-            faults.append(UserError(message, path=pair.image))
+            faults.append(DataError(message, "repeated", path=pair.image))
     return kept, faults
 
 
@@ -234,18 +235,18 @@ def _custom_folder(form: str, folder: Path) -> Path | None:
 
 def _listed_pairs(
     form: str, root: Path, images: Sequence[Path], labels: Path | None, listing: Path
-) -> tuple[list[Pair], list[UserError]]:
+) -> tuple[list[Pair], list[DataError]]:
     finder = _Finder(form, images or (root,), listing)
     pairs, faults, lines = [], [], dict[Path, int]()
     for line, entry in list_entries(listing):
         try:
             picture, label = finder.find(entry)
         except UserError as error:
-            faults.append(UserError(error.message, path=listing, line=line))
+            faults.append(DataError(error.message, "missing-picture", path=listing, line=line))
             continue
         if picture in lines:
             message = f"'{entry}' is listed already in line {lines[picture]}; remove one of the two"
-            faults.append(UserError(message, path=listing, line=line))
+            faults.append(DataError(message, "repeated", path=listing, line=line))
             continue
         lines[picture] = line
         if label is not None:

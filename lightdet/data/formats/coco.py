@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
 from lightdet.errors import UserError
 from lightdet.files import write_text
@@ -43,7 +44,7 @@ class CocoFile:
     path: Path
     images: list[CocoImage]
     categories: dict[int, str]
-    problems: list[UserError]
+    problems: list[DataError]
 
     def labels_of(
         self, image: CocoImage, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
@@ -54,7 +55,8 @@ class CocoFile:
             width, height = image.size
             turned = " (turned by its EXIF tag)" if (height, width) == size else ""
             shown = f"{size[0]} x {size[1]}{turned}"
-            found.problem(f"'{image.file_name}' is declared {width} x {height}, but the picture is {shown}", image.line)
+            message = f"'{image.file_name}' is declared {width} x {height}, but the picture is {shown}"
+            found.problem(message, image.line, "size")
         for line, entry in image.annotations:
             self._take(entry, line, found)
         return found
@@ -63,16 +65,18 @@ class CocoFile:
         what = f"annotation {entry.get('id', '?')}"
         category = entry.get("category_id")
         if not isinstance(category, int) or category not in self.categories:
-            found.problem(f"{what}: category_id {category!r} is not among 'categories'", line)
+            found.problem(f"{what}: category_id {category!r} is not among 'categories'", line, "class")
             return
         box = entry.get("bbox")
         numbers = isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)
         if not numbers or not isinstance(box, list):
-            found.problem(f"{what}: 'bbox' must be four numbers [x, y, width, height]", line)
+            found.problem(f"{what}: 'bbox' must be four numbers [x, y, width, height]", line, "value")
             return
         x, y, width, height = (float(value) for value in box)
         if width < 0 or height < 0:
-            found.problem(f"{what}: the box has a negative width or height ({width:g} x {height:g})", line)
+            found.problem(
+                f"{what}: the box has a negative width or height ({width:g} x {height:g})", line, "degenerate"
+            )
             return
         label = found.class_index(self.categories[category], line)
         if label is not None:
@@ -97,14 +101,14 @@ def parse_coco(path: Path) -> CocoFile:
     missing = [name for name in _LISTS[:2] if name not in lists]
     if missing:
         raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
-    problems: list[UserError] = []
+    problems: list[DataError] = []
     categories = _categories(lists["categories"], path, problems)
     images = _images(lists["images"], path, problems)
     for line, entry in lists.get("annotations", []):
         image = images.get(_key(entry.get("image_id")))
         if image is None:
             message = f"annotation {entry.get('id', '?')}: image_id {entry.get('image_id')!r} is not among 'images'"
-            problems.append(UserError(message, path=path, line=line))
+            problems.append(DataError(message, "missing-picture", path=path, line=line))
         else:
             image.annotations.append((line, entry))
     return CocoFile(path, list(images.values()), categories, problems)
@@ -165,32 +169,33 @@ def _key(value: object) -> object:
     return value if isinstance(value, (int, str)) else None
 
 
-def _categories(entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[UserError]) -> dict[int, str]:
+def _categories(entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]) -> dict[int, str]:
     categories: dict[int, str] = {}
     for line, entry in entries:
         number, name = entry.get("id"), entry.get("name")
         if not isinstance(number, int) or not isinstance(name, str) or not name:
-            problems.append(UserError("a category needs a whole-number 'id' and a 'name'", path=path, line=line))
+            message = "a category needs a whole-number 'id' and a 'name'"
+            problems.append(DataError(message, "format", path=path, line=line))
         elif number in categories:
-            problems.append(UserError(f"category id {number} is given twice", path=path, line=line))
+            problems.append(DataError(f"category id {number} is given twice", "format", path=path, line=line))
         else:
             categories[number] = name
     return categories
 
 
 def _images(
-    entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[UserError]
+    entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]
 ) -> dict[object, CocoImage]:
     images: dict[object, CocoImage] = {}
     names: set[str] = set()
     for line, entry in entries:
         number, name = _key(entry.get("id")), entry.get("file_name")
         if number is None or not isinstance(name, str) or not name:
-            problems.append(UserError("an image needs an 'id' and a 'file_name'", path=path, line=line))
+            problems.append(DataError("an image needs an 'id' and a 'file_name'", "format", path=path, line=line))
         elif number in images:
-            problems.append(UserError(f"image id {number} is given twice", path=path, line=line))
+            problems.append(DataError(f"image id {number} is given twice", "repeated", path=path, line=line))
         elif name in names:
-            problems.append(UserError(f"the file_name '{name}' is given twice", path=path, line=line))
+            problems.append(DataError(f"the file_name '{name}' is given twice", "repeated", path=path, line=line))
         else:
             names.add(name)
             width, height = entry.get("width"), entry.get("height")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, read_lines, whole_pixels
-from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
@@ -23,7 +23,7 @@ def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], ou
     found = LabelFile(label, size, classes, outside)
     try:
         lines = read_lines(label)
-    except UserError as error:
+    except DataError as error:
         found.problems.append(error)
         return found
     for number, line in lines:
@@ -37,7 +37,8 @@ def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], ou
             found.problem("a value is not a whole number; each line is: x1 y1 x2 y2 type", number)
             continue
         if not 1 <= kind <= len(classes):
-            found.problem(f"type {kind} is out of range: {len(classes)} classes have types 1 to {len(classes)}", number)
+            count = len(classes)
+            found.problem(f"type {kind} is out of range: {count} classes have types 1 to {count}", number, "class")
             continue
         found.add((x1, y1, x2, y2), kind - 1, number)
     return found

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from lightdet.errors import UserError
+from lightdet.data.faults import DataError, FaultKind
 from lightdet.structures import Annotation
 
 Outside = Literal["error", "clip"]
@@ -50,34 +50,36 @@ class LabelFile:
     labels: list[int] = field(default_factory=list)
     crowd: list[bool] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    problems: list[UserError] = field(default_factory=list)
+    problems: list[DataError] = field(default_factory=list)
     slips: list[int] = field(default_factory=list)
 
-    def problem(self, message: str, line: int | None = None) -> None:
+    def problem(self, message: str, line: int | None = None, kind: FaultKind = "format") -> None:
         """Note that the file (at `line`) cannot be used as it stands."""
-        self.problems.append(UserError(message, path=self.path, line=line or None))
+        self.problems.append(DataError(message, kind, path=self.path, line=line or None))
 
     def add(self, box: Sequence[float], label: int, line: int = 0, *, crowd: bool = False) -> None:
         """Take one box ``x1, y1, x2, y2`` in pixels, or note why it cannot be used."""
         if not all(math.isfinite(value) for value in box):
-            self.problem("a coordinate is not a finite number; correct or remove the box", line)
+            self.problem("a coordinate is not a finite number; correct or remove the box", line, "value")
             return
         x1, y1, x2, y2 = box
         extent = f"x {x1:g} to {x2:g}, y {y1:g} to {y2:g}"
         if x2 - x1 < MIN_SIDE or y2 - y1 < MIN_SIDE:
-            self.problem(f"the box has no area ({extent}); correct or remove it", line)
+            self.problem(f"the box has no area ({extent}); correct or remove it", line, "degenerate")
             return
         width, height = self.size
         cut = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
         if cut[2] - cut[0] < MIN_SIDE or cut[3] - cut[1] < MIN_SIDE:
-            self.problem(f"the box lies outside the picture of {width} x {height} ({extent}); remove it", line)
+            self.problem(
+                f"the box lies outside the picture of {width} x {height} ({extent}); remove it", line, "outside"
+            )
             return
         slip_x, slip_y = (max(SLIP_PIXELS, SLIP_SHARE * side) for side in self.size)
         over_x, over_y = max(-x1, x2 - width), max(-y1, y2 - height)
         if (over_x > slip_x or over_y > slip_y) and self.outside == "error":
             picture = f"the picture of {width} x {height}"
             message = f"the box reaches outside {picture} ({extent}); correct it, or set 'outside: clip' in the YAML"
-            self.problem(message, line)
+            self.problem(message, line, "outside")
             return
         if max(over_x, over_y) > MIN_SIDE:
             self.slips.append(line)
@@ -91,7 +93,7 @@ class LabelFile:
         try:
             return list(self.classes).index(name)
         except ValueError:
-            self.problem(unknown_class(name, self.classes), line)
+            self.problem(unknown_class(name, self.classes), line, "class")
             return None
 
     def annotation(self, image: Path) -> Annotation:
@@ -126,30 +128,30 @@ def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
     """Return the bytes of a label or list file of at most `limit` bytes.
 
     Raises:
-        UserError: missing, unreadable or too large.
+        DataError: missing, unreadable or too large.
     """
     try:
         if path.stat().st_size > limit:
-            raise UserError(f"larger than {limit >> 20} MiB; is this the right file?", path=path)
+            raise DataError(f"larger than {limit >> 20} MiB; is this the right file?", "format", path=path)
         return path.read_bytes()
     except FileNotFoundError:
-        raise UserError("no such file; check the name and the folder", path=path) from None
+        raise DataError("no such file; check the name and the folder", "format", path=path) from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+        raise DataError(f"cannot be read: {error.strerror}", "format", path=path) from None
 
 
 def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]]:
     """Return the non-blank lines of a UTF-8 text file with their 1-based numbers, stripped.
 
     Raises:
-        UserError: missing, unreadable, too large or not text.
+        DataError: missing, unreadable, too large or not text.
     """
     try:
         text = read_bounded(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError("not UTF-8 text; save it as UTF-8", path=path) from None
+        raise DataError("not UTF-8 text; save it as UTF-8", "format", path=path) from None
     if "\0" in text:
-        raise UserError("not a text file; is this the right file?", path=path)
+        raise DataError("not a text file; is this the right file?", "format", path=path)
     numbered = ((number, line.strip()) for number, line in enumerate(text.split("\n"), start=1))
     return [(number, line) for number, line in numbered if line]
 

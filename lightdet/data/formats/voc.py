@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded, whole_pixels
-from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
@@ -45,7 +45,7 @@ def parse_voc(label: Path, size: tuple[int, int], classes: Sequence[str], outsid
     found = LabelFile(label, size, classes, outside)
     try:
         root = _parse_xml(read_bounded(label), label)
-    except UserError as error:
+    except DataError as error:
         found.problems.append(error)
         return found
     if root.tag != "annotation":
@@ -107,7 +107,8 @@ def _check_size(root: _Element, found: LabelFile) -> None:
         return
     turned = " (turned by its EXIF tag, which the labels do not know)" if (height, width) == found.size else ""
     shown = f"{found.size[0]} x {found.size[1]}{turned}"
-    found.problem(f"<size> says {width:g} x {height:g}, but the picture is {shown}; is it the right one?", size.line)
+    message = f"<size> says {width:g} x {height:g}, but the picture is {shown}; is it the right one?"
+    found.problem(message, size.line, "size")
 
 
 def _parse_object(item: _Element, found: LabelFile) -> None:
@@ -127,7 +128,7 @@ def _parse_object(item: _Element, found: LabelFile) -> None:
         value = _number(text)
         if value is None:
             place = corners.child(tag) or corners
-            found.problem(f"<{tag}> is missing or not a number ('{text[:40]}'); correct the box", place.line)
+            found.problem(f"<{tag}> is missing or not a number ('{text[:40]}'); correct the box", place.line, "value")
             return
         values.append(value)
     if label is not None:
@@ -151,11 +152,12 @@ def _parse_xml(data: bytes, path: Path) -> _Element:
 
     def refuse(*_: object) -> None:
         message = "the XML holds a DOCTYPE or ENTITY, which labels do not need; remove it"
-        raise UserError(message, path=path, line=parser.CurrentLineNumber)
+        raise DataError(message, "format", path=path, line=parser.CurrentLineNumber)
 
     def start(tag: str, _: dict[str, str]) -> None:
         if len(stack) > _MAX_DEPTH:
-            raise UserError("the XML is nested too deeply for labels", path=path, line=parser.CurrentLineNumber)
+            message = "the XML is nested too deeply for labels"
+            raise DataError(message, "format", path=path, line=parser.CurrentLineNumber)
         element = _Element(tag, parser.CurrentLineNumber)
         stack[-1].children.append(element)
         stack.append(element)
@@ -172,7 +174,7 @@ def _parse_xml(data: bytes, path: Path) -> _Element:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         reason = expat.errors.messages.get(error.code, "error")
-        raise UserError(f"not valid XML: {reason}", path=path, line=error.lineno) from None
+        raise DataError(f"not valid XML: {reason}", "format", path=path, line=error.lineno) from None
     except (LookupError, ValueError):
-        raise UserError("not valid XML: unknown text encoding", path=path, line=1) from None
+        raise DataError("not valid XML: unknown text encoding", "format", path=path, line=1) from None
     return top.children[0]

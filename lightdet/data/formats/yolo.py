@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
-from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
@@ -24,7 +24,7 @@ def parse_yolo(label: Path, size: tuple[int, int], classes: Sequence[str], outsi
     found = LabelFile(label, size, classes, outside)
     try:
         lines = read_lines(label)
-    except UserError as error:
+    except DataError as error:
         found.problems.append(error)
         return found
     for number, line in lines:
@@ -77,12 +77,12 @@ def _parse_line(line: str, number: int, found: LabelFile) -> None:
     if label is None:
         return
     if not all(math.isfinite(value) for value in values):
-        found.problem("a coordinate is not a finite number; correct or remove the box", number)
+        found.problem("a coordinate is not a finite number; correct or remove the box", number, "value")
         return
     outlier = next((value for value in values if not -TOLERANCE <= value <= 1 + TOLERANCE), None)
     if outlier is not None and not (polygon and found.outside == "clip"):
         kind = "pixels?" if outlier > 2 else "outside the picture?"
-        found.problem(f"the value {outlier:g} is not a share in 0-1 ({kind}); correct the line", number)
+        found.problem(f"the value {outlier:g} is not a share in 0-1 ({kind}); correct the line", number, "value")
         return
     found.add(_box(values, found.size, polygon), label, number)
 
@@ -103,7 +103,9 @@ def _class_id(text: str, number: int, found: LabelFile) -> int | None:
         return None
     if not 0 <= value < len(found.classes):
         count = len(found.classes)
-        found.problem(f"class id {int(value)} is out of range: {count} classes have ids 0 to {count - 1}", number)
+        found.problem(
+            f"class id {int(value)} is out of range: {count} classes have ids 0 to {count - 1}", number, "class"
+        )
         return None
     return int(value)
 

@@ -1,0 +1,112 @@
+"""What ``lightdet data`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from lightdet.data.audit import KINDS, AuditReport
+from lightdet.data.audit.statistics import SIDE_LIMITS
+from lightdet.data.convert import Conversion
+from lightdet.data.faults import shown_below
+
+_COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+@contextmanager
+def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is told (done, in all) and vanishes at the end."""
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_conversion(console: Console, done: Conversion) -> None:
+    """Print what was written, what the format could not hold and what was left out."""
+    table = Table("split")
+    for column in ("pictures", "boxes"):
+        table.add_column(column, justify="right")
+    for split, pictures in done.pictures.items():
+        table.add_row(escape(split), f"{pictures:,}", f"{done.boxes[split]:,}")
+    console.print(table)
+    for note in done.notes:
+        _line(console, f"[yellow]note[/] {escape(note)}")
+    if done.skipped:
+        _line(console, f"[yellow]left out[/] {len(done.skipped)} with faults:")
+        for error in done.skipped:
+            _line(console, f"  {escape(str(error))}")
+    _line(console, f"data set: {escape(str(done.yaml))}")
+
+
+def show_audit(console: Console, report: AuditReport, root: Path, examples: int) -> None:
+    """Print tables of what is in the set, then findings by kind, up to `examples` of each (0: all)."""
+    _line(console, f"[bold]{escape(report.name)}[/] in {escape(str(root))}")
+    if report.splits:
+        console.print(_split_table(report))
+        console.print(_class_table(report))
+        console.print(_side_table(report))
+    for kind, severity, findings in report.by_kind():
+        count = f" ({len(findings)})" if len(findings) > 1 else ""
+        title = f"[{_COLOURS[severity]}]{severity}[/] [bold]{escape(KINDS[kind].title)}[/]{count}"
+        _line(console, f"{title}: {escape(KINDS[kind].advice)}")
+        shown = findings[:examples] if examples else findings
+        for finding in shown:
+            _line(console, f"    {escape(shown_below(finding.place(), root))}: {escape(finding.message)}")
+        if len(shown) < len(findings):
+            _line(console, f"    ... and {len(findings) - len(shown)} more (--examples 0, or --json FILE)")
+    counts = [f"{report.count('error')} errors", f"{report.count('warning')} warnings", f"{report.count('note')} notes"]
+    _line(console, ", ".join(counts))
+
+
+def _line(console: Console, text: str) -> None:
+    """Unwrapped, so that places can be copied and searched."""
+    console.print(text, soft_wrap=True, highlight=False)
+
+
+def _split_table(report: AuditReport) -> Table:
+    table = Table("split", title="pictures", title_justify="left")
+    for column in ("pictures", "without boxes", "boxes", "a picture"):
+        table.add_column(column, justify="right")
+    table.add_column("sizes")
+    table.add_column("kinds")
+    for name, split in report.splits.items():
+        boxes = int(split.boxes.sum())
+        sizes = [f"{width} x {height}" for (width, height), _ in split.sizes.most_common(2)]
+        more = f" and {len(split.sizes) - 2} more" if len(split.sizes) > 2 else ""
+        numbers = (f"{split.pictures:,}", f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}")
+        kinds = ", ".join(kind for kind, _ in split.modes.most_common(3))
+        table.add_row(escape(name), *numbers, ", ".join(sizes) + more, escape(kinds))
+    return table
+
+
+def _class_table(report: AuditReport) -> Table:
+    table = Table("id", "class", title="boxes by class (pictures that hold it)", title_justify="left")
+    for name in report.splits:
+        table.add_column(escape(name), justify="right")
+        table.add_column("share", justify="right")
+    for index, name in enumerate(report.classes):
+        cells = []
+        for split in report.splits.values():
+            count = int(split.boxes[index])
+            cells += [f"{count:,} ({split.with_class[index]:,})", f"{count / max(1, int(split.boxes.sum())):.0%}"]
+        table.add_row(str(index), escape(name), *cells)
+    return table
+
+
+def _side_table(report: AuditReport) -> Table:
+    title = f"sides of the boxes, sqrt(area), in pixels at --imgsz {report.imgsz}"
+    table = Table("split", title=title, title_justify="left")
+    limits = [f"< {SIDE_LIMITS[0]}", *(f"- {limit}" for limit in SIDE_LIMITS[1:]), f"> {SIDE_LIMITS[-1]}"]
+    for column in (*limits, "5 %", "median", "95 %"):
+        table.add_column(column, justify="right")
+    for name, split in report.splits.items():
+        shares = [f"{share:.1%}" if share else "-" for share in split.side_shares()]
+        percentiles = [f"{value:.0f}" for value in split.side_percentiles().values()] or ["-"] * 3
+        table.add_row(escape(name), *shares, *percentiles)
+    return table

@@ -1,0 +1,176 @@
+"""The audit, from the first header to the last pair of pictures; it never stops at a fault."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, IntArray
+from lightdet.data.audit.classes import check_classes
+from lightdet.data.audit.compare import Member, check_colours, check_copies, check_near, check_shared
+from lightdet.data.audit.findings import AuditReport, Finding
+from lightdet.data.audit.labels import check_labels
+from lightdet.data.audit.pictures import PictureCheck, check_picture
+from lightdet.data.audit.statistics import SplitStatistics, split_statistics
+from lightdet.data.dataset import DatasetSpec, Record, split_records
+from lightdet.data.formats.label_file import LabelFile
+from lightdet.data.pairing import scan_pictures
+from lightdet.errors import UserError
+
+ELONGATED = 4.0
+"""Ratio of a picture's sides from which it is called very long."""
+
+
+def audit_dataset(
+    spec: DatasetSpec, imgsz: int = 608, *, progress: Callable[[int, int], None] | None = None
+) -> AuditReport:
+    """Read every label, decode every picture and compare them all.
+
+    Args:
+        spec: the data set.
+        imgsz: side of the network's input in pixels, for the sizes of the boxes.
+        progress: called with (pictures decoded, pictures in all).
+
+    Returns:
+        The report. Faults of the data, a whole split that cannot be read included, are findings in it.
+    """
+    report = AuditReport(spec.name, spec.classes, imgsz)
+    records: dict[str, list[Record]] = {}
+    for split in spec.splits:
+        try:
+            records[split], faults = split_records(spec, split)
+        except UserError as error:
+            report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
+            continue
+        report.findings += [Finding(f.kind, "error", f.message, split, f.path, f.line) for f in faults]
+    checks = _check_pictures(records, progress)
+    for split, group in records.items():
+        report.findings += _record_findings(split, group, checks, imgsz)
+        report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
+    report.findings += check_classes(report.splits, spec.classes)
+    report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
+    members = _members(records, checks)
+    copies, kept = check_copies(members)
+    report.findings += copies
+    report.findings += check_near([members[index] for index in kept], list(records))
+    report.findings += check_colours(members)
+    report.findings += _picture_findings(members)
+    report.findings += _depth_findings(members, spec.bit_depth)
+    report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
+    report.findings = _without_repeats(report.findings)
+    return report
+
+
+def _check_pictures(
+    records: dict[str, list[Record]], progress: Callable[[int, int], None] | None
+) -> dict[Path, PictureCheck]:
+    paths = list(dict.fromkeys(r.image for group in records.values() for r in group if r.image.exists()))
+    checks: dict[Path, PictureCheck] = {}
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:  # decoders release the lock
+        for check in pool.map(check_picture, paths):
+            checks[check.path] = check
+            if progress is not None:
+                progress(len(checks), len(paths))
+    return checks
+
+
+def _record_findings(
+    split: str, records: list[Record], checks: dict[Path, PictureCheck], imgsz: int
+) -> Iterator[Finding]:
+    without = 0
+    for record in records:
+        check = checks.get(record.image)
+        if check is not None and check.error is not None:
+            yield Finding("picture", "error", check.error.message, split, record.image)
+        for problem in record.problems:
+            if problem.kind != "picture" or check is None or check.error is None:
+                yield Finding(problem.kind, "error", problem.message, split, problem.path, problem.line)
+        if record.labels is not None:
+            without += record.labels.path is None
+            yield from check_labels(record.image, record.labels, split, imgsz)
+    if without:
+        yield Finding("background", "note", f"{without} pictures have no label file and count as background", split)
+
+
+def _statistics(records: list[Record], checks: dict[Path, PictureCheck], classes: int, imgsz: int) -> SplitStatistics:
+    labelled = [_arrays(record.labels) for record in records if record.labels is not None]
+    statistics = split_statistics(labelled, len(records), classes, imgsz)
+    for record in records:
+        check = checks.get(record.image)
+        if check is not None and check.facts is not None:
+            statistics.modes[f"{check.facts.format} {check.facts.mode}"] += 1
+    return statistics
+
+
+def _arrays(labels: LabelFile) -> tuple[tuple[int, int], FloatArray, IntArray]:
+    boxes = np.array(labels.boxes, np.float32).reshape(-1, 4)
+    return labels.size, boxes, np.array(labels.labels, np.int64)
+
+
+def _members(records: dict[str, list[Record]], checks: dict[Path, PictureCheck]) -> list[Member]:
+    """Every picture once, under the first split that holds it."""
+    members: dict[Path, Member] = {}
+    for split, group in records.items():
+        for record in group:
+            if record.image in checks and record.image not in members:
+                found = record.labels
+                rows = None if found is None else zip(found.boxes, found.labels, strict=True)
+                labels = None if rows is None else tuple(sorted((*box, label) for box, label in rows))
+                members[record.image] = Member(split, checks[record.image], labels)
+    return list(members.values())
+
+
+def _picture_findings(members: list[Member]) -> Iterator[Finding]:
+    for member in members:
+        facts, path = member.check.facts, member.check.path
+        if facts is None:
+            continue
+        if facts.pages > 1:
+            message = f"holds {facts.pages} pictures; only the first is read"
+            yield Finding("pages", "warning", message, member.split, path)
+        if facts.orientation != 1:
+            shown = f"{facts.size[0]} x {facts.size[1]}"
+            yield Finding("exif", "note", f"its EXIF tag turns or mirrors it; shown as {shown}", member.split, path)
+        if max(facts.size) > ELONGATED * min(facts.size):
+            message = f"{facts.size[0]} x {facts.size[1]} pixels"
+            yield Finding("elongated", "note", message, member.split, path)
+
+
+def _depth_findings(members: list[Member], bit_depth: int) -> Iterator[Finding]:
+    """Compare the largest value of all 16-bit pictures with the depth that the YAML gives."""
+    deep = [member for member in members if member.check.facts is not None and member.check.facts.bits == 16]
+    peaks = [member.check.peak for member in deep if member.check.facts and member.check.facts.format != "PPM"]
+    if not peaks or not max(peaks):
+        return
+    brightest = next(member for member in deep if member.check.peak == max(peaks))
+    needed = max(9, int(max(peaks)).bit_length())
+    which = f"the largest value in {len(peaks)} 16-bit pictures is {max(peaks)}"
+    if needed < bit_depth:
+        message = f"{which}: read at a depth of {bit_depth} bits they stay dark; try 'bit_depth: {needed}'"
+        yield Finding("bit-depth", "warning", message, brightest.split, brightest.check.path)
+    elif needed > bit_depth:
+        message = f"{which}: above 'bit_depth: {bit_depth}' everything is white; set {needed}"
+        yield Finding("bit-depth", "warning", message, brightest.split, brightest.check.path)
+
+
+def _unlisted(spec: DatasetSpec, used: set[Path]) -> Iterator[Finding]:
+    folders = dict.fromkeys(folder for split in spec.splits.values() for folder in split.images)
+    for folder in folders:
+        if not folder.is_dir():
+            continue  # told by the split already
+        for path in scan_pictures(spec.format, folder):
+            if path not in used:
+                yield Finding("unlisted", "note", "is in no split", path=path)
+
+
+def _without_repeats(findings: list[Finding]) -> list[Finding]:
+    """Drop what several splits told of one shared file, keeping the first."""
+    seen: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        place = (finding.path, finding.line) if finding.path else finding.split
+        seen.setdefault((finding.kind, finding.message, place), finding)
+    return list(seen.values())
