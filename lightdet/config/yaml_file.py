@@ -47,6 +47,8 @@ def load_yaml(path: str | Path) -> YamlFile:
 def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
     if path.resolve() in above:
         raise UserError("'extends' goes round in a circle", path=path)
+    if path.is_dir():
+        raise UserError("is a folder; give the YAML file in it", path=path)
     try:
         if path.stat().st_size > MAX_YAML_BYTES:
             raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)

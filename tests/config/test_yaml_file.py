@@ -116,7 +116,7 @@ def test_no_file(here: Path) -> None:
         load_yaml("lihgt.yaml")
     with pytest.raises(UserError, match=r"no such file$"):
         load_yaml("nowhere/at-all.yaml")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="is a folder; give the YAML file in it"):
         load_yaml(".")
 
 
