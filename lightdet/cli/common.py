@@ -6,6 +6,7 @@ left out are ``None`` then, and the command takes the value from the configurati
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,11 +23,30 @@ def check_imgsz(value: int | None) -> int | None:
     return value
 
 
+def check_json(path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written before the work begins, not after it."""
+    if path is not None:
+        folder = next((above for above in path.absolute().parents if above.exists()), path.absolute().parent)
+        if path.is_dir():
+            raise typer.BadParameter(f"{path} is a folder; give a file in it")
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise typer.BadParameter(f"{path} cannot be written: {folder} is no folder to write in")
+    return path
+
+
 class OnError(StrEnum):
     """What to do with a bad picture or label: stop at the first, or go on without it and list it at the end."""
 
     fail = "fail"
     skip = "skip"
+
+
+class Precision(StrEnum):
+    """Number format of the network when it is used."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
 
 
 _CONFIG = typer.Option("--config", "-c", metavar="FILE", help="Configuration, a YAML file (configs/…).")
@@ -57,8 +77,10 @@ OptionalOutput = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for what is written.")
 ]
 Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON to this file, too.")
+    Path | None,
+    typer.Option("--json", metavar="FILE", callback=check_json, help="Write the result as JSON to this file, too."),
 ]
+PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Number format of the network.")]
 OnErrorOption = Annotated[
     OnError,
     typer.Option("--on-error", help="A bad picture or label: stop (fail), or go on and list it at the end (skip)."),

@@ -11,7 +11,7 @@ import typer
 from lightdet.cli.common import Data, DataRoot, Imgsz, Json, OnError, OnErrorOption, Output
 from lightdet.cli.synth import synth
 
-app = typer.Typer(help="Convert, audit or render a data set.", add_completion=False, no_args_is_help=True)
+app = typer.Typer(help="Convert, audit or render a data set.", add_completion=False)
 app.command("synth")(synth)
 
 

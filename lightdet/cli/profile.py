@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightdet.cli.common import Device, Imgsz, Json, Overrides
+from lightdet.cli.common import Device, Imgsz, Json, Overrides, Precision, PrecisionOption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from lightdet.profiling import Report
-
-
-class Precision(StrEnum):
-    """Number format of the network."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
 
 
 def profile(
@@ -49,7 +40,7 @@ def profile(
         int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Threads on the CPU.")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, metavar="N", help="Pictures timed.")] = 50,
-    precision: Annotated[Precision, typer.Option("--precision", help="Number format.")] = Precision.fp32,
+    precision: PrecisionOption = Precision.fp32,
     confidence: Annotated[
         float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score that reaches NMS.")
     ] = 0.25,
