@@ -232,6 +232,7 @@ def _task(
         label_smoothing=config.loss.label_smoothing,
         class_weights=weights,
         mean_count=processes.mean,
+        processes=processes.count,
     ).to(device)
     return DetectionTask(
         detector,

@@ -39,6 +39,7 @@ class DetectionLoss(nn.Module):
         label_smoothing: 0 gives hard class targets.
         class_weights: ``[C]`` weight of each class's positives, or None.
         mean_count: mean of a count over processes.
+        processes: how many there are; their gradients are averaged, so each scales its part to the total batch.
     """
 
     anchors: Tensor
@@ -59,6 +60,7 @@ class DetectionLoss(nn.Module):
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
         mean_count: CountReducer = lambda count: count,
+        processes: int = 1,
     ) -> None:
         super().__init__()
         self.register_buffer("anchors", anchors.clone())
@@ -71,6 +73,7 @@ class DetectionLoss(nn.Module):
         self.overlap = {"giou": generalized_iou, "ciou": complete_iou}[box_iou]
         self.positive, self.negative = 1 - label_smoothing / 2, label_smoothing / 2
         self.mean_count = mean_count
+        self.processes = processes
 
     def forward(self, grids: Sequence[Tensor], targets: Tensor) -> LossTerms:
         """Return the loss of a batch.
@@ -130,7 +133,7 @@ class DetectionLoss(nn.Module):
         objectness = objectness * self.gains[1] * (area / 640**2)
         classification = classification * self.gains[2]
         parts = {"box": box.detach(), "objectness": objectness.detach(), "classification": classification.detach()}
-        return LossTerms((box + objectness + classification) * batch, parts)
+        return LossTerms((box + objectness + classification) * batch * self.processes, parts)
 
 
 def _flat_index(match: GridMatches, shape: Sequence[int]) -> Tensor:

@@ -115,7 +115,9 @@ class Trainer:
         with closing(self.board):
             while not self.progress.done:
                 if not self._run_epoch():
-                    self._save_state()
+                    if self.processes.is_first:
+                        self._save_state()
+                    self.processes.wait()
                     break
         return self.progress
 
@@ -200,7 +202,9 @@ class Trainer:
         progress.epoch += 1
         progress.batch, progress.losses = 0, {}
         patience = self.settings.patience
-        progress.done = last or bool(patience and progress.since_best >= patience)
+        # Only the first process has scored; what it decides holds for all.
+        out_of_patience = bool(patience and progress.since_best >= patience)
+        progress.done = last or self.processes.any(out_of_patience, self.device)
         if self.processes.is_first:
             self._write(record, is_best=is_best)
         self.processes.wait()
@@ -241,15 +245,13 @@ class Trainer:
         self.reporter.epoch_ends(record)
 
     def _save_state(self) -> None:
-        if self.processes.is_first:
-            save_state(
-                self.folder / STATE_FILE,
-                network=self.task.network,
-                average=self.average.network,
-                average_updates=self.average.updates,
-                optimizer=self.optimizer,
-                scaler=self.scaler.state_dict(),
-                progress=self.progress,
-                run=self.run_facts,
-            )
-        self.processes.wait()
+        save_state(
+            self.folder / STATE_FILE,
+            network=self.task.network,
+            average=self.average.network,
+            average_updates=self.average.updates,
+            optimizer=self.optimizer,
+            scaler=self.scaler.state_dict(),
+            progress=self.progress,
+            run=self.run_facts,
+        )

@@ -1,0 +1,65 @@
+"""Two processes on gloo take the step of one."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest_training import SMALL
+from safetensors.torch import load_file
+
+TESTS = Path(__file__).parent
+REPOSITORY = TESTS.parents[1]
+
+
+def launch(processes: int, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable]
+    if processes > 1:
+        launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TESTS)))}
+    return subprocess.run(
+        [*launcher, *arguments], capture_output=True, text=True, env=environment, check=False, timeout=100
+    )
+
+
+def test_gradients_of_two_processes_equal_those_of_one(defect_set: Path, tmp_path: Path) -> None:
+    gradients = []
+    for processes in (1, 2):
+        output = tmp_path / f"{processes}.safetensors"
+        done = launch(processes, [str(TESTS / "one_step.py"), str(defect_set), str(output)])
+        assert done.returncode == 0, done.stderr
+        gradients.append(load_file(output))
+    one, two = gradients
+    assert one.keys() == two.keys()
+    largest = max(float(g.abs().max()) for g in one.values())
+    assert largest > 0
+    for name in one:
+        torch.testing.assert_close(
+            two[name], one[name], rtol=1e-3, atol=1e-5 * largest, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def test_the_command_trains_under_torchrun(defect_set: Path, tmp_path: Path) -> None:
+    flags = ["--data", str(defect_set), "--output", str(tmp_path / "run"), "--device", "cpu", *SMALL, "train.epochs=2"]
+    done = launch(2, [str(REPOSITORY / "tools" / "train.py"), *flags])
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "run" / "results.csv").read_text().splitlines()))
+    assert len(rows) == 2
+    assert done.stdout.count("best epoch") == 1, "only the first process speaks"
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(defect_set: Path, tmp_path: Path) -> None:
+    flags = ["--data", str(defect_set), "--output", str(tmp_path / "run"), "--device", "cpu", *SMALL, "train.batch=5"]
+    done = launch(2, [str(REPOSITORY / "tools" / "train.py"), *flags])
+    assert done.returncode != 0
+    assert "cannot be shared by 2 processes" in done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: synchronized batch norm is CUDA's")
+def test_batch_norm_is_synchronized_on_cuda(defect_set: Path, tmp_path: Path) -> None:
+    flags = ["--data", str(defect_set), "--output", str(tmp_path / "run"), "--device", "cuda", *SMALL]
+    done = launch(min(2, torch.cuda.device_count()), [str(REPOSITORY / "tools" / "train.py"), *flags])
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,209 @@
+"""Whole small trainings: what they leave, how they stop, and that a resumed one ends with the very same weights."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest_training import SMALL, Recorder, assert_same_tensors, make_trainer
+
+from lightdet.errors import UserError
+from lightdet.models.weights import load_model, read_safetensors
+from lightdet.training.checkpoint import STATE_FILE, load_state
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class StopAt(Recorder):
+    """Asks for a stop after a number of batches, as a signal would."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.left = batches
+        self.trainer: Any = None
+
+    def batch_done(self, losses: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.trainer.stop.requested = True
+
+
+def weights_after(folder: Path) -> dict[str, torch.Tensor]:
+    return read_safetensors(folder / "last.safetensors")[0]
+
+
+def test_a_training_leaves_models_results_and_state(defect_set: Path, tmp_path: Path) -> None:
+    reporter = Recorder()
+    progress = make_trainer(defect_set, tmp_path, reporter=reporter).fit()
+    assert progress.done
+    assert progress.epoch == 3
+    weights, card = load_model(tmp_path / "best.safetensors")
+    assert card.names[0] == "surface"
+    assert card.preprocessing.imgsz == 64
+    assert {"epoch", "metrics"} <= card.facts.keys()
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    rows = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[-1]["map50_95"]) == pytest.approx(progress.last_metrics["map50_95"])  # type: ignore[index]
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert not list(tmp_path.glob(".*tmp")), "temporary files stay behind"
+    assert len(reporter.records) == 3
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("stop_after", [2, 4, 7])
+def test_resumed_training_ends_with_the_very_weights(
+    defect_set: Path, tmp_path: Path, optimizer: str, stop_after: int
+) -> None:
+    changes = [f"train.optimizer={optimizer}", "augment.mixup=0.3", "train.channels_last=true"]
+    make_trainer(defect_set, tmp_path / "whole", changes).fit()
+    stopper = StopAt(stop_after)
+    first = make_trainer(defect_set, tmp_path / "parts", changes, reporter=stopper)
+    stopper.trainer = first
+    assert not first.fit().done
+    state = load_state(tmp_path / "parts")
+    assert state.progress.epoch * 4 + state.progress.batch == stop_after
+    assert make_trainer(defect_set, tmp_path / "parts", changes, resume=state).fit().done
+    assert_same_tensors(weights_after(tmp_path / "whole"), weights_after(tmp_path / "parts"))
+    whole, parts = (read_safetensors(tmp_path / name / STATE_FILE)[0] for name in ("whole", "parts"))
+    assert_same_tensors(whole, parts)
+
+
+def test_accumulation_steps_less_often(defect_set: Path, tmp_path: Path) -> None:
+    progress = make_trainer(defect_set, tmp_path, ["train.accumulate=3", "train.epochs=1"]).fit()
+    assert progress.step == 2  # batches 1-3 together, then the one left over
+
+
+def test_workers_do_not_change_the_result(defect_set: Path, tmp_path: Path) -> None:
+    for workers in (1, 5):
+        make_trainer(defect_set, tmp_path / str(workers), ["train.epochs=1", f"train.workers={workers}"]).fit()
+    assert_same_tensors(weights_after(tmp_path / "1"), weights_after(tmp_path / "5"))
+
+
+def test_uncached_pictures_give_the_same_result(defect_set: Path, tmp_path: Path) -> None:
+    for cache in ("true", "false"):
+        make_trainer(defect_set, tmp_path / cache, ["train.epochs=1", f"train.cache={cache}"]).fit()
+    assert_same_tensors(weights_after(tmp_path / "true"), weights_after(tmp_path / "false"))
+
+
+def test_patience_ends_a_training_that_does_not_improve(defect_set: Path, tmp_path: Path) -> None:
+    changes = ["train.patience=2", "train.epochs=30", "train.lr=1.0e-9"]
+    progress = make_trainer(defect_set, tmp_path, changes).fit()
+    assert progress.done
+    assert progress.epoch < 30
+
+
+def test_divergence_is_an_error_that_says_what_to_do(defect_set: Path, tmp_path: Path) -> None:
+    changes = ["train.lr=1.0e+30", "train.clip_norm=0", "train.warmup_epochs=0"]
+    with pytest.raises(UserError, match="diverged.*lower train.lr"):
+        make_trainer(defect_set, tmp_path, changes).fit()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["loss.class_weights=inverse_frequency"],
+        ["train.image_weights=true"],
+        ["loss.box_iou=ciou", "loss.label_smoothing=0.1"],
+        ["train.freeze_batchnorm=true"],
+        ["train.precision=bf16"],
+        ["augment.copy_paste=1", "augment.rotate_90=0.5", "augment.mosaic=0"],
+        ["augment.albumentations={GaussianBlur: 0.5, CLAHE: 0.5}"],
+        ["model.backbone_block=csp", "model.gate=scalar", "model.attention_at=[8,16,32]"],
+    ],
+    ids=lambda changes: changes[0].split("=")[0],
+)
+def test_every_switch_trains(defect_set: Path, tmp_path: Path, changes: list[str]) -> None:
+    progress = make_trainer(defect_set, tmp_path, ["train.epochs=1", *changes]).fit()
+    assert progress.done
+    assert all(value == value for value in progress.history[0].values())
+
+
+def test_frozen_batchnorm_keeps_its_statistics(defect_set: Path, tmp_path: Path) -> None:
+    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=1", "train.freeze_batchnorm=true"])
+    before = {k: v.clone() for k, v in trainer.task.network.state_dict().items() if "running" in k}
+    trainer.fit()
+    after = {k: v for k, v in trainer.task.network.state_dict().items() if "running" in k}
+    assert_same_tensors(before, after)
+
+
+def command(defect_set: Path, output: Path, *more: str) -> list[str]:
+    flags = ["--data", str(defect_set), "--output", str(output), "--device", "cpu"]
+    return [sys.executable, str(REPOSITORY / "tools" / "train.py"), *flags, *more, *SMALL, "train.epochs=6"]
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, env=one_thread(), check=False, timeout=200)
+
+
+def one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_very_weights(defect_set: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(command(defect_set, whole)).returncode == 0
+    for kill_after_epoch in (1, 3):
+        resume = ["--resume"] if (parts / STATE_FILE).exists() else []
+        process = subprocess.Popen(
+            command(defect_set, parts, *resume), env=one_thread(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        while process.poll() is None:
+            if (parts / STATE_FILE).exists() and load_state(parts).progress.epoch >= kill_after_epoch:
+                process.kill()
+            time.sleep(0.01)
+        assert process.returncode == -signal.SIGKILL, process.stderr.read().decode()  # type: ignore[union-attr]
+        process.stderr.close()  # type: ignore[union-attr]
+    ended = run(command(defect_set, parts, "--resume", "--json", str(tmp_path / "train.json")))
+    assert ended.returncode == 0, ended.stderr
+    assert_same_tensors(weights_after(whole), weights_after(parts))
+    assert (whole / "results.csv").read_text().count("\n") == (parts / "results.csv").read_text().count("\n")
+    result = json.loads((tmp_path / "train.json").read_text())
+    assert {"last", "best", "images_per_second"} <= result.keys()
+    assert {"map50", "map75", "map50_95", "per_class"} <= result["best"].keys()
+    again = run(command(defect_set, parts, "--resume"))
+    assert again.returncode == 2
+    assert "nothing to resume" in again.stderr
+    assert again.stderr.count("\n") == 1
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(defect_set: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(defect_set, tmp_path, "train.epochs=1000"),
+        env=one_thread(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / STATE_FILE).exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "--resume" in output
+    assert "Traceback" not in output + errors
+    assert not load_state(tmp_path).progress.done
+
+
+def test_an_output_that_holds_a_training_is_not_overwritten(defect_set: Path, tmp_path: Path) -> None:
+    make_trainer(defect_set, tmp_path, ["train.epochs=1"]).fit()
+    refused = run(command(defect_set, tmp_path))
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+
+
+def test_resuming_with_another_configuration_is_refused(defect_set: Path, tmp_path: Path) -> None:
+    stopper = StopAt(2)
+    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=6"], reporter=stopper, with_run=True)
+    stopper.trainer = trainer
+    trainer.fit()
+    refused = run(command(defect_set, tmp_path, "--resume", "train.lr=0.5"))
+    assert refused.returncode == 2
+    assert "train.lr" in refused.stderr
