@@ -11,7 +11,7 @@ import bisect
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,9 @@ class _Scanner:
 
     def lists(self) -> dict[str, list[tuple[int, dict[str, Any]]]]:
         found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        if self._peek(0) == "[":
+            message = 'not a COCO data set: it holds a list; the top level must be {"images": ..., ...}'
+            raise UserError(message, path=self.path, line=1)
         position = self._expect("{", 0)
         if self._peek(position) == "}":
             return found
@@ -223,14 +226,7 @@ class _Scanner:
             key, position = self.decoder.raw_decode(self.text, self._skip(position))
             position = self._expect(":", position)
             if key in _LISTS and self._peek(position) == "[":
-                found[key] = []
-                for line, value, end in self._elements(position):
-                    position = end
-                    if value is None:
-                        continue
-                    if not isinstance(value, dict):
-                        raise UserError(f"an entry of '{key}' is not an object {{...}}", path=self.path, line=line)
-                    found[key].append((line, value))
+                found[key], position = self._objects(key, position)
             elif key in _LISTS:
                 raise UserError(f"'{key}' must be a list", path=self.path, line=self._line(position))
             else:
@@ -239,19 +235,21 @@ class _Scanner:
                 return found
             position = self._expect(",", position)
 
-    def _elements(self, position: int) -> Iterator[tuple[int, Any, int]]:
-        """Yield (line, value, position after it); a last None carries the position behind the list."""
+    def _objects(self, key: str, position: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+        """Return (line, object) of each element of the list at `position`, and the position behind the list."""
+        found: list[tuple[int, dict[str, Any]]] = []
         position = self._expect("[", position)
         if self._peek(position) == "]":
-            yield 0, None, self._expect("]", position)
-            return
+            return found, self._expect("]", position)
         while True:
             start = self._skip(position)
             value, position = self.decoder.raw_decode(self.text, start)
-            yield self._line(start), value if value is not None else [], position
+            if not isinstance(value, dict):
+                message = f"an entry of '{key}' is not an object {{...}}"
+                raise UserError(message, path=self.path, line=self._line(start))
+            found.append((self._line(start), value))
             if self._peek(position) == "]":
-                yield 0, None, self._expect("]", position)
-                return
+                return found, self._expect("]", position)
             position = self._expect(",", position)
 
     def _skip(self, position: int) -> int:
