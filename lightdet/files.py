@@ -14,10 +14,11 @@ from lightdet.errors import UserError
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; on success it is synced and renamed to `path`.
 
-    A process killed at any moment leaves the old file or the new one, never a part.
+    A process killed at any moment leaves the old file or the new one, never a part. Without `sync` that does
+    not hold for a power failure: for the many small files that can be made again.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -32,10 +33,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
+        if sync:
+            _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
-        _sync(target.parent)
+        if sync:
+            _sync(target.parent)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", path=target) from None
     finally:
@@ -43,9 +46,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
-    with atomic_path(path) as temporary:
+def write_bytes(path: str | Path, data: bytes, *, sync: bool = True) -> None:
+    """Write `data` to `path`, whole or not at all (`sync` as in `atomic_path`)."""
+    with atomic_path(path, sync=sync) as temporary:
         temporary.write_bytes(data)
 
 

@@ -41,6 +41,10 @@ def load(
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range.
     """
+    if not Path(path).is_file():  # said before torch is imported, which takes seconds
+        raise UserError(
+            "is a folder; give the .safetensors in it" if Path(path).is_dir() else "no such file", path=path
+        )
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - torch only when a network is wanted
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415

@@ -28,6 +28,11 @@ class PicturePredictor(Protocol):
         """The class names, by label."""
         ...
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes network input."""
+        ...
+
     def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
         """Return what is in each picture."""
         ...

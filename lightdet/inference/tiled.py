@@ -12,7 +12,7 @@ from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.inputs import ImageLike, to_picture
 from lightdet.inference.predictor import Predictor
-from lightdet.structures import Detections
+from lightdet.structures import Detections, Preprocessing
 
 MAX_TILES = 20_000
 MARGIN = 0.01
@@ -62,6 +62,11 @@ class TiledPredictor:
     def names(self) -> tuple[str, ...]:
         """The class names, by label."""
         return self.predictor.names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a tile becomes network input."""
+        return self.predictor.preprocessing
 
     def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
         """Return what is in each picture, one after the other."""

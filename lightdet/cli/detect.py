@@ -1,0 +1,229 @@
+"""``lightdet detect``: find defects on pictures, videos and cameras, mark them, save them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lightdet.cli.common import Batch, Device, Imgsz, Json, OnError, OnErrorOption, OptionalOutput, Weights
+from lightdet.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from lightdet.build.detection import Detection, Outcome
+    from lightdet.inference.sources import Source, Sources
+
+FORMATS = ("json", "csv", "yolo", "coco")
+SHOWN_SKIPPED = 20
+
+
+class Precision(StrEnum):
+    """Number format of the network."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+def check_formats(values: list[str] | None) -> list[str]:
+    """Turn ``--save json --save csv,coco`` into a list without repetitions."""
+    wanted = [part.strip().lower() for value in values or [] for part in value.split(",")]
+    for part in wanted:
+        if part not in FORMATS:
+            raise typer.BadParameter(f"'{part}' is none of {', '.join(FORMATS)}")
+    return list(dict.fromkeys(wanted))
+
+
+def detect(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Pictures, folders, globs ('in/**/*.png'), .txt lists, videos, a camera's number (0), RTSP/HTTP URLs.",
+            show_default=False,
+        ),
+    ],
+    weights: Weights,
+    imgsz: Imgsz = None,
+    confidence: Annotated[
+        float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score reported.")
+    ] = 0.25,
+    iou: Annotated[
+        float | None, typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.65.")
+    ] = None,
+    max_detections: Annotated[
+        int | None, typer.Option("--max-detections", min=1, max=10_000, metavar="N", help="Most boxes; default 300.")
+    ] = None,
+    device: Device = "auto",
+    precision: Annotated[Precision, typer.Option("--precision", help="Number format of the network.")] = Precision.fp32,
+    batch: Batch = None,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", min=32, metavar="PIXELS", help="Look at tiles of this side: for large pictures."),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option("--overlap", min=0.0, max=0.9, metavar="SHARE", help="Least overlap of tiles; default 0.2."),
+    ] = None,
+    rect: Annotated[
+        bool, typer.Option("--rect", help="Letterbox long pictures to rectangles instead of squares: less work.")
+    ] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders of folders.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option("--max-frames", min=1, metavar="N", help="Most frames of each video or stream.")
+    ] = None,
+    save: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--save", callback=check_formats, metavar="FORMAT", help="json, csv, yolo, coco; several: json,csv."
+        ),
+    ] = None,
+    output: OptionalOutput = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are in --output.")] = False,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="Write marked-up pictures and videos.")] = True,
+    show: Annotated[bool, typer.Option("--show", help="Show them in a window, too (needs the gui extra).")] = False,
+    on_error: OnErrorOption = OnError.fail,
+    json: Json = None,
+) -> None:
+    """Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.
+
+    Results go to --output, else to a fresh folder: runs/detect, runs/detect-2, …
+    """
+    from rich.console import Console
+
+    from lightdet.build.detection import Detection, DetectRequest
+
+    if overlap is not None and tile is None:
+        raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
+    request = DetectRequest(
+        sources=sources,
+        weights=weights,
+        imgsz=imgsz,
+        confidence=confidence,
+        iou=iou,
+        max_detections=max_detections,
+        device=device,
+        precision=precision.value,
+        batch=batch,
+        tile=tile,
+        overlap=0.2 if overlap is None else overlap,
+        rect=rect,
+        recursive=recursive,
+        max_frames=max_frames,
+        formats=save or [],  # type: ignore[arg-type]  # check_formats lets no other through
+        output=output,
+        overwrite=overwrite,
+        images=images,
+        show=show,
+        skip_bad=on_error is OnError.skip,
+        json=json,
+    )
+    _run(Detection(request), Console())
+
+
+def _run(detection: Detection, console: Console) -> None:
+    """Run it with a progress bar; the summary is shown also when it was broken off."""
+    try:
+        with _terminate_as_interrupt(), _Bar(detection.sources) as bar:
+            detection.run(bar)
+    finally:
+        if detection.outcome is not None and (detection.outcome.totals.seen or detection.outcome.totals.skipped):
+            _show(console, detection.outcome, detection.sources)
+    totals = detection.outcome.totals if detection.outcome is not None else None
+    if totals is not None and totals.skipped and not totals.seen:
+        source, reason = totals.skipped[0]
+        raise UserError(f"none of the {len(totals.skipped)} sources could be read; the first: {reason}", path=source)
+
+
+def _show(console: Console, outcome: Outcome, sources: Sources) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    totals = outcome.totals
+    if totals.per_class:
+        table = Table("class")
+        table.add_column("found", justify="right")
+        for label, number in sorted(totals.per_class.items()):
+            table.add_row(escape(outcome.names[label]), str(number))
+        console.print(table)
+    seen = [_count(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
+    where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
+    lines = [f"{' and '.join(seen) or 'no pictures'}: {_count(totals.per_class.total(), 'detection')}{where}"]
+    medians = totals.medians()
+    if medians:
+        lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))
+    if sources.passed_over:
+        lines.append(f"passed over {_count(sources.passed_over, 'file')}: neither picture nor video")
+    if totals.skipped:
+        lines.append(f"skipped {len(totals.skipped)} that could not be read whole:")
+        lines += [f"  {source}: {reason}" for source, reason in totals.skipped[:SHOWN_SKIPPED]]
+        more = len(totals.skipped) - SHOWN_SKIPPED
+        lines += [f"  … and {more} more (all of them with --json or --save json)"] if more > 0 else []
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+class _Bar:
+    """A progress bar on stderr where that is a terminal: one line for all sources, one for a video's frames."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.total = len(sources.items)
+        self.progress: Progress
+        self.whole: TaskID
+        self.frames: TaskID | None = None
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        self.progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.whole = self.progress.add_task("detect", total=self.total)
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def begin(self, source: Source, frames: int) -> None:
+        """A video or stream begins."""
+        self.frames = self.progress.add_task(Path(source.name).name[-40:], total=frames or None)
+
+    def step(self, source: Source) -> None:
+        """A picture or frame is done."""
+        if self.frames is not None:
+            self.progress.advance(self.frames)
+
+    def end(self, source: Source) -> None:
+        """A source is done."""
+        if self.frames is not None:
+            self.progress.remove_task(self.frames)
+            self.frames = None
+        self.progress.advance(self.whole)
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, so that what was done is saved."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,283 @@
+"""A run of detection: every source read, looked at, drawn, written; what happened is counted and timed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from lightdet.arrays import Image
+from lightdet.data.images import read_image
+from lightdet.drawing import draw_detections
+from lightdet.errors import UserError
+from lightdet.inference.marked import VideoWriter, write_picture
+from lightdet.inference.predictor import PicturePredictor
+from lightdet.inference.run_folder import marked_file
+from lightdet.inference.save import Record, Writer
+from lightdet.inference.sources import Source, printable
+from lightdet.inference.video import Frame, LiveStream, VideoFile
+from lightdet.structures import Detections
+
+STAGES = ("read", "preprocess", "network", "postprocess", "draw", "write")
+MAX_PENDING_PIXELS = 64_000_000
+"""Decoded pictures that wait for a batch; large ones go through in smaller batches."""
+
+
+class Watcher(Protocol):
+    """Is told how the run goes: a progress bar."""
+
+    def begin(self, source: Source, frames: int) -> None:
+        """A video or stream begins; `frames` is 0 where their number is not known."""
+
+    def step(self, source: Source) -> None:
+        """A picture, or a frame of a video, is done."""
+
+    def end(self, source: Source) -> None:
+        """A source is done or was skipped."""
+
+
+@dataclass
+class Totals:
+    """What a run did.
+
+    Attributes:
+        pictures: pictures looked at.
+        frames: frames of videos and streams looked at.
+        per_class: detections by label.
+        times: milliseconds by stage, one for each picture or frame.
+        skipped: source and reason of what was left out (a video's readable frames are counted all the same).
+        complete: the run came to its end.
+    """
+
+    pictures: int = 0
+    frames: int = 0
+    per_class: Counter[int] = field(default_factory=Counter)
+    times: dict[str, array[float]] = field(default_factory=dict)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def seen(self) -> int:
+        """Pictures and frames looked at."""
+        return self.pictures + self.frames
+
+    def count(self, detections: Detections, milliseconds: Mapping[str, float], *, moving: bool) -> None:
+        """Add one picture, or frame of something `moving`: what was found, and further times by stage."""
+        self.frames += moving
+        self.pictures += not moving
+        self.per_class.update(detections.labels.tolist())
+        for stage, value in {**detections.milliseconds, **milliseconds}.items():
+            self.times.setdefault(stage, array("d")).append(value)
+
+    def medians(self) -> dict[str, float]:
+        """Return the median milliseconds by stage, in the order of the work."""
+        return {s: round(statistics.median(self.times[s]), 3) for s in STAGES if s in self.times}
+
+    def as_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the summary for JSON."""
+        return {
+            "complete": self.complete,
+            "pictures": self.pictures,
+            "frames": self.frames,
+            "detections": self.per_class.total(),
+            "per_class": {name: self.per_class[label] for label, name in enumerate(names)},
+            "milliseconds": self.medians(),
+            "skipped": [{"source": source, "reason": reason} for source, reason in self.skipped],
+        }
+
+
+class _Stop(Exception):  # noqa: N818 - no error
+    """Somebody closed the window or ended the camera: a normal end."""
+
+
+@dataclass
+class _Job:
+    """A picture or frame between its reading and the network."""
+
+    source: Source
+    image: Image
+    read_ms: float
+    frame: Frame | None = None
+    video: VideoWriter | None = None
+
+
+class DetectionRun:
+    """Takes sources to results.
+
+    Args:
+        predictor: finds things in pictures.
+        writers: take the findings (`lightdet.inference.save`).
+        folder: where marked-up pictures and videos go; None writes none.
+        batch: pictures, or frames of a video file, that go through the network together.
+        skip_bad: go on without what cannot be read, and list it; else the run ends there, with what was done saved.
+        max_frames: most frames of each video or stream.
+        show: is given each marked-up picture and whether it is one of a moving kind; false ends the run.
+        watcher: is told how it goes.
+        header: facts that stand first in the summary.
+    """
+
+    def __init__(
+        self,
+        predictor: PicturePredictor,
+        writers: Sequence[Writer],
+        *,
+        folder: Path | None,
+        watcher: Watcher,
+        batch: int = 8,
+        skip_bad: bool = False,
+        max_frames: int | None = None,
+        show: Callable[[Image, bool], bool] | None = None,
+        header: dict[str, Any] | None = None,
+    ) -> None:
+        self.predictor = predictor
+        self.writers = writers
+        self.folder = folder
+        self.watcher = watcher
+        self.batch = 1 if show is not None else batch
+        self.skip_bad = skip_bad
+        self.max_frames = max_frames
+        self.show = show
+        self.header = header or {}
+        self.totals = Totals()
+
+    def run(self, sources: Iterable[Source]) -> Totals:
+        """Look at all of them; whatever happens, the writers are closed and so keep what was done.
+
+        Raises:
+            UserError: the first that cannot be read, unless bad ones are skipped; nothing can be written.
+        """
+        try:
+            self._run(sources)
+            self.totals.complete = True
+        except _Stop:
+            self.totals.complete = True
+        finally:
+            summary = self.header | self.totals.as_dict(self.predictor.names)
+            for writer in self.writers:
+                writer.close(summary)
+        return self.totals
+
+    def _run(self, sources: Iterable[Source]) -> None:
+        pending: list[_Job] = []
+        for source in sources:
+            if source.kind != "picture":
+                self._finish(pending)
+                self._video(source)
+                self.watcher.end(source)
+                continue
+            start = time.perf_counter()
+            try:
+                image = read_image(str(source.target), bit_depth=self.predictor.preprocessing.bit_depth)
+            except UserError as error:
+                self._finish(pending)
+                self._note_bad(source, error)
+                continue
+            pending.append(_Job(source, image, _since(start)))
+            waiting = sum(job.image.shape[0] * job.image.shape[1] for job in pending)
+            if len(pending) >= self.batch or waiting > MAX_PENDING_PIXELS:
+                self._finish(pending)
+        self._finish(pending)
+
+    def _video(self, source: Source) -> None:
+        try:
+            reader = _open(source)
+        except UserError as error:
+            self._note_bad(source, error)
+            return
+        total = min(reader.frame_count, self.max_frames or reader.frame_count)
+        self.watcher.begin(source, total or self.max_frames or 0)
+        broken = None
+        with ExitStack() as stack:
+            video = None
+            if self.folder is not None:
+                video = stack.enter_context(VideoWriter(marked_file(self.folder, source), reader.fps))
+            frames = stack.enter_context(closing(reader.frames(self.max_frames)))
+            try:
+                broken = self._frames(source, frames, video)
+            except KeyboardInterrupt:
+                if source.kind == "stream":  # Ctrl-C is how a camera is ended
+                    raise _Stop from None
+                raise
+        if broken is not None:
+            self._note_bad(source, broken)
+
+    def _frames(self, source: Source, frames: Iterator[Frame], video: VideoWriter | None) -> UserError | None:
+        """Look at all frames; returns what broke the video off, if something did."""
+        batch = 1 if source.kind == "stream" else self.batch
+        pending: list[_Job] = []
+        broken = None
+        while True:
+            start = time.perf_counter()
+            try:
+                frame = next(frames, None)
+            except UserError as error:
+                frame, broken = None, error
+            if frame is None:
+                break
+            pending.append(_Job(source, frame.image, _since(start), frame, video))
+            if len(pending) >= batch:
+                self._finish(pending)
+        self._finish(pending)
+        return broken
+
+    def _finish(self, jobs: list[_Job]) -> None:
+        """Take jobs through the network and what follows; the list is empty then."""
+        batch, jobs[:] = list(jobs), []
+        if not batch:
+            return
+        try:
+            found = self.predictor.batch([job.image for job in batch])
+        except UserError as error:
+            if len(batch) == 1:
+                self._note_bad(batch[0].source, error)
+                return
+            for job in batch:  # one of them is to blame; the others are fine
+                self._finish([job])
+            return
+        for job, detections in zip(batch, found, strict=True):
+            self._write(job, detections)
+
+    def _write(self, job: _Job, detections: Detections) -> None:
+        start = time.perf_counter()
+        marked = draw_detections(job.image, detections) if self.folder is not None or self.show is not None else None
+        drawn = time.perf_counter()
+        if marked is not None and job.video is not None:
+            job.video.write(marked)
+        elif marked is not None and self.folder is not None:
+            write_picture(marked_file(self.folder, job.source), marked)
+        frame, seconds = (job.frame.index, job.frame.time) if job.frame else (None, None)
+        record = Record(job.source.name, job.source.stem, detections, frame, seconds)
+        for writer in self.writers:
+            writer.add(record)
+        own = {"draw": (drawn - start) * 1e3} if marked is not None else {}
+        self.totals.count(
+            detections, {"read": job.read_ms, **own, "write": _since(drawn)}, moving=job.frame is not None
+        )
+        self.watcher.step(job.source)
+        if job.frame is None:
+            self.watcher.end(job.source)
+        if self.show is not None and marked is not None and not self.show(marked, job.frame is not None):
+            raise _Stop
+
+    def _note_bad(self, source: Source, error: UserError) -> None:
+        if error.path is None and source.kind == "picture":
+            error = UserError(error.message, path=source.name)
+        if not self.skip_bad:
+            raise error
+        self.totals.skipped.append((source.name, printable(error.message)))
+        if source.kind == "picture":
+            self.watcher.end(source)
+
+
+def _open(source: Source) -> VideoFile | LiveStream:
+    return VideoFile(source.target) if isinstance(source.target, Path) else LiveStream(source.target, source.name)
+
+
+def _since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,104 @@
+"""Where a run's results go, so that no run overwrites another and no run overwrites its pictures."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from lightdet.errors import UserError
+from lightdet.files import make_folder
+from lightdet.inference.save import Format, planned_file
+from lightdet.inference.sources import Source
+
+
+def fresh_folder(base: Path) -> Path:
+    """Make and return `base`, or ``base-2``, ``base-3``, … where that is there already.
+
+    Raises:
+        UserError: no folder can be made there.
+    """
+    make_folder(base.parent)
+    number = 1
+    while True:
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:  # also made by another run in this very moment
+            number += 1
+        except OSError as error:
+            raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
+        else:
+            return folder
+
+
+def results_of_runs(base: Path) -> Callable[[Path], bool]:
+    """Return a test for folders: is it `base` or one of its numbered brothers?"""
+    parent, name = base.absolute().parent, re.compile(rf"{re.escape(base.name)}(-[0-9]+)?")
+    return lambda folder: name.fullmatch(folder.name) is not None and folder.absolute().parent == parent
+
+
+def marked_file(folder: Path, source: Source) -> Path:
+    """Where the marked-up picture or video of `source` goes."""
+    suffix = ".jpg" if source.kind == "picture" else ".mp4"
+    return folder / source.stem.with_name(f"{source.stem.name}{suffix}")
+
+
+def check_free(
+    folder: Path,
+    sources: Sequence[Source],
+    formats: Sequence[Format],
+    *,
+    marked: bool,
+    extra: Sequence[Path] = (),
+    overwrite: bool = False,
+    fresh: bool = False,
+) -> None:
+    """Refuse a run that would write over its own sources, or (without `overwrite`) over what is there.
+
+    Args:
+        folder: where results go.
+        sources: what will be looked at.
+        formats: what will be saved.
+        marked: marked-up pictures and videos will be written.
+        extra: single files that may be replaced, but for the sources.
+        overwrite: results may be replaced.
+        fresh: the folder will be a new one, so only `extra` is looked at.
+
+    Raises:
+        UserError: names the first such file.
+    """
+    originals = {source.target.resolve(): source for source in sources if isinstance(source.target, Path)}
+    planned = () if fresh else _planned(folder, sources, formats, marked)
+    for path in (*planned, *extra):
+        if path.is_dir():
+            raise UserError("is a folder, and a file of this name is to be written", path=path)
+        if path.exists():
+            if path.resolve() in originals:
+                raise UserError("would be written over, and it is one of the sources; give another --output", path=path)
+            if not overwrite and path not in extra:
+                message = "is there already; add --overwrite to replace it, or give another --output"
+                raise UserError(message, path=path)
+
+
+def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format], marked: bool) -> Iterator[Path]:
+    for source in sources:
+        if marked:
+            yield marked_file(folder, source)
+        for format_ in formats:
+            yield planned_file(format_, folder, source.stem, video=source.kind != "picture")
+
+
+def check_writable(folder: Path) -> Path:
+    """Make `folder`, see that a file can be written in it, and return it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    make_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise UserError(f"nothing can be written in this folder: {error.strerror}", path=folder) from None

@@ -1,0 +1,266 @@
+"""What was found, as files: JSON, CSV, YOLO labels, COCO. Written as it comes, in place when whole.
+
+Each writer takes a `Record` a picture or frame and is closed once with the run's summary, also when the run was
+broken off: what was done until then is kept. Boxes are in pixels of the picture, 0-based and continuous
+(`lightdet.structures`); frames are counted from 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from lightdet.errors import UserError
+from lightdet.files import atomic_path, make_folder, write_text
+from lightdet.geometry.boxes import xyxy_to_cxcywh
+from lightdet.structures import Detections
+
+Format = Literal["json", "csv", "yolo", "coco"]
+FORMATS: tuple[Format, ...] = ("json", "csv", "yolo", "coco")
+CSV_COLUMNS = ("source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was found in one picture or frame.
+
+    Attributes:
+        source: the picture's path, the video's path or the stream's name.
+        stem: where its results go below the output folder, without suffix (`lightdet.inference.sources`).
+        detections: in its pixels.
+        frame: its number from 0, of a video or stream.
+        time: seconds from the start, of a video or stream.
+    """
+
+    source: str
+    stem: Path
+    detections: Detections
+    frame: int | None = None
+    time: float | None = None
+
+    @property
+    def place(self) -> Path:
+        """The stem, with the frame's number in six digits where there is one."""
+        return self.stem if self.frame is None else frame_place(self.stem, self.frame)
+
+
+def frame_place(stem: Path, frame: int) -> Path:
+    """``clip`` and 7 → ``clip_000007``."""
+    return stem.with_name(f"{stem.name}_{frame:06d}")
+
+
+class Writer(Protocol):
+    """Takes records and is closed with the run's summary."""
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        ...
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        ...
+
+
+def make_writer(format_: Format, folder: Path, names: Sequence[str]) -> Writer:
+    """Return the writer into `folder`: ``detections.json``, ``detections.csv``, ``coco.json`` or ``labels/``."""
+    if format_ == "json":
+        return JsonWriter(folder / "detections.json")
+    if format_ == "csv":
+        return CsvWriter(folder / "detections.csv")
+    if format_ == "coco":
+        return CocoWriter(folder / "coco.json", names)
+    return YoloWriter(folder / "labels", names)
+
+
+class JsonWriter:
+    """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
+
+    ``{"source", "frame", "time_s", "width", "height", "milliseconds", "detections"}``, where each detection is
+    ``{"box": [x1, y1, x2, y2], "score", "label", "name"}``; ``frame`` and ``time_s`` are null for pictures.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._results = _Spool(path)
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        found = record.detections
+        entry = {
+            "source": record.source,
+            "frame": record.frame,
+            "time_s": None if record.time is None else round(record.time, 4),
+            "width": found.size[0],
+            "height": found.size[1],
+            "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
+            "detections": found.as_dicts(),
+        }
+        self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        head = json.dumps({**summary, "results": []}, indent=2, ensure_ascii=False, allow_nan=False)
+        before = head[: head.rindex("[]")]
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{before}[")
+            file.writelines(self._results.items())
+            file.write("\n]\n}\n")
+
+
+class CsvWriter:
+    """A line a detection under the header of `CSV_COLUMNS`; a picture without detections has none.
+
+    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows = _Spool(path)
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        seconds = "" if record.time is None else round(record.time, 4)
+        where = (record.source, "" if record.frame is None else record.frame, seconds)
+        for entry in record.detections.as_dicts():
+            box: Any = entry["box"]
+            rest = (entry["score"], entry["label"], entry["name"], *record.detections.size)
+            self._rows.append(_csv_line((*where, *box, *rest)))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(_csv_line(CSV_COLUMNS) + "\n")
+            file.writelines(self._rows.lines())
+
+
+class YoloWriter:
+    """``labels/<place>.txt`` a picture or frame, empty where nothing was found, and ``labels/classes.txt``.
+
+    A line a detection: ``class cx cy w h conf``, the box as centre and sides in shares of the picture.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder = make_folder(folder)
+        self.names = names
+
+    def add(self, record: Record) -> None:
+        """Write the labels of one picture or frame."""
+        width, height = record.detections.size
+        shares = xyxy_to_cxcywh(record.detections.boxes.astype("float64")) / [width, height, width, height]
+        lines = [
+            f"{label} {' '.join(f'{value:.6f}' for value in box)} {score:.4f}\n"
+            for box, score, label in zip(shares, record.detections.scores, record.detections.labels, strict=True)
+        ]
+        with atomic_path(_label_path(self.folder, record.place), sync=False) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Write the class names, a line each."""
+        write_text(self.folder / "classes.txt", "".join(f"{name}\n" for name in self.names))
+
+
+class CocoWriter:
+    """A COCO data set: ``images``, ``categories`` and ``annotations`` with ``score``; ids count from 1.
+
+    ``bbox`` is x, y, width, height in pixels. ``file_name`` is the path as given; images of a video carry
+    ``frame`` and ``time_s`` as well. ``json.load(file)["annotations"]`` is what ``COCO.loadRes`` takes.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self.path = path
+        self.names = names
+        self._images, self._boxes = _Spool(path), _Spool(path)
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        found = record.detections
+        image: dict[str, Any] = {
+            "id": self._images.count + 1,
+            "file_name": record.source,
+            "width": found.size[0],
+            "height": found.size[1],
+        }
+        if record.frame is not None:
+            image |= {"frame": record.frame, "time_s": round(record.time or 0.0, 4)}
+        self._images.append(json.dumps(image, ensure_ascii=False))
+        for box, score, label in found:
+            x, y = round(float(box[0]), 2), round(float(box[1]), 2)
+            width, height = round(float(box[2]) - x, 2), round(float(box[3]) - y, 2)
+            annotation = {
+                "id": self._boxes.count + 1,
+                "image_id": image["id"],
+                "category_id": label + 1,
+                "bbox": [x, y, width, height],
+                "area": round(width * height, 2),
+                "iscrowd": 0,
+                "score": round(score, 4),
+            }
+            self._boxes.append(json.dumps(annotation))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        categories = [{"id": number, "name": name} for number, name in enumerate(self.names, start=1)]
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write('{\n"images": [')
+            file.writelines(self._images.items())
+            file.write(f'\n],\n"categories": {json.dumps(categories, ensure_ascii=False)},\n"annotations": [')
+            file.writelines(self._boxes.items())
+            file.write("\n]\n}\n")
+
+
+def planned_file(format_: Format, folder: Path, stem: Path, video: bool) -> Path:
+    """The first file that `format_` would write for a source: to see beforehand whether it is there already."""
+    if format_ == "yolo":
+        return _label_path(folder / "labels", frame_place(stem, 0) if video else stem)
+    return folder / ("coco.json" if format_ == "coco" else f"detections.{format_}")
+
+
+def _label_path(folder: Path, place: Path) -> Path:
+    return folder / place.with_name(f"{place.name}.txt")
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+class _Spool:
+    """Texts that wait on the disk of `target` until their number is known: a camera may run for days."""
+
+    def __init__(self, target: Path) -> None:
+        self.count = 0
+        self.target = target
+        with self._explained():
+            self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="", dir=make_folder(target.parent))  # noqa: SIM115
+
+    def append(self, text: str) -> None:
+        """Keep a text without line breaks of its own."""
+        with self._explained():
+            self._file.write(text + "\n")
+        self.count += 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield all texts, each with its line break; the spool is gone then."""
+        with self._explained(), self._file:
+            self._file.seek(0)
+            yield from self._file
+
+    def items(self) -> Iterator[str]:
+        """Yield all texts as the items of a JSON list, each on a line of its own."""
+        for index, line in enumerate(self.lines()):
+            yield f"{',' if index else ''}\n{line[:-1]}"
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror or error}", path=self.target) from None

@@ -1,0 +1,267 @@
+"""What to look at: pictures, folders, globs, lists, videos, cameras and streams named on the command line."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import itertools
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
+from lightdet.errors import UserError
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".3gp"}
+)
+STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
+MAX_LIST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to look at.
+
+    Attributes:
+        kind: a picture, a video file, or a live stream (camera or URL).
+        target: the path, the camera's index, or the URL.
+        name: how results and messages call it: the path as given; a URL without its password.
+        stem: where its results go below the output folder, without suffix; no two sources share one.
+    """
+
+    kind: Literal["picture", "video", "stream"]
+    target: Path | str | int
+    name: str
+    stem: Path
+
+
+@dataclass
+class Sources:
+    """All that was named, in order and each once; `passed_over` counts files that are no pictures or videos."""
+
+    items: list[Source] = field(default_factory=list)
+    passed_over: int = 0
+
+
+class _Found(NamedTuple):
+    """A source and the folder that its results' place is told from (None: among the other single files)."""
+
+    source: Source
+    base: Path | None
+
+
+def expand_sources(
+    arguments: Sequence[str | Path], *, recursive: bool = False, exclude: Callable[[Path], bool] | None = None
+) -> Sources:
+    """Return every picture, video and stream that `arguments` name.
+
+    An argument is a picture, a video, a folder (with sub-folders if `recursive`), a glob (``**`` for any depth),
+    a ``.txt`` list (a path a line, from the list's folder or the current one; ``#`` begins a comment line), a
+    camera's number, or a URL (RTSP, RTMP, HTTP, UDP, TCP). What exists under a name is taken before any other
+    reading of it. Folders and globs come in the order people count (``2`` before ``10``), hidden files left out.
+
+    Args:
+        arguments: one or more.
+        recursive: look into the sub-folders of folders.
+        exclude: folders for which this is true are not entered (results of earlier runs).
+
+    Raises:
+        UserError: nothing there, an unreadable folder or list (with its line), a folder without pictures.
+    """
+    sources = Sources()
+    found: list[_Found] = []
+    several = sum(map(_is_folder, arguments)) > 1
+    for argument in arguments:
+        text = os.fspath(argument)
+        path = Path(text)
+        if not text:
+            raise UserError("an empty source; give a picture, a folder, a video or a camera's number")
+        if _is_folder(path):
+            base = _absolute(path).parent if several else _absolute(path)
+            found += [_Found(s, base) for s in _folder(path, recursive, exclude, sources)]
+        elif _exists(path):
+            files = _list_file(path) if path.suffix.lower() == ".txt" else [_file(path)]
+            found += [_Found(s, None) for s in files]
+        elif stream := _stream(text):
+            found.append(_Found(stream, None))
+        elif glob.has_magic(text):
+            found += [_Found(s, None) for s in _glob(text, exclude, sources)]
+        else:
+            raise UserError(f"no such file or folder{_similar(path)}", path=path)
+    sources.items = _with_stems(_each_once(found))
+    return sources
+
+
+def printable(path: str | Path) -> str:
+    """A file name as text that can be written to any file, also where its bytes are no UTF-8."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _exists(path: str | Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists fails on a name that is too long, such as some URLs
+
+
+def _is_folder(path: str | Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - as above
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and change names
+
+
+def _file(path: Path) -> Source:
+    # A file of unknown kind is opened as a picture: the reader goes by content and says what it is not.
+    kind: Literal["picture", "video"] = "video" if path.suffix.lower() in VIDEO_SUFFIXES else "picture"
+    return Source(kind, path, printable(path), path)
+
+
+def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | None, sources: Sources) -> list[Source]:
+    files, passed_over, deeper = [], 0, 0
+    for path, depth in _walk(folder, exclude):
+        if path.name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES:
+            passed_over += depth == 0 or recursive
+        elif depth == 0 or recursive:
+            files.append(path)
+        else:
+            deeper += 1
+    if not files:
+        hint = f"; {deeper} in its sub-folders: add --recursive" if deeper else "; give another folder"
+        raise UserError(f"holds no pictures or videos{hint}", path=folder)
+    sources.passed_over += passed_over
+    return [_file(path) for path in sorted(files, key=_counting_order)]
+
+
+def _walk(folder: Path, exclude: Callable[[Path], bool] | None) -> Iterator[tuple[Path, int]]:
+    """Yield every file below `folder` with its depth; links to folders are not followed (they may go round)."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"the folder cannot be read: {error.strerror}", path=error.filename)
+
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        depth = len(Path(here).relative_to(folder).parts)
+        folders[:] = [f for f in folders if not f.startswith(".") and not (exclude and exclude(Path(here) / f))]
+        for name in files:
+            yield Path(here) / name, depth
+
+
+def _glob(pattern: str, exclude: Callable[[Path], bool] | None, sources: Sources) -> list[Source]:
+    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - the pattern may be absolute
+    fixed = len(list(itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)))
+    files = [m for m in matches if not m.is_dir() and not (exclude and any(map(exclude, _folders(m, fixed))))]
+    known = [m for m in files if m.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
+    if not known:
+        what = "no file" if not files else "no picture or video"
+        raise UserError(f"{what} matches '{printable(pattern)}'")
+    sources.passed_over += len(files) - len(known)
+    return [_file(path) for path in sorted(known, key=_counting_order)]
+
+
+def _folders(path: Path, fixed: int) -> list[Path]:
+    """The folders of `path` below its first `fixed` parts, which were named letter by letter."""
+    return [Path(*path.parts[:end]) for end in range(fixed + 1, len(path.parts))]
+
+
+def _list_file(path: Path) -> list[Source]:
+    try:
+        if path.stat().st_size > MAX_LIST_BYTES:
+            raise UserError(f"larger than {MAX_LIST_BYTES >> 20} MiB; is this a list of pictures?", path=path)
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UserError("not UTF-8 text; a list holds one path a line, saved as UTF-8", path=path) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            target = next((p for p in (path.parent / entry, Path(entry)) if p.is_file()), None)
+            if target is None:
+                message = f"no such picture or video: '{entry[:200]}' (paths are told from the list's folder)"
+                raise UserError(message, path=path, line=number)
+            found.append(_file(target))
+    if not found:
+        raise UserError("the list names no pictures; put one path on each line", path=path)
+    return found
+
+
+def _stream(text: str) -> Source | None:
+    if text.isascii() and text.isdigit():
+        return Source("stream", int(text), f"camera {int(text)}", Path(f"camera-{int(text)}"))
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return None
+    if scheme.lower() not in STREAM_SCHEMES:
+        raise UserError(f"'{scheme}://' is no stream that can be read; known: {', '.join(STREAM_SCHEMES)}")
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        shown = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError as error:
+        raise UserError(f"the stream's address is not valid: {error}") from None
+    # Neither a password nor a token of the query may end up in results or logs.
+    return Source("stream", text, shown, Path(re.sub(r"[^\w.-]+", "_", f"{host}{parts.path}").strip("._") or "stream"))
+
+
+def _similar(path: Path) -> str:
+    if not _is_folder(path.parent):
+        return f" (the folder {path.parent} is not there either)"
+    with suppress(OSError):
+        names = [entry.name for entry in path.parent.iterdir()]
+        close = difflib.get_close_matches(path.name, names, n=1)
+        return f"; did you mean {path.parent / close[0]}?" if close else ""
+    return ""
+
+
+def _counting_order(path: Path) -> list[tuple[int, int, str]]:
+    """``part2`` before ``part10``, files of one folder together."""
+    pieces = re.split(r"([0-9]+)", "/".join(path.parts).casefold())
+    return [(0, int(piece), "") if index % 2 else (1, 0, piece) for index, piece in enumerate(pieces)]
+
+
+def _each_once(found: Iterable[_Found]) -> list[_Found]:
+    seen: dict[str, _Found] = {}
+    for entry in found:
+        target = entry.source.target
+        key = os.path.normcase(_absolute(target)) if isinstance(target, Path) else f"stream {target}"
+        seen.setdefault(key, entry)
+    return list(seen.values())
+
+
+def _with_stems(found: Sequence[_Found]) -> list[Source]:
+    """Give each source a place of its own: sub-folders are kept, equal names get ``-2``, ``-3``."""
+    single = [_absolute(f.source.target) for f in found if f.base is None and isinstance(f.source.target, Path)]
+    common = _common_folder(single)
+    taken: set[str] = set()
+    placed = []
+    for source, base in found:
+        stem = source.stem
+        if isinstance(source.target, Path):
+            path, start = _absolute(source.target), base or common
+            stem = path.relative_to(start) if start is not None and path.is_relative_to(start) else Path(path.name)
+            stem = stem.with_name(stem.name.removesuffix(stem.suffix))
+        wanted, number = stem, 1
+        while _key(stem) in taken:
+            number += 1
+            stem = wanted.with_name(f"{wanted.name}-{number}")
+        taken.add(_key(stem))
+        placed.append(replace(source, stem=stem))
+    return placed
+
+
+def _key(stem: Path) -> str:
+    """Equal for names that some file systems cannot tell apart."""
+    return unicodedata.normalize("NFC", str(stem)).casefold()
+
+
+def _common_folder(paths: Sequence[Path]) -> Path | None:
+    try:
+        return Path(os.path.commonpath([path.parent for path in paths])) if paths else None
+    except ValueError:  # different drives
+        return None

@@ -1,0 +1,58 @@
+"""A window that shows marked-up pictures as they come."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from lightdet.arrays import Image
+from lightdet.errors import UserError
+
+_END_KEYS = (27, ord("q"))
+"""Escape and q."""
+
+
+class Window:
+    """Shows pictures until one closes it: Escape or q ends, any other key goes to the next picture.
+
+    Raises:
+        UserError: this OpenCV has no windows, or there is no screen.
+    """
+
+    def __init__(self, title: str = "lightdet") -> None:
+        if not cv2.currentUIFramework():
+            raise UserError(
+                "--show: this OpenCV is built without windows; pip install 'lightdet[gui]', or leave --show out and "
+                "look at the files in the output folder"
+            )
+        # Without a screen some builds end the whole process instead of raising, so it is looked for first.
+        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise UserError("--show: there is no screen here (DISPLAY is not set); leave --show out")
+        self.title = title
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        except cv2.error:
+            raise UserError("--show: no window can be opened on this screen; leave --show out") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the window."""
+        cv2.destroyAllWindows()
+
+    def show(self, image: Image, moving: bool) -> bool:
+        """Show uint8 RGB ``[H, W, 3]``; wait for a key unless it is one of a `moving` kind. False: end."""
+        cv2.imshow(self.title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        while True:
+            key = cv2.waitKey(1 if moving else 50)
+            if key in _END_KEYS or cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1:
+                return False
+            if moving or key >= 0:
+                return True

@@ -1,0 +1,320 @@
+"""``lightdet detect`` from the command line to the files, with a network that finds colored patches."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from lightdet.build import detection
+from lightdet.cli.app import main
+from lightdet.errors import UserError
+from lightdet.inference import pipeline, tiled, window
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.video import VideoFile
+
+Detect = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def detect(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    make_runtime: Callable[..., Any],
+) -> Detect:
+    """Run the command in a folder of its own: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(path: Path, *, imgsz: int | None, confidence: float, rect: bool, **_: Any) -> Predictor:
+        return Predictor(make_runtime(imgsz or 96), confidence=confidence, rect=rect)
+
+    monkeypatch.setattr(detection, "load", load)
+
+    def run(*args: str) -> tuple[int, str, str]:
+        code = main(["detect", "--weights", "w.safetensors", *args])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def part(painted: Callable[..., np.ndarray]) -> np.ndarray:
+    return painted(120, 90, ("red", 10, 10, 30, 40), ("green", 50, 20, 100, 60))
+
+
+def save(image: np.ndarray, *names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Pil.fromarray(image).save(name)
+
+
+def save_video(image: np.ndarray, name: str, frames: int = 20) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (image.shape[1], image.shape[0]))
+    for _ in range(frames):
+        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+def halve(name: str) -> None:
+    data = Path(name).read_bytes()
+    Path(name).write_bytes(data[: len(data) // 2])
+
+
+def files(folder: str) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file())
+
+
+def read(name: str) -> Any:
+    return json.loads(Path(name).read_text(encoding="utf-8"))
+
+
+def test_pictures_to_every_format(detect: Detect, part: np.ndarray) -> None:
+    save(part, "in/a.png", "in/sub/a.png", "in/Prüfling ☃.png")
+    code, out, err = detect("in", "-r", "--save", "json,csv", "--save", "yolo", "--save", "coco", "--json", "all.json")
+    assert (code, err) == (0, "")
+    assert "3 pictures: 6 detections; results in runs/detect" in out
+    assert "median ms: read" in out and "postprocess" in out
+    assert files("runs/detect") == [
+        "Prüfling ☃.jpg", "a.jpg", "coco.json", "detections.csv", "detections.json",
+        "labels/Prüfling ☃.txt", "labels/a.txt", "labels/classes.txt", "labels/sub/a.txt", "sub/a.jpg",
+    ]  # fmt: skip
+    assert read("all.json") == read("runs/detect/detections.json")
+    summary = read("all.json")
+    assert (summary["complete"], summary["pictures"], summary["detections"]) == (True, 3, 6)
+    assert summary["per_class"] == {"red": 3, "green": 3, "blue": 0}
+    assert set(summary["milliseconds"]) == {"read", "preprocess", "network", "postprocess", "draw", "write"}
+    box = summary["results"][0]["detections"][0]["box"]
+    assert np.abs(np.array(box) - [10, 10, 30, 40]).max() < 0.5
+    marked = np.asarray(Pil.open("runs/detect/a.jpg"))
+    assert marked.shape == part.shape and np.abs(marked.astype(int) - part).max() > 50
+
+
+def test_results_of_two_runs_stay_apart(detect: Detect, part: np.ndarray) -> None:
+    save(part, "a.png")
+    assert detect("a.png")[0] == 0
+    assert "runs/detect-2" in detect("a.png")[1]
+    assert "1 picture:" in detect(".", "-r", "--no-images")[1]  # what the two wrote is not looked at
+    assert detect("a.png", "-o", "out")[0] == 0
+    code, _, err = detect("a.png", "-o", "out")
+    assert (code, err) == (
+        2,
+        "error: out/a.jpg: is there already; add --overwrite to replace it, or give another --output\n",
+    )
+    assert detect("a.png", "-o", "out", "--overwrite")[0] == 0
+
+
+def test_only_the_summary_leaves_no_folder(detect: Detect, part: np.ndarray) -> None:
+    save(part, "a.png")
+    assert detect("a.png", "--no-images", "--json", "x.json")[0] == 0
+    assert read("x.json")["results"][0]["source"] == "a.png"
+    assert not Path("runs").exists()
+
+
+def test_a_bad_picture_ends_the_run_with_what_was_done_saved(detect: Detect, part: np.ndarray) -> None:
+    save(part, "in/1.png", "in/2.png", "in/3.png")
+    halve("in/2.png")
+    code, out, err = detect("in", "--save", "json", "-o", "out")
+    assert code == 2
+    assert err.startswith("error: in/2.png: the picture is truncated") and err.count("\n") == 1
+    assert "1 picture: 2 detections" in out
+    assert files("out") == ["1.jpg", "detections.json"]
+    assert read("out/detections.json")["complete"] is False
+
+
+def test_bad_pictures_can_be_skipped_and_are_listed(detect: Detect, part: np.ndarray) -> None:
+    save(part, "in/1.png", "in/2.png", "in/3.png")
+    halve("in/2.png")
+    Path("in/4.png").write_bytes(b"")
+    code, out, err = detect("in", "--on-error", "skip", "--json", "x.json", "-o", "out")
+    assert (code, err) == (0, "")
+    assert "2 pictures: 4 detections" in out
+    assert (
+        "skipped 2" in out and "in/2.png: the picture is truncated" in out and "in/4.png: the picture is empty" in out
+    )
+    summary = read("x.json")
+    assert summary["complete"] is True
+    assert [entry["source"] for entry in summary["skipped"]] == ["in/2.png", "in/4.png"]
+
+
+def test_nothing_readable_is_an_error_all_the_same(detect: Detect) -> None:
+    Path("a.png").write_bytes(b"no picture")
+    code, _, err = detect("a.png", "--on-error", "skip")
+    assert code == 2 and "none of the 1 sources could be read" in err
+    assert not Path("runs/detect").exists()
+
+
+def test_a_video_with_its_frames_and_times(detect: Detect, part: np.ndarray) -> None:
+    save_video(part, "in/clip.avi")
+    save(part, "in/clip.png")
+    code, out, _ = detect("in", "--save", "json,yolo", "-o", "out", "--batch", "3")
+    assert code == 0 and "1 picture and 20 frames: 42 detections" in out
+    assert files("out")[:2] == ["clip-2.jpg", "clip.mp4"]
+    assert len(list(VideoFile("out/clip.mp4").frames())) == 20
+    frames = [r for r in read("out/detections.json")["results"] if r["frame"] is not None]
+    assert [r["frame"] for r in frames] == list(range(20))
+    assert frames[5]["time_s"] == pytest.approx(0.5)
+    assert Path("out/labels/clip_000019.txt").read_text().count("\n") == 2
+
+
+def test_a_video_that_ends_early(detect: Detect, part: np.ndarray) -> None:
+    save_video(part, "clip.avi", frames=30)
+    save(part, "z.png")
+    halve("clip.avi")
+    code, out, err = detect("clip.avi", "z.png", "--save", "csv", "-o", "one")
+    assert code == 2
+    assert err.startswith("error: clip.avi: the video ends early: ") and err.count("\n") == 1
+    frames = len(list(VideoFile("one/clip.mp4").frames()))
+    assert 5 < frames < 30 and f"{frames} frames: " in out
+    lines = Path("one/detections.csv").read_text().splitlines()
+    assert len({line.split(",")[1] for line in lines[1:]}) == frames
+    code, out, _ = detect("clip.avi", "z.png", "--on-error", "skip", "-o", "two")
+    assert code == 0 and "skipped 1" in out and "clip.avi: the video ends early" in out
+    assert files("two") == ["clip.mp4", "z.jpg"]
+    code, out, _ = detect("clip.avi", "--max-frames", "4", "--no-images")
+    assert code == 0 and "4 frames" in out
+
+
+def test_tiles(detect: Detect, painted: Callable[..., np.ndarray]) -> None:
+    save(painted(500, 400, ("red", 80, 90, 110, 120), ("blue", 300, 10, 306, 16)), "large.png")
+    code, _, _ = detect("large.png", "--tile", "96", "--overlap", "0.25", "--json", "x.json")
+    assert code == 0
+    summary = read("x.json")
+    assert (summary["tile"], summary["overlap"]) == (96, 0.25)
+    found = [(d["name"], [round(v) for v in d["box"]]) for d in summary["results"][0]["detections"]]
+    assert found == [("red", [80, 90, 110, 120]), ("blue", [300, 10, 306, 16])]
+
+
+def test_a_picture_that_fails_in_a_batch_does_not_take_the_others_along(
+    detect: Detect, part: np.ndarray, painted: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiled, "MAX_TILES", 8)
+    save(part, "in/1.png", "in/3.png")
+    save(painted(300, 300), "in/2.png")
+    code, out, _ = detect("in", "--tile", "64", "--on-error", "skip", "--no-images")
+    assert code == 0 and "2 pictures" in out and "in/2.png: " in out and "larger tiles" in out
+    code, _, err = detect("in/2.png", "--tile", "64", "--no-images")
+    assert code == 2 and err.startswith("error: in/2.png: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("nowhere.png",), "nowhere.png: no such file or folder"),
+        (("a.png", "--save", "xml"), "'xml' is none of json, csv, yolo, coco"),
+        (("a.png", "--overlap", "0.2"), "--tile"),
+        (("a.png", "--tile", "8"), "--tile"),
+        (("a.png", "--confidence", "2"), "--confidence"),
+        (("a.png", "--imgsz", "100"), "take 96 or 128"),
+        (("a.png", "--output", "a.png"), "a.png"),
+        (("a.png", "--json", "a.png"), "one of the sources"),
+        (("a.png", "--json", "folder"), "is a folder"),
+        (("a.png", "--show"), "lightdet[gui]"),
+        (("98",), "camera 98 cannot be opened"),
+        (("a.png", "--weights"), "--weights"),
+        ((), "SOURCE"),
+    ],
+)
+def test_mistakes_are_one_line(
+    detect: Detect, part: np.ndarray, args: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
+    save(part, "a.png")
+    Path("folder").mkdir()
+    code, _, err = detect(*args)
+    assert code == 2
+    assert err.startswith("error: ") and err.count("\n") == 1 and words in err
+    assert files(".") == ["a.png"]
+
+
+class Screen:
+    """Stands in for OpenCV's windows."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, keys: list[int]) -> None:
+        self.shown: list[np.ndarray] = []
+        monkeypatch.setenv("DISPLAY", ":0")
+        for name, value in {
+            "currentUIFramework": lambda: "QT5",
+            "namedWindow": lambda *_: None,
+            "destroyAllWindows": lambda: None,
+            "imshow": lambda _, image: self.shown.append(image),
+            "waitKey": lambda _: keys.pop(0) if keys else -1,
+            "getWindowProperty": lambda *_: 1.0,
+        }.items():
+            monkeypatch.setattr(cv2, name, value)
+
+
+def test_show_until_q(detect: Detect, part: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(part, "1.png", "2.png", "3.png")
+    screen = Screen(monkeypatch, [-1, ord("n"), ord("q")])
+    code, out, _ = detect("1.png", "2.png", "3.png", "--show", "--no-images", "--json", "x.json")
+    assert code == 0 and len(screen.shown) == 2 and "2 pictures" in out
+    assert read("x.json")["complete"] is True
+    assert (screen.shown[0] != cv2.cvtColor(part, cv2.COLOR_RGB2BGR)).any()
+
+
+def test_no_screen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Screen(monkeypatch, [])
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(window.sys, "platform", "linux")
+    with pytest.raises(UserError, match="no screen"):
+        window.Window()
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int) -> None:
+    real, seen = pipeline.draw_detections, []
+
+    def draw(*args: Any) -> Any:
+        seen.append(1)
+        if len(seen) > pictures:
+            signal.raise_signal(number)
+        return real(*args)
+
+    monkeypatch.setattr(pipeline, "draw_detections", draw)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_done(
+    detect: Detect, part: np.ndarray, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    save_video(part, "clip.avi")
+    interrupt_after(monkeypatch, 5, number)
+    code, _, err = detect("clip.avi", "--save", "json", "-o", "out", "--batch", "1")
+    assert (code, err) == (130, "interrupted\n")
+    summary = read("out/detections.json")
+    assert summary["complete"] is False and len(summary["results"]) == 5
+    assert len(list(VideoFile("out/clip.mp4").frames())) == 5
+
+
+def test_an_interrupt_is_how_a_camera_is_ended(
+    detect: Detect, part: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return True
+
+        def get(self, _: int) -> float:
+            return 0.0
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            return True, part
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(pipeline, "LiveStream", partial(pipeline.LiveStream, opener=lambda _: Endless()))
+    interrupt_after(monkeypatch, 5, signal.SIGINT)
+    code, out, _ = detect("0", "--save", "json", "-o", "out")
+    assert code == 0 and "5 frames" in out
+    assert files("out") == ["camera-0.mp4", "detections.json"]
+    assert read("out/detections.json")["complete"] is True

@@ -1,0 +1,106 @@
+"""The files that detection writes, read again by other means."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightdet.errors import UserError
+from lightdet.inference.save import CSV_COLUMNS, FORMATS, Record, make_writer
+from lightdet.structures import Detections
+
+NAMES = ("Kratzer", "Loch, rund")
+
+
+def detections(*rows: tuple[float, float, float, float, float, int], size: tuple[int, int] = (200, 100)) -> Detections:
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return Detections(
+        table[:, :4].astype(np.float32),
+        table[:, 4].astype(np.float32),
+        table[:, 5].astype(np.int64),
+        NAMES,
+        size,
+        {"network": 1.25},
+    )
+
+
+RECORDS = [
+    Record('in/Prüf "1",\n☃.png', Path("Prüf 1"), detections((10, 20, 50, 40, 0.9, 1), (0, 0, 200, 100, 0.5, 0))),
+    Record("in/clean.png", Path("sub/clean"), detections()),
+    Record("clip.avi", Path("clip"), detections((1, 2, 3.5, 4.25, 0.75, 0)), frame=7, time=0.28),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for format_ in FORMATS:
+        writer = make_writer(format_, tmp_path, NAMES)
+        for record in RECORDS:
+            writer.add(record)
+        assert format_ == "yolo" or not any(tmp_path.glob(f"*{format_}*"))  # nothing half-done under its name
+        writer.close({"complete": True, "skipped": []})
+    return tmp_path
+
+
+def test_json(folder: Path) -> None:
+    document = json.loads((folder / "detections.json").read_text(encoding="utf-8"))
+    assert document["complete"] is True
+    first, clean, frame = document["results"]
+    assert first["source"] == RECORDS[0].source and first["frame"] is None
+    assert (first["width"], first["height"], first["milliseconds"]) == (200, 100, {"network": 1.25})
+    assert first["detections"][0] == {"box": [10, 20, 50, 40], "score": 0.9, "label": 1, "name": "Loch, rund"}
+    assert clean["detections"] == []
+    assert (frame["frame"], frame["time_s"]) == (7, 0.28)
+
+
+def test_csv(folder: Path) -> None:
+    with (folder / "detections.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert [row["source"] for row in rows] == [RECORDS[0].source] * 2 + ["clip.avi"]
+    assert [float(rows[0][key]) for key in ("x1", "y1", "x2", "y2", "score")] == [10, 20, 50, 40, 0.9]
+    assert (rows[0]["name"], rows[0]["frame"], rows[2]["frame"], rows[2]["time_s"]) == ("Loch, rund", "", "7", "0.28")
+
+
+def test_yolo(folder: Path) -> None:
+    labels = folder / "labels"
+    assert (labels / "classes.txt").read_text(encoding="utf-8").splitlines() == list(NAMES)
+    assert (labels / "Prüf 1.txt").read_text(encoding="utf-8").splitlines() == [
+        "1 0.150000 0.300000 0.200000 0.200000 0.9000",
+        "0 0.500000 0.500000 1.000000 1.000000 0.5000",
+    ]
+    assert (labels / "sub" / "clean.txt").read_text(encoding="utf-8") == ""
+    assert (labels / "clip_000007.txt").read_text(encoding="utf-8").startswith("0 0.011250 0.031250 ")
+
+
+def test_coco_as_pycocotools_reads_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pycocotools = pytest.importorskip("pycocotools.coco")
+    coco = pycocotools.COCO(str(folder / "coco.json"))
+    assert [c["name"] for c in coco.loadCats(coco.getCatIds())] == list(NAMES)
+    assert [i["file_name"] for i in coco.loadImgs(coco.getImgIds())] == [r.source for r in RECORDS]
+    found = coco.loadAnns(coco.getAnnIds(imgIds=[1]))
+    assert [(a["bbox"], a["category_id"], a["score"]) for a in found] == [
+        ([10, 20, 40, 20], 2, 0.9),
+        ([0, 0, 200, 100], 1, 0.5),
+    ]
+    assert len(coco.loadRes(coco.dataset["annotations"]).anns) == 3
+
+
+def test_nothing_found_is_still_a_whole_file(tmp_path: Path) -> None:
+    for format_ in FORMATS:
+        make_writer(format_, tmp_path, NAMES).close({"complete": False})
+    assert json.loads((tmp_path / "detections.json").read_text())["results"] == []
+    assert json.loads((tmp_path / "coco.json").read_text())["annotations"] == []
+    assert (tmp_path / "detections.csv").read_text() == ",".join(CSV_COLUMNS) + "\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["coco.json", "detections.csv", "detections.json", "labels"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for format_ in FORMATS:
+        with pytest.raises(UserError, match="file"):
+            make_writer(format_, tmp_path / "file", NAMES)
