@@ -49,7 +49,7 @@ class ModelConfig(Section):
     """Strides of the heads that get CBAM before their 1x1 convolution (Table 4 of the paper)."""
     gate_at: list[Stride] = [16, 32]
     """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
-    gate: Literal["scalar", "channel", "input"] = "input"
+    gate: Literal["scalar", "channel", "input"] = "channel"
     """The gate J: one learned number, one a channel, or a 1x1 convolution of the shallow feature."""
     anchors: Anchors | None = None
     """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
@@ -109,14 +109,14 @@ class TrainConfig(Section):
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     """Batches a step."""
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: Positive = 0.01
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: Positive = 0.002
     lr_final: Fraction = 0.01
     """Last learning rate as a share of `lr` (cosine)."""
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.937
-    weight_decay: NonNegative = 0.0005
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    weight_decay: NonNegative = 0.02
     warmup_epochs: NonNegative = 3.0
-    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9998
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     clip_norm: NonNegative = 10.0
     """Largest gradient norm; 0 turns clipping off."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

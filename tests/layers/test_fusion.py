@@ -37,6 +37,7 @@ def blend(logit: float, deep: float, shallow: float) -> float:
 
 def assert_blends(found: Tensor, deep: Tensor, shallow: Tensor, logits: np.ndarray) -> None:
     """`logits`: H of eq. 7 for every value, ``[B, C, H, W]``."""
+    found = found.detach()
     for place in np.ndindex(*found.shape):
         expected = blend(float(logits[place]), float(deep[place]), float(shallow[place]))
         assert float(found[place]) == pytest.approx(expected, abs=1e-9)
