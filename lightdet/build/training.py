@@ -203,6 +203,7 @@ def build_trainer(
         folder=folder,
         save_weights=_weight_writer(config, data.names, bit_depth),
         run=run or {},
+        names=data.names,
         processes=processes,
         reporter=reporter,
         stop=stop,

@@ -66,6 +66,11 @@ class Board:
 
             self._writer = SummaryWriter(str(folder))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is written."""
+        return self._writer is not None
+
     def scalars(self, record: Mapping[str, Any], epoch: int) -> None:
         """Write every number of a record."""
         if self._writer is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, sa
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
+from lightdet.training.pictures import batch_sheet, detection_sheet
 from lightdet.training.reporting import Board, Reporter, SilentReporter, write_results_csv
 from lightdet.training.schedule import WarmupCosine
 from lightdet.training.task import Task
@@ -56,6 +57,7 @@ class Trainer:
         folder: where files go.
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
         run: kept in the state file and compared on resuming.
+        names: class names, for pictures.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Trainer:
         folder: Path,
         save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
         run: dict[str, Any],
+        names: Sequence[str],
         processes: Processes | None = None,
         reporter: Reporter | None = None,
         stop: StopRequest | None = None,
@@ -86,6 +89,7 @@ class Trainer:
         self.folder = folder
         self.save_weights = save_weights
         self.run_facts = run
+        self.names = names
         self.processes = processes or Processes()
         self.reporter = reporter or SilentReporter()
         self.stop = stop or StopRequest()
@@ -129,6 +133,8 @@ class Trainer:
         compose = epoch < self.settings.epochs - self.settings.compose_off_epochs
         began, images = time.perf_counter(), 0
         for batch in self.loader.epoch(epoch, first=progress.batch, compose=compose):
+            if progress.step == 0 and progress.batch == 0 and self.board.is_open:
+                self.board.picture("training batch", batch_sheet(batch, self.names), 0)
             self._take(batch)
             images += self.loader.batch
             at_step = progress.batch % self.settings.accumulate == 0
@@ -215,8 +221,10 @@ class Trainer:
         if self.validation is None or not self.processes.is_first:
             return None
         began = time.perf_counter()
-        metrics = self.validation.score(self.task, self.average.network)
+        metrics, found = self.validation.score(self.task, self.average.network)
         self.progress.seconds += time.perf_counter() - began
+        if self.board.is_open:
+            self.board.picture("validation", detection_sheet(self.validation.pictures, found), self.progress.epoch + 1)
         return metrics
 
     def _note_score(self, metrics: Metrics) -> bool:

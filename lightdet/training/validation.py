@@ -62,6 +62,7 @@ class Validation:
             size,
         )
 
-    def score(self, task: Task, network: nn.Module) -> Metrics:
-        """Average precision and its company, in evaluation mode."""
-        return evaluate(self.detections(task, network), self.pictures.annotations, self.names)
+    def score(self, task: Task, network: nn.Module) -> tuple[Metrics, list[Detections]]:
+        """Average precision and its company, in evaluation mode, and the detections they were taken from."""
+        found = self.detections(task, network)
+        return evaluate(found, self.pictures.annotations, self.names), found
