@@ -67,7 +67,7 @@ def near_matches(thumbnails: FloatArray, groups: IntArray, count: int) -> Matche
     Takes ``O(N^2)`` time (10 000 pictures: about half a minute on one core) and ``O(N)`` memory.
     """
     total = len(thumbnails)
-    flat = thumbnails.reshape(total, -1).std(axis=1) < FLAT
+    flat = thumbnails.std(axis=(1, 2)) < FLAT
     matches = Matches(np.zeros((total, count), np.float32), np.full((total, count), -1, np.int64), flat)
     order = np.flatnonzero(~flat)
     shapes = thumbnails[order]
@@ -90,7 +90,7 @@ def near_matches(thumbnails: FloatArray, groups: IntArray, count: int) -> Matche
 
 def _unit(stack: FloatArray) -> FloatArray:
     """``[N, S, S]`` → ``[N, S*S]`` with mean 0 and length 1, so that a dot product is a correlation."""
-    flat = stack.reshape(len(stack), -1)
+    flat = stack.reshape(len(stack), stack.shape[1] * stack.shape[2])
     centred = flat - flat.mean(axis=1, keepdims=True)
     # Detail below half a gray level is rounding: the floor keeps it from being blown up to something comparable.
     length = np.linalg.norm(centred, axis=1, keepdims=True)

@@ -81,7 +81,9 @@ KINDS: dict[str, Kind] = {
         "keep shots of one part in one split; expected where all parts are alike and held in one place",
     ),
     "duplicate": Kind("identical pictures in a split", "remove all but one; where their labels differ, decide"),
-    "duplicate-near": Kind("very similar pictures in a split", "harmless in small numbers; they add little that is new"),
+    "duplicate-near": Kind(
+        "very similar pictures in a split", "harmless in small numbers; they add little that is new"
+    ),
     "duplicate-box": Kind("box given twice", "remove one: a detector is punished for finding it once"),
     "same-place": Kind("two boxes in the same place", "keep one of them, or correct the class"),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
