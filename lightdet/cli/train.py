@@ -45,21 +45,24 @@ def train(
     json: Json = None,
 ) -> None:
     """Train a detector; leaves best.safetensors, last.safetensors and results.csv in --output."""
-    from lightdet.cli.train_run import TrainRequest, run_training
+    from lightdet.cli.train_request import TrainRequest
 
     flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs, "train.minutes": minutes, "train.seed": seed}
     changes = [f"{key}={value}" for key, value in flags.items() if value is not None]
-    run_training(
-        TrainRequest(
-            data=data,
-            config=config,
-            data_root=data_root,
-            overrides=[*changes, *(overrides or [])],
-            device=device,
-            output=output,
-            resume=resume,
-            overwrite=overwrite,
-            skip_broken=on_error is OnError.skip,
-            json=json,
-        )
+    request = TrainRequest(
+        data=data,
+        config=config,
+        data_root=data_root,
+        overrides=[*changes, *(overrides or [])],
+        device=device,
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        skip_broken=on_error is OnError.skip,
+        json=json,
     )
+    checked, spec = request.check()
+
+    from lightdet.cli.train_run import run_training
+
+    run_training(request, checked, spec)

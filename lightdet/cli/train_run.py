@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ import torch
 import typer
 from rich.console import Console
 
-from lightdet.build.dataset import load_dataset
 from lightdet.build.training import TrainingData, build_trainer, epochs_that_fit, load_training_data
 from lightdet.cli.train_display import TrainDisplay
-from lightdet.config import Config, YamlFile, load_yaml, validate
-from lightdet.config.yaml_file import merge, parse_overrides
+from lightdet.cli.train_request import TrainRequest
+from lightdet.config import Config, YamlFile, validate
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
-from lightdet.files import make_folder, write_json
+from lightdet.files import write_json
 from lightdet.models.device import choose_device
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, load_state
 from lightdet.training.distributed import Processes, process_group
@@ -30,33 +28,16 @@ from lightdet.training.reporting import SilentReporter
 FREE_ON_RESUME = ("workers", "cache", "cache_mib")
 
 
-@dataclass(frozen=True)
-class TrainRequest:
-    """The flags of ``lightdet train``."""
-
-    data: Path
-    config: Path | None
-    data_root: Path | None
-    overrides: list[str]
-    device: str
-    output: Path
-    resume: bool
-    overwrite: bool
-    skip_broken: bool
-    json: Path | None
-
-
-def run_training(request: TrainRequest) -> None:
+def run_training(request: TrainRequest, config: Config, spec: DatasetSpec) -> None:
     """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C."""
-    config = read_config(request)
-    state = _state_to_resume(request, config)
-    _check_output(request)
+    state = load_state(request.output) if request.resume else None
+    if state is not None:
+        config = config_to_resume(request, state)
     device = choose_device(request.device)
     with process_group(device.type) as processes, stop_on_signal() as stop:
         if device.type == "cuda" and processes.count > 1:
             device = torch.device("cuda", processes.local_rank)
         display = TrainDisplay(Console(quiet=not processes.is_first))
-        spec = load_dataset(request.data, request.data_root)
         with display.loading() as progress:
             data = load_training_data(
                 config, spec, on_error="skip" if request.skip_broken else "fail", progress=progress
@@ -83,17 +64,22 @@ def run_training(request: TrainRequest) -> None:
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
 
 
-def read_config(request: TrainRequest) -> Config:
-    """The configuration of a new training, or on resuming the one it was started with."""
-    if not request.resume:
-        file = load_yaml(request.config) if request.config else YamlFile({})
-        return validate(Config, file, request.overrides)
-    kept = YamlFile(load_state(request.output).run["config"], request.output / STATE_FILE)
+def config_to_resume(request: TrainRequest, state: TrainingState) -> Config:
+    """The configuration that a training was started with; flags may repeat it, not change it.
+
+    Raises:
+        UserError: the training has ended, or something differs that would change its results.
+    """
+    kept = YamlFile(state.run["config"], request.output / STATE_FILE)
     before = validate(Config, kept)
-    if request.config is not None:
-        wanted = validate(Config, load_yaml(request.config), request.overrides)
-    else:
-        wanted = validate(Config, YamlFile(merge(kept.values, parse_overrides(request.overrides))))
+    if state.progress.done:
+        raise UserError(
+            f"this training has ended after {state.progress.epoch} of {before.train.epochs} epochs; "
+            "there is nothing to resume",
+            path=request.output,
+        )
+    base = request.file() if request.config else kept
+    wanted = validate(Config, base, request.overrides)
     for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
         # With a time budget the epochs were worked out when the training began.
         if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
@@ -114,29 +100,6 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         elif value != new[key]:
             found.append((f"{prefix}{key}", value, new[key]))
     return found
-
-
-def _state_to_resume(request: TrainRequest, config: Config) -> TrainingState | None:
-    if not request.resume:
-        return None
-    state = load_state(request.output)
-    if state.progress.done:
-        raise UserError(
-            f"this training has ended after {state.progress.epoch} of {config.train.epochs} epochs; "
-            "there is nothing to resume",
-            path=request.output,
-        )
-    return state
-
-
-def _check_output(request: TrainRequest) -> None:
-    holds_one = (request.output / STATE_FILE).exists() or (request.output / "best.safetensors").exists()
-    if holds_one and not request.resume and not request.overwrite:
-        raise UserError(
-            "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
-            path=request.output,
-        )
-    make_folder(request.output)
 
 
 def _with_budget(

@@ -1,0 +1,56 @@
+"""What ``lightdet train`` was asked for, checked before torch is imported: mistakes are told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightdet.build.dataset import load_dataset
+from lightdet.config import Config, YamlFile, load_yaml, validate
+from lightdet.data.dataset import DatasetSpec
+from lightdet.errors import UserError
+from lightdet.files import make_folder
+
+STATE_FILE = "state.safetensors"  # of lightdet.training.checkpoint, whose import would bring torch
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """The flags of ``lightdet train``; `overrides` are ``key.path=value``."""
+
+    data: Path
+    config: Path | None
+    data_root: Path | None
+    overrides: list[str]
+    device: str
+    output: Path
+    resume: bool
+    overwrite: bool
+    skip_broken: bool
+    json: Path | None
+
+    def file(self) -> YamlFile:
+        """The configuration file, or nothing but defaults."""
+        return load_yaml(self.config) if self.config else YamlFile({})
+
+    def check(self) -> tuple[Config, DatasetSpec]:
+        """Read configuration and data set's YAML and look at the output folder.
+
+        Raises:
+            UserError: anything wrong with them.
+        """
+        config = validate(Config, self.file(), self.overrides)
+        spec = load_dataset(self.data, self.data_root)
+        spec.split("train")
+        state = self.output / STATE_FILE
+        if self.resume and not state.is_file():
+            raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=self.output)
+        if self.resume and self.overwrite:
+            raise UserError("--resume and --overwrite exclude each other: go on, or start anew?")
+        if not (self.resume or self.overwrite) and (state.exists() or (self.output / "best.safetensors").exists()):
+            raise UserError(
+                "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
+                path=self.output,
+            )
+        make_folder(self.output)
+        return config, spec
