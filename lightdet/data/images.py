@@ -73,7 +73,7 @@ class PictureFacts:
         mode: Pillow's name of the pixel layout (``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``, ...).
         bits: bits of one channel.
         orientation: EXIF orientation, 1 (upright) to 8.
-        pages: pictures in the file; only the first is read.
+        pages: pictures in the file, of which the first is read; 1 where they were not counted (`image_size`).
     """
 
     format: str
@@ -124,7 +124,7 @@ def read_deep(source: str | Path | bytes, *, name: str | None = None) -> tuple[A
         UserError: as `read_image`.
     """
     data, shown = _read_bytes(source, name, MAX_BYTES)
-    return _decode(data, shown, MAX_PIXELS)
+    return _decode(data, shown, MAX_PIXELS, count_pages=True)
 
 
 def read_file(path: str | Path) -> bytes:
@@ -223,7 +223,7 @@ def _explained(shown: str) -> Iterator[None]:
         raise UserError(f"the picture is damaged ({reason[:120]}); copy or export it again", path=shown) from None
 
 
-def _facts(picture: Pil.Image) -> PictureFacts:
+def _facts(picture: Pil.Image, count_pages: bool = False) -> PictureFacts:
     orientation = _orientation(picture)
     # Pillow turns TIFFs by itself, header size included; other formats are turned here.
     turned = picture.format != "TIFF" and orientation >= 5
@@ -234,7 +234,7 @@ def _facts(picture: Pil.Image) -> PictureFacts:
         mode=picture.mode,
         bits=_bits(picture),
         orientation=orientation,
-        pages=_pages(picture),
+        pages=_pages(picture) if count_pages else 1,
     )
 
 
@@ -277,9 +277,9 @@ def _pages(picture: Pil.Image) -> int:
         return 1
 
 
-def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, PictureFacts]:
+def _decode(data: bytes, shown: str, max_pixels: int, *, count_pages: bool = False) -> tuple[AnyArray, PictureFacts]:
     with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
-        facts = _facts(picture)
+        facts = _facts(picture, count_pages)
         inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
         with _quiet() if facts.format == "TIFF" else nullcontext():
             picture.load()

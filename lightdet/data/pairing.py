@@ -48,7 +48,7 @@ def find_pairs(
         raise UserError(f"the label folder does not exist{_near(labels)}", path=labels)
     if listing is None:
         found = [(picture, folder) for folder in images for picture in scan_pictures(form, folder)]
-        pairs = [_pair(form, picture, folder, labels) for picture, folder in found]
+        pairs = [_pair(form, picture, folder, labels) for picture, folder in dict(found).items()]
         return _without_shared_labels(pairs)
     return _listed_pairs(form, root, images, labels, listing)
 

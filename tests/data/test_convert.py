@@ -175,9 +175,7 @@ def test_progress_is_told(yolo_set: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("name", "form"), [("neu-det", "yolo"), ("neu-det", "voc"), ("deeppcb", "coco"), ("deeppcb", "deeppcb")]
-)
+@pytest.mark.parametrize(("name", "form"), [("neu-det", "yolo"), ("neu-det", "voc"), ("deeppcb", "coco")])
 def test_real_sets_round_trip(name: str, form: Format, real_data: Callable[[str], Path], tmp_path: Path) -> None:
     real_data(name)
     source = load_dataset(DATASETS / f"{name}.yaml")

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,13 +257,28 @@ def test_pixels_that_are_no_bytes() -> None:
     check_refused(lambda: read_image(words, name="w.tiff"), "w.tiff: ", "8 or 16")
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_sixteen_bit_gray_with_alpha() -> None:
+    rows = b"".join(b"\0" + np.stack([row, row[::-1]], axis=1).astype(">u2").tobytes() for row in DEEP)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 30, 16, 4, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    assert np.array_equal(read_image(data, bit_depth=12)[:, :, 0], scaled(DEEP, 12))
+
+
+def test_of_several_pictures_the_first_is_read(tmp_path: Path) -> None:
+    pictures = [Pil.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (10, 200, 90)]
+    for name, pages in (("a.tiff", 3), ("a.gif", 3), ("phone.jpg", 1)):
+        form = "MPO" if name == "phone.jpg" else None
+        pictures[0].save(tmp_path / name, form, save_all=True, append_images=pictures[1:])
+        assert abs(int(read_image(tmp_path / name).mean()) - 10) <= 2
+        assert read_deep(tmp_path / name)[1].pages == pages
+
+
 def huge_png(width: int, height: int) -> bytes:
     """A sound header of a picture that would fill the memory."""
-    import zlib
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
