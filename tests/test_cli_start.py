@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -46,11 +47,14 @@ WRONG = [
     (("--nonsense",), "No such option: --nonsense"),
     (("trian",), "train"),
     (("train", "--epoch", "3"), "--epochs"),
-    (("train", "--epochs", "many"), "'many' is not a valid int"),
+    (("train", "--epochs", "many"), "Invalid value for '--epochs'"),
     (("train", "--batch", "0"), "--batch"),
     (("train", "--imgsz", "600"), "600 is no multiple of 32; take 576 or 608"),
     (("train", "--imgsz", "7"), "7 is no multiple of 32; take 32"),
+    (("train",), "Missing option '--data'"),
     (("data",), "Missing command"),
+    (("profile", "--json", "lightdet"), "lightdet is a folder; give a file in it"),
+    (("profile", "--json", "README.md/a/b.json"), "README.md is no folder to write in"),
 ]
 
 
@@ -151,6 +155,17 @@ def test_a_door_does_not_need_an_installed_package(tmp_path: Path) -> None:
 
 
 def test_a_door_tells_a_mistake_like_the_command(tmp_path: Path) -> None:
-    result = python(str(ROOT / "tools" / "profile.py"), "--nonsense", cwd=tmp_path)
+    result = python(str(ROOT / "tools" / "profile.py"), "--qqqq", cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr == "error: No such option: --nonsense; see 'tools/profile.py --help'\n"
+    assert result.stderr == "error: No such option: --qqqq; see 'tools/profile.py --help'\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+def test_ctrl_c_for_real() -> None:
+    command = [sys.executable, "-m", "lightdet", "profile", "--imgsz", "32", "--runs", "100000", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(1.5)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    assert stderr == "interrupted\n"
+    assert running.returncode in (130, -signal.SIGINT)  # the second where it met an import in C; a shell says 130, too

@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
 
+from lightdet.cli import data
+from lightdet.cli.detect import detect
+from lightdet.cli.profile import profile
+from lightdet.cli.train import train
 from lightdet.errors import UserError
 
 app = typer.Typer(
@@ -27,11 +29,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        try:
-            number = version("lightdet")
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            number = "(not installed)"
-        typer.echo(f"lightdet {number}")
+        from lightdet import __version__
+
+        typer.echo(f"lightdet {__version__}")
         raise typer.Exit
 
 
@@ -44,11 +44,14 @@ def _lightdet(
     pass
 
 
-for _name in ("train", "val", "detect", "profile"):
-    with suppress(ImportError, AttributeError):
-        app.command(_name)(getattr(import_module(f"lightdet.cli.{_name}"), _name))
-with suppress(ImportError, AttributeError):
-    app.add_typer(import_module("lightdet.cli.data").app, name="data")
+app.command()(train)
+with suppress(ImportError):
+    from lightdet.cli.val import val
+
+    app.command()(val)
+app.command()(detect)
+app.command()(profile)
+app.add_typer(data.app, name="data")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -115,4 +118,5 @@ def _out_of_memory(error: Exception) -> bool:
 def _usage(error: Any, program: str) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else program
-    return f"{error.format_message().strip().rstrip('.')}; see '{path} --help'"
+    message = error.format_message().strip().rstrip(".").replace("Value error, ", "").replace(": Input ", ": ")
+    return f"{message}; see '{path} --help'"

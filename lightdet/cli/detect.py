@@ -6,13 +6,23 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightdet.cli.common import Batch, Device, Imgsz, Json, OnError, OnErrorOption, OptionalOutput, Weights
+from lightdet.cli.common import (
+    Batch,
+    Device,
+    Imgsz,
+    Json,
+    OnError,
+    OnErrorOption,
+    OptionalOutput,
+    Precision,
+    PrecisionOption,
+    Weights,
+)
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,14 +34,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv", "yolo", "coco")
 SHOWN_SKIPPED = 20
-
-
-class Precision(StrEnum):
-    """Number format of the network."""
-
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
 
 
 def check_formats(values: list[str] | None) -> list[str]:
@@ -64,7 +66,7 @@ def detect(
         int | None, typer.Option("--max-detections", min=1, max=10_000, metavar="N", help="Most boxes; default 300.")
     ] = None,
     device: Device = "auto",
-    precision: Annotated[Precision, typer.Option("--precision", help="Number format of the network.")] = Precision.fp32,
+    precision: PrecisionOption = Precision.fp32,
     batch: Batch = None,
     tile: Annotated[
         int | None,
