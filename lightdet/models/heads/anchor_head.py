@@ -84,7 +84,8 @@ def decode_grids(grids: Sequence[Tensor], anchors: Tensor, strides: Sequence[int
     """Turn raw grids into boxes and probabilities (the decoding of YOLOv5).
 
     Centres may leave their cell by half a cell: ``(2 sigmoid(t) - 0.5 + cell) * stride``; sides are
-    ``(2 sigmoid(t))^2 * anchor``, at most four times the anchor.
+    ``(2 sigmoid(t))^2 * anchor``, at most four times the anchor. With one class its probability is 1: there is
+    no choice, and the loss does not train that logit.
 
     Args:
         grids: raw grids ``[B, A, H, W, 5 + C]``, one a stride.
@@ -104,6 +105,7 @@ def decode_grids(grids: Sequence[Tensor], anchors: Tensor, strides: Sequence[int
         x = (p[..., 0] * 2 - 0.5 + xs) * stride
         y = (p[..., 1] * 2 - 0.5 + ys) * stride
         sides = (p[..., 2:4] * 2) ** 2 * anchor.to(p).view(1, a, 1, 1, 2)
-        boxes = torch.cat((x[..., None], y[..., None], sides, p[..., 4:]), dim=-1)
+        classes = p[..., 5:] if channels > 6 else torch.ones_like(p[..., 5:])
+        boxes = torch.cat((x[..., None], y[..., None], sides, p[..., 4:5], classes), dim=-1)
         decoded.append(boxes.reshape(b, a * h * w, channels))
     return torch.cat(decoded, dim=1)
