@@ -46,16 +46,19 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int)
     """``[N, 5 + C]`` decoded cells of one picture → its detections."""
     # Class probabilities are at most 1, so objectness alone rules out nearly every cell.
     likely = decoded[decoded[:, 4] >= confidence]
+    # A diverged network may give NaN or infinite boxes; they are no detections, and take no candidate's place.
+    likely = likely[torch.isfinite(likely).all(-1)]
     scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
     cell, label = (scores >= confidence).nonzero(as_tuple=True)
     score = scores[cell, label]
-    # A diverged network may give NaN or infinite boxes; they are no detections.
     if score.numel() > MAX_CANDIDATES:
         score, best = score.topk(MAX_CANDIDATES)
         cell, label = cell[best], label[best]
     centre, sides = likely[cell, :2], likely[cell, 2:4]
     boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)
-    sound = torch.isfinite(boxes).all(-1) & torch.isfinite(score)
-    boxes, score, label = boxes[sound], score[sound], label[sound]
-    kept = batched_nms(boxes, score, label, iou)[:max_detections]
+    if len(boxes) == 0:
+        return boxes, score, label
+    # torchvision tells classes apart by moving each beyond the largest coordinate. That takes coordinates from 0
+    # on: a box that reaches out of the picture on the left would meet another class's box on the right.
+    kept = batched_nms(boxes - boxes.min(), score, label, iou)[:max_detections]
     return boxes[kept], score[kept], label[kept]
