@@ -53,7 +53,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
     tensors, metadata = read_safetensors(path)
     try:
         values = json.loads(metadata[METADATA_KEY])
-        if values.pop("format") > FORMAT:
+        if values["format"] > FORMAT:
             raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
         card = ModelCard(
             model=values["model"],
@@ -70,7 +70,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
     """Read every tensor and the metadata of a safetensors file.
 
     Raises:
-        UserError: the file is missing, truncated or not safetensors.
+        UserError: the file is missing, unreadable, truncated or not safetensors.
     """
     source = Path(path)
     if not source.is_file():
@@ -80,5 +80,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
     try:
         with safe_open(source, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
+    except (SafetensorError, ValueError) as error:
         raise UserError(f"not a whole safetensors file ({error}); was it truncated?", path=path) from None
