@@ -34,7 +34,7 @@ def lightdet(
     backbone_block: str = "spp",
     attention_at: Sequence[int] = (8,),
     gate_at: Sequence[int] = (16, 32),
-    gate: str = "input",
+    gate: str = "channel",
     activation: str = "leaky_relu",
 ) -> Detector:
     """The detector of Huang 2024: slim SPP backbone, FPN+PAN, CBAM before 76x76, gates before 38x38 and 19x19."""
