@@ -14,7 +14,7 @@ from torch import nn
 
 from lightdet.build.model import build_detector
 from lightdet.config import Config
-from lightdet.data.anchors import anchor_recall, fit_anchors
+from lightdet.data.anchors import anchor_recall, anchor_similarity, fit_anchors
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures
@@ -97,21 +97,32 @@ def load_training_data(
 
 
 def choose_anchors(config: Config, data: TrainingData, detector: Detector, reporter: Reporter) -> None:
-    """Fit the anchors to the training boxes where the detector's match too few of them; says what it did."""
+    """Fit the anchors to the training boxes where the detector's fit them badly; says what it did.
+
+    Badly: fewer boxes match one than ``train.anchor_recall``, or boxes and their best anchors are less alike
+    than ``train.anchor_similarity``.
+    """
     sides = np.concatenate([_sides(data.train, i) for i in range(len(data.train))])
-    ratio, anchors = config.loss.anchor_ratio, detector.anchors.numpy()
-    recall = anchor_recall(sides, anchors.reshape(-1, 2), ratio)
-    if not config.train.fit_anchors or config.model.anchors is not None or recall >= config.train.anchor_recall:
-        reporter.note(f"anchors match {recall:.1%} of the training boxes")
+    sides = sides[(sides > 0).all(axis=1)]
+    old = detector.anchors.numpy().reshape(-1, 2)
+    recall, alike = anchor_recall(sides, old, config.loss.anchor_ratio), anchor_similarity(sides, old)
+    told = f"match {recall:.1%} of the training boxes, likeness {alike:.2f}"
+    wanted = config.train.fit_anchors and config.model.anchors is None
+    if not wanted or (recall >= config.train.anchor_recall and alike >= config.train.anchor_similarity):
+        reporter.note(f"anchors {told}")
         return
-    fitted = fit_anchors(sides, *anchors.shape[:2], seed=config.train.seed)
-    better = anchor_recall(sides, fitted.reshape(-1, 2), ratio)
-    if better <= recall:
-        reporter.note(f"anchors match {recall:.1%} of the training boxes; fitted ones would not do better")
+    fitted = fit_anchors(sides, *detector.anchors.shape[:2], seed=config.train.seed)
+    new = fitted.reshape(-1, 2)
+    better_recall, better = anchor_recall(sides, new, config.loss.anchor_ratio), anchor_similarity(sides, new)
+    if better_recall < recall or better <= alike:
+        reporter.note(f"anchors {told}; fitted ones would not do better")
         return
     detector.anchors.copy_(torch.from_numpy(fitted))
     shown = "; ".join(" ".join(f"{w:g}x{h:g}" for w, h in level) for level in fitted)
-    reporter.note(f"anchors matched {recall:.1%} of the training boxes; fitted new ones match {better:.1%}: {shown}")
+    reporter.note(
+        f"the default anchors fit badly ({told}); fitted new ones to the data set "
+        f"(match {better_recall:.1%}, likeness {better:.2f}): {shown}"
+    )
 
 
 def _sides(pictures: Pictures, index: int) -> Any:

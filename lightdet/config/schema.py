@@ -133,6 +133,8 @@ class TrainConfig(Section):
     fit_anchors: bool = True
     anchor_recall: Fraction = 0.98
     """Anchors are refitted to the data set when fewer of its boxes than this match one."""
+    anchor_similarity: Fraction = 0.7
+    """... or when boxes and their best anchors are less alike than this (mean of the smaller side ratio)."""
     workers: Annotated[int, Field(ge=0, le=64)] | None = None
     """Processes that prepare batches; null: chosen from the processor count."""
     cache: bool = True

@@ -19,6 +19,17 @@ def anchor_recall(sides: FloatArray, anchors: AnyArray, ratio: float) -> float:
     return float((worst.min(axis=1) < ratio).mean())
 
 
+def anchor_similarity(sides: FloatArray, anchors: AnyArray) -> float:
+    """How alike boxes (``[M, 2]``) and their best anchors (``[K, 2]``) are, in (0, 1]; 1.0 without boxes.
+
+    The mean over boxes of the larger of the anchors' likeness, which is the smaller side ratio (at most 1).
+    """
+    if len(sides) == 0:
+        return 1.0
+    quotient = sides[:, None] / anchors[None]
+    return float(np.minimum(quotient, 1 / quotient).min(axis=2).max(axis=1).mean())
+
+
 def fit_anchors(sides: FloatArray, levels: int, per_level: int, *, seed: int = 0, rounds: int = 60) -> AnyArray:
     """Cluster box sides into anchors ``[levels, per_level, 2]``, smallest area first.
 
