@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -103,6 +104,23 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_our_own_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError):
         run_raising(ZeroDivisionError(), monkeypatch)
+
+
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_raising(OSError(errno.ENOSPC, "No space left on device", "events.out"), monkeypatch) == 2
+    assert capsys.readouterr().err == "error: events.out: the disk is full; make room and start again\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes standard output as POSIX shells do")
+def test_standard_output_may_be_closed() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "lightdet", "--version"],
+        cwd=ROOT,
+        preexec_fn=lambda: os.close(1),
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_a_closed_pipe_ends_quietly() -> None:

@@ -5,6 +5,7 @@ Importing this file must stay cheap (no torch, no OpenCV): each command imports 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from lightdet.cli.detect import detect
 from lightdet.cli.profile import profile
 from lightdet.cli.train import train
 from lightdet.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="lightdet",
@@ -75,7 +78,8 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         result = command.main(args=list(args) or ["--help"], prog_name=program, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
     except UserError as error:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -85,6 +89,8 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
     except Exception as error:
         if _out_of_memory(error):
             return _fail("the device's memory is full; take a smaller --batch or --imgsz")
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _fail(f"{error.filename or 'the output'}: the disk is full; make room and start again")
         if not hasattr(error, "format_message"):  # what typer raises for a wrong argument has it
             raise
         return _fail(_usage(error, program))
