@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lightdet.cli.common import Data, DataRoot, Imgsz, Json, OnError, OnErrorOption, Output
+from lightdet.cli.common import Data, DataRoot, Imgsz, Json, OnError, OnErrorOption, Output, Seed
 from lightdet.cli.synth import synth
 
 app = typer.Typer(help="Convert, audit or render a data set.", add_completion=False)
@@ -31,10 +31,19 @@ def convert(
     form: Annotated[FormatName, typer.Option("--format", "-f", help="Format to write.")],
     data_root: DataRoot = None,
     link: Annotated[bool, typer.Option("--link", help="Link to the pictures instead of copying them.")] = False,
+    val: Annotated[
+        float | None,
+        typer.Option("--val", min=0.01, max=0.9, metavar="SHARE", help="Draw a new division into train and val."),
+    ] = None,
+    seed: Seed = None,
     on_error: OnErrorOption = OnError.fail,
     json: Json = None,
 ) -> None:
-    """Write a data set anew in another label format, with its YAML, into a new folder."""
+    """Write a data set anew in another label format, with its YAML, into a new folder.
+
+    With --val the pictures of all splits but 'test' are divided anew into 'train' and 'val', classes evenly, and
+    pictures that resemble each other stay together.
+    """
     from rich.console import Console
 
     from lightdet.build.dataset import load_dataset
@@ -45,7 +54,16 @@ def convert(
     console = Console()
     spec = load_dataset(data, data_root)
     with counting(console, "writing") as progress:
-        done = convert_dataset(spec, output, form.value, link=link, on_error=on_error.value, progress=progress)
+        done = convert_dataset(
+            spec,
+            output,
+            form.value,
+            link=link,
+            on_error=on_error.value,
+            val=val,
+            seed=seed or 0,
+            progress=progress,
+        )
     show_conversion(console, done)
     if json is not None:
         write_json(json, done.as_dict())

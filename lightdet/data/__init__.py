@@ -1,1 +1,1 @@
-"""TODO."""
+"""Data sets: pictures, labels, splits, augmentation, audits."""

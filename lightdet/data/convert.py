@@ -10,12 +10,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import yaml
 
+from lightdet.data.audit.pictures import check_pictures
 from lightdet.data.dataset import DatasetSpec, Format, OnError, SplitSpec, read_split
 from lightdet.data.formats.coco import coco_text
 from lightdet.data.formats.deeppcb import deeppcb_text
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
 from lightdet.data.images import picture_facts
+from lightdet.data.splits import alike_groups, draw_validation
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation
@@ -72,6 +74,8 @@ def convert_dataset(
     *,
     link: bool = False,
     on_error: OnError = "fail",
+    val: float | None = None,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Write every split of `spec` to the new folder `output` in the format `form`.
@@ -86,18 +90,27 @@ def convert_dataset(
         form: the format to write.
         link: make symbolic links to the pictures instead of copies.
         on_error: stop at a fault in the source, or leave the picture out and list it.
+        val: divide the pictures anew: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept.
+        seed: seed of that division.
         progress: called with (pictures done, pictures in all).
 
     Raises:
         UserError: a fault in the source, or an output that is not empty, not writable or inside the source.
     """
     _check_output(spec, output)
-    splits, skipped = {}, []
+    splits: dict[str, list[Annotation]] = {}
+    skipped: list[UserError] = []
+    new_notes: list[str] = []
     for name in spec.splits:
         splits[name], left_out = read_split(spec, name, on_error=on_error)
         skipped += left_out
+    if val is not None:
+        if on_error == "skip":
+            skipped += _without_broken(splits)
+        spec, splits, new_notes = _divided(spec, splits, val, seed)
     everything = [annotation for found in splits.values() for annotation in found]
-    done = Conversion(output / f"{spec.name}.yaml", form, notes=_losses(spec, form, everything), skipped=skipped)
+    notes = new_notes + _losses(spec, form, everything)
+    done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
     count = 0
     for name, found in splits.items():
         pairs = list(zip(found, _target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
@@ -128,6 +141,41 @@ def _check_output(spec: DatasetSpec, output: Path) -> None:
     if output.is_dir() and any(output.iterdir()):
         raise UserError("the folder is not empty; name a new one", path=output)
     make_folder(output)
+
+
+def _without_broken(splits: dict[str, list[Annotation]]) -> list[UserError]:
+    """Take pictures that cannot be decoded out of `splits`; returns what is wrong with them."""
+    paths = dict.fromkeys(annotation.image for found in splits.values() for annotation in found)
+    errors = {check.path: check.error for check in check_pictures(list(paths)) if check.error is not None}
+    for name, found in splits.items():
+        splits[name] = [annotation for annotation in found if annotation.image not in errors]
+    return list(errors.values())
+
+
+def _divided(
+    spec: DatasetSpec, splits: dict[str, list[Annotation]], share: float, seed: int
+) -> tuple[DatasetSpec, dict[str, list[Annotation]], list[str]]:
+    """Pool all splits but ``test`` and divide them anew."""
+    pooled = {a.image: a for name, found in splits.items() if name != "test" for a in found}
+    pool = list(pooled.values())
+    checks = list(check_pictures(list(pooled)))
+    for check in checks:
+        if check.error is not None:
+            raise check.error
+    groups = alike_groups(checks)
+    chosen = draw_validation(pool, groups, share, seed)
+    if chosen.all() or not chosen.any():
+        raise UserError(f"{len(pool)} pictures cannot be divided by --val {share:g}", path=spec.path)
+    divided = {
+        side: [a for a, v in zip(pool, chosen, strict=True) if v == (side == "val")] for side in ("train", "val")
+    }
+    folders = dict.fromkeys(place for name, split in spec.splits.items() if name != "test" for place in split.images)
+    places = {"train": SplitSpec(tuple(folders)), "val": SplitSpec(tuple(folders))}
+    if "test" in splits:
+        divided["test"], places["test"] = splits["test"], spec.splits["test"]
+    alike = len(pool) - len(set(groups.tolist()))
+    note = f"divided anew (seed {seed}); {alike} pictures were kept with one they resemble"
+    return replace(spec, splits=places), divided, [note]
 
 
 def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import unicodedata
 from collections import Counter
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lightdet.build.dataset import load_dataset
+from lightdet.config.dataset import DatasetConfig
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.errors import UserError
 
@@ -474,6 +477,14 @@ def test_exif_turned_picture_has_the_size_as_shown(tmp_path: Path, save_picture:
     write(tmp_path / "d.yaml", "format: yolo\nclasses: [x]\nsplits: {train: images}\n")
     (found,) = read_split(load_dataset(tmp_path / "d.yaml"), "train")[0]
     assert found.size == (60, 80) and found.boxes.tolist() == [[0, 0, 60, 80]]
+
+
+def test_the_readme_shows_yamls_that_are_valid() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (DATASETS.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    shown = [config for config in map(yaml.safe_load, blocks) if "format" in config]
+    assert {config["format"] for config in shown} >= {"yolo", "voc", "coco"}
+    for config in shown:
+        DatasetConfig.model_validate(config)
 
 
 @pytest.mark.realdata

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from lightdet.data.audit.classes import check_classes
 from lightdet.data.audit.compare import Member, check_colours, check_copies, check_near, check_shared
 from lightdet.data.audit.findings import AuditReport, Finding
 from lightdet.data.audit.labels import check_labels
-from lightdet.data.audit.pictures import PictureCheck, check_picture
+from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.audit.statistics import SplitStatistics, split_statistics
 from lightdet.data.dataset import DatasetSpec, Record, split_records
 from lightdet.data.formats.label_file import LabelFile
@@ -47,7 +45,8 @@ def audit_dataset(
             report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
             continue
         report.findings += [Finding(f.kind, "error", f.message, split, f.path, f.line) for f in faults]
-    checks = _check_pictures(records, progress)
+    paths = dict.fromkeys(record.image for group in records.values() for record in group if record.image.exists())
+    checks = {check.path: check for check in check_pictures(list(paths), progress)}
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks, imgsz)
         report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
@@ -63,19 +62,6 @@ def audit_dataset(
     report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
     report.findings = _without_repeats(report.findings)
     return report
-
-
-def _check_pictures(
-    records: dict[str, list[Record]], progress: Callable[[int, int], None] | None
-) -> dict[Path, PictureCheck]:
-    paths = list(dict.fromkeys(r.image for group in records.values() for r in group if r.image.exists()))
-    checks: dict[Path, PictureCheck] = {}
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:  # decoders release the lock
-        for check in pool.map(check_picture, paths):
-            checks[check.path] = check
-            if progress is not None:
-                progress(len(checks), len(paths))
-    return checks
 
 
 def _record_findings(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +60,18 @@ def check_picture(path: Path) -> PictureCheck:
         peak=int(pixels.max()) if pixels.dtype == np.uint16 else 0,
         colour=_colour_share(pixels),
     )
+
+
+def check_pictures(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Iterator[PictureCheck]:
+    """Look at many pictures with a few threads (decoders release the lock), in order.
+
+    `progress` is called with (pictures done, pictures in all).
+    """
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for count, check in enumerate(pool.map(check_picture, paths), start=1):
+            if progress is not None:
+                progress(count, len(paths))
+            yield check
 
 
 def _colour_share(pixels: AnyArray) -> float:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
@@ -160,7 +160,7 @@ def _short(value: float) -> float:
     return int(value) if value.is_integer() else value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     # A whole number of hundreds of digits is no coordinate, and no float either.
     return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
 
@@ -198,11 +198,15 @@ def _images(
             problems.append(DataError(f"the file_name '{name}' is given twice", "repeated", path=path, line=line))
         else:
             names.add(name)
-            width, height = entry.get("width"), entry.get("height")
-            told = _is_number(width) and _is_number(height) and width and height
-            size = (math.floor(float(width)), math.floor(float(height))) if told and width and height else None
-            images[number] = CocoImage(name, size, line)
+            images[number] = CocoImage(name, _declared_size(entry), line)
     return images
+
+
+def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Width and height of an image entry; None where a tool wrote none, zero or nonsense."""
+    sides = [entry.get(name) for name in ("width", "height")]
+    numbers = [math.floor(side) for side in sides if _is_number(side) and math.isfinite(side)]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
 
 
 class _Scanner:

@@ -183,3 +183,9 @@ def test_size_must_be_the_pictures(tmp_path: Path) -> None:
     )
     untold = parse_coco(save(tmp_path, content(images=[{"id": 7, "file_name": "a.png"}], annotations=[])))
     assert not untold.labels_of(untold.images[0], (60, 50), CLASSES).problems
+
+
+@pytest.mark.parametrize("side", [0, None, "80", float("nan"), float("inf"), -5, 10**400])
+def test_nonsense_sizes_are_not_told(side: object, tmp_path: Path) -> None:
+    images = [{"id": 7, "file_name": "a.png", "width": side, "height": 60}]
+    assert parse_coco(save(tmp_path, content(images=images, annotations=[]))).images[0].size is None
