@@ -13,13 +13,16 @@ from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, results_of_runs
 from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
-from lightdet.inference.sources import Sources, expand_sources
+from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.window import Window
 
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
 DEFAULT_BATCH = 8
+TILE_IOU = 0.5
+TILED_DETECTIONS = 1000
+"""Most boxes of a picture in tiles, unless asked otherwise: it is larger than what a network's input shows."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,12 @@ class Detection:
         if request.tile is None:
             return predictor
         return TiledPredictor(
-            predictor, tile=request.tile, overlap=request.overlap, batch=request.batch or DEFAULT_BATCH
+            predictor,
+            tile=request.tile,
+            overlap=request.overlap,
+            batch=request.batch or DEFAULT_BATCH,
+            iou=TILE_IOU if request.iou is None else request.iou,
+            max_detections=request.max_detections or TILED_DETECTIONS,
         )
 
     def _writers(self, folder: Path | None, names: tuple[str, ...]) -> list[Writer]:
@@ -156,7 +164,7 @@ class Detection:
     def _header(self, predictor: Predictor) -> dict[str, Any]:
         request = self.request
         return {
-            "weights": str(request.weights),
+            "weights": printable(request.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
             "confidence": request.confidence,

@@ -60,10 +60,18 @@ def detect(
         float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score reported.")
     ] = 0.25,
     iou: Annotated[
-        float | None, typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.65.")
+        float | None,
+        typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.65, between tiles 0.5."),
     ] = None,
     max_detections: Annotated[
-        int | None, typer.Option("--max-detections", min=1, max=10_000, metavar="N", help="Most boxes; default 300.")
+        int | None,
+        typer.Option(
+            "--max-detections",
+            min=1,
+            max=10_000,
+            metavar="N",
+            help="Most boxes of a picture; default 300, in tiles 1000.",
+        ),
     ] = None,
     device: Device = "auto",
     precision: PrecisionOption = Precision.fp32,

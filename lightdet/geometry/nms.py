@@ -15,6 +15,9 @@ COVERED = 0.6
 SAME_SPAN = 0.5
 """Two pieces are one object if their extents along the common border share this much of the shorter one."""
 
+CANDIDATES = 10
+"""So many boxes for each one to return enter the merging, the best of them: the work stays bounded."""
+
 
 def overlap_areas(box: FloatArray, boxes: FloatArray) -> FloatArray:
     """Intersection of one box ``[4]`` with each of ``[N, 4]`` → ``[N]`` in square pixels."""
@@ -97,6 +100,9 @@ def merge_tiles(
     Returns:
         Boxes, scores and labels, best score first.
     """
+    if max_detections is not None and len(scores) > CANDIDATES * max_detections:
+        best = np.argsort(-scores, kind="stable")[: CANDIDATES * max_detections]
+        boxes, scores, labels, cut = boxes[best], scores[best], labels[best], cut[best]
     is_cut = cut.any(axis=1)
     whole = np.flatnonzero(~is_cut)
     whole = whole[nms(boxes[whole], scores[whole], labels[whole], iou)]

@@ -56,6 +56,8 @@ class TorchRuntime:
             raise UserError(f"the model has {detector.num_classes} classes, but {len(names)} names are given")
         if precision != "fp32" and precision not in _AUTOCAST:
             raise UserError(f"unknown precision '{precision}'; take fp32, bf16 or fp16")
+        if precision == "fp16" and torch.device(device).type == "cpu":
+            raise UserError("fp16 needs a GPU; take bf16 or fp32 on the CPU")
         self.names = tuple(names)
         self.preprocessing = preprocessing
         self.milliseconds: dict[str, float] = {}

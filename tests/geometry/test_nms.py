@@ -47,6 +47,15 @@ def test_the_work_is_bounded_by_the_kept() -> None:
     assert time.perf_counter() - start < 5
 
 
+def test_merging_thousands_of_boxes_takes_seconds() -> None:
+    boxes, scores, labels = random_boxes(0, 60_000, side=5000)
+    cut = np.random.default_rng(0).random((60_000, 4)) < 0.1
+    start = time.perf_counter()
+    merged, _, _ = merge_tiles(boxes, scores, labels, cut, iou=0.5, margin=6, max_detections=200)
+    assert len(merged) == 200
+    assert time.perf_counter() - start < 10
+
+
 def test_cut_sides_are_those_inside_the_picture() -> None:
     tile = Tile(100, 0, 100, 100)
     boxes = np.array([[100, 0, 200, 100], [120, 20, 150, 50], [103, 10, 198.5, 90]], np.float32)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -318,3 +320,24 @@ def test_an_interrupt_is_how_a_camera_is_ended(
     assert code == 0 and "5 frames" in out
     assert files("out") == ["camera-0.mp4", "detections.json"]
     assert read("out/detections.json")["complete"] is True
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+def test_a_name_that_is_no_utf8_goes_all_the_way(detect: Detect, part: np.ndarray) -> None:
+    save(part, "a.png")
+    Path("in").mkdir()
+    Path("a.png").rename(Path("in") / os.fsdecode(b"pr\xfcf [red].png"))
+    code, _, err = detect("in", "--save", "json,csv,yolo,coco", "-o", "out", "--json", "x.json")
+    assert (code, err) == (0, "")
+    assert read("x.json")["results"][0]["source"] == "in/pr\\udcfcf [red].png"
+    assert len(files("out")) == 6
+
+
+@pytest.mark.realdata
+def test_neu_det_pictures_are_looked_at_without_a_word(detect: Detect) -> None:
+    home = Path(__file__).resolve().parents[2].parent / "shared" / "datasets"
+    folder = Path(os.environ.get("LIGHTDET_DATASETS", home)) / "neu-det" / "IMAGES"
+    if not folder.is_dir():
+        pytest.skip(f"NEU-DET is not at {folder}; set LIGHTDET_DATASETS")
+    code, out, err = detect(str(folder), "--no-images", "--json", "x.json")
+    assert (code, err) == (0, "") and "1800 pictures" in out
