@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import random
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,32 +18,65 @@ from lightdet.errors import UserError
 class PixelTransforms:
     """A chain of albumentations' pixel transforms, each with its probability; drawn from the passed generator.
 
+    May be called from several threads at once.
+
     Args:
         probabilities: class name (``GaussianBlur``, ``CLAHE``, ``ImageCompression``, …) → probability.
 
     Raises:
-        UserError: a name that is no pixel transform of albumentations.
+        UserError: a name that is no pixel transform of albumentations, or one that needs more than the picture.
     """
 
     def __init__(self, probabilities: Mapping[str, float]) -> None:
-        self._chain: Any = None
-        if not probabilities:
-            return
-        # albumentations asks the network for newer versions at import unless told not to.
-        os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-        import albumentations  # noqa: PLC0415 - slow to import, and most runs do without it
-
-        transforms = []
-        for name, probability in probabilities.items():
-            kind = getattr(albumentations, name, None)
-            if not (isinstance(kind, type) and issubclass(kind, albumentations.ImageOnlyTransform)):
-                raise UserError(f"augment.albumentations: '{name}' is no pixel transform of albumentations 2")
-            transforms.append(kind(p=probability))
-        self._chain = albumentations.Compose(transforms)
+        self._kinds = [(_find_kind(name), probability) for name, probability in probabilities.items()]
+        # A chain holds the random state of the picture in work, so each thread has its own.
+        self._own = threading.local()
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the changed RGB uint8 picture."""
-        if self._chain is None:
+        if not self._kinds:
             return image
-        self._chain.set_random_seed(int(rng.integers(0, 2**31)))
-        return np.asarray(self._chain(image=np.ascontiguousarray(image))["image"], dtype=np.uint8)
+        chain = self._chain()
+        # One stream for all: set_random_seed would start every transform at the same number, so that all of them
+        # or none would be applied.
+        chain.set_random_state(rng, random.Random(int(rng.integers(0, 2**31))))  # noqa: S311 - no secret
+        return np.asarray(chain(image=np.ascontiguousarray(image))["image"], dtype=np.uint8)
+
+    def _chain(self) -> Any:
+        if not hasattr(self._own, "chain"):
+            transforms = [kind(p=probability) for kind, probability in self._kinds]
+            self._own.chain = _albumentations().Compose(transforms)
+        return self._own.chain
+
+
+def _albumentations() -> Any:
+    # It asks the network for newer versions at import unless told not to.
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    import albumentations  # noqa: PLC0415 - slow to import, and most runs do without it
+
+    return albumentations
+
+
+def _find_kind(name: str) -> type[Any]:
+    """The class of that name, tried on a small picture."""
+    library = _albumentations()
+    known = {
+        each: kind
+        for each, kind in vars(library).items()
+        if isinstance(kind, type) and issubclass(kind, library.ImageOnlyTransform)
+    }
+    if name not in known:
+        close = difflib.get_close_matches(name, known, 1)
+        meant = f"; did you mean '{close[0]}'?" if close else ""
+        raise UserError(f"augment.albumentations: '{name}' is no pixel transform of albumentations 2{meant}")
+    picture = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
+    try:
+        changed = known[name](p=1.0)(image=picture)["image"]
+        works = changed.dtype == np.uint8 and changed.shape == picture.shape
+    except Exception:  # what it raises where it misses an argument is its own affair
+        works = False
+    if not works:
+        raise UserError(
+            f"augment.albumentations: '{name}' needs more than a picture or gives something else than 8-bit RGB"
+        )
+    return known[name]
