@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import cv2
 import numpy as np
 
+from lightdet.arrays import FloatArray
 from lightdet.structures import Sample
 
 
@@ -22,7 +25,8 @@ def mixup(first: Sample, second: Sample, rng: np.random.Generator) -> Sample:
 def copy_paste(target: Sample, source: Sample, rng: np.random.Generator, *, most: int = 3) -> Sample:
     """Paste up to `most` boxes of `source` (with their pixels) where `target` has none; sizes must be equal.
 
-    A box is pasted only where it covers no other box, so no label loses its defect.
+    A box is pasted only where it covers no other box, so no label loses its defect; and only if no other box of
+    `source` reaches into it, so no defect comes along without its label.
     """
     if len(source.boxes) == 0:
         return target
@@ -30,6 +34,8 @@ def copy_paste(target: Sample, source: Sample, rng: np.random.Generator, *, most
     height, width = image.shape[:2]
     boxes, labels = list(target.boxes), list(target.labels)
     for index in rng.permutation(len(source.boxes))[:most]:
+        if _meets(source.boxes[index], np.delete(source.boxes, index, axis=0)):
+            continue
         x1, y1 = np.floor(source.boxes[index, :2]).astype(int)
         x2, y2 = np.ceil(source.boxes[index, 2:]).astype(int)
         patch = source.image[max(y1, 0) : y2, max(x1, 0) : x2]
@@ -37,10 +43,15 @@ def copy_paste(target: Sample, source: Sample, rng: np.random.Generator, *, most
         if rows == 0 or columns == 0 or rows > height // 2 or columns > width // 2:
             continue
         x, y = int(rng.integers(0, width - columns + 1)), int(rng.integers(0, height - rows + 1))
-        if any(b[0] < x + columns and b[2] > x and b[1] < y + rows and b[3] > y for b in boxes):
+        if _meets((x, y, x + columns, y + rows), boxes):
             continue
         image[y : y + rows, x : x + columns] = patch
         shift = np.array([x - max(x1, 0), y - max(y1, 0)] * 2, dtype=np.float32)
         boxes.append((source.boxes[index] + shift).astype(np.float32))
         labels.append(source.labels[index])
     return Sample(image, np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64))
+
+
+def _meets(box: Sequence[float] | FloatArray, others: Iterable[FloatArray]) -> bool:
+    """Whether `box` has area in common with any of the others (all x1, y1, x2, y2)."""
+    return any(b[0] < box[2] and b[2] > box[0] and b[1] < box[3] and b[3] > box[1] for b in others)
