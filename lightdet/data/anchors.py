@@ -15,7 +15,7 @@ def anchor_recall(sides: FloatArray, anchors: AnyArray, ratio: float) -> float:
     if len(sides) == 0:
         return 1.0
     quotient = sides[:, None] / anchors[None]
-    worst = np.maximum(quotient, 1 / quotient).max(axis=2)
+    worst = np.maximum(quotient, 1 / np.maximum(quotient, 1e-9)).max(axis=2)
     return float((worst.min(axis=1) < ratio).mean())
 
 
