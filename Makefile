@@ -1,7 +1,7 @@
 # What to type: `make` lists it. Plain POSIX make (GNU 3.81 and newer, BSD); nothing is installed outside .venv.
 #
 #   make demo PYTHON=/usr/local/bin/python3.12      another interpreter
-#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"     without CUDA libraries: far smaller
+#   make demo PIP_FLAGS="..."                       more flags for pip, such as another index for a smaller torch
 
 PYTHON = python3
 PIP_FLAGS =

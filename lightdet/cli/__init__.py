@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command line: one module a command; nothing heavy is imported before a command runs."""
