@@ -13,16 +13,17 @@ NOMINAL_BATCH = 64
 def build_optimizer(
     network: nn.Module, name: str, *, lr: float, momentum: float, weight_decay: float, batch: int
 ) -> Optimizer:
-    """Return SGD (Nesterov) or AdamW over two groups: decayed weights, and biases, norms and gates without.
+    """Return SGD (Nesterov) or AdamW over two groups: decayed weights; biases, norms and learned gate values without.
 
     For SGD the decay is that of a batch of 64 and shrinks with smaller ones, which take more steps an epoch.
 
     Args:
         batch: pictures a step over all processes and accumulated batches.
     """
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1 and min(p.shape[:2]) > 1]
-    taken = {id(p) for p in decayed}
-    others = [p for p in network.parameters() if p.requires_grad and id(p) not in taken]
+    weights = {id(module.weight) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p for p in trained if id(p) in weights]
+    others = [p for p in trained if id(p) not in weights]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     if name == "sgd":
         groups[0]["weight_decay"] = weight_decay * batch / NOMINAL_BATCH
