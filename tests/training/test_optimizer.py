@@ -1,0 +1,100 @@
+"""Which weights decay, and one step of each optimizer by its formula."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW
+
+from lightdet.build.model import build_detector
+from lightdet.config import ModelConfig
+from lightdet.layers import ChannelGate, ScalarGate
+from lightdet.models import Detector
+from lightdet.training.optimizer import build_optimizer
+
+
+def detector(gate: str = "channel") -> Detector:
+    return build_detector(ModelConfig(widths=[8, 8, 16, 16, 16], gate=gate), 3, 64)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gate", ["scalar", "channel", "input"])
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_weights_of_convolutions_decay_and_nothing_else(name: str, gate: str) -> None:
+    net = detector(gate)
+    optimizer = build_optimizer(net, name, lr=0.1, momentum=0.9, weight_decay=0.01, batch=64)
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(net.parameters()))
+    for module in net.modules():
+        for kind, parameter in module.named_parameters(recurse=False):
+            is_weight = isinstance(module, nn.Conv2d) and kind == "weight"
+            assert (decays[id(parameter)] > 0) == is_weight, (type(module), kind)
+    assert any(isinstance(m, (ScalarGate, ChannelGate)) for m in net.modules()) or gate == "input"
+
+
+def test_linear_weights_decay_too() -> None:
+    optimizer = build_optimizer(nn.Linear(3, 1), "sgd", lr=0.1, momentum=0.0, weight_decay=0.5, batch=64)
+    assert [[p.ndim for p in group["params"]] for group in optimizer.param_groups] == [[2], [1]]
+
+
+def test_frozen_weights_are_left_out() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    net[0].requires_grad_(False)
+    optimizer = build_optimizer(net, "sgd", lr=0.1, momentum=0.9, weight_decay=0.0, batch=1)
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == 2
+
+
+@pytest.mark.parametrize("batch", [8, 16, 64, 128])
+def test_the_decay_of_sgd_goes_with_the_batch(batch: int) -> None:
+    """So that an epoch decays weights alike, however many steps it has."""
+    optimizer = build_optimizer(detector(), "sgd", lr=0.1, momentum=0.9, weight_decay=0.01, batch=batch)
+    assert isinstance(optimizer, SGD)
+    assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(0.01 * batch / 64)
+    assert optimizer.param_groups[0]["nesterov"]
+    optimizer = build_optimizer(detector(), "adamw", lr=0.1, momentum=0.9, weight_decay=0.01, batch=batch)
+    assert isinstance(optimizer, AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.01
+    assert optimizer.param_groups[0]["betas"] == (0.9, 0.999)
+
+
+def one_weight(value: float) -> nn.Linear:
+    net = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        net.weight.fill_(value)
+    return net
+
+
+def steps(name: str, weight: float, gradients: list[float], *, momentum: float) -> float:
+    net = one_weight(weight)
+    optimizer = build_optimizer(net, name, lr=0.1, momentum=momentum, weight_decay=0.2, batch=64)
+    for gradient in gradients:
+        net.weight.grad = torch.full((1, 1), gradient)
+        optimizer.step()
+    return float(net.weight.detach())
+
+
+def test_sgd_steps_by_hand() -> None:
+    weight, velocity = 2.0, 0.0
+    for gradient in (1.0, -0.5, 0.25):
+        slope = gradient + 0.2 * weight
+        velocity = 0.9 * velocity + slope
+        weight -= 0.1 * (slope + 0.9 * velocity)  # Nesterov
+    assert steps("sgd", 2.0, [1.0, -0.5, 0.25], momentum=0.9) == pytest.approx(weight, rel=1e-5)
+
+
+def test_sgd_without_momentum() -> None:
+    assert steps("sgd", 2.0, [1.0], momentum=0.0) == pytest.approx(2 - 0.1 * (1 + 0.2 * 2))
+
+
+def test_adamw_steps_by_hand() -> None:
+    weight, first, second = 2.0, 0.0, 0.0
+    for number, gradient in enumerate((1.0, -0.5, 0.25), start=1):
+        weight *= 1 - 0.1 * 0.2
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        weight -= 0.1 * (first / (1 - 0.9**number)) / (math.sqrt(second / (1 - 0.999**number)) + 1e-8)
+    assert steps("adamw", 2.0, [1.0, -0.5, 0.25], momentum=0.9) == pytest.approx(weight, rel=1e-5)
+
+
+def test_an_unknown_one() -> None:
+    with pytest.raises(ValueError, match=r"adagrad.*sgd"):
+        build_optimizer(one_weight(1.0), "adagrad", lr=0.1, momentum=0.9, weight_decay=0.0, batch=1)
