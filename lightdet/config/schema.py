@@ -136,7 +136,7 @@ class TrainConfig(Section):
     anchor_similarity: Fraction = 0.7
     """... or when boxes and their best anchors are less alike than this (mean of the smaller side ratio)."""
     workers: Annotated[int, Field(ge=0, le=64)] | None = None
-    """Processes that prepare batches; null: chosen from the processor count."""
+    """Threads that prepare batches; null: chosen from the processor count."""
     cache: bool = True
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
