@@ -63,27 +63,31 @@ def evaluate(
     Source: Lin et al., "Microsoft COCO", and pycocotools' ``COCOeval``.
     """
     _check(predictions, annotations, names)
-    found = average_precision(predictions, annotations, len(names), max_detections=max_detections, sizes=sizes)
+    ap = average_precision(predictions, annotations, len(names), max_detections=max_detections, sizes=sizes)
     curves = confidence_curves(predictions, annotations, len(names))
     best = curves.overall.best()
     return Metrics(
-        map50=found.mean(iou=0),
-        map75=found.mean(iou=5),
-        map50_95=found.mean(),
-        map_small=found.mean(area=1) if sizes else None,
-        map_medium=found.mean(area=2) if sizes else None,
-        map_large=found.mean(area=3) if sizes else None,
-        recall_100=_mean_of_valid(found.recall[..., 0]),
+        map50=ap.mean(iou=0),
+        map75=ap.mean(iou=5),
+        map50_95=ap.mean(),
+        map_small=ap.mean(area=1) if sizes else None,
+        map_medium=ap.mean(area=2) if sizes else None,
+        map_large=ap.mean(area=3) if sizes else None,
+        recall_100=_mean_of_valid(ap.recall[..., 0]),
         precision=best.precision,
         recall=best.recall,
         f1=best.f1,
         threshold=best.threshold,
-        per_class=_per_class(found, curves, annotations, names, best.threshold),
+        per_class=_per_class(ap, curves, annotations, names, best.threshold),
         images=len(annotations),
         background_images=sum(not len(annotation) for annotation in annotations),
+        background_alarms=sum(
+            not len(truth) and bool((found.scores >= np.float32(best.threshold)).any())
+            for truth, found in zip(annotations, predictions, strict=True)
+        ),
         boxes=curves.overall.boxes,
         max_detections=max_detections,
-        pr_curves=found.precision[0, :, :, 0].T,
+        pr_curves=ap.precision[0, :, :, 0].T,
         curves=curves,
     )
 

@@ -92,6 +92,20 @@ def match(detections: Detections, annotation: Annotation, *, iou: float = 0.5, b
     return Match(truth, detection, ignored, crowd)
 
 
+def match_confusions(detections: Detections, annotation: Annotation, first: Match, *, iou: float = 0.5) -> IntArray:
+    """Match what `first` (by class) left over, whatever the class: detections that saw the defect but misnamed it.
+
+    Returns:
+        int64 ``[D]``, for every detection the index of the box of another class that it lies on, or `FREE`.
+    """
+    rows, columns = np.flatnonzero(first.false_alarms), np.flatnonzero(first.missed)
+    table = overlaps(detections.boxes[rows], annotation.boxes[columns])
+    truth, _ = greedy(table, np.zeros(len(columns), bool), iou)
+    other = np.full(len(detections), FREE, np.int64)
+    other[rows[truth != FREE]] = columns[truth[truth != FREE]]
+    return other
+
+
 def greedy(table: AnyArray, crowd: BoolArray, iou: float) -> tuple[IntArray, BoolArray]:
     """Match rows (best score first) with columns: ``[D, G]`` overlaps → (truth ``[D]``, ignored ``[D]``)."""
     truth = np.full(len(table), FREE, np.int64)

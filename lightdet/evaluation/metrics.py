@@ -57,6 +57,7 @@ class Metrics:
         precision, recall, f1: all boxes pooled, IoU 0.5, at `threshold`: the confidence where pooled F1 is best.
         per_class: in the order of the class list.
         images, background_images, boxes: what was evaluated (crowd regions left out).
+        background_alarms: pictures without defect on which something is reported at `threshold`.
         max_detections: the cap of AP, best scores first, for each picture and class.
         pr_curves: float64 ``[C, 101]``, precision at recall 0, 0.01, …, 1 at IoU 0.5; the mean of a row is its ap50.
             -1 throughout for a class without ground truth.
@@ -77,13 +78,18 @@ class Metrics:
     per_class: tuple[ClassMetrics, ...]
     images: int
     background_images: int
+    background_alarms: int
     boxes: int
     max_detections: int
     pr_curves: AnyArray
     curves: Curves
 
     def as_dict(self) -> dict[str, object]:
-        """Return plain values ready for JSON; a number that does not exist is None, never NaN."""
+        """Return plain values ready for JSON; a number that does not exist is None, never NaN.
+
+        Without any ground-truth box that holds for precision, recall, F1 and threshold too.
+        """
+        known = self.boxes > 0
         return {
             "map50": self.map50,
             "map75": self.map75,
@@ -92,13 +98,14 @@ class Metrics:
             "map_medium": self.map_medium,
             "map_large": self.map_large,
             "average_recall": self.recall_100,
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "threshold": self.threshold,
+            "precision": self.precision if known else None,
+            "recall": self.recall if known else None,
+            "f1": self.f1 if known else None,
+            "threshold": self.threshold if known else None,
             "per_class": {each.name: each.as_dict() for each in self.per_class},
             "images": self.images,
             "background_images": self.background_images,
+            "background_alarms": self.background_alarms,
             "boxes": self.boxes,
             "max_detections": self.max_detections,
         }

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation_scenes import NAMES, annotation, detections
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from lightdet.evaluation.average_precision import evaluate
-from lightdet.structures import Annotation, Detections
-
-NAMES = ("crack", "dent", "Kratzer ü")
-
-
-def annotation(boxes, labels, crowd=None):
-    return Annotation(
-        Path("picture.png"),
-        (200, 200),
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(labels, np.int64),
-        crowd=None if crowd is None else np.array(crowd, bool),
-    )
-
-
-def detections(rows):
-    """Rows of (x1, y1, x2, y2, score, label)."""
-    rows = sorted(rows, key=lambda row: -row[4])
-    return Detections(
-        np.array([row[:4] for row in rows], np.float32).reshape(-1, 4),
-        np.array([row[4] for row in rows], np.float32),
-        np.array([row[5] for row in rows], np.int64),
-    )
-
+from lightdet.structures import Detections
 
 # --- the definition, one box at a time, in plain Python ------------------------------------------------------------
 
@@ -190,7 +167,9 @@ def test_no_ground_truth(found):
     metrics = evaluate([detections(found)], [annotation([], [])], NAMES, sizes=True)
     assert metrics.map50 is None and metrics.recall_100 is None
     assert metrics.background_images == 1
-    json.dumps(metrics.as_dict(), allow_nan=False)
+    assert metrics.background_alarms == len(found)
+    values = json.loads(json.dumps(metrics.as_dict(), allow_nan=False))
+    assert [values[key] for key in ("map50", "precision", "recall", "f1", "threshold")] == [None] * 5
 
 
 def test_no_picture_at_all():
