@@ -82,8 +82,8 @@ class AugmentConfig(Section):
 
     mosaic: Fraction = 1.0
     """Share of samples built from four pictures."""
-    mosaic_off_epochs: Annotated[int, Field(ge=0)] = 10
-    """Last epochs without mosaic and mixup, so training ends on natural pictures."""
+    mosaic_off_epochs: Annotated[int, Field(ge=0)] = 30
+    """Last epochs on single pictures, as they will be met in use; at most a fifth of all epochs."""
     mixup: Fraction = 0.0
     copy_paste: Fraction = 0.0
     flip_lr: Fraction = 0.5
