@@ -62,6 +62,7 @@ def draw_boxes(
     *,
     dashed: Sequence[bool] | None = None,
     widths: Sequence[float] | None = None,
+    scale: float = 1.0,
 ) -> Image:
     """Return a copy of `image` with boxes and their texts; the first box matters most and is drawn on top.
 
@@ -74,17 +75,18 @@ def draw_boxes(
         texts: N of them; an empty one draws no label.
         colors: N of them.
         dashed: draw this box with a broken line.
-        widths: factors of the usual line width (which follows the picture's size).
+        widths: factors of the usual line width (which follows the picture's size), one a box.
+        scale: factor of all line widths and letters, for a picture that will be shown smaller than it is.
     """
     canvas = np.array(image, dtype=np.uint8, order="C", copy=True)
     height, width = canvas.shape[:2]
-    line = line_width(width, height)
+    line = max(1, round(line_width(width, height) * scale))
     broken = dashed or [False] * len(boxes)
     factors = widths or [1.0] * len(boxes)
     for index in reversed(range(len(boxes))):
         thickness = max(1, round(line * factors[index]))
         _draw_outline(canvas, boxes[index], colors[index], thickness, broken[index])
-    size = text_size(width, height)
+    size = round(text_size(width, height) * scale)
     taken: list[Rectangle] = []
     labels: list[tuple[Image, Rectangle, Color]] = []
     for box, text, color in zip(boxes, texts, colors, strict=True):

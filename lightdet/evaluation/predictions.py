@@ -1,0 +1,265 @@
+"""Detections from elsewhere: COCO JSON, matched to a data set's pictures and classes.
+
+Two shapes are read. A bare list of results, as COCO's own evaluation takes it
+(``[{"image_id", "category_id", "bbox": [x, y, width, height], "score"}, …]``), and an object that brings its own
+``images`` and ``categories`` beside ``annotations`` with scores, as ``lightdet detect --save coco`` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from lightdet.errors import UserError
+from lightdet.structures import Annotation, Detections
+
+MAX_BYTES = 1 << 30
+Row = tuple[float, float, float, float, float, int]
+"""x1, y1, x2, y2, score, label."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What the numbers in a file stand for, where it or the data set says so.
+
+    Attributes:
+        images: file name by ``image_id``.
+        categories: class name by ``category_id``.
+    """
+
+    images: Mapping[int | str, str] = field(default_factory=dict)
+    categories: Mapping[int | str, str] = field(default_factory=dict)
+
+
+def read_predictions(
+    path: Path, annotations: Sequence[Annotation], names: Sequence[str], *, ids: Ids | None = None, skip: bool = False
+) -> tuple[list[Detections], list[str]]:
+    """Read detections and order them by the pictures of `annotations`.
+
+    An ``image_id`` is, in this order: a number that the file's ``images`` or `ids` explain; a file name, with as
+    much of its path as makes it unique, or its stem; a number that is a picture's stem. A ``category_id`` is a
+    number that the file's ``categories`` or `ids` explain, a class name, or else the class's index from 0.
+
+    Args:
+        path: the JSON file.
+        annotations: the pictures that are evaluated; those without an entry have no detections.
+        names: class names by label.
+        ids: meaning of the numbers, from the data set's own COCO file.
+        skip: leave out entries for pictures that are not among `annotations`, and say so, instead of raising.
+
+    Returns:
+        One `Detections` a picture, and a line for each picture that was left out.
+
+    Raises:
+        UserError: an unreadable or foreign file, an entry that is no detection, an unknown picture or class.
+    """
+    entries, own = _load(path)
+    known = ids or Ids()
+    images, categories = own.images or known.images, own.categories or known.categories
+    pictures, labels = _Pictures(annotations, images), _Labels(names, categories)
+    rows: dict[int, list[Row]] = defaultdict(list)
+    unknown: dict[str, int] = {}
+    for number, entry in enumerate(entries):
+        what = f"entry {number + 1}"
+        try:
+            index = pictures.find(_value(entry, "image_id"))
+        except LookupError as error:
+            if not skip:
+                raise UserError(f"{what}: {error.args[0]}", path=path) from None
+            unknown[error.args[0]] = unknown.get(error.args[0], 0) + 1
+            continue
+        except ValueError as error:
+            raise UserError(f"{what}: {error}", path=path) from None
+        try:
+            rows[index].append((*_box(entry), _score(entry), labels.find(_value(entry, "category_id"))))
+        except ValueError as error:
+            raise UserError(f"{what}: {error}", path=path) from None
+    found = [_detections(rows[i], tuple(names), annotation.size) for i, annotation in enumerate(annotations)]
+    return found, [f"{path}: {reason} ({count} detections)" for reason, count in unknown.items()]
+
+
+def coco_ids(path: Path) -> Ids:
+    """Read what the numbers of a data set's COCO file stand for.
+
+    Raises:
+        UserError: the file cannot be read or is no COCO data set.
+    """
+    value = _json(path)
+    if not isinstance(value, dict):
+        raise UserError("must be a JSON object with 'images' and 'categories'", path=path)
+    return Ids(_table(value, "images", "file_name", path), _table(value, "categories", "name", path))
+
+
+def _json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"larger than {MAX_BYTES >> 30} GiB; is this the right file?", path=path)
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError("no such file", path=path) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    except UnicodeDecodeError:
+        raise UserError("not JSON text; give detections as COCO JSON", path=path) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"not valid JSON: {error.msg}", path=path, line=error.lineno) from None
+    except (ValueError, RecursionError):
+        raise UserError("not valid JSON: a number too long or lists too deep", path=path) from None
+
+
+def _load(path: Path) -> tuple[list[Any], Ids]:
+    value = _json(path)
+    if isinstance(value, dict) and isinstance(value.get("annotations"), list):
+        ids = Ids(_table(value, "images", "file_name", path), _table(value, "categories", "name", path))
+        return value["annotations"], ids
+    if isinstance(value, list):
+        return value, Ids()
+    raise UserError("must be COCO JSON: a list of results, or an object with 'annotations'", path=path)
+
+
+def _table(value: dict[str, Any], key: str, wanted: str, path: Path) -> dict[int | str, str]:
+    entries = value.get(key, [])
+    if not isinstance(entries, list):
+        raise UserError(f"'{key}' must be a list", path=path)
+    table: dict[int | str, str] = {}
+    for number, entry in enumerate(entries):
+        here = isinstance(entry, dict) and isinstance(entry.get("id"), int | str) and isinstance(entry.get(wanted), str)
+        if not here:
+            raise UserError(f"{key}, entry {number + 1}: must have 'id' and '{wanted}'", path=path)
+        table[entry["id"]] = entry[wanted]
+    return table
+
+
+def _value(entry: Any, key: str) -> int | str:
+    if not isinstance(entry, dict):
+        raise ValueError("must be an object with image_id, category_id, bbox and score")
+    if key not in entry:
+        raise ValueError(f"'{key}' is missing")
+    value = entry[key]
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"'{key}' must be a number or a name, got {value!r:.40}")
+    return value
+
+
+def _box(entry: dict[str, Any]) -> tuple[float, float, float, float]:
+    box = entry.get("bbox")
+    if not (isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)):
+        raise ValueError("'bbox' must be four numbers [x, y, width, height]")
+    x, y, width, height = (float(value) for value in box)
+    if width < 0 or height < 0:
+        raise ValueError(f"the box has a negative width or height ({width:g} x {height:g})")
+    return x, y, x + width, y + height
+
+
+def _score(entry: dict[str, Any]) -> float:
+    score = entry.get("score")
+    if score is None or not _is_number(score) or not 0.0 <= score <= 1.0:
+        shown = "is missing" if score is None else f"must lie in 0-1, got {score!r:.40}"
+        raise ValueError(f"'score' {shown}")
+    return float(score)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # beyond this float32 has no room, and no picture has either
+    return abs(value) < 1e9 and math.isfinite(value)
+
+
+def _detections(rows: list[Row], names: tuple[str, ...], size: tuple[int, int]) -> Detections:
+    if not rows:
+        return Detections.empty(names, size)
+    table = np.array(rows, np.float64)
+    table = table[np.argsort(-table[:, 4], kind="stable")]
+    boxes, scores, labels = table[:, :4].astype(np.float32), table[:, 4].astype(np.float32), table[:, 5]
+    return Detections(boxes, scores, labels.astype(np.int64), names, size)
+
+
+class _Pictures:
+    """Finds the picture that an ``image_id`` means."""
+
+    def __init__(self, annotations: Sequence[Annotation], ids: Mapping[int | str, str]) -> None:
+        self.ids = ids
+        self.paths = [PurePosixPath(annotation.image.as_posix()) for annotation in annotations]
+        self.by_name: dict[str, list[int]] = defaultdict(list)
+        self.by_stem: dict[str, list[int]] = defaultdict(list)
+        for index, path in enumerate(self.paths):
+            self.by_name[path.name].append(index)
+            self.by_stem[path.stem].append(index)
+        self._found: dict[int | str, int] = {}
+        self._called: dict[int, str] = {}
+
+    def find(self, value: int | str) -> int:
+        """Return the picture's index.
+
+        Raises:
+            LookupError: there is none.
+            ValueError: there are several, or a number that nothing explains.
+        """
+        if value not in self._found:
+            index, name = self._search(value)
+            if self._called.setdefault(index, name) != name:
+                both = f"'{self._called[index]}' and '{name}'"
+                raise ValueError(f"{both} are both taken for {self.paths[index]}; give more of the path")
+            self._found[value] = index
+        return self._found[value]
+
+    def _search(self, value: int | str) -> tuple[int, str]:
+        if value in self.ids or isinstance(value, str):
+            name = str(self.ids.get(value, value))
+            return self._by_file(name), name
+        if self.ids:
+            raise LookupError(f"image_id {value} is not among 'images'")
+        # tools that number results without a list of images take the number from the file's name: 000123.jpg
+        numbered = [stem for stem in self.by_stem if stem.isdecimal() and int(stem) == value]
+        if len(numbered) != 1:
+            raise ValueError(
+                f"image_id {value} is a number that nothing explains; give file names as image_id, "
+                "or an object with 'images'"
+            )
+        return self._by_file(numbered[0]), numbered[0]
+
+    def _by_file(self, file: str) -> int:
+        wanted = PurePosixPath(file.replace("\\", "/"))
+        matches = self.by_name.get(wanted.name) or self.by_stem.get(wanted.name, [])
+        if not matches:
+            raise LookupError(f"there is no picture '{file}' in this split")
+        if len(matches) > 1:
+            length = len(wanted.parts)
+            ends = {i: (self.paths[i].parts[-length:], self.paths[i].with_suffix("").parts[-length:]) for i in matches}
+            matches = [i for i in matches if wanted.parts in ends[i]]
+        if len(matches) != 1:
+            raise ValueError(f"several pictures are called '{wanted.name}', '{file}' tells none of them; give its path")
+        return matches[0]
+
+
+class _Labels:
+    """Finds the class that a ``category_id`` means."""
+
+    def __init__(self, names: Sequence[str], ids: Mapping[int | str, str]) -> None:
+        self.ids = ids
+        self.names = list(names)
+        self.by_name = {name: label for label, name in enumerate(names)}
+
+    def find(self, value: int | str) -> int:
+        """Return the label; a ValueError that says what is known if there is none."""
+        if value in self.ids or isinstance(value, str):
+            name = self.ids.get(value, value)
+            if name not in self.by_name:
+                raise ValueError(f"unknown class '{name}'; the data set has {', '.join(self.names)}")
+            return self.by_name[str(name)]
+        if self.ids:
+            raise ValueError(f"category_id {value} is not among 'categories'")
+        if not 0 <= value < len(self.names):
+            raise ValueError(
+                f"category_id {value} is no class index (0-{len(self.names) - 1}); for other numbers give an object "
+                "with 'categories'"
+            )
+        return value

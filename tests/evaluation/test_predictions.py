@@ -1,0 +1,151 @@
+"""Detections from elsewhere, in every shape they come in, and every way they can be wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from evaluation_scenes import NAMES, annotation
+
+from lightdet.errors import UserError
+from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
+
+PICTURES = [annotation([[0, 0, 10, 10]], [0], image=name) for name in ("set/a.png", "set/007.jpg", "set/ü b.png")]
+
+
+def write(path, value):
+    path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+    return path
+
+
+def result(image="a.png", category=0, box=(1, 2, 3, 4), score=0.5):
+    return {"image_id": image, "category_id": category, "bbox": list(box), "score": score}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "found.json"
+
+
+def test_boxes_become_corners_sorted_by_score(file):
+    write(file, [result(score=0.25), result(box=(5, 6, 10, 20), score=0.75, category=2)])
+    found, skipped = read_predictions(file, PICTURES, NAMES)
+    assert found[0].boxes.tolist() == [[5, 6, 15, 26], [1, 2, 4, 6]]
+    assert found[0].scores.tolist() == [0.75, 0.25] and found[0].labels.tolist() == [2, 0]
+    assert [len(each) for each in found] == [2, 0, 0] and skipped == []
+    assert found[1].size == (200, 200)
+
+
+@pytest.mark.parametrize("image", ["ü b.png", "set/ü b.png", "ü b", "C:\\data\\set\\ü b.png", "/elsewhere/ü b.png"])
+def test_pictures_by_name(file, image):
+    found, _ = read_predictions(write(file, [result(image)]), PICTURES, NAMES)
+    assert [len(each) for each in found] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("image", [7, "007", "007.jpg"])
+def test_pictures_by_the_number_in_their_name(file, image):
+    found, _ = read_predictions(write(file, [result(image)]), PICTURES, NAMES)
+    assert [len(each) for each in found] == [0, 1, 0]
+
+
+def test_numbers_explained_by_the_file_itself(file):
+    value = {
+        "images": [{"id": 41, "file_name": "ü b.png"}, {"id": 42, "file_name": "a.png"}],
+        "categories": [{"id": 9, "name": "Kratzer ü"}, {"id": 1, "name": "dent"}],
+        "annotations": [result(42, 9), result(41, 1)],
+    }
+    found, _ = read_predictions(write(file, value), PICTURES, NAMES)
+    assert found[0].labels.tolist() == [2] and found[2].labels.tolist() == [1]
+
+
+def test_numbers_explained_by_the_data_set(file, tmp_path):
+    truth = {
+        "images": [{"id": 5, "file_name": "a.png"}],
+        "categories": [{"id": 3, "name": "crack"}, {"id": 4, "name": "dent"}],
+        "annotations": [],
+    }
+    ids = coco_ids(write(tmp_path / "truth.json", truth))
+    found, _ = read_predictions(write(file, [result(5, 4)]), PICTURES, NAMES, ids=ids)
+    assert found[0].labels.tolist() == [1]
+
+
+def test_classes_by_name(file):
+    found, _ = read_predictions(write(file, [result(category="Kratzer ü")]), PICTURES, NAMES)
+    assert found[0].labels.tolist() == [2]
+
+
+def test_equal_names_in_several_folders(file):
+    pictures = [annotation([], [], image=f"{folder}/x.png") for folder in ("one", "two")]
+    found, _ = read_predictions(write(file, [result("two/x.png"), result("one/x")]), pictures, NAMES)
+    assert [len(each) for each in found] == [1, 1]
+    for image in ("x.png", "three/x.png"):
+        with pytest.raises(UserError, match=r"several pictures are called 'x.png'"):
+            read_predictions(write(file, [result(image)]), pictures, NAMES)
+
+
+def test_two_names_for_one_picture_are_refused(file):
+    write(file, [result("train/a.png"), result("val/a.png")])
+    with pytest.raises(UserError, match=r"'train/a.png' and 'val/a.png' are both taken for set/a.png"):
+        read_predictions(file, PICTURES, NAMES)
+
+
+def test_pictures_of_other_splits(file):
+    write(file, [result("other.png"), result("other.png"), result()])
+    with pytest.raises(UserError, match=r"entry 1: there is no picture 'other.png' in this split"):
+        read_predictions(file, PICTURES, NAMES)
+    found, skipped = read_predictions(file, PICTURES, NAMES, skip=True)
+    assert len(found[0]) == 1
+    assert skipped == [f"{file}: there is no picture 'other.png' in this split (2 detections)"]
+
+
+@pytest.mark.parametrize(
+    "value, word",
+    [
+        ("", "not valid JSON"),
+        ("[{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("3", "must be COCO JSON"),
+        ('{"images": []}', "must be COCO JSON"),
+        ({"annotations": [], "images": 3}, "'images' must be a list"),
+        ({"annotations": [], "images": [{"id": 1}]}, "images, entry 1: must have 'id' and 'file_name'"),
+        ([3], "entry 1: must be an object"),
+        ([{"image_id": "a.png"}], "'bbox' must be four numbers"),
+        ([{}], "'image_id' is missing"),
+        ([result(image=None)], "'image_id' must be a number or a name"),
+        ([result(box=(1, 2, 3))], "'bbox' must be four numbers"),
+        ([result(box=(1, 2, 3, "4"))], "'bbox' must be four numbers"),
+        ([result(box=(1, 2, 3, float("nan")))], "'bbox' must be four numbers"),
+        ([result(box=(1, 2, 3, 10**400))], "'bbox' must be four numbers"),
+        ([result(box=(1, 2, -3, 4))], "negative width"),
+        ([result(score=1.5)], "'score' must lie in 0-1"),
+        ([result(score=float("nan"))], "'score' must lie in 0-1"),
+        ([{**result(), "score": None}], "'score' is missing"),
+        ([result(category=3)], "category_id 3 is no class index"),
+        ([result(category=-1)], "category_id -1 is no class index"),
+        ([result(category=True)], "'category_id' must be a number or a name"),
+        ([result(category="hole")], "unknown class 'hole'; the data set has crack, dent"),
+        ([result(image=12)], "image_id 12 is a number that nothing explains"),
+    ],
+)
+def test_wrong_files(file, value, word):
+    with pytest.raises(UserError, match=word) as caught:
+        read_predictions(write(file, value), PICTURES, NAMES)
+    assert str(caught.value).startswith(str(file)) and "\n" not in str(caught.value)
+
+
+def test_missing_and_binary_files(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        read_predictions(tmp_path / "none.json", PICTURES, NAMES)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_predictions(tmp_path, PICTURES, NAMES)
+    (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00\x80" * 10)
+    with pytest.raises(UserError, match="not"):
+        read_predictions(tmp_path / "x.json", PICTURES, NAMES)
+
+
+def test_unexplained_numbers_beside_explained_ones(file):
+    ids = Ids({1: "a.png"}, {1: "crack"})
+    with pytest.raises(UserError, match="image_id 2 is not among"):
+        read_predictions(write(file, [result(2, 1)]), PICTURES, NAMES, ids=ids)
+    with pytest.raises(UserError, match="category_id 2 is not among"):
+        read_predictions(write(file, [result(1, 2)]), PICTURES, NAMES, ids=ids)
