@@ -145,6 +145,26 @@ def test_an_error_in_a_thread_comes_out(
     assert data_threads() == []
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_place_of_the_epoch_draws_for_itself(
+    loader_for: Callable[..., TrainingLoader], monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    """A sample's randomness comes from its place in the epoch: no two may have the same, in any process."""
+    places: list[int] = []
+    for rank in range(processes):
+        loader = loader_for(rank=rank, processes=processes)
+        make = loader.samples.make
+
+        def note(epoch: int, position: int, index: int, *, compose: bool, make: object = make) -> object:
+            places.append(position)
+            return make(epoch, position, index, compose=compose)  # type: ignore[operator]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loader.samples, "make", note)
+            list(loader.epoch(0))
+    assert sorted(places) == list(range(8))
+
+
 def test_only_a_few_batches_are_prepared_ahead(
     loader_for: Callable[..., TrainingLoader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
