@@ -11,6 +11,7 @@ from torchvision.ops import batched_nms
 from lightdet.models.heads import decode_grids
 
 # NMS is quadratic in the worst case; no picture's 300 best detections need more candidates than this.
+# Where more detections are asked for, it is as many as those.
 MAX_CANDIDATES = 2000
 
 PictureDetections = tuple[Tensor, Tensor, Tensor]
@@ -51,8 +52,9 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int)
     scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
     cell, label = (scores >= confidence).nonzero(as_tuple=True)
     score = scores[cell, label]
-    if score.numel() > MAX_CANDIDATES:
-        score, best = score.topk(MAX_CANDIDATES)
+    most = max(MAX_CANDIDATES, max_detections)
+    if score.numel() > most:
+        score, best = score.topk(most)
         cell, label = cell[best], label[best]
     centre, sides = likely[cell, :2], likely[cell, 2:4]
     boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)

@@ -163,6 +163,17 @@ def test_broken_boxes_do_not_crowd_out_the_sound_ones() -> None:
     assert torch.isfinite(boxes).all()
 
 
+def test_as_many_as_are_asked_for() -> None:
+    """2 500 small boxes, none of which touches another."""
+    grids = [torch.full((1, 2, 52 // f, 52 // f, 7), -40.0) for f in (1, 2, 4)]
+    grids[0][0, 0, :50, :50, :4] = 0.0
+    grids[0][0, 0, :50, :50, 4:] = 3.0
+    small = ANCHORS / 4
+    for most in (300, 2500, 9000):
+        ((boxes, _, _),) = postprocess(grids, small, STRIDES, max_detections=most)
+        assert len(boxes) == min(most, 5000)  # each box as both classes
+
+
 def test_the_time_for_many_boxes_is_bounded() -> None:
     """Four times the boxes must not take sixteen times the time, as suppression of all of them would."""
 
