@@ -78,7 +78,7 @@ class LossConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, index)."""
+    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, place in it)."""
 
     mosaic: Fraction = 1.0
     """Share of samples built from four pictures."""
