@@ -14,6 +14,9 @@ from lightdet.structures import Annotation, Detections
 LOOSE = 0.1
 """Overlap from which a box is said to be ill placed rather than to lie elsewhere."""
 
+FAINT = 0.01
+"""Score below which a detection counts as none when a miss is explained."""
+
 
 @dataclass(frozen=True, eq=False)
 class Finding:
@@ -109,7 +112,7 @@ def _misses(
             explained.append((0.8, box, f"{name}: taken for {wrong} ({score:.2f})"))
         elif overlap >= LOOSE:
             explained.append((0.6, box, f"{name}: boxed badly, overlap {overlap:.2f}"))
-        elif weak != FREE:
+        elif weak != FREE and prediction.scores[weak] >= FAINT:
             score = float(prediction.scores[weak])
             weight = 0.5 * (1 - score / threshold)
             explained.append((weight, box, f"{name}: seen with {score:.2f}, below the threshold"))

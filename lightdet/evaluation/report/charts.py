@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 42, 12, 10, 40
 DASHES = (None, "7 3", "2 3", "9 3 2 3")
 COLORS = 8
-"""How many line colours the style sheet has; with the dashes that makes 32 kinds of line."""
+"""How many line colours the style sheet has. Every four lines the dashes change, so that like colours differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def style_of(kind: int | None) -> dict[str, str | None]:
     """Return the attributes of a line: class and dashes."""
     if kind is None:
         return {"class_": "line main", "stroke_dasharray": None}
-    return {"class_": f"line c{kind % COLORS}", "stroke_dasharray": DASHES[kind // COLORS % len(DASHES)]}
+    return {"class_": f"line c{kind % COLORS}", "stroke_dasharray": DASHES[kind // 4 % len(DASHES)]}
 
 
 def _x(value: float) -> float:

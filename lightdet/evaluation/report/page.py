@@ -75,5 +75,5 @@ def _pooled_chart(curves: Curves, threshold: float) -> Markup:
     precision, recall, f1 = curves.overall.sample(grid)
     # Where no detection is left there is no precision to show.
     alive = grid <= (float(curves.overall.scores[0]) if len(curves.overall.scores) else -1.0)
-    lines = [Line("F1", grid, f1), Line("precision", grid[alive], precision[alive], 0), Line("recall", grid, recall, 9)]
+    lines = [Line("F1", grid, f1), Line("precision", grid[alive], precision[alive], 0), Line("recall", grid, recall, 1)]
     return chart(lines, x_title="confidence threshold", y_title="share", marker=(threshold, f"best F1 {threshold:g}"))

@@ -37,13 +37,15 @@ def tiles(metrics: Metrics) -> Markup:
 
 
 def class_table(metrics: Metrics) -> Markup:
-    """Return one row a class; the bars show the numbers again."""
-    heads = ("class", "pictures", "boxes", "AP@0.5", "AP@0.75", "AP@0.5:0.95", "precision", "recall", "F1")
+    """Return one row a class; the bars show the numbers again, "best at" is the class's own best threshold."""
+    heads = ("class", "pictures", "boxes", "AP@0.5", "AP@0.75", "AP@0.5:0.95", "precision", "recall", "F1", "best at")
     rows = []
     for each in metrics.per_class:
         values = (each.ap50, each.ap75, each.ap50_95, each.precision, each.recall, each.f1)
         cells = [tag("th", each.name, scope="row"), tag("td", str(each.images)), tag("td", str(each.boxes))]
-        rows.append(tag("tr", cells, [_bar(value) for value in values]))
+        own = "–" if each.best_threshold is None else f"{each.best_threshold:.2g}"
+        title = f"its own F1 is best at this confidence: {number(each.best_f1)}"
+        rows.append(tag("tr", cells, [_bar(value) for value in values], tag("td", own, title=title)))
     known = metrics.boxes > 0
     means = (metrics.map50, metrics.map75, metrics.map50_95)
     shares = (metrics.precision, metrics.recall, metrics.f1) if known else (None, None, None)
@@ -53,6 +55,7 @@ def class_table(metrics: Metrics) -> Markup:
         tag("td", str(metrics.images - metrics.background_images)),
         tag("td", str(metrics.boxes)),
         [_bar(value) for value in (*means, *shares)],
+        tag("td", f"{metrics.threshold:.2g}" if known else "–"),
     )
     head = tag("tr", [tag("th", text, scope="col") for text in heads])
     table = tag("table", tag("thead", head), tag("tbody", rows), tag("tfoot", total), class_="classes")

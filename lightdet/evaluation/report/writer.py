@@ -110,6 +110,7 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
             tiles(metrics),
             tag("h2", "Classes"),
             class_table(metrics),
+            tag("p", _CLASS_NOTE.format(threshold=f"{threshold:g}"), class_="soft"),
             tag("h2", "Curves"),
             curve_section(metrics, evaluation.names),
             tag("h2", "What was taken for what"),
@@ -130,6 +131,10 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
     )
 
 
+_CLASS_NOTE = (
+    "Precision, recall and F1 at confidence threshold {threshold}, the best for all defects together; "
+    "“best at” is the threshold that would be best for the class by itself."
+)
 _CONFUSION_NOTE = (
     "Counts of boxes at confidence threshold {threshold} and overlap 0.5. Rows are what the defects are, columns "
     "what they were reported as; the diagonal is right."
