@@ -1,0 +1,171 @@
+"""``lightdet val``: how good a model is, in numbers and in a report to look at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lightdet.cli.common import (
+    Batch,
+    Data,
+    DataRoot,
+    Device,
+    Imgsz,
+    Json,
+    OnError,
+    OnErrorOption,
+    OptionalOutput,
+    OptionalWeights,
+    Overrides,
+    Precision,
+    PrecisionOption,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from lightdet.build.validation import Outcome
+    from lightdet.evaluation.metrics import Metrics
+
+SHOWN_SKIPPED = 20
+
+
+def val(
+    data: Data,
+    overrides: Overrides = None,
+    weights: OptionalWeights = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Instead of --weights: detections as COCO JSON."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which split of the data set.")] = "val",
+    data_root: DataRoot = None,
+    imgsz: Imgsz = None,
+    batch: Batch = None,
+    device: Device = "auto",
+    precision: PrecisionOption = Precision.fp32,
+    output: OptionalOutput = None,
+    pictures: Annotated[
+        int,
+        typer.Option("--pictures", min=0, max=200, metavar="N", help="Worst misses and worst false alarms to show."),
+    ] = 8,
+    on_error: OnErrorOption = OnError.fail,
+    json: Json = None,
+) -> None:
+    """Evaluate a model on a data set, or detections from elsewhere: a table, metrics.json and report.html.
+
+    The report goes to --output, else to a fresh folder: runs/val, runs/val-2, …
+    """
+    from rich.console import Console
+
+    from lightdet.build.validation import Validation, ValRequest
+
+    request = ValRequest(
+        data=data,
+        weights=weights,
+        predictions=predictions,
+        split=split,
+        data_root=data_root,
+        imgsz=imgsz,
+        batch=batch,
+        device=device,
+        precision=precision.value,
+        output=output,
+        pictures=pictures,
+        skip_bad=on_error is OnError.skip,
+        overrides=overrides or (),
+        json=json,
+    )
+    validation = Validation(request)
+    with _Bar() as bar:
+        outcome = validation.run(bar)
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120  # a log has room for whole class names
+    _show(console, outcome)
+
+
+def _show(console: Console, outcome: Outcome) -> None:
+    evaluation, metrics = outcome.evaluation, outcome.evaluation.metrics
+    console.print(_table(metrics))
+    lines = [f"{_count(metrics.images, 'picture')}, {_count(metrics.boxes, 'box')}"]
+    if metrics.boxes:
+        lines.append(f"precision, recall and F1 at confidence {metrics.threshold:g}, where F1 is best")
+    if metrics.background_images:
+        lines.append(
+            f"{_count(metrics.background_images, 'picture')} without defects, "
+            f"{metrics.background_alarms} of them with an alarm at that confidence"
+        )
+    latency = evaluation.details.get("latency_ms")
+    if latency:
+        lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in latency.items()))
+    lines.append(f"report: {outcome.html}")
+    if evaluation.skipped:
+        lines.append(f"skipped {len(evaluation.skipped)}:")
+        lines += [f"  {reason}" for reason in evaluation.skipped[:SHOWN_SKIPPED]]
+        more = len(evaluation.skipped) - SHOWN_SKIPPED
+        lines += [f"  … and {more} more (all of them in {outcome.json})"] if more > 0 else []
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _table(metrics: Metrics) -> Any:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, padding=(0, 1))
+    known = metrics.boxes > 0
+    shares = (metrics.precision, metrics.recall, metrics.f1) if known else (None, None, None)
+    footer = [str(metrics.images - metrics.background_images), str(metrics.boxes)]
+    footer += [_number(value) for value in (*shares, metrics.map50, metrics.map50_95)]
+    table.add_column("class", "all", overflow="fold", min_width=10)
+    heads = ("pictures", "boxes", "precision", "recall", "F1", "AP@.5", "AP@.5:.95")
+    for head, total in zip(heads, footer, strict=True):
+        table.add_column(head, total, justify="right", no_wrap=True)
+    for each in metrics.per_class:
+        values = (each.precision, each.recall, each.f1, each.ap50, each.ap50_95)
+        table.add_row(escape(each.name), str(each.images), str(each.boxes), *(_number(value) for value in values))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}{'es' if what.endswith('x') else 's'}"
+
+
+class _Bar:
+    """A progress bar on stderr where that is a terminal."""
+
+    def __init__(self) -> None:
+        self.progress: Progress
+        self.task: TaskID
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self.task = self.progress.add_task("evaluate", total=None)
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def begin(self, pictures: int) -> None:
+        """Pictures are about to go through the network."""
+        self.progress.update(self.task, total=pictures)
+
+    def step(self, pictures: int) -> None:
+        """So many more are done."""
+        self.progress.advance(self.task, pictures)
