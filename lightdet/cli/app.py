@@ -18,6 +18,7 @@ from lightdet.cli import data
 from lightdet.cli.detect import detect
 from lightdet.cli.profile import profile
 from lightdet.cli.train import train
+from lightdet.cli.val import val
 from lightdet.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -48,10 +49,7 @@ def _lightdet(
 
 
 app.command()(train)
-with suppress(ImportError):
-    from lightdet.cli.val import val
-
-    app.command()(val)
+app.command()(val)
 app.command()(detect)
 app.command()(profile)
 app.add_typer(data.app, name="data")
