@@ -1,12 +1,14 @@
 # What to type: `make` lists it. Plain POSIX make (GNU 3.81 and newer, BSD); nothing is installed outside .venv.
 #
 #   make demo PYTHON=/usr/local/bin/python3.12      another interpreter
+#   make demo MINUTES=15                            a longer training, a better model
 #   make demo PIP_FLAGS="..."                       more flags for pip, such as another index for a smaller torch
 
 PYTHON = python3
 PIP_FLAGS =
 VENV = .venv
 RUN = runs/demo
+MINUTES = 4
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
@@ -45,7 +47,7 @@ $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml
 demo: $(VENV)/.installed
 	rm -rf $(RUN)
 	$(BIN)/lightdet data synth --output $(RUN)/data --images 600 --seed 0
-	$(BIN)/lightdet train --data $(RUN)/data/dataset.yaml --imgsz 320 --minutes 4 --output $(RUN)/train
+	$(BIN)/lightdet train --data $(RUN)/data/dataset.yaml --imgsz 320 --minutes $(MINUTES) --output $(RUN)/train
 	$(BIN)/lightdet val --weights $(RUN)/train/best.safetensors --data $(RUN)/data/dataset.yaml --output $(RUN)/val
 	$(BIN)/lightdet detect $(RUN)/data/images/val --weights $(RUN)/train/best.safetensors --output $(RUN)/detect
 	$(BIN)/lightdet profile --weights $(RUN)/train/best.safetensors --json $(RUN)/profile.json

@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     """Every ``lightdet …`` of the README's code blocks and the Makefile, and every ``python tools/….py …``."""
     lines = [line.strip() for block in blocks("") for line in block.replace("\\\n", " ").splitlines()]
-    lines += [line.strip() for line in MAKEFILE.replace("$(RUN)", "runs/demo").splitlines()]
+    lines += [line.strip() for line in MAKEFILE.replace("$(RUN)", "runs/demo").replace("$(MINUTES)", "4").splitlines()]
     found = []
     for line in lines:
         words = line.replace("\\", "/").split("#")[0].strip()
