@@ -192,8 +192,11 @@ class Validation:
         device = str(getattr(predictor.runtime, "device", self.request.device))
         medians = {s: float(np.median([d.milliseconds.get(s, 0.0) for d in found])) for s in STAGES}
         rate = len(found) / seconds
+        network = getattr(predictor.runtime, "detector", None)  # only the PyTorch runtime has one to count
+        params = None if network is None else sum(parameter.numel() for parameter in network.parameters())
         facts = {
             "weights": str(self.request.weights),
+            "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
             "input": f"{side} × {side} pixels",
             "runs on": f"{device}, {self.request.precision}, batch {self.settings.batch}",
             "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
@@ -201,6 +204,7 @@ class Validation:
         }
         details = {
             "weights": str(self.request.weights),
+            "params": params,
             "imgsz": side,
             "device": device,
             "precision_mode": self.request.precision,
@@ -228,7 +232,7 @@ class Validation:
             annotations=found.annotations,
             names=spec.classes,
             facts={
-                "Data": data | {"description": str(request.data)},
+                "Data": data | {"description": str(request.data), "classes": ", ".join(spec.classes)},
                 "Model": found.facts,
                 "Settings": settings if request.weights is not None else {"threshold": "as in the file"},
                 "Made": {"on": now, **versions},

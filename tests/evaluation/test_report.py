@@ -73,7 +73,7 @@ def test_both_files(tmp_path):
         "Kratzer ü",
         "dent: taken for Kratzer ü (0.70)",
         "dent 0.65: picture without defects",
-        "1 pictures without",
+        "1 picture without",
     ):
         assert part in text
 
@@ -137,6 +137,12 @@ def test_many_classes_draw_few_lines(tmp_path):
     given = [detections([(*box, 0.5, i) for i, box in enumerate(boxes) if i % 2])]
     html, _ = write_report(tmp_path, evaluation(names, found=given, truth=truth), picture)
     assert "Of 40 classes, the 16 with the lowest AP are drawn." in html.read_text(encoding="utf-8")
+
+
+def test_without_pictures(tmp_path):
+    html, _ = write_report(tmp_path, evaluation(), picture, pictures=0)
+    text = html.read_text(encoding="utf-8")
+    assert "<img" not in text and "Worst" not in text and "None." not in text
 
 
 def test_unwritable_folder(tmp_path):

@@ -43,8 +43,8 @@ def chart(
     picture = tag(
         "svg",
         _axes(x_title, y_title),
-        _marker(*marker) if marker else None,
         [_draw(line) for line in ordered],
+        _marker(*marker) if marker else None,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         aria_label=f"{y_title} against {x_title}",

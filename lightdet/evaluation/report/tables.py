@@ -101,7 +101,7 @@ def size_table(metrics: Metrics) -> Markup:
     )
     rows = [tag("tr", tag("th", name, scope="row"), _bar(value)) for name, value in entries]
     head = tag("tr", tag("th", "defects", scope="col"), tag("th", "mAP@0.5:0.95", scope="col"))
-    return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="classes"), class_="scroll")
+    return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="classes small"), class_="scroll")
 
 
 def fact_lists(facts: Mapping[str, Mapping[str, str]]) -> Markup:

@@ -95,15 +95,18 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
     threshold = metrics.threshold
     found = [prediction.above(threshold) for prediction in evaluation.predictions]
     arguments = (evaluation.predictions, evaluation.annotations, evaluation.names)
-    misses = worst_misses(*arguments, threshold=threshold, limit=pictures)
-    alarms = worst_false_alarms(*arguments, threshold=threshold, limit=pictures)
-
-    def cards(findings: Sequence[Finding], *, marks_truth: bool) -> Content:
-        if not findings:
-            return tag("p", "None.", class_="soft")
-        shown = [_card(finding, found, evaluation, load, marks_truth=marks_truth) for finding in findings]
-        return join([legend(), tag("div", shown, class_="cards")])
-
+    shown: list[Content] = []
+    if pictures:
+        misses = worst_misses(*arguments, threshold=threshold, limit=pictures)
+        alarms = worst_false_alarms(*arguments, threshold=threshold, limit=pictures)
+        shown = [
+            tag("h2", "Worst misses"),
+            tag("p", "Pictures with defects that were missed; most defects and least noticed first.", class_="soft"),
+            _cards(misses, found, evaluation, load, marks_truth=True),
+            tag("h2", "Worst false alarms"),
+            tag("p", "Pictures with alarms that are wrong; the surest alarm first.", class_="soft"),
+            _cards(alarms, found, evaluation, load, marks_truth=False),
+        ]
     return join(
         [
             tag("header", tag("h1", evaluation.title), _summary(metrics)),
@@ -116,12 +119,7 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
             tag("h2", "What was taken for what"),
             tag("p", _CONFUSION_NOTE.format(threshold=f"{threshold:g}"), class_="soft"),
             confusion_table(evaluation.confusion(), evaluation.names),
-            tag("h2", "Worst misses"),
-            tag("p", "Pictures with defects that were missed; most defects and least noticed first.", class_="soft"),
-            cards(misses, marks_truth=True),
-            tag("h2", "Worst false alarms"),
-            tag("p", "Pictures with alarms that are wrong; the surest alarm first.", class_="soft"),
-            cards(alarms, marks_truth=False),
+            *shown,
             *_sizes(metrics),
             *_left_out(evaluation.skipped),
             tag("h2", "About this evaluation"),
@@ -148,28 +146,38 @@ _NOTES = (
 
 
 def _summary(metrics: Metrics) -> Markup:
-    text = f"{metrics.images} pictures with {metrics.boxes} defects"
+    text = f"{_count(metrics.images, 'picture')} with {_count(metrics.boxes, 'defect')}"
     if metrics.background_images:
         text += (
-            f"; {metrics.background_images} pictures without any, of which {metrics.background_alarms} "
+            f"; {_count(metrics.background_images, 'picture')} without any, of which {metrics.background_alarms} "
             f"raised an alarm at threshold {metrics.threshold:g}"
         )
     return tag("p", f"{text}.", class_="soft")
 
 
-def _card(
-    finding: Finding,
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _cards(
+    findings: Sequence[Finding],
     found: Sequence[Detections],
     evaluation: Evaluation,
     load: Callable[[Path], Image],
     *,
     marks_truth: bool,
 ) -> Markup:
-    truth = evaluation.annotations[finding.index]
-    try:
-        return finding_card(finding, found[finding.index], truth, evaluation.names, load, marks_truth=marks_truth)
-    except UserError as error:  # a picture that went away since; the numbers stand without it
-        return tag("figure", tag("figcaption", str(error)), class_="card")
+    if not findings:
+        return tag("p", "None.", class_="soft")
+    cards = []
+    for finding in findings:
+        truth = evaluation.annotations[finding.index]
+        try:
+            card = finding_card(finding, found[finding.index], truth, evaluation.names, load, marks_truth=marks_truth)
+        except UserError as error:  # a picture that went away since; the numbers stand without it
+            card = tag("figure", tag("figcaption", str(error)), class_="card")
+        cards.append(card)
+    return join([legend(), tag("div", cards, class_="cards")])
 
 
 def _sizes(metrics: Metrics) -> list[Content]:
