@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,36 +84,40 @@ def profile(
 
 
 def _show(console: Console, report: Report, layers: bool) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    width, height = report.picture
-    console.print(f"[bold]{escape(report.model)}[/] at {report.imgsz} × {report.imgsz}, {report.classes} classes")
-    console.print(
-        f"{report.complexity.params / 1e6:.3f} M parameters, {report.complexity.flops / 1e9:.2f} GFLOPs "
-        "(2 × multiply-adds)"
-    )
-    runs, boxes = len(report.latency.samples["total"]), report.latency.boxes
-    console.print(
-        f"{escape(report.device_name)} ({report.device}), {report.threads} threads, {report.precision}; "
-        f"{runs} times a picture of {width} × {height} with {boxes} detections"
+    cost, latency = report.complexity, report.latency
+    runs, (width, height) = len(latency.samples["total"]), report.picture
+    head = (
+        f"{report.model} at {report.imgsz} x {report.imgsz}, {report.classes} classes",
+        f"{cost.params / 1e6:.3f} M parameters, {cost.flops / 1e9:.2f} GFLOPs (2 x multiply-adds)",
+        f"{report.device_name} ({report.device}), {report.threads} threads, {report.precision}; "
+        f"{runs} times a picture of {width} x {height} with {latency.boxes} detections",
     )
     table = Table("stage", title="one picture, ms", title_justify="left")
     for column in ("median", "p95"):
         table.add_column(column, justify="right")
-    median, p95 = report.latency.median(), report.latency.p95()
+    median, p95 = latency.median(), latency.p95()
     for stage, value in median.items():
         table.add_row("postprocess (NMS)" if stage == "postprocess" else stage, f"{value:.2f}", f"{p95[stage]:.2f}")
-    console.print(table)
-    console.print(f"{report.images_per_second:.1f} images/s at a batch of {report.batch}, all stages")
+    foot = [f"{report.images_per_second:.1f} images/s at a batch of {report.batch}, all stages"]
     if report.peak_memory_mib is not None:
         whose = "GPU memory" if report.device.startswith("cuda") else "memory of the process"
-        console.print(f"{report.peak_memory_mib:.0f} MiB peak {whose}")
+        foot.append(f"{report.peak_memory_mib:.0f} MiB peak {whose}")
+    _lines(console, head)
+    console.print(table)
+    _lines(console, foot)
     console.print(_layers(report) if layers else _parts(report))
+
+
+def _lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _comparison(reports: Sequence[Report]) -> object:
     """All models on one screen."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("model", title="side by side, medians", title_justify="left")
@@ -122,7 +126,9 @@ def _comparison(reports: Sequence[Report]) -> object:
     for report in reports:
         cost, median = report.complexity, report.latency.median()
         numbers = (cost.params / 1e6, cost.flops / 1e9, median["network"], median["total"], report.images_per_second)
-        table.add_row(report.model, *(f"{number:.3f}" for number in numbers[:2]), *(f"{n:.2f}" for n in numbers[2:]))
+        table.add_row(
+            escape(report.model), *(f"{number:.3f}" for number in numbers[:2]), *(f"{n:.2f}" for n in numbers[2:])
+        )
     return table
 
 
