@@ -17,7 +17,7 @@ from lightdet.config import Config
 from lightdet.data.anchors import anchor_recall, anchor_similarity, fit_anchors
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.loader import TrainingLoader
-from lightdet.data.pictures import Pictures
+from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
 from lightdet.losses import DetectionLoss
@@ -89,7 +89,7 @@ def load_training_data(
         )
 
     pictures = decode(train)
-    if not any(len(a) for a in pictures.annotations):
+    if not any(len(trainable(a)[1]) for a in pictures.annotations):
         raise UserError("no picture of the split 'train' has a box; there is nothing to learn", path=spec.path)
     validation = decode(val) if val else None
     skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
@@ -128,12 +128,13 @@ def choose_anchors(config: Config, data: TrainingData, detector: Detector, repor
 def _sides(pictures: Pictures, index: int) -> Any:
     annotation = pictures.annotations[index]
     scale = pictures.imgsz / max(annotation.size)
-    return (annotation.boxes[:, 2:] - annotation.boxes[:, :2]) * scale
+    boxes, _ = trainable(annotation)
+    return (boxes[:, 2:] - boxes[:, :2]) * scale
 
 
 def class_frequencies(pictures: Pictures, num_classes: int) -> Any:
     """Boxes by class, float64 ``[C]``."""
-    labels = np.concatenate([a.labels for a in pictures.annotations])
+    labels = np.concatenate([trainable(a)[1] for a in pictures.annotations])
     return np.bincount(labels, minlength=num_classes).astype(np.float64)
 
 
@@ -148,7 +149,7 @@ def picture_weights(pictures: Pictures, frequencies: Any) -> Any:
     """How often to draw each picture: by its rarest class, float64 ``[N]``; background as the commonest."""
     rarity = 1 / np.sqrt(np.maximum(frequencies, 1))
     least = float(rarity[frequencies > 0].min())
-    return np.array([max((float(rarity[k]) for k in a.labels), default=least) for a in pictures.annotations])
+    return np.array([max((float(rarity[k]) for k in trainable(a)[1]), default=least) for a in pictures.annotations])
 
 
 def build_trainer(
@@ -187,6 +188,8 @@ def build_trainer(
     task = _task(config, data, detector, device, processes)
     loader = _loader(config, data, processes)
     steps = train.epochs * -(-len(loader) // train.accumulate)
+    # A short training must have time to come down again.
+    warmup = min(round(train.warmup_epochs * steps / train.epochs), steps // 3)
     trainer = Trainer(
         task,
         loader,
@@ -199,7 +202,7 @@ def build_trainer(
             weight_decay=train.weight_decay,
             batch=train.batch * train.accumulate,
         ),
-        schedule=WarmupCosine(train.lr, train.lr_final, round(train.warmup_epochs * steps / train.epochs), steps),
+        schedule=WarmupCosine(train.lr, train.lr_final, warmup, steps),
         average=ExponentialMovingAverage(detector, train.ema_decay),
         settings=TrainerSettings(
             epochs=train.epochs,

@@ -116,6 +116,7 @@ class TrainConfig(Section):
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     weight_decay: NonNegative = 0.02
     warmup_epochs: NonNegative = 3.0
+    """Epochs in which the rate rises from 0 to `lr`; at most a third of all."""
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     clip_norm: NonNegative = 10.0
     """Largest gradient norm; 0 turns clipping off."""

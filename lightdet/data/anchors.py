@@ -6,6 +6,9 @@ import numpy as np
 
 from lightdet.arrays import AnyArray, FloatArray
 
+# More boxes than this do not move nine anchors; they only take time.
+MAX_POINTS = 20_000
+
 
 def anchor_recall(sides: FloatArray, anchors: AnyArray, ratio: float) -> float:
     """Share of boxes (``[M, 2]`` width, height in input pixels) that match some anchor (``[K, 2]``).
@@ -39,8 +42,10 @@ def fit_anchors(sides: FloatArray, levels: int, per_level: int, *, seed: int = 0
     usable = sides[(sides > 0).all(axis=1)]
     if len(usable) == 0:
         raise ValueError("no boxes to fit anchors to")
-    points = np.log(np.maximum(usable.astype(np.float64), 1.0))
     rng = np.random.default_rng(seed)
+    if len(usable) > MAX_POINTS:
+        usable = rng.choice(usable, MAX_POINTS, replace=False)
+    points = np.log(np.maximum(usable.astype(np.float64), 1.0))
     starts = (_cluster(points, levels * per_level, rng, rounds) for _ in range(8))
     _, centres = min(starts, key=lambda found: found[0])
     anchors = np.exp(centres)

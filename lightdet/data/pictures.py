@@ -8,11 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lightdet.arrays import AnyArray
+from lightdet.arrays import AnyArray, FloatArray, IntArray
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.geometry.letterbox import resize
 from lightdet.structures import Annotation, Sample
+
+
+def trainable(annotation: Annotation) -> tuple[FloatArray, IntArray]:
+    """The boxes ``[N, 4]`` and labels ``[N]`` to learn from: all but crowd regions."""
+    if annotation.crowd is None:
+        return annotation.boxes, annotation.labels
+    return annotation.boxes[~annotation.crowd], annotation.labels[~annotation.crowd]
 
 
 class Pictures:
@@ -96,7 +103,5 @@ class Pictures:
         stored = self._load(annotation) if cached is None else cached
         image = stored if stored.ndim == 3 else np.broadcast_to(stored[..., None], (*stored.shape, 3))
         scale = np.array([image.shape[1] / annotation.size[0], image.shape[0] / annotation.size[1]] * 2, np.float32)
-        boxes, labels = annotation.boxes * scale, annotation.labels
-        if annotation.crowd is not None:
-            boxes, labels = boxes[~annotation.crowd], labels[~annotation.crowd]
-        return Sample(image, boxes.astype(np.float32), labels)
+        boxes, labels = trainable(annotation)
+        return Sample(image, (boxes * scale).astype(np.float32), labels)

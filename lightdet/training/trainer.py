@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
@@ -27,6 +27,8 @@ from lightdet.training.reporting import Board, Reporter, SilentReporter, write_r
 from lightdet.training.schedule import WarmupCosine
 from lightdet.training.task import Task
 from lightdet.training.validation import Validation
+
+BATCHES_BETWEEN_READINGS = 20
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Trainer:
         self.stop = stop or StopRequest()
         self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None)
         self.progress = Progress()
+        self._pending: list[dict[str, Tensor]] = []
         self.device = next(task.network.parameters()).device
         fp16 = getattr(task, "precision", "") == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
@@ -145,6 +148,7 @@ class Trainer:
         return self._finish_epoch(images, began)
 
     def _count(self, images: int, seconds: float) -> None:
+        self._read_losses()
         self.progress.seconds += seconds
         self.progress.images += images
 
@@ -160,13 +164,24 @@ class Trainer:
         progress = self.progress
         terms = self.task.loss(self.forward_module, batch)
         self.scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
-        for name, value in {**terms.parts, "loss": terms.total.detach() / self.loader.batch}.items():
-            progress.losses[name] = progress.losses.get(name, 0.0) + float(value)
+        self._pending.append({**terms.parts, "loss": terms.total.detach() / self.loader.batch})
         progress.batch += 1
         # The last batches of an epoch step too, though fewer of them came together.
         if progress.batch % self.settings.accumulate == 0 or progress.batch == len(self.loader):
             self._step()
-        self.reporter.batch_done({name: total / progress.batch for name, total in progress.losses.items()})
+        # Reading a number from a GPU waits for all its work; there it is done now and then.
+        if self.device.type == "cpu" or len(self._pending) >= BATCHES_BETWEEN_READINGS:
+            self._read_losses()
+        read = max(1, progress.batch - len(self._pending))
+        self.reporter.batch_done({name: total / read for name, total in progress.losses.items()})
+
+    def _read_losses(self) -> None:
+        """Add what the last batches cost to the epoch's sums."""
+        losses = self.progress.losses
+        for terms in self._pending:
+            for name, value in terms.items():
+                losses[name] = losses.get(name, 0.0) + float(value)
+        self._pending.clear()
 
     def _step(self) -> None:
         rate = self.schedule.at(self.progress.step)
