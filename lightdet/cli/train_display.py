@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lightdet.build.training import TrainingData
@@ -35,6 +34,10 @@ class TrainDisplay:
         self._task: TaskID | None = None
         self._epochs = 0
 
+    def _say(self, text: str) -> None:
+        """One line, as it is: no markup, not broken at the terminal's width."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def loading(self) -> Iterator[Callable[[int, int], None]]:
         """A bar while pictures are read."""
@@ -49,17 +52,17 @@ class TrainDisplay:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"
         boxes = sum(len(a) for a in data.train.annotations)
-        self.console.print(
+        self._say(
             f"{len(data.train)} pictures with {boxes} boxes to train{val}; {len(data.names)} classes; "
             f"input {config.imgsz}, batch {config.train.batch}, {config.train.epochs} epochs, "
             f"{resolve_precision(config.train.precision, device)} on {device}"
         )
         if data.train.cached < len(data.train):
-            self.console.print(
+            self._say(
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"
             )
         if resumed is not None:
-            self.console.print(f"going on in {escape(str(output))} after {resumed.progress.epoch} epochs")
+            self._say(f"going on in {output} after {resumed.progress.epoch} epochs")
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -69,7 +72,7 @@ class TrainDisplay:
 
     def note(self, text: str) -> None:
         """One line."""
-        self.console.print(text, markup=False)
+        self._say(text)
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         """Start the epoch's bar."""
@@ -92,22 +95,21 @@ class TrainDisplay:
         )
         if record.get("map50") is not None:
             line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
-        self.console.print(f"{line}  {record['images_per_second']:.0f} img/s", markup=False, highlight=False)
+        self._say(f"{line}  {record['images_per_second']:.0f} img/s")
 
     def end(self, progress: TrainingProgress, data: TrainingData, output: Path) -> None:
         """Say how it ended and where things lie."""
         for error in data.skipped:
-            self.console.print(f"skipped: {error}", markup=False, highlight=False)
+            self._say(f"skipped: {error}")
         if data.skipped:
-            self.console.print(f"{len(data.skipped)} bad pictures or labels were skipped")
-        where = escape(str(output))
+            self._say(f"{len(data.skipped)} bad pictures or labels were skipped")
         if not progress.done:
-            self.console.print(f"stopped and saved in epoch {progress.epoch + 1}; go on with --resume --output {where}")
+            self._say(f"stopped and saved in epoch {progress.epoch + 1}; go on with --resume --output {output}")
             return
         best = progress.best_metrics
         if best is not None:
-            self.console.print(
+            self._say(
                 f"best epoch {progress.best_epoch}: mAP@0.5 {best['map50'] or 0:.3f}, "
                 f"mAP@0.5:0.95 {best['map50_95'] or 0:.3f}; {progress.seconds / 60:.1f} minutes"
             )
-        self.console.print(f"model: {where}/best.safetensors (best), {where}/last.safetensors (last)", highlight=False)
+        self._say(f"model: {output}/best.safetensors (best), {output}/last.safetensors (last)")

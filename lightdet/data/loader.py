@@ -1,7 +1,7 @@
 """Batches of training samples, prepared ahead by threads.
 
 Threads, not processes: OpenCV and numpy release the interpreter lock in the pixel work, nothing is pickled or
-copied between processes, and no shared-memory limit of a container can kill a training (docs/adr/0004).
+copied between processes, and no shared-memory limit of a container can kill a training (docs/adr/0008).
 """
 
 from __future__ import annotations
