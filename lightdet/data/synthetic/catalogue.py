@@ -33,7 +33,6 @@ DEFECTS: dict[str, tuple[Defect, ...]] = {
     "welding": (defects_welding.gap, defects_welding.undercut, defects_welding.spatter),
     "functional": (
         defects_functional.broken_tooth,
-        defects_functional.worn_tooth,
         defects_functional.worn_thread,
         defects_functional.missing_contact,
         defects_functional.bent_contact,
@@ -57,5 +56,5 @@ PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {
 }
 """The parts, each with the classes of defect that are drawn on it."""
 
-EXTRA_WEIGHT = {"surface": 0.5, "shape_size": 0.7, "material": 0.5, "welding": 3.0, "functional": 1.5, "assembly": 1.0}
+EXTRA_WEIGHT = {"surface": 0.5, "shape_size": 0.7, "material": 0.5, "welding": 3.0, "functional": 1.5, "assembly": 1.4}
 """How often a class is drawn as a second or further defect: what few parts can have is drawn more often there."""

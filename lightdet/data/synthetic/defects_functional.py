@@ -1,4 +1,4 @@
-"""Defects that stop a part from working: broken or worn tooth, worn thread, contact missing or bent, trace."""
+"""Defects that stop a part from working: broken tooth, worn thread, contact missing or bent, trace."""
 
 from __future__ import annotations
 
@@ -14,48 +14,23 @@ from lightdet.data.synthetic.scene import Mounted, Scene, Trace
 
 
 def broken_tooth(scene: Scene, rng: Generator) -> Layers | None:
-    """One or two teeth snapped off near the root, the fracture bright and ragged."""
+    """A tooth snapped off near its root, the fracture bright and ragged."""
     if not scene.teeth:
         return None
-    first = int(rng.integers(len(scene.teeth)))
-    teeth = [scene.teeth[(first + k) % len(scene.teeth)] for k in range(1 if rng.random() < 0.7 else 2)]
-    gone, faces = [], []
-    for tooth in teeth:
-        side = np.array([-tooth.axis[1], tooth.axis[0]])
-        across = np.linspace(-0.9, 0.9, 9)
-        level = tooth.height * np.clip(rng.uniform(0.05, 0.4) + 0.1 * rng.normal(0, 1, 9), 0.02, 0.55)
-        line = tooth.base + side * (across * tooth.width)[:, None] + tooth.axis * level[:, None]
-        tip = tooth.base + side * (across[::-1] * tooth.width)[:, None] + tooth.axis * tooth.height * 1.3
-        gone.append(np.concatenate([line, tip]))
-        faces.append(ribbon(line - tooth.axis * 1.2 * scene.pixel, np.full(9, 2.6 * scene.pixel)))
-    patch = scene.patch(*gone, margin=4)
+    tooth = scene.teeth[int(rng.integers(len(scene.teeth)))]
+    side = np.array([-tooth.axis[1], tooth.axis[0]]) * tooth.width
+    across = np.linspace(-0.9, 0.9, 9)[:, None]
+    level = tooth.height * np.clip(rng.uniform(0.05, 0.3) + 0.1 * rng.normal(0, 1, 9), 0.02, 0.55)[:, None]
+    line = tooth.base + side * across + tooth.axis * level
+    tip = tooth.base + side * across[::-1] + tooth.axis * tooth.height * 1.3
+    gone = np.concatenate([line, tip])
+    pixel = scene.defect_pixel
+    face = ribbon(line - tooth.axis * 2.0 * pixel, np.full(9, 4.5 * pixel))
+    patch = scene.patch(gone, face, margin=4)
     if patch is None:
         return None
-    patch.tint(patch.window.union(faces), rng.uniform(1.3, 1.5))
-    patch.carve(patch.window.union(gone))
-    return patch
-
-
-def worn_tooth(scene: Scene, rng: Generator) -> Layers | None:
-    """Two or three neighbouring teeth ground down to rounded, polished stumps."""
-    if not scene.teeth:
-        return None
-    first, count = int(rng.integers(len(scene.teeth))), int(rng.integers(2, 4))
-    gone, stumps = [], []
-    for k in range(count):
-        tooth = scene.teeth[(first + k) % len(scene.teeth)]
-        side = np.array([-tooth.axis[1], tooth.axis[0]])
-        across = np.linspace(-0.9, 0.9, 9)
-        level = tooth.height * rng.uniform(0.45, 0.6) * np.sqrt(np.clip(1 - (across / 0.75) ** 2, 0, 1))
-        line = tooth.base + side * (across * tooth.width)[:, None] + tooth.axis * level[:, None]
-        tip = tooth.base + side * (across[::-1] * tooth.width)[:, None] + tooth.axis * tooth.height * 1.3
-        gone.append(np.concatenate([line, tip]))
-        stumps.append(np.concatenate([line, (tooth.base + side * (across * tooth.width)[:, None])[::-1]]))
-    patch = scene.patch(*gone, *stumps, margin=4)
-    if patch is None:
-        return None
-    patch.tint(blurred(patch.window.union(stumps), 1.2 * scene.pixel), rng.uniform(1.2, 1.35))
-    patch.carve(patch.window.union(gone))
+    patch.tint(patch.window.polygon(face), rng.uniform(1.5, 1.8))
+    patch.carve(patch.window.polygon(gone))
     return patch
 
 
@@ -68,11 +43,11 @@ def worn_thread(scene: Scene, rng: Generator) -> Layers | None:
     length = float(np.hypot(*axis))
     axis = axis / length
     side = np.array([-axis[1], axis[0]]) * rng.choice([-1, 1])
-    reach = thread.pitch * rng.uniform(2.2, 4.5)
+    reach = thread.pitch * rng.uniform(2.6, 4.0)
     begin = rng.uniform(0, max(1.0, length - reach))
     along = begin + np.linspace(0, reach, 20)
     bow = np.sin(np.linspace(0, math.pi, 20)) ** 0.5
-    inner = thread.radius * (1 - rng.uniform(0.55, 1.0) * bow)
+    inner = thread.radius * (1 - rng.uniform(0.75, 1.1) * bow)
     base = thread.start + axis * along[:, None]
     worn = np.concatenate([base + side * inner[:, None], (base + side * thread.radius * 1.1)[::-1]])
     cut = base + side * (thread.radius - 0.5 * thread.pitch * bow)[:, None]
@@ -80,9 +55,9 @@ def worn_thread(scene: Scene, rng: Generator) -> Layers | None:
     patch = scene.patch(worn, off, margin=4)
     if patch is None:
         return None
-    alpha = blurred(patch.window.polygon(worn), 0.7 * scene.pixel)
+    alpha = blurred(patch.window.polygon(worn), 0.7 * scene.defect_pixel)
     streaks = 1 + 0.12 * rng.standard_normal(patch.window.shape, dtype=np.float32)
-    patch.paint(alpha * 0.85, np.clip((thread.color * rng.uniform(0.9, 1.15))[:, None, None] * streaks, 0, 0.95))
+    patch.paint(alpha * 0.9, np.clip((thread.color * rng.uniform(1.25, 1.5))[:, None, None] * streaks, 0, 0.95))
     patch.smooth(alpha)
     patch.carve(patch.window.polygon(off))
     return patch
@@ -131,11 +106,11 @@ def open_trace(scene: Scene, rng: Generator) -> Layers | None:
     trace = _trace(scene, rng, paired=False)
     if trace is None:
         return None
-    pixel = scene.pixel
+    pixel = scene.defect_pixel
     axis = trace.stop - trace.start
     axis = axis / np.hypot(*axis)
     middle = trace.start + (trace.stop - trace.start) * rng.uniform(0.3, 0.8)
-    half = rng.uniform(5, 9) * pixel
+    half = rng.uniform(5, 8) * pixel
     across = np.array([-axis[1], axis[0]]) * trace.width * rng.uniform(0.75, 1.0)
     hole = np.stack([middle - axis * half - across, middle + axis * half - across])
     hole = np.concatenate([hole, (middle + axis * half * rng.uniform(0.7, 1.2) + across)[None]])
@@ -160,12 +135,12 @@ def short_circuit(scene: Scene, rng: Generator) -> Layers | None:
     start = trace.start + axis * rng.uniform(0.3, 0.8)
     path = start + normal * (np.linspace(-0.25, 1.25, 9) * trace.spacing)[:, None]
     waist = 1 + 0.5 * np.cos(np.linspace(0, 2 * math.pi, 9))
-    bridge = ribbon(path, waist * rng.uniform(5, 8) * scene.pixel)
-    ends = [circle(path[k], rng.uniform(3.5, 5) * scene.pixel, 20) for k in (0, -1)]
+    bridge = ribbon(path, waist * rng.uniform(4.5, 7) * scene.defect_pixel)
+    ends = [circle(path[k], rng.uniform(3.5, 5) * scene.defect_pixel, 20) for k in (0, -1)]
     patch = scene.patch(bridge, *ends, margin=5)
     if patch is None:
         return None
     alpha = patch.window.union([bridge, *ends])
     patch.paint(alpha, np.array([0.66, 0.66, 0.64]) * rng.uniform(0.9, 1.15))
-    patch.emboss(blurred(alpha, scene.pixel), 2.0 * scene.pixel)
+    patch.emboss(blurred(alpha, scene.defect_pixel), 2.0 * scene.defect_pixel)
     return patch

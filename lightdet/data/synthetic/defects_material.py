@@ -18,13 +18,13 @@ def porosity(scene: Scene, rng: Generator) -> Layers | None:
     center = scene.open_point(rng)
     if center is None:
         return None
-    pixel = scene.pixel
+    pixel = scene.defect_pixel
     spread = rng.uniform(8, 17) * pixel
     count = int(rng.integers(9, 22))
     offsets = np.clip(rng.normal(0, 0.62, (count, 2)), -1.3, 1.3) * spread
     radii = rng.uniform(1.0, 2.1, count) * pixel
     pores = [blob(rng, center + o, r, roughness=0.15, count=12) for o, r in zip(offsets, radii, strict=True)]
-    patch = scene.patch(*pores, margin=4 * pixel)
+    patch = scene.surface_patch(*pores, margin=4 * pixel)
     if patch is None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(pores))
@@ -34,25 +34,25 @@ def porosity(scene: Scene, rng: Generator) -> Layers | None:
 
 
 def inclusion(scene: Scene, rng: Generator) -> Layers | None:
-    """One to three angular grains of slag or foreign metal: sharp edges, a tone of their own, a thin seam."""
+    """Two to four angular grains of slag or foreign metal: sharp edges, a tone of their own, a thin seam."""
     center = scene.open_point(rng)
     if center is None:
         return None
-    pixel = scene.pixel
-    radius = rng.uniform(5.5, 10.5) * pixel
+    pixel = scene.defect_pixel
+    radius = rng.uniform(6.5, 10) * pixel
     shards = [shard(rng, center, radius)]
-    for _ in range(int(rng.integers(0, 3))):
+    for _ in range(int(rng.integers(1, 4))):
         turn = rng.uniform(0, 2 * math.pi)
         away = radius * rng.uniform(1.2, 1.7) * np.array([math.cos(turn), math.sin(turn)])
         shards.append(shard(rng, center + away, radius * rng.uniform(0.35, 0.6)))
-    patch = scene.patch(*shards, margin=4 * pixel)
+    patch = scene.surface_patch(*shards, margin=4 * pixel)
     if patch is None:
         return None
     grain = patch.window.union(shards)
     seam = np.clip(blurred(grain, 1.1 * pixel) * np.float32(1.7), 0, 1)
     patch.tint(scene.on_surface(patch, seam), 0.6)
     base = float(patch.material.mean())
-    if base > 0.3 and rng.random() < 0.65:
+    if base > 0.25:
         color = np.array([0.16, 0.14, 0.13]) * rng.uniform(0.7, 1.3)
     else:
         color = np.clip(base * rng.uniform(1.5, 1.8) + rng.uniform(0.04, 0.1), 0, 0.93) * np.array([1.0, 0.97, 0.88])
@@ -67,17 +67,17 @@ def crack(scene: Scene, rng: Generator) -> Layers | None:
     start = scene.open_point(rng)
     if start is None:
         return None
-    pixel = scene.pixel
+    pixel = scene.defect_pixel
     angle = rng.uniform(0, 2 * math.pi)
-    length = rng.uniform(35, 85) * pixel
+    length = rng.uniform(32, 56) * pixel
     main = jagged(rng, start, length, angle, 5.5 * pixel)
-    pieces = [_taper(main, rng.uniform(1.6, 2.8) * pixel)]
+    pieces = [_taper(main, rng.uniform(2.2, 3.4) * pixel)]
     for _ in range(int(rng.integers(0, 3))):
         where = int(rng.integers(len(main) // 4, 3 * len(main) // 4))
         side = angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.0)
         branch = jagged(rng, main[where], length * rng.uniform(0.2, 0.4), side, 5 * pixel)
         pieces.append(_taper(branch, 1.5 * pixel))
-    patch = scene.patch(*pieces, margin=3)
+    patch = scene.surface_patch(*pieces, margin=3)
     if patch is None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(pieces))

@@ -18,7 +18,7 @@ def _stretch_of_outline(scene: Scene, rng: Generator, length: float) -> tuple[Po
     if scene.outline is None:
         return None
     outline = scene.outline
-    count = max(6, round(length / (1.5 * scene.pixel)))
+    count = max(6, round(length / (1.5 * scene.defect_pixel)))
     if count >= len(outline):
         return None
     normal = outward_normals(outline)
@@ -37,8 +37,8 @@ def _stretch_of_outline(scene: Scene, rng: Generator, length: float) -> tuple[Po
 
 def burr(scene: Scene, rng: Generator) -> Layers | None:
     """A ragged fin of metal that stands out over the edge."""
-    pixel = scene.pixel
-    found = _stretch_of_outline(scene, rng, rng.uniform(20, 48) * pixel)
+    pixel = scene.defect_pixel
+    found = _stretch_of_outline(scene, rng, rng.uniform(20, 38) * pixel)
     if found is None:
         return None
     piece, out = found
@@ -53,15 +53,15 @@ def burr(scene: Scene, rng: Generator) -> Layers | None:
         return None
     alpha = patch.window.polygon(fin)
     patch.extend(alpha)
-    patch.tint(alpha, rng.uniform(1.1, 1.35))
+    patch.tint(alpha, rng.uniform(1.25, 1.5))
     patch.emboss(blurred(alpha, pixel), rng.uniform(0.5, 1.2) * pixel)
     return patch
 
 
 def dent(scene: Scene, rng: Generator) -> Layers | None:
-    """A bite out of the edge, its lip bruised."""
-    pixel = scene.pixel
-    found = _stretch_of_outline(scene, rng, rng.uniform(18, 42) * pixel)
+    """A bite out of the edge, its lip crushed bright."""
+    pixel = scene.defect_pixel
+    found = _stretch_of_outline(scene, rng, rng.uniform(18, 34) * pixel)
     if found is None:
         return None
     piece, out = found
@@ -75,7 +75,8 @@ def dent(scene: Scene, rng: Generator) -> Layers | None:
         return None
     alpha = patch.window.polygon(notch)
     lip = np.clip(blurred(alpha, 2.0 * pixel) * np.float32(1.5), 0, 1)
-    patch.tint(lip, rng.uniform(0.6, 0.75))
+    patch.tint(lip, rng.uniform(1.3, 1.5))
+    patch.emboss(lip, 1.2 * pixel)
     patch.carve(alpha)
     return patch
 
@@ -86,12 +87,12 @@ def hole_out_of_size(scene: Scene, rng: Generator) -> Layers | None:
         return None
     hole = scene.holes[int(rng.integers(len(scene.holes)))]
     growth = hole.radius * rng.uniform(1.28, 1.5)
-    limit = 30 * scene.pixel
+    limit = 30 * scene.defect_pixel
     outline = blob(rng, hole.center, min(growth, hole.radius + limit), roughness=0.08, stretch=rng.uniform(1.12, 1.3))
-    patch = scene.patch(outline, margin=5 * scene.pixel)
+    patch = scene.patch(outline, margin=5 * scene.defect_pixel)
     if patch is None:
         return None
     alpha = patch.window.polygon(outline)
-    patch.tint(np.clip(blurred(alpha, 1.5 * scene.pixel) * np.float32(1.6), 0, 1), 0.72)
+    patch.tint(np.clip(blurred(alpha, 1.8 * scene.defect_pixel) * np.float32(1.8), 0, 1), rng.uniform(1.3, 1.5))
     patch.carve(alpha)
     return patch

@@ -32,7 +32,7 @@ def _piece_of_bead(scene: Scene, rng: Generator, length: float) -> tuple[Weld, P
 
 def gap(scene: Scene, rng: Generator) -> Layers | None:
     """The bead is interrupted: the open seam shows between two rounded ends."""
-    found = _piece_of_bead(scene, rng, rng.uniform(18, 45) * scene.pixel)
+    found = _piece_of_bead(scene, rng, rng.uniform(16, 34) * scene.defect_pixel)
     if found is None or scene.bare is None:
         return None
     weld, piece, normal = found
@@ -50,17 +50,17 @@ def gap(scene: Scene, rng: Generator) -> Layers | None:
     alpha = patch.window.polygon(opening)
     patch.restore(alpha, scene.bare.view(patch.window))
     patch.tint(
-        blurred(patch.window.polygon(ribbon(piece, np.full(len(piece), 0.5 * weld.width))), 2 * scene.pixel), 0.7
+        blurred(patch.window.polygon(ribbon(piece, np.full(len(piece), 0.5 * weld.width))), 2 * scene.defect_pixel), 0.7
     )
-    core = patch.window.polygon(ribbon(piece, np.full(len(piece), rng.uniform(2.5, 4.5) * scene.pixel)))
+    core = patch.window.polygon(ribbon(piece, np.full(len(piece), rng.uniform(2.5, 4.5) * scene.defect_pixel)))
     patch.paint(core * alpha, np.full(3, 0.05))
     return patch
 
 
 def undercut(scene: Scene, rng: Generator) -> Layers | None:
     """A dark groove melted into the plate along one toe of the bead."""
-    pixel = scene.pixel
-    found = _piece_of_bead(scene, rng, rng.uniform(32, 70) * pixel)
+    pixel = scene.defect_pixel
+    found = _piece_of_bead(scene, rng, rng.uniform(28, 52) * pixel)
     if found is None:
         return None
     weld, piece, normal = found
@@ -82,18 +82,18 @@ def undercut(scene: Scene, rng: Generator) -> Layers | None:
 
 def spatter(scene: Scene, rng: Generator) -> Layers | None:
     """A group of small frozen drops beside the bead: shiny, raised, each with a scorched ring."""
-    pixel = scene.pixel
+    pixel = scene.defect_pixel
     found = _piece_of_bead(scene, rng, rng.uniform(8, 16) * pixel)
     if found is None:
         return None
     weld, piece, normal = found
     side = rng.choice([-1, 1])
-    middle = piece[len(piece) // 2] + normal * side * (0.5 * weld.width + rng.uniform(14, 26) * pixel)
+    middle = piece[len(piece) // 2] + normal * side * (0.5 * weld.width + rng.uniform(13, 22) * pixel)
     count = int(rng.integers(4, 9))
     places = middle + np.clip(rng.normal(0, 0.55, (count, 2)), -1.1, 1.1) * rng.uniform(10, 17) * pixel
     radii = rng.uniform(1.7, 3.8, count) * pixel
     drops = [blob(rng, place, r, roughness=0.1, count=16) for place, r in zip(places, radii, strict=True)]
-    patch = scene.patch(*drops, margin=5)
+    patch = scene.surface_patch(*drops, margin=5)
     if patch is None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(drops))

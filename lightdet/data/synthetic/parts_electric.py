@@ -114,7 +114,7 @@ def _place_passives(rng: Generator, scene: Scene, place: Pose) -> list[Mounted]:
     things = []
     for y in (-0.18, 0.0, 0.18):
         center = place.points(np.array([rng.uniform(-0.06, 0.06), y]) * scene.pose.unit)
-        at = Pose(center, place.angle, scene.pose.unit * rng.uniform(0.085, 0.105))
+        at = Pose(center, place.angle, scene.pose.unit * rng.uniform(0.10, 0.115))
         _pads(scene, at, [rectangle(s * 0.8 - 0.36, -0.6, s * 0.8 + 0.36, 0.6) for s in (-1.0, 1.0)])
         things.append(fittings.passive(rng, at))
         _silk(scene, things[-1].footprint())
@@ -134,8 +134,8 @@ def connector(rng: Generator, size: int) -> Scene:
     color = shade_of(rng, OXIDE, (0.16, 0.16, 0.17), (0.72, 0.71, 0.66), *PAINTS[:2])
     scene = new_scene(rng, size, pose, color, "plain")
     layers, whole = scene.layers, scene.whole
-    rows, count = int(rng.integers(1, 3)), int(rng.integers(5, 9))
-    half_h = rng.uniform(0.42, 0.5) if rows == 1 else rng.uniform(0.68, 0.78)
+    rows, count = int(rng.integers(1, 3)), int(rng.integers(4, 8))
+    half_h = rng.uniform(0.42, 0.5) if rows == 1 else rng.uniform(0.74, 0.82)
     outline = pose.points(rounded_rectangle(2.0, 2 * half_h, 0.1))
     layers.extend(whole.polygon(outline))
     face = whole.polygon(pose.points(rounded_rectangle(1.76, 2 * half_h - 0.24, 0.08)))
@@ -145,11 +145,11 @@ def connector(rng: Generator, size: int) -> Scene:
     step = 1.6 / count
     things, chambers = [], []
     for row in range(rows):
-        y = 0.0 if rows == 1 else (row - 0.5) * 0.62
+        y = 0.0 if rows == 1 else (row - 0.5) * 0.66
         for k in range(count):
             center = pose.at((k - (count - 1) / 2) * step, y)
-            at = Pose(center, pose.angle, min(0.042, step * 0.2) * pose.unit)
-            chambers.append(at.points(rectangle(-1.7, -3.6, 1.7, 3.6)))
+            at = Pose(center, pose.angle, min(0.055, step * 0.2) * pose.unit)
+            chambers.append(at.points(rectangle(-1.7, -3.3, 1.7, 3.3)))
             things.append(fittings.contact(rng, at, gold))
     dark = whole.union(chambers)
     layers.paint(dark, color * 0.2 if color.mean() > 0.3 else color * 0.3)

@@ -75,11 +75,11 @@ def draw_bead(layers: Layers, pose: Pose, path: Points, width: float, color: Poi
 def gear(rng: Generator, size: int) -> Scene:
     """A spur gear with a keyed bore, seen from its side."""
     pose = draw_pose(rng, size, (0.36, 0.43))
-    color = shade_of(rng, STEEL, BRASS, BRONZE, OXIDE)
+    color = shade_of(rng, STEEL, BRASS, BRONZE, IRON)
     scene = new_scene(rng, size, pose, color, "turned" if rng.random() < 0.7 else "plain")
     layers, whole, unit = scene.layers, scene.whole, pose.unit
-    count = int(rng.integers(14, 25))
-    root = 1 - 3.6 / count
+    count = int(rng.integers(11, 17))
+    root = 1 - 3.0 / count
     step = 2 * math.pi / count
     teeth = [_tooth(pose, pose.angle + k * step, step, root) for k in range(count)]
     outline = np.concatenate([tooth.outline for tooth in teeth])
@@ -125,7 +125,7 @@ def threaded_rod(rng: Generator, size: int) -> Scene:
     scene = new_scene(rng, size, pose, color, "plain")
     layers, whole, unit = scene.layers, scene.whole, pose.unit
     radius, head = rng.uniform(0.22, 0.30), rng.uniform(0.42, 0.5)
-    pitch = rng.uniform(0.085, 0.125)
+    pitch = rng.uniform(0.10, 0.14)
     begin, end = rng.uniform(-0.4, -0.15), 0.98
     depth = 0.42 * pitch
     crests = np.arange(begin, end, pitch / 2)

@@ -42,14 +42,14 @@ def _around(scene: Scene, center: Points, radius: float) -> Window | None:
 def machined_plate(rng: Generator, size: int) -> Scene:
     """A milled plate with drilled holes and screws sunk at its corners."""
     pose = draw_pose(rng, size, (0.34, 0.40))
-    color = shade_of(rng, STEEL, ALUMINIUM, OXIDE, BRASS)
+    color = shade_of(rng, STEEL, ALUMINIUM, IRON, BRASS)
     scene = new_scene(rng, size, pose, color, "turned" if rng.random() < 0.4 else "brushed")
     half_w, half_h = rng.uniform(1.05, 1.25), rng.uniform(0.78, 1.0)
     outline = pose.points(rounded_rectangle(2 * half_w, 2 * half_h, rng.uniform(0.06, 0.2)))
     scene.layers.extend(scene.whole.polygon(outline))
     blocked = np.zeros((size, size), np.float32)
-    seats = [pose.at(x * (half_w - 0.24), y * (half_h - 0.24)) for x in (-1, 1) for y in (-1, 1)]
-    radius = rng.uniform(0.10, 0.13) * pose.unit
+    seats = [pose.at(x * (half_w - 0.27), y * (half_h - 0.27)) for x in (-1, 1) for y in (-1, 1)]
+    radius = rng.uniform(0.125, 0.16) * pose.unit
     holes = [(x, y) for x in (-0.45, 0.0, 0.45) for y in (-0.35, 0.35)]
     for index in rng.permutation(len(holes))[: int(rng.integers(1, 4))]:
         place = pose.at(*(np.array(holes[index]) + rng.uniform(-0.08, 0.08, 2)))
@@ -119,7 +119,7 @@ def brushed_sheet(rng: Generator, size: int) -> Scene:
     """A sheet that fills the picture or ends in it, often with a label in its printed frame."""
     angle = rng.uniform(0, math.pi)
     pose = Pose(np.full(2, size / 2), angle, size * 0.5)
-    color = shade_of(rng, STEEL, ALUMINIUM, BRASS, OXIDE, *PAINTS)
+    color = shade_of(rng, STEEL, ALUMINIUM, BRASS, IRON, *PAINTS)
     scene = new_scene(rng, size, pose, color, "brushed" if rng.random() < 0.75 else "plain")
     edge = rng.uniform(0.45, 0.8)
     ends = rng.random() < 0.7
@@ -152,13 +152,14 @@ def flange(rng: Generator, size: int) -> Scene:
     layers, whole, unit = scene.layers, scene.whole, pose.unit
     outline = circle(pose.center, unit, 96)
     layers.extend(whole.polygon(outline))
-    face = rng.uniform(0.46, 0.52)
+    face = rng.uniform(0.42, 0.48)
     layers.emboss(whole.disc(pose.center, face * unit, 0.05 * unit), 0.05 * unit)
     layers.tint(whole.disc(pose.center, face * unit), rng.uniform(1.05, 1.2))
     bore = rng.uniform(0.2, 0.3) * unit
     fittings.through_hole(layers, pose.center, bore, scene.pixel)
+    scene.holes.append(Hole(pose.center, bore))
     blocked = whole.disc(pose.center, bore * 1.2)
-    count, radius = int(rng.integers(4, 9)), rng.uniform(0.115, 0.15) * unit
+    count, radius = int(rng.integers(4, 8)), rng.uniform(0.14, 0.17) * unit
     zinc = shade_of(rng, STEEL, ALUMINIUM) if color.mean() < 0.5 else shade_of(rng, OXIDE, STEEL)
     nuts = []
     for angle in pose.angle + np.arange(count) * (2 * math.pi / count):

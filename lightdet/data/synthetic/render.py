@@ -20,8 +20,8 @@ DEFAULT_CLEAN = 0.15
 
 _VISIBLE = 7
 """A pixel belongs to a defect if it changes the picture by at least so many of 255 levels; others stay as they were."""
-_COUNTS = (0.45, 0.30, 0.17, 0.08)
-"""How often a picture gets one, two, three or four defects."""
+_COUNTS = (0.15, 0.25, 0.28, 0.20, 0.12)
+"""How often a picture is to get one, two, three, four or five defects."""
 _TRIES = 8
 _ORDER = 1
 """Marks the random stream that orders the classes, apart from the streams of the pictures."""
@@ -122,13 +122,13 @@ def _add_defect(scene: Scene, camera: Camera, image: Image, wanted: str, marks: 
     """Try to draw a defect of a class so that it can be seen and lies apart; changes `image`, adds to `marks`."""
     ways = DEFECTS[wanted]
     for _ in range(_TRIES):
-        # One that has no place here (no thread on a plate) costs no try: the next in a random order is asked.
+        # Where one has no place (no thread on a plate, no room for a stain) the next in a random order is asked.
         for way in rng.permutation(len(ways)):
             patch = ways[way](scene, rng)
             if patch is not None:
                 break
         else:
-            return
+            continue
         mark = _judge(scene, camera, image, patch, (CLASSES.index(wanted), ways[way].__name__), marks)
         if mark is not None:
             marks.append(mark)
@@ -152,7 +152,7 @@ def _judge(
         window.x0 + int(xs[0]), window.y0 + int(ys[0]), window.x0 + int(xs[-1]) + 1, window.y0 + int(ys[-1]) + 1
     )
     pixel = scene.pixel
-    seen = mask.sum() >= 45 * pixel**2 and float(change[mask].mean()) >= 20
+    seen = mask.sum() >= 45 * pixel**2 and float(change[mask].mean()) >= 26
     fits = min(box.shape) >= 5 * pixel and 11 * pixel <= max(box.shape) <= 0.5 * scene.size
     apart = box.grown(max(2, round(5 * pixel)), scene.whole)
     if not (seen and fits) or any(apart.overlaps(other.box) for other in marks):

@@ -16,6 +16,12 @@ from lightdet.data.synthetic.canvas import Window
 from lightdet.data.synthetic.layers import Layers
 from lightdet.data.synthetic.outlines import Points, Pose, rectangle
 
+DEFECT_SCALE = 215
+"""Side of the picture for which the lengths of defects are given: smaller numbers make larger defects."""
+
+_ON_SURFACE = 0.85
+"""Share of a surface or material defect that must lie on open surface; the rest is cut off."""
+
 Draw = Callable[[Layers, Pose], None]
 
 
@@ -125,6 +131,11 @@ class Scene:
         return self.size / 320
 
     @property
+    def defect_pixel(self) -> float:
+        """The same for the lengths of defects: they are drawn for a smaller picture, so they grow with one number."""
+        return self.size / DEFECT_SCALE
+
+    @property
     def whole(self) -> Window:
         """The window of the picture."""
         return self.layers.window
@@ -160,6 +171,14 @@ class Scene:
         """A copy of the layers around `points`, to draw a defect on; None where that is outside."""
         window = Window.around(np.concatenate([np.atleast_2d(p) for p in points]), margin, self.size)
         return None if window is None else self.layers.view(window).copy()
+
+    def surface_patch(self, *outlines: Points, margin: float) -> Layers | None:
+        """Like `patch`, for what must lie on open surface: None unless most of the closed outlines does."""
+        patch = self.patch(*outlines, margin=margin)
+        if patch is None:
+            return None
+        shape = patch.window.union(list(outlines))
+        return patch if self.on_surface(patch, shape).sum() >= _ON_SURFACE * shape.sum() else None
 
     def on_surface(self, patch: Layers, alpha: FloatArray) -> FloatArray:
         """`alpha` cut to the open surface of the part."""

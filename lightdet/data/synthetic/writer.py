@@ -112,7 +112,12 @@ def _rendered(folder: Path, plan: SyntheticPlan, workers: int) -> Iterator[Annot
     """Write the pictures (and their labels, unless one file holds them all) and yield them in order."""
     task = partial(_write_picture, folder, plan)
     if workers == 1:
-        yield from map(task, range(plan.images))
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # the pictures are too small to share out
+        try:
+            yield from map(task, range(plan.images))
+        finally:
+            cv2.setNumThreads(threads)
         return
     # Fresh processes everywhere: a forked one may hang on a lock that a thread of its parent held.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
