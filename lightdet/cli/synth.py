@@ -11,6 +11,8 @@ import typer
 from lightdet.cli.common import Json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lightdet.data.synthetic import SyntheticPlan, SyntheticSet
 
 
@@ -58,27 +60,22 @@ def synth(
 ) -> None:
     """Render pictures of parts with six kinds of defects and their exact boxes; leaves DIR/dataset.yaml."""
     from rich.console import Console
-    from rich.progress import Progress
 
+    from lightdet.cli.data_display import counting
     from lightdet.data.synthetic import SyntheticPlan, default_workers, write_synthetic
     from lightdet.files import write_json
 
     plan = SyntheticPlan(images, seed, imgsz, label_format.value, val, clean, picture.value)
     processes = default_workers(images) if workers is None else workers
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rendering", total=images)
-        done = write_synthetic(
-            output, plan, workers=processes, progress=lambda count, _: bar.update(task, completed=count)
-        )
-    _show(plan, done)
+    console = Console(highlight=False, soft_wrap=True)
+    with counting(console, "rendering") as progress:
+        done = write_synthetic(output, plan, workers=processes, progress=progress)
+    _show(console, plan, done)
     if json is not None:
         write_json(json, done.as_dict())
 
 
-def _show(plan: SyntheticPlan, done: SyntheticSet) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+def _show(console: Console, plan: SyntheticPlan, done: SyntheticSet) -> None:
     parts = ", ".join(f"{done.pictures[name]} {name} ({done.boxes[name]} defects)" for name in plan.splits)
     counts = ", ".join(f"{name} {count}" for name, count in done.classes.items())
     console.print(f"{plan.images} pictures of {plan.imgsz} x {plan.imgsz}: {parts}; {done.clean} without defects")

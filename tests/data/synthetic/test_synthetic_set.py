@@ -12,11 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from lightdet.build.dataset import load_dataset
-from lightdet.cli.synth import synth
+from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, render_sample, write_synthetic
@@ -131,19 +129,29 @@ def test_killed_run_leaves_no_yaml_and_is_told_apart(tmp_path: Path) -> None:
         write_synthetic(target, SyntheticPlan(5, imgsz=SMALL))
 
 
-def test_command_writes_set_and_json(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(synth)
-    arguments = ["--output", str(tmp_path / "set"), "--images", "10", "--seed", "3", "--imgsz", "96"]
-    result = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "out.json")])
-    assert result.exit_code == 0, result.output
-    assert "10 pictures of 96 x 96" in result.output
-    told = json.loads((tmp_path / "out.json").read_text())
-    assert told["splits"]["train"]["pictures"] == 8
-    assert Path(told["yaml"]).exists()
-    again = CliRunner().invoke(app, arguments)
-    assert isinstance(again.exception, UserError)
-    assert "already" in str(again.exception)
+def test_command_writes_set_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["data", "synth", "--output", str(tmp_path / "set"), "--images", "10", "--seed", "3", "--imgsz", "96"]
+    assert main([*arguments, "--json", str(tmp_path / "out.json")]) == 0
+    told = capsys.readouterr()
+    assert "10 pictures of 96 x 96" in told.out
+    assert told.err == ""
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["splits"]["train"]["pictures"] == 8
+    assert Path(result["yaml"]).exists()
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("error: ")
+    assert told.err.count("\n") == 1
+    assert "already" in told.err
+
+
+@pytest.mark.parametrize("wrong", [["--images", "0"], ["--imgsz", "20"], ["--format", "xml"], ["--val", "2"]])
+def test_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
+    assert main(["data", "synth", "--output", str(tmp_path / "set"), *wrong]) == 2
+    told = capsys.readouterr()
+    assert told.err.count("\n") == 1
+    assert wrong[0] in told.err
+    assert not (tmp_path / "set").exists()
 
 
 def test_the_yaml_tells_how_to_make_the_set_again(tmp_path: Path) -> None:
