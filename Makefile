@@ -47,7 +47,7 @@ $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml
 demo: $(VENV)/.installed
 	rm -rf $(RUN)
 	$(BIN)/lightdet data synth --output $(RUN)/data --images 600 --seed 0
-	$(BIN)/lightdet train --data $(RUN)/data/dataset.yaml --imgsz 320 --minutes $(MINUTES) --output $(RUN)/train
+	$(BIN)/lightdet train --data $(RUN)/data/dataset.yaml --config configs/demo.yaml --minutes $(MINUTES) --output $(RUN)/train
 	$(BIN)/lightdet val --weights $(RUN)/train/best.safetensors --data $(RUN)/data/dataset.yaml --output $(RUN)/val
 	$(BIN)/lightdet detect $(RUN)/data/images/val --weights $(RUN)/train/best.safetensors --output $(RUN)/detect
 	$(BIN)/lightdet profile --weights $(RUN)/train/best.safetensors --json $(RUN)/profile.json
