@@ -37,11 +37,11 @@ def misplaced(scene: Scene, rng: Generator) -> Layers | None:
     pose = thing.pose
     angle = rng.uniform(0, 2 * math.pi)
     if thing.kind in ("screw", "nut"):
-        shift, turn = rng.uniform(0.65, 0.9), rng.uniform(0.2, 0.8)
+        shift, turn = rng.uniform(0.75, 1.0), rng.uniform(0.2, 0.8)
     elif thing.kind == "label":
-        shift, turn = rng.uniform(0.15, 0.35), rng.choice([-1, 1]) * rng.uniform(0.35, 0.7)
+        shift, turn = rng.uniform(0.2, 0.35), rng.choice([-1, 1]) * rng.uniform(0.45, 0.75)
     else:
-        shift, turn = rng.uniform(0.15, 0.4), rng.choice([-1, 1]) * rng.uniform(0.5, 0.9)
+        shift, turn = rng.uniform(0.2, 0.4), rng.choice([-1, 1]) * rng.uniform(0.55, 0.95)
     offset = shift * pose.unit * np.array([math.cos(angle), math.sin(angle)])
     wrong = Pose(pose.center + offset, pose.angle + turn, pose.unit)
     patch = scene.patch(thing.footprint(), thing.footprint(wrong), margin=4)

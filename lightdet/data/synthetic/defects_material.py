@@ -28,7 +28,7 @@ def porosity(scene: Scene, rng: Generator) -> Layers | None:
     if patch is None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(pores))
-    patch.paint(alpha, patch.material * np.float32(rng.uniform(0.14, 0.34)))
+    patch.paint(alpha, patch.material * np.float32(rng.uniform(0.1, 0.25)))
     patch.emboss(alpha, -rng.uniform(0.8, 1.6) * pixel)
     return patch
 
@@ -71,7 +71,7 @@ def crack(scene: Scene, rng: Generator) -> Layers | None:
     angle = rng.uniform(0, 2 * math.pi)
     length = rng.uniform(32, 56) * pixel
     main = jagged(rng, start, length, angle, 5.5 * pixel)
-    pieces = [_taper(main, rng.uniform(2.2, 3.4) * pixel)]
+    pieces = [_taper(main, rng.uniform(2.4, 3.6) * pixel)]
     for _ in range(int(rng.integers(0, 3))):
         where = int(rng.integers(len(main) // 4, 3 * len(main) // 4))
         side = angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.0)
@@ -81,7 +81,7 @@ def crack(scene: Scene, rng: Generator) -> Layers | None:
     if patch is None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(pieces))
-    patch.paint(alpha, patch.material * np.float32(rng.uniform(0.12, 0.3)))
+    patch.paint(alpha, patch.material * np.float32(rng.uniform(0.1, 0.22)))
     patch.emboss(alpha, -rng.uniform(0.5, 1.0) * pixel)
     return patch
 

@@ -37,7 +37,7 @@ def scratch(scene: Scene, rng: Generator) -> Layers | None:
         return None
     alpha = scene.on_surface(patch, patch.window.union(strokes))
     patch.tint(alpha, rng.uniform(1.4, 1.8))
-    patch.paint(alpha * 0.3, np.full(3, 0.9))
+    patch.paint(alpha * 0.45, np.full(3, 0.92))
     patch.emboss(alpha, -rng.uniform(0.3, 0.8) * pixel)
     return patch
 
@@ -66,7 +66,7 @@ def stain(scene: Scene, rng: Generator) -> Layers | None:
 
 
 def pit(scene: Scene, rng: Generator) -> Layers | None:
-    """One or two round craters with a raised bright rim."""
+    """One or two round craters with a raised bright rim, lit on one flank, dark on the other."""
     center = scene.open_point(rng)
     if center is None:
         return None
@@ -84,6 +84,7 @@ def pit(scene: Scene, rng: Generator) -> Layers | None:
     rim = np.clip(blurred(crater, 2.0 * pixel) * np.float32(2.0), 0, 1) - crater
     patch.tint(scene.on_surface(patch, np.clip(rim, 0, 1)), rng.uniform(1.35, 1.6))
     inside = scene.on_surface(patch, crater)
-    patch.tint(inside, rng.uniform(0.38, 0.6))
-    patch.emboss(blurred(inside, 0.8 * pixel), -rng.uniform(1.8, 3.0) * pixel)
+    # A pit is known by its light and dark flanks, not by a colour of its own: that is what tells it from an inclusion.
+    patch.tint(inside, rng.uniform(0.75, 0.9))
+    patch.emboss(blurred(inside, 1.6 * pixel), -rng.uniform(4.0, 6.0) * pixel)
     return patch
