@@ -8,9 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lightdet.errors import UserError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows: each writer takes a name of its own there
+    fcntl = None
 
 
 @contextmanager
@@ -26,24 +33,39 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     target = Path(path)
     make_folder(target.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        temporary, handle = _temporary(target)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", path=target) from None
-    os.close(handle)
-    temporary = Path(name)
+    renamed = False
     try:
         yield temporary
         if sync:
             _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+        renamed = True
         if sync:
             _sync(target.parent)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", path=target) from None
     finally:
+        if not renamed:  # else the name may be another writer's by now
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_leftover(path: str | Path) -> None:
+    """Delete what a killed process left of writing `path`, if anything; never what a living one is writing."""
+    leftover = _temporary_name(Path(path))
+    if fcntl is None or not leftover.is_file():
+        return
+    handle = _claim(leftover)
+    if handle is not None:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            leftover.unlink()
+        os.close(handle)
 
 
 def write_bytes(path: str | Path, data: bytes, *, sync: bool = True) -> None:
@@ -70,6 +92,45 @@ def make_folder(path: str | Path) -> Path:
     except OSError as error:
         raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
     return folder
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lightdet.tmp")
+
+
+def _temporary(target: Path) -> tuple[Path, int | None]:
+    """An empty file beside `target`, and the open file that tells others that it is in use.
+
+    It always has the same name, so that what a killed process left is written over and does not pile up; the
+    system frees the lock of a dead process. Where another writer holds it, a name of our own is taken.
+    """
+    temporary = _temporary_name(target)
+    handle = _claim(temporary)
+    if handle is not None:
+        return temporary, handle
+    own, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    os.close(own)
+    return Path(name), None
+
+
+def _claim(temporary: Path) -> int | None:
+    """Open and lock `temporary`, emptied; None where that cannot be done or another writer has it."""
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its writer may have renamed it between our opening and locking it.
+        if os.path.samestat(os.fstat(handle), os.lstat(temporary)):
+            os.ftruncate(handle, 0)
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
 
 
 def _umask() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.files import atomic_path, make_folder, write_bytes, write_json, write_text
+from lightdet.files import atomic_path, make_folder, remove_leftover, write_bytes, write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -85,6 +85,52 @@ def test_killed_before_the_rename_keeps_the_old(tmp_path: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", code, str(target)], cwd=ROOT, check=False).returncode == 9
     assert target.read_text() == "old"
+
+
+KILLED = (
+    "import os, sys; from lightdet.files import atomic_path\n"
+    "with atomic_path(sys.argv[1]) as t: t.write_text('a long part'); os._exit(9)"
+)
+
+
+@pytest.mark.skipif(not POSIX, reason="file locks as in POSIX")
+def test_what_a_kill_leaves_is_gone_after_the_next_write(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    (tmp_path / ".a.notes.tmp").write_text("somebody else's")
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", KILLED, str(target)], cwd=ROOT, check=False)
+    assert len(left_in(tmp_path)) == 2, "leftovers pile up"
+    with atomic_path(target) as temporary:
+        assert temporary.read_bytes() == b""
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert left_in(tmp_path) == [".a.notes.tmp", "a"]
+
+
+@pytest.mark.skipif(not POSIX, reason="file locks as in POSIX")
+def test_leftovers_are_removed_but_not_what_is_being_written(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    subprocess.run([sys.executable, "-c", KILLED, str(target)], cwd=ROOT, check=False)
+    assert len(left_in(tmp_path)) == 1
+    remove_leftover(target)
+    assert left_in(tmp_path) == []
+    remove_leftover(target)
+    remove_leftover(tmp_path / "no folder" / "a")
+    code = (
+        "import sys; from lightdet.files import atomic_path\n"
+        "with atomic_path(sys.argv[1]) as t: t.write_text('alive'); print(flush=True); sys.stdin.readline()"
+    )
+    command = [sys.executable, "-c", code, str(target)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        remove_leftover(target)
+        write_text(target, "ours")
+        assert target.read_text() == "ours"
+        writer.communicate(b"\n")
+    assert writer.returncode == 0
+    assert target.read_text() == "alive"
+    assert left_in(tmp_path) == ["a"]
 
 
 @pytest.mark.skipif(not POSIX, reason="permissions as in POSIX")
