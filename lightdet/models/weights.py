@@ -40,8 +40,7 @@ def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) ->
     """Write weights and card to a safetensors file, whole or not at all."""
     metadata = {METADATA_KEY: json.dumps({"format": FORMAT, **asdict(card)}, ensure_ascii=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    write_safetensors(path, tensors, metadata)
 
 
 def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
@@ -66,6 +65,20 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
     return tensors, card
 
 
+def write_safetensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and metadata, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # a full disk comes as one, not as an OSError
+            reason = str(error).removeprefix("Error while serializing: ").removeprefix("I/O error: ")
+            raise UserError(f"cannot be written: {reason}", path=path) from None
+
+
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read every tensor and the metadata of a safetensors file.
 
@@ -83,4 +96,13 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     except (SafetensorError, ValueError) as error:
+        if not _begins_like_safetensors(source):
+            raise UserError("not a safetensors file; give a best.safetensors or last.safetensors", path=path) from None
         raise UserError(f"not a whole safetensors file ({error}); was it truncated?", path=path) from None
+
+
+def _begins_like_safetensors(path: Path) -> bool:
+    """Whether the file is empty or begins with the length of a JSON header and its brace: else it never was one."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:9] in (b"{", b"") and not start[:8].strip(b"\0").isalpha()

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightdet.errors import UserError
-from lightdet.files import atomic_path
-from lightdet.models.weights import read_safetensors
+from lightdet.models.weights import read_safetensors, write_safetensors
 
 STATE_FILE = "state.safetensors"
 METADATA_KEY = "lightdet_training"
@@ -87,8 +85,7 @@ def save_state(
         "run": run,
     }
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(ready, temporary, {METADATA_KEY: json.dumps(metadata)})
+    write_safetensors(path, ready, {METADATA_KEY: json.dumps(metadata)})
 
 
 @dataclass

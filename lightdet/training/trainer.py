@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.evaluation.metrics import Metrics
+from lightdet.files import remove_leftover
 from lightdet.structures import Batch
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, save_state
 from lightdet.training.distributed import Processes
@@ -29,6 +30,7 @@ from lightdet.training.task import Task
 from lightdet.training.validation import Validation
 
 BATCHES_BETWEEN_READINGS = 20
+BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "results.csv"
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ class Trainer:
 
     def fit(self) -> Progress:
         """Train to the end, to an early stop, or to a signal; returns where it stands."""
+        if self.processes.is_first:  # best.safetensors may never be written again
+            for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE):
+                remove_leftover(self.folder / name)
         with closing(self.board):
             while not self.progress.done:
                 if not self._run_epoch():
@@ -259,10 +264,10 @@ class Trainer:
         progress = self.progress
         facts = {"epoch": progress.epoch, "metrics": progress.last_metrics}
         if is_best or (self.validation is None and progress.done):
-            self.save_weights(self.folder / "best.safetensors", self.average.network, facts)
+            self.save_weights(self.folder / BEST_FILE, self.average.network, facts)
         if progress.done or progress.epoch % self.settings.save_every == 0:
-            self.save_weights(self.folder / "last.safetensors", self.average.network, facts)
-            write_results_csv(self.folder / "results.csv", progress.history)
+            self.save_weights(self.folder / LAST_FILE, self.average.network, facts)
+            write_results_csv(self.folder / RESULTS_FILE, progress.history)
             self._save_state()
         self.board.scalars(record, progress.epoch)
         self.reporter.epoch_ends(record)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from lightdet.build.model import build_detector
@@ -151,3 +152,20 @@ def test_unwritable_target(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError):
         save_model(tmp_path / "file" / "model.safetensors", {}, CARD)
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("lightdet.models.weights.save_file", full)
+    with pytest.raises(UserError, match=r"best\.safetensors: cannot be written: No space left on device"):
+        save_model(tmp_path / "best.safetensors", {"weight": torch.zeros(1)}, CARD)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04" + b"\0" * 500, b"hello", b"root: parts\nformat: yolo\n"])
+def test_what_never_was_a_model_is_not_called_truncated(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    assert "not a safetensors file; give a best.safetensors" in refused(path)

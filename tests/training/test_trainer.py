@@ -41,6 +41,16 @@ def weights_after(folder: Path) -> dict[str, torch.Tensor]:
     return read_safetensors(folder / "last.safetensors")[0]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file locks as in POSIX")
+def test_going_on_removes_what_a_kill_left(defect_set: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".best.safetensors.lightdet.tmp"
+    left.write_text("a part")
+    other = tmp_path / ".notes.tmp"
+    other.write_text("somebody else's")
+    make_trainer(defect_set, tmp_path).fit()
+    assert not left.exists() and other.exists()
+
+
 def test_a_training_leaves_models_results_and_state(defect_set: Path, tmp_path: Path) -> None:
     reporter = Recorder()
     progress = make_trainer(defect_set, tmp_path, reporter=reporter).fit()
