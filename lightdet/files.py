@@ -75,8 +75,11 @@ def write_bytes(path: str | Path, data: bytes, *, sync: bool = True) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 `text` to `path`, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 `text` to `path`, whole or not at all.
+
+    What UTF-8 has no bytes for (a file name that is no UTF-8) is written as JSON would: ``\\udcfc``.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -33,6 +33,12 @@ def test_written_whole_and_nothing_else_left(tmp_path: Path) -> None:
     assert left_in(tmp_path / "sub") == ["b", "c.json", "ä.txt"]
 
 
+def test_a_file_name_that_is_no_utf8_can_be_told(tmp_path: Path) -> None:
+    name = os.fsdecode(b"pr\xfcf.jpg")
+    write_json(tmp_path / "a.json", {"picture": name})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"picture": name}
+
+
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "old")
