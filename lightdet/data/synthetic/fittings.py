@@ -102,7 +102,7 @@ def chip(rng: Generator, pose: Pose, half_height: float) -> Mounted:
 def passive(rng: Generator, pose: Pose) -> Mounted:
     """A two-terminal part, one unit half long: a resistor (black) or a capacitor (tan)."""
     body = np.array([0.10, 0.10, 0.11]) if rng.random() < 0.5 else np.array([0.55, 0.42, 0.28])
-    tin = np.array([0.66, 0.67, 0.66])
+    tin = np.array([0.78, 0.79, 0.78])
 
     def draw(layers: Layers, at: Pose) -> None:
         window = layers.window
@@ -110,7 +110,7 @@ def passive(rng: Generator, pose: Pose) -> Mounted:
         whole = window.polygon(at.points(rectangle(-1.0, -0.52, 1.0, 0.52)))
         layers.paint(whole, tin)
         layers.emboss(blurred(whole, 0.1 * at.unit), 0.16 * at.unit)
-        layers.paint(window.polygon(at.points(rectangle(-0.58, -0.52, 0.58, 0.52))), body)
+        layers.paint(window.polygon(at.points(rectangle(-0.66, -0.52, 0.66, 0.52))), body)
 
     return Mounted("component", pose, (1.22, 0.8), draw)
 

@@ -92,7 +92,8 @@ def _draw_vias(rng: Generator, scene: Scene, place: Pose) -> None:
 
 def _pads(scene: Scene, at: Pose, boxes: list[Points]) -> None:
     pads = scene.whole.union([at.points(box) for box in boxes])
-    scene.layers.paint(pads, np.array([0.64, 0.62, 0.52]))
+    # Bare pads are dull gold: where a part with its bright tinned ends is missing, that shows.
+    scene.layers.paint(pads, np.array([0.46, 0.37, 0.16]))
     scene.layers.emboss(blurred(pads, 0.5 * scene.pixel), 0.5 * scene.pixel)
 
 

@@ -157,7 +157,6 @@ def flange(rng: Generator, size: int) -> Scene:
     layers.tint(whole.disc(pose.center, face * unit), rng.uniform(1.05, 1.2))
     bore = rng.uniform(0.2, 0.3) * unit
     fittings.through_hole(layers, pose.center, bore, scene.pixel)
-    scene.holes.append(Hole(pose.center, bore))
     blocked = whole.disc(pose.center, bore * 1.2)
     count, radius = int(rng.integers(4, 8)), rng.uniform(0.14, 0.17) * unit
     zinc = shade_of(rng, STEEL, ALUMINIUM) if color.mean() < 0.5 else shade_of(rng, OXIDE, STEEL)

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import cv2
@@ -120,11 +120,17 @@ def _rendered(folder: Path, plan: SyntheticPlan, workers: int) -> Iterator[Annot
             cv2.setNumThreads(threads)
         return
     # Fresh processes everywhere: a forked one may hang on a lock that a thread of its parent held.
+    others = set(active_children())
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         yield from pool.map(task, range(plan.images), chunksize=8)
     except BrokenProcessPool:
         raise UserError("a rendering process was ended from outside (memory?); try --workers 1") from None
+    except BaseException:
+        # A Ctrl-C while the pool starts leaves workers that wait for work, and the interpreter for them, for ever.
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
