@@ -158,3 +158,33 @@ def test_the_yaml_tells_how_to_make_the_set_again(tmp_path: Path) -> None:
     done = write_synthetic(tmp_path / "set", SyntheticPlan(5, seed=9, imgsz=SMALL, clean=0.5))
     text = done.yaml.read_text()
     assert "--images 5 --seed 9 --imgsz 96 --val 0.2 --clean 0.5 --format yolo --picture png" in text
+
+
+INTERRUPTED_AT_THE_START = """
+import sys
+from multiprocessing.process import BaseProcess
+from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+
+start = BaseProcess.start
+started = []
+
+def interrupted(process):
+    if started:
+        raise KeyboardInterrupt
+    started.append(process)
+    start(process)
+
+if __name__ == "__main__":
+    BaseProcess.start = interrupted
+    write_synthetic(sys.argv[1], SyntheticPlan(64, imgsz=96), workers=2)
+"""
+
+
+def test_an_interrupt_while_the_processes_start_ends_it(tmp_path: Path) -> None:
+    """The one that had started would wait for work for ever, and the interpreter for it."""
+    script = tmp_path / "render.py"
+    script.write_text(INTERRUPTED_AT_THE_START)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "set")], capture_output=True, timeout=60, check=False
+    )
+    assert b"KeyboardInterrupt" in done.stderr
