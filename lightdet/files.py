@@ -92,6 +92,8 @@ def make_folder(path: str | Path) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError("the folder cannot be made: there is a file of this name; name another", path=folder) from None
     except OSError as error:
         raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
     return folder

@@ -57,6 +57,8 @@ class TrainDisplay:
             f"input {config.imgsz}, batch {config.train.batch}, {config.train.epochs} epochs, "
             f"{resolve_precision(config.train.precision, device)} on {device}"
         )
+        if not data.val:
+            self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")
         if data.train.cached < len(data.train):
             self._say(
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"

@@ -12,6 +12,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder
 
 STATE_FILE = "state.safetensors"  # of lightdet.training.checkpoint, whose import would bring torch
+VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TrainRequest:
         config = validate(Config, self.file(), self.overrides)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
+        _check_val(spec)
         state = self.output / STATE_FILE
         if self.resume and not state.is_file():
             raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=self.output)
@@ -54,3 +56,10 @@ class TrainRequest:
             )
         make_folder(self.output)
         return config, spec
+
+
+def _check_val(spec: DatasetSpec) -> None:
+    """Refuse a validation split under another name: it would be left unused, and no epoch would be measured."""
+    other = next((name for name in spec.splits if name.lower() in VAL_ALIASES), None)
+    if "val" not in spec.splits and other is not None:
+        raise UserError(f"there is no split 'val', but '{other}': rename it to 'val'", path=spec.path)

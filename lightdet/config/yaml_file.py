@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -86,9 +86,9 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
 def _similar_files(path: Path) -> str:
     if not path.parent.is_dir():
         return ""
-    names = [entry.name for entry in path.parent.glob("*.y*ml")]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {path.parent / close[0]}?" if close else ""
+    names = {entry.stem: entry.name for entry in path.parent.glob("*.y*ml")}  # the endings are alike anyway
+    close = difflib.get_close_matches(path.stem, names, n=1)
+    return f"; did you mean {path.parent / names[close[0]]}?" if close else ""
 
 
 def _note_places(
@@ -168,7 +168,8 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         hint = f"; did you mean '{meant}'?" if meant else f"; known here: {', '.join(siblings)}"
         message = f"unknown key '{dotted}'{hint}"
     elif error["type"] == "missing":
-        message = f"the key '{dotted}' is missing"
+        choices = _choices_at(model, key)
+        message = f"the key '{dotted}' is missing" + (f"; add '{key[-1]}: ' with one of {choices}" if choices else "")
     elif error["type"] in ("model_type", "dict_type", "model_attributes_type"):
         message = f"'{dotted}' should hold keys of its own, indented below it (given: {_shown(error['input'])})"
     else:
@@ -211,6 +212,12 @@ def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
     if isinstance(current, type) and issubclass(current, BaseModel):
         return list(current.model_fields)
     return []
+
+
+def _choices_at(model: type[BaseModel], key: KeyPath) -> str:
+    """The values that a key may have where it takes one of a few names, else nothing."""
+    info = model.model_fields.get(str(key[-1])) if len(key) == 1 else None
+    return ", ".join(map(str, get_args(info.annotation))) if info and get_origin(info.annotation) is Literal else ""
 
 
 def _likely_meant(model: type[BaseModel], key: KeyPath, siblings: list[str]) -> str | None:

@@ -172,6 +172,8 @@ def _same(name: str) -> str:
 
 def _near(folder: Path) -> str:
     """Name a folder beside the missing one that differs in upper and lower case only, or say what there is."""
+    if "\\" in folder.name:
+        return "; write / instead of \\ in the YAML"
     if not folder.parent.is_dir():
         return ""
     names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")

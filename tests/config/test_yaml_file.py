@@ -206,3 +206,11 @@ def test_a_long_value_is_shortened(here: Path) -> None:
 def test_numbers_as_people_write_them(here: Path) -> None:
     """YAML 1.1 takes 1e-3 for text."""
     assert read("train: {lr: 1e-3, epochs: 5.0}").train.lr == 0.001
+
+
+def test_a_missing_file_is_not_taken_for_any_other_yaml(tmp_path: Path) -> None:
+    (tmp_path / "quote.yaml").write_text("a: 1")
+    with pytest.raises(UserError, match=r"nothere\.yaml: no such file$"):
+        load_yaml(tmp_path / "nothere.yaml")
+    with pytest.raises(UserError, match=r"did you mean .*quote\.yaml\?"):
+        load_yaml(tmp_path / "qoute.yml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 import unicodedata
@@ -423,7 +424,10 @@ def test_yaml_mistakes_have_lines(text: str, line: int, message: str, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("classes: [a]\nsplits: {t: x}\n", "the key 'format' is missing"),
+        (
+            "classes: [a]\nsplits: {t: x}\n",
+            "the key 'format' is missing; add 'format: ' with one of yolo, voc, coco, deeppcb",
+        ),
         ("format: yolo\nclasses: [a]\n", "the key 'splits' is missing"),
         ("format: voc\nsplits: {t: x}\n", "the key 'classes' is missing: list the names in the order of their ids"),
     ],
@@ -432,6 +436,16 @@ def test_missing_keys(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "d.yaml"
     path.write_text(text)
     assert refused(lambda: load_dataset(path)) == f"{path}: {message}"
+
+
+def test_a_folder_written_with_backslashes(yolo_set: Path) -> None:
+    text = "format: yolo\nclasses: [x, y]\nsplits: {train: 'images\\train'}\n"
+    (yolo_set / "data.yaml").write_text(text)
+    spec = load_dataset(yolo_set / "data.yaml")
+    if os.sep == "\\":
+        assert read_split(spec, "train")[0]
+    else:
+        assert "write / instead of \\ in the YAML" in refused(lambda: read_split(spec, "train"))
 
 
 def test_missing_folders_and_splits_are_told_with_what_there_is(yolo_set: Path) -> None:

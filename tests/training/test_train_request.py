@@ -1,0 +1,22 @@
+"""What is refused before a training begins."""
+
+from pathlib import Path
+
+import pytest
+
+from lightdet.cli.train_request import TrainRequest
+from lightdet.errors import UserError
+
+
+@pytest.mark.parametrize(("name", "fits"), [("valid", False), ("Validation", False), ("val", True), ("test", True)])
+def test_a_validation_split_of_another_name_is_not_left_unused(tmp_path: Path, name: str, fits: bool) -> None:
+    data = tmp_path / "d.yaml"
+    data.write_text(f"format: yolo\nclasses: [a]\nsplits: {{train: images/train, {name}: images/v}}\n")
+    output = tmp_path / "out"
+    request = TrainRequest(data, None, None, [], "cpu", output, False, False, False, None)
+    if fits:
+        assert name in request.check()[1].splits
+    else:
+        with pytest.raises(UserError, match=rf"d\.yaml: there is no split 'val', but '{name}': rename it to 'val'"):
+            request.check()
+        assert not output.exists()
