@@ -33,7 +33,7 @@ def load(
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         imgsz: side of the network input, a multiple of 32; by default the one of the training.
         confidence: lowest score reported, in [0, 1].
-        iou: NMS threshold in [0, 1]; default 0.65.
+        iou: NMS threshold in [0, 1]; default 0.55.
         max_detections: most boxes a picture; default 300.
         precision: fp32, or bf16 or fp16 where they are faster.
         rect: letterbox to rectangles in multiples of 32 instead of squares.

@@ -61,7 +61,7 @@ def detect(
     ] = 0.25,
     iou: Annotated[
         float | None,
-        typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.65, between tiles 0.5."),
+        typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55, between tiles 0.5."),
     ] = None,
     max_detections: Annotated[
         int | None,

@@ -138,6 +138,8 @@ class TrainConfig(Section):
     """... or when boxes and their best anchors are less alike than this (mean of the smaller side ratio)."""
     workers: Annotated[int, Field(ge=0, le=64)] | None = None
     """Threads that prepare batches; null: chosen from the processor count."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Processor threads that compute; null: one less than there are (see docs/adr/0009), or OMP_NUM_THREADS."""
     cache: bool = True
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
@@ -149,7 +151,7 @@ class EvalConfig(Section):
 
     confidence: Fraction = 0.001
     """Lowest score that enters the metrics."""
-    iou: Fraction = 0.65
+    iou: Fraction = 0.55
     """NMS threshold."""
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 300
     batch: Annotated[int, Field(ge=1, le=4096)] = 16

@@ -43,7 +43,7 @@ class TorchRuntime:
         preprocessing: Preprocessing,
         *,
         confidence: float = 0.25,
-        iou: float = 0.65,
+        iou: float = 0.55,
         max_detections: int = 300,
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",

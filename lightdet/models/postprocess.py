@@ -24,7 +24,7 @@ def postprocess(
     strides: Sequence[int],
     *,
     confidence: float = 0.25,
-    iou: float = 0.65,
+    iou: float = 0.55,
     max_detections: int = 300,
 ) -> list[PictureDetections]:
     """Return the detections of each picture of a batch.

@@ -45,7 +45,7 @@ class DetectionTask:
         *,
         precision: str = "fp32",
         confidence: float = 0.001,
-        iou: float = 0.65,
+        iou: float = 0.55,
         max_detections: int = 300,
     ) -> None:
         self._network = network
