@@ -27,6 +27,7 @@ import torch
 
 from lightdet.build.dataset import load_dataset
 from lightdet.build.training import build_trainer, load_training_data
+from lightdet.cli.train_run import compute_threads
 from lightdet.config import Config, YamlFile, validate
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.files import write_json
@@ -50,10 +51,11 @@ def main() -> None:
         rounds: list[dict[str, float]] = []
         for number in range(options.rounds + 1):
             bare_batch = bare_batch or next(bare.loader.epoch(0))
-            speeds = {
-                "bare": bare_loop(bare, bare_batch, len(trainer.loader)),
-                "trainer": one_epoch(trainer),
-            }
+            # The bare loop with every processor, the trainer as the command runs it (docs/adr/0009).
+            torch.set_num_threads(os.cpu_count() or 1)
+            speeds = {"bare": bare_loop(bare, bare_batch, len(trainer.loader))}
+            torch.set_num_threads(compute_threads(None) or torch.get_num_threads())
+            speeds["trainer"] = one_epoch(trainer)
             if options.peer_python:
                 speeds["peer"] = peer_epochs(options, work)
             print(
@@ -138,7 +140,7 @@ def summarize(options: argparse.Namespace, rounds: list[dict[str, float]], memor
         "trainer_over_bare": round(statistics.median(r["trainer"] / r["bare"] for r in rounds), 3),
         "peak_memory_mib": round(memory),
         "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        "threads": {"bare": os.cpu_count(), "trainer": torch.get_num_threads()},
         "processors": os.cpu_count(),
         "machine": platform.machine(),
         "processor": str(getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name", platform.processor())),
