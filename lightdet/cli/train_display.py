@@ -52,8 +52,10 @@ class TrainDisplay:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"
         boxes = sum(len(a) for a in data.train.annotations)
+        background = sum(len(a) == 0 for a in data.train.annotations)
+        empty = f" ({background} of them without any, taken as background)" if background else ""
         self._say(
-            f"{len(data.train)} pictures with {boxes} boxes to train{val}; {len(data.names)} classes; "
+            f"{len(data.train)} pictures with {boxes} boxes{empty} to train{val}; {len(data.names)} classes; "
             f"input {config.imgsz}, batch {config.train.batch}, {config.train.epochs} epochs, "
             f"{resolve_precision(config.train.precision, device)} on {device}"
         )
