@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import yaml
 
-from lightdet.data.audit.pictures import check_pictures
+from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.dataset import DatasetSpec, Format, OnError, SplitSpec, read_split
 from lightdet.data.formats.coco import coco_text
 from lightdet.data.formats.deeppcb import deeppcb_text
@@ -80,22 +81,24 @@ def convert_dataset(
 ) -> Conversion:
     """Write every split of `spec` to the new folder `output` in the format `form`.
 
-    The source is read whole before anything is written and is never changed; the YAML comes last, so a folder
-    with one is complete. Labels keep their float32 corners in COCO, 8 decimals of the side in YOLO, and are rounded
-    to whole pixels in VOC and DeepPCB.
+    The source is read whole, every picture decoded, before anything is written, and is never changed; the YAML comes
+    last, so a folder with one is complete. Labels keep their float32 corners in COCO, 8 decimals of the side in YOLO,
+    and are rounded to whole pixels in VOC and DeepPCB.
 
     Args:
         spec: the source.
         output: a folder that is empty or does not exist, outside the source.
         form: the format to write.
         link: make symbolic links to the pictures instead of copies.
-        on_error: stop at a fault in the source, or leave the picture out and list it.
+        on_error: stop at a fault in the source (a label, or a picture that cannot be decoded), or leave the picture
+            out and list it.
         val: divide the pictures anew: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept.
         seed: seed of that division.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (steps done, steps in all): each picture is looked at, then written.
 
     Raises:
-        UserError: a fault in the source, or an output that is not empty, not writable or inside the source.
+        UserError: a fault in the source, no good picture in a split, or an output that is not empty, not writable or
+            inside the source.
     """
     _check_output(spec, output)
     splits: dict[str, list[Annotation]] = {}
@@ -104,21 +107,21 @@ def convert_dataset(
     for name in spec.splits:
         splits[name], left_out = read_split(spec, name, on_error=on_error)
         skipped += left_out
+    splits, checks, broken = _looked_at(spec, splits, on_error, keep=val is not None, progress=progress)
+    skipped += broken
     if val is not None:
-        if on_error == "skip":
-            skipped += _without_broken(splits)
-        spec, splits, new_notes = _divided(spec, splits, val, seed)
+        spec, splits, new_notes = _divided(spec, splits, checks, val, seed)
     everything = [annotation for found in splits.values() for annotation in found]
     notes = new_notes + _losses(spec, form, everything)
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
-    count = 0
+    count = 0  # what was looked at is half of the work
     for name, found in splits.items():
         pairs = list(zip(found, _target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
         for annotation, target in pairs:
             _place_picture(annotation.image, output / FOLDERS[form][0] / name / target, link)
             count += 1
             if progress is not None:
-                progress(count, len(everything))
+                progress(len(everything) + count, 2 * len(everything))
         _write_labels(output, form, name, pairs, spec.classes)
         done.pictures[name] = len(found)
         done.boxes[name] = sum(len(annotation) for annotation in found)
@@ -143,26 +146,51 @@ def _check_output(spec: DatasetSpec, output: Path) -> None:
     make_folder(output)
 
 
-def _without_broken(splits: dict[str, list[Annotation]]) -> list[UserError]:
-    """Take pictures that cannot be decoded out of `splits`; returns what is wrong with them."""
-    paths = dict.fromkeys(annotation.image for found in splits.values() for annotation in found)
-    errors = {check.path: check.error for check in check_pictures(list(paths)) if check.error is not None}
-    for name, found in splits.items():
-        splits[name] = [annotation for annotation in found if annotation.image not in errors]
-    return list(errors.values())
+def _looked_at(
+    spec: DatasetSpec,
+    splits: dict[str, list[Annotation]],
+    on_error: OnError,
+    *,
+    keep: bool,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, list[Annotation]], dict[Path, PictureCheck], list[UserError]]:
+    """Decode every picture: a copy of a damaged one would be a set that cannot be trained on.
+
+    Returns:
+        The splits without pictures that cannot be decoded, what was seen in the others (with `keep`), and what is
+        wrong with those left out.
+    """
+    paths = list(dict.fromkeys(annotation.image for found in splits.values() for annotation in found))
+    checks: dict[Path, PictureCheck] = {}
+    errors: dict[Path, UserError] = {}
+    report = None if progress is None else lambda done, total: progress(done, 2 * total)
+    with closing(check_pictures(paths, report)) as found:
+        for check in found:
+            if check.error is not None:
+                if on_error == "fail":
+                    raise check.error
+                errors[check.path] = check.error
+            elif keep:
+                checks[check.path] = check
+    good = {name: [a for a in found if a.image not in errors] for name, found in splits.items()}
+    for name, left in good.items():
+        if not left:
+            first = errors[splits[name][0].image]
+            raise UserError(f"no picture of the split '{name}' can be read; the first fault: {first}", path=spec.path)
+    return good, checks, list(errors.values())
 
 
 def _divided(
-    spec: DatasetSpec, splits: dict[str, list[Annotation]], share: float, seed: int
+    spec: DatasetSpec,
+    splits: dict[str, list[Annotation]],
+    checks: Mapping[Path, PictureCheck],
+    share: float,
+    seed: int,
 ) -> tuple[DatasetSpec, dict[str, list[Annotation]], list[str]]:
     """Pool all splits but ``test`` and divide them anew."""
     pooled = {a.image: a for name, found in splits.items() if name != "test" for a in found}
     pool = list(pooled.values())
-    checks = list(check_pictures(list(pooled)))
-    for check in checks:
-        if check.error is not None:
-            raise check.error
-    groups = alike_groups(checks)
+    groups = alike_groups([checks[path] for path in pooled])
     chosen = draw_validation(pool, groups, share, seed)
     if chosen.all() or not chosen.any():
         raise UserError(f"{len(pool)} pictures cannot be divided by --val {share:g}", path=spec.path)

@@ -148,6 +148,33 @@ def test_faults_stop_before_anything_is_written_or_are_listed(yolo_set: Path, tm
     assert done.as_dict()["skipped"] == [str(done.skipped[0])]
 
 
+def damage(picture: Path) -> Path:
+    """Cut off the second half of a picture's file; its header stays whole."""
+    picture.write_bytes(picture.read_bytes()[: picture.stat().st_size // 2])
+    return picture
+
+
+def test_a_damaged_picture_is_refused_or_left_out(yolo_set: Path, tmp_path: Path) -> None:
+    """It could not be trained on; its header alone does not show it."""
+    bad = damage(yolo_set / "images" / "train" / "b.png")
+    source = load_dataset(yolo_set / "data.yaml")
+    with pytest.raises(UserError, match=r"b\.png: the picture is truncated"):
+        convert_dataset(source, tmp_path / "out", "voc")
+    assert not any((tmp_path / "out").iterdir())
+    done = convert_dataset(source, tmp_path / "out", "voc", on_error="skip")
+    assert [error.path for error in done.skipped] == [bad]
+    assert done.pictures == {"train": 2, "val": 2}
+    assert not list((tmp_path / "out").rglob("b.*"))
+
+
+def test_a_split_of_damaged_pictures_is_refused(yolo_set: Path, tmp_path: Path) -> None:
+    for picture in (yolo_set / "images" / "val").iterdir():
+        damage(picture)
+    source = load_dataset(yolo_set / "data.yaml")
+    with pytest.raises(UserError, match=r"no picture of the split 'val' can be read; the first fault: .*c\.png: "):
+        convert_dataset(source, tmp_path / "out", "voc", on_error="skip")
+
+
 def test_outputs_that_are_refused(yolo_set: Path, tmp_path: Path) -> None:
     source = load_dataset(yolo_set / "data.yaml")
     full = tmp_path / "full"
@@ -171,7 +198,7 @@ def test_progress_is_told(yolo_set: Path, tmp_path: Path) -> None:
     convert_dataset(
         load_dataset(yolo_set / "data.yaml"), tmp_path / "out", "yolo", progress=lambda *step: told.append(step)
     )
-    assert told == [(n, 5) for n in range(1, 6)]
+    assert told == [(n, 10) for n in range(1, 11)]  # five pictures looked at, then written
 
 
 @pytest.mark.realdata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,16 +62,23 @@ def check_picture(path: Path) -> PictureCheck:
     )
 
 
-def check_pictures(paths: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> Iterator[PictureCheck]:
+def check_pictures(
+    paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
+) -> Generator[PictureCheck, None, None]:
     """Look at many pictures with a few threads (decoders release the lock), in order.
 
-    `progress` is called with (pictures done, pictures in all).
+    `progress` is called with (pictures done, pictures in all). Who stops early closes the generator: the pictures
+    that were not begun are left then.
     """
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for count, check in enumerate(pool.map(check_picture, paths), start=1):
-            if progress is not None:
-                progress(count, len(paths))
-            yield check
+        try:
+            for count, check in enumerate(pool.map(check_picture, paths), start=1):
+                if progress is not None:
+                    progress(count, len(paths))
+                yield check
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _colour_share(pixels: AnyArray) -> float:
