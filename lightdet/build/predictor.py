@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lightdet.config import EvalConfig, ModelConfig, YamlFile, validate
+from lightdet.config import EvalConfig, YamlFile, load_network_config
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
     from lightdet.inference.predictor import Predictor
-    from lightdet.models import Detector
+    from lightdet.models import DetectionNetwork
     from lightdet.models.weights import ModelCard
 
 
@@ -71,7 +71,7 @@ def load(
     return Predictor(runtime, confidence=confidence, rect=rect)
 
 
-def load_detector(path: str | Path) -> tuple[Detector, ModelCard]:
+def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
     """Rebuild the network of a model file on the CPU, with its card.
 
     Raises:
@@ -87,7 +87,7 @@ def load_detector(path: str | Path) -> tuple[Detector, ModelCard]:
         raise UserError("its model card is damaged; train or export it again", path=path)
     if not card.names:
         raise UserError("names no classes; train or export it again", path=path)
-    config = validate(ModelConfig, YamlFile(card.model, Path(path)))
+    config = load_network_config(YamlFile(card.model, Path(path)))
     detector = build_detector(config, len(card.names), card.preprocessing.imgsz)
     try:
         detector.load_state_dict(weights)

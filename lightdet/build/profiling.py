@@ -12,7 +12,7 @@ import torch
 
 from lightdet.build.model import build_detector
 from lightdet.build.predictor import load_detector
-from lightdet.config import Config, YamlFile, load_yaml, validate
+from lightdet.config import YamlFile, load_config, load_yaml
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
@@ -25,7 +25,7 @@ from lightdet.profiling.report import Report
 from lightdet.structures import Preprocessing
 
 if TYPE_CHECKING:
-    from lightdet.models import Detector
+    from lightdet.models import DetectionNetwork
 
 DEFAULT_CLASSES = 6
 
@@ -66,7 +66,7 @@ class ProfileRequest:
 @dataclass(frozen=True)
 class _Subject:
     name: str
-    detector: Detector
+    detector: DetectionNetwork
     names: tuple[str, ...]
     preprocessing: Preprocessing
 
@@ -120,7 +120,7 @@ def _subjects(request: ProfileRequest) -> list[_Subject]:
     subjects = []
     names = tuple(f"class {index}" for index in range(request.classes or DEFAULT_CLASSES))
     for file in files:
-        config = validate(Config, file, request.overrides)
+        config = load_config(file, request.overrides)
         imgsz = request.imgsz or config.imgsz
         detector = build_detector(config.model, len(names), imgsz)
         name = str(file.path) if file.path else "default configuration"

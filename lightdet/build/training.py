@@ -12,15 +12,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from lightdet.build.anchors import choose_anchors
+from lightdet.build.class_balance import class_frequencies, picture_weights
 from lightdet.build.model import build_detector
-from lightdet.config import Config
-from lightdet.data.anchors import anchor_recall, anchor_similarity, fit_anchors
+from lightdet.build.task import build_task
+from lightdet.config import RunConfig
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
-from lightdet.losses import DetectionLoss
 from lightdet.models import Detector
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Annotation, Preprocessing
@@ -29,10 +30,8 @@ from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import build_optimizer
-from lightdet.training.precision import resolve_precision
 from lightdet.training.reporting import Reporter
 from lightdet.training.schedule import WarmupCosine
-from lightdet.training.task import DetectionTask
 from lightdet.training.trainer import Trainer, TrainerSettings
 from lightdet.training.validation import Validation
 
@@ -50,7 +49,7 @@ class TrainingData:
 
 
 def load_training_data(
-    config: Config,
+    config: RunConfig,
     spec: DatasetSpec,
     *,
     on_error: OnError = "fail",
@@ -96,64 +95,8 @@ def load_training_data(
     return TrainingData(spec.classes, pictures, validation, skipped)
 
 
-def choose_anchors(config: Config, data: TrainingData, detector: Detector, reporter: Reporter) -> None:
-    """Fit the anchors to the training boxes where the detector's fit them badly; says what it did.
-
-    Badly: fewer boxes match one than ``train.anchor_recall``, or boxes and their best anchors are less alike
-    than ``train.anchor_similarity``.
-    """
-    sides = np.concatenate([_sides(data.train, i) for i in range(len(data.train))])
-    sides = sides[(sides > 0).all(axis=1)]
-    old = detector.anchors.numpy().reshape(-1, 2)
-    recall, alike = anchor_recall(sides, old, config.loss.anchor_ratio), anchor_similarity(sides, old)
-    told = f"match {recall:.1%} of the training boxes, likeness {alike:.2f}"
-    wanted = config.train.fit_anchors and config.model.anchors is None
-    if not wanted or (recall >= config.train.anchor_recall and alike >= config.train.anchor_similarity):
-        reporter.note(f"anchors {told}")
-        return
-    fitted = fit_anchors(sides, *detector.anchors.shape[:2], seed=config.train.seed)
-    new = fitted.reshape(-1, 2)
-    better_recall, better = anchor_recall(sides, new, config.loss.anchor_ratio), anchor_similarity(sides, new)
-    if better_recall < recall or better <= alike:
-        reporter.note(f"anchors {told}; fitted ones would not do better")
-        return
-    detector.anchors.copy_(torch.from_numpy(fitted))
-    shown = "; ".join(" ".join(f"{w:g}x{h:g}" for w, h in level) for level in fitted)
-    reporter.note(
-        f"the default anchors fit badly ({told}); fitted new ones to the data set "
-        f"(match {better_recall:.1%}, likeness {better:.2f}): {shown}"
-    )
-
-
-def _sides(pictures: Pictures, index: int) -> Any:
-    annotation = pictures.annotations[index]
-    scale = pictures.imgsz / max(annotation.size)
-    boxes, _ = trainable(annotation)
-    return (boxes[:, 2:] - boxes[:, :2]) * scale
-
-
-def class_frequencies(pictures: Pictures, num_classes: int) -> Any:
-    """Boxes by class, float64 ``[C]``."""
-    labels = np.concatenate([trainable(a)[1] for a in pictures.annotations])
-    return np.bincount(labels, minlength=num_classes).astype(np.float64)
-
-
-def inverse_class_weights(frequencies: Any) -> torch.Tensor:
-    """Weights ``[C]`` in inverse proportion to the frequency, with mean 1 over the boxes; at most 10."""
-    share = np.maximum(frequencies, 1) / max(1.0, frequencies.sum())
-    weights = 1 / (share * len(share))
-    return torch.tensor(np.minimum(weights, 10.0), dtype=torch.float32)
-
-
-def picture_weights(pictures: Pictures, frequencies: Any) -> Any:
-    """How often to draw each picture: by its rarest class, float64 ``[N]``; background as the commonest."""
-    rarity = 1 / np.sqrt(np.maximum(frequencies, 1))
-    least = float(rarity[frequencies > 0].min())
-    return np.array([max((float(rarity[k]) for k in trainable(a)[1]), default=least) for a in pictures.annotations])
-
-
 def build_trainer(
-    config: Config,
+    config: RunConfig,
     data: TrainingData,
     *,
     folder: Path,
@@ -178,14 +121,14 @@ def build_trainer(
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
     if resume is None:
-        choose_anchors(config, data, detector, reporter)
-    else:
+        choose_anchors(config, data.train, detector, reporter)
+    elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
         detector.anchors.copy_(resume.tensors["network/anchors"])
     layout = torch.channels_last if train.channels_last else torch.contiguous_format
     detector = detector.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     if train.sync_batchnorm and processes.count > 1 and device.type == "cuda":
         detector = nn.SyncBatchNorm.convert_sync_batchnorm(detector)  # type: ignore[no-untyped-call]
-    task = _task(config, data, detector, device, processes)
+    task = build_task(config, data.train, detector, device, processes)
     loader = _loader(config, data, processes)
     steps = train.epochs * -(-len(loader) // train.accumulate)
     # A short training must have time to come down again.
@@ -228,38 +171,7 @@ def build_trainer(
     return trainer
 
 
-def _task(
-    config: Config, data: TrainingData, detector: Detector, device: torch.device, processes: Processes
-) -> DetectionTask:
-    weights = None
-    if config.loss.class_weights == "inverse_frequency":
-        weights = inverse_class_weights(class_frequencies(data.train, len(data.names)))
-    loss = DetectionLoss(
-        detector.anchors,
-        detector.strides,
-        len(data.names),
-        box=config.loss.box,
-        objectness=config.loss.objectness,
-        classification=config.loss.classification,
-        balance=config.loss.objectness_balance,
-        ratio=config.loss.anchor_ratio,
-        box_iou=config.loss.box_iou,
-        label_smoothing=config.loss.label_smoothing,
-        class_weights=weights,
-        mean_count=processes.mean,
-        processes=processes.count,
-    ).to(device)
-    return DetectionTask(
-        detector,
-        loss,
-        precision=resolve_precision(config.train.precision, device),
-        confidence=config.eval.confidence,
-        iou=config.eval.iou,
-        max_detections=config.eval.max_detections,
-    )
-
-
-def _loader(config: Config, data: TrainingData, processes: Processes) -> TrainingLoader:
+def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> TrainingLoader:
     recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic_off_epochs"}))
     weights = None
     if config.train.image_weights:
@@ -276,7 +188,7 @@ def _loader(config: Config, data: TrainingData, processes: Processes) -> Trainin
 
 
 def _weight_writer(
-    config: Config, names: tuple[str, ...], bit_depth: int
+    config: RunConfig, names: tuple[str, ...], bit_depth: int
 ) -> Callable[[Path, nn.Module, dict[str, Any]], None]:
     preprocessing = Preprocessing(config.imgsz, bit_depth=bit_depth)
 

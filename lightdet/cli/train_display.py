@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lightdet.build.training import TrainingData
-from lightdet.config import Config
+from lightdet.config import RunConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.precision import resolve_precision
@@ -47,7 +47,13 @@ class TrainDisplay:
             self._bar.remove_task(task)
 
     def begin(
-        self, config: Config, data: TrainingData, device: torch.device, output: Path, *, resumed: TrainingState | None
+        self,
+        config: RunConfig,
+        data: TrainingData,
+        device: torch.device,
+        output: Path,
+        *,
+        resumed: TrainingState | None,
     ) -> None:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"

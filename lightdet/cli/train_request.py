@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.build.dataset import load_dataset
-from lightdet.config import Config, YamlFile, load_yaml, validate
+from lightdet.config import RunConfig, YamlFile, load_config, load_yaml
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder
@@ -34,13 +34,13 @@ class TrainRequest:
         """The configuration file, or nothing but defaults."""
         return load_yaml(self.config) if self.config else YamlFile({})
 
-    def check(self) -> tuple[Config, DatasetSpec]:
+    def check(self) -> tuple[RunConfig, DatasetSpec]:
         """Read configuration and data set's YAML and look at the output folder.
 
         Raises:
             UserError: anything wrong with them.
         """
-        config = validate(Config, self.file(), self.overrides)
+        config = load_config(self.file(), self.overrides)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
         _check_val(spec)

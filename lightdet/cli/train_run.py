@@ -15,7 +15,7 @@ from rich.console import Console
 from lightdet.build.training import TrainingData, build_trainer, epochs_that_fit, load_training_data
 from lightdet.cli.train_display import TrainDisplay
 from lightdet.cli.train_request import TrainRequest
-from lightdet.config import Config, YamlFile, validate
+from lightdet.config import RunConfig, YamlFile, load_config
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
@@ -29,7 +29,7 @@ from lightdet.training.reporting import SilentReporter
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib")
 
 
-def run_training(request: TrainRequest, config: Config, spec: DatasetSpec) -> None:
+def run_training(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
     """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C."""
     state = load_state(request.output) if request.resume else None
     if state is not None:
@@ -80,14 +80,14 @@ def compute_threads(wanted: int | None) -> int | None:
     return None if "OMP_NUM_THREADS" in os.environ or processors < 3 else processors - 1
 
 
-def config_to_resume(request: TrainRequest, state: TrainingState) -> Config:
+def config_to_resume(request: TrainRequest, state: TrainingState) -> RunConfig:
     """The configuration that a training was started with; flags may repeat it, not change it.
 
     Raises:
         UserError: the training has ended, or something differs that would change its results.
     """
     kept = YamlFile(state.run["config"], request.output / STATE_FILE)
-    before = validate(Config, kept)
+    before = load_config(kept)
     if state.progress.done:
         raise UserError(
             f"this training has ended after {state.progress.epoch} of {before.train.epochs} epochs; "
@@ -95,7 +95,7 @@ def config_to_resume(request: TrainRequest, state: TrainingState) -> Config:
             path=request.output,
         )
     base = request.file() if request.config else kept
-    wanted = validate(Config, base, request.overrides)
+    wanted = load_config(base, request.overrides)
     for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
         # With a time budget the epochs were worked out when the training began.
         if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
@@ -119,13 +119,13 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _with_budget(
-    config: Config,
+    config: RunConfig,
     data: TrainingData,
     spec: DatasetSpec,
     device: torch.device,
     processes: Processes,
     state: TrainingState | None,
-) -> Config:
+) -> RunConfig:
     """With ``train.minutes``: replace the epochs by what this machine manages; unchanged on resuming."""
     minutes = config.train.minutes
     if minutes is None or state is not None:

@@ -1,24 +1,34 @@
 """The YAML schema as typed models; an unknown key or a bad value is an error that names it."""
 
+from lightdet.config.families import load_config, load_network_config, network_names
 from lightdet.config.schema import (
+    AnchorNetworkConfig,
     AugmentConfig,
     Config,
     EvalConfig,
     LossConfig,
     ModelConfig,
+    NetworkConfig,
+    RunConfig,
     TrainConfig,
 )
 from lightdet.config.yaml_file import YamlFile, load_yaml, parse_overrides, validate
 
 __all__ = [
+    "AnchorNetworkConfig",
     "AugmentConfig",
     "Config",
     "EvalConfig",
     "LossConfig",
     "ModelConfig",
+    "NetworkConfig",
+    "RunConfig",
     "TrainConfig",
     "YamlFile",
+    "load_config",
+    "load_network_config",
     "load_yaml",
+    "network_names",
     "parse_overrides",
     "validate",
 ]

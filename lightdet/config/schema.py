@@ -31,7 +31,27 @@ class Section(BaseModel):
         return value
 
 
-class ModelConfig(Section):
+class NetworkConfig(Section):
+    """What every network's section has; see `lightdet.config.families` for the networks there are."""
+
+    name: str
+
+
+class AnchorNetworkConfig(NetworkConfig):
+    """A network whose cells carry anchors."""
+
+    anchors: Anchors | None = None
+    """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
+
+    @field_validator("anchors")
+    @classmethod
+    def _check_anchors(cls, anchors: Anchors | None) -> Anchors | None:
+        if anchors is not None and (len(anchors) != 3 or len({len(a) for a in anchors}) != 1 or not anchors[0]):
+            raise ValueError("must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
+        return anchors
+
+
+class ModelConfig(AnchorNetworkConfig):
     """The network. Widths are output channels of Focus and of the four stages below it."""
 
     name: Literal["lightdet"] = "lightdet"
@@ -51,15 +71,6 @@ class ModelConfig(Section):
     """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
     gate: Literal["scalar", "channel", "input"] = "channel"
     """The gate J: one learned number, one a channel, or a 1x1 convolution of the shallow feature."""
-    anchors: Anchors | None = None
-    """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
-
-    @field_validator("anchors")
-    @classmethod
-    def _check_anchors(cls, anchors: Anchors | None) -> Anchors | None:
-        if anchors is not None and (len(anchors) != 3 or len({len(a) for a in anchors}) != 1 or not anchors[0]):
-            raise ValueError("must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
-        return anchors
 
 
 class LossConfig(Section):
@@ -159,12 +170,12 @@ class EvalConfig(Section):
     """Lowest score that is drawn or saved by detection."""
 
 
-class Config(Section):
-    """A whole run."""
+class RunConfig(Section):
+    """A whole run, whatever the network."""
 
     imgsz: Annotated[int, Field(ge=32, le=8192)] = 608
-    model: ModelConfig = ModelConfig()
-    loss: LossConfig = LossConfig()
+    model: NetworkConfig
+    loss: Section
     augment: AugmentConfig = AugmentConfig()
     train: TrainConfig = TrainConfig()
     eval: EvalConfig = EvalConfig()
@@ -176,3 +187,10 @@ class Config(Section):
             low = imgsz // 32 * 32
             raise ValueError(f"must be a multiple of 32; take {low} or {low + 32}")
         return imgsz
+
+
+class Config(RunConfig):
+    """A run of our own detector."""
+
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from torch import Tensor
 from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.inference.runtime import RawDetections
-from lightdet.models import Detector
-from lightdet.models.postprocess import postprocess
+from lightdet.models import DetectionNetwork
 from lightdet.structures import Preprocessing
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -22,7 +21,7 @@ _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchRuntime:
-    """Runs a `Detector` and its post-processing; see `lightdet.inference.runtime.Runtime`.
+    """Runs a network and its post-processing; see `lightdet.inference.runtime.Runtime`.
 
     Args:
         detector: put into evaluation mode and moved to `device` here.
@@ -38,7 +37,7 @@ class TorchRuntime:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: DetectionNetwork,
         names: Sequence[str],
         preprocessing: Preprocessing,
         *,
@@ -73,12 +72,10 @@ class TorchRuntime:
     def __call__(self, batch: Image) -> list[RawDetections]:
         """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32."""
         start = time.perf_counter()
-        grids = self._network(self._to_input(batch))
+        outputs = self._network(self._to_input(batch))
         network = self._clock()
-        found = postprocess(
-            grids,
-            self.detector.anchors,
-            self.detector.strides,
+        found = self.detector.select(
+            outputs,
             confidence=self.confidence,
             iou=self.iou,
             max_detections=self.max_detections,
@@ -95,11 +92,11 @@ class TorchRuntime:
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
         return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self._format)
 
-    def _network(self, images: Tensor) -> tuple[Tensor, ...]:
+    def _network(self, images: Tensor) -> Any:
         if self.precision == "fp32":
-            return self.detector(images)  # type: ignore[no-any-return]
+            return self.detector(images)
         with torch.autocast(self.device.type, dtype=_AUTOCAST[self.precision]):
-            return self.detector(images)  # type: ignore[no-any-return]
+            return self.detector(images)
 
     def _clock(self) -> float:
         """The time when all work so far is done: a GPU works behind the program's back."""

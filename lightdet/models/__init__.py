@@ -1,5 +1,5 @@
 """The networks, their weights on disk, and the way from raw grids to detections."""
 
-from lightdet.models.detector import Detector
+from lightdet.models.detector import DetectionNetwork, Detector
 
-__all__ = ["Detector"]
+__all__ = ["DetectionNetwork", "Detector"]

@@ -1,16 +1,46 @@
-"""The network: backbone, neck, head. Its forward returns the same type in training and in evaluation."""
+"""The networks' common ground, and the detector with anchors: backbone, neck, head."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lightdet.models.heads import decode_grids
+from lightdet.models.postprocess import PictureDetections, postprocess
+
 STRIDES = (8, 16, 32)
 
 
-class Detector(nn.Module):
+class DetectionNetwork(nn.Module):
+    """What trainer, predictor and profile know of a network.
+
+    ``forward`` takes ``[B, 3, H, W]`` in 0-1, H and W multiples of 32, and returns the same type in training and in
+    evaluation; only the network itself and its loss look inside.
+
+    Attributes:
+        num_classes: C.
+    """
+
+    num_classes: int
+
+    def decode(self, outputs: Any) -> Tensor:
+        """Turn what ``forward`` returned into candidates.
+
+        Returns:
+            float32 ``[B, N, 5 + C]``: centre x, centre y, width, height in input pixels, then objectness and
+            class probabilities in [0, 1]; a score is their product.
+        """
+        raise NotImplementedError
+
+    def select(self, outputs: Any, *, confidence: float, iou: float, max_detections: int) -> list[PictureDetections]:
+        """Return the detections of each picture (see `lightdet.models.postprocess`)."""
+        return postprocess(self.decode(outputs), confidence=confidence, iou=iou, max_detections=max_detections)
+
+
+class Detector(DetectionNetwork):
     """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, A, H/s, W/s, 5 + C]``, one a stride.
 
     Args:
@@ -44,3 +74,7 @@ class Detector(nn.Module):
         features = self.backbone(images)
         grids: tuple[Tensor, ...] = self.head(self.neck(features), features)
         return grids
+
+    def decode(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Raw grids → candidates ``[B, N, 5 + C]``."""
+        return decode_grids(outputs, self.anchors, self.strides)

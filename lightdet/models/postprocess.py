@@ -1,14 +1,10 @@
-"""Raw grids → detections: decode, keep what passes the threshold, non-maximum suppression by class."""
+"""Candidates → detections: keep what passes the threshold, non-maximum suppression by class."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
-
-from lightdet.models.heads import decode_grids
 
 # NMS is quadratic in the worst case; no picture's 300 best detections need more candidates than this.
 # Where more detections are asked for, it is as many as those.
@@ -19,9 +15,7 @@ PictureDetections = tuple[Tensor, Tensor, Tensor]
 
 
 def postprocess(
-    grids: Sequence[Tensor],
-    anchors: Tensor,
-    strides: Sequence[int],
+    decoded: Tensor,
     *,
     confidence: float = 0.25,
     iou: float = 0.55,
@@ -32,14 +26,11 @@ def postprocess(
     A score is objectness times class probability; a box may pass the threshold for several classes.
 
     Args:
-        grids: raw ``[B, A, H, W, 5 + C]``, one a stride.
-        anchors: ``[grids, A, 2]`` in input pixels.
-        strides: pixels a cell.
+        decoded: ``[B, N, 5 + C]`` centre x, centre y, width, height in input pixels, objectness, class probabilities.
         confidence: lowest score kept, in [0, 1].
         iou: boxes of one class that overlap a better one by more than this are dropped.
         max_detections: most detections a picture.
     """
-    decoded = decode_grids(grids, anchors, strides)
     return [_select(picture, confidence, iou, max_detections) for picture in decoded]
 
 

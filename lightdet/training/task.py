@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from lightdet.models import Detector
-from lightdet.models.postprocess import PictureDetections, postprocess
+from lightdet.models import DetectionNetwork
+from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Batch, LossTerms
 from lightdet.training.precision import autocast
 
@@ -29,19 +29,19 @@ class Task(Protocol):
 
 
 class DetectionTask:
-    """An anchor detector with its loss.
+    """A detector whose loss is computed from its raw outputs.
 
     Args:
         network: the detector, on its device.
-        loss: (raw grids, targets) → loss.
+        loss: (what the network returns, targets ``[M, 6]``) → loss.
         precision: fp32, bf16 or fp16 (see `lightdet.training.precision`).
         confidence, iou, max_detections: post-processing in validation.
     """
 
     def __init__(
         self,
-        network: Detector,
-        loss: Callable[[Sequence[Tensor], Tensor], LossTerms],
+        network: DetectionNetwork,
+        loss: Callable[[Any, Tensor], LossTerms],
         *,
         precision: str = "fp32",
         confidence: float = 0.001,
@@ -54,7 +54,7 @@ class DetectionTask:
         self._select: dict[str, Any] = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
 
     @property
-    def network(self) -> Detector:
+    def network(self) -> DetectionNetwork:
         """The detector."""
         return self._network
 
@@ -62,15 +62,15 @@ class DetectionTask:
         """Run forward in the configured precision; the loss itself is float32."""
         images = self._input(batch.images)
         with autocast(self.precision, images.device):
-            grids = forward(images)
-        return self._loss(grids, batch.targets.to(images.device))
+            outputs = forward(images)
+        return self._loss(outputs, batch.targets.to(images.device))
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, images: Tensor) -> list[PictureDetections]:
         """Run `network` and post-process; float32, as deployment does."""
-        grids = network(self._input(images))
-        return postprocess(grids, self.network.anchors, self.network.strides, **self._select)
+        outputs = network(self._input(images))
+        return self.network.select(outputs, **self._select)
 
     def _input(self, images: Tensor) -> Tensor:
-        device = self.network.anchors.device
+        device = next(self.network.parameters()).device
         return images.to(device, non_blocking=True).float() / 255

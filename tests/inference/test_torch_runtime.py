@@ -18,7 +18,6 @@ from lightdet.config import ModelConfig
 from lightdet.errors import UserError
 from lightdet.inference.torch_runtime import TorchRuntime
 from lightdet.models.device import choose_device
-from lightdet.models.postprocess import postprocess
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Preprocessing
 
@@ -51,7 +50,7 @@ def test_it_gives_what_network_and_postprocessing_give(model: Path, picture: np.
     images = torch.tensor(picture.transpose(2, 0, 1)[None].copy()).float() / 255
     with torch.no_grad():
         grids = detector.eval()(images)
-    wanted = postprocess(grids, detector.anchors, detector.strides, confidence=0.05, iou=0.5, max_detections=20)[0]
+    wanted = detector.select(grids, confidence=0.05, iou=0.5, max_detections=20)[0]
     assert len(boxes) == 20
     assert np.allclose(boxes, wanted[0].numpy(), atol=1e-2)
     assert np.allclose(scores, wanted[1].numpy(), atol=1e-4)

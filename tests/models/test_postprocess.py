@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lightdet.models.heads import decode_grids
 from lightdet.models.postprocess import MAX_CANDIDATES, postprocess
 
 STRIDES = (8, 16, 32)
@@ -63,7 +64,7 @@ def suppress(found: list[Found], iou: float) -> list[Found]:
 def test_greedy_suppression_by_class(seed: int, confidence: float, iou: float) -> None:
     grids = random_grids(seed, classes=3, rows=1, columns=2)
     for picture, (boxes, scores, labels) in enumerate(
-        postprocess(grids, ANCHORS, STRIDES, confidence=confidence, iou=iou)
+        postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=confidence, iou=iou)
     ):
         expected = suppress(candidates(grids, picture, confidence), iou)
         assert labels.tolist() == [label for _, _, label in expected]
@@ -74,7 +75,9 @@ def test_greedy_suppression_by_class(seed: int, confidence: float, iou: float) -
 
 
 def test_types_order_and_bounds() -> None:
-    (first, second) = postprocess(random_grids(0, 3), ANCHORS, STRIDES, confidence=0.05, max_detections=40)
+    (first, second) = postprocess(
+        decode_grids(random_grids(0, 3), ANCHORS, STRIDES), confidence=0.05, max_detections=40
+    )
     for boxes, scores, labels in (first, second):
         assert boxes.shape == (40, 4)
         assert (boxes.dtype, scores.dtype, labels.dtype) == (torch.float32, torch.float32, torch.int64)
@@ -87,21 +90,21 @@ def test_types_order_and_bounds() -> None:
 
 def test_the_best_are_kept_where_there_are_too_many() -> None:
     grids = random_grids(1, 3)
-    ((_, all_scores, _), _) = postprocess(grids, ANCHORS, STRIDES, confidence=0.05, max_detections=1000)
-    ((_, scores, _), _) = postprocess(grids, ANCHORS, STRIDES, confidence=0.05, max_detections=7)
+    ((_, all_scores, _), _) = postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=0.05, max_detections=1000)
+    ((_, scores, _), _) = postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=0.05, max_detections=7)
     assert scores.tolist() == all_scores[:7].tolist()
 
 
 def test_nothing_above_the_threshold() -> None:
     grids = [grid - 50 for grid in random_grids(2, 3)]
-    for boxes, scores, labels in postprocess(grids, ANCHORS, STRIDES, confidence=0.01):
+    for boxes, scores, labels in postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=0.01):
         assert (boxes.shape, scores.shape, labels.shape) == ((0, 4), (0,), (0,))
 
 
 def test_one_box_may_be_found_as_two_classes() -> None:
     grids = [torch.full((1, 2, 4 // f, 4 // f, 7), -9.0) for f in (1, 2, 4)]
     grids[0][0, 1, 2, 3] = torch.tensor([0.0, 0, 0, 0, 9, 9, 8])
-    ((boxes, scores, labels),) = postprocess(grids, ANCHORS, STRIDES)
+    ((boxes, scores, labels),) = postprocess(decode_grids(grids, ANCHORS, STRIDES))
     assert labels.tolist() == [0, 1]
     assert torch.equal(boxes[0], boxes[1])
     assert boxes[0].tolist() == [28 - 10, 20 - 4.5, 28 + 10, 20 + 4.5]
@@ -123,16 +126,16 @@ def test_classes_do_not_suppress_each_other_wherever_they_lie() -> None:
         put(grids[2], 0, row, column, label, 0.9 - 0.1 * label)
         # A centre half a cell beyond the outer side, and sides of nearly the anchor's.
         grids[2][0, 0, row, column, :2] = -20.0 if label else 20.0
-    ((boxes, _, labels),) = postprocess(grids, ANCHORS, STRIDES, iou=0.1)
+    ((boxes, _, labels),) = postprocess(decode_grids(grids, ANCHORS, STRIDES), iou=0.1)
     assert labels.tolist() == [0, 1]
     assert boxes[1].tolist() == pytest.approx([-48, -56, 16, 24], abs=1e-3)
 
 
 def test_numbers_that_are_none_are_dropped_and_the_others_kept() -> None:
     grids = random_grids(3, 3)
-    expected = postprocess(grids, ANCHORS, STRIDES, confidence=0.1)
+    expected = postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=0.1)
     broken = [torch.cat((grid, torch.full_like(grid, math.nan)), dim=3) for grid in grids]
-    found = postprocess(broken, ANCHORS, STRIDES, confidence=0.1)
+    found = postprocess(decode_grids(broken, ANCHORS, STRIDES), confidence=0.1)
     for one, other in zip(expected, found, strict=True):
         for mine, yours in zip(one, other, strict=True):
             assert torch.equal(mine, yours)
@@ -145,7 +148,7 @@ def test_one_broken_number(entry: int, value: float) -> None:
     put(grids[0], 0, 1, 1, 2, 0.9)
     put(grids[0], 1, 3, 3, 0, 0.8)
     grids[0][0, 0, 1, 1, entry] = value
-    ((boxes, scores, labels),) = postprocess(grids, ANCHORS, STRIDES)
+    ((boxes, scores, labels),) = postprocess(decode_grids(grids, ANCHORS, STRIDES))
     assert torch.isfinite(boxes).all()
     assert torch.isfinite(scores).all()
     assert 0 in labels.tolist(), "the sound box stays"
@@ -157,7 +160,7 @@ def test_broken_boxes_do_not_crowd_out_the_sound_ones() -> None:
     grids[0][..., 4:] = 5.0
     assert grids[0][..., 0].numel() > MAX_CANDIDATES
     put(grids[2], 0, 3, 3, 1, 0.6)
-    ((boxes, scores, labels),) = postprocess(grids, ANCHORS, STRIDES)
+    ((boxes, scores, labels),) = postprocess(decode_grids(grids, ANCHORS, STRIDES))
     assert labels.tolist() == [1]
     assert scores.tolist() == pytest.approx([0.6])
     assert torch.isfinite(boxes).all()
@@ -170,7 +173,7 @@ def test_as_many_as_are_asked_for() -> None:
     grids[0][0, 0, :50, :50, 4:] = 3.0
     small = ANCHORS / 4
     for most in (300, 2500, 9000):
-        ((boxes, _, _),) = postprocess(grids, small, STRIDES, max_detections=most)
+        ((boxes, _, _),) = postprocess(decode_grids(grids, small, STRIDES), max_detections=most)
         assert len(boxes) == min(most, 5000)  # each box as both classes
 
 
@@ -183,7 +186,7 @@ def test_the_time_for_many_boxes_is_bounded() -> None:
         times = []
         for _ in range(5):
             began = time.perf_counter()
-            ((boxes, _, _),) = postprocess(grids, ANCHORS, STRIDES, confidence=0.001)
+            ((boxes, _, _),) = postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=0.001)
             times.append(time.perf_counter() - began)
         assert len(boxes) == 300
         return min(times)

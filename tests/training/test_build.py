@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest_training import Recorder, make_trainer
 
-from lightdet.build.training import class_frequencies, epochs_that_fit, inverse_class_weights, picture_weights
+from lightdet.build.class_balance import class_frequencies, inverse_class_weights, picture_weights
+from lightdet.build.training import epochs_that_fit
 from lightdet.data.pictures import Pictures
 from lightdet.structures import Annotation
 

@@ -1,0 +1,53 @@
+"""Anchors fitted to a data set where the network's own fit it badly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from lightdet.config import LossConfig, RunConfig
+from lightdet.data.anchors import anchor_recall, anchor_similarity, fit_anchors
+from lightdet.data.pictures import Pictures, trainable
+from lightdet.models import DetectionNetwork, Detector
+from lightdet.training.reporting import Reporter
+
+
+def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetwork, reporter: Reporter) -> None:
+    """Fit the anchors to the training boxes where the detector's fit them badly; says what it did.
+
+    Badly: fewer boxes match one than ``train.anchor_recall``, or boxes and their best anchors are less alike
+    than ``train.anchor_similarity``. A network without anchors is left as it is.
+    """
+    if not isinstance(network, Detector) or not isinstance(config.loss, LossConfig):
+        return
+    detector = network
+    sides = np.concatenate([_sides(pictures, i) for i in range(len(pictures))])
+    sides = sides[(sides > 0).all(axis=1)]
+    old = detector.anchors.numpy().reshape(-1, 2)
+    recall, alike = anchor_recall(sides, old, config.loss.anchor_ratio), anchor_similarity(sides, old)
+    told = f"match {recall:.1%} of the training boxes, likeness {alike:.2f}"
+    wanted = config.train.fit_anchors and getattr(config.model, "anchors", None) is None
+    if not wanted or (recall >= config.train.anchor_recall and alike >= config.train.anchor_similarity):
+        reporter.note(f"anchors {told}")
+        return
+    fitted = fit_anchors(sides, *detector.anchors.shape[:2], seed=config.train.seed)
+    new = fitted.reshape(-1, 2)
+    better_recall, better = anchor_recall(sides, new, config.loss.anchor_ratio), anchor_similarity(sides, new)
+    if better_recall < recall or better <= alike:
+        reporter.note(f"anchors {told}; fitted ones would not do better")
+        return
+    detector.anchors.copy_(torch.from_numpy(fitted))
+    shown = "; ".join(" ".join(f"{w:g}x{h:g}" for w, h in level) for level in fitted)
+    reporter.note(
+        f"the default anchors fit badly ({told}); fitted new ones to the data set "
+        f"(match {better_recall:.1%}, likeness {better:.2f}): {shown}"
+    )
+
+
+def _sides(pictures: Pictures, index: int) -> Any:
+    annotation = pictures.annotations[index]
+    scale = pictures.imgsz / max(annotation.size)
+    boxes, _ = trainable(annotation)
+    return (boxes[:, 2:] - boxes[:, :2]) * scale
