@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from lightdet.build.dataset_hint import refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.dataset import DatasetSpec, SplitSpec, read_class_names
@@ -25,6 +26,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     Raises:
         UserError: a fault in the YAML, an environment variable that is not set, a root or class file that is missing.
     """
+    refuse_other_kinds(Path(path))
     file = load_yaml(path)
     if "format" not in file.values and "names" in file.values:
         return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
@@ -94,7 +96,7 @@ def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile
         images = images or (root,)
     if not images and listing is None:
         raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
-    return SplitSpec(images, labels, listing, split.unlabelled)
+    return SplitSpec(images, labels, listing, split.unlabelled, file.place(("splits", name)))
 
 
 def _json_beside(images: tuple[Path, ...]) -> Path | None:
@@ -130,9 +132,10 @@ def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str 
         if not entries:
             continue
         if len(entries) == 1 and entries[0].lower().endswith(".txt"):
-            splits[name] = SplitSpec((), None, _below(root, entries[0], file))
+            splits[name] = SplitSpec((), None, _below(root, entries[0], file), declared=file.place((name,)))
         else:
-            splits[name] = SplitSpec(tuple(_picture_folder(root, entry) for entry in entries))
+            folders = tuple(_picture_folder(root, entry) for entry in entries)
+            splits[name] = SplitSpec(folders, declared=file.place((name,)))
     if not splits:
         raise UserError("names no split; add 'train' and 'val'", path=file.path)
     if not isinstance(config.names, tuple):

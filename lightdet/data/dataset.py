@@ -13,7 +13,7 @@ from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
 from lightdet.data.formats.voc import parse_voc
 from lightdet.data.formats.yolo import parse_yolo
 from lightdet.data.images import image_size
-from lightdet.data.pairing import Pair, find_pairs, first_file, list_entries, orphan_labels
+from lightdet.data.pairing import Pair, find_pairs, first_file, list_entries, near_folder, orphan_labels
 from lightdet.errors import UserError
 from lightdet.structures import Annotation
 
@@ -32,12 +32,14 @@ class SplitSpec:
         listing: a text file that names the split's pictures, one a line: a stem, a file name or a path.
         unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
             of the split has one), an error for VOC and DeepPCB.
+        declared: the file and 1-based line that name the split, for messages.
     """
 
     images: tuple[Path, ...]
     labels: Path | None = None
     listing: Path | None = None
     unlabelled: Literal["auto", "background", "error"] = "auto"
+    declared: tuple[Path | None, int | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class DatasetSpec:
         if name not in self.splits:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
+
+    def split_error(self, name: str, message: str) -> UserError:
+        """An error about the split `name`, at the line of the YAML that names it where that is known."""
+        path, line = self.splits[name].declared
+        return UserError(message, path=path or self.path, line=line)
 
 
 @dataclass
@@ -108,7 +115,7 @@ def read_split(
                 raise
             skipped.append(error)
     if not annotations:
-        raise UserError(f"no usable picture in the split '{split}'; the first fault: {skipped[0]}", path=spec.path)
+        raise spec.split_error(split, f"no usable picture in the split '{split}'; the first fault: {skipped[0]}")
     return annotations, skipped
 
 
@@ -122,12 +129,34 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[Dat
         UserError: an unknown or empty split, or a folder, list or JSON file that is missing.
     """
     place = spec.split(split)
+    _check_there(spec, split, place)
     records, faults = _coco_records(spec, place) if spec.format == "coco" else _paired_records(spec, split, place)
     if not records:
         where = place.listing or ", ".join(str(folder) for folder in place.images)
         first = f"; the first fault: {faults[0]}" if faults else ""
-        raise UserError(f"the split '{split}' holds no pictures (looked in {where}){first}", path=spec.path)
+        raise spec.split_error(split, f"the split '{split}' holds no pictures (looked in {where}){first}")
     return records, faults
+
+
+def _check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
+    """Refuse a split whose folders or files are missing, naming the line of the YAML that asks for them."""
+
+    def refuse(what: str, path: Path, hint: str = "") -> UserError:
+        fault = "is no folder" if path.exists() else "does not exist"
+        remedy = "" if split == "train" else f" (correct it, or take the split '{split}' out)"
+        return spec.split_error(split, f"the {what} of the split '{split}' {fault}: {path}{hint}{remedy}")
+
+    if place.listing is not None and not place.listing.exists():
+        raise refuse("list", place.listing)
+    if spec.format == "coco":  # its entries may name pictures by other ways than the folder
+        if place.labels is not None and not place.labels.exists():
+            raise refuse("COCO file", place.labels)
+        return
+    for folder in place.images:
+        if not folder.is_dir():
+            raise refuse("picture folder", folder, near_folder(folder))
+    if place.labels is not None and not place.labels.is_dir():
+        raise refuse("label folder", place.labels, near_folder(place.labels))
 
 
 def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Record], list[DataError]]:
@@ -138,7 +167,7 @@ def _paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[li
             f"no picture of the split '{split}' has a label file; expected for example {pairs[0].expected}"
             f" (set 'labels' to their folder, or 'unlabelled: background' if all are free of defects)"
         )
-        raise UserError(message, path=spec.path)
+        raise spec.split_error(split, message)
     folders = {name: (other.images, other.labels) for name, other in spec.splits.items()}
     orphans = orphan_labels(spec.format, spec.root, folders, split, pairs)
     message = "the label file has no picture; add the picture or remove it"

@@ -45,7 +45,7 @@ def find_pairs(
         UserError: a folder or the list is missing or unreadable.
     """
     if labels is not None and not labels.is_dir():
-        raise UserError(f"the label folder does not exist{_near(labels)}", path=labels)
+        raise UserError(f"the label folder does not exist{near_folder(labels)}", path=labels)
     if listing is None:
         found = [(picture, folder) for folder in images for picture in scan_pictures(form, folder)]
         pairs = [_pair(form, picture, folder, labels) for picture, folder in dict(found).items()]
@@ -70,7 +70,7 @@ def scan(folder: Path, suffixes: Iterable[str]) -> list[Path]:
         UserError: the folder is missing or unreadable.
     """
     if not folder.is_dir():
-        raise UserError(f"the folder does not exist{_near(folder)}", path=folder)
+        raise UserError(f"the folder does not exist{near_folder(folder)}", path=folder)
 
     def refuse(error: OSError) -> None:
         raise UserError(f"the folder cannot be read: {error.strerror}", path=error.filename)
@@ -109,6 +109,22 @@ def first_file(candidates: Iterable[Path]) -> Path | None:
                 if other.is_file():
                     return other
     return None
+
+
+def near_folder(folder: Path) -> str:
+    """Name a folder beside the missing one that differs in upper and lower case only, or say what there is.
+
+    For the end of a message; empty where there is nothing to say.
+    """
+    if "\\" in folder.name:
+        return "; write / instead of \\ in the YAML"
+    if not folder.parent.is_dir():
+        return ""
+    names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    alike = [name for name in names if name.lower() == folder.name.lower()]
+    if alike:
+        return f"; did you mean '{alike[0]}'?"
+    return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
 
 
 def orphan_labels(
@@ -168,19 +184,6 @@ def _looks_like_label(form: str, path: Path) -> bool:
 
 def _same(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _near(folder: Path) -> str:
-    """Name a folder beside the missing one that differs in upper and lower case only, or say what there is."""
-    if "\\" in folder.name:
-        return "; write / instead of \\ in the YAML"
-    if not folder.parent.is_dir():
-        return ""
-    names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
-    alike = [name for name in names if name.lower() == folder.name.lower()]
-    if alike:
-        return f"; did you mean '{alike[0]}'?"
-    return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
 
 
 def _without_shared_labels(pairs: list[Pair]) -> tuple[list[Pair], list[DataError]]:

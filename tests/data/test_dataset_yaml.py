@@ -105,6 +105,33 @@ def test_ultralytics_list_and_roboflow_layout(tmp_path: Path, save_picture: Save
     assert [len(a) for a in read_split(spec, "train")[0]] == [1]
 
 
+@pytest.mark.parametrize(("split", "line"), [("val", 2), ("test", 3)])
+def test_a_split_that_an_export_names_and_does_not_hold(
+    split: str, line: int, tmp_path: Path, save_picture: Save, write: Write
+) -> None:
+    save_picture(tmp_path / "train" / "images" / "a.png")
+    write(tmp_path / "train" / "labels" / "a.txt", "0 .5 .5 .5 .5")
+    text = "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 1\nnames: ['x']\n"
+    spec = load_dataset(write(tmp_path / "data.yaml", text))
+    assert len(read_split(spec, "train")[0]) == 1
+    message = refused(lambda: read_split(spec, split))
+    assert message.startswith(
+        f"{tmp_path / 'data.yaml'}:{line}: the picture folder of the split '{split}' does not exist"
+    )
+    assert message.endswith(f"take the split '{split}' out)")
+    write(tmp_path / "data.yaml", f"train: train/images\n{split}: data.yaml\nnames: [x]\n")
+    message = refused(lambda: read_split(load_dataset(tmp_path / "data.yaml"), split))
+    assert f":2: the picture folder of the split '{split}' is no folder: {tmp_path / 'data.yaml'}" in message
+
+
+def test_a_coco_file_that_is_missing(tmp_path: Path, write: Write) -> None:
+    text = "format: coco\nclasses: [x]\nsplits:\n  train: {images: a, labels: b.json}\n"
+    message = refused(lambda: read_split(load_dataset(write(tmp_path / "d.yaml", text)), "train"))
+    assert (
+        message == f"{tmp_path / 'd.yaml'}:4: the COCO file of the split 'train' does not exist: {tmp_path / 'b.json'}"
+    )
+
+
 def test_ultralytics_mistakes(tmp_path: Path, write: Write) -> None:
     path = tmp_path / "data.yaml"
     write(path, "train: a\nnc: 3\nnames: [x, y]\n")
@@ -178,7 +205,8 @@ def test_list_mistakes_have_lines(voc_set: Path, save_picture: Save) -> None:
     listing.write_text("\n# nothing\n")
     assert "the split 'train' holds no pictures" in refused(lambda: read_split(spec, "train"))
     listing.unlink()
-    assert "no such file" in refused(lambda: read_split(spec, "train"))
+    message = refused(lambda: read_split(spec, "train"))
+    assert message == f"{voc_set / 'd.yaml'}:4: the list of the split 'train' does not exist: {listing}"
 
 
 def test_skip_collects_one_error_for_each(voc_set: Path, write: Write) -> None:
@@ -455,12 +483,15 @@ def test_missing_folders_and_splits_are_told_with_what_there_is(yolo_set: Path) 
     if (yolo_set / "images" / "train").is_dir():
         pytest.skip("this file system does not tell upper from lower case")
     message = refused(lambda: read_split(spec, "train"))
-    assert "the folder does not exist" in message and "did you mean 'Train'?" in message
+    missing = yolo_set / "images" / "train"
+    told = f"the picture folder of the split 'train' does not exist: {missing}; did you mean 'Train'?"
+    assert message == f"{yolo_set / 'data.yaml'}:4: {told}"
     (yolo_set / "data.yaml").write_text(
         "format: yolo\nclasses: [x, y]\nlabels: lables\nsplits: {train: images/Train}\n"
     )
     message = refused(lambda: read_split(load_dataset(yolo_set / "data.yaml"), "train"))
-    assert f"{yolo_set / 'lables'}: the label folder does not exist" in message and "images, labels" in message
+    assert f"data.yaml:4: the label folder of the split 'train' does not exist: {yolo_set / 'lables'}; " in message
+    assert "holds images, labels" in message
 
 
 def test_empty_folder(yolo_set: Path) -> None:
