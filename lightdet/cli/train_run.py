@@ -21,7 +21,8 @@ from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.models.device import choose_device
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, load_state
-from lightdet.training.distributed import Processes, process_group
+from lightdet.training.distributed import Processes, is_first_process, process_group
+from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import StopRequest, stop_on_signal
 from lightdet.training.reporting import SilentReporter
 
@@ -30,7 +31,16 @@ FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib")
 
 
 def run_training(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
-    """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C."""
+    """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C.
+
+    Raises:
+        UserError: another training writes to the output folder, or anything wrong with data or configuration.
+    """
+    with folder_lock(request.output) if is_first_process() else nullcontext():
+        _train(request, config, spec)
+
+
+def _train(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
     state = load_state(request.output) if request.resume else None
     if state is not None:
         config = config_to_resume(request, state)

@@ -51,6 +51,11 @@ def started_by_torchrun() -> bool:
     return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
 
 
+def is_first_process() -> bool:
+    """Whether this is the only process or torchrun's first; known before they have met."""
+    return not started_by_torchrun() or os.environ["RANK"] == "0"
+
+
 @contextmanager
 def process_group(device_type: str) -> Iterator[Processes]:
     """Join torchrun's processes (NCCL on CUDA, gloo elsewhere), or be the only one."""
