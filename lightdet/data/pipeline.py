@@ -68,10 +68,10 @@ class TrainingSamples:
             sample = augment.flip_ud(sample)
         if rng.random() < recipe.rotate_90:
             sample = augment.rotate_90(sample)
-        image = np.ascontiguousarray(sample.image)
+        image = sample.image
         if recipe.hsv_h or recipe.hsv_s or recipe.hsv_v:
             image = augment.jitter_hsv(image, recipe.hsv_h, recipe.hsv_s, recipe.hsv_v, rng)
-        return Sample(self._pixel(image, rng), sample.boxes, sample.labels)
+        return Sample(self._pixel(augment.solid(image), rng), sample.boxes, sample.labels)
 
     def _another(self, rng: np.random.Generator) -> int:
         return int(rng.integers(len(self.pictures)))
@@ -81,15 +81,12 @@ class TrainingSamples:
         if compose and rng.random() < self.recipe.mosaic:
             chosen = [index, *(self._another(rng) for _ in range(3))]
             rng.shuffle(chosen)
-            joined = augment.mosaic(
-                [self.pictures.sample(i) for i in chosen], self.imgsz, rng, pad_value=self.pad_value
-            )
-            return augment.random_affine(joined, self.imgsz, self._affine, rng, pad_value=self.pad_value)
+            four = [self.pictures.sample(i) for i in chosen]
+            return augment.mosaic_affine(four, self.imgsz, self._affine, rng, pad_value=self.pad_value)
         sample = self.pictures.sample(index)
         if self._affine == augment.AffineRange(0, 0, 0, 0):
-            image, transform = letterbox(sample.image, (self.imgsz, self.imgsz), pad_value=self.pad_value)
+            image, transform = letterbox(
+                augment.solid(sample.image), (self.imgsz, self.imgsz), pad_value=self.pad_value
+            )
             return Sample(image, transform.apply(sample.boxes), sample.labels)
-        image = np.ascontiguousarray(sample.image)
-        return augment.random_affine(
-            Sample(image, sample.boxes, sample.labels), self.imgsz, self._affine, rng, pad_value=self.pad_value
-        )
+        return augment.random_affine(sample, self.imgsz, self._affine, rng, pad_value=self.pad_value)

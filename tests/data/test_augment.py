@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from lightdet.data.augment import (
     AffineRange,
@@ -16,12 +18,16 @@ from lightdet.data.augment import (
     filter_boxes,
     flip_lr,
     flip_ud,
+    gray_plane,
     jitter_hsv,
     mixup,
     mosaic,
+    mosaic_affine,
     random_affine,
     rotate_90,
+    solid,
 )
+from lightdet.data.augment.gray import as_rgb
 from lightdet.errors import UserError
 from lightdet.structures import Sample
 
@@ -416,3 +422,61 @@ def test_what_is_no_pixel_transform_is_refused_by_name(name: str) -> None:
         PixelTransforms({"CLAHE": 0.1, name: 0.5})
     assert f"'{name}'" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# Mosaic and affine map in one
+
+
+def mixed(seed: int, side: int, *, gray: bool) -> list[Sample]:
+    """Four smooth pictures, so that interpolation hardly depends on where a seam lies."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for sample in four(seed, side):
+        height, width = sample.image.shape[:2]
+        ramp = np.linspace(0, rng.uniform(40, 200), width)[None] + np.linspace(0, rng.uniform(10, 50), height)[:, None]
+        plane = ramp.astype(np.uint8)
+        image = as_rgb(plane) if gray else np.stack((plane, plane // 2, 255 - plane), axis=-1)
+        samples.append(Sample(image, sample.boxes, sample.labels))
+    return samples
+
+
+@given(seed=seeds, gray=st.booleans())
+@settings(max_examples=60)
+def test_an_upright_mosaic_is_the_warped_canvas(seed: int, gray: bool) -> None:
+    side, limits = 48, AffineRange(translate=0.3, scale=0.6)
+    samples = mixed(seed, side, gray=gray)
+    rng = np.random.default_rng(seed)
+    joined = mosaic(samples, side, rng)
+    whole = random_affine(Sample(solid(joined.image), joined.boxes, joined.labels), side, limits, rng)
+    direct = mosaic_affine(samples, side, limits, np.random.default_rng(seed))
+    np.testing.assert_array_equal(direct.boxes, whole.boxes)
+    np.testing.assert_array_equal(direct.labels, whole.labels)
+    assert (gray_plane(direct.image) is not None) == gray
+    inner = interior(samples, side, limits, seed)
+    assert inner.mean() > 0.3
+    assert np.abs(direct.image.astype(int) - whole.image)[inner].max() <= 2
+
+
+def interior(samples: list[Sample], side: int, limits: AffineRange, seed: int) -> NDArray[np.bool_]:
+    """Where no seam is near: the same mosaic of plain pictures has one level all around."""
+    plain = [Sample(np.full_like(solid(s.image), 40 * k), s.boxes, s.labels) for k, s in enumerate(samples)]
+    rng = np.random.default_rng(seed)
+    joined = mosaic(plain, side, rng, pad_value=200)
+    levels = random_affine(joined, side, limits, rng, pad_value=200).image[..., 0]
+    around = np.ones((5, 5), np.uint8)
+    return np.asarray(cv2.dilate(levels, around) == cv2.erode(levels, around))
+
+
+def turn(sample: Sample) -> Sample:
+    return random_affine(sample, 40, AffineRange(20, 0.2, 0.4, 5), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("change", [flip_lr, flip_ud, turn])
+def test_a_gray_picture_is_changed_as_its_copy_in_colour(change: Callable[[Sample], Sample]) -> None:
+    plane = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
+    boxes, labels = np.array([[3, 4, 20, 21]], np.float32), np.zeros(1, np.int64)
+    gray, colour = (change(Sample(image, boxes, labels)) for image in (as_rgb(plane), solid(as_rgb(plane))))
+    assert gray_plane(gray.image) is not None
+    assert gray_plane(colour.image) is None
+    np.testing.assert_array_equal(gray.image, colour.image)
+    np.testing.assert_array_equal(gray.boxes, colour.boxes)

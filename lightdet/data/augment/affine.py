@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lightdet.arrays import AnyArray, BoolArray, FloatArray
+from lightdet.arrays import AnyArray, BoolArray, FloatArray, Image, IntArray
+from lightdet.data.augment.gray import as_rgb, stored
 from lightdet.structures import Sample
 
 MIN_SIDE = 2.0
@@ -31,19 +32,34 @@ def random_affine(
 ) -> Sample:
     """Map `sample` (any size) about its centre onto a square of `side` pixels; boxes are cut and filtered."""
     height, width = sample.image.shape[:2]
-    matrix = _draw_matrix(width, height, side, limits, rng)
-    # Boxes are continuous and pixel centres lie at +0.5, while cv2 puts pixel centres at whole numbers.
-    by_index = _shift(-0.5) @ matrix @ _shift(0.5)
-    image = cv2.warpAffine(
-        sample.image, by_index[:2], (side, side), flags=cv2.INTER_LINEAR, borderValue=(pad_value,) * 3
-    )
-    moved = _move_boxes(sample.boxes, matrix)
+    matrix = draw_matrix(width, height, side, limits, rng)
+    boxes, labels = map_boxes(sample.boxes, sample.labels, matrix, side)
+    return Sample(warp(sample.image, matrix, side, pad_value), boxes, labels)
+
+
+def warp(image: Image, matrix: AnyArray, side: int, pad_value: int) -> Image:
+    """Map a picture by `matrix` (``[3, 3]``, continuous pixels) onto a padded square of `side`."""
+    pixels = stored(image)
+    pad = (pad_value,) * 3
+    warped = cv2.warpAffine(pixels, by_index(matrix)[:2], (side, side), flags=cv2.INTER_LINEAR, borderValue=pad)
+    return as_rgb(np.asarray(warped, dtype=np.uint8))
+
+
+def by_index(matrix: AnyArray) -> AnyArray:
+    """The map of pixel indices for a map of places: pixel centres lie at +0.5, and cv2 counts from the centres."""
+    return np.asarray(shift(-0.5, -0.5) @ matrix @ shift(0.5, 0.5))
+
+
+def map_boxes(boxes: FloatArray, labels: IntArray, matrix: AnyArray, side: int) -> tuple[FloatArray, IntArray]:
+    """Map ``[N, 4]`` boxes, cut them to the square and leave out those of which too little is left."""
+    moved = _move_boxes(boxes, matrix)
     clipped = np.clip(moved, 0, side).astype(np.float32)
     kept = filter_boxes(moved, clipped)
-    return Sample(np.asarray(image, dtype=np.uint8), clipped[kept], sample.labels[kept])
+    return clipped[kept], labels[kept]
 
 
-def _draw_matrix(width: int, height: int, side: int, limits: AffineRange, rng: np.random.Generator) -> AnyArray:
+def draw_matrix(width: int, height: int, side: int, limits: AffineRange, rng: np.random.Generator) -> AnyArray:
+    """Draw a map ``[3, 3]`` from a picture's pixels to those of a square of `side`, about the centres of both."""
     angle = math.radians(rng.uniform(-limits.degrees, limits.degrees))
     factor = rng.uniform(1 - limits.scale, 1 + limits.scale)
     shear_x, shear_y = (math.tan(math.radians(rng.uniform(-limits.shear, limits.shear))) for _ in range(2))
@@ -57,12 +73,12 @@ def _draw_matrix(width: int, height: int, side: int, limits: AffineRange, rng: n
         ]
     )
     slant = np.array([[1, shear_x, 0], [shear_y, 1, 0], [0, 0, 1]])
-    shift = np.array([[1, 0, shift_x], [0, 1, shift_y], [0, 0, 1]])
-    return np.asarray(shift @ slant @ turn @ to_centre)
+    return np.asarray(shift(shift_x, shift_y) @ slant @ turn @ to_centre)
 
 
-def _shift(by: float) -> AnyArray:
-    return np.array([[1, 0, by], [0, 1, by], [0, 0, 1]])
+def shift(x: float, y: float) -> AnyArray:
+    """The map ``[3, 3]`` that moves by (x, y)."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
 def _move_boxes(boxes: FloatArray, matrix: AnyArray) -> FloatArray:

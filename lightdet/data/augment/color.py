@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from lightdet.arrays import Image
+from lightdet.data.augment.gray import as_rgb, gray_plane
 
 
 def jitter_hsv(image: Image, hue: float, saturation: float, value: float, rng: np.random.Generator) -> Image:
@@ -13,8 +14,11 @@ def jitter_hsv(image: Image, hue: float, saturation: float, value: float, rng: n
     factors = 1 + rng.uniform(-1, 1, size=3) * np.array([hue, saturation, value])
     levels = np.arange(256)
     by_value = np.clip(levels * factors[2], 0, 255).astype(np.uint8)
-    if _is_gray(image):
+    plane = gray_plane(image)
+    if plane is not None:
         # Gray has neither hue nor saturation; scaling it is the same result without two colour conversions.
+        return as_rgb(np.asarray(cv2.LUT(np.ascontiguousarray(plane), by_value), dtype=np.uint8))
+    if _is_gray(image):
         return np.asarray(cv2.LUT(image, by_value), dtype=np.uint8)
     h, s, v = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
     by_hue = ((levels * factors[0]) % 180).astype(np.uint8)
