@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lightdet.config import ModelConfig, NetworkConfig
+from lightdet.config import LightNetworkConfig, NetworkConfig, YoloModelConfig
 
 if TYPE_CHECKING:
-    from lightdet.models import DetectionNetwork
+    from lightdet.models import DetectionNetwork, Detector
 
 
 def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> DetectionNetwork:
     """Return a fresh network for `num_classes`; anchors as configured, else YOLOv5's scaled to `imgsz`."""
+    if isinstance(config, LightNetworkConfig):
+        return _light(config, num_classes, imgsz)
+    if isinstance(config, YoloModelConfig):
+        return _yolo(config, num_classes, imgsz)
+    raise TypeError(f"no network is known for a {type(config).__name__}")
+
+
+def _light(config: LightNetworkConfig, num_classes: int, imgsz: int) -> Detector:
     from lightdet.models import zoo  # noqa: PLC0415 - torch only when a network is wanted
 
-    if isinstance(config, ModelConfig):
-        return zoo.lightdet(
-            num_classes,
-            anchors=config.anchors or zoo.default_anchors(imgsz),
-            widths=config.widths,
-            backbone_block=config.backbone_block,
-            attention_at=config.attention_at,
-            gate_at=config.gate_at,
-            gate=config.gate,
-            activation=config.activation,
-        )
-    raise TypeError(f"no network is known for a {type(config).__name__}")
+    make = {"lightdet": zoo.lightdet, "lightdet-nano": zoo.lightdet_nano, "lightdet-plus": zoo.lightdet_plus}
+    return make[config.name](
+        num_classes,
+        anchors=config.anchors or zoo.default_anchors(imgsz),
+        widths=config.widths,
+        backbone_block=config.backbone_block,
+        attention_at=config.attention_at,
+        gate_at=config.gate_at,
+        gate=config.gate,
+        activation=config.activation,
+    )
+
+
+def _yolo(config: YoloModelConfig, num_classes: int, imgsz: int) -> Detector:
+    from lightdet.models import zoo  # noqa: PLC0415
+
+    anchors = config.anchors or zoo.default_anchors(imgsz)
+    activation = config.activation
+    if config.name == "yolov4":
+        own = {} if activation is None else {"activation": activation, "neck_activation": activation}
+        return zoo.yolov4(num_classes, anchors=anchors, **own)
+    make = {"yolov3": zoo.yolov3, "yolov5n": zoo.yolov5n, "yolov5s": zoo.yolov5s, "yolov5m": zoo.yolov5m}
+    return make[config.name](num_classes, anchors=anchors, activation=activation or "leaky_relu")

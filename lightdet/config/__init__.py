@@ -6,11 +6,13 @@ from lightdet.config.schema import (
     AugmentConfig,
     Config,
     EvalConfig,
+    LightNetworkConfig,
     LossConfig,
     ModelConfig,
     NetworkConfig,
     RunConfig,
     TrainConfig,
+    YoloModelConfig,
 )
 from lightdet.config.yaml_file import YamlFile, load_yaml, parse_overrides, validate
 
@@ -19,12 +21,14 @@ __all__ = [
     "AugmentConfig",
     "Config",
     "EvalConfig",
+    "LightNetworkConfig",
     "LossConfig",
     "ModelConfig",
     "NetworkConfig",
     "RunConfig",
     "TrainConfig",
     "YamlFile",
+    "YoloModelConfig",
     "load_config",
     "load_network_config",
     "load_yaml",

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from lightdet.config.schema import Config, NetworkConfig, RunConfig
+from lightdet.config.schema import Config, NanoConfig, NetworkConfig, PlusConfig, RunConfig, YoloConfig
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 
 DEFAULT_NAME = "lightdet"
-FAMILIES: tuple[type[RunConfig], ...] = (Config,)
+FAMILIES: tuple[type[RunConfig], ...] = (Config, NanoConfig, PlusConfig, YoloConfig)
 """One class of run configuration a family of networks; the names stand at their ``model.name``."""
 
 

@@ -15,6 +15,8 @@ NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Stride = Literal[8, 16, 32]
 Activation = Literal["leaky_relu", "relu", "silu", "hardswish", "mish"]
 Anchors = list[list[tuple[Positive, Positive]]]
+Widths = Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=5, max_length=5)]
+LIGHTDET_WIDTHS = [16, 32, 64, 128, 224]
 
 
 class Section(BaseModel):
@@ -51,17 +53,11 @@ class AnchorNetworkConfig(NetworkConfig):
         return anchors
 
 
-class ModelConfig(AnchorNetworkConfig):
-    """The network. Widths are output channels of Focus and of the four stages below it."""
+class LightNetworkConfig(AnchorNetworkConfig):
+    """Our detector and its siblings: the same parts at other widths."""
 
-    name: Literal["lightdet"] = "lightdet"
-    widths: Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=5, max_length=5)] = [
-        16,
-        32,
-        64,
-        128,
-        224,
-    ]
+    widths: Widths
+    """Output channels of Focus and of the four stages below it."""
     activation: Activation = "leaky_relu"
     backbone_block: Literal["spp", "csp"] = "spp"
     """What each backbone stage ends with: the paper's SPP block, or the CSP1_X it replaces."""
@@ -71,6 +67,46 @@ class ModelConfig(AnchorNetworkConfig):
     """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
     gate: Literal["scalar", "channel", "input"] = "channel"
     """The gate J: one learned number, one a channel, or a 1x1 convolution of the shallow feature."""
+
+
+class ModelConfig(LightNetworkConfig):
+    """Our detector."""
+
+    name: Literal["lightdet"] = "lightdet"
+    widths: Widths = LIGHTDET_WIDTHS
+
+
+class _SiblingConfig(LightNetworkConfig):
+    @field_validator("widths", check_fields=False)
+    @classmethod
+    def _not_those_of_another(cls, widths: list[int]) -> list[int]:
+        # configs/lightdet.yaml spells its widths out: another name alone would call the same network a nano
+        if widths == LIGHTDET_WIDTHS:
+            own = cls.model_fields["name"].default
+            raise ValueError(f"are those of 'lightdet'; start from configs/{own}.yaml, or give others")
+        return widths
+
+
+class NanoModelConfig(_SiblingConfig):
+    """Its sibling of half the size."""
+
+    name: Literal["lightdet-nano"] = "lightdet-nano"
+    widths: Widths = [16, 32, 48, 96, 144]
+
+
+class PlusModelConfig(_SiblingConfig):
+    """Its sibling of twice the size."""
+
+    name: Literal["lightdet-plus"] = "lightdet-plus"
+    widths: Widths = [32, 48, 96, 176, 304]
+
+
+class YoloModelConfig(AnchorNetworkConfig):
+    """The networks to compare with that share our loss; their sizes are the published ones."""
+
+    name: Literal["yolov3", "yolov4", "yolov5n", "yolov5s", "yolov5m"]
+    activation: Activation | None = None
+    """null: as published, leaky_relu (yolov4: mish in the backbone, leaky_relu in the neck); a name: everywhere."""
 
 
 class LossConfig(Section):
@@ -193,4 +229,25 @@ class Config(RunConfig):
     """A run of our own detector."""
 
     model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+
+
+class NanoConfig(RunConfig):
+    """A run of its smaller sibling."""
+
+    model: NanoModelConfig = NanoModelConfig()
+    loss: LossConfig = LossConfig()
+
+
+class PlusConfig(RunConfig):
+    """A run of its larger sibling."""
+
+    model: PlusModelConfig = PlusModelConfig()
+    loss: LossConfig = LossConfig()
+
+
+class YoloConfig(RunConfig):
+    """A run of a YOLO with anchors."""
+
+    model: YoloModelConfig
     loss: LossConfig = LossConfig()

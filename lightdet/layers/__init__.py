@@ -2,10 +2,12 @@
 
 from lightdet.layers.attention import CBAM, ChannelAttention, SpatialAttention
 from lightdet.layers.conv import ConvBNAct, make_activation
+from lightdet.layers.conv_set import ConvSet
 from lightdet.layers.csp import Bottleneck, BottleneckCSP
 from lightdet.layers.focus import Focus
 from lightdet.layers.fusion import ChannelGate, GatedFusion, InputGate, ScalarGate
 from lightdet.layers.spp import SPP
+from lightdet.layers.upsample import double
 
 __all__ = [
     "CBAM",
@@ -15,10 +17,12 @@ __all__ = [
     "ChannelAttention",
     "ChannelGate",
     "ConvBNAct",
+    "ConvSet",
     "Focus",
     "GatedFusion",
     "InputGate",
     "ScalarGate",
     "SpatialAttention",
+    "double",
     "make_activation",
 ]

@@ -12,12 +12,15 @@ from lightdet.layers.conv import ConvBNAct, make_activation, make_batch_norm
 
 
 class Bottleneck(nn.Module):
-    """1x1 then 3x3 at the same width; with `residual`, the input is added."""
+    """1x1 to `hidden` channels (as many as there are, unless told), then 3x3; with `residual`, the input is added."""
 
-    def __init__(self, channels: int, *, residual: bool, activation: str = "leaky_relu") -> None:
+    def __init__(
+        self, channels: int, *, residual: bool, hidden: int | None = None, activation: str = "leaky_relu"
+    ) -> None:
         super().__init__()
-        self.conv1 = ConvBNAct(channels, channels, 1, activation=activation)
-        self.conv2 = ConvBNAct(channels, channels, 3, activation=activation)
+        hidden = channels if hidden is None else hidden
+        self.conv1 = ConvBNAct(channels, hidden, 1, activation=activation)
+        self.conv2 = ConvBNAct(hidden, channels, 3, activation=activation)
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from lightdet.layers import CBAM, BottleneckCSP, GatedFusion
+from lightdet.layers import CBAM, BottleneckCSP, ConvBNAct, GatedFusion
 
 
 class HeadBranch(nn.Module):
@@ -35,12 +35,25 @@ class HeadBranch(nn.Module):
         return deep if self.attention is None else self.attention(deep)
 
 
+class ConvBranch(nn.Module):
+    """The 3x3 convolution of YOLOv3 and YOLOv4 before the 1x1, to twice the channels; the shallow feature is unused."""
+
+    def __init__(self, channels: int, *, activation: str = "leaky_relu") -> None:
+        super().__init__()
+        self.conv = ConvBNAct(channels, 2 * channels, 3, activation=activation)
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """``deep`` (neck) ``[B, C, H, W]`` → ``[B, 2C, H, W]``."""
+        out: Tensor = self.conv(deep)
+        return out
+
+
 class AnchorHead(nn.Module):
     """Neck and backbone features → raw grids ``[B, A, H, W, 5 + C]``: x, y, w, h, objectness, class logits.
 
     Args:
-        branches: one `HeadBranch` a stride, finest first.
-        channels: feature channels by stride.
+        branches: what comes before the 1x1 convolution (`HeadBranch`, `ConvBranch`), one a stride, finest first.
+        channels: what the branches return, in channels.
         num_classes: C.
         num_anchors: A.
         strides: pixels a cell, by grid.
@@ -48,7 +61,7 @@ class AnchorHead(nn.Module):
 
     def __init__(
         self,
-        branches: Sequence[HeadBranch],
+        branches: Sequence[HeadBranch | ConvBranch],
         channels: Sequence[int],
         num_classes: int,
         num_anchors: int,

@@ -1,5 +1,7 @@
 """Necks: features of three strides, mixed."""
 
+from lightdet.models.necks.conv_pan import ConvPAN
+from lightdet.models.necks.fpn import FPN
 from lightdet.models.necks.pan import PAN
 
-__all__ = ["PAN"]
+__all__ = ["FPN", "PAN", "ConvPAN"]

@@ -1,14 +1,13 @@
-"""FPN (top-down) then PAN (bottom-up), a concatenation and a CSP2_1 at each join (Lin 2017, Liu 2018)."""
+"""FPN (top-down) then PAN (bottom-up), a concatenation and a CSP2_X at each join (Lin 2017, Liu 2018)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from lightdet.layers import BottleneckCSP, ConvBNAct
+from lightdet.layers import BottleneckCSP, ConvBNAct, double
 
 
 class PAN(nn.Module):
@@ -16,15 +15,24 @@ class PAN(nn.Module):
 
     Args:
         channels: channels of the three inputs (and outputs), finest first.
+        depth: bottlenecks of each CSP block.
+        block: the CSP block at each join, called as `BottleneckCSP` is.
         activation: see `lightdet.layers.make_activation`.
     """
 
-    def __init__(self, channels: Sequence[int], *, activation: str = "leaky_relu") -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        *,
+        depth: int = 1,
+        block: Callable[..., nn.Module] = BottleneckCSP,
+        activation: str = "leaky_relu",
+    ) -> None:
         super().__init__()
         c8, c16, c32 = channels
 
-        def csp(c_in: int, c_out: int) -> BottleneckCSP:
-            return BottleneckCSP(c_in, c_out, 1, residual=False, activation=activation)
+        def csp(c_in: int, c_out: int) -> nn.Module:
+            return block(c_in, c_out, depth, residual=False, activation=activation)
 
         self.lateral32 = ConvBNAct(c32, c16, activation=activation)
         self.down16 = csp(2 * c16, c16)
@@ -39,13 +47,8 @@ class PAN(nn.Module):
         """Return the fused features, finest first."""
         p8, p16, p32 = features
         lateral32 = self.lateral32(p32)
-        lateral16 = self.lateral16(self.down16(torch.cat((_double(lateral32), p16), dim=1)))
-        n8 = self.out8(torch.cat((_double(lateral16), p8), dim=1))
+        lateral16 = self.lateral16(self.down16(torch.cat((double(lateral32), p16), dim=1)))
+        n8 = self.out8(torch.cat((double(lateral16), p8), dim=1))
         n16 = self.out16(torch.cat((self.up8(n8), lateral16), dim=1))
         n32 = self.out32(torch.cat((self.up16(n16), lateral32), dim=1))
         return n8, n16, n32
-
-
-def _double(x: Tensor) -> Tensor:
-    """Nearest-neighbour doubling of height and width."""
-    return interpolate(x, scale_factor=2.0, mode="nearest")

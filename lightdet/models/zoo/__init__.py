@@ -1,0 +1,18 @@
+"""Named models, each one explicit function whose parts can be read on one screen."""
+
+from lightdet.models.zoo.anchors import ANCHORS_640, default_anchors
+from lightdet.models.zoo.light import lightdet, lightdet_nano, lightdet_plus
+from lightdet.models.zoo.yolo import yolov3, yolov4, yolov5m, yolov5n, yolov5s
+
+__all__ = [
+    "ANCHORS_640",
+    "default_anchors",
+    "lightdet",
+    "lightdet_nano",
+    "lightdet_plus",
+    "yolov3",
+    "yolov4",
+    "yolov5m",
+    "yolov5n",
+    "yolov5s",
+]
