@@ -22,18 +22,30 @@ class ExponentialMovingAverage:
         self.network.requires_grad_(False)
         self.decay = decay
         self.updates = 0
+        self._source: nn.Module | None = None
+        self._floats: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._others: list[tuple[Tensor, Tensor]] = []
+
+    def _pair_with(self, network: nn.Module) -> None:
+        """Find what belongs together, once: collecting it anew took longer than averaging it."""
+        named = dict(network.named_parameters()) | dict(network.named_buffers())
+        mine = dict(self.network.named_parameters()) | dict(self.network.named_buffers())
+        kept = self.network.state_dict().keys()  # not every buffer is part of the state
+        pairs = [(mine[name], named[name].detach()) for name in kept]
+        floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        self._floats = ([own for own, _ in floats], [new for _, new in floats])
+        self._others = [pair for pair in pairs if not pair[0].dtype.is_floating_point]
+        self._source = network
 
     def update(self, network: nn.Module) -> None:
         """Take in the weights after an optimizer step."""
         self.updates += 1
         share = 1 - self.decay * (1 - math.exp(-self.updates / RAMP_STEPS))
-        averaged = self.network.state_dict()
-        pairs = [(averaged[name], value.detach()) for name, value in network.state_dict().items()]
-        floats = [(mine, new) for mine, new in pairs if mine.dtype.is_floating_point]
-        torch._foreach_lerp_([mine for mine, _ in floats], [new for _, new in floats], share)
-        for mine, new in pairs:
-            if not mine.dtype.is_floating_point:
-                mine.copy_(new)
+        if self._source is not network:
+            self._pair_with(network)
+        torch._foreach_lerp_(*self._floats, share)
+        for own, new in self._others:
+            own.copy_(new)
 
     def weights(self) -> dict[str, Tensor]:
         """The averaged weights and statistics by name."""

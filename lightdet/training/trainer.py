@@ -23,6 +23,7 @@ from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, sa
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
+from lightdet.training.optimizer import clip_gradients
 from lightdet.training.pictures import batch_sheet, detection_sheet
 from lightdet.training.reporting import Board, Reporter, SilentReporter, write_results_csv
 from lightdet.training.schedule import WarmupCosine
@@ -194,7 +195,7 @@ class Trainer:
             group["lr"] = rate
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or float("inf")
-        norm = nn.utils.clip_grad_norm_(self.task.network.parameters(), limit)
+        norm = clip_gradients(self.task.network.parameters(), limit)
         if not self.scaler.is_enabled() and not torch.isfinite(norm):
             raise UserError(
                 f"the training diverged in epoch {self.progress.epoch + 1} (gradients are not finite): "

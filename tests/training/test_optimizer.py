@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, AdamW
 
@@ -11,7 +13,7 @@ from lightdet.build.model import build_detector
 from lightdet.config import ModelConfig
 from lightdet.layers import ChannelGate, ScalarGate
 from lightdet.models import Detector
-from lightdet.training.optimizer import build_optimizer
+from lightdet.training.optimizer import build_optimizer, clip_gradients
 
 
 def detector(gate: str = "channel") -> Detector:
@@ -98,3 +100,25 @@ def test_adamw_steps_by_hand() -> None:
 def test_an_unknown_one() -> None:
     with pytest.raises(ValueError, match=r"adagrad.*sgd"):
         build_optimizer(one_weight(1.0), "adagrad", lr=0.1, momentum=0.9, weight_decay=0.0, batch=1)
+
+
+@given(seed=st.integers(0, 1000), limit=st.floats(0.01, 100))
+@settings(max_examples=30)
+def test_gradients_are_clipped_as_torch_does(seed: int, limit: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    ours, theirs = ([nn.Parameter(torch.zeros(shape)) for shape in ((3, 4), (5,), (2, 2, 3))] for _ in range(2))
+    for mine, other in zip(ours, theirs, strict=True):
+        mine.grad = torch.randn(mine.shape, generator=generator)
+        other.grad = mine.grad.clone()
+    ours.append(nn.Parameter(torch.zeros(2)))  # one without a gradient
+    norm = clip_gradients(ours, limit)
+    torch.testing.assert_close(norm, nn.utils.clip_grad_norm_(theirs, limit))
+    for mine, other in zip(ours, theirs, strict=False):
+        torch.testing.assert_close(mine.grad, other.grad)
+
+
+def test_an_infinite_limit_clips_nothing() -> None:
+    parameter = nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.tensor([3.0, 0.0, 4.0])
+    assert clip_gradients([parameter], float("inf")) == 5
+    assert parameter.grad.tolist() == [3, 0, 4]
