@@ -10,9 +10,11 @@ Names are looked up when first used, so ``import lightdet`` is instant and does 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from lightdet.build.predictor import load
     from lightdet.errors import UserError
     from lightdet.inference.predictor import Predictor

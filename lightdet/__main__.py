@@ -2,7 +2,7 @@
 
 import sys
 
-from lightdet.cli.app import main
+from lightdet.cli.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -133,6 +134,28 @@ def test_a_closed_pipe_ends_quietly() -> None:
         )
     assert result.returncode == 1
     assert result.stderr == b""
+
+
+EARLY = """
+import runpy, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+"""
+SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]["lightdet"]
+BEGINNINGS = {
+    "script": f"from {SCRIPT.replace(':', ' import ')}; sys.exit(main())",
+    "module": "runpy.run_module('lightdet', run_name='__main__')",
+    **{name: f"runpy.run_path('tools/{name}.py', run_name='__main__')" for name in COMMANDS},
+}
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS.keys())
+def test_ctrl_c_while_python_reads_its_files(beginning: str) -> None:
+    result = python("-c", EARLY + beginning)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
 # --- the doors --------------------------------------------------------------------------------------------

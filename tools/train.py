@@ -7,7 +7,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:] = [os.path.dirname(HERE), *(p for p in sys.path if os.path.realpath(p) != HERE)]
 
-from lightdet.cli.app import door
+from lightdet.cli.start import door
 
 if __name__ == "__main__":
     sys.exit(door("train"))

@@ -16,6 +16,7 @@ import typer
 
 from lightdet.cli import data
 from lightdet.cli.detect import detect
+from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
 from lightdet.cli.train import train
 from lightdet.cli.val import val
@@ -81,7 +82,7 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
     except UserError as error:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return interrupted()
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
@@ -93,19 +94,13 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
             raise
         return _fail(_usage(error, program))
     code = result if isinstance(result, int) else 0
-    return _interrupted() if code == 130 else code
+    return interrupted() if code == 130 else code
 
 
 def _fail(message: str) -> int:
     with suppress(BrokenPipeError):
         print("error:", " ".join(message.split()), file=sys.stderr, flush=True)  # noqa: T201
     return 2
-
-
-def _interrupted() -> int:
-    with suppress(BrokenPipeError):
-        print("interrupted", file=sys.stderr, flush=True)  # noqa: T201
-    return 130
 
 
 def _closed_pipe() -> int:
