@@ -70,6 +70,30 @@ class Annotation:
         return len(self.boxes)
 
 
+@dataclass(frozen=True)
+class ImageLabel:
+    """One picture's class as read from a data set that judges whole pictures; no pixels.
+
+    Attributes:
+        image: the picture's path.
+        size: ``(width, height)`` in pixels as shown (after EXIF rotation).
+        label: index into the data set's class list.
+        source: the list or CSV file that names it, and `line` its 1-based line there; None and 0 for folders.
+    """
+
+    image: Path
+    size: tuple[int, int]
+    label: int
+    source: Path | None = None
+    line: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.size) <= 0:
+            raise ValueError(f"size must be positive, got {self.size}")
+        if self.label < 0:
+            raise ValueError(f"label must not be negative, got {self.label}")
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """A picture with its boxes, on its way through augmentation: ``image`` uint8 ``[H, W, 3]`` RGB."""
@@ -172,6 +196,59 @@ class Detections:
         return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), names, size)
 
 
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """What a whole picture was taken for: numpy only.
+
+    Attributes:
+        probabilities: float32 ``[C]`` in [0, 1], summing to 1.
+        names: the class names, by label.
+        size: ``(width, height)`` of the picture.
+        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), where measured.
+    """
+
+    probabilities: FloatArray
+    names: tuple[str, ...]
+    size: tuple[int, int] = (0, 0)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = self.probabilities
+        if given.shape != (len(self.names),) or given.dtype != np.float32 or not len(given):
+            raise ValueError(f"probabilities must be float32 [{len(self.names)}], got {given.dtype} {given.shape}")
+        if not (np.isfinite(given).all() and given.min() >= 0.0 and abs(float(given.sum()) - 1.0) < 1e-3):
+            raise ValueError("probabilities must lie in [0, 1] and sum to 1")
+
+    @property
+    def label(self) -> int:
+        """The most probable class."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def name(self) -> str:
+        """The most probable class's name."""
+        return self.names[self.label]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable class."""
+        return float(self.probabilities.max())
+
+    @property
+    def labels(self) -> IntArray:
+        """The most probable class as int64 ``[1]``, for counting beside `Detections`."""
+        return np.array([self.label], np.int64)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values ready for JSON: ``{"label", "name", "probability", "probabilities"}``."""
+        return {
+            "label": self.label,
+            "name": self.name,
+            "probability": round(self.probability, 4),
+            "probabilities": {n: round(float(p), 4) for n, p in zip(self.names, self.probabilities, strict=True)},
+        }
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes network input; travels in every checkpoint and exported file.
@@ -181,14 +258,25 @@ class Preprocessing:
         pad_value: gray value (0–255) of the letterbox border.
         bit_depth: significant bits of 16-bit pictures; they are scaled by ``255 / (2**bit_depth - 1)``.
         scale: factor from 0–255 to network input (1/255).
+        mean, std: of red, green and blue after `scale`; the input is ``(value * scale - mean) / std``.
+        gray: colours are averaged to gray (ITU-R BT.601) before anything else, repeated on three channels.
     """
 
     imgsz: int
     pad_value: int = 114
     bit_depth: int = 16
     scale: float = 1.0 / 255.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gray: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("mean", "std"):  # lists where it was read from JSON
+            object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(np.isfinite([*self.mean, *self.std])):
+            raise ValueError(f"mean and std must be three finite numbers each, got {self.mean} and {self.std}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {self.std}")
         if self.imgsz <= 0 or self.imgsz % 32:
             raise ValueError(f"imgsz must be a positive multiple of 32, got {self.imgsz}")
         if not 0 <= self.pad_value <= 255:

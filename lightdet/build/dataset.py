@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import get_args
 
 from lightdet.build.dataset_hint import refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
-from lightdet.data.dataset import DatasetSpec, SplitSpec, read_class_names
+from lightdet.data.dataset import ClassFormat, DatasetSpec, SplitSpec, read_class_names
 from lightdet.data.formats.coco import parse_coco
+from lightdet.data.image_labels import find_classes
 from lightdet.errors import UserError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -80,6 +82,9 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
 def _below(root: Path, name: str, file: YamlFile) -> Path:
     """A path relative to the root, or to the YAML if it lies only there."""
     below, beside = root / Path(name).expanduser(), _yaml_path(file).parent / name
+    if below.is_file() and beside.is_file() and not below.samefile(beside):
+        message = f"'{name}' could be {below} or {beside}; write the path of the one that is meant"
+        raise UserError(message, path=file.path)
     return beside if not below.exists() and beside.exists() else below
 
 
@@ -94,6 +99,12 @@ def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile
         if labels is None:
             raise _error(f"the COCO split '{name}' needs 'labels: FILE.json'", file, "splits", name)
         images = images or (root,)
+    if config.format == "csv":
+        if labels is None or listing is not None:
+            raise _error(f"the split '{name}' needs 'labels: FILE.csv' (and no 'list')", file, "splits", name)
+        return SplitSpec(images, labels, declared=file.place(("splits", name)))
+    if config.format == "folders" and labels is not None:
+        raise _error(f"the split '{name}': format folders has no 'labels'; the folders are", file, "splits", name)
     if not images and listing is None:
         raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
     return SplitSpec(images, labels, listing, split.unlabelled, file.place(("splits", name)))
@@ -114,6 +125,11 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
             return check_class_names(read_class_names(path))
         except ValueError as error:
             raise UserError(f"the class list {error}", path=path) from None
+    if config.format in get_args(ClassFormat):
+        try:
+            return check_class_names(find_classes(config.format, root, splits))
+        except ValueError as error:
+            raise UserError(f"the list of classes {error}; add 'classes'", path=file.path) from None
     labels = next((split.labels for split in splits.values() if split.labels), None)
     if config.format != "coco" or labels is None:
         raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)

@@ -60,7 +60,7 @@ def _about_folder(folder: Path) -> str:
     if yamls:
         shown = ", ".join(str(path) for path in yamls[:5]) + (", …" if len(yamls) > 5 else "")
         return f"is a folder; give {'the YAML file' if len(yamls) == 1 else 'one of the YAML files'} in it: {shown}"
-    text = _coco_folder_yaml(folder) or _voc_yaml(folder) or _yolo_yaml(folder)
+    text = _coco_folder_yaml(folder) or _voc_yaml(folder) or _yolo_yaml(folder) or _classes_yaml(folder)
     if text is None:
         return "is a folder without the YAML of a data set; write one as README.md shows under 'Your own pictures'"
     return f"is a folder without the YAML of a data set; write one and give it: {text}"
@@ -136,6 +136,23 @@ def _yolo_yaml(folder: Path) -> str | None:
     if not splits and (folder / "images").is_dir() and (folder / "labels").is_dir():
         splits = {"train": "images"}
     return _told(folder, "yolo", splits, classes=CLASSES) if splits else None
+
+
+def _classes_yaml(folder: Path) -> str | None:
+    """The YAML for folders named after classes, below folders of splits or not."""
+    splits = _existing(folder, {name: list(others) for name, others in _SPLITS.items()})
+    if splits and all(len(_picture_folders(folder / place)) > 1 for place in splits.values()):
+        return _told(folder, "folders", splits)
+    return _told(folder, "folders", {"train": "."}) if len(_picture_folders(folder)) > 1 and not splits else None
+
+
+def _picture_folders(folder: Path) -> list[Path]:
+    """The folders in `folder` that hold pictures themselves."""
+    return [
+        place
+        for place in sorted(folder.iterdir())
+        if place.is_dir() and any(path.suffix.lower() in SUFFIXES for path in place.iterdir() if path.is_file())
+    ]
 
 
 def _existing(folder: Path, places: dict[str, list[str]]) -> dict[str, str]:

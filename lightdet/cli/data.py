@@ -1,4 +1,4 @@
-"""``lightdet data``: convert a data set, audit it, or render one."""
+"""``lightdet data``: convert or divide a data set, audit it, or render one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from lightdet.cli.common import Data, DataRoot, Imgsz, Json, OnError, OnErrorOption, Output, Seed
 from lightdet.cli.synth import synth
 
-app = typer.Typer(help="Convert, audit or render a data set.", add_completion=False)
+app = typer.Typer(help="Convert, divide, audit or render a data set.", add_completion=False)
 app.command("synth")(synth)
 
 
@@ -49,10 +49,13 @@ def convert(
     from lightdet.build.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_conversion
     from lightdet.data.convert import convert_dataset
+    from lightdet.errors import UserError
     from lightdet.files import write_json
 
     console = Console()
     spec = load_dataset(data, data_root)
+    if spec.labels_pictures:
+        raise UserError("has no boxes to convert; divide it anew with 'lightdet data split'", path=data)
     with counting(console, "writing") as progress:
         done = convert_dataset(
             spec,
@@ -65,6 +68,47 @@ def convert(
             progress=progress,
         )
     show_conversion(console, done)
+    if json is not None:
+        write_json(json, done.as_dict())
+
+
+@app.command()
+def split(
+    data: Data,
+    output: Output,
+    val: Annotated[
+        float, typer.Option("--val", min=0.01, max=0.9, metavar="SHARE", help="Share of pictures for validation.")
+    ] = 0.2,
+    test: Annotated[
+        float, typer.Option("--test", min=0.0, max=0.9, metavar="SHARE", help="Share of pictures for a test split.")
+    ] = 0.0,
+    data_root: DataRoot = None,
+    seed: Seed = None,
+    on_error: OnErrorOption = OnError.fail,
+    json: Json = None,
+) -> None:
+    """Draw train, val and test anew for a classifier: lists and a YAML in a new folder, no picture is copied.
+
+    Classes are shared out evenly, and pictures that resemble each other stay in one split. A split 'test' is kept.
+    For data sets of boxes, 'lightdet data convert --val' does it.
+    """
+    from rich.console import Console
+
+    from lightdet.build.dataset import load_dataset
+    from lightdet.cli.data_display import counting, show_division
+    from lightdet.data.divide import divide_dataset
+    from lightdet.errors import UserError
+    from lightdet.files import write_json
+
+    spec = load_dataset(data, data_root)
+    if not spec.labels_pictures:
+        raise UserError("marks boxes: divide it with 'lightdet data convert --val'", path=data)
+    console = Console()
+    with counting(console, "looking at pictures") as progress:
+        done = divide_dataset(
+            spec, output, val=val, test=test, seed=seed or 0, on_error=on_error.value, progress=progress
+        )
+    show_division(console, done)
     if json is not None:
         write_json(json, done.as_dict())
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from lightdet.data.audit import KINDS, AuditReport
 from lightdet.data.audit.statistics import SIDE_LIMITS
 from lightdet.data.convert import Conversion
+from lightdet.data.divide import Division
 from lightdet.data.faults import shown_below
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -44,13 +45,30 @@ def show_conversion(console: Console, done: Conversion) -> None:
     _line(console, f"data set: {escape(str(done.yaml))}")
 
 
+def show_division(console: Console, done: Division) -> None:
+    """Print how many pictures of each class every split got, and what was left out."""
+    table = Table("split")
+    for column in ("pictures", *map(escape, done.classes)):
+        table.add_column(column, justify="right")
+    for split, counts in done.counts.items():
+        table.add_row(escape(split), f"{int(counts.sum()):,}", *(f"{count:,}" for count in counts.tolist()))
+    console.print(table)
+    _line(console, f"{done.groups:,} groups of pictures that resemble each other, the largest of {done.largest:,}")
+    if done.skipped:
+        _line(console, f"[yellow]left out[/] {len(done.skipped)} with faults:")
+        for error in done.skipped:
+            _line(console, f"  {escape(str(error))}")
+    _line(console, f"data set: {escape(str(done.yaml))}")
+
+
 def show_audit(console: Console, report: AuditReport, root: Path, examples: int) -> None:
     """Print tables of what is in the set, then findings by kind, up to `examples` of each (0: all)."""
     _line(console, f"[bold]{escape(report.name)}[/] in {escape(str(root))}")
     if report.splits:
         console.print(_split_table(report))
         console.print(_class_table(report))
-        console.print(_side_table(report))
+        if not report.labels_pictures:
+            console.print(_side_table(report))
     for kind, severity, findings in report.by_kind():
         count = f" ({len(findings)})" if len(findings) > 1 else ""
         title = f"[{_COLOURS[severity]}]{severity}[/] [bold]{escape(KINDS[kind].title)}[/]{count}"
@@ -71,7 +89,7 @@ def _line(console: Console, text: str) -> None:
 
 def _split_table(report: AuditReport) -> Table:
     table = Table("split", title="pictures", title_justify="left")
-    for column in ("pictures", "without boxes", "boxes", "a picture"):
+    for column in ("pictures",) if report.labels_pictures else ("pictures", "without boxes", "boxes", "a picture"):
         table.add_column(column, justify="right")
     table.add_column("sizes")
     table.add_column("kinds")
@@ -79,14 +97,17 @@ def _split_table(report: AuditReport) -> Table:
         boxes = int(split.boxes.sum())
         sizes = [f"{width} x {height}" for (width, height), _ in split.sizes.most_common(2)]
         more = f" and {len(split.sizes) - 2} more" if len(split.sizes) > 2 else ""
-        numbers = (f"{split.pictures:,}", f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}")
+        numbers = [f"{split.pictures:,}"]
+        if not report.labels_pictures:
+            numbers += [f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}"]
         kinds = ", ".join(kind for kind, _ in split.modes.most_common(3))
         table.add_row(escape(name), *numbers, ", ".join(sizes) + more, escape(kinds))
     return table
 
 
 def _class_table(report: AuditReport) -> Table:
-    table = Table("id", "class", title="boxes by class (pictures that hold it)", title_justify="left")
+    title = "pictures by class" if report.labels_pictures else "boxes by class (pictures that hold it)"
+    table = Table("id", "class", title=title, title_justify="left")
     for name in report.splits:
         table.add_column(escape(name), justify="right")
         table.add_column("share", justify="right")
@@ -94,7 +115,8 @@ def _class_table(report: AuditReport) -> Table:
         cells = []
         for split in report.splits.values():
             count = int(split.boxes[index])
-            cells += [f"{count:,} ({split.with_class[index]:,})", f"{count / max(1, int(split.boxes.sum())):.0%}"]
+            held = "" if report.labels_pictures else f" ({split.with_class[index]:,})"
+            cells += [f"{count:,}{held}", f"{count / max(1, int(split.boxes.sum())):.0%}"]
         table.add_row(str(index), escape(name), *cells)
     return table
 

@@ -58,23 +58,25 @@ Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100)]
 
 
 class SplitConfig(Section):
-    """One split. A bare string stands for its ``list`` (``*.txt``), ``labels`` (``*.json``) or ``images``."""
+    """One split. A bare string is its ``list`` (``*.txt``), ``labels`` (``*.json``, ``*.csv``) or else ``images``."""
 
     images: Folders | None = None
     """Folder or folders of pictures, relative to `root`. Without `list`, all pictures below them are taken."""
     labels: FileName | None = None
-    """Folder of label files, or the COCO JSON file. Default: beside the pictures, as the format's custom is."""
+    """Folder of label files, the COCO JSON or the CSV file. Default: beside the pictures, as the format's custom is."""
     list: FileName | None = None
-    """Text file with one picture a line: a stem, a file name or a path."""
+    """Text file with one picture a line: a stem, a file name or a path; for ``folders`` perhaps with its class."""
     unlabelled: Literal["auto", "background", "error"] = "auto"
     """A picture without label file is background or an error; auto: background for YOLO, else an error."""
 
     @model_validator(mode="before")
     @classmethod
     def _shorthand(cls, value: Any) -> Any:
+        if value is None:  # a CSV file's own column names the split
+            return {}
         if not isinstance(value, str):
             return value
-        kind = {"txt": "list", "json": "labels"}.get(value.rsplit(".", 1)[-1].lower(), "images")
+        kind = {"txt": "list", "json": "labels", "csv": "labels"}.get(value.rsplit(".", 1)[-1].lower(), "images")
         return {kind: value}
 
 
@@ -85,9 +87,11 @@ class DatasetConfig(Section):
     """What to call it; default: the YAML's own name."""
     root: FileName = "."
     """Folder of the data, relative to this YAML; ``${NAME}`` stands for an environment variable."""
-    format: Literal["yolo", "voc", "coco", "deeppcb"]
+    format: Literal["yolo", "voc", "coco", "deeppcb", "folders", "csv"]
+    """How labels are written. ``folders`` and ``csv`` give each picture one class: they are for classifiers."""
     classes: Classes | None = None
-    """The names in the order of their ids, or a file with one a line. COCO files bring their own."""
+    """The names in the order of their ids, or a file with one a line. COCO files bring their own; ``folders`` and
+    ``csv`` take the names of folders and labels, sorted, where none are given."""
     images: Folders | None = None
     """Picture folders of the splits that name none."""
     labels: FileName | None = None

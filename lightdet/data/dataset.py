@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lightdet.data.faults import DataError
 from lightdet.data.formats.coco import parse_coco
@@ -18,6 +18,9 @@ from lightdet.errors import UserError
 from lightdet.structures import Annotation
 
 Format = Literal["yolo", "voc", "coco", "deeppcb"]
+"""Formats that mark boxes."""
+ClassFormat = Literal["folders", "csv"]
+"""Formats that give each picture one class: `lightdet.data.image_labels` reads them."""
 OnError = Literal["fail", "skip"]
 
 
@@ -29,6 +32,7 @@ class SplitSpec:
         images: folders of pictures. Without `listing` every picture below them belongs to the split.
         labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures that the
             format's custom gives (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
+            For ``csv`` the CSV file.
         listing: a text file that names the split's pictures, one a line: a stem, a file name or a path.
         unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
             of the split has one), an error for VOC and DeepPCB.
@@ -57,12 +61,17 @@ class DatasetSpec:
 
     name: str
     root: Path
-    format: Format
+    format: Format | ClassFormat
     classes: tuple[str, ...]
     splits: dict[str, SplitSpec]
     bit_depth: int = 16
     path: Path | None = None
     outside: Outside = "error"
+
+    @property
+    def labels_pictures(self) -> bool:
+        """Whether each picture has one class, and no boxes."""
+        return self.format in get_args(ClassFormat)
 
     def split(self, name: str) -> SplitSpec:
         """Return the split `name`; a UserError that lists the known ones if there is none."""
@@ -128,8 +137,14 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[Dat
     Raises:
         UserError: an unknown or empty split, or a folder, list or JSON file that is missing.
     """
+    if spec.labels_pictures:
+        raise UserError(
+            f"this data set gives each picture a class and marks no boxes (format: {spec.format}): it is for "
+            "classifiers (--config configs/classify/….yaml), not for a detector",
+            path=spec.path,
+        )
     place = spec.split(split)
-    _check_there(spec, split, place)
+    check_there(spec, split, place)
     records, faults = _coco_records(spec, place) if spec.format == "coco" else _paired_records(spec, split, place)
     if not records:
         where = place.listing or ", ".join(str(folder) for folder in place.images)
@@ -138,7 +153,7 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[Dat
     return records, faults
 
 
-def _check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
+def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
     """Refuse a split whose folders or files are missing, naming the line of the YAML that asks for them."""
 
     def refuse(what: str, path: Path, hint: str = "") -> UserError:
@@ -148,9 +163,9 @@ def _check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
 
     if place.listing is not None and not place.listing.exists():
         raise refuse("list", place.listing)
-    if spec.format == "coco":  # its entries may name pictures by other ways than the folder
+    if spec.format in ("coco", "csv"):  # its entries may name pictures by other ways than the folder
         if place.labels is not None and not place.labels.exists():
-            raise refuse("COCO file", place.labels)
+            raise refuse(f"{spec.format.upper()} file", place.labels)
         return
     for folder in place.images:
         if not folder.is_dir():

@@ -9,33 +9,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from lightdet.arrays import AnyArray, BoolArray, IntArray
-from lightdet.data.audit.duplicates import THUMBNAIL, identical, near_matches
+from lightdet.data.audit.duplicates import THUMBNAIL, identical, near_pairs
 from lightdet.data.audit.pictures import PictureCheck
 from lightdet.structures import Annotation
 
 
 def draw_validation(annotations: Sequence[Annotation], groups: IntArray, share: float, seed: int) -> BoolArray:
-    """Choose about `share` (0-1) of the pictures for validation.
+    """Choose about `share` (0-1) of the pictures for validation, by the classes of their boxes.
+
+    See `draw_share`; pictures without boxes are shared out evenly, too.
+    """
+    return draw_share([annotation.labels for annotation in annotations], groups, share, seed)
+
+
+def draw_share(labels: Sequence[IntArray], groups: IntArray, share: float, seed: int) -> BoolArray:
+    """Choose about `share` (0-1) of the pictures.
 
     Rare classes are dealt first, each to the side that lacks it most (iterative stratification, Sechidis et al.
     2011), so that a class held by two groups or more is on both sides.
 
     Args:
-        annotations: the pictures, ``N`` of them.
+        labels: of each of ``N`` pictures, the classes in it: int64 ``[K]``, perhaps none.
         groups: ``[N]``; pictures of one group stay together.
-        share: wanted share of the validation.
+        share: wanted share of the chosen.
         seed: the same seed draws the same pictures.
 
     Returns:
-        bool ``[N]``, True where a picture is for validation.
+        bool ``[N]``, True where a picture is chosen.
     """
-    units = _units(annotations, groups)
+    units = _units(labels, groups)
     holders = (units > 0).sum(axis=0)
     wanted = units.sum(axis=0) * share
     wanted[1:] = np.where(holders[1:] > 1, np.maximum(wanted[1:], 1.0), wanted[1:])
-    lacking = np.stack([units.sum(axis=0) - wanted, wanted])  # [training or validation, column]
+    lacking = np.stack([units.sum(axis=0) - wanted, wanted])  # [not chosen or chosen, column]
     side = np.full(len(units), -1)
     order = np.random.default_rng(seed).permutation(len(units))
     for column in 1 + np.argsort(holders[1:], kind="stable"):
@@ -46,32 +56,32 @@ def draw_validation(annotations: Sequence[Annotation], groups: IntArray, share: 
     return chosen
 
 
-def _units(annotations: Sequence[Annotation], groups: IntArray) -> AnyArray:
-    """``[G, 2 + C]``: pictures of each group, in all, without boxes, and with each class."""
-    classes = 1 + max((int(a.labels.max()) for a in annotations if len(a)), default=-1)
+def _units(labels: Sequence[IntArray], groups: IntArray) -> AnyArray:
+    """``[G, 2 + C]``: pictures of each group, in all, without any class, and with each class."""
+    classes = 1 + max((int(found.max()) for found in labels if len(found)), default=-1)
     _, index = np.unique(groups, return_inverse=True)
     units = np.zeros((index.max() + 1, 2 + classes), np.int64)
-    for group, annotation in zip(index, annotations, strict=True):
+    for group, found in zip(index, labels, strict=True):
         units[group, 0] += 1
-        units[group, 1] += not len(annotation)
-        units[group, 2 + np.unique(annotation.labels)] += 1
+        units[group, 1] += not len(found)
+        units[group, 2 + np.unique(found)] += 1
     return units
 
 
 def alike_groups(checks: Sequence[PictureCheck]) -> IntArray:
     """Number pictures that are identical or very similar, directly or by way of others, alike: ``[N]``."""
-    groups = np.arange(len(checks))
-
-    def join(first: int, second: int) -> None:
-        groups[groups == groups[second]] = groups[first]
-
-    for same in identical([check.pixels_digest for check in checks]):
-        for other in same[1:]:
-            join(same[0], other)
-    known = [index for index, check in enumerate(checks) if check.thumbnail is not None]
+    same = [(first, other) for first, *others in identical([c.pixels_digest for c in checks]) for other in others]
+    groups = _joined(np.arange(len(checks)), np.array(same, np.int64).reshape(-1, 2).T)
+    known: IntArray = np.array([index for index, check in enumerate(checks) if check.thumbnail is not None], np.int64)
     stack = np.array([checks[index].thumbnail for index in known], np.float32).reshape(-1, THUMBNAIL, THUMBNAIL)
-    matches = near_matches(stack, np.zeros(len(known), np.int64), 1)
-    for position, partner in enumerate(matches.partner[:, 0]):
-        if partner >= 0:
-            join(known[position], known[partner])
+    for pairs in near_pairs(stack):
+        groups = _joined(groups, known[pairs])
     return groups
+
+
+def _joined(groups: IntArray, pairs: IntArray) -> IntArray:
+    """Groups ``[N]`` after joining those of every pair ``[2, P]`` of pictures."""
+    first, second = groups[pairs]
+    links = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(len(groups), len(groups)))
+    components: IntArray = connected_components(links, directed=False)[1].astype(np.int64)
+    return components[groups]

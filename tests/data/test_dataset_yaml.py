@@ -414,7 +414,11 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
     [
         ("formt: yolo\n", 1, "unknown key 'formt'; did you mean 'format'?"),
         ("format: yolo\nclases: [a]\nsplits: {train: x}\n", 2, "unknown key 'clases'; did you mean 'classes'?"),
-        ("format: yolov5\nclasses: [a]\nsplits: {t: x}\n", 1, "'format' should be 'yolo', 'voc', 'coco' or 'deeppcb'"),
+        (
+            "format: yolov5\nclasses: [a]\nsplits: {t: x}\n",
+            1,
+            "'format' should be 'yolo', 'voc', 'coco', 'deeppcb', 'folders'",
+        ),
         (
             "format: yolo\nclasses: [a]\nsplits:\n  train: {imges: x}\n",
             4,
@@ -454,7 +458,7 @@ def test_yaml_mistakes_have_lines(text: str, line: int, message: str, tmp_path: 
     [
         (
             "classes: [a]\nsplits: {t: x}\n",
-            "the key 'format' is missing; add 'format: ' with one of yolo, voc, coco, deeppcb",
+            "the key 'format' is missing; add 'format: ' with one of yolo, voc, coco, deeppcb, folders, csv",
         ),
         ("format: yolo\nclasses: [a]\n", "the key 'splits' is missing"),
         ("format: voc\nsplits: {t: x}\n", "the key 'classes' is missing: list the names in the order of their ids"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from lightdet.data.audit.compare import Member, check_colours, check_copies, che
 from lightdet.data.audit.findings import AuditReport, Finding
 from lightdet.data.audit.labels import check_labels
 from lightdet.data.audit.pictures import PictureCheck, check_pictures
-from lightdet.data.audit.statistics import SplitStatistics, split_statistics
+from lightdet.data.audit.statistics import SplitStatistics, picture_statistics, split_statistics
 from lightdet.data.dataset import DatasetSpec, Record, split_records
+from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile
+from lightdet.data.image_labels import LabelRecord, label_records
 from lightdet.data.pairing import scan_pictures
 from lightdet.errors import UserError
 
@@ -36,11 +38,12 @@ def audit_dataset(
     Returns:
         The report. Faults of the data, a whole split that cannot be read included, are findings in it.
     """
-    report = AuditReport(spec.name, spec.classes, imgsz)
-    records: dict[str, list[Record]] = {}
+    report = AuditReport(spec.name, spec.classes, imgsz, labels_pictures=spec.labels_pictures)
+    records: dict[str, Sequence[Record | LabelRecord]] = {}
+    faults: list[DataError]
     for split in spec.splits:
         try:
-            records[split], faults = split_records(spec, split)
+            records[split], faults = (label_records if spec.labels_pictures else split_records)(spec, split)
         except UserError as error:
             report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
             continue
@@ -50,7 +53,7 @@ def audit_dataset(
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks, imgsz)
         report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
-    report.findings += check_classes(report.splits, spec.classes)
+    report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
     members = _members(records, checks)
     copies, kept = check_copies(members)
@@ -65,7 +68,7 @@ def audit_dataset(
 
 
 def _record_findings(
-    split: str, records: list[Record], checks: dict[Path, PictureCheck], imgsz: int
+    split: str, records: Sequence[Record | LabelRecord], checks: dict[Path, PictureCheck], imgsz: int
 ) -> Iterator[Finding]:
     without = 0
     for record in records:
@@ -75,16 +78,23 @@ def _record_findings(
         for problem in record.problems:
             if problem.kind != "picture" or check is None or check.error is None:
                 yield Finding(problem.kind, "error", problem.message, split, problem.path, problem.line)
-        if record.labels is not None:
+        if isinstance(record, Record) and record.labels is not None:
             without += record.labels.path is None
             yield from check_labels(record.image, record.labels, split, imgsz)
     if without:
         yield Finding("background", "note", f"{without} pictures have no label file and count as background", split)
 
 
-def _statistics(records: list[Record], checks: dict[Path, PictureCheck], classes: int, imgsz: int) -> SplitStatistics:
-    labelled = [_arrays(record.labels) for record in records if record.labels is not None]
-    statistics = split_statistics(labelled, len(records), classes, imgsz)
+def _statistics(
+    records: Sequence[Record | LabelRecord], checks: dict[Path, PictureCheck], classes: int, imgsz: int
+) -> SplitStatistics:
+    boxed = [r for r in records if isinstance(r, Record)]
+    judged = [r for r in records if isinstance(r, LabelRecord)]
+    if judged:
+        statistics = picture_statistics([(r.size, r.label) for r in judged if r.size], len(judged), classes)
+    else:
+        labelled = [_arrays(record.labels) for record in boxed if record.labels is not None]
+        statistics = split_statistics(labelled, len(records), classes, imgsz)
     for record in records:
         check = checks.get(record.image)
         if check is not None and check.facts is not None:
@@ -97,17 +107,22 @@ def _arrays(labels: LabelFile) -> tuple[tuple[int, int], FloatArray, IntArray]:
     return labels.size, boxes, np.array(labels.labels, np.int64)
 
 
-def _members(records: dict[str, list[Record]], checks: dict[Path, PictureCheck]) -> list[Member]:
+def _members(records: Mapping[str, Sequence[Record | LabelRecord]], checks: dict[Path, PictureCheck]) -> list[Member]:
     """Every picture once, under the first split that holds it."""
     members: dict[Path, Member] = {}
     for split, group in records.items():
         for record in group:
             if record.image in checks and record.image not in members:
-                found = record.labels
-                rows = None if found is None else zip(found.boxes, found.labels, strict=True)
-                labels = None if rows is None else tuple(sorted((*box, label) for box, label in rows))
-                members[record.image] = Member(split, checks[record.image], labels)
+                members[record.image] = _member(split, record, checks[record.image])
     return list(members.values())
+
+
+def _member(split: str, record: Record | LabelRecord, check: PictureCheck) -> Member:
+    if isinstance(record, LabelRecord):
+        return Member(split, check, ((record.label,),), one_class=True)
+    found = record.labels
+    rows = None if found is None else zip(found.boxes, found.labels, strict=True)
+    return Member(split, check, None if rows is None else tuple(sorted((*box, label) for box, label in rows)))
 
 
 def _picture_findings(members: list[Member]) -> Iterator[Finding]:

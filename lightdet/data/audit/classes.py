@@ -16,31 +16,37 @@ IMBALANCE = 10.0
 """Ratio of the most to the least frequent class of ``train`` from which it is mentioned."""
 
 
-def check_classes(splits: Mapping[str, SplitStatistics], classes: Sequence[str]) -> Iterator[Finding]:
-    """Look at classes without boxes, missing in a split, rare or out of balance, and at background pictures."""
+def check_classes(
+    splits: Mapping[str, SplitStatistics], classes: Sequence[str], *, pictures: bool = False
+) -> Iterator[Finding]:
+    """Look at classes without boxes, missing in a split, rare or out of balance, and at background pictures.
+
+    With `pictures` the numbers are those of pictures, each of one class, and there is no background.
+    """
+    one, many = ("picture", "pictures") if pictures else ("box", "boxes")
     total: IntArray = np.zeros(len(classes), np.int64)
     for numbers in splits.values():
         total = total + numbers.boxes
     for index, name in enumerate(classes):
         if not total[index]:
-            yield Finding("class-empty", "warning", f"no split holds a box of class '{name}'")
+            yield Finding("class-empty", "warning", f"no split holds a {one} of class '{name}'")
             continue
         for split, numbers in splits.items():
             if not numbers.boxes[index] and numbers.boxes.any():
                 effect = "it cannot be learnt" if split == "train" else "nothing is measured for it"
-                yield Finding("class-absent", "warning", f"no box of class '{name}': {effect}", split)
-    for split, numbers in splits.items():
+                yield Finding("class-absent", "warning", f"no {one} of class '{name}': {effect}", split)
+    for split, numbers in splits.items() if not pictures else ():
         yield Finding("background", "note", _background(numbers), split)
     train = splits.get("train")
     if train is None:
         return
     present = train.boxes[train.boxes > 0]
     for rare in np.flatnonzero((train.boxes > 0) & (train.boxes < RARE)):
-        yield Finding("class-rare", "warning", f"class '{classes[int(rare)]}' has {train.boxes[rare]} boxes", "train")
+        yield Finding("class-rare", "warning", f"class '{classes[int(rare)]}' has {train.boxes[rare]} {many}", "train")
     if len(present) > 1 and present.max() > IMBALANCE * present.min():
         ratio = float(present.max() / present.min())
         least = classes[int(np.where(train.boxes, train.boxes, train.boxes.max()).argmin())]
-        message = f"'{classes[int(train.boxes.argmax())]}' has {ratio:.0f} times as many boxes as '{least}'"
+        message = f"'{classes[int(train.boxes.argmax())]}' has {ratio:.0f} times as many {many} as '{least}'"
         yield Finding("imbalance", "note", message, "train")
 
 

@@ -18,11 +18,15 @@ _FEW_COLOURED, _COLOURED = 0.05, 0.0005
 
 @dataclass(frozen=True)
 class Member:
-    """A picture of the set: its first split, what was seen in it, and its boxes with labels for comparison."""
+    """A picture of the set: its first split, what was seen in it, and its boxes with labels for comparison.
+
+    With `one_class` the whole picture has one class, and `labels` is no more than that.
+    """
 
     split: str
     check: PictureCheck
     labels: tuple[tuple[float, ...], ...] | None
+    one_class: bool = False
 
 
 def check_shared(splits: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
@@ -68,8 +72,11 @@ def check_near(members: Sequence[Member], splits: Sequence[str]) -> Iterator[Fin
             if partner < 0 or group > groups[index] or mutual:
                 continue
             other = usable[partner].check.path
-            text = f"looks like {other.name}{'' if within else f' of {split!r}'}"
-            message = f"{text} (correlation {matches.correlation[index, group]:.3f})"
+            text = f"looks like {_called(other, member.check.path)}{'' if within else f' of {split!r}'}"
+            # Boxes of two shots of one part differ anyway; the class of a whole picture should not.
+            differ = member.one_class and member.labels != usable[partner].labels
+            tail = ", but their classes differ" if differ else ""
+            message = f"{text} (correlation {matches.correlation[index, group]:.3f}){tail}"
             kind = "duplicate-near" if within else "leak-near"
             yield Finding(kind, "warning", message, member.split, member.check.path, other=other)
 
@@ -92,10 +99,19 @@ def _leak(first: str, second: str) -> Severity:
 
 def _copy(first: Member, second: Member, by_pixels: bool) -> Finding:
     what = "has the very pixels of" if by_pixels else "is byte for byte"
+    called = _called(first.check.path, second.check.path)
     differ = None not in (first.labels, second.labels) and first.labels != second.labels
     tail = ", but their labels differ" if differ else ""
     path, other = second.check.path, first.check.path
     if first.split == second.split:
-        return Finding("duplicate", "warning", f"{what} {other.name}{tail}", second.split, path, other=other)
-    message = f"{what} {other.name} of '{first.split}'{tail}"
+        return Finding("duplicate", "warning", f"{what} {called}{tail}", second.split, path, other=other)
+    message = f"{what} {called} of '{first.split}'{tail}"
     return Finding("leak", _leak(first.split, second.split), message, second.split, path, other=other)
+
+
+def _called(other: Path, path: Path) -> str:
+    """The other's name, with as many of its folders as it takes to tell the two apart."""
+    parts = 1
+    while other.parts[-parts:] == path.parts[-parts:] and parts < len(other.parts):
+        parts += 1
+    return "/".join(other.parts[-parts:])

@@ -69,7 +69,25 @@ def near_matches(thumbnails: FloatArray, groups: IntArray, count: int) -> Matche
     total = len(thumbnails)
     flat = thumbnails.std(axis=(1, 2)) < FLAT
     matches = Matches(np.zeros((total, count), np.float32), np.full((total, count), -1, np.int64), flat)
-    order = np.flatnonzero(~flat)
+    for alike, rows, columns in _blocks(thumbnails, np.flatnonzero(~flat)):
+        _note(matches, alike, rows, columns, groups)
+        _note(matches, alike.T, columns, rows, groups)
+    return matches
+
+
+def near_pairs(thumbnails: FloatArray) -> Iterator[IntArray]:
+    """Yield all pairs of ``[N, 32, 32]`` thumbnails that are alike as ``[2, P]``; time as `near_matches`."""
+    flat = thumbnails.std(axis=(1, 2)) < FLAT
+    for alike, rows, columns in _blocks(thumbnails, np.flatnonzero(~flat)):
+        first, second = np.nonzero(alike)
+        yield np.stack([rows[first], columns[second]]).astype(np.int64)
+
+
+def _blocks(thumbnails: FloatArray, order: IntArray) -> Iterator[tuple[FloatArray, IntArray, IntArray]]:
+    """Yield how alike the pictures `order` are, block by block (``[R, C]``, 0 where they are not), and which they are.
+
+    Of two pictures in different blocks the later one is in the columns; within a block each pair comes both ways.
+    """
     shapes = thumbnails[order]
     blur = [cv2.blur(shape, (_DETAIL_WINDOW, _DETAIL_WINDOW)) for shape in shapes]
     details = shapes - np.array(blur, np.float32).reshape(shapes.shape)
@@ -83,9 +101,9 @@ def near_matches(thumbnails: FloatArray, groups: IntArray, count: int) -> Matche
             alike = _compare(left[rows], left_detail[rows], turned, turned_detail)
             if above == start:
                 np.fill_diagonal(alike, 0.0)
-            _note(matches, alike, order[rows], order[columns], groups)
-            _note(matches, alike.T, order[columns], order[rows], groups)
-    return matches
+                # A picture and its mirrored twin may be compared with another rounding from the other side.
+                alike = np.maximum(alike, alike.T)
+            yield alike, order[rows], order[columns]
 
 
 def _unit(stack: FloatArray) -> FloatArray:

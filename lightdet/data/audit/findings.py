@@ -88,14 +88,17 @@ KINDS: dict[str, Kind] = {
     "same-place": Kind("two boxes in the same place", "keep one of them, or correct the class"),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
     "tiny": Kind("box too small for the input", "take a larger --imgsz, or cut the pictures into tiles"),
-    "class-empty": Kind("class without boxes", "label some, or remove the class"),
+    "class-empty": Kind("class without examples", "label some, or remove the class"),
     "class-absent": Kind("class missing in a split", "split anew, so that every class is trained and measured"),
-    "class-rare": Kind("class with few boxes", "label more: below some 50 boxes scores are chance"),
+    "class-rare": Kind("class with few examples", "label more: below some 50 of them scores are chance"),
     "bit-depth": Kind("16-bit pictures at another depth", "set 'bit_depth' in the YAML"),
     "pages": Kind("file with several pictures", "only the first is read: save the others on their own"),
     "colour": Kind("coloured picture among gray ones", "look at it: are marks or labels drawn on it?"),
     # Notes.
-    "imbalance": Kind("classes of very different number", "train with loss.class_weights or train.image_weights"),
+    "imbalance": Kind(
+        "classes of very different number",
+        "train with loss.class_weights, or train.image_weights (classifiers: sampling)",
+    ),
     "background": Kind("background", "pictures of good parts teach and measure false alarms"),
     "huge": Kind("box over nearly the whole picture", "fine if the defect covers it"),
     "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),
@@ -107,13 +110,17 @@ KINDS: dict[str, Kind] = {
 
 @dataclass
 class AuditReport:
-    """The whole result: statistics of each split, and all findings, errors first."""
+    """The whole result: statistics of each split, and all findings, errors first.
+
+    With `labels_pictures` each picture has one class and no boxes.
+    """
 
     name: str
     classes: tuple[str, ...]
     imgsz: int
     splits: dict[str, SplitStatistics] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    labels_pictures: bool = False
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
@@ -136,6 +143,9 @@ class AuditReport:
             "errors": counts["error"],
             "warnings": counts["warning"],
             "notes": counts["note"],
-            "splits": {name: split.as_dict(self.classes) for name, split in self.splits.items()},
+            "splits": {
+                name: split.as_dict(self.classes, labels_pictures=self.labels_pictures)
+                for name, split in self.splits.items()
+            },
             "findings": [finding.as_dict() for _, _, group in self.by_kind() for finding in group],
         }

@@ -54,6 +54,11 @@ def audit_page(report: AuditReport, root: Path) -> str:
 
 def _tables(report: AuditReport) -> str:
     splits = report.splits.items()
+    if report.labels_pictures:
+        counts = [["class", *report.splits]]
+        counts += [[name, *(str(s.boxes[i]) for _, s in splits)] for i, name in enumerate(report.classes)]
+        counts.append(["all", *(str(s.pictures) for _, s in splits)])
+        return "<h2>Pictures by class</h2>" + _table(counts)
     overview = [["split", "pictures", "without boxes", "boxes"]]
     overview += [[n, str(s.pictures), str(s.background), str(int(s.boxes.sum()))] for n, s in splits]
     classes = [["class", *report.splits]]

@@ -21,7 +21,7 @@ class SplitStatistics:
     Attributes:
         pictures: entries of the split, readable or not.
         background: pictures without a box.
-        boxes: by class, ``[C]``.
+        boxes: by class, ``[C]``; of a set that judges whole pictures, the pictures of each class.
         with_class: pictures that hold a class, ``[C]``.
         sides: ``sqrt(area)`` of every box in input pixels, ``[N]``.
         sizes: how many pictures have a size (width, height).
@@ -49,8 +49,14 @@ class SplitStatistics:
         counts = np.bincount(np.digitize(self.sides, SIDE_LIMITS), minlength=len(SIDE_LIMITS) + 1)
         return [float(share) for share in counts / len(self.sides)]
 
-    def as_dict(self, classes: Sequence[str]) -> dict[str, object]:
-        """Return plain values ready for JSON."""
+    def as_dict(self, classes: Sequence[str], *, labels_pictures: bool = False) -> dict[str, object]:
+        """Return plain values ready for JSON; without anything of boxes for a set that judges whole pictures."""
+        if labels_pictures:
+            return {
+                "pictures": self.pictures,
+                "classes": {name: {"pictures": int(self.with_class[i])} for i, name in enumerate(classes)},
+                **self._kinds(),
+            }
         limits = [0, *SIDE_LIMITS, None]
         return {
             "pictures": self.pictures,
@@ -67,6 +73,11 @@ class SplitStatistics:
                     for i, share in enumerate(self.side_shares())
                 ],
             },
+            **self._kinds(),
+        }
+
+    def _kinds(self) -> dict[str, object]:
+        return {
             "picture_sizes": [{"size": list(size), "pictures": n} for size, n in self.sizes.most_common(20)],
             "picture_kinds": dict(self.modes.most_common()),
         }
@@ -87,3 +98,10 @@ def split_statistics(
         sizes[size] += 1
     background = sum(not len(labels) for _, _, labels in labelled)
     return SplitStatistics(pictures, background, boxes, with_class, np.concatenate(sides), sizes)
+
+
+def picture_statistics(labelled: Sequence[tuple[tuple[int, int], int]], pictures: int, classes: int) -> SplitStatistics:
+    """Count a split whose pictures have one class each; `labelled` holds size and class of each readable picture."""
+    counts = np.bincount(np.array([label for _, label in labelled], np.int64), minlength=classes).astype(np.int64)
+    sizes = Counter(size for size, _ in labelled)
+    return SplitStatistics(pictures, 0, counts, counts.copy(), np.zeros(0, np.float32), sizes)

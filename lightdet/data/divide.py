@@ -1,0 +1,182 @@
+"""Train, validation and test pictures drawn anew, as lists: no picture is copied, nothing of the data set changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from lightdet.arrays import IntArray
+from lightdet.data.audit.pictures import check_pictures
+from lightdet.data.dataset import DatasetSpec, OnError
+from lightdet.data.formats.folders import class_of_path
+from lightdet.data.image_labels import read_image_labels
+from lightdet.data.splits import alike_groups, draw_share
+from lightdet.errors import UserError
+from lightdet.files import make_folder, write_text
+from lightdet.structures import ImageLabel
+
+LIST_NAME = "drawn-{}.txt"
+"""Not just ``train.txt``: many data sets hold a list of that name, and the YAML's lists are looked for there first."""
+
+
+@dataclass
+class Division:
+    """What was drawn.
+
+    Attributes:
+        yaml: the new data set's YAML, beside its lists.
+        classes: the class names.
+        counts: pictures by class, int64 ``[C]``, of each split.
+        groups: groups of pictures that resemble each other, each of which lies in one split.
+        largest: pictures in the largest group.
+        skipped: what was left out of the source with ``on_error="skip"``.
+    """
+
+    yaml: Path
+    classes: tuple[str, ...]
+    counts: dict[str, IntArray] = field(default_factory=dict)
+    groups: int = 0
+    largest: int = 0
+    skipped: list[UserError] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values ready for JSON."""
+        return {
+            "yaml": str(self.yaml),
+            "splits": {
+                name: {"pictures": int(counts.sum()), "classes": dict(zip(self.classes, counts.tolist(), strict=True))}
+                for name, counts in self.counts.items()
+            },
+            "groups": self.groups,
+            "largest_group": self.largest,
+            "skipped": [str(error) for error in self.skipped],
+        }
+
+
+def divide_dataset(
+    spec: DatasetSpec,
+    output: Path,
+    *,
+    val: float,
+    test: float = 0.0,
+    seed: int = 0,
+    on_error: OnError = "fail",
+    progress: Callable[[int, int], None] | None = None,
+) -> Division:
+    """Draw the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` into ``test``, too.
+
+    Classes are shared out evenly; pictures that are copies of one another, or nearly so, stay in one split.
+    Writes a list a split and ``dataset.yaml`` (last, so a folder with one is complete) into `output`.
+
+    Args:
+        spec: a data set that gives each picture one class.
+        output: a folder that is empty or does not exist.
+        val, test: shares (0-1) of the pictures that are drawn; a ``test`` split of the source is kept as it is.
+        seed: the same seed draws the same pictures.
+        on_error: stop at a fault in the source, or leave the picture out and list it.
+        progress: called with (pictures decoded, pictures in all).
+
+    Raises:
+        UserError: a fault in the source, a ``test`` share beside a ``test`` split, an output that is not empty.
+    """
+    if val + test >= 1.0:
+        raise UserError(f"--val {val:g} and --test {test:g} leave nothing to train on; take smaller shares")
+    if test and "test" in spec.splits:
+        raise UserError("the data set has a split 'test', which is kept: leave --test out", path=spec.path)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError("is not empty; name a new folder with --output", path=output)
+    done = Division(output / "dataset.yaml", spec.classes)
+    pool, kept = _read(spec, done, on_error)
+    pool, groups = _groups(pool, done, on_error, progress)
+    parts = {"train": pool, "val": [], "test": kept} if kept else {"train": pool, "val": []}
+    if test:
+        parts["train"], groups, parts["test"] = _drawn(pool, groups, test, seed)
+    parts["train"], _, parts["val"] = _drawn(parts["train"], groups, val / (1.0 - test), seed + 1)
+    for name, labels in parts.items():
+        counts = np.bincount([each.label for each in labels], minlength=len(spec.classes))
+        done.counts[name] = counts.astype(np.int64)
+        if not labels:
+            raise UserError(
+                f"nothing is left for '{name}': {done.groups} groups of pictures that resemble each other, the "
+                f"largest of {done.largest}; take other shares, or list the pictures by hand",
+                path=spec.path,
+            )
+    _write(spec, output, parts)
+    return done
+
+
+def _read(spec: DatasetSpec, done: Division, on_error: OnError) -> tuple[list[ImageLabel], list[ImageLabel]]:
+    """The pictures to draw from, each once, and those of ``test``."""
+    pool: dict[Path, ImageLabel] = {}
+    kept: list[ImageLabel] = []
+    for name in spec.splits:
+        labels, skipped = read_image_labels(spec, name, on_error=on_error)
+        done.skipped += skipped
+        if name == "test":
+            kept = labels
+        else:
+            pool |= {each.image: each for each in labels}
+    for each in kept:
+        pool.pop(each.image, None)
+    if not pool:
+        raise UserError("there is no split but 'test'; name the pictures to draw from as 'train'", path=spec.path)
+    return list(pool.values()), kept
+
+
+def _groups(
+    pool: list[ImageLabel], done: Division, on_error: OnError, progress: Callable[[int, int], None] | None
+) -> tuple[list[ImageLabel], IntArray]:
+    """Leave out what cannot be decoded and number pictures that are alike, alike."""
+    checks = list(check_pictures([each.image for each in pool], progress))
+    for check in checks:
+        if check.error is not None:
+            if on_error == "fail":
+                raise check.error
+            done.skipped.append(check.error)
+    good = [index for index, check in enumerate(checks) if check.error is None]
+    if not good:
+        raise UserError(f"no picture can be read; the first: {done.skipped[-1]}")
+    groups = alike_groups([checks[index] for index in good])
+    sizes = np.unique(groups, return_counts=True)[1]
+    done.groups, done.largest = len(sizes), int(sizes.max())
+    return [pool[index] for index in good], groups
+
+
+def _drawn(
+    pool: Sequence[ImageLabel], groups: IntArray, share: float, seed: int
+) -> tuple[list[ImageLabel], IntArray, list[ImageLabel]]:
+    """Divide `pool`: what stays, its groups, and what is drawn."""
+    chosen = draw_share([np.array([each.label], np.int64) for each in pool], groups, share, seed)
+    stays = [each for each, out in zip(pool, chosen, strict=True) if not out]
+    return stays, groups[~chosen], [each for each, out in zip(pool, chosen, strict=True) if out]
+
+
+def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) -> None:
+    make_folder(output)
+    root = spec.root.resolve()
+    for name, labels in parts.items():
+        lines = sorted(_line(each, spec, root) for each in labels)
+        write_text(output / LIST_NAME.format(name), "".join(f"{line}\n" for line in lines))
+    described = {
+        "name": spec.name,
+        "root": str(root),
+        "format": "folders",
+        "classes": list(spec.classes),
+        "splits": {name: LIST_NAME.format(name) for name in parts},
+        **({"bit_depth": spec.bit_depth} if spec.bit_depth != 16 else {}),
+    }
+    write_text(output / "dataset.yaml", yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+
+
+def _line(each: ImageLabel, spec: DatasetSpec, root: Path) -> str:
+    """The path below the root, and the class behind it where no folder of that path tells it."""
+    path = Path(os.path.abspath(each.image))  # noqa: PTH100 - resolve() would follow links out of the root
+    above = Path(os.path.abspath(spec.root))  # noqa: PTH100
+    shown = path.relative_to(above).as_posix() if path.is_relative_to(above) else path.as_posix()
+    told = class_of_path(root / shown, root, root, spec.classes)
+    return shown if told == each.label else f"{shown}\t{spec.classes[each.label]}"

@@ -1,0 +1,102 @@
+"""One class a picture in a CSV file: a column with the path, one with the class, and perhaps one with the split."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightdet.data.faults import DataError
+from lightdet.data.formats.folders import Entry, class_index, find_picture
+from lightdet.data.formats.label_file import read_bounded
+
+PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "picture")
+CLASS_COLUMNS = ("label", "class", "class_name", "category", "target")
+SPLIT_COLUMNS = ("split", "subset", "set")
+MAX_CSV_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: the path and the class as written, and the split where there is such a column."""
+
+    line: int
+    path: str
+    word: str
+    split: str | None
+
+
+def parse_class_csv(
+    table: Path, folders: Sequence[Path], split: str, classes: Sequence[str]
+) -> tuple[list[Entry], list[DataError]]:
+    """Read the rows of `split` (all of them where there is no column for it).
+
+    The first line names the columns: one of `PATH_COLUMNS`, one of `CLASS_COLUMNS`, in any order, others are passed
+    over. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are told from `folders`,
+    then from the file's own folder.
+
+    Returns:
+        The entries in the file's order, and what is wrong with its rows.
+
+    Raises:
+        UserError: the file is missing, unreadable, no text or lacks a column.
+    """
+    bases = [*folders, table.parent]
+    entries, faults, lines = [], [], dict[Path, int]()
+    for row in read_rows(table):
+        if row.split is not None and row.split != split:
+            continue
+        try:
+            if not row.path or not row.word:
+                missing = "path" if not row.path else f"class ('{row.path}')"
+                raise DataError(f"the row has no {missing}; fill it in or remove the row", "format")
+            picture = find_picture(row.path, bases)
+            if picture is None:
+                message = f"there is no picture '{row.path}' in {bases[0]}; correct or remove the row"
+                raise DataError(message, "missing-picture")
+            if picture in lines:
+                message = f"'{row.path}' stands in line {lines[picture]} already; remove one of the two"
+                raise DataError(message, "repeated")
+            lines[picture] = row.line
+            entries.append(Entry(picture, class_index(row.word, classes), table, row.line))
+        except DataError as error:
+            faults.append(DataError(error.message, error.kind, path=table, line=row.line))
+    return entries, faults
+
+
+def read_rows(table: Path) -> Iterator[Row]:
+    """Yield the rows under the header, blank ones left out.
+
+    Raises:
+        DataError: the file is missing, unreadable, no text or lacks a column.
+    """
+    try:
+        text = read_bounded(table, MAX_CSV_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("not UTF-8 text; save it as CSV in UTF-8", "format", path=table) from None
+    if "\0" in text:
+        raise DataError("not a text file; is this the right file?", "format", path=table)
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+        path, word = (_column(names, wanted, table) for wanted in (PATH_COLUMNS, CLASS_COLUMNS))
+        split = next((names.index(name) for name in SPLIT_COLUMNS if name in names), None)
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                cells = [*(field.strip() for field in fields), *[""] * len(names)]
+                yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
+    except csv.Error as error:
+        raise DataError(f"not valid CSV: {error}", "format", path=table, line=reader.line_num) from None
+
+
+def _column(names: Sequence[str], wanted: Sequence[str], table: Path) -> int:
+    for name in wanted:
+        if name in names:
+            return names.index(name)
+    shown = ", ".join(name for name in names if name) or "nothing"
+    message = f"the first line must name the columns, one of them '{wanted[0]}' (or {', '.join(wanted[1:4])}); it has"
+    raise DataError(f"{message} {shown[:200]}", "format", path=table, line=1)

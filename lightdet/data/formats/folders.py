@@ -1,0 +1,189 @@
+"""One class a picture, told by the folder it lies in (``train/scratched/7.png``) or by a list (``7.png scratched``)."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightdet.data.faults import DataError
+from lightdet.data.formats.label_file import unknown_class
+from lightdet.data.images import SUFFIXES
+from lightdet.data.pairing import first_file, list_entries, scan_pictures
+from lightdet.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture and its class; `source` and `line` (1-based) say where that stands, None and 0 for folders."""
+
+    image: Path
+    label: int
+    source: Path | None = None
+    line: int = 0
+
+
+def scan_class_folders(folder: Path, root: Path, classes: Sequence[str]) -> tuple[list[Entry], list[DataError]]:
+    """Every picture below `folder` with the class that its nearest folder of a class's name gives, sorted by path.
+
+    Returns:
+        The entries, and one fault for each folder whose pictures belong to no class.
+
+    Raises:
+        UserError: the folder is missing or unreadable.
+    """
+    entries, strays = [], Counter[Path]()
+    for picture in scan_pictures("folders", folder):
+        label = class_of_path(picture, folder, root, classes)
+        if label is None:
+            strays[picture.parent] += 1
+        else:
+            entries.append(Entry(picture, label))
+    return entries, [_stray_folder(place, count, folder, classes) for place, count in strays.items()]
+
+
+def _stray_folder(place: Path, count: int, folder: Path, classes: Sequence[str]) -> DataError:
+    pictures = "its picture has" if count == 1 else f"its {count} pictures have"
+    if place == folder:
+        message = f"{pictures} no class: put each into a folder named after its class ({', '.join(classes)})"
+    else:
+        message = f"{pictures} no class: {unknown_class(place.name, classes)}"
+    return DataError(message, "class", path=place)
+
+
+def class_of_path(picture: Path, folder: Path, root: Path, classes: Sequence[str]) -> int | None:
+    """The class whose name the nearest folder of `picture` bears: below `folder`, else below `root`; else None."""
+    numbers = {_same(name): number for number, name in enumerate(classes)}
+    for base in (folder, root):
+        if picture.is_relative_to(base):
+            above = [part for part in reversed(picture.relative_to(base).parts[:-1]) if _same(part) in numbers]
+            if above:
+                return numbers[_same(above[0])]
+    # A list may lead out of the root, and `images` may name the class folder itself.
+    return numbers.get(_same(picture.parent.name))
+
+
+def listed_classes(
+    listing: Path, folders: Sequence[Path], root: Path, classes: Sequence[str]
+) -> tuple[list[Entry], list[DataError]]:
+    """Read a list: a path a line below class folders, or a path and its class (a name, or an id counted from 0).
+
+    Paths are told from `folders`, then from the list's own folder.
+
+    Returns:
+        The entries in the list's order, and what is wrong with its lines.
+
+    Raises:
+        UserError: the list is missing, unreadable or no text.
+    """
+    bases = [*folders, listing.parent]
+    entries, faults, lines = [], [], dict[Path, int]()
+    for line, text in list_entries(listing):
+        try:
+            picture, word = split_line(text, bases, classes)
+            label = class_of_path(picture, folders[0], root, classes) if word is None else class_index(word, classes)
+            if label is None:
+                raise DataError(_no_class(text, picture, classes), "class")
+        except DataError as error:
+            faults.append(DataError(error.message, error.kind, path=listing, line=line))
+            continue
+        if picture in lines:
+            message = f"'{text}' is listed already in line {lines[picture]}; remove one of the two"
+            faults.append(DataError(message, "repeated", path=listing, line=line))
+            continue
+        lines[picture] = line
+        entries.append(Entry(picture, label, listing, line))
+    return entries, faults
+
+
+def _no_class(text: str, picture: Path, classes: Sequence[str]) -> str:
+    return (
+        f"'{text}' has no class: none of its folders is one, and none stands behind the path "
+        f"({unknown_class(picture.parent.name, classes)})"
+    )
+
+
+def split_line(text: str, bases: Sequence[Path], classes: Sequence[str]) -> tuple[Path, str | None]:
+    """Return the picture of a list's line and the class written behind it, None where the line is a path alone.
+
+    Raises:
+        DataError: there is no such picture.
+    """
+    picture = find_picture(text, bases)
+    if picture is not None:
+        return picture, None
+    for name in sorted(classes, key=len, reverse=True):  # a name may hold blanks, so the known ones come first
+        path = text.removesuffix(name).rstrip(" \t,;")
+        if text.endswith(name) and len(path) + len(name) < len(text) and (picture := find_picture(path, bases)):
+            return picture, name
+    path, _, word = text.replace("\t", " ").replace(",", " ").replace(";", " ").rpartition(" ")
+    picture = find_picture(text[: len(path)].rstrip(" \t,;"), bases) if path else None
+    if picture is None:
+        message = f"there is no picture '{text}' in {bases[0]}; correct or remove the line"
+        raise DataError(message, "missing-picture")
+    return picture, word
+
+
+def find_picture(text: str, bases: Sequence[Path]) -> Path | None:
+    """The file that `text` names below one of `bases`; an id without ending is tried with every picture's ending."""
+    name = text.replace("\\", "/") if os.sep == "/" else text
+    if not name:
+        return None
+    try:
+        found = first_file(base / name for base in bases)
+        if found is None and Path(name).suffix.lower() not in SUFFIXES:
+            found = first_file(base / f"{name}{suffix}" for base in bases for suffix in sorted(SUFFIXES))
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return None
+    return found
+
+
+def class_index(word: str, classes: Sequence[str]) -> int:
+    """The index of a class given by its name, or by its id from 0 where no class is called that.
+
+    Raises:
+        DataError: neither.
+    """
+    wanted = _same(word.strip())
+    for number, name in enumerate(classes):
+        if _same(name) == wanted:
+            return number
+    if wanted.isascii() and wanted.isdecimal():
+        if int(wanted[:9]) < len(classes):
+            return int(wanted)
+        message = f"class {wanted} is out of range: there are {len(classes)} classes, counted from 0"
+        raise DataError(message, "class")
+    raise DataError(unknown_class(word.strip(), classes), "class")
+
+
+def folder_names(folder: Path) -> list[str]:
+    """The names of the folders in `folder` that hold pictures, sorted: its classes where none are given.
+
+    Raises:
+        UserError: the folder is missing or unreadable.
+    """
+    found = {picture.relative_to(folder).parts[0] for picture in scan_pictures("folders", folder)}
+    return sorted(name for name in found if (folder / name).is_dir())
+
+
+def words_of_list(listing: Path, bases: Sequence[Path]) -> set[str]:
+    """The classes that a list names, or else the folders that its pictures lie in; lines that lead nowhere left out.
+
+    Raises:
+        UserError: the list is missing, unreadable or no text.
+    """
+    words = set()
+    for _, text in list_entries(listing):
+        try:
+            picture, word = split_line(text, bases, ())
+        except UserError:
+            continue
+        words.add(picture.parent.name if word is None else word)
+    return words
+
+
+def _same(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
