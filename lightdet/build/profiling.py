@@ -39,6 +39,7 @@ class ProfileRequest:
         weights: trained models.
         overrides: ``key.path=value`` for every configuration.
         imgsz: side of the input; None: the one of the configuration or the training.
+        sides: the same for each of `weights`, in place of `imgsz`; empty or one for each.
         classes: number of classes of a fresh model; None: six, as the paper has.
         batch: pictures at once for throughput and memory.
         device: see `lightdet.models.device.choose_device`.
@@ -53,6 +54,7 @@ class ProfileRequest:
     weights: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     imgsz: int | None = None
+    sides: Sequence[int] = ()
     classes: int | None = None
     batch: int = 16
     device: str = "auto"
@@ -125,9 +127,10 @@ def _subjects(request: ProfileRequest) -> list[_Subject]:
         detector = build_detector(config.model, len(names), imgsz)
         name = str(file.path) if file.path else "default configuration"
         subjects.append(_Subject(name, detector, names, Preprocessing(imgsz)))
-    for path in request.weights:
+    sides = request.sides or [request.imgsz] * len(request.weights)
+    for path, side in zip(request.weights, sides, strict=True):
         detector, card = load_detector(path)
-        preprocessing = replace(card.preprocessing, imgsz=request.imgsz or card.preprocessing.imgsz)
+        preprocessing = replace(card.preprocessing, imgsz=side or card.preprocessing.imgsz)
         subjects.append(_Subject(str(path), detector, card.names, preprocessing))
     return subjects
 
