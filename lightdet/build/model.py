@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lightdet.config import LightNetworkConfig, NetworkConfig, YoloModelConfig
+from lightdet.config import LightNetworkConfig, NetworkConfig, YoloModelConfig, YoloxModelConfig
 
 if TYPE_CHECKING:
-    from lightdet.models import DetectionNetwork, Detector
+    from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
 
 
 def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> DetectionNetwork:
@@ -16,6 +16,8 @@ def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> Detec
         return _light(config, num_classes, imgsz)
     if isinstance(config, YoloModelConfig):
         return _yolo(config, num_classes, imgsz)
+    if isinstance(config, YoloxModelConfig):
+        return _yolox(config, num_classes)
     raise TypeError(f"no network is known for a {type(config).__name__}")
 
 
@@ -45,3 +47,9 @@ def _yolo(config: YoloModelConfig, num_classes: int, imgsz: int) -> Detector:
         return zoo.yolov4(num_classes, anchors=anchors, **own)
     make = {"yolov3": zoo.yolov3, "yolov5n": zoo.yolov5n, "yolov5s": zoo.yolov5s, "yolov5m": zoo.yolov5m}
     return make[config.name](num_classes, anchors=anchors, activation=activation or "leaky_relu")
+
+
+def _yolox(config: YoloxModelConfig, num_classes: int) -> AnchorFreeDetector:
+    from lightdet.models import zoo  # noqa: PLC0415
+
+    return zoo.yolox_s(num_classes, widths=config.widths, head_width=config.head_width, activation=config.activation)

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from lightdet.build.class_balance import class_frequencies, inverse_class_weights
-from lightdet.config import LossConfig, RunConfig
+from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
-from lightdet.losses import DetectionLoss
-from lightdet.models import DetectionNetwork, Detector
+from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
+from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
 from lightdet.training.distributed import Processes
 from lightdet.training.precision import resolve_precision
 from lightdet.training.task import DetectionTask, Task
@@ -26,6 +26,8 @@ def build_task(
     """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are."""
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes)
+    elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
+        loss = _anchor_free_loss(config.loss, pictures, network, processes)
     else:
         raise TypeError(f"no loss is known for a {type(network).__name__}")
     return DetectionTask(
@@ -39,9 +41,6 @@ def build_task(
 
 
 def _anchor_loss(config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes) -> DetectionLoss:
-    weights = None
-    if config.class_weights == "inverse_frequency":
-        weights = inverse_class_weights(class_frequencies(pictures, detector.num_classes))
     return DetectionLoss(
         detector.anchors,
         detector.strides,
@@ -53,7 +52,30 @@ def _anchor_loss(config: LossConfig, pictures: Pictures, detector: Detector, pro
         ratio=config.anchor_ratio,
         box_iou=config.box_iou,
         label_smoothing=config.label_smoothing,
-        class_weights=weights,
+        class_weights=_class_weights(config.class_weights, pictures, detector.num_classes),
         mean_count=processes.mean,
         processes=processes.count,
     )
+
+
+def _anchor_free_loss(
+    config: SimOTALossConfig, pictures: Pictures, detector: AnchorFreeDetector, processes: Processes
+) -> AnchorFreeLoss:
+    return AnchorFreeLoss(
+        detector.strides,
+        detector.num_classes,
+        assignment=SimOTA(config.centre_radius, config.candidates, config.overlap_weight),
+        box=config.box,
+        objectness=config.objectness,
+        classification=config.classification,
+        box_iou=config.box_iou,
+        class_weights=_class_weights(config.class_weights, pictures, detector.num_classes),
+        mean_count=processes.mean,
+        processes=processes.count,
+    )
+
+
+def _class_weights(kind: str, pictures: Pictures, num_classes: int) -> torch.Tensor | None:
+    if kind == "none":
+        return None
+    return inverse_class_weights(class_frequencies(pictures, num_classes))

@@ -1,5 +1,6 @@
 """The YAML schema as typed models; an unknown key or a bad value is an error that names it."""
 
+from lightdet.config.anchor_free import SimOTALossConfig, YoloxModelConfig
 from lightdet.config.families import load_config, load_network_config, network_names
 from lightdet.config.schema import (
     AnchorNetworkConfig,
@@ -26,9 +27,11 @@ __all__ = [
     "ModelConfig",
     "NetworkConfig",
     "RunConfig",
+    "SimOTALossConfig",
     "TrainConfig",
     "YamlFile",
     "YoloModelConfig",
+    "YoloxModelConfig",
     "load_config",
     "load_network_config",
     "load_yaml",

@@ -1,6 +1,7 @@
 """Building blocks of the networks, one idea a file. Tensors are ``[batch, channels, height, width]``."""
 
 from lightdet.layers.attention import CBAM, ChannelAttention, SpatialAttention
+from lightdet.layers.c3 import C3
 from lightdet.layers.conv import ConvBNAct, make_activation
 from lightdet.layers.conv_set import ConvSet
 from lightdet.layers.csp import Bottleneck, BottleneckCSP
@@ -10,6 +11,7 @@ from lightdet.layers.spp import SPP
 from lightdet.layers.upsample import double
 
 __all__ = [
+    "C3",
     "CBAM",
     "SPP",
     "Bottleneck",

@@ -1,6 +1,16 @@
 """Assignment of boxes to anchors and the losses; told anchors and strides, never the model."""
 
+from lightdet.losses.anchor_free_loss import AnchorFreeLoss
 from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchors
 from lightdet.losses.detection_loss import DetectionLoss
+from lightdet.losses.simota import CellMatches, SimOTA
 
-__all__ = ["DetectionLoss", "GridMatches", "assign_anchors", "match_anchors"]
+__all__ = [
+    "AnchorFreeLoss",
+    "CellMatches",
+    "DetectionLoss",
+    "GridMatches",
+    "SimOTA",
+    "assign_anchors",
+    "match_anchors",
+]

@@ -1,4 +1,4 @@
-"""The networks' common ground, and the detector with anchors: backbone, neck, head."""
+"""The networks' common ground, and the detectors of backbone, neck and head: with anchors and without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightdet.models.heads import decode_grids
+from lightdet.models.heads import decode_cells, decode_grids
 from lightdet.models.postprocess import PictureDetections, postprocess
 
 STRIDES = (8, 16, 32)
@@ -78,3 +78,31 @@ class Detector(DetectionNetwork):
     def decode(self, outputs: Sequence[Tensor]) -> Tensor:
         """Raw grids → candidates ``[B, N, 5 + C]``."""
         return decode_grids(outputs, self.anchors, self.strides)
+
+
+class AnchorFreeDetector(DetectionNetwork):
+    """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, H/s, W/s, 5 + C]``, one a stride.
+
+    Args:
+        backbone: images → features at the strides.
+        neck: features → fused features.
+        head: fused features → raw grids; has ``num_classes``.
+        strides: pixels a cell, finest first.
+    """
+
+    def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module, strides: Sequence[int] = STRIDES) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.head = head
+        self.strides = tuple(strides)
+        self.num_classes = int(head.num_classes)  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the raw grids, finest stride first."""
+        grids: tuple[Tensor, ...] = self.head(self.neck(self.backbone(images)))
+        return grids
+
+    def decode(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Raw grids → candidates ``[B, N, 5 + C]``."""
+        return decode_cells(outputs, self.strides)

@@ -3,6 +3,7 @@
 from lightdet.models.zoo.anchors import ANCHORS_640, default_anchors
 from lightdet.models.zoo.light import lightdet, lightdet_nano, lightdet_plus
 from lightdet.models.zoo.yolo import yolov3, yolov4, yolov5m, yolov5n, yolov5s
+from lightdet.models.zoo.yolox import yolox_s
 
 __all__ = [
     "ANCHORS_640",
@@ -15,4 +16,5 @@ __all__ = [
     "yolov5m",
     "yolov5n",
     "yolov5s",
+    "yolox_s",
 ]
