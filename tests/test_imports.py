@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": BASE,
     "structures": BASE | {"geometry"},
     "drawing": TYPES,
+    "calibration": BASE,
     "models": TYPES | {"layers"},
     "losses": TYPES,
     "data": TYPES | {"drawing"},
