@@ -16,7 +16,7 @@ PACKAGE = ROOT / "lightdet"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
-BASE = {"errors", "arrays", "files", "fonts"}  # anyone may import these; they need nothing but each other
+BASE = {"errors", "arrays", "files", "fonts", "wording"}  # anyone may import these; they need nothing but each other
 TYPES = BASE | {"geometry", "structures"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -45,6 +45,7 @@ TORCH_FREE = (
     "files",
     "drawing",
     "fonts",
+    "wording",
     "structures",
     "config",
     "geometry",

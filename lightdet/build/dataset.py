@@ -10,7 +10,12 @@ from typing import get_args
 from lightdet.build.dataset_hint import refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
+<<<<<<< Updated upstream
 from lightdet.data.dataset import ClassFormat, DatasetSpec, SplitSpec, read_class_names
+=======
+from lightdet.data.class_list import read_class_names
+from lightdet.data.dataset import DatasetSpec, SplitSpec
+>>>>>>> Stashed changes
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.image_labels import find_classes
 from lightdet.errors import UserError
@@ -122,7 +127,7 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
     if config.classes is not None:
         path = _below(root, config.classes, file)
         try:
-            return check_class_names(read_class_names(path))
+            return check_class_names(read_class_names(path, config.format))
         except ValueError as error:
             raise UserError(f"the class list {error}", path=path) from None
     if config.format in get_args(ClassFormat):

@@ -16,6 +16,7 @@ from lightdet.data.audit.statistics import SIDE_LIMITS
 from lightdet.data.convert import Conversion
 from lightdet.data.divide import Division
 from lightdet.data.faults import shown_below
+from lightdet.wording import counted
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -78,7 +79,7 @@ def show_audit(console: Console, report: AuditReport, root: Path, examples: int)
             _line(console, f"    {escape(shown_below(finding.place(), root))}: {escape(finding.message)}")
         if len(shown) < len(findings):
             _line(console, f"    ... and {len(findings) - len(shown)} more (--examples 0, or --json FILE)")
-    counts = [f"{report.count('error')} errors", f"{report.count('warning')} warnings", f"{report.count('note')} notes"]
+    counts = [counted(report.count(severity), severity) for severity in ("error", "warning", "note")]
     _line(console, ", ".join(counts))
 
 
@@ -101,6 +102,7 @@ def _split_table(report: AuditReport) -> Table:
         if not report.labels_pictures:
             numbers += [f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}"]
         kinds = ", ".join(kind for kind, _ in split.modes.most_common(3))
+        kinds += f" and {len(split.modes) - 3} more" if len(split.modes) > 3 else ""
         table.add_row(escape(name), *numbers, ", ".join(sizes) + more, escape(kinds))
     return table
 

@@ -24,6 +24,7 @@ from lightdet.cli.common import (
     Weights,
 )
 from lightdet.errors import UserError
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,14 +166,14 @@ def _show(console: Console, outcome: Outcome, sources: Sources) -> None:
         for label, number in sorted(totals.per_class.items()):
             table.add_row(escape(outcome.names[label]), str(number))
         console.print(table)
-    seen = [_count(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
+    seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
-    lines = [f"{' and '.join(seen) or 'no pictures'}: {_count(totals.per_class.total(), 'detection')}{where}"]
+    lines = [f"{' and '.join(seen) or 'no pictures'}: {counted(totals.per_class.total(), 'detection')}{where}"]
     medians = totals.medians()
     if medians:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))
     if sources.passed_over:
-        lines.append(f"passed over {_count(sources.passed_over, 'file')}: neither picture nor video")
+        lines.append(f"passed over {counted(sources.passed_over, 'file')}: neither picture nor video")
     if totals.skipped:
         lines.append(f"skipped {len(totals.skipped)} that could not be read whole:")
         lines += [f"  {source}: {reason}" for source, reason in totals.skipped[:SHOWN_SKIPPED]]
@@ -180,10 +181,6 @@ def _show(console: Console, outcome: Outcome, sources: Sources) -> None:
         lines += [f"  … and {more} more (all of them with --json or --save json)"] if more > 0 else []
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class _Bar:

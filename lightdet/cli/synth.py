@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightdet.cli.common import Json
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,8 +77,9 @@ def synth(
 
 
 def _show(console: Console, plan: SyntheticPlan, done: SyntheticSet) -> None:
-    parts = ", ".join(f"{done.pictures[name]} {name} ({done.boxes[name]} defects)" for name in plan.splits)
+    parts = ", ".join(f"{done.pictures[name]} {name} ({counted(done.boxes[name], 'defect')})" for name in plan.splits)
     counts = ", ".join(f"{name} {count}" for name, count in done.classes.items())
-    console.print(f"{plan.images} pictures of {plan.imgsz} x {plan.imgsz}: {parts}; {done.clean} without defects")
+    pictures = counted(plan.images, "picture")
+    console.print(f"{pictures} of {plan.imgsz} x {plan.imgsz}: {parts}; {done.clean} without defects")
     console.print(f"defects: {counts}")
     console.print(f"data set: {done.yaml}", markup=False)

@@ -16,6 +16,7 @@ from lightdet.config import RunConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.precision import resolve_precision
+from lightdet.wording import counted
 
 
 class TrainDisplay:
@@ -61,8 +62,9 @@ class TrainDisplay:
         background = sum(len(a) == 0 for a in data.train.annotations)
         empty = f" ({background} of them without any, taken as background)" if background else ""
         self._say(
-            f"{len(data.train)} pictures with {boxes} boxes{empty} to train{val}; {len(data.names)} classes; "
-            f"input {config.imgsz}, batch {config.train.batch}, {config.train.epochs} epochs, "
+            f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty} to train{val}; "
+            f"{counted(len(data.names), 'class')}; "
+            f"input {config.imgsz}, batch {config.train.batch}, {counted(config.train.epochs, 'epoch')}, "
             f"{resolve_precision(config.train.precision, device)} on {device}"
         )
         if not data.val:
@@ -72,7 +74,7 @@ class TrainDisplay:
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"
             )
         if resumed is not None:
-            self._say(f"going on in {output} after {resumed.progress.epoch} epochs")
+            self._say(f"going on in {output} after {counted(resumed.progress.epoch, 'epoch')}")
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -112,7 +114,7 @@ class TrainDisplay:
         for error in data.skipped:
             self._say(f"skipped: {error}")
         if data.skipped:
-            self._say(f"{len(data.skipped)} bad pictures or labels were skipped")
+            self._say(f"bad pictures or labels left out: {len(data.skipped)}")
         if not progress.done:
             self._say(f"stopped and saved in epoch {progress.epoch + 1}; go on with --resume --output {output}")
             return

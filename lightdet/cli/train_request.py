@@ -12,7 +12,6 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder
 
 STATE_FILE = "state.safetensors"  # of lightdet.training.checkpoint, whose import would bring torch
-VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,6 @@ class TrainRequest:
 
 def _check_val(spec: DatasetSpec) -> None:
     """Refuse a validation split under another name: it would be left unused, and no epoch would be measured."""
-    other = next((name for name in spec.splits if name.lower() in VAL_ALIASES), None)
-    if "val" not in spec.splits and other is not None:
+    other = spec.misnamed_val()
+    if other is not None:
         raise UserError(f"there is no split 'val', but '{other}': rename it to 'val'", path=spec.path)

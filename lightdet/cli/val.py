@@ -23,6 +23,7 @@ from lightdet.cli.common import (
     Precision,
     PrecisionOption,
 )
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,12 +93,12 @@ def val(
 def _show(console: Console, outcome: Outcome) -> None:
     evaluation, metrics = outcome.evaluation, outcome.evaluation.metrics
     console.print(_table(metrics))
-    lines = [f"{_count(metrics.images, 'picture')}, {_count(metrics.boxes, 'box')}"]
+    lines = [f"{counted(metrics.images, 'picture')}, {counted(metrics.boxes, 'box')}"]
     if metrics.boxes:
         lines.append(f"precision, recall and F1 at confidence {metrics.threshold:g}, where F1 is best")
     if metrics.background_images:
         lines.append(
-            f"{_count(metrics.background_images, 'picture')} without defects, "
+            f"{counted(metrics.background_images, 'picture')} without defects, "
             f"{metrics.background_alarms} of them with an alarm at that confidence"
         )
     latency = evaluation.details.get("latency_ms")
@@ -135,10 +136,6 @@ def _table(metrics: Metrics) -> Any:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}{'es' if what.endswith('x') else 's'}"
 
 
 class _Bar:

@@ -22,6 +22,7 @@ from lightdet.data.splits import alike_groups, draw_validation
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation
+from lightdet.wording import counted
 
 FOLDERS = {
     "yolo": ("images", "labels"),
@@ -193,7 +194,7 @@ def _divided(
     groups = alike_groups([checks[path] for path in pooled])
     chosen = draw_validation(pool, groups, share, seed)
     if chosen.all() or not chosen.any():
-        raise UserError(f"{len(pool)} pictures cannot be divided by --val {share:g}", path=spec.path)
+        raise UserError(f"{counted(len(pool), 'picture')} cannot be divided by --val {share:g}", path=spec.path)
     divided = {
         side: [a for a, v in zip(pool, chosen, strict=True) if v == (side == "val")] for side in ("train", "val")
     }
@@ -202,7 +203,7 @@ def _divided(
     if "test" in splits:
         divided["test"], places["test"] = splits["test"], spec.splits["test"]
     alike = len(pool) - len(set(groups.tolist()))
-    note = f"divided anew (seed {seed}); {alike} pictures were kept with one they resemble"
+    note = f"divided anew (seed {seed}); {counted(alike, 'picture')} kept with one that looks alike"
     return replace(spec, splits=places), divided, [note]
 
 
@@ -211,16 +212,18 @@ def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) 
     notes = [_NOT_READ[spec.format]] if _NOT_READ[spec.format] else []
     crowds = sum(int(annotation.crowd.sum()) for annotation in annotations if annotation.crowd is not None)
     if crowds and form != "coco":
-        notes.append(f"{crowds} crowd regions have no place in {form}: left out, their area counts as background")
+        notes.append(
+            f"{counted(crowds, 'crowd region')} left out, their area counts as background: {form} has no place for them"
+        )
     if form in ("voc", "deeppcb"):
         rounded = sum(int((annotation.boxes % 1 != 0).any(axis=1).sum()) for annotation in annotations)
         if rounded:
-            notes.append(f"{rounded} boxes were rounded to whole pixels, which is what {form} holds")
+            notes.append(f"{counted(rounded, 'box')} rounded to whole pixels, which is what {form} holds")
     if spec.bit_depth != 16:
         notes.append(f"the bit depth {spec.bit_depth} stands in the YAML only; other programs do not know it")
     turned = sum(picture_facts(annotation.image).orientation != 1 for annotation in annotations)
     if turned:
-        notes.append(f"{turned} pictures are turned by their EXIF tag; the boxes belong to the picture as shown")
+        notes.append(f"{counted(turned, 'picture')} turned by an EXIF tag; the boxes belong to the picture as shown")
     return notes
 
 

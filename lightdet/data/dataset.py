@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from lightdet.data.faults import DataError
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.deeppcb import parse_deeppcb
-from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
+from lightdet.data.formats.label_file import LabelFile, Outside
 from lightdet.data.formats.voc import parse_voc
 from lightdet.data.formats.yolo import parse_yolo
 from lightdet.data.images import image_size
@@ -22,6 +22,7 @@ Format = Literal["yolo", "voc", "coco", "deeppcb"]
 ClassFormat = Literal["folders", "csv"]
 """Formats that give each picture one class: `lightdet.data.image_labels` reads them."""
 OnError = Literal["fail", "skip"]
+VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class DatasetSpec:
         if name not in self.splits:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
+
+    def misnamed_val(self) -> str | None:
+        """The split that is likely meant for validation but has another name; None if there is ``val``."""
+        other = (name for name in self.splits if name.lower() in VAL_ALIASES)
+        return None if "val" in self.splits else next(other, None)
 
     def split_error(self, name: str, message: str) -> UserError:
         """An error about the split `name`, at the line of the YAML that names it where that is known."""
@@ -242,12 +248,3 @@ def _coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], li
         record.labels = file.labels_of(image, size, spec.classes, spec.outside)
         record.problems += record.labels.problems
     return records, faults
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Read class names from a text file, one a line.
-
-    Raises:
-        UserError: missing or unreadable file.
-    """
-    return tuple(line for _, line in read_lines(path))

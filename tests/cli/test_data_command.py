@@ -54,7 +54,7 @@ def test_convert_says_what_is_left_out(small_set: Path, tmp_path: Path, capsys: 
     bad.write_text("3 .5 .5 .5 .5\n")
     options = ("convert", "-d", small_set, "-f", "coco", "-o", tmp_path / "out")
     code, _, err = run(capsys, *options)
-    assert code == 2 and err == f"error: {bad}:1: class id 3 is out of range: 1 classes have ids 0 to 0\n"
+    assert code == 2 and err == f"error: {bad}:1: class id 3 is out of range: the one class has id 0\n"
     code, out, _ = run(capsys, *options, "--on-error", "skip", "--link")
     assert code == 0 and "left out 1 with faults" in out and f"{bad}:1: class id 3" in out
 
@@ -62,7 +62,7 @@ def test_convert_says_what_is_left_out(small_set: Path, tmp_path: Path, capsys: 
 def test_audit_exit_codes(small_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "audit", "--data", small_set, "--imgsz", 320)
     assert code == 0 and not err
-    assert "[bold]x" in out and "0 errors, 1 warnings" in out
+    assert "[bold]x" in out and "0 errors, 1 warning, " in out
     bad = small_set.parent / "labels" / "val" / "b.txt"
     bad.write_text("0 .5 .5 .5 .5\n1 .5 .5 .5 .5\n")
     page, report = tmp_path / "a.html", tmp_path / "a.json"
@@ -77,6 +77,33 @@ def test_audit_shows_few_or_all(small_set: Path, capsys: pytest.CaptureFixture[s
     out = run(capsys, "audit", "-d", small_set)[1]
     assert out.count("class id 1 is out of range") == 5 and "... and 4 more" in out
     assert run(capsys, "audit", "-d", small_set, "--examples", 0)[1].count("class id 1 is out of range") == 9
+
+
+def test_audit_counts_in_words_and_names_every_kind_of_picture(
+    small_set: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    (small_set.parent / "labels" / "val" / "b.txt").write_text("1 .5 .5 .5 .5\n")
+    picture = Image.effect_noise((64, 48), 90)
+    for suffix in ("bmp", "gif", "jpg", "tif"):
+        picture.save(small_set.parent / "images" / "train" / f"{suffix}.{suffix}")
+    out = run(capsys, "audit", "-d", small_set)[1]
+    assert out.splitlines()[-1].startswith("1 error, ")
+    assert " and 2 more" in next(line for line in out.splitlines() if "train" in line and "PNG L" in line)
+
+
+def test_audit_hints_at_a_missing_validation_split(small_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = small_set.read_text()
+    assert "no split 'val'" not in run(capsys, "audit", "-d", small_set)[1]
+    small_set.write_text(text.replace(", val: images/val", ""))
+    code, out, _ = run(capsys, "audit", "-d", small_set)
+    assert code == 0 and "there is no split 'val': no epoch of a training is measured" in out
+    small_set.write_text(text.replace("val: images/val", "Valid: images/val"))
+    code, out, _ = run(capsys, "audit", "-d", small_set)
+    assert code == 1 and "there is no split 'val', but 'Valid'" in out
+    small_set.write_text(text.replace("train: images/train, ", ""))
+    code, out, _ = run(capsys, "audit", "-d", small_set)
+    assert code == 0 and "there is no split 'train'" in out
 
 
 @pytest.mark.parametrize(

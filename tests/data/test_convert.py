@@ -62,9 +62,7 @@ def test_fractions_of_pixels(yolo_set: Path, tmp_path: Path) -> None:
         done = convert_dataset(source, tmp_path / form, form)  # type: ignore[arg-type]
         check_same(source, load_dataset(done.yaml), tolerance)
         rounded = [note for note in done.notes if "rounded to whole pixels" in note]
-        assert rounded == (
-            [f"1 boxes were rounded to whole pixels, which is what {form} holds"] if tolerance == 0.5 else []
-        )
+        assert rounded == ([f"1 box rounded to whole pixels, which is what {form} holds"] if tolerance == 0.5 else [])
 
 
 def test_background_stays_background(yolo_set: Path, tmp_path: Path) -> None:
@@ -110,8 +108,8 @@ def crowded(tmp_path: Path, save_picture: Save) -> DatasetSpec:
 def test_what_cannot_be_held_is_said(form: Format, crowded: DatasetSpec, tmp_path: Path) -> None:
     done = convert_dataset(crowded, tmp_path / "out", form)
     told = "\n".join(done.notes)
-    assert ("1 crowd regions have no place" in told) == (form != "coco")
-    assert "1 pictures are turned by their EXIF tag" in told
+    assert ("1 crowd region left out" in told) == (form != "coco")
+    assert "1 picture turned by an EXIF tag" in told
     assert "the bit depth 12 stands in the YAML only" in told
     assert ("no spaces" in told) == (form == "deeppcb")
     spec = load_dataset(done.yaml)

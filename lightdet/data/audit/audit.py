@@ -20,6 +20,7 @@ from lightdet.data.formats.label_file import LabelFile
 from lightdet.data.image_labels import LabelRecord, label_records
 from lightdet.data.pairing import scan_pictures
 from lightdet.errors import UserError
+from lightdet.wording import counted
 
 ELONGATED = 4.0
 """Ratio of a picture's sides from which it is called very long."""
@@ -53,7 +54,12 @@ def audit_dataset(
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks, imgsz)
         report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
+<<<<<<< Updated upstream
     report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
+=======
+    report.findings += _absent_splits(spec)
+    report.findings += check_classes(report.splits, spec.classes)
+>>>>>>> Stashed changes
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
     members = _members(records, checks)
     copies, kept = check_copies(members)
@@ -65,6 +71,20 @@ def audit_dataset(
     report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
     report.findings = _without_repeats(report.findings)
     return report
+
+
+def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
+    """Splits that training would look for in vain."""
+    other = spec.misnamed_val()
+    if other is not None:
+        yield Finding("val-name", "error", f"there is no split 'val', but '{other}'", other, spec.path)
+    elif "val" not in spec.splits and "train" in spec.splits:
+        effect = "no epoch of a training is measured, and the best one is not known"
+        message = f"there is no split 'val': {effect}; 'lightdet data convert --val 0.2' draws one"
+        yield Finding("split-absent", "note", message, path=spec.path)
+    if "train" not in spec.splits:
+        message = "there is no split 'train': the data set serves for evaluation alone"
+        yield Finding("split-absent", "note", message, path=spec.path)
 
 
 def _record_findings(
@@ -82,7 +102,12 @@ def _record_findings(
             without += record.labels.path is None
             yield from check_labels(record.image, record.labels, split, imgsz)
     if without:
-        yield Finding("background", "note", f"{without} pictures have no label file and count as background", split)
+        yield Finding("background", "note", _unlabelled(without), split)
+
+
+def _unlabelled(number: int) -> str:
+    verbs = ("has", "counts") if number == 1 else ("have", "count")
+    return f"{counted(number, 'picture')} {verbs[0]} no label file and {verbs[1]} as background"
 
 
 def _statistics(

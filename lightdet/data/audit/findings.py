@@ -75,6 +75,7 @@ KINDS: dict[str, Kind] = {
     "picture": Kind("picture that cannot be read", "copy or export it again, or remove it from the list"),
     "shared": Kind("picture in two splits", "keep it in one split: scores on known pictures are too good"),
     "leak": Kind("identical picture in two splits", "remove one: scores on known pictures are too good"),
+    "val-name": Kind("validation split of another name", "training takes 'val' alone and stops: rename it"),
     # Warnings.
     "leak-near": Kind(
         "very similar pictures in two splits",
@@ -95,10 +96,15 @@ KINDS: dict[str, Kind] = {
     "pages": Kind("file with several pictures", "only the first is read: save the others on their own"),
     "colour": Kind("coloured picture among gray ones", "look at it: are marks or labels drawn on it?"),
     # Notes.
+<<<<<<< Updated upstream
     "imbalance": Kind(
         "classes of very different number",
         "train with loss.class_weights, or train.image_weights (classifiers: sampling)",
     ),
+=======
+    "split-absent": Kind("split that training looks for", "add it to the YAML, or draw it from the pictures"),
+    "imbalance": Kind("classes of very different number", "train with loss.class_weights or train.image_weights"),
+>>>>>>> Stashed changes
     "background": Kind("background", "pictures of good parts teach and measure false alarms"),
     "huge": Kind("box over nearly the whole picture", "fine if the defect covers it"),
     "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),

@@ -14,6 +14,7 @@ from lightdet.data.audit.statistics import SIDE_LIMITS
 from lightdet.data.faults import shown_below
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.wording import counted
 
 MAX_LISTED = 500
 """Findings of one kind on the page; the JSON file has all."""
@@ -40,7 +41,8 @@ figcaption { font-size: 12px; max-width: 22rem; overflow-wrap: anywhere } img { 
 def audit_page(report: AuditReport, root: Path) -> str:
     """Return the page's HTML; nothing in it refers to another file or server."""
     counts = ", ".join(
-        f'<b class="{severity}">{report.count(severity)} {severity}s</b>' for severity in ("error", "warning", "note")
+        f'<b class="{severity}">{counted(report.count(severity), severity)}</b>'
+        for severity in ("error", "warning", "note")
     )
     name = html.escape(report.name)
     sections = [_tables(report), "<h2>Findings</h2>", f"<p>Paths are below {html.escape(str(root))}.</p>"]

@@ -38,7 +38,7 @@ def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], ou
             continue
         if not 1 <= kind <= len(classes):
             count = len(classes)
-            found.problem(f"type {kind} is out of range: {count} classes have types 1 to {count}", number, "class")
+            found.problem(f"type {kind} is out of range: {_types(count)}", number, "class")
             continue
         found.add((x1, y1, x2, y2), kind - 1, number)
     return found
@@ -69,3 +69,7 @@ def deeppcb_text(annotation: Annotation) -> str:
 def write_deeppcb(annotation: Annotation, path: Path) -> None:
     """Write one picture's label file (crowd flags and fractions of pixels have no place in it)."""
     write_text(path, deeppcb_text(annotation))
+
+
+def _types(count: int) -> str:
+    return "the one class has type 1" if count == 1 else f"{count} classes have types 1 to {count}"

@@ -103,9 +103,7 @@ def _class_id(text: str, number: int, found: LabelFile) -> int | None:
         return None
     if not 0 <= value < len(found.classes):
         count = len(found.classes)
-        found.problem(
-            f"class id {int(value)} is out of range: {count} classes have ids 0 to {count - 1}", number, "class"
-        )
+        found.problem(f"class id {int(value)} is out of range: {_ids(count)}", number, "class")
         return None
     return int(value)
 
@@ -116,3 +114,7 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _ids(count: int) -> str:
+    return "the one class has id 0" if count == 1 else f"{count} classes have ids 0 to {count - 1}"
