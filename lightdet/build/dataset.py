@@ -10,12 +10,8 @@ from typing import get_args
 from lightdet.build.dataset_hint import refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
-<<<<<<< Updated upstream
-from lightdet.data.dataset import ClassFormat, DatasetSpec, SplitSpec, read_class_names
-=======
 from lightdet.data.class_list import read_class_names
-from lightdet.data.dataset import DatasetSpec, SplitSpec
->>>>>>> Stashed changes
+from lightdet.data.dataset import ClassFormat, DatasetSpec, SplitSpec
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.image_labels import find_classes
 from lightdet.errors import UserError

@@ -54,12 +54,8 @@ def audit_dataset(
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks, imgsz)
         report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
-<<<<<<< Updated upstream
-    report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
-=======
     report.findings += _absent_splits(spec)
-    report.findings += check_classes(report.splits, spec.classes)
->>>>>>> Stashed changes
+    report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
     members = _members(records, checks)
     copies, kept = check_copies(members)

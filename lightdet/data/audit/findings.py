@@ -96,15 +96,11 @@ KINDS: dict[str, Kind] = {
     "pages": Kind("file with several pictures", "only the first is read: save the others on their own"),
     "colour": Kind("coloured picture among gray ones", "look at it: are marks or labels drawn on it?"),
     # Notes.
-<<<<<<< Updated upstream
+    "split-absent": Kind("split that training looks for", "add it to the YAML, or draw it from the pictures"),
     "imbalance": Kind(
         "classes of very different number",
         "train with loss.class_weights, or train.image_weights (classifiers: sampling)",
     ),
-=======
-    "split-absent": Kind("split that training looks for", "add it to the YAML, or draw it from the pictures"),
-    "imbalance": Kind("classes of very different number", "train with loss.class_weights or train.image_weights"),
->>>>>>> Stashed changes
     "background": Kind("background", "pictures of good parts teach and measure false alarms"),
     "huge": Kind("box over nearly the whole picture", "fine if the defect covers it"),
     "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),
