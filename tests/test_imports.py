@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
+    "classification": TYPES | {"drawing", "layers", "models", "data", "evaluation", "training", "inference"},
 }
 ALLOWED["build"] = set(ALLOWED)
 ALLOWED["cli"] = set(ALLOWED)
@@ -133,7 +134,8 @@ def habits(tree: ast.AST, module: str) -> list[str]:
         name = dotted(node.func)
         bad = (
             name in {"eval", "exec", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
-            or name in {"torch.load", "torch.save", "pd.read_pickle"}
+            or name in {"torch.save", "pd.read_pickle"}
+            or (name == "torch.load" and keyword(node, "weights_only") is not True)
             or (name in {"np.load", "numpy.load"} and keyword(node, "allow_pickle") is not False)
             or keyword(node, "allow_pickle") not in (None, False)
             or keyword(node, "shell") not in (None, False)
@@ -217,6 +219,8 @@ BROKEN_WALLS = [
     ("lightdet.training.trainer", "from lightdet.cli import app"),
     ("lightdet.build.model", "import lightdet.cli.app"),
     ("lightdet.data.formats.voc", "from ...models import detector"),
+    ("lightdet.training.trainer", "from lightdet.classification.task import ClassifyTask"),
+    ("lightdet.data.dataset", "from lightdet.classification import dataset"),
     ("lightdet.errors", "from lightdet.structures import Sample"),
 ]
 
@@ -234,6 +238,7 @@ BAD_HABITS = [
     "os.system('ls')",
     "subprocess.run('ls', shell=True)",
     "torch.load(path)",
+    "torch.load(path, weights_only=flag)",
     "np.load(path)",
     "np.load(path, allow_pickle=True)",
     "np.savez(path, allow_pickle=flag)",
@@ -245,6 +250,14 @@ def test_a_bad_habit_is_seen(source: str) -> None:
     assert len(habits(ast.parse(source), "lightdet.anything")) == 1
 
 
-@pytest.mark.parametrize("source", ["np.load(p, allow_pickle=False)", "yaml.safe_load(t)", "subprocess.run(['ls'])"])
+GOOD_HABITS = [
+    "np.load(p, allow_pickle=False)",
+    "torch.load(p, weights_only=True)",
+    "yaml.safe_load(t)",
+    "subprocess.run(['ls'])",
+]
+
+
+@pytest.mark.parametrize("source", GOOD_HABITS)
 def test_a_good_habit_passes(source: str) -> None:
     assert habits(ast.parse(source), "lightdet.anything") == []
