@@ -85,7 +85,7 @@ class Watcher(Protocol):
 
 
 @dataclass
-class _Found:
+class Found:
     """Detections by picture, and what is to be said about where they come from."""
 
     annotations: list[Annotation]
@@ -125,10 +125,8 @@ class Validation:
                 classes than the data set, a file that cannot be written.
         """
         request = self.request
-        on_error: OnError = "skip" if request.skip_bad else "fail"
-        annotations, faults = read_split(self.spec, request.split, on_error=on_error)
-        found = self._given(annotations) if request.predictions is not None else self._detect(annotations, watcher)
-        evaluation = self._evaluate(found, [str(fault) for fault in faults])
+        found = self.find(watcher)
+        evaluation = self._evaluate(found)
         folder = request.output if request.output is not None else fresh_folder(RUNS)
         load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
         html, numbers = write_report(folder, evaluation, load_picture, pictures=request.pictures)
@@ -136,20 +134,33 @@ class Validation:
             write_json(request.json, evaluation_as_dict(evaluation))
         return Outcome(evaluation, html, numbers)
 
+    def find(self, watcher: Watcher) -> Found:
+        """Read the split and find what is in its pictures.
+
+        Raises:
+            UserError: as `run`.
+        """
+        on_error: OnError = "skip" if self.request.skip_bad else "fail"
+        annotations, faults = read_split(self.spec, self.request.split, on_error=on_error)
+        given = self.request.predictions is not None
+        found = self._given(annotations) if given else self._detect(annotations, watcher)
+        found.skipped[:0] = [str(fault) for fault in faults]
+        return found
+
     def _settings(self) -> EvalConfig:
         batch = [f"eval.batch={self.request.batch}"] if self.request.batch is not None else []
         return validate(EvalOverrides, YamlFile({}), [*batch, *self.request.overrides]).eval
 
-    def _given(self, annotations: list[Annotation]) -> _Found:
+    def _given(self, annotations: list[Annotation]) -> Found:
         """Detections from a file."""
         path = self.request.predictions
         assert path is not None  # noqa: S101 - for the type checker
         place = self.spec.split(self.request.split)
         ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
         found, skipped = read_predictions(path, annotations, self.spec.classes, ids=ids, skip=self.request.skip_bad)
-        return _Found(annotations, found, skipped, {"detections": str(path)}, {"predictions": str(path)})
+        return Found(annotations, found, skipped, {"detections": str(path)}, {"predictions": str(path)})
 
-    def _detect(self, annotations: list[Annotation], watcher: Watcher) -> _Found:
+    def _detect(self, annotations: list[Annotation], watcher: Watcher) -> Found:
         """Detections of a network."""
         request, settings = self.request, self.settings
         assert request.weights is not None  # noqa: S101 - for the type checker
@@ -182,7 +193,7 @@ class Validation:
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{request.split}' can be read; the first: {skipped[0]}")
-        return _Found(kept, found, skipped, *self._told(predictor, found, time.perf_counter() - began))
+        return Found(kept, found, skipped, *self._told(predictor, found, time.perf_counter() - began))
 
     def _told(
         self, predictor: Predictor, found: Sequence[Detections], seconds: float
@@ -214,7 +225,7 @@ class Validation:
         }
         return facts, details
 
-    def _evaluate(self, found: _Found, faults: list[str]) -> Evaluation:
+    def _evaluate(self, found: Found) -> Evaluation:
         spec, request = self.spec, self.request
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         source = request.weights or request.predictions or Path()
@@ -246,7 +257,7 @@ class Validation:
                 else None,
                 "versions": versions,
             },
-            skipped=[*faults, *found.skipped],
+            skipped=found.skipped,
         )
 
 

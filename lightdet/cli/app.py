@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from lightdet.cli import data
+from lightdet.cli.calibrate import calibrate
 from lightdet.cli.detect import detect
 from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
@@ -53,6 +54,7 @@ app.command()(train)
 app.command()(val)
 app.command()(detect)
 app.command()(profile)
+app.command()(calibrate)
 app.add_typer(data.app, name="data")
 
 

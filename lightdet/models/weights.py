@@ -28,12 +28,14 @@ class ModelCard:
         names: class names by label.
         preprocessing: how pictures become input.
         facts: anything worth keeping: metrics, epoch, data set, versions.
+        decision: the rule by which pictures are OK or NG and what it promises (see `lightdet.build.calibration`).
     """
 
     model: dict[str, Any]
     names: tuple[str, ...]
     preprocessing: Preprocessing
     facts: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] | None = None
 
 
 def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) -> None:
@@ -59,6 +61,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
             names=tuple(values["names"]),
             preprocessing=Preprocessing(**values["preprocessing"]),
             facts=values.get("facts", {}),
+            decision=values.get("decision"),
         )
     except (KeyError, TypeError, ValueError):
         raise UserError("holds no lightdet model; give a best.safetensors or last.safetensors", path=path) from None

@@ -1,0 +1,137 @@
+"""``lightdet calibrate``: a threshold with a promise on bad parts that escape, or on good ones that are rejected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightdet.cli.common import (
+    Batch,
+    Data,
+    DataRoot,
+    Device,
+    Imgsz,
+    Json,
+    OnError,
+    OnErrorOption,
+    OptionalWeights,
+    Overrides,
+)
+from lightdet.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lightdet.build.calibration import Calibrated, CalibrationRequest, Kind
+
+SHOWN_SKIPPED = 20
+
+
+def calibrate(
+    data: Data,
+    overrides: Overrides = None,
+    weights: OptionalWeights = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Instead of --weights: detections as COCO JSON."),
+    ] = None,
+    escape_rate: Annotated[
+        float | None,
+        typer.Option("--escape-rate", metavar="SHARE", help="Promise: at most this share of bad parts is passed."),
+    ] = None,
+    false_reject_rate: Annotated[
+        float | None,
+        typer.Option("--false-reject-rate", metavar="SHARE", help="Or: at most this share of good ones is rejected."),
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="SHARE", help="Confidence of the promise.")
+    ] = 0.95,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="One threshold a class, each with the promise for its own defects.")
+    ] = False,
+    min_size: Annotated[
+        float, typer.Option("--min-size", metavar="PIXELS", help="Defects whose longer side is shorter do not count.")
+    ] = 0.0,
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which split of the data set.")] = "val",
+    data_root: DataRoot = None,
+    imgsz: Imgsz = None,
+    batch: Batch = None,
+    device: Device = "auto",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Model file to write; default: the --weights themselves."),
+    ] = None,
+    on_error: OnErrorOption = OnError.fail,
+    json: Json = None,
+) -> None:
+    """Choose the threshold from which a picture is NG, so that a rate is kept with a stated confidence.
+
+    Take pictures that the model was not trained on, good ones and bad ones as the line brings them. The record is
+    written into the model file; val, detect and serve then judge pictures by it.
+    """
+    from rich.console import Console
+
+    from lightdet.build.calibration import Calibration, CalibrationRequest
+    from lightdet.cli.val import _Bar
+
+    if (escape_rate is None) == (false_reject_rate is None):
+        raise UserError("give either --escape-rate or --false-reject-rate, such as --escape-rate 0.01")
+    kind: Kind = "false_reject_rate" if escape_rate is None else "escape_rate"
+    target = escape_rate if escape_rate is not None else false_reject_rate
+    assert target is not None  # noqa: S101 - for the type checker
+    request = CalibrationRequest(
+        data=data,
+        kind=kind,
+        target=target,
+        weights=weights,
+        predictions=predictions,
+        confidence=confidence,
+        per_class=per_class,
+        min_size=min_size,
+        split=split,
+        data_root=data_root,
+        imgsz=imgsz,
+        batch=batch,
+        device=device,
+        output=output,
+        skip_bad=on_error is OnError.skip,
+        overrides=overrides or (),
+        json=json,
+    )
+    calibration = Calibration(request)
+    with _Bar() as bar:
+        outcome = calibration.run(bar)
+    _show(Console(), request, outcome)
+
+
+def _show(console: Console, request: CalibrationRequest, outcome: Calibrated) -> None:
+    from lightdet.build.calibration import WORDS
+
+    lines = []
+    for name, found in outcome.record["evidence"].items():
+        of = "" if name == "all" else f" of '{name}'"
+        lines.append(
+            f"threshold{of} {found['threshold']:.4f}: {found['errors']} of {found['pictures']} wrong, "
+            f"{WORDS[request.kind]} at most {found['bound']:.2%} with {request.confidence:.0%} confidence "
+            f"(promised {request.target:.2%})"
+        )
+    judged = outcome.judgement
+    lines += [
+        "on these pictures, on which the threshold was chosen:",
+        f"  escapes {judged.escapes}",
+        f"  false rejects {judged.false_rejects}",
+    ]
+    if judged.auc is not None:
+        lines.append(f"  area under the ROC curve {judged.auc:.4f}")
+    if outcome.skipped:
+        lines.append(f"skipped {len(outcome.skipped)}:")
+        lines += [f"  {reason}" for reason in outcome.skipped[:SHOWN_SKIPPED]]
+        more = len(outcome.skipped) - SHOWN_SKIPPED
+        lines += [f"  … and {more} more"] if more > 0 else []
+    lines.append("the promise holds for pictures from the same line as these; calibrate anew when that changes")
+    if outcome.written is not None:
+        lines.append(f"written to {outcome.written}")
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)

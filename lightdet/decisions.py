@@ -1,0 +1,150 @@
+"""From detections to OK or NG: one rule, used by the command line, the service and whoever calibrates it.
+
+A part is NG when at least one detection counts as a defect: its score reaches the threshold of its class and it is
+large enough. Scores and boxes are compared as they are reported (`Detections.as_dicts`: four and two decimals), so a
+decision can be checked by hand from a file of results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lightdet.errors import UserError
+from lightdet.structures import Detections
+
+Verdict = Literal["OK", "NG"]
+
+_SLACK = 1e-6
+"""Pixels: differences of decimal numbers are not exact in binary."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a rule says about one picture.
+
+    Attributes:
+        defects: indices of the detections that count as defects, best score first.
+    """
+
+    defects: tuple[int, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing counts as a defect."""
+        return not self.defects
+
+    @property
+    def verdict(self) -> Verdict:
+        """``OK`` or ``NG``."""
+        return "OK" if self.ok else "NG"
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Which detections make a part NG.
+
+    Attributes:
+        threshold: lowest score that counts, in [0, 1], for classes without one of their own.
+        thresholds: lowest score by class name.
+        min_size: shortest defect that counts, in pixels of the picture: the longer side of its box (a scratch is
+            long and thin), for classes without one of their own.
+        min_sizes: the same by class name.
+
+    Raises:
+        UserError: a value out of its range.
+    """
+
+    threshold: float = 0.25
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_size: float = 0.0
+    min_sizes: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in [("", self.threshold), *self.thresholds.items()]:
+            if not _is_number(value) or not 0.0 <= value <= 1.0:
+                raise UserError(f"the threshold{_of(name)} must lie in 0-1, got {value}")
+        for name, value in [("", self.min_size), *self.min_sizes.items()]:
+            if not _is_number(value) or value < 0:
+                raise UserError(f"the smallest size{_of(name)} must be 0 or more pixels, got {value}")
+
+    @property
+    def lowest_threshold(self) -> float:
+        """The lowest of all thresholds: what scores lower never counts."""
+        return min([self.threshold, *self.thresholds.values()])
+
+    def threshold_of(self, name: str) -> float:
+        """Return the lowest score that counts for the class `name`."""
+        return self.thresholds.get(name, self.threshold)
+
+    def min_size_of(self, name: str) -> float:
+        """Return the shortest defect in pixels that counts for the class `name`."""
+        return self.min_sizes.get(name, self.min_size)
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Refuse a rule for classes that a model does not have.
+
+        Raises:
+            UserError: a class of the rule is none of `names`.
+        """
+        known = list(names)
+        for name in [*self.thresholds, *self.min_sizes]:
+            if name not in known:
+                raise UserError(f"the model has no class '{name}'; it has {', '.join(known)}")
+
+    def at(self, threshold: float) -> DecisionRule:
+        """Return this rule with one threshold for every class."""
+        return DecisionRule(threshold, {}, self.min_size, self.min_sizes)
+
+    def decide(self, detections: Detections) -> Decision:
+        """Return the decision on one picture."""
+        found = enumerate(detections.as_dicts())
+        return Decision(tuple(index for index, each in found if self._counts(each)))
+
+    def _counts(self, detection: Mapping[str, Any]) -> bool:
+        name, (x1, y1, x2, y2) = detection["name"], detection["box"]
+        large = max(x2 - x1, y2 - y1) >= self.min_size_of(name) - _SLACK
+        return bool(large and detection["score"] >= self.threshold_of(name))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; `from_dict` reads them."""
+        return {
+            "threshold": self.threshold,
+            "thresholds": dict(self.thresholds),
+            "min_size": self.min_size,
+            "min_sizes": dict(self.min_sizes),
+        }
+
+    @staticmethod
+    def from_dict(values: object, path: str | Path | None = None) -> DecisionRule:
+        """Read what `as_dict` gave; keys that are missing take their defaults.
+
+        Args:
+            values: a mapping, as from JSON.
+            path: the file it stands in, for messages.
+
+        Raises:
+            UserError: an unknown key, or a value of another kind or out of range.
+        """
+        known = ("threshold", "thresholds", "min_size", "min_sizes")
+        if not isinstance(values, Mapping) or not all(key in known for key in values):
+            raise UserError(f"a decision rule has the keys {', '.join(known)}", path=path)
+        for key in ("thresholds", "min_sizes"):
+            by_class = values.get(key, {})
+            if not isinstance(by_class, Mapping) or not all(isinstance(name, str) for name in by_class):
+                raise UserError(f"'{key}' of the decision rule must give a number by class name", path=path)
+        try:
+            return DecisionRule(**values)
+        except UserError as error:
+            raise UserError(error.message, path=path) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _of(name: str) -> str:
+    return f" of '{name}'" if name else ""
