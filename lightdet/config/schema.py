@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+
+def _numbers(count: int, meaning: str) -> BeforeValidator:
+    """Refuse anything but a list of `count` entries, saying what it should hold."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != count:
+            raise ValueError(f"must be {meaning}")
+        return value
+
+    return BeforeValidator(check)
+
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -15,7 +27,11 @@ NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Stride = Literal[8, 16, 32]
 Activation = Literal["leaky_relu", "relu", "silu", "hardswish", "mish"]
 Anchors = list[list[tuple[Positive, Positive]]]
-Widths = Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=5, max_length=5)]
+Widths = Annotated[
+    list[Annotated[int, Field(ge=8, le=2048)]],
+    _numbers(5, "five numbers: the channels of Focus and of the four stages below it"),
+]
+Balance = Annotated[list[Positive], _numbers(3, "three numbers: the weights of the grids, finest first")]
 LIGHTDET_WIDTHS = [16, 32, 64, 128, 224]
 
 
@@ -119,7 +135,7 @@ class LossConfig(Section):
     anchor_ratio: Annotated[float, Field(gt=1.0)] = 4.0
     """A box matches an anchor if neither side differs by more than this factor."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    objectness_balance: Annotated[list[Positive], Field(min_length=3, max_length=3)] = [4.0, 1.0, 0.4]
+    objectness_balance: Balance = [4.0, 1.0, 0.4]
     """Weight of the objectness term by grid, finest first."""
     class_weights: Literal["none", "inverse_frequency"] = "none"
 

@@ -172,6 +172,10 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         message = f"the key '{dotted}' is missing" + (f"; add '{key[-1]}: ' with one of {choices}" if choices else "")
     elif error["type"] in ("model_type", "dict_type", "model_attributes_type"):
         message = f"'{dotted}' should hold keys of its own, indented below it (given: {_shown(error['input'])})"
+    elif error["type"] in ("too_short", "too_long"):
+        bound = error["ctx"]
+        limit = f"at least {bound['min_length']}" if error["type"] == "too_short" else f"at most {bound['max_length']}"
+        message = f"'{dotted}' must hold {limit}, not {bound['actual_length']}"
     else:
         reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
         subject = f"'{dotted}' " if dotted else ""

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.config import Config, load_yaml, parse_overrides, validate
+from lightdet.config import Config, YamlFile, load_yaml, parse_overrides, validate
+from lightdet.config.dataset import DatasetConfig
 from lightdet.config.yaml_file import MAX_YAML_BYTES, merge
 from lightdet.errors import UserError
 
@@ -214,3 +215,18 @@ def test_a_missing_file_is_not_taken_for_any_other_yaml(tmp_path: Path) -> None:
         load_yaml(tmp_path / "nothere.yaml")
     with pytest.raises(UserError, match=r"did you mean .*quote\.yaml\?"):
         load_yaml(tmp_path / "qoute.yml")
+
+
+@pytest.mark.parametrize("widths", ["[16, 32]", "[16, 32, 64, 128, 224, 256]", "32", "[]"])
+def test_lists_of_fixed_length_say_what_they_hold(widths: str) -> None:
+    with pytest.raises(UserError) as caught:
+        validate(Config, YamlFile({}), [f"model.widths={widths}"])
+    told = "'model.widths' must be five numbers: the channels of Focus and of the four stages below it"
+    assert str(caught.value).startswith(f"{told} (given: {widths[:8]}")
+    with pytest.raises(UserError, match=r"'loss\.objectness_balance' must be three numbers: the weights of the grids"):
+        validate(Config, YamlFile({}), ["loss.objectness_balance=[4, 1]"])
+
+
+def test_lists_of_free_length_say_their_limits() -> None:
+    with pytest.raises(UserError, match="'splits' must hold at least 1, not 0"):
+        validate(DatasetConfig, YamlFile({"format": "yolo", "classes": ["a"], "splits": {}}))

@@ -273,7 +273,7 @@ def test_classes_out_of_balance(yolo_set: Path) -> None:
     assert [f.message for f in found(report, "class-empty")] == ["no split holds a box of class 'z'"]
     absent = {(f.split, f.message.split("'")[1]) for f in found(report, "class-absent")}
     assert absent == {("val", "x"), ("train", "w")}
-    assert [f.message for f in found(report, "class-rare")] == ["class 'y' has 1 boxes"]
+    assert [f.message for f in found(report, "class-rare")] == ["class 'y' has 1 box"]
     assert [f.message for f in found(report, "imbalance")] == ["'x' has 70 times as many boxes as 'y'"]
 
 

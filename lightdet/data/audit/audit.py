@@ -76,7 +76,8 @@ def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
         yield Finding("val-name", "error", f"there is no split 'val', but '{other}'", other, spec.path)
     elif "val" not in spec.splits and "train" in spec.splits:
         effect = "no epoch of a training is measured, and the best one is not known"
-        message = f"there is no split 'val': {effect}; 'lightdet data convert --val 0.2' draws one"
+        command = "lightdet data split" if spec.labels_pictures else "lightdet data convert"
+        message = f"there is no split 'val': {effect}; '{command} --val 0.2' draws one"
         yield Finding("split-absent", "note", message, path=spec.path)
     if "train" not in spec.splits:
         message = "there is no split 'train': the data set serves for evaluation alone"

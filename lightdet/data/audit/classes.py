@@ -9,6 +9,7 @@ import numpy as np
 from lightdet.arrays import IntArray
 from lightdet.data.audit.findings import Finding
 from lightdet.data.audit.statistics import SplitStatistics
+from lightdet.wording import counted
 
 RARE = 50
 """A class with fewer boxes than this in ``train`` is called rare."""
@@ -42,7 +43,8 @@ def check_classes(
         return
     present = train.boxes[train.boxes > 0]
     for rare in np.flatnonzero((train.boxes > 0) & (train.boxes < RARE)):
-        yield Finding("class-rare", "warning", f"class '{classes[int(rare)]}' has {train.boxes[rare]} {many}", "train")
+        message = f"class '{classes[int(rare)]}' has {counted(int(train.boxes[rare]), one)}"
+        yield Finding("class-rare", "warning", message, "train")
     if len(present) > 1 and present.max() > IMBALANCE * present.min():
         ratio = float(present.max() / present.min())
         least = classes[int(np.where(train.boxes, train.boxes, train.boxes.max()).argmin())]
@@ -53,4 +55,5 @@ def check_classes(
 def _background(numbers: SplitStatistics) -> str:
     if not numbers.background:
         return "no picture without defects: false alarms on good parts are neither learnt away nor measured"
-    return f"{numbers.background} of {numbers.pictures} pictures are without defects"
+    verb = "is" if numbers.background == 1 else "are"
+    return f"{numbers.background} of {counted(numbers.pictures, 'picture')} {verb} without defects"
