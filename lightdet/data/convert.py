@@ -230,7 +230,11 @@ def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) 
 def _target_names(
     spec: DatasetSpec, split: SplitSpec, form: Format, annotations: Sequence[Annotation], notes: list[str]
 ) -> list[PurePosixPath]:
-    """A path below the split's picture folder for each picture: its old one, made unique by stem."""
+    """A path below the split's picture folder for each picture: its old one, made unique by stem.
+
+    DeepPCB's ``_test`` is part of its custom, not of the name: ``x`` of another format becomes ``x_test`` and ``x``
+    again, which is also what DeepPCB's own lists and labels call it.
+    """
     taken: set[str] = set()
     names = []
     for annotation in annotations:
@@ -239,6 +243,8 @@ def _target_names(
         # A part called 'images' would mislead programs that exchange it for 'labels'.
         parts = [part for part in relative.parts[:-1] if part.lower() not in ("images", "labels", "..")]
         name = PurePosixPath(*parts, relative.name)
+        if spec.format == "deeppcb":
+            name = _without_ending(name, notes if form != "deeppcb" else [])
         if form == "deeppcb":
             name = _without_spaces(name, notes)
         stem, number = name.stem, 2
@@ -257,12 +263,18 @@ def _restem(name: PurePosixPath, stem: str, form: Format, number: int) -> PurePo
     return name.with_name(f"{stem}_{number}{name.suffix}")
 
 
+def _without_ending(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
+    stem = name.stem.removesuffix("_test")
+    if not stem or stem == name.stem:
+        return name
+    notes.append("deeppcb's ending _test was taken off the names of pictures")
+    return name.with_name(stem + name.suffix)
+
+
 def _without_spaces(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
     """DeepPCB's lists part their fields by spaces, and its pictures are called ``*_test``."""
-    stem = name.stem if name.stem.endswith("_test") else f"{name.stem}_test"
-    wanted = PurePosixPath("_".join(str(name.with_name(stem + name.suffix)).split()))
-    if wanted != name:
-        notes.append("pictures were renamed to deeppcb's custom: *_test, no spaces")
+    wanted = PurePosixPath("_".join(str(name.with_name(f"{name.stem}_test{name.suffix}")).split()))
+    notes.append("pictures were renamed to deeppcb's custom: *_test, no spaces")
     return wanted
 
 

@@ -55,6 +55,26 @@ def test_there_and_on_and_back(first: Format, second: Format, yolo_set: Path, tm
     check_same(source, back, 1e-3)  # the boxes lie on whole pixels, so no format loses anything
 
 
+def test_names_survive_deeppcb(yolo_set: Path, save_picture: Save, tmp_path: Path) -> None:
+    """Its pictures are called ``*_test`` by custom; a name that ends so already must not be confused with another."""
+    save_picture(yolo_set / "images" / "train" / "a_test.png")
+    (yolo_set / "labels" / "train" / "a_test.txt").write_text("1 0.5 0.5 0.5 0.5\n")
+
+    def names(spec: DatasetSpec) -> list[str]:
+        return [a.image.name for split in spec.splits for a in read_split(spec, split)[0]]
+
+    source = load_dataset(yolo_set / "data.yaml")
+    there = load_dataset(convert_dataset(source, tmp_path / "there", "deeppcb").yaml)
+    assert all(name.endswith("_test.png") for name in names(there))
+    done = convert_dataset(there, tmp_path / "back", "yolo")
+    back = load_dataset(done.yaml)
+    assert "deeppcb's ending _test was taken off the names of pictures" in done.notes
+    assert names(back) == [name.replace(" ", "_") for name in names(source)]  # its lists part fields by blanks
+    check_same(source, back, 1e-3)
+    again = convert_dataset(there, tmp_path / "again", "deeppcb")
+    assert names(load_dataset(again.yaml)) == names(there)
+
+
 def test_fractions_of_pixels(yolo_set: Path, tmp_path: Path) -> None:
     (yolo_set / "labels" / "train" / "a.txt").write_text("0 0.503 0.507 0.251 0.499\n")
     source = load_dataset(yolo_set / "data.yaml")
