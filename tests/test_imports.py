@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "losses": TYPES,
     "data": TYPES | {"drawing"},
     "evaluation": TYPES | {"drawing"},
+    "comparison": TYPES | {"drawing", "evaluation"},
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
@@ -54,6 +55,7 @@ TORCH_FREE = (
     "geometry",
     "data.formats",
     "evaluation",
+    "comparison",
 )
 WITH_TORCH = {"lightdet.geometry.iou"}  # differentiable: the loss needs it
 PICKLED = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}

@@ -54,7 +54,7 @@ class ProfileRequest:
     weights: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     imgsz: int | None = None
-    sides: Sequence[int] = ()
+    sides: Sequence[int | None] = ()
     classes: int | None = None
     batch: int = 16
     device: str = "auto"
@@ -101,7 +101,7 @@ def profile_models(request: ProfileRequest) -> list[Report]:
             imgsz=subject.preprocessing.imgsz,
             classes=len(subject.names),
             device=str(device),
-            device_name=_device_name(device),
+            device_name=device_name(device),
             threads=torch.get_num_threads(),
             precision=request.precision,
             picture=(picture.shape[1], picture.shape[0]),
@@ -147,7 +147,8 @@ def _predictor(subject: _Subject, request: ProfileRequest, device: torch.device)
     return Predictor(runtime, confidence=request.confidence)
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """Return what a processor or GPU calls itself."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     for line in _cpu_info().splitlines():

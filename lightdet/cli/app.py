@@ -16,6 +16,7 @@ import typer
 
 from lightdet.cli import data
 from lightdet.cli.calibrate import calibrate
+from lightdet.cli.compare import compare
 from lightdet.cli.detect import detect
 from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
@@ -55,6 +56,7 @@ app.command()(val)
 app.command()(detect)
 app.command()(profile)
 app.command()(calibrate)
+app.command()(compare)
 app.add_typer(data.app, name="data")
 
 

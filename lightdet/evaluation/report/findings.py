@@ -25,6 +25,10 @@ RIGHT: Color = (86, 180, 233)
 MISSED: Color = (213, 94, 0)
 ALARM: Color = (240, 228, 66)
 TRUTH: Color = (255, 255, 255)
+Window = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in whole pixels, the last two outside."""
+Row = tuple[FloatArray, str, Color, bool, float]
+"""A box to draw, its text, its colour, whether its line is broken, the factor of its width."""
 
 LEGEND = (
     ("found", "k-right", "found, with score"),
@@ -61,8 +65,8 @@ def finding_card(
     """
     boxes = truth.boxes if marks_truth else found.boxes
     image = load(truth.image)
-    window = _window(boxes[finding.boxes[0]], (image.shape[1], image.shape[0]))
-    uri = _data_uri(_draw(image, window, found, truth, names))
+    window = window_around(boxes[finding.boxes[0]], (image.shape[1], image.shape[0]))
+    uri = data_uri(draw_outcome(image, window, found, truth, names))
     whole = window == (0, 0, image.shape[1], image.shape[0])
     width, height = truth.size
     note = "" if whole else f" (detail of {width} × {height})"
@@ -83,7 +87,7 @@ def finding_card(
     )
 
 
-def _window(box: FloatArray, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def window_around(box: FloatArray, size: tuple[int, int]) -> Window:
     """Return the part to show: all of a picture up to twice `SIDE`, else a detail around `box`."""
     if max(size) <= 2 * SIDE:
         return 0, 0, *size
@@ -97,21 +101,34 @@ def _window(box: FloatArray, size: tuple[int, int]) -> tuple[int, int, int, int]
     return corners[0][0], corners[1][0], corners[0][1], corners[1][1]
 
 
-def _draw(
-    image: Image, window: tuple[int, int, int, int], found: Detections, truth: Annotation, names: Sequence[str]
+def draw_outcome(
+    image: Image, window: Window, found: Detections, truth: Annotation, names: Sequence[str], *, side: int = SIDE
 ) -> Image:
-    x1, y1, x2, y2 = window
-    scale = SIDE / max(x2 - x1, y2 - y1)
-    size = (max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale)))
-    picture = resize(np.ascontiguousarray(image[y1:y2, x1:x2]), size)
+    """Return the `window` of a picture, `side` pixels long, with what was found, missed and reported wrongly."""
     matched = match(found, truth)
-    rows: list[tuple[FloatArray, str, Color, bool, float]] = []
+    rows: list[Row] = []
     for box, label, missed in zip(truth.boxes, truth.labels, matched.missed, strict=True):
         if missed:
             rows.append((box, names[label], MISSED, True, 1.5))
     rows += _detection_rows(found, matched.truth, matched.ignored, names)
     hits = ~matched.missed & ~crowd_flags(truth)
     rows += [(box, "", TRUTH, True, 0.7) for box in truth.boxes[hits]]
+    return _draw(image, window, rows, side)
+
+
+def draw_truth(image: Image, window: Window, truth: Annotation, names: Sequence[str], *, side: int = SIDE) -> Image:
+    """Return the `window` of a picture, `side` pixels long, with the labelled boxes and their names."""
+    rows: list[Row] = [
+        (box, names[label], TRUTH, True, 1.0) for box, label in zip(truth.boxes, truth.labels, strict=True)
+    ]
+    return _draw(image, window, rows, side)
+
+
+def _draw(image: Image, window: Window, rows: Sequence[Row], side: int) -> Image:
+    x1, y1, x2, y2 = window
+    scale = side / max(x2 - x1, y2 - y1)
+    size = (max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale)))
+    picture = resize(np.ascontiguousarray(image[y1:y2, x1:x2]), size)
     boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
     boxes = (boxes - np.array([x1, y1, x1, y1], np.float32)) * np.float32(scale)
     seen = [i for i, b in enumerate(boxes) if b[0] < size[0] and b[1] < size[1] and b[2] > 0 and b[3] > 0]
@@ -128,7 +145,7 @@ def _draw(
 
 def _detection_rows(
     found: Detections, matched: IntArray, ignored: IntArray | np.ndarray, names: Sequence[str]
-) -> list[tuple[FloatArray, str, Color, bool, float]]:
+) -> list[Row]:
     rows = []
     for index, (box, score, label) in enumerate(found):
         wrong = matched[index] == FREE and not ignored[index]
@@ -137,7 +154,8 @@ def _detection_rows(
     return sorted(rows, key=lambda row: row[2] != ALARM)
 
 
-def _data_uri(image: Image) -> str:
+def data_uri(image: Image) -> str:
+    """Return a picture (uint8 RGB ``[H, W, 3]``) as text for an ``img``: a JPEG."""
     encoded, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not encoded:
         raise ValueError("the picture could not be encoded")

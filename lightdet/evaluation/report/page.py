@@ -16,9 +16,15 @@ MAX_LINES = 16
 """Of more classes than this, those with the lowest AP are drawn."""
 
 
-def page(title: str, *content: Content) -> str:
-    """Return a whole HTML document; its policy forbids it to load or run anything."""
-    style = Markup(files(__package__).joinpath("page.css").read_text(encoding="utf-8"))
+def page(title: str, *content: Content, style: str = "") -> str:
+    """Return a whole HTML document; its policy forbids it to load or run anything.
+
+    Args:
+        title: of the window.
+        content: what it shows.
+        style: a style sheet of the page's own, after the common one; never text from outside.
+    """
+    common = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     head = tag(
         "head",
@@ -26,7 +32,7 @@ def page(title: str, *content: Content) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", title),
-        tag("style", style),
+        tag("style", Markup(common + style)),
     )
     return str(join([Markup("<!DOCTYPE html>\n"), tag("html", head, tag("body", content), lang="en"), Markup("\n")]))
 

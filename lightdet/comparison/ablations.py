@@ -1,0 +1,144 @@
+"""Tables of models that differ in one thing alone: where the attention stands (the paper's Table 4), the gate, …"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightdet.comparison.paper_tables import class_cells, mean, percent
+from lightdet.comparison.results import Model
+from lightdet.comparison.tables import Row, Table
+
+Flat = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Facet:
+    """Keys that together are one thing to vary.
+
+    Attributes:
+        keys: dotted, of the configuration; a model without the first of them has no such thing.
+        label: what a model has, from those keys' values and its input side.
+    """
+
+    key: str
+    title: str
+    head: str
+    keys: tuple[str, ...]
+    label: Callable[[Flat, int], str]
+
+
+def ablation_tables(models: Sequence[Model], classes: Sequence[str]) -> list[Table]:
+    """Return a table for each thing that some of the models differ in, and in nothing else.
+
+    Models are taken together if their configurations are equal without that thing; of weights, only the network
+    is known, and only weights are compared with them. Table 4 comes first.
+    """
+    known = {model.name: _flat(model.settings) for model in models if model.runs and model.settings}
+    named = {key for facet in FACETS for key in facet.keys}
+    others = sorted({key for flat in known.values() for key in flat} - named - IGNORED)
+    facets = [*FACETS, *(_single(key) for key in others)]
+    tables = []
+    for facet in facets:
+        groups = _groups([model for model in models if model.name in known], known, facet)
+        for number, group in enumerate(groups):
+            rows = []
+            for model in group:
+                label = facet.label(known[model.name], int(known[model.name]["imgsz"]))
+                rows.append(Row(f"{label} ({model.name})", (*class_cells(model, classes), mean(model, "map50"))))
+            columns = (*(percent(name, name) for name in classes), percent("map50", "mAP@0.5 %"))
+            key = facet.key if number == 0 else f"{facet.key}_{number + 1}"
+            note = "AP of each class at overlap 0.5, %. These models differ in nothing else."
+            tables.append(Table(key, facet.title, facet.head, columns, tuple(rows), note))
+    return tables
+
+
+def _groups(models: Sequence[Model], known: Mapping[str, Flat], facet: Facet) -> list[list[Model]]:
+    """Models alike in all but the facet, where there are at least two different ones."""
+    groups: dict[str, list[Model]] = {}
+    for model in models:
+        flat = known[model.name]
+        if facet.keys[0] in flat:
+            rest = {key: value for key, value in flat.items() if key not in facet.keys and key not in IGNORED}
+            groups.setdefault(json.dumps(rest, sort_keys=True), []).append(model)
+    found = []
+    for group in groups.values():
+        different = {facet.label(known[model.name], int(known[model.name]["imgsz"])) for model in group}
+        if len(different) > 1:
+            found.append(group)
+    return found
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
+    flat: Flat = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{key}.")
+        else:
+            flat[f"{above}{key}"] = value
+    return flat
+
+
+IGNORED = {"train.seed", "train.workers", "train.threads", "train.cache", "train.cache_mib", "train.minutes"}
+"""What changes no result, or is another in every run."""
+
+
+def _grids(strides: Sequence[int], imgsz: int) -> str:
+    """``76×76, 19×19`` for the strides 8 and 32 at 608 pixels."""
+    sides = [imgsz // stride for stride in sorted(strides)]
+    return ", ".join(f"{side}×{side}" for side in sides) or "none"
+
+
+def _attention(flat: Flat, imgsz: int) -> str:
+    strides = flat["model.attention_at"]
+    return f"all: {_grids(strides, imgsz)}" if len(set(strides)) == 3 else _grids(strides, imgsz)
+
+
+def _gate(flat: Flat, imgsz: int) -> str:
+    strides = flat["model.gate_at"]
+    kinds = {"scalar": "one number", "channel": "one a channel", "input": "from the input"}
+    kind = str(flat.get("model.gate"))
+    return f"{kinds.get(kind, kind)}, at {_grids(strides, imgsz)}" if strides else "off"
+
+
+def _block(flat: Flat, _: int) -> str:
+    name = str(flat["model.backbone_block"])
+    return {"spp": "SPP", "csp": "CSP1_X"}.get(name, name)
+
+
+def _box(flat: Flat, _: int) -> str:
+    name = str(flat["loss.box_iou"])
+    return {"giou": "GIoU", "ciou": "CIoU"}.get(name, name)
+
+
+FACETS = (
+    Facet("table4", "Table 4. Where the attention stands", "grids with CBAM", ("model.attention_at",), _attention),
+    Facet("gate", "The gate", "gate", ("model.gate_at", "model.gate"), _gate),
+    Facet("backbone", "The backbone's block", "block", ("model.backbone_block",), _block),
+    Facet("box_loss", "The box's loss", "loss", ("loss.box_iou",), _box),
+)
+
+
+def _single(key: str) -> Facet:
+    """Any other key that models differ in."""
+
+    def label(flat: Flat, _: int) -> str:
+        return str(flat[key])
+
+    return Facet(key.replace(".", "_"), f"What {key} changes", key, (key,), label)
+
+
+def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
+    """Return the keys of recipe and input that the trained models differ in, with each one's value (or a dash)."""
+    flats = [_flat(model.settings) for model in models]
+    keys = sorted({key for flat in flats for key in flat})
+    found = []
+    for key in keys:
+        if key in IGNORED or key.split(".")[0] not in ("imgsz", "augment", "train", "eval"):
+            continue
+        values = [str(flat.get(key, "–")) for flat in flats]
+        if len(set(values)) > 1:
+            found.append((key, values))
+    return found

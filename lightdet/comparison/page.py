@@ -1,0 +1,108 @@
+"""The page: the tables, the charts, the pictures and what a reader must know of how they came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from lightdet.arrays import Image
+from lightdet.comparison.ablations import training_differences
+from lightdet.comparison.curves import training_charts
+from lightdet.comparison.results import Comparison, Model
+from lightdet.comparison.scatter import cost_charts
+from lightdet.comparison.sheet import MOST, sheet
+from lightdet.comparison.tables import Table, html
+from lightdet.evaluation.report.markup import Content, Markup, join, tag
+from lightdet.evaluation.report.page import page
+from lightdet.evaluation.report.tables import fact_lists
+
+
+def comparison_page(comparison: Comparison, tables: Sequence[Table], load: Callable[[Path], Image]) -> str:
+    """Return the whole page, one file that loads nothing.
+
+    Args:
+        comparison: the results.
+        tables: in the order in which they are to stand; the first stands alone at the top.
+        load: reads a picture (uint8 RGB ``[H, W, 3]``).
+    """
+    style = files(__package__).joinpath("comparison.css").read_text(encoding="utf-8")
+    content = [
+        tag("header", tag("h1", comparison.title), _notes(comparison)),
+        [html(table) for table in tables[:1]],
+        _problems(comparison.models),
+        _charts("Accuracy against cost", cost_charts(comparison), "Costs on logarithmic axes; up and left is better."),
+        [html(table) for table in tables[1:]],
+        _charts("How the trainings went", training_charts(comparison), _CURVE_NOTE),
+        _pictures(comparison, load),
+        _differences(comparison.models),
+        _left_out(comparison.skipped),
+        tag("h2", "About this comparison"),
+        fact_lists(comparison.facts),
+        tag("p", _NOTE, class_="soft"),
+    ]
+    return page(comparison.title, *content, style=style)
+
+
+_CURVE_NOTE = (
+    "One line a run, scored while it was trained, on the averaged weights. Losses of different kinds of detectors "
+    "are different sums: compare their shapes, not their heights."
+)
+_NOTE = (
+    "Every row is scored by the same code on the same pictures. AP is pycocotools' (area under precision over recall "
+    "at 101 points); mAP is its mean over the classes that occur. Bold is the best median as printed; differences "
+    "smaller than the spread between runs mean nothing."
+)
+
+
+def _notes(comparison: Comparison) -> list[Content]:
+    return [tag("p", note, class_="soft") for note in comparison.notes]
+
+
+def _problems(models: Sequence[Model]) -> list[Content]:
+    lines = [
+        tag("li", tag("strong", f"{model.name}{f', {label}' if label else ''}: "), reason)
+        for model in models
+        for label, reason in model.problems.items()
+    ]
+    return [tag("h2", f"Failed or missing ({len(lines)})"), tag("ul", lines)] if lines else []
+
+
+def _charts(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list[Content]:
+    if not charts:
+        return []
+    boxes = [tag("div", tag("h3", heading), drawing) for heading, drawing in charts]
+    return [tag("h2", title), tag("div", boxes, class_="charts"), tag("p", note, class_="soft")]
+
+
+def _pictures(comparison: Comparison, load: Callable[[Path], Image]) -> list[Content]:
+    drawn = sheet(comparison, load)
+    if drawn is None:
+        return []
+    note = (
+        "Chosen by a fixed draw that takes every class in turn, not by what anyone found. Each model at the score "
+        f"where its own F1 is best, at most {MOST} boxes a picture; of several runs, the one with the median "
+        "mAP@0.5:0.95."
+    )
+    return [tag("h2", "Detections side by side"), tag("p", note, class_="soft"), drawn]
+
+
+def _differences(models: Sequence[Model]) -> list[Content]:
+    trained = [model for model in models if model.kind == "trained"]
+    found = training_differences(trained) if len(trained) > 1 else []
+    if len(trained) < 2:
+        return []
+    if not found:
+        text = "All models trained here had the same recipe: input, augmentation, optimizer, schedule, evaluation."
+        return [tag("h2", "Recipe"), tag("p", text)]
+    head = tag("tr", [tag("th", text, scope="col") for text in ("key", *(model.name for model in trained))])
+    rows = [tag("tr", tag("th", key, scope="row"), [tag("td", value) for value in values]) for key, values in found]
+    table = tag("table", tag("thead", head), tag("tbody", rows), class_="classes")
+    text = "The models trained here do not have the same recipe; they differ in this:"
+    return [tag("h2", "Recipe"), tag("p", text), tag("div", table, class_="scroll")]
+
+
+def _left_out(skipped: Sequence[str]) -> Markup | None:
+    if not skipped:
+        return None
+    return join([tag("h2", f"Left out ({len(skipped)})"), tag("ul", [tag("li", line) for line in skipped])])

@@ -1,0 +1,182 @@
+"""What a comparison is made of: models, each with its runs, its cost and what went wrong."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lightdet.structures import Annotation, Detections
+
+Kind = Literal["trained", "weights", "predictions"]
+"""Trained here, a finished model, or detections from elsewhere."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One number of several runs, in their order."""
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("a spread needs a value")
+
+    @staticmethod
+    def of(values: Iterable[float | None]) -> Spread | None:
+        """Return the spread of those that exist; None where none does."""
+        known = tuple(float(value) for value in values if value is not None)
+        return Spread(known) if known else None
+
+    @property
+    def median(self) -> float:
+        """The middle one, or the mean of the two in the middle."""
+        return statistics.median(self.values)
+
+    @property
+    def low(self) -> float:
+        """The smallest."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """The largest."""
+        return max(self.values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``{"median", "min", "max", "values"}``."""
+        return {"median": self.median, "min": self.low, "max": self.high, "values": list(self.values)}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training, one file of weights or one file of detections, evaluated.
+
+    Attributes:
+        label: ``seed 0``, ``run 1``, …; empty where a model has but one and no seed is known.
+        seed: of the training, where it was trained here.
+        metrics: as `lightdet.evaluation.metrics.Metrics.as_dict` gives them, 0 to 1.
+        history: one record an epoch (the rows of results.csv), empty where unknown.
+        shown: detections in the pictures of the sheet, those at or above the run's own best threshold.
+    """
+
+    label: str
+    seed: int | None
+    metrics: Mapping[str, Any]
+    history: Sequence[Mapping[str, float]] = ()
+    shown: Sequence[Detections] = ()
+
+    @property
+    def minutes(self) -> float | None:
+        """How long it was trained, over all sittings."""
+        return self.history[-1].get("minutes") if self.history else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON."""
+        return {
+            "label": self.label,
+            "seed": self.seed,
+            "epochs": len(self.history) or None,
+            "minutes": self.minutes,
+            **self.metrics,
+        }
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one picture costs.
+
+    Attributes:
+        params: learned values.
+        flops: two a multiply-add, for one picture of `imgsz`.
+        imgsz: side of the network's input.
+        latency_ms, latency_p95_ms: by stage, ``total`` among them; None where it was not timed.
+    """
+
+    params: int
+    flops: int
+    imgsz: int
+    latency_ms: Mapping[str, float] | None = None
+    latency_p95_ms: Mapping[str, float] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON."""
+        return {
+            "params": self.params,
+            "flops": self.flops,
+            "imgsz": self.imgsz,
+            "latency_ms": dict(self.latency_ms) if self.latency_ms else None,
+            "latency_p95_ms": dict(self.latency_p95_ms) if self.latency_p95_ms else None,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One row of the tables.
+
+    Attributes:
+        name: unique in the comparison.
+        kind: where its numbers come from.
+        source: the file or files it was given by.
+        runs: those that ended well.
+        problems: by run's label, one line each: what failed or is missing.
+        cost: None for detections from elsewhere.
+        settings: its configuration as plain values (of weights only ``model`` and ``imgsz``); empty if unknown.
+    """
+
+    name: str
+    kind: Kind
+    source: str
+    runs: tuple[Run, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+    cost: Cost | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def spread(self, of: Callable[[Mapping[str, Any]], float | None]) -> Spread | None:
+        """Return a number of the metrics over all runs."""
+        return Spread.of(of(run.metrics) for run in self.runs)
+
+    def middle_run(self) -> Run | None:
+        """The run whose mAP@0.5:0.95 is the median (of an even number, the lower middle one): the one to show."""
+        ranked = sorted(self.runs, key=lambda run: run.metrics["map50_95"] or 0.0)
+        return ranked[(len(ranked) - 1) // 2] if ranked else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON."""
+        means = {key: self.spread(lambda m, key=key: m[key]) for key in ("map50", "map75", "map50_95")}  # type: ignore[misc]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "source": self.source,
+            **{key: spread.as_dict() if spread else None for key, spread in means.items()},
+            "cost": self.cost.as_dict() if self.cost else None,
+            "runs": [run.as_dict() for run in self.runs],
+            "problems": dict(self.problems),
+            "settings": dict(self.settings),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several models on the same pictures.
+
+    Attributes:
+        title: heading of the page.
+        classes: class names by label.
+        models: in the order in which they were named.
+        pictures: annotations of the sheet's pictures, in the order of every `Run.shown`.
+        facts: for the page's end, by group: data, training, machine, versions.
+        details: for the JSON; plain values.
+        notes: sentences that a reader must know before comparing.
+        skipped: pictures or labels left out, one line each.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    models: Sequence[Model]
+    pictures: Sequence[Annotation] = ()
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    skipped: Sequence[str] = ()

@@ -1,0 +1,166 @@
+"""Tables as values, and as Markdown, CSV and HTML; numbers of several runs as median with smallest and largest."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lightdet.comparison.results import Spread
+from lightdet.evaluation.report.markup import Content, Markup, tag
+
+Better = Literal["high", "low"]
+Cell = Spread | str | None
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers.
+
+    Attributes:
+        key: its name in CSV and JSON, where values are as measured.
+        title: its head on paper.
+        factor, digits: on paper a value is multiplied and rounded.
+        better: which values win; None where that is no question.
+    """
+
+    key: str
+    title: str
+    factor: float = 1.0
+    digits: int = 1
+    better: Better | None = None
+
+    def show(self, value: float) -> str:
+        """Return the value as it stands on paper."""
+        return f"{value * self.factor:.{self.digits}f}"
+
+    def text(self, cell: Cell) -> str:
+        """Return the whole cell as it stands on paper."""
+        if cell is None:
+            return MISSING
+        if isinstance(cell, str):
+            return cell
+        shown = self.show(cell.median)
+        return shown if len(cell.values) == 1 else f"{shown} ({self.show(cell.low)}–{self.show(cell.high)})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A name and its cells, one a column."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        key: its file name without ending.
+        title: with its number, where the paper gives one.
+        head: what the rows are.
+        note: a sentence below it, or nothing.
+    """
+
+    key: str
+    title: str
+    head: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    def best(self, index: int) -> str | None:
+        """The best text of a column as it stands on paper; None where nothing is to win, or all are alike."""
+        column = self.columns[index]
+        medians = [c.median for c in (row.cells[index] for row in self.rows) if isinstance(c, Spread)]
+        if column.better is None or len({column.show(median) for median in medians}) < 2:
+            return None
+        return column.show(max(medians) if column.better == "high" else min(medians))
+
+    def is_best(self, index: int, cell: Cell) -> bool:
+        """Whether a cell is the column's best, equal ones on paper included."""
+        return isinstance(cell, Spread) and self.columns[index].show(cell.median) == self.best(index)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON."""
+        rows = []
+        for row in self.rows:
+            cells = zip(self.columns, row.cells, strict=True)
+            values = {column.key: cell.as_dict() if isinstance(cell, Spread) else cell for column, cell in cells}
+            rows.append({"name": row.name, "values": values})
+        return {"title": self.title, "columns": [column.key for column in self.columns], "rows": rows}
+
+
+def markdown(table: Table, *, level: int = 2) -> str:
+    """Return heading, table and note as Markdown; the best of each column is bold."""
+    lines = [f"{'#' * level} {_plain(table.title)}", ""]
+    lines.append(_line([table.head, *(column.title for column in table.columns)]))
+    lines.append("| --- |" + " ---: |" * len(table.columns))
+    for row in table.rows:
+        texts = []
+        for index, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True)):
+            text = column.text(cell)
+            texts.append(f"**{text}**" if table.is_best(index, cell) else text)
+        lines.append(_line([row.name, *texts]))
+    return "\n".join([*lines, *(["", _plain(table.note)] if table.note else [])]) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_plain(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def csv_text(table: Table) -> str:
+    """Return the table as CSV: one column a number, three (median, smallest, largest) where runs differ."""
+    several = [
+        any(isinstance(cell, Spread) and len(cell.values) > 1 for cell in cells)
+        for cells in zip(*(row.cells for row in table.rows), strict=True)
+    ] or [False] * len(table.columns)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = [table.head]
+    for column, spread in zip(table.columns, several, strict=True):
+        head += [column.key, f"{column.key}_min", f"{column.key}_max"] if spread else [column.key]
+    writer.writerow(head)
+    for row in table.rows:
+        values: list[object] = [row.name]
+        for cell, spread in zip(row.cells, several, strict=True):
+            if isinstance(cell, Spread):
+                values += [cell.median, cell.low, cell.high] if spread else [cell.median]
+            else:
+                values += [cell, None, None] if spread else [cell]
+        writer.writerow(values)
+    return text.getvalue()
+
+
+def html(table: Table) -> Markup:
+    """Return heading, table and note for the page."""
+    head = [tag("th", table.head, scope="col"), [tag("th", c.title, scope="col") for c in table.columns]]
+    rows = []
+    for row in table.rows:
+        cells = [
+            _html_cell(column, cell, best=table.is_best(index, cell))
+            for index, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True))
+        ]
+        rows.append(tag("tr", tag("th", row.name, scope="row"), cells))
+    drawn = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), class_="classes")
+    note = tag("p", table.note, class_="soft") if table.note else None
+    return tag("section", tag("h2", table.title), tag("div", drawn, class_="scroll"), note)
+
+
+def _html_cell(column: Column, cell: Cell, *, best: bool) -> Markup:
+    content: Content = column.text(cell)
+    if isinstance(cell, Spread) and len(cell.values) > 1:
+        span = tag("small", f"{column.show(cell.low)}–{column.show(cell.high)}", class_="span")
+        content = [column.show(cell.median), span]
+    title = None
+    if isinstance(cell, Spread) and len(cell.values) > 1:
+        title = ", ".join(column.show(value) for value in cell.values)
+    return tag("td", content, class_="best" if best else None, title=title)

@@ -1,0 +1,86 @@
+"""Models that differ in one thing alone come together; others do not."""
+
+from typing import Any
+
+from comparison_scenes import CLASSES, comparison, model, run
+
+from lightdet.comparison.ablations import ablation_tables, training_differences
+from lightdet.comparison.results import Model
+from lightdet.comparison.writer import all_tables
+from lightdet.config import Config, YamlFile, validate
+
+
+def configured(name: str, *overrides: str, value: float = 0.5, **more: Any) -> Model:
+    settings = validate(Config, YamlFile({}), overrides).model_dump(mode="json")
+    return model(name, run(value, "seed 0", 0), settings=settings, **more)
+
+
+def test_table_4_needs_models_that_differ_in_attention_alone() -> None:
+    models = [
+        configured("ours"),
+        configured("coarse", "model.attention_at=[32]", value=0.6),
+        configured("everywhere", "model.attention_at=[8,16,32]"),
+        configured("nowhere", "model.attention_at=[]"),
+        configured("wider", "model.attention_at=[16]", "model.widths=[32,64,128,256,512]"),
+    ]
+    (table,) = ablation_tables(models, CLASSES)
+    assert table.key == "table4"
+    assert [row.name for row in table.rows] == [
+        "76×76 (ours)",
+        "19×19 (coarse)",
+        "all: 76×76, 38×38, 19×19 (everywhere)",
+        "none (nowhere)",
+    ]
+    assert [column.key for column in table.columns] == [*CLASSES, "map50"]
+    assert table.is_best(2, table.rows[1].cells[2]) and not table.is_best(2, table.rows[0].cells[2])
+
+
+def test_grids_follow_the_input() -> None:
+    models = [configured("a", "imgsz=224"), configured("b", "imgsz=224", "model.attention_at=[16]")]
+    (table,) = ablation_tables(models, CLASSES)
+    assert [row.name for row in table.rows] == ["28×28 (a)", "14×14 (b)"]
+
+
+def test_each_thing_has_its_table() -> None:
+    models = [
+        configured("ours"),
+        configured("off", "model.gate_at=[]"),
+        configured("scalar", "model.gate=scalar"),
+        configured("csp", "model.backbone_block=csp"),
+        configured("ciou", "loss.box_iou=ciou"),
+        configured("fast", "train.lr=0.01"),
+    ]
+    tables = {table.key: [row.name for row in table.rows] for table in ablation_tables(models, CLASSES)}
+    assert tables == {
+        "gate": ["one a channel, at 38×38, 19×19 (ours)", "off (off)", "one number, at 38×38, 19×19 (scalar)"],
+        "backbone": ["SPP (ours)", "CSP1_X (csp)"],
+        "box_loss": ["GIoU (ours)", "CIoU (ciou)"],
+        "train_lr": ["0.002 (ours)", "0.01 (fast)"],
+    }
+
+
+def test_what_changes_no_result_makes_no_table() -> None:
+    assert ablation_tables([configured("a"), configured("b", "train.workers=1")], CLASSES) == []
+
+
+def test_models_without_runs_or_settings_are_left_out() -> None:
+    other = model("theirs", run(0.5), kind="predictions", params=None)
+    failed = Model("failed", "trained", "x", settings=configured("x", "model.attention_at=[16]").settings)
+    assert ablation_tables([configured("ours"), other, failed], CLASSES) == []
+
+
+def test_networks_without_the_key_stand_aside() -> None:
+    other = model("other", run(0.4), settings={"imgsz": 608, "model": {"name": "another", "depth": 3}})
+    assert ablation_tables([configured("ours"), other], CLASSES) == []
+
+
+def test_differences_of_the_recipe_are_found() -> None:
+    models = [configured("ours"), configured("b", "train.lr=0.01", "model.gate=scalar", "train.workers=3")]
+    assert training_differences(models) == [("train.lr", ["0.002", "0.01"])]
+    assert training_differences([configured("ours"), configured("c")]) == []
+
+
+def test_the_order_of_all_tables() -> None:
+    models = [configured("ours"), configured("b", "model.attention_at=[16]")]
+    keys = [table.key for table in all_tables(comparison(*models))]
+    assert keys == ["summary", "table1", "table2", "table3", "table4", "runs"]
