@@ -14,7 +14,8 @@ from lightdet.models import Detector
 from lightdet.models.zoo import ANCHORS_640, default_anchors
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-RUNS = {path: load_config(load_yaml(path)) for path in sorted(CONFIGS.rglob("*.yaml"))}
+FILES = sorted([*CONFIGS.glob("*.yaml"), *CONFIGS.glob("ablation/*.yaml")])
+RUNS = {path: load_config(load_yaml(path)) for path in FILES}
 BUDGETED = [None, *(path for path, run in RUNS.items() if path.parent == CONFIGS and isinstance(run, Config))]
 WITH_ANCHORS = [path for path, run in RUNS.items() if isinstance(run.model, AnchorNetworkConfig)]
 NARROW = [8, 8, 16, 16, 24]
