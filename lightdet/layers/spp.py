@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightdet.layers.conv import ConvBNAct
+from lightdet.layers.pool import chained_max_pools
 
 
 class SPP(nn.Module):
@@ -18,14 +19,10 @@ class SPP(nn.Module):
         super().__init__()
         hidden = c_in // 2
         self.reduce = ConvBNAct(c_in, hidden, activation=activation)
-        self.pool = nn.MaxPool2d(5, stride=1, padding=2)
         self.expand = ConvBNAct(4 * hidden, c_out, activation=activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
         a = self.reduce(x)
-        pool5 = self.pool(a)
-        pool9 = self.pool(pool5)
-        pool13 = self.pool(pool9)
-        out: Tensor = self.expand(torch.cat((a, pool5, pool9, pool13), dim=1))
+        out: Tensor = self.expand(torch.cat((a, *chained_max_pools(a, 3)), dim=1))
         return out
