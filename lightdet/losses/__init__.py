@@ -3,12 +3,14 @@
 from lightdet.losses.anchor_free_loss import AnchorFreeLoss
 from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchors
 from lightdet.losses.detection_loss import DetectionLoss
+from lightdet.losses.distillation import DistillationLoss
 from lightdet.losses.simota import CellMatches, SimOTA
 
 __all__ = [
     "AnchorFreeLoss",
     "CellMatches",
     "DetectionLoss",
+    "DistillationLoss",
     "GridMatches",
     "SimOTA",
     "assign_anchors",
