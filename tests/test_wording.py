@@ -13,6 +13,7 @@ from lightdet.wording import counted
         (2, "class", "2 classes"),
         (1234, "picture", "1,234 pictures"),
         (1, "error", "1 error"),
+        (3, "epoch", "3 epochs"),
     ],
 )
 def test_counted(number: int, what: str, told: str) -> None:

@@ -69,6 +69,8 @@ class TrainDisplay:
         )
         if not data.val:
             self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")
+        elif not any(len(a) for a in data.val.annotations):
+            self.note("no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike")
         if data.train.cached < len(data.train):
             self._say(
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from lightdet.errors import UserError
@@ -94,6 +94,10 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
             "no such file" if not source.is_dir() else "is a folder; give the .safetensors in it", path=path
         )
     try:
+        str(source).encode()
+    except UnicodeEncodeError:  # safe_open takes no path that is not UTF-8
+        return _from_bytes(source)
+    try:
         with safe_open(source, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except OSError as error:
@@ -102,6 +106,19 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
         if not _begins_like_safetensors(source):
             raise UserError("not a safetensors file; give a best.safetensors or last.safetensors", path=path) from None
         raise UserError(f"not a whole safetensors file ({error}); was it truncated?", path=path) from None
+
+
+def _from_bytes(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """As `read_safetensors`, by way of the file's bytes."""
+    try:
+        data = path.read_bytes()
+        tensors = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
+    except (SafetensorError, ValueError) as error:
+        raise UserError(f"not a whole safetensors file ({error})", path=path) from None
+    return tensors, dict(header.get("__metadata__", {}))
 
 
 def _begins_like_safetensors(path: Path) -> bool:

@@ -98,7 +98,7 @@ class Trainer:
         self.processes = processes or Processes()
         self.reporter = reporter or SilentReporter()
         self.stop = stop or StopRequest()
-        self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None)
+        self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None, self.reporter.note)
         self.progress = Progress()
         self._pending: list[dict[str, Tensor]] = []
         self.device = next(task.network.parameters()).device
@@ -132,7 +132,20 @@ class Trainer:
                         self._save_state()
                     self.processes.wait()
                     break
+        if self.progress.done and self.processes.is_first:
+            self._say_if_nothing_was_learned()
         return self.progress
+
+    def _say_if_nothing_was_learned(self) -> None:
+        """A training can run to its end and find nothing, without any number that is not finite."""
+        best = self.progress.best_metrics
+        if best is None or best.get("map50") != 0:
+            return
+        self.reporter.note(
+            f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {self.settings.epochs}), "
+            f"a lower train.lr (it was {self.schedule.lr:g}), or a larger --imgsz if the defects are small; "
+            "'lightdet data audit' shows whether labels and pictures belong together"
+        )
 
     def _run_epoch(self) -> bool:
         """Take the rest of the current epoch; False if a signal asked to stop within it."""

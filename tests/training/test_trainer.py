@@ -1,12 +1,14 @@
 """Whole small trainings: what they leave, how they stop, and that a resumed one ends with the very same weights."""
 
 import csv
+import errno
 import json
 import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, read_safetensors
 from lightdet.training.checkpoint import STATE_FILE, load_state
+from lightdet.training.reporting import Board
+from lightdet.training.trainer import BEST_FILE, LAST_FILE, RESULTS_FILE
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -222,3 +226,50 @@ def test_resuming_with_another_configuration_is_refused(defect_set: Path, tmp_pa
     refused = run(command(defect_set, tmp_path, "--resume", "train.lr=0.5"))
     assert refused.returncode == 2
     assert "train.lr" in refused.stderr
+
+
+def test_a_training_that_learned_nothing_says_so(defect_set: Path, tmp_path: Path) -> None:
+    recorder = Recorder()
+    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=1", "train.lr=1e-9"], reporter=recorder)
+    assert trainer.fit().best_metrics["map50"] == 0
+    told = [note for note in recorder.notes if "nothing was learned" in note]
+    assert len(told) == 1 and "these were 1" in told[0] and "a lower train.lr (it was 1e-09)" in told[0]
+    recorder.notes.clear()
+    for metrics in ({"map50": 0.01}, {"map50": None}, {}, None):  # learned a little; no box to measure; no validation
+        trainer.progress.best_metrics = metrics
+        trainer._say_if_nothing_was_learned()
+    assert not recorder.notes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems know no such names")
+def test_an_output_folder_whose_name_is_not_utf8(defect_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"out-\xff")
+    recorder = Recorder()
+    make_trainer(defect_set, folder, ["train.epochs=1"], reporter=recorder).fit()
+    assert any("TensorBoard knows no folder whose name is not UTF-8" in note for note in recorder.notes)
+    assert {path.name for path in folder.iterdir()} == {BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE}
+    assert len(load_model(folder / BEST_FILE)[0]) > 100
+
+
+def test_a_full_disk_under_tensorboard_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is met in a thread of TensorBoard's own, whose traceback would come before the message."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = threading.excepthook
+    monkeypatch.setattr(threading, "excepthook", before)  # put back after the test, which leaves it changed
+    Board(tmp_path / "sound").close()
+    assert threading.excepthook is before
+    board = Board(tmp_path / "board")
+    monkeypatch.setattr(RecordWriter, "write", full)
+    with pytest.raises(UserError, match=rf"board: cannot be written: {os.strerror(errno.ENOSPC)}"):
+        for epoch in range(100):
+            board.scalars({"loss": 1.0}, epoch)
+            time.sleep(0.01)
+    with pytest.raises(UserError):
+        board.close()
+    assert capsys.readouterr().err == ""
