@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "classification": TYPES | {"drawing", "layers", "models", "data", "evaluation", "training", "inference"},
 }
 ALLOWED["build"] = set(ALLOWED)
+ALLOWED["service"] = set(ALLOWED)
 ALLOWED["cli"] = set(ALLOWED)
 ALLOWED["lightdet"] = set(ALLOWED) - {"cli"}  # lightdet/__init__.py, the public names
 ALLOWED["__main__"] = {"cli"}
@@ -56,6 +57,7 @@ TORCH_FREE = (
     "data.formats",
     "evaluation",
     "comparison",
+    "service",
 )
 WITH_TORCH = {"lightdet.geometry.iou"}  # differentiable: the loss needs it
 PICKLED = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
@@ -222,6 +224,8 @@ BROKEN_WALLS = [
     ("lightdet.data.dataset", "from lightdet.build.dataset import load_dataset"),
     ("lightdet.training.trainer", "from lightdet.cli import app"),
     ("lightdet.build.model", "import lightdet.cli.app"),
+    ("lightdet.inference.predictor", "from lightdet.service.app import create_app"),
+    ("lightdet.service.app", "from lightdet.cli import app"),
     ("lightdet.data.formats.voc", "from ...models import detector"),
     ("lightdet.training.trainer", "from lightdet.classification.task import ClassifyTask"),
     ("lightdet.data.dataset", "from lightdet.classification import dataset"),

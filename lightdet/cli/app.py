@@ -20,6 +20,7 @@ from lightdet.cli.compare import compare
 from lightdet.cli.detect import detect
 from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
+from lightdet.cli.serve import serve
 from lightdet.cli.train import train
 from lightdet.cli.val import val
 from lightdet.errors import UserError
@@ -57,6 +58,7 @@ app.command()(detect)
 app.command()(profile)
 app.command()(calibrate)
 app.command()(compare)
+app.command()(serve)
 app.add_typer(data.app, name="data")
 
 

@@ -59,6 +59,14 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+class TooLargeError(UserError):
+    """A picture past the bound on bytes or pixels."""
+
+
+class UnknownFormatError(UserError):
+    """Bytes that are no picture of a format that is read."""
+
+
 class _UnsupportedError(Exception):
     """A sound picture of a kind that is not read; the text says what to do."""
 
@@ -162,7 +170,8 @@ def _check_file(path: Path, max_bytes: int) -> None:
     if status.st_size == 0:
         raise UserError("the picture is empty (0 bytes); copy it again", path=path)
     if status.st_size > max_bytes:
-        raise UserError(f"the picture is larger than {max_bytes / (1 << 20):.0f} MiB; cut it into parts", path=path)
+        limit = f"{max_bytes / (1 << 20):.0f} MiB"
+        raise TooLargeError(f"the picture is larger than {limit}; cut it into parts", path=path)
 
 
 def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) -> tuple[bytes, str]:
@@ -173,7 +182,7 @@ def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) ->
             raise UserError("the picture is empty (0 bytes); copy it again", path=shown)
         if len(source) > max_bytes:
             limit = f"{max_bytes / (1 << 20):.0f} MiB"
-            raise UserError(f"the picture is larger than {limit}; cut it into parts", path=shown)
+            raise TooLargeError(f"the picture is larger than {limit}; cut it into parts", path=shown)
         return source, shown
     path = Path(source)
     _check_file(path, max_bytes)
@@ -194,9 +203,9 @@ def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image
         yield picture
 
 
-def _too_large(shown: str, max_pixels: int, size: tuple[int, int] | None = None) -> UserError:
+def _too_large(shown: str, max_pixels: int, size: tuple[int, int] | None = None) -> TooLargeError:
     what = f"{size[0]} x {size[1]} pixels" if size else "the picture"
-    return UserError(f"{what}: larger than {max_pixels / 1e6:g} million pixels; cut it into parts", path=shown)
+    return TooLargeError(f"{what}: larger than {max_pixels / 1e6:g} million pixels; cut it into parts", path=shown)
 
 
 @contextmanager
@@ -208,7 +217,7 @@ def _explained(shown: str) -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         message = f"not a picture that can be read ({_FORMATS_TEXT}), or its first bytes are damaged"
-        raise UserError(message, path=shown) from None
+        raise UnknownFormatError(message, path=shown) from None
     except Pil.DecompressionBombError:
         raise _too_large(shown, MAX_PIXELS) from None
     except _UnsupportedError as error:

@@ -1,0 +1,176 @@
+"""The application: the parts put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from lightdet import __version__
+from lightdet.build.decision import stored_rule
+from lightdet.build.predictor import load
+from lightdet.decisions import DecisionRule
+from lightdet.errors import UserError
+from lightdet.inference.predictor import Predictor
+from lightdet.service import routes_detect, routes_records, routes_status
+from lightdet.service.engine import Engine
+from lightdet.service.errors import RefusalError, plain
+from lightdet.service.guard import Guard
+from lightdet.service.inspection import ModelIdentity
+from lightdet.service.metrics import Metrics
+from lightdet.service.pages import page_routes
+from lightdet.service.records.recorder import Recorder
+from lightdet.service.records.store import Store
+from lightdet.service.settings import LOWEST_SCORE, Settings
+from lightdet.service.state import Service
+from lightdet.service.uploads import Memory
+
+log = logging.getLogger("lightdet.service")
+
+Loader = Callable[[Settings], Predictor]
+"""Gives the predictor of a service; `load_model` is the one for model files."""
+
+_READERS = 4
+_CHUNK = 1 << 20
+
+
+def load_model(settings: Settings) -> Predictor:
+    """Return the predictor of the model file.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    return load(settings.model, **settings.load_options())
+
+
+def identify(model: Path) -> ModelIdentity:
+    """Return a model file's name and the digest of its content (of an OpenVINO model: both its files).
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    weights = model.with_suffix(".bin")
+    try:
+        for path in [model, *([weights] if model.suffix == ".xml" and weights.is_file() else [])]:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=model) from None
+    return ModelIdentity(model.stem[:200], digest.hexdigest()[:12])
+
+
+def load_with_rule(settings: Settings, loader: Loader) -> tuple[Predictor, DecisionRule]:
+    """Return the predictor, reporting scores as low as the rule needs them, and the rule.
+
+    Raises:
+        UserError: the model cannot be loaded, the rule is for other classes, or looks at scores that are not reported.
+    """
+    predictor = _load_reporting(settings, min(LOWEST_SCORE, settings.rule_over(None).lowest_threshold), loader)
+    rule = settings.rule_over(stored_rule(settings.model, predictor))
+    rule.check_names(predictor.names)
+    if rule.lowest_threshold < predictor.confidence:
+        predictor = _load_reporting(settings, rule.lowest_threshold, loader)
+    if rule.lowest_threshold < predictor.confidence:
+        raise UserError(
+            f"scores below {predictor.confidence:g} are not reported, but the lowest threshold of the decision is "
+            f"{rule.lowest_threshold:g}; raise it, or lower --confidence or that of the export"
+        )
+    return predictor, rule
+
+
+def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Predictor:
+    if settings.confidence is not None:
+        return loader(settings)
+    try:
+        return loader(replace(settings, confidence=lowest))
+    except UserError:  # a network with NMS in it has a floor of its own; any other mistake is told again
+        return loader(settings)
+
+
+def assemble(settings: Settings, loader: Loader = load_model) -> Service:
+    """Load the model, open the records, and let the network see one picture.
+
+    Raises:
+        UserError: the model or the database cannot be used, or the rule does not fit the model.
+    """
+    predictor, rule = load_with_rule(settings, loader)
+    store = Store(settings.database)
+    metrics = Metrics()
+    model = identify(settings.model)
+    engine = Engine(predictor, model, rule, settings.limits, thumbnails=settings.thumbnails, watcher=metrics)
+    engine.warm_up()
+    metrics.describe(model, predictor.names)
+    recorder = Recorder(store, metrics.record_reporter(), keep_days=settings.keep_days)
+    runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()
+    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
+    return Service(settings, engine, store, recorder, metrics, Memory(settings.limits.memory), readers, runtime)
+
+
+def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: None) -> FastAPI:
+    """Return the application around a service's parts; it closes them when it stops.
+
+    Args:
+        service: from `assemble`.
+        when_ready: is called when requests are taken.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.recorder.start()
+        app.state.ready = True
+        when_ready()
+        yield
+        app.state.ready = False
+        service.engine.close()
+        service.recorder.close()
+        service.readers.shutdown()
+        service.store.close()
+
+    app = FastAPI(
+        title="lightdet",
+        summary="Finds defects on pictures and decides OK or NG.",
+        version=__version__,
+        license_info={"name": "Apache-2.0"},
+        lifespan=lifespan,
+        docs_url=None,  # those load scripts from elsewhere; ours is in pages.py
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service, app.state.ready = service, False
+    for router in (routes_detect.router, routes_records.router, routes_status.router, page_routes()):
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameter)
+    app.add_middleware(Guard, metrics=service.metrics, api_key=service.settings.api_key, hosts=_hosts(service.settings))
+    return app
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    if settings.allowed_hosts:
+        return settings.allowed_hosts
+    return () if settings.is_local else ("*",)
+
+
+async def _answer_http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(getattr(error, "headers", None) or {})
+    refusal = plain(status)
+    return Response(refusal.body(), status, refusal.headers() | headers)
+
+
+async def _answer_parameter(_: Request, error: Exception) -> Response:
+    """Name the parameter and what is wrong with it, without repeating what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    first = found[0] if found else {"loc": ("request",), "msg": "cannot be read"}
+    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {first['msg']}")
+    return Response(refusal.body(), refusal.status, refusal.headers())

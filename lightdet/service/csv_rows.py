@@ -1,0 +1,65 @@
+"""Records as CSV for spreadsheets: bytes that Excel reads as UTF-8, cells that it does not run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lightdet.service.inspection import iso_time
+
+INSPECTION_COLUMNS = (
+    "id", "time", "name", "decision", "defects", "defect_classes", "best_score", "width", "height", "bytes",
+    "sha256", "model", "version", "milliseconds",
+)  # fmt: skip
+DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect")
+_LEADS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A cell that begins with one of these may be run as a formula by a spreadsheet (OWASP, CSV injection)."""
+_MARK = "\ufeff"
+_CHUNK = 64 * 1024
+
+
+def safe_cell(value: object) -> object:
+    """Return numbers as they are, and text so that no spreadsheet runs it."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(_LEADS):
+        return f"'{value}"
+    return value
+
+
+def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    """Yield one row an inspection, in the order of `INSPECTION_COLUMNS`."""
+    for record in records:
+        found = record["detections"]
+        classes = dict.fromkeys(each["name"] for each in found if each["defect"])
+        yield (
+            record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], record["defects"],
+            ";".join(classes), found[0]["score"] if found else "", *record["size"], record["bytes"],
+            record["sha256"], record["model"]["name"], record["model"]["version"],
+            record["milliseconds"].get("total", ""),
+        )  # fmt: skip
+
+
+def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    """Yield one row a detection, in the order of `DETECTION_COLUMNS`."""
+    for record in records:
+        for each in record["detections"]:
+            yield (
+                record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], each["name"],
+                each["score"], *each["box"], int(each["defect"]),
+            )  # fmt: skip
+
+
+def csv_chunks(columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
+    """Yield the bytes of a CSV file, head line first, in chunks of about 64 KiB."""
+    buffer = io.StringIO()
+    buffer.write(_MARK)
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(value) for value in row])
+        if buffer.tell() >= _CHUNK:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()

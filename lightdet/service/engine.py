@@ -1,0 +1,249 @@
+"""The model behind a bounded queue: pictures in, inspections out, whatever runs the network."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import cv2
+
+from lightdet.arrays import Image
+from lightdet.data.images import read_image
+from lightdet.decisions import DecisionRule
+from lightdet.drawing import draw_detections
+from lightdet.errors import UserError
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.runtime import RawDetections, Runtime
+from lightdet.service.errors import RefusalError, busy, unreadable
+from lightdet.service.inspection import Inspection, ModelIdentity, new_id
+from lightdet.service.settings import Limits
+from lightdet.structures import Detections, Preprocessing
+
+log = logging.getLogger("lightdet.service")
+
+THUMBNAIL_SIDE = 240
+PREVIEW_SIDE = 2000
+"""Longest side of an unmarked picture for a browser that cannot show the original."""
+_JPEG_MAX_SIDE = 65_500
+_LONG_WAIT = 30.0
+
+PictureKind = Literal["none", "plain", "marked"]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture as it came: its bytes, and what the caller calls it."""
+
+    data: bytes
+    name: str = ""
+
+
+class Watcher(Protocol):
+    """Is told what the engine does: metrics."""
+
+    def load(self, working: int, waiting: int) -> None:
+        """So many requests are worked on, and so many wait."""
+
+    def inspected(self, inspection: Inspection) -> None:
+        """A picture is done."""
+
+
+class SharedRuntime:
+    """A runtime that several threads may call: one at a time in the network, each with its own times."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._turn = threading.Lock()
+        self._times = threading.local()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self._runtime.names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes input."""
+        return self._runtime.preprocessing
+
+    @property
+    def milliseconds(self) -> Mapping[str, float]:
+        """Of this thread's last call."""
+        times: Mapping[str, float] = getattr(self._times, "values", {})
+        return times
+
+    def __call__(self, batch: Image) -> list[RawDetections]:
+        """Return what is in each picture; waits for its turn."""
+        with self._turn:
+            found = self._runtime(batch)
+            self._times.values = dict(self._runtime.milliseconds)
+        return found
+
+
+class Engine:
+    """Inspects pictures, a bounded number at a time.
+
+    Args:
+        predictor: as `lightdet.load` gives it.
+        model: its identity, for records.
+        rule: the decision rule where a request has none of its own.
+        limits: `max_pixels`, `concurrency`, `queue` and `timeout` are obeyed here.
+        thumbnails: make a small copy of each picture.
+        watcher: is told what happens.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        model: ModelIdentity,
+        rule: DecisionRule,
+        limits: Limits,
+        *,
+        thumbnails: bool,
+        watcher: Watcher,
+    ) -> None:
+        self.predictor = Predictor(
+            SharedRuntime(predictor.runtime), confidence=predictor.confidence, rect=predictor.rect
+        )
+        self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
+        self._watcher = watcher
+        self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
+        self._admitted = 0
+        self._mean_seconds = 0.1
+
+    def warm_up(self) -> None:
+        """Let the network see one gray picture, so that the first caller does not wait for what is made once."""
+        side = self.predictor.preprocessing.imgsz
+        self.predictor(cv2.cvtColor(cv2.UMat(side, side, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
+
+    async def inspect(
+        self, uploads: Sequence[Upload], rule: DecisionRule | None = None, picture: PictureKind = "none"
+    ) -> list[Inspection]:
+        """Return one inspection a picture, or none at all.
+
+        Raises:
+            RefusalError: the queue is full or the time is up (503), a picture is too large (413), none (415) or
+                damaged (422).
+        """
+        if self._admitted >= self.limits.concurrency + self.limits.queue:
+            wait = self._mean_seconds * self._admitted / self.limits.concurrency
+            raise busy("busy", "all places in the queue are taken; try again later", wait)
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        work: Future[list[Inspection]] = self._pool.submit(self._all, uploads, rule or self.rule, picture, began)
+        self._count(+1)
+        # Counted until the work has ended, also where nobody waits for it any more.
+        work.add_done_callback(lambda _: _tell(loop, self._count, -1))
+        try:
+            inspections = await asyncio.wait_for(asyncio.wrap_future(work), self.limits.timeout)
+        except TimeoutError:
+            message = f"no answer within {self.limits.timeout:g} s; try again later, or send fewer pictures at a time"
+            raise busy("timeout", message, self._mean_seconds * self._admitted) from None
+        seconds = (time.perf_counter() - began) / max(1, self._admitted)
+        self._mean_seconds = 0.9 * self._mean_seconds + 0.1 * seconds
+        for inspection in inspections:
+            self._watcher.inspected(inspection)
+        return inspections
+
+    def close(self) -> None:
+        """Wait for the work that has begun."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _count(self, change: int) -> None:
+        self._admitted += change
+        working = min(self._admitted, self.limits.concurrency)
+        self._watcher.load(working, self._admitted - working)
+
+    def _all(
+        self, uploads: Sequence[Upload], rule: DecisionRule, picture: PictureKind, began: float
+    ) -> list[Inspection]:
+        """One after the other, so that only one decoded picture of a request is held at a time."""
+        inspections = []
+        for part, upload in enumerate(uploads):
+            try:
+                inspections.append(self._one(upload, rule, picture, began))
+            except RefusalError as refusal:
+                raise refusal.in_part(part) if len(uploads) > 1 else refusal from None
+            began = time.perf_counter()
+        return inspections
+
+    def _one(self, upload: Upload, rule: DecisionRule, picture: PictureKind, arrived: float) -> Inspection:
+        began = time.perf_counter()
+        time_ms = time.time_ns() // 1_000_000
+        try:
+            image = read_image(
+                upload.data, bit_depth=self.predictor.preprocessing.bit_depth, max_pixels=self.limits.max_pixels
+            )
+        except UserError as error:
+            raise unreadable(error) from None
+        except MemoryError:
+            raise busy("memory", "there is not enough memory for this picture now", _LONG_WAIT) from None
+        read = (time.perf_counter() - began) * 1e3
+        found = self.predictor(image)
+        decision = rule.decide(found)
+        detections = [each | {"defect": index in decision.defects} for index, each in enumerate(found.as_dicts())]
+        thumbnail = encode_jpeg(shrink(image, THUMBNAIL_SIDE), 80) if self.thumbnails else None
+        shown = None if picture == "none" else _shown(image, found, decision.defects, picture)
+        milliseconds = {"wait": (began - arrived) * 1e3, "read": read} | found.milliseconds
+        milliseconds["total"] = (time.perf_counter() - arrived) * 1e3
+        return Inspection(
+            id=new_id(time_ms),
+            time_ms=time_ms,
+            name=upload.name,
+            sha256=hashlib.sha256(upload.data).hexdigest(),
+            length=len(upload.data),
+            size=found.size,
+            model=self.model,
+            rule=rule.as_dict(),
+            detections=detections,
+            decision=decision.verdict,
+            milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},
+            thumbnail=thumbnail,
+            picture=shown,
+        )
+
+
+def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], value: int) -> None:
+    try:
+        loop.call_soon_threadsafe(function, value)
+    except RuntimeError:  # the loop was closed while the last work ended
+        log.debug("work ended after the service")
+
+
+def _shown(image: Image, found: Detections, defects: Sequence[int], picture: PictureKind) -> bytes:
+    if picture == "plain":
+        return encode_jpeg(shrink(image, PREVIEW_SIDE), 90)
+    kept = list(defects)
+    counted = Detections(found.boxes[kept], found.scores[kept], found.labels[kept], found.names, found.size)
+    return encode_jpeg(draw_detections(image, counted), 92)
+
+
+def shrink(image: Image, side: int) -> Image:
+    """Return uint8 RGB ``[H, W, 3]`` with no side longer than `side`; smaller pictures as they are."""
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def encode_jpeg(image: Image, quality: int) -> bytes:
+    """Encode uint8 RGB ``[H, W, 3]`` as JPEG, or as PNG where it is too large for one.
+
+    Raises:
+        RefusalError: it cannot be encoded.
+    """
+    large = max(image.shape[:2]) > _JPEG_MAX_SIDE
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if large else [cv2.IMWRITE_JPEG_QUALITY, quality]
+    good, data = cv2.imencode(".png" if large else ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not good:
+        raise RefusalError(422, "bad_picture", "this picture cannot be encoded again; send it in another format")
+    return data.tobytes()

@@ -1,0 +1,176 @@
+"""Stands before everything else: who may ask, what a browser may do with the answer, how long it took."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from lightdet.service.errors import RefusalError
+from lightdet.service.metrics import Metrics
+from lightdet.service.uploads import GoneError
+
+log = logging.getLogger("lightdet.service")
+access = logging.getLogger("lightdet.access")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN_PATHS = ("/health", "/ready")
+"""What a load balancer or a container asks without a key."""
+CLOSED_PREFIXES = ("/api/", "/metrics")
+_LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """ASGI middleware around the whole application.
+
+    Args:
+        app: what is guarded.
+        metrics: counts every request.
+        api_key: what callers of the API must show; empty: nothing.
+        hosts: names under which it may be reached; ``*`` stands for any. Addresses in numbers always may: only with
+            a name can a foreign web page turn a browser of this network against it (DNS rebinding).
+    """
+
+    def __init__(self, app: App, *, metrics: Metrics, api_key: str, hosts: Iterable[str]) -> None:
+        self._app, self._metrics = app, metrics
+        self._key = api_key.encode()
+        self._hosts = {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(send)
+        began = time.perf_counter()
+        try:
+            await self._serve(scope, receive, exchange)
+        finally:
+            self._count(scope, exchange.status, time.perf_counter() - began)
+
+    async def _serve(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self._check(scope, headers)
+            await self._app(scope, receive, exchange)
+        except GoneError:
+            self._metrics.hung_up.inc()
+            exchange.status = 499  # as others count it; nobody sees this
+            if not exchange.started:  # the server wants an answer for its books
+                await exchange.refuse(RefusalError(400, "hung_up", "the request was not whole"))
+                exchange.status = 499
+        except RefusalError as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            await exchange.refuse(refusal)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], _printable(scope["path"]))
+            if exchange.started:
+                return  # the server closes what was begun and not ended
+            await exchange.refuse(RefusalError(500, "internal", "something went wrong here; the log tells more"))
+
+    def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
+        path, method = scope["path"], scope["method"]
+        host = headers.get(b"host", "")
+        if not self._knows(host) and path not in OPEN_PATHS:
+            message = "this service is not known under this name; start it with --allow-host NAME"
+            raise RefusalError(421, "unknown_host", message)
+        if method not in ("GET", "HEAD") and not _same_site(host, headers):
+            raise RefusalError(403, "cross_site", "requests from other web pages are not taken")
+        if self._key and path.startswith(CLOSED_PREFIXES) and not self._shows_key(headers):
+            message = "an API key is needed: send the header 'X-API-Key: …' or 'Authorization: Bearer …'"
+            raise RefusalError(401, "no_key", message)
+
+    def _knows(self, host: str) -> bool:
+        if "*" in self._hosts:
+            return True
+        name = _host_name(host)
+        if name in self._hosts or name in _LOOPBACK_NAMES:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _shows_key(self, headers: dict[bytes, str]) -> bool:
+        kind, _, bearer = headers.get(b"authorization", "").partition(" ")
+        shown = headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")
+        return hmac.compare_digest(shown.strip().encode(), self._key)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "other"
+        method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        if access.isEnabledFor(logging.INFO):
+            client = (scope.get("client") or ("-",))[0]
+            access.info("%s %s %s %d %.1f ms", client, method, _printable(scope["path"]), status, seconds * 1e3)
+
+
+class _Exchange:
+    """Passes an answer on, with the headers that every answer has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            present = {name for name, _ in message["headers"]}
+            added = [(k.encode(), v.encode()) for k, v in _HEADERS.items() if k.encode() not in present]
+            if b"cache-control" not in present:
+                added.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": [*message["headers"], *added]}
+        await self._send(message)
+
+    async def refuse(self, refusal: RefusalError) -> None:
+        body = refusal.body()
+        headers = refusal.headers() | {"content-length": str(len(body))}
+        if refusal.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await self({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+        await self({"type": "http.response.body", "body": body})
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _same_site(host: str, headers: dict[bytes, str]) -> bool:
+    """Whether a request that changes something comes from a program, or from our own page."""
+    if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get(b"origin")
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _printable(path: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in path)[:200]

@@ -1,0 +1,81 @@
+"""One inspected picture, as it is answered and as it is recorded."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from lightdet.decisions import Verdict
+
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model decides: the file's name without suffix, and the first twelve digits of its SHA-256."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found in one picture.
+
+    Attributes:
+        id: 32 hexadecimal digits that sort by time; the first twelve are milliseconds since 1970.
+        time_ms: when it was looked at, milliseconds since 1970 UTC.
+        name: what the caller calls the part or picture; "" where it has no name.
+        sha256: of the bytes received.
+        length: how many bytes they were.
+        size: ``(width, height)`` of the picture.
+        model: what decided.
+        rule: the rule that decided, plain values.
+        detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
+        decision: OK or NG.
+        milliseconds: by stage; ``total`` from the whole request to the end of the work.
+        thumbnail: a small JPEG, or None.
+        picture: a JPEG or PNG as asked for (plain or marked up), or None; never recorded.
+    """
+
+    id: str
+    time_ms: int
+    name: str
+    sha256: str
+    length: int
+    size: tuple[int, int]
+    model: ModelIdentity
+    rule: dict[str, Any]
+    detections: list[dict[str, Any]]
+    decision: Verdict
+    milliseconds: dict[str, float]
+    thumbnail: bytes | None = field(default=None, repr=False)
+    picture: bytes | None = field(default=None, repr=False)
+
+    @property
+    def defects(self) -> int:
+        """How many detections count as defects."""
+        return sum(bool(each["defect"]) for each in self.detections)
+
+
+def new_id(time_ms: int) -> str:
+    """Return an id that sorts by time and that nobody can guess."""
+    return f"{time_ms:012x}{secrets.token_hex(10)}"
+
+
+def first_id(time_ms: int) -> str:
+    """Return what stands before every id of this time and after every earlier one."""
+    return f"{min(max(time_ms, 0), (1 << 48) - 1):012x}"
+
+
+def iso_time(time_ms: int) -> str:
+    """Return ``2026-01-31T12:00:00.000Z``."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clean_name(name: str | None) -> str:
+    """Return a caller's name of a part, fit for records: no folder, no control characters, bounded."""
+    shown = "".join(c if c.isprintable() else " " for c in (name or "").replace("\\", "/").rpartition("/")[2])
+    return shown.strip()[:NAME_LENGTH]

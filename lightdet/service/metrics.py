@@ -1,0 +1,113 @@
+"""What Prometheus sees: counts and times of requests, pictures and records.
+
+Several worker processes share a folder of memory-mapped files (``PROMETHEUS_MULTIPROC_DIR``, set before this module
+is imported), so that each of them answers for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from lightdet.service.inspection import Inspection, ModelIdentity
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The service's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each one, of no use here
+        own = CollectorRegistry()
+        self._own = own
+        self.requests = Counter("lightdet_requests", "Answered requests.", ("method", "route", "status"), registry=own)
+        self.request_seconds = Histogram(
+            "lightdet_request_seconds", "From a request's head to the end of its answer.", ("route",),
+            buckets=_BUCKETS, registry=own,
+        )  # fmt: skip
+        self.refused = Counter("lightdet_refused", "Requests refused, by reason.", ("code",), registry=own)
+        self.hung_up = Counter("lightdet_hung_up", "Callers that hung up while sending.", registry=own)
+        self.inspections = Counter("lightdet_inspections", "Inspected pictures.", ("decision",), registry=own)
+        self.defects = Counter("lightdet_defects", "Defects found.", ("name",), registry=own)
+        self.stage_seconds = Histogram(
+            "lightdet_stage_seconds", "Time of one picture by stage.", ("stage",), buckets=_BUCKETS, registry=own
+        )
+        self.working = Gauge("lightdet_working", "Requests worked on now.", registry=own, multiprocess_mode="livesum")
+        self.waiting = Gauge("lightdet_waiting", "Requests waiting now.", registry=own, multiprocess_mode="livesum")
+        self.records = Counter(
+            "lightdet_records", "Inspections written in time, late, or lost.", ("outcome",), registry=own
+        )
+        self.database_up = Gauge(
+            "lightdet_database_up",
+            "Whether the last record could be written.",
+            registry=own,
+            multiprocess_mode="livemin",
+        )
+        self.model = Gauge(
+            "lightdet_model", "The model in use; always 1.", ("model", "version"), registry=own,
+            multiprocess_mode="livemax",
+        )  # fmt: skip
+        if not _shared_folder():
+            ProcessCollector(registry=own)
+
+    def describe(self, model: ModelIdentity, names: tuple[str, ...]) -> None:
+        """Show which model this is, and every count from zero on."""
+        self.model.labels(model.name, model.version).set(1)
+        self.database_up.set(1)
+        for decision in ("OK", "NG"):
+            self.inspections.labels(decision)
+        for name in names:
+            self.defects.labels(name)
+        for outcome in ("written", "late", "lost"):
+            self.records.labels(outcome)
+
+    def load(self, working: int, waiting: int) -> None:
+        """So many requests are worked on, and so many wait."""
+        self.working.set(working)
+        self.waiting.set(waiting)
+
+    def inspected(self, inspection: Inspection) -> None:
+        """A picture is done."""
+        self.inspections.labels(inspection.decision).inc()
+        for each in inspection.detections:
+            if each["defect"]:
+                self.defects.labels(each["name"]).inc()
+        for stage, milliseconds in inspection.milliseconds.items():
+            self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
+
+    def record_reporter(self) -> Callable[[str, int], None]:
+        """Return what the recorder tells about its records."""
+
+        def report(outcome: str, count: int) -> None:
+            if outcome != "away":
+                self.records.labels(outcome).inc(count)
+            if outcome != "lost":
+                self.database_up.set(outcome != "away")
+
+        return report
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format, of all workers."""
+        if not _shared_folder():
+            return generate_latest(self._own)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)
+
+
+def _shared_folder() -> str:
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")

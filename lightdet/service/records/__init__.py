@@ -1,0 +1,1 @@
+"""Every inspection on record, in SQLite or PostgreSQL."""

@@ -1,0 +1,104 @@
+"""Pictures in, decisions out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from lightdet.service.engine import PictureKind
+from lightdet.service.errors import RefusalError
+from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
+from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
+from lightdet.service.state import Parts
+
+router = APIRouter(prefix="/api", tags=["pictures"])
+_REFUSALS = errors(400, 401, 403, 408, 413, 415, 422, 503)
+
+Threshold = Annotated[
+    float | None,
+    Query(ge=0, le=1, description="One threshold for every class in place of the service's rule, for this request."),
+]
+Name = Annotated[
+    str | None,
+    Query(max_length=NAME_LENGTH, description="What the part is called, such as its serial number (raw bodies)."),
+]
+
+
+@router.post("/detect", response_model=DetectAnswer, responses=_REFUSALS, openapi_extra=PICTURES_BODY)
+async def detect(
+    request: Request,
+    service: Parts,
+    threshold: Threshold = None,
+    name: Name = None,
+    picture: Annotated[
+        PictureKind, Query(description="Send the picture back, too: as it is, or with the defects marked.")
+    ] = "none",
+) -> Response:
+    """Inspect one picture or several: OK or NG, with boxes and scores. All are inspected, or none."""
+    inspections, recorded = await service.inspect(request, name, threshold, picture)
+    bad = any(inspection.decision == "NG" for inspection in inspections)
+    answer = {
+        "decision": "NG" if bad else "OK",
+        "recorded": recorded,
+        "results": [result_of(inspection) for inspection in inspections],
+    }
+    return json_answer(answer)
+
+
+@router.post(
+    "/mark",
+    response_class=Response,
+    responses=_REFUSALS | {200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "the marked picture"}},
+    openapi_extra=PICTURES_BODY,
+)
+async def mark(request: Request, service: Parts, threshold: Threshold = None, name: Name = None) -> Response:
+    """Inspect one picture and return it with its defects marked; the decision stands in the headers."""
+    inspections, recorded = await service.inspect(request, name, threshold, "marked")
+    if len(inspections) > 1:
+        raise RefusalError(413, "too_many_parts", "one picture at a time is marked up here")
+    inspection = inspections[0]
+    data = inspection.picture or b""
+    return Response(
+        data,
+        media_type=_media_type(data),
+        headers={
+            "x-decision": inspection.decision,
+            "x-defects": str(inspection.defects),
+            "x-inspection": inspection.id,
+            "x-recorded": str(recorded).lower(),
+        },
+    )
+
+
+def result_of(inspection: Inspection) -> dict[str, Any]:
+    """Return an inspection as it is answered."""
+    result: dict[str, Any] = {
+        "id": inspection.id,
+        "time": iso_time(inspection.time_ms),
+        "name": inspection.name,
+        "sha256": inspection.sha256,
+        "bytes": inspection.length,
+        "size": list(inspection.size),
+        "model": {"name": inspection.model.name, "version": inspection.model.version},
+        "rule": inspection.rule,
+        "decision": inspection.decision,
+        "defects": inspection.defects,
+        "detections": inspection.detections,
+        "milliseconds": inspection.milliseconds,
+    }
+    if inspection.picture is not None:
+        encoded = base64.b64encode(inspection.picture).decode()
+        result["picture"] = f"data:{_media_type(inspection.picture)};base64,{encoded}"
+    return result
+
+
+def json_answer(value: Any) -> Response:
+    """Return JSON that needs no check any more."""
+    return Response(json.dumps(value, ensure_ascii=False, allow_nan=False), media_type="application/json")
+
+
+def _media_type(data: bytes) -> str:
+    return "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"

@@ -1,0 +1,188 @@
+"""What was inspected: history, small pictures, statistics, CSV."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from lightdet.service.control_chart import Sample, p_chart, sample_width
+from lightdet.service.csv_rows import (
+    DETECTION_COLUMNS,
+    INSPECTION_COLUMNS,
+    csv_chunks,
+    detection_rows,
+    inspection_rows,
+)
+from lightdet.service.errors import RefusalError
+from lightdet.service.inspection import iso_time
+from lightdet.service.records.store import Span, Store
+from lightdet.service.routes_detect import json_answer
+from lightdet.service.schemas import History, Result, Statistics, errors
+from lightdet.service.state import Parts
+
+router = APIRouter(prefix="/api", tags=["records"])
+_REFUSALS = errors(401, 422, 503)
+
+Since = Annotated[datetime | None, Query(description="ISO 8601; without a zone it is taken as UTC. From here on …")]
+Until = Annotated[datetime | None, Query(description="… to here, itself outside.")]
+Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="an inspection's id")]
+
+
+@router.get("/inspections", response_model=History, responses=_REFUSALS)
+async def history(
+    service: Parts,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{32}$", description="only what is older than this id")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    decision: Literal["OK", "NG"] | None = None,
+    name: Annotated[str | None, Query(max_length=200, description="a part of the name")] = None,
+    defect: Annotated[str | None, Query(max_length=200, description="a class name")] = None,
+) -> Response:
+    """Return past inspections, the latest first."""
+    span = _span(since, until)
+    records = await service.query(
+        lambda: service.store.history(span, limit=limit, before=before, decision=decision, name=name, defect=defect)
+    )
+    following = records[-1]["id"] if len(records) == limit else None
+    return json_answer({"results": [_result(record) for record in records], "before": following})
+
+
+@router.get("/inspections/{identity}", response_model=Result, responses=_REFUSALS | errors(404))
+async def inspection(service: Parts, identity: Identity) -> Response:
+    """Return one past inspection."""
+    record = await service.query(lambda: service.store.one(identity))
+    if record is None:
+        raise RefusalError(404, "not_found", "there is no inspection of this id")
+    return json_answer(_result(record))
+
+
+@router.get(
+    "/inspections/{identity}/thumbnail",
+    response_class=Response,
+    responses=_REFUSALS | errors(404) | {200: {"content": {"image/jpeg": {}}}},
+)
+async def thumbnail(service: Parts, identity: Identity) -> Response:
+    """Return the small picture of a past inspection."""
+    data = await service.query(lambda: service.store.thumbnail(identity))
+    if data is None:
+        raise RefusalError(404, "not_found", "there is no small picture of this inspection")
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400, immutable"})
+
+
+@router.get("/statistics", response_model=Statistics, responses=_REFUSALS)
+async def statistics(
+    service: Parts,
+    since: Since = None,
+    until: Until = None,
+    points: Annotated[int, Query(ge=1, le=500, description="most samples of the chart")] = 40,
+) -> Response:
+    """Return how many parts were bad, of what, and a p-chart over time; its samples begin at `since`."""
+    span = _span(since, until)
+    names = service.engine.predictor.names
+    return json_answer(await service.query(lambda: _statistics(service.store, span, points, names)))
+
+
+@router.get(
+    "/inspections.csv",
+    response_class=StreamingResponse,
+    responses=_REFUSALS | {200: {"content": {"text/csv": {}}, "description": "UTF-8 with a byte order mark"}},
+)
+async def download(
+    service: Parts,
+    since: Since = None,
+    until: Until = None,
+    rows: Annotated[
+        Literal["inspections", "detections"], Query(description="one row for each of these")
+    ] = "inspections",
+) -> Response:
+    """Return past inspections as CSV for spreadsheets, the oldest first."""
+    span = _span(since, until)
+
+    def begin() -> tuple[bytes, Iterator[bytes]]:
+        records = service.store.export(span)
+        if rows == "inspections":
+            chunks = csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))
+        else:
+            chunks = csv_chunks(DETECTION_COLUMNS, detection_rows(records))
+        return next(chunks), chunks
+
+    first, rest = await service.query(begin)  # a database that is away is told before the answer begins
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    headers = {"content-disposition": f'attachment; filename="lightdet-{rows}-{stamp}.csv"'}
+    return StreamingResponse(itertools.chain([first], rest), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _span(since: datetime | None, until: datetime | None) -> Span:
+    times = [_milliseconds(value) for value in (since, until)]
+    if times[0] is not None and times[1] is not None and times[0] >= times[1]:
+        raise RefusalError(422, "bad_parameter", "since: must be before until")
+    return Span(*times)
+
+
+def _milliseconds(value: datetime | None) -> int | None:
+    if value is None:
+        return None
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    try:
+        return round(aware.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        raise RefusalError(422, "bad_parameter", "since, until: the year is out of range") from None
+
+
+def _result(record: dict[str, Any]) -> dict[str, Any]:
+    return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
+
+
+def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...]) -> dict[str, Any]:
+    inspected, rejected, first, last = store.totals(span)
+    start = span.since_ms if span.since_ms is not None else first or 0
+    end = min(span.until_ms or _now(), (last or start) + 1) if last is not None else start + 1
+    width = sample_width(max(1, end - start), points)
+    if span.since_ms is None:
+        start -= start % width
+    chart = p_chart([Sample(start + index * width, n, bad) for index, n, bad in store.series(span, start, width)])
+    counts = store.by_class(span)
+    return {
+        "since": _iso(span.since_ms),
+        "until": _iso(span.until_ms),
+        "inspected": inspected,
+        "rejected": rejected,
+        "share": rejected / inspected if inspected else None,
+        "classes": [
+            {"name": name, "defects": counts.get(name, (0, 0))[0], "pictures": counts.get(name, (0, 0))[1]}
+            for name in dict.fromkeys([*names, *sorted(counts)])
+        ],
+        "chart": {
+            "seconds": width / 1000,
+            "center": chart.center,
+            "points": [
+                {
+                    "time": iso_time(point.sample.start_ms),
+                    "inspected": point.sample.inspected,
+                    "rejected": point.sample.rejected,
+                    "share": point.share,
+                    "lower": point.lower,
+                    "upper": point.upper,
+                    "signal": point.signal,
+                }
+                for point in chart.points
+            ],
+        },
+    }
+
+
+def _iso(time_ms: int | None) -> str | None:
+    return None if time_ms is None else iso_time(time_ms)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

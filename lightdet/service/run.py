@@ -1,0 +1,65 @@
+"""A service from its settings to its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import partial
+from pathlib import Path
+
+from lightdet.files import write_json
+from lightdet.service.app import Loader, load_model
+from lightdet.service.server import check_tls, listen, serve_here, set_up_logging, url_of
+from lightdet.service.settings import Settings
+from lightdet.service.state import Service
+from lightdet.service.workers import Ready, Workers
+
+log = logging.getLogger("lightdet.service")
+
+
+def run(settings: Settings, json: Path | None = None, loader: Loader = load_model) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: what and how.
+        json: a file that is written when requests are taken: ``url``, ``pid``, ``workers``, ``model``, ``version``,
+            ``classes``.
+        loader: gives the predictor.
+
+    Raises:
+        UserError: the address, the certificate, the database or the model cannot be used.
+    """
+    set_up_logging(settings.access_log)
+    check_tls(settings)
+    listener = listen(settings)
+    told = partial(_tell, settings, url_of(settings, listener), json)
+    try:
+        if settings.workers == 1:
+            serve_here(settings, listener, lambda service: told(_ready(service)), loader)
+        else:
+            Workers(settings, listener, told, loader).run()
+    finally:
+        listener.close()
+    log.info("ended")
+
+
+def _ready(service: Service) -> Ready:
+    return Ready(service.engine.model.name, service.engine.model.version, service.engine.predictor.names)
+
+
+def _tell(settings: Settings, url: str, json: Path | None, ready: Ready) -> None:
+    log.info("%s (version %s) is ready at %s", ready.model, ready.version, url)
+    if not settings.is_local and not settings.api_key:
+        log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")
+    if json is not None:
+        write_json(
+            json,
+            {
+                "url": url,
+                "pid": os.getpid(),
+                "workers": settings.workers,
+                "model": ready.model,
+                "version": ready.version,
+                "classes": list(ready.classes),
+            },
+        )

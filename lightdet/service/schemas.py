@@ -1,0 +1,183 @@
+"""The shapes of requests and answers, as the API's description shows them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Detection(BaseModel):
+    """Something that was found."""
+
+    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in pixels of the picture, from 0")
+    score: float = Field(ge=0, le=1)
+    label: int = Field(ge=0, description="number of the class")
+    name: str = Field(description="name of the class")
+    defect: bool = Field(description="counts as a defect under the rule: reaches its threshold and smallest size")
+
+
+class Model(BaseModel):
+    """Which model decided."""
+
+    name: str
+    version: str = Field(description="first twelve hexadecimal digits of the model file's SHA-256")
+
+
+class Rule(BaseModel):
+    """Which detections count as defects."""
+
+    threshold: float = Field(ge=0, le=1)
+    thresholds: dict[str, float] = Field(description="by class name, in place of `threshold`")
+    min_size: float = Field(ge=0, description="pixels; the longer side of the box")
+    min_sizes: dict[str, float] = Field(description="by class name, in place of `min_size`")
+
+
+class Result(BaseModel):
+    """One inspected picture."""
+
+    id: str = Field(description="32 hexadecimal digits; they sort by time")
+    time: str = Field(description="ISO 8601, UTC")
+    name: str = Field(description="what the caller calls the part: the file's name, or the parameter `name`")
+    sha256: str
+    bytes: int
+    size: tuple[int, int] = Field(description="width, height as shown")
+    model: Model
+    rule: Rule
+    decision: Literal["OK", "NG"]
+    defects: int = Field(description="how many detections count as defects")
+    detections: list[Detection] = Field(description="best score first; also those that do not count")
+    milliseconds: dict[str, float] = Field(description="by stage; `total` from the whole request to the result")
+    picture: str | None = Field(None, description="a data URL, where the parameter `picture` asks for it")
+
+
+class DetectAnswer(BaseModel):
+    """The answer to pictures."""
+
+    decision: Literal["OK", "NG"] = Field(description="NG if any of the pictures is")
+    recorded: bool = Field(description="false: the database is away; the record is kept and written later")
+    results: list[Result]
+
+
+class History(BaseModel):
+    """Inspections, the latest first."""
+
+    results: list[Result]
+    before: str | None = Field(description="give this as `before` for the next page; null at the end")
+
+
+class ClassCount(BaseModel):
+    """Defects of one class."""
+
+    name: str
+    defects: int
+    pictures: int
+
+
+class ChartPoint(BaseModel):
+    """One sample of the p-chart."""
+
+    time: str
+    inspected: int
+    rejected: int
+    share: float
+    lower: float
+    upper: float
+    signal: bool = Field(description="outside its limits")
+
+
+class Chart(BaseModel):
+    """A p-chart with limits three standard deviations from the centre."""
+
+    seconds: float = Field(description="width of a sample")
+    center: float
+    points: list[ChartPoint]
+
+
+class Statistics(BaseModel):
+    """What was inspected in a time."""
+
+    since: str | None
+    until: str | None
+    inspected: int
+    rejected: int
+    share: float | None = Field(description="rejected of all; null where nothing was inspected")
+    classes: list[ClassCount]
+    chart: Chart
+
+
+class Info(BaseModel):
+    """The model and what the service accepts."""
+
+    name: str
+    version: str
+    lightdet: str
+    runtime: str
+    classes: list[str]
+    input_size: int = Field(description="side of the network input in pixels")
+    lowest_score: float = Field(description="detections with lower scores are not reported")
+    rule: Rule
+    limits: dict[str, float]
+    thumbnails: bool
+
+
+class Health(BaseModel):
+    """A sign of life."""
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """Whether pictures are taken, and whether records are written."""
+
+    ready: bool
+    database: Literal["up", "down"]
+    backlog: int = Field(description="requests whose records are still to be written")
+
+
+class Error(BaseModel):
+    """Why a request was refused."""
+
+    status: int
+    code: str = Field(description="a word for programs")
+    message: str = Field(description="a sentence for people")
+    part: int | None = Field(None, description="which picture of the request, from 0")
+
+
+class ErrorAnswer(BaseModel):
+    """The answer to a request that is refused."""
+
+    error: Error
+
+
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+PICTURES_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One picture as the raw body, or one or several as files of a form.",
+        "content": {
+            "image/*": {"schema": BINARY},
+            "application/octet-stream": {"schema": BINARY},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"pictures": {"type": "array", "items": BINARY}}}
+            },
+        },
+    }
+}
+_REASONS = {
+    400: "no picture, or a broken form",
+    401: "no API key, or a wrong one",
+    403: "from another web page",
+    404: "no such thing",
+    408: "the request did not come in time",
+    413: "too many bytes, pixels or parts",
+    415: "no picture",
+    421: "reached under an unknown name",
+    422: "a damaged picture, or a parameter out of range",
+    503: "busy, or the database is away; Retry-After says when to try again",
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the API description of these refusals."""
+    return {status: {"model": ErrorAnswer, "description": _REASONS[status]} for status in statuses}

@@ -1,0 +1,139 @@
+"""Listening, serving and stopping: one worker in this process, or several under a parent (`workers`)."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from lightdet.errors import UserError
+from lightdet.service.app import Loader, assemble, create_app, load_model
+from lightdet.service.protocol import guarded_protocol
+from lightdet.service.settings import Settings
+from lightdet.service.state import Service
+
+log = logging.getLogger("lightdet.service")
+
+_KEEP_ALIVE = 15
+"""Seconds that an idle connection is held for its next request."""
+_BACKLOG = 1024
+
+
+def serve_here(
+    settings: Settings, listener: socket.socket, when_ready: Callable[[Service], None], loader: Loader = load_model
+) -> None:
+    """Load the model and serve in this process until SIGTERM or SIGINT; what has begun is finished first.
+
+    Args:
+        settings: what to serve.
+        listener: from `listen`; closed at the end.
+        when_ready: is called when requests are taken.
+        loader: gives the predictor.
+
+    Raises:
+        UserError: the model or the database cannot be used.
+    """
+    service = assemble(settings, loader)
+    limits = settings.limits
+    config = uvicorn.Config(
+        create_app(service, when_ready=lambda: when_ready(service)),
+        http=guarded_protocol(limits.header_timeout, limits.connections),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # the guard writes its own
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=round(limits.timeout + limits.body_timeout + 5),
+        backlog=_BACKLOG,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+    with _signals_end_quietly():
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the address and port.
+
+    Raises:
+        UserError: the address is not one of this computer, the port is taken or not allowed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise UserError(f"'{settings.host}' is no address of this computer; take 127.0.0.1 or 0.0.0.0") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":  # there it would let two services share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; give another with --port "
+            "or --host"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(settings: Settings, listener: socket.socket) -> str:
+    """Return where a browser on this computer finds the service."""
+    port = listener.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{'https' if settings.tls_cert else 'http'}://{host}:{port}/"
+
+
+def check_tls(settings: Settings) -> None:
+    """Refuse a certificate and key that cannot be used.
+
+    Raises:
+        UserError: damaged, encrypted, or not belonging to each other.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
+    except (ssl.SSLError, OSError, ValueError):
+        message = "this certificate and key cannot be used together; give PEM files, the key without a password"
+        raise UserError(message, path=settings.tls_cert) from None
+
+
+def set_up_logging(access_log: bool) -> None:
+    """Send the service's log to stderr; what uvicorn says of ordinary things is left out."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name, level in (("lightdet", logging.INFO), ("uvicorn.error", logging.ERROR)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+    logging.getLogger("lightdet.access").setLevel(logging.INFO if access_log else logging.WARNING)
+
+
+@contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """uvicorn stops at SIGTERM and SIGINT and then raises them again; that was all there was to do."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {kind: signal.signal(kind, lambda *_: None) for kind in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

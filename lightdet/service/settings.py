@@ -1,0 +1,169 @@
+"""What a service is told when it starts; plain values, so that worker processes get the same."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from lightdet.decisions import DecisionRule
+from lightdet.errors import UserError
+
+MIB = 1 << 20
+LOWEST_SCORE = 0.1
+"""Detections with lower scores are not reported, unless the rule or the user asks for them."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one worker process; what goes past one is refused with a status and a reason.
+
+    Attributes:
+        max_bytes: largest request body (413).
+        max_pixels: largest picture, from its header, before it is decoded (413).
+        max_parts: most pictures in one request (413).
+        concurrency: pictures that are worked on at the same time; the network itself takes one after the other.
+        queue: requests that may wait besides; more are refused (503 with Retry-After).
+        timeout: seconds from a whole request to its answer (503 with Retry-After).
+        body_timeout: seconds that sending the body may take (408).
+        header_timeout: seconds that sending the head may take; then the connection is closed (408).
+        connections: open connections; more are refused (503 with Retry-After).
+        memory: bytes of all request bodies that are held at the same time (503 with Retry-After).
+
+    Raises:
+        UserError: a value that is not positive (`queue` may be 0).
+    """
+
+    max_bytes: int = 64 * MIB
+    max_pixels: int = 50_000_000
+    max_parts: int = 16
+    concurrency: int = 2
+    queue: int = 32
+    timeout: float = 30.0
+    body_timeout: float = 20.0
+    header_timeout: float = 10.0
+    connections: int = 500
+    memory: int = 512 * MIB
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            least = 0 if each.name == "queue" else 1e-9
+            if not math.isfinite(value) or value < least:
+                raise UserError(f"the limit '{each.name}' must be more than 0, got {value}")
+        if self.memory < self.max_bytes:
+            raise UserError(
+                f"the memory for request bodies ({self.memory // MIB} MiB) must hold the largest one "
+                f"({self.max_bytes // MIB} MiB)"
+            )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A service.
+
+    Attributes:
+        model: the model file.
+        threshold: lowest score of a defect, for every class; None: the rule that the model file brings along, else
+            the default one (`lightdet.decisions.DecisionRule`).
+        thresholds: the same by class name, over what the rule has.
+        min_size: shortest defect in pixels; None: the rule's.
+        min_sizes: the same by class name, over what the rule has.
+        confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
+        device, imgsz, iou, max_detections, precision, threads, rect: as for `lightdet.load`.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
+        workers: processes; each holds the model.
+        database: a SQLite file, or a URL (``postgresql://user:password@host/name``).
+        thumbnails: keep a small copy of each picture with its record.
+        keep_days: delete records older than this; 0 keeps all.
+        record_wait: seconds that an answer waits for its record.
+        api_key: what callers must show; empty: nothing.
+        allowed_hosts: names under which a browser may reach it; ``*`` stands for any. Empty: those of this
+            computer where it listens on a loopback address, else any.
+        tls_cert, tls_key: PEM files; with them it speaks HTTPS.
+        access_log: one line a request in the log.
+        limits: see `Limits`.
+
+    Raises:
+        UserError: a value out of range, or values that contradict each other.
+    """
+
+    model: Path
+    threshold: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_size: float | None = None
+    min_sizes: Mapping[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+    device: str = "auto"
+    imgsz: int | None = None
+    iou: float | None = None
+    max_detections: int | None = None
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    threads: int | None = None
+    rect: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    database: str = "runs/serve/inspections.sqlite3"
+    thumbnails: bool = True
+    keep_days: float = 0.0
+    record_wait: float = 2.0
+    api_key: str = field(default="", repr=False)
+    allowed_hosts: tuple[str, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    access_log: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
+            raise UserError(f"confidence must lie in 0-1, got {self.confidence}")
+        self.rule_over(None)  # checks the values
+        if not 0 <= self.port <= 65535:
+            raise UserError(f"the port must lie in 0-65535, got {self.port}")
+        if self.workers < 1:
+            raise UserError(f"at least one worker is needed, got {self.workers}")
+        if self.keep_days < 0 or not math.isfinite(self.keep_days):
+            raise UserError(f"the days to keep must be 0 or more, got {self.keep_days}")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise UserError("HTTPS needs both a certificate and its key")
+        for path in (self.tls_cert, self.tls_key):
+            if path is not None and not path.is_file():
+                raise UserError("no such file", path=path)
+        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
+            raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
+
+    def rule_over(self, stored: DecisionRule | None) -> DecisionRule:
+        """Return the rule of decision: what is set here over what the model file brings along, if anything.
+
+        Raises:
+            UserError: a value out of range.
+        """
+        base = stored or DecisionRule()
+        if self.threshold is not None:
+            base = base.at(self.threshold)
+        return DecisionRule(
+            base.threshold,
+            {**base.thresholds, **self.thresholds},
+            base.min_size if self.min_size is None else self.min_size,
+            {**base.min_sizes, **self.min_sizes},
+        )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it listens where only this computer reaches it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def load_options(self) -> dict[str, Any]:
+        """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
+        names = ("device", "imgsz", "iou", "max_detections", "precision", "threads", "confidence", "rect")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}

@@ -1,0 +1,94 @@
+"""What the routes work with; made once when a worker starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from sqlalchemy.exc import SQLAlchemyError
+
+from lightdet.decisions import DecisionRule
+from lightdet.service.engine import Engine, PictureKind
+from lightdet.service.errors import RefusalError, busy
+from lightdet.service.inspection import Inspection
+from lightdet.service.metrics import Metrics
+from lightdet.service.records.recorder import Recorder
+from lightdet.service.records.store import Store
+from lightdet.service.settings import Settings
+from lightdet.service.uploads import Memory, read_uploads
+
+log = logging.getLogger("lightdet.service")
+
+T = TypeVar("T")
+
+
+@dataclass
+class Service:
+    """A worker's parts."""
+
+    settings: Settings
+    engine: Engine
+    store: Store
+    recorder: Recorder
+    metrics: Metrics
+    memory: Memory
+    readers: ThreadPoolExecutor
+    runtime: str
+
+    async def inspect(
+        self, request: Request, name: str | None, threshold: float | None, picture: PictureKind
+    ) -> tuple[list[Inspection], bool]:
+        """Read a request's pictures, inspect and record them; returns them and whether they are on record.
+
+        Raises:
+            RefusalError: see `read_uploads` and `Engine.inspect`.
+        """
+        rule = self._rule(threshold)
+        with self.memory.account() as account:
+            uploads = await read_uploads(request, self.settings.limits, account, name)
+            inspections = await self.engine.inspect(uploads, rule, picture)
+        return inspections, await self._record(inspections)
+
+    def _rule(self, threshold: float | None) -> DecisionRule:
+        if threshold is None:
+            return self.engine.rule
+        lowest = self.engine.predictor.confidence
+        if threshold < lowest:
+            message = f"threshold: must be {lowest:g} or more, the lowest score that this service reports"
+            raise RefusalError(422, "bad_parameter", message)
+        return self.engine.rule.at(threshold)
+
+    async def _record(self, inspections: Sequence[Inspection]) -> bool:
+        written = asyncio.wrap_future(self.recorder.record(inspections))
+        try:
+            # Shielded: the record is written all the same when the answer stops waiting for it.
+            return await asyncio.wait_for(asyncio.shield(written), self.settings.record_wait)
+        except TimeoutError:
+            return False
+
+    async def query(self, read: Callable[[], T]) -> T:
+        """Read from the database in a thread.
+
+        Raises:
+            RefusalError: it is away (503).
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self.readers, read)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the database cannot be read: %s", type(error).__name__)
+            raise busy("database", "the records cannot be read now; try again later", 5) from None
+
+
+def service_of(request: Request) -> Service:
+    """Return the parts of the worker that serves this request."""
+    service: Service = request.app.state.service
+    return service
+
+
+Parts = Annotated[Service, Depends(service_of)]

@@ -1,0 +1,17 @@
+// The rule of decision, as lightdet/decisions.py has it; the threshold of the slider takes the place of all others.
+
+const SLACK = 1e-6;
+
+export function counts(detection, rule, threshold = null) {
+  const [x1, y1, x2, y2] = detection.box;
+  const size = rule.min_sizes[detection.name] ?? rule.min_size;
+  const lowest = threshold ?? rule.thresholds[detection.name] ?? rule.threshold;
+  return Math.max(x2 - x1, y2 - y1) >= size - SLACK && detection.score >= lowest;
+}
+
+// Okabe and Ito's colours, told apart with any common colour blindness; the same as on marked-up pictures.
+const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2", "#ffffff"];
+
+export function color(label) {
+  return PALETTE[label % PALETTE.length];
+}

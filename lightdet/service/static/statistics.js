@@ -1,0 +1,138 @@
+// How many parts were bad, of what, and whether that has changed: tiles, bars and the p-chart.
+
+import { download, getJson } from "./api.js";
+import { $, make, makeSvg, percent } from "./dom.js";
+import { say } from "./viewer.js";
+
+const HOURS = { hour: 1, week: 7 * 24, month: 30 * 24 };
+
+function span() {
+  const period = $("period").value;
+  const wanted = new URLSearchParams();
+  if (period === "today") {
+    const midnight = new Date();
+    midnight.setHours(0, 0, 0, 0);
+    wanted.set("since", midnight.toISOString());
+  } else if (HOURS[period]) {
+    const start = new Date(Date.now() - HOURS[period] * 3_600_000);
+    start.setSeconds(0, 0); // so that samples do not move with every look
+    wanted.set("since", start.toISOString());
+  }
+  return wanted;
+}
+
+export async function refresh() {
+  const found = await getJson(`api/statistics?${span()}`);
+  $("inspected").textContent = found.inspected.toLocaleString();
+  $("rejected").textContent = found.rejected.toLocaleString();
+  $("share").textContent = found.share === null ? "–" : percent(found.share);
+  const last = found.chart.points.at(-1);
+  $("control").textContent = last ? (last.signal ? "outside limits" : "within limits") : "–";
+  $("control").className = last?.signal ? "bad" : "";
+  drawChart(found.chart);
+  drawTable(found.chart);
+  drawClasses(found.classes);
+}
+
+const WIDTH = 760, HEIGHT = 270, LEFT = 52, RIGHT = 66, TOP = 14, BOTTOM = 34;
+
+function drawChart(chart) {
+  const { points } = chart;
+  if (!points.length) {
+    $("pchart").replaceChildren(make("p", { class: "soft" }, "Nothing was inspected in this time."));
+    return;
+  }
+  const top = niceTop(Math.max(...points.map((p) => Math.max(p.share, p.upper)), 0.01));
+  const half = chart.seconds * 500;
+  const times = points.map((p) => Date.parse(p.time) + half);
+  const first = times[0] - half, last = times.at(-1) + half;
+  const x = (time) => LEFT + (WIDTH - LEFT - RIGHT) * (time - first) / (last - first);
+  const y = (share) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / top);
+  const svg = makeSvg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": describe(chart) });
+  const lines = Math.round(top / 10 ** Math.floor(Math.log10(top * 1.0001))) % 5 ? 4 : 5;
+  for (let i = 0; i <= lines; i += 1) {
+    const share = top * i / lines;
+    svg.append(makeSvg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share) }),
+      makeSvg("text", { x: LEFT - 8, y: y(share) + 4, "text-anchor": "end" }, shortPercent(share, top)));
+  }
+  svg.append(makeSvg("path", { class: "band", d: `${steps(points, times, half, x, y, "upper")} L${steps(points, times, half, x, y, "lower", true)} Z` }));
+  for (const side of ["upper", "lower"]) {
+    svg.append(makeSvg("path", { class: "limit", d: steps(points, times, half, x, y, side) }));
+  }
+  svg.append(makeSvg("line", { class: "center", x1: LEFT, x2: WIDTH - RIGHT, y1: y(chart.center), y2: y(chart.center) }),
+    makeSvg("text", { x: WIDTH - RIGHT + 6, y: y(chart.center) + 4, class: "value" }, shortPercent(chart.center, top)),
+    makeSvg("path", { class: "line", d: points.map((p, i) => `${i ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(p.share).toFixed(1)}`).join(" ") }));
+  points.forEach((point, i) => svg.append(dot(point, x(times[i]), y(point.share))));
+  for (const [time, anchor] of [[first, "start"], [(first + last) / 2, "middle"], [last, "end"]]) {
+    svg.append(makeSvg("text", { x: x(time), y: HEIGHT - 10, "text-anchor": anchor }, shortTime(time, last - first)));
+  }
+  $("pchart").replaceChildren(svg);
+}
+
+// The limits hold for the width of a sample and jump to the next one's.
+function steps(points, times, half, x, y, side, backwards = false) {
+  const corners = points.flatMap((p, i) => [[x(times[i] - half), y(p[side])], [x(times[i] + half), y(p[side])]]);
+  if (backwards) corners.reverse();
+  const text = corners.map(([a, b]) => `${a.toFixed(1)} ${b.toFixed(1)}`).join(" L");
+  return backwards ? text : `M${text}`;
+}
+
+function dot(point, x, y) {
+  const title = makeSvg("title", {}, `${new Date(point.time).toLocaleString()}: ${point.rejected} of ${point.inspected} NG (${percent(point.share)})`);
+  if (point.signal) {
+    return makeSvg("path", { class: "signal", d: `M${x} ${y - 7} L${x + 7} ${y} L${x} ${y + 7} L${x - 7} ${y} Z` }, title);
+  }
+  return makeSvg("circle", { class: "dot", cx: x, cy: y, r: 3.6 }, title);
+}
+
+function niceTop(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const nice = [1, 2, 4, 5, 10].find((step) => step * power >= value - 1e-12) * power;
+  return Math.min(1, nice);
+}
+
+function shortPercent(share, top) {
+  return `${(100 * share).toFixed(top <= 0.02 ? 2 : top <= 0.2 ? 1 : 0)} %`;
+}
+
+function shortTime(time, span) {
+  const date = new Date(time);
+  const clock = date.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: span < 600_000 ? "2-digit" : undefined });
+  if (span <= 86_400_000) return clock;
+  const day = date.toLocaleDateString([], { month: "short", day: "numeric" });
+  return span <= 7 * 86_400_000 ? `${day} ${clock}` : day;
+}
+
+function describe(chart) {
+  const out = chart.points.filter((p) => p.signal).length;
+  return `p-chart with ${chart.points.length} samples, centre ${percent(chart.center)}, ${out} outside their limits`;
+}
+
+function drawTable(chart) {
+  const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", ""];
+  const rows = chart.points.map((p) => [new Date(p.time).toLocaleString(), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.signal ? "outside" : ""]);
+  $("ptable").replaceChildren(make("table", {},
+    make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
+    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((value) => make("td", {}, String(value))))))));
+}
+
+function drawClasses(classes) {
+  const sorted = [...classes].sort((a, b) => b.defects - a.defects);
+  const most = Math.max(1, ...sorted.map((each) => each.defects));
+  const line = 40, width = 380;
+  const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${sorted.length * line}`, role: "img", "aria-label": sorted.map((each) => `${each.name} ${each.defects}`).join(", ") });
+  sorted.forEach((each, i) => {
+    const y = i * line;
+    svg.append(makeSvg("text", { x: 0, y: y + 14 }, each.name.length > 44 ? `${each.name.slice(0, 43)}…` : each.name),
+      makeSvg("text", { x: width, y: y + 14, class: "value", "text-anchor": "end" }, each.defects.toLocaleString()),
+      makeSvg("rect", { class: "track", x: 0, y: y + 21, width, height: 9, rx: 3 }),
+      makeSvg("rect", { class: "bar", x: 0, y: y + 21, width: width * each.defects / most, height: 9, rx: 3 },
+        makeSvg("title", {}, `${each.defects} in ${each.pictures} pictures`)));
+  });
+  $("classes").replaceChildren(svg);
+}
+
+const failed = (error) => say(error.message);
+$("period").addEventListener("change", () => refresh().catch(failed));
+$("csv").addEventListener("click", () => download(`api/inspections.csv?${span()}`).catch(failed));
+$("csv-detections").addEventListener("click", () => download(`api/inspections.csv?rows=detections&${span()}`).catch(failed));

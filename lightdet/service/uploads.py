@@ -1,0 +1,192 @@
+"""Request bodies, bounded while they come: raw bytes or multipart, in memory only, never on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+
+from lightdet.service.engine import Upload
+from lightdet.service.errors import RefusalError, busy
+from lightdet.service.inspection import clean_name
+from lightdet.service.settings import MIB, Limits
+
+_DRAIN_SECONDS = 2.0
+"""A refused body is read on and thrown away this long: a caller that is still sending would not see the answer."""
+_MAX_PART_HEADER = 8192
+_BOUNDARY = re.compile(r';\s*boundary="?(?P<name>[^";,\s]{1,200})"?\s*(?:;|$)', re.IGNORECASE)
+_FILE_NAME = re.compile(r';\s*filename="(?P<quoted>(?:[^"\\]|\\.)*)"|;\s*filename=(?P<plain>[^";\s]+)', re.IGNORECASE)
+_CODED_NAME = re.compile(r";\s*filename\*=utf-8'[^']*'(?P<coded>[^;\s]+)", re.IGNORECASE)
+_PLAIN_TYPES = ("application/octet-stream", "application/x-www-form-urlencoded", "")
+"""Beside image/*: what programs send when they are not told what they send (curl says the second)."""
+
+
+class GoneError(Exception):
+    """The caller hung up before the request was whole; there is nobody to answer."""
+
+
+class Memory:
+    """How many bytes all request bodies may hold together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    @contextmanager
+    def account(self) -> Iterator[_Account]:
+        """Give an account for one request; what it took is given back at the end."""
+        account = _Account(self)
+        try:
+            yield account
+        finally:
+            self.used -= account.taken
+
+
+class _Account:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.taken = 0
+
+    def take(self, count: int) -> None:
+        """Take so many bytes more.
+
+        Raises:
+            RefusalError: there are not so many left (503).
+        """
+        if self._memory.used + count > self._memory.limit:
+            raise busy("memory", "too many pictures are being sent at the same time; try again later")
+        self._memory.used += count
+        self.taken += count
+
+
+async def read_uploads(request: Request, limits: Limits, account: _Account, name: str | None) -> list[Upload]:
+    """Read the pictures of a request: one as the raw body, or one or several as multipart/form-data.
+
+    Args:
+        request: not yet read.
+        limits: `max_bytes`, `max_parts` and `body_timeout` are obeyed here.
+        account: pays for the memory.
+        name: what the caller calls the picture of a raw body.
+
+    Raises:
+        RefusalError: too many bytes (413) or parts (413), too slow (408), no picture (400) or of a type that is
+            none (415), a broken form (400), too much at the same time (503).
+        GoneError: the caller hung up.
+    """
+    header = request.headers.get("content-type", "")
+    content_type = header.partition(";")[0].strip().lower()
+    form = content_type == "multipart/form-data"
+    boundary = form_boundary(header) if form else None
+    try:
+        if not form and not content_type.startswith("image/") and content_type not in _PLAIN_TYPES:
+            message = "send a picture as image/… or application/octet-stream, or several as multipart/form-data"
+            raise RefusalError(415, "wrong_type", message)
+        if form and boundary is None:
+            raise RefusalError(400, "bad_form", "the form has no boundary; let your HTTP library set its Content-Type")
+        body = await _read_body(request, limits, account)
+    except RefusalError as refusal:
+        refusal.close = refusal.status == 408 or not await _drained(request)
+        raise
+    if boundary is None:
+        if not body:
+            raise RefusalError(400, "no_picture", "the request has no body; send a picture")
+        return [Upload(body, clean_name(name))]
+    account.take(len(body))  # the parts are copied out of it
+    return split_form(body, boundary, limits.max_parts)
+
+
+async def _read_body(request: Request, limits: Limits, account: _Account) -> bytes:
+    too_large = RefusalError(
+        413, "request_too_large", f"the request is larger than {limits.max_bytes / MIB:g} MiB; send less at a time"
+    )
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > limits.max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_timeout):
+            async for chunk in _chunks(request):
+                if len(body) + len(chunk) > limits.max_bytes:
+                    raise too_large
+                account.take(len(chunk))
+                body += chunk
+    except TimeoutError:
+        message = f"the request did not come within {limits.body_timeout:g} s"
+        raise RefusalError(408, "too_slow", message) from None
+    return bytes(body)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise GoneError from None
+
+
+async def _drained(request: Request) -> bool:
+    """Read on for a while; whether the end was reached."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while True:
+                message = await request.receive()
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return True
+    return False
+
+
+def form_boundary(content_type: str) -> bytes | None:
+    """Return the boundary that a form's Content-Type names; None where it names none."""
+    found = _BOUNDARY.search(content_type)
+    return found["name"].encode("latin-1") if found else None
+
+
+def split_form(body: bytes, boundary: bytes, max_parts: int) -> list[Upload]:
+    """Return the files of a form (RFC 7578, RFC 2046 section 5.1); fields that are no files are passed over.
+
+    The body is whole, so it is cut by searching, which takes time in proportion to its length whatever is in it.
+
+    Raises:
+        RefusalError: too many parts (413), a broken form or no file in it (400).
+    """
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, max_parts + 2)
+    if len(pieces) > max_parts + 2:
+        raise RefusalError(413, "too_many_parts", f"more than {max_parts} parts in one request; send fewer")
+    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
+        raise RefusalError(400, "bad_form", "the form is cut off or badly built: its last boundary is missing")
+    uploads: list[Upload] = []
+    for piece in pieces[1:-1]:
+        name, data = _part(piece)
+        if name is None:
+            continue
+        if not data:
+            raise RefusalError(400, "no_picture", "a file of the form is empty", part=len(uploads))
+        uploads.append(Upload(data, clean_name(name)))
+    if not uploads:
+        raise RefusalError(400, "no_picture", "the form has no file in it; send pictures as files")
+    return uploads
+
+
+def _part(piece: bytes) -> tuple[str | None, bytes]:
+    """A part's file name (None: it is no file) and its bytes."""
+    start = piece.find(b"\r\n") + 2  # white space may follow a boundary
+    end = piece.find(b"\r\n\r\n", start - 2, start + _MAX_PART_HEADER)
+    if start < 2 or end < 0 or piece[: start - 2].strip():
+        raise RefusalError(400, "bad_form", "the form is badly built: a part has no head, or too long a one")
+    for line in piece[start:end].decode("utf-8", "replace").split("\r\n"):
+        key, _, value = line.partition(":")
+        if key.strip().lower() == "content-disposition":
+            return _file_name(value), piece[end + 4 :]
+    return None, b""
+
+
+def _file_name(disposition: str) -> str | None:
+    if coded := _CODED_NAME.search(disposition):
+        return unquote(coded["coded"], errors="replace")
+    if found := _FILE_NAME.search(disposition):
+        return found["plain"] or re.sub(r'\\([\\"])', r"\1", found["quoted"] or "")
+    return None

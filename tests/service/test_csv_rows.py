@@ -1,0 +1,83 @@
+"""Records as CSV: what a spreadsheet reads, and what it must not run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightdet.service.csv_rows import (
+    DETECTION_COLUMNS,
+    INSPECTION_COLUMNS,
+    csv_chunks,
+    detection_rows,
+    inspection_rows,
+    safe_cell,
+)
+
+
+def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "0" * 32,
+        "time_ms": 1_767_225_600_123,
+        "name": name,
+        "decision": "NG",
+        "defects": 2,
+        "size": [640, 480],
+        "bytes": 1234,
+        "sha256": "ab" * 32,
+        "model": {"name": "best", "version": "7367af68f706"},
+        "milliseconds": {"total": 12.5},
+        "detections": [
+            {"name": "dent", "score": 0.9, "box": [1.5, 2, 3, 4], "defect": True},
+            {"name": "=cmd", "score": 0.8, "box": [-1, 2, 3, 4], "defect": True},
+            {"name": "weak", "score": 0.1, "box": [0, 0, 1, 1], "defect": False},
+        ],
+    } | changes
+
+
+def read(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def test_one_row_an_inspection() -> None:
+    rows = read(b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows([record()]))))
+    assert rows[0]["time"] == "2026-01-01T00:00:00.123Z"
+    assert (rows[0]["decision"], rows[0]["defects"], rows[0]["defect_classes"]) == ("NG", "2", "dent;=cmd")
+    assert (rows[0]["width"], rows[0]["best_score"], rows[0]["milliseconds"]) == ("640", "0.9", "12.5")
+
+
+def test_one_row_a_detection() -> None:
+    rows = read(b"".join(csv_chunks(DETECTION_COLUMNS, detection_rows([record(), record(detections=[])]))))
+    assert [row["class"] for row in rows] == ["dent", "'=cmd", "weak"]
+    assert [row["defect"] for row in rows] == ["1", "1", "0"]
+    assert [row["x1"] for row in rows] == ["1.5", "-1", "0"]  # a number is no formula
+
+
+def test_an_excel_sees_utf_8() -> None:
+    data = b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows([record("Prüfling ☃")])))
+    assert data.startswith(b"\xef\xbb\xbf") and read(data)[0]["name"] == "Prüfling ☃"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '=HYPERLINK("x")'])
+def test_no_cell_begins_like_a_formula(name: str) -> None:
+    cell = read(b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows([record(name)]))))[0]["name"]
+    assert cell == "'" + name
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_name_is_kept(name: str) -> None:
+    cell = read(b"".join(csv_chunks(["name"], [(safe_cell(name),)])))
+    shown = cell[0]["name"] if cell else ""  # an empty single cell is an empty line
+    assert shown in (name, "'" + name)
+    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_large_files_come_in_pieces() -> None:
+    chunks = list(csv_chunks(INSPECTION_COLUMNS, inspection_rows(record(str(i)) for i in range(2000))))
+    assert len(chunks) > 3 and max(map(len, chunks)) < 70_000
+    assert [row["name"] for row in read(b"".join(chunks))] == [str(i) for i in range(2000)]

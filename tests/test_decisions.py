@@ -1,0 +1,99 @@
+"""The rule from detections to OK or NG."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightdet.decisions import Decision, DecisionRule
+from lightdet.errors import UserError
+from lightdet.structures import Detections
+
+NAMES = ("dent", "scratch", "stain")
+
+
+def found(*rows: tuple[float, int, float, float]) -> Detections:
+    """Detections from ``(score, label, width, height)``."""
+    rows = tuple(sorted(rows, reverse=True))
+    boxes = np.array([[10, 10, 10 + w, 10 + h] for _, _, w, h in rows], np.float32).reshape(-1, 4)
+    scores = np.array([row[0] for row in rows], np.float32)
+    return Detections(boxes, scores, np.array([row[1] for row in rows], np.int64), NAMES, (500, 500))
+
+
+def test_one_defect_makes_a_part_ng() -> None:
+    decision = DecisionRule(0.5).decide(found((0.9, 0, 5, 5), (0.5, 1, 5, 5), (0.4999, 2, 5, 5)))
+    assert decision == Decision((0, 1))
+    assert (decision.ok, decision.verdict) == (False, "NG")
+
+
+def test_without_defects_a_part_is_ok() -> None:
+    decision = DecisionRule(0.5).decide(found((0.49, 0, 5, 5)))
+    assert (decision.ok, decision.verdict, decision.defects) == (True, "OK", ())
+    assert DecisionRule().decide(Detections.empty(NAMES, (10, 10))).ok
+
+
+def test_a_class_may_have_its_own_threshold_and_size() -> None:
+    rule = DecisionRule(0.5, {"dent": 0.8, "stain": 0.1}, 10, {"scratch": 40})
+    detections = found((0.79, 0, 20, 20), (0.9, 1, 39, 3), (0.6, 1, 3, 40), (0.1, 2, 10, 1), (0.09, 2, 50, 50))
+    assert [detections.labels[index] for index in rule.decide(detections).defects] == [1, 2]
+    assert rule.lowest_threshold == 0.1
+    assert len(rule.at(0.05).decide(detections).defects) == 4  # all but the short scratch: sizes stay
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7, 0.9, 0.2345])
+def test_a_score_at_its_threshold_counts_as_it_is_printed(threshold: float) -> None:
+    """float32 0.7 is less than the number 0.7; a file of results shows 0.7 for both."""
+    assert not DecisionRule(threshold).decide(found((threshold, 0, 1, 1))).ok
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 4000), st.integers(0, 4000))),
+    st.integers(0, 10_000), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 10_000)),
+    st.integers(0, 4000), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 4000)),
+)  # fmt: skip
+def test_it_agrees_with_whole_numbers(
+    rows: list[tuple[int, int, int, int]], general: int, own: dict[str, int], size: int, sizes: dict[str, int]
+) -> None:
+    """Scores in ten-thousandths and sides in hundredths of a pixel are exact as integers."""
+    detections = found(*((s / 1e4, label, w / 100, h / 100) for s, label, w, h in rows))
+    rule = DecisionRule(
+        general / 1e4, {n: t / 1e4 for n, t in own.items()}, size / 100, {n: s / 100 for n, s in sizes.items()}
+    )
+    wanted = sum(
+        score >= own.get(NAMES[label], general) and max(w, h) >= sizes.get(NAMES[label], size)
+        for score, label, w, h in rows
+    )
+    decision = rule.decide(detections)
+    assert len(decision.defects) == wanted
+    assert decision.ok == (wanted == 0)
+    assert DecisionRule.from_dict(json.loads(json.dumps(rule.as_dict()))) == rule
+
+
+WRONG = [
+    ({"threshold": 1.5}, "threshold must lie in 0-1, got 1.5"),
+    ({"threshold": True}, "threshold must lie in 0-1"),
+    ({"threshold": "0.5"}, "threshold must lie in 0-1"),
+    ({"thresholds": {"dent": -0.1}}, "threshold of 'dent' must lie in 0-1"),
+    ({"thresholds": [0.5]}, "'thresholds' of the decision rule must give a number by class name"),
+    ({"min_size": -1}, "smallest size must be 0 or more"),
+    ({"min_sizes": {"dent": float("nan")}}, "smallest size of 'dent'"),
+    ({"treshold": 0.5}, "a decision rule has the keys"),
+    ([], "a decision rule has the keys"),
+]
+
+
+@pytest.mark.parametrize(("values", "told"), WRONG)
+def test_a_wrong_rule_is_refused(values: object, told: str) -> None:
+    with pytest.raises(UserError, match="model.json: ") as caught:
+        DecisionRule.from_dict(values, "model.json")
+    assert told in str(caught.value)
+
+
+def test_a_rule_for_a_class_that_is_not_there() -> None:
+    DecisionRule(0.5, {"dent": 0.1}).check_names(NAMES)
+    with pytest.raises(UserError, match="no class 'dnet'; it has dent, scratch, stain"):
+        DecisionRule(0.5, {"dnet": 0.1}).check_names(NAMES)
