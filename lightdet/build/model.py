@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lightdet.config import LightNetworkConfig, NetworkConfig, YoloModelConfig, YoloxModelConfig
+from lightdet.config import (
+    BackboneConfig,
+    FasterRCNNModelConfig,
+    LightNetworkConfig,
+    NetworkConfig,
+    SSDModelConfig,
+    YoloModelConfig,
+    YoloxModelConfig,
+)
 
 if TYPE_CHECKING:
     from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
+    from lightdet.models.faster_rcnn import FasterRCNN
+    from lightdet.models.ssd import SSD
 
 
 def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> DetectionNetwork:
@@ -18,7 +28,29 @@ def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> Detec
         return _yolo(config, num_classes, imgsz)
     if isinstance(config, YoloxModelConfig):
         return _yolox(config, num_classes)
+    if isinstance(config, FasterRCNNModelConfig):
+        return _faster_rcnn(config, num_classes, imgsz)
+    if isinstance(config, SSDModelConfig):
+        return _ssd(config, num_classes)
     raise TypeError(f"no network is known for a {type(config).__name__}")
+
+
+def load_backbone(config: NetworkConfig, network: DetectionNetwork) -> bool:
+    """Begin with the backbone's trained weights, if the configuration names a file of them; whether it does.
+
+    For a fresh network that is to be trained: a trained one brings all of its weights.
+
+    Raises:
+        UserError: the file is missing, unreadable or another network's.
+    """
+    from lightdet.models.backbone_file import read_backbone  # noqa: PLC0415
+    from lightdet.models.torchvision_detectors import LossInsideNetwork  # noqa: PLC0415
+
+    if not isinstance(config, BackboneConfig) or config.backbone_weights is None:
+        return False
+    assert isinstance(network, LossInsideNetwork)  # noqa: S101 - for the type checker
+    network.load_backbone(read_backbone(config.backbone_weights), config.backbone_weights)
+    return True
 
 
 def _light(config: LightNetworkConfig, num_classes: int, imgsz: int) -> Detector:
@@ -53,3 +85,25 @@ def _yolox(config: YoloxModelConfig, num_classes: int) -> AnchorFreeDetector:
     from lightdet.models import zoo  # noqa: PLC0415
 
     return zoo.yolox_s(num_classes, widths=config.widths, head_width=config.head_width, activation=config.activation)
+
+
+def _faster_rcnn(config: FasterRCNNModelConfig, num_classes: int, imgsz: int) -> FasterRCNN:
+    from lightdet.models import zoo  # noqa: PLC0415
+
+    return zoo.faster_rcnn(
+        num_classes,
+        anchor_sizes=config.anchor_sizes or zoo.default_anchor_sizes(imgsz),
+        pretrained=config.backbone_weights is not None,
+        trainable_stages=config.trainable_stages,
+    )
+
+
+def _ssd(config: SSDModelConfig, num_classes: int) -> SSD:
+    from lightdet.models import zoo  # noqa: PLC0415
+
+    return zoo.ssd(
+        num_classes,
+        normalization=config.normalization,
+        pretrained=config.backbone_weights is not None,
+        trainable_stages=config.trainable_stages,
+    )

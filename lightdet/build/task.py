@@ -11,7 +11,9 @@ from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
 from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
 from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
+from lightdet.models.torchvision_detectors import LossInsideNetwork
 from lightdet.training.distributed import Processes
+from lightdet.training.loss_inside_task import LossInsideTask
 from lightdet.training.precision import resolve_precision
 from lightdet.training.task import DetectionTask, Task
 
@@ -24,20 +26,21 @@ def build_task(
     processes: Processes,
 ) -> Task:
     """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are."""
+    settings: dict[str, Any] = {
+        "precision": resolve_precision(config.train.precision, device),
+        "confidence": config.eval.confidence,
+        "iou": config.eval.iou,
+        "max_detections": config.eval.max_detections,
+    }
+    if isinstance(network, LossInsideNetwork):
+        return LossInsideTask(network, mean_count=processes.mean, processes=processes.count, **settings)
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes)
     elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
         loss = _anchor_free_loss(config.loss, pictures, network, processes)
     else:
         raise TypeError(f"no loss is known for a {type(network).__name__}")
-    return DetectionTask(
-        network,
-        loss.to(device),
-        precision=resolve_precision(config.train.precision, device),
-        confidence=config.eval.confidence,
-        iou=config.eval.iou,
-        max_detections=config.eval.max_detections,
-    )
+    return DetectionTask(network, loss.to(device), **settings)
 
 
 def _anchor_loss(config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes) -> DetectionLoss:

@@ -14,7 +14,7 @@ from torch import nn
 
 from lightdet.build.anchors import choose_anchors
 from lightdet.build.class_balance import class_frequencies, picture_weights
-from lightdet.build.model import build_detector
+from lightdet.build.model import build_detector, load_backbone
 from lightdet.build.task import build_task
 from lightdet.config import RunConfig
 from lightdet.data.dataset import DatasetSpec, read_split
@@ -122,6 +122,8 @@ def build_trainer(
     detector = build_detector(config.model, len(data.names), config.imgsz)
     if resume is None:
         choose_anchors(config, data.train, detector, reporter)
+        if load_backbone(config.model, detector):
+            reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
     elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
         detector.anchors.copy_(resume.tensors["network/anchors"])
     layout = torch.channels_last if train.channels_last else torch.contiguous_format

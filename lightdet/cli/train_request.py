@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.build.dataset import load_dataset
-from lightdet.config import RunConfig, YamlFile, load_config, load_yaml
+from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, load_yaml
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder
@@ -40,6 +40,7 @@ class TrainRequest:
             UserError: anything wrong with them.
         """
         config = load_config(self.file(), self.overrides)
+        _check_backbone(config)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
         _check_val(spec)
@@ -55,6 +56,13 @@ class TrainRequest:
             )
         make_folder(self.output)
         return config, spec
+
+
+def _check_backbone(config: RunConfig) -> None:
+    """Miss the backbone's weights before the pictures are decoded."""
+    weights = config.model.backbone_weights if isinstance(config.model, BackboneConfig) else None
+    if weights is not None and not Path(weights).expanduser().is_file():
+        raise UserError("no such file; 'model.backbone_weights' names it", path=weights)
 
 
 def _check_val(spec: DatasetSpec) -> None:

@@ -2,6 +2,7 @@
 
 from lightdet.config.anchor_free import SimOTALossConfig, YoloxModelConfig
 from lightdet.config.families import load_config, load_network_config, network_names
+from lightdet.config.loss_inside import BackboneConfig, FasterRCNNModelConfig, SSDModelConfig
 from lightdet.config.schema import (
     AnchorNetworkConfig,
     AugmentConfig,
@@ -20,13 +21,16 @@ from lightdet.config.yaml_file import YamlFile, load_yaml, parse_overrides, vali
 __all__ = [
     "AnchorNetworkConfig",
     "AugmentConfig",
+    "BackboneConfig",
     "Config",
     "EvalConfig",
+    "FasterRCNNModelConfig",
     "LightNetworkConfig",
     "LossConfig",
     "ModelConfig",
     "NetworkConfig",
     "RunConfig",
+    "SSDModelConfig",
     "SimOTALossConfig",
     "TrainConfig",
     "YamlFile",

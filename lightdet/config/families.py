@@ -7,12 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from lightdet.config.anchor_free import YoloxConfig
+from lightdet.config.loss_inside import FasterRCNNConfig, SSDConfig
 from lightdet.config.schema import Config, NanoConfig, NetworkConfig, PlusConfig, RunConfig, YoloConfig
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 
 DEFAULT_NAME = "lightdet"
-FAMILIES: tuple[type[RunConfig], ...] = (Config, NanoConfig, PlusConfig, YoloConfig, YoloxConfig)
+FAMILIES: tuple[type[RunConfig], ...] = (
+    Config,
+    NanoConfig,
+    PlusConfig,
+    YoloConfig,
+    YoloxConfig,
+    FasterRCNNConfig,
+    SSDConfig,
+)
 """One class of run configuration a family of networks; the names stand at their ``model.name``."""
 
 

@@ -49,8 +49,17 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int)
         cell, label = cell[best], label[best]
     centre, sides = likely[cell, :2], likely[cell, 2:4]
     boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)
+    return suppress(boxes, score, label, iou=iou, max_detections=max_detections)
+
+
+def suppress(boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_detections: int) -> PictureDetections:
+    """Return the detections among ``[N, 4]`` corners, ``[N]`` scores and ``[N]`` labels of one picture."""
     if len(boxes) == 0:
         return boxes, score, label
+    most = max(MAX_CANDIDATES, max_detections)
+    if score.numel() > most:
+        score, best = score.topk(most)
+        boxes, label = boxes[best], label[best]
     # torchvision tells classes apart by moving each beyond the largest coordinate. That takes coordinates from 0
     # on: a box that reaches out of the picture on the left would meet another class's box on the right.
     kept = batched_nms(boxes - boxes.min(), score, label, iou)[:max_detections]

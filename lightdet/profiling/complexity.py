@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lightdet.models.faster_rcnn import FasterRCNN
+
 
 @dataclass(frozen=True)
 class LayerCost:
@@ -53,13 +55,16 @@ def count_flops(network: nn.Module, imgsz: int) -> int:
 
 
 def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
-    """Run `network` once on one blank picture of ``imgsz`` x ``imgsz`` pixels and count; its mode is kept."""
+    """Run `network` once on one blank picture of ``imgsz`` x ``imgsz`` pixels and count; its mode is kept.
+
+    Where the work depends on what is in the picture (Faster R-CNN's proposals), the most there can be is counted.
+    """
     parameter = next(network.parameters())
     picture = torch.zeros(1, 3, imgsz, imgsz, device=parameter.device, dtype=parameter.dtype)
     shapes: dict[str, tuple[int, ...]] = {}
     # The counter takes a module's path in the network from its own bookkeeping; "Global" is the whole.
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), _evaluating(network), _watching(network, shapes), counter:
+    with torch.no_grad(), _evaluating(network), _at_full_work(network), _watching(network, shapes), counter:
         network(picture)
     counts = {name: sum(by_operator.values()) for name, by_operator in counter.get_flop_counts().items()}
     modules = dict(network.named_modules())
@@ -87,6 +92,19 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def _at_full_work(network: nn.Module) -> Iterator[None]:
+    """As many proposals as there can be: a blank picture has few, and others at each start."""
+    if not isinstance(network, FasterRCNN):
+        yield
+        return
+    before, network.fill_up = network.fill_up, True
+    try:
+        yield
+    finally:
+        network.fill_up = before
 
 
 @contextmanager

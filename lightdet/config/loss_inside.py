@@ -1,0 +1,53 @@
+"""The configuration of torchvision's detectors, whose losses are inside them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lightdet.config.schema import NetworkConfig, Positive, RunConfig, Section
+
+
+class BackboneConfig(NetworkConfig):
+    """A network whose backbone is a known classifier."""
+
+    backbone_weights: str | None = None
+    """File with the classifier's trained weights (safetensors, or a state_dict saved by torch); null: none."""
+    trainable_stages: Annotated[int, Field(ge=0, le=5)] | None = None
+    """Of the backbone's five, from the last; null: with trained weights as torchvision has it, else all."""
+
+
+class FasterRCNNModelConfig(BackboneConfig):
+    """Faster R-CNN with ResNet-50 and a feature pyramid; with trained weights its normalizations are frozen."""
+
+    name: Literal["faster_rcnn"] = "faster_rcnn"
+    anchor_sizes: Annotated[list[Positive], Field(min_length=5, max_length=5)] | None = None
+    """Sides of the square anchors at strides 4, 8, 16, 32, 64 in pixels at `imgsz`; null: torchvision's, which are
+    32, 64, 128, 256, 512 for pictures of 800 pixels, scaled."""
+
+
+class SSDModelConfig(BackboneConfig):
+    """SSD with VGG16; made for 300 pixels, takes any input."""
+
+    name: Literal["ssd"] = "ssd"
+    normalization: Literal["imagenet", "caffe"] = "imagenet"
+    """Of the input, as the backbone's weights want it: torchvision's own vgg16, or the one of the SSD paper."""
+
+
+class NoLossConfig(Section):
+    """The network brings its own loss: there is nothing to choose."""
+
+
+class FasterRCNNConfig(RunConfig):
+    """A run of Faster R-CNN."""
+
+    model: FasterRCNNModelConfig = FasterRCNNModelConfig()
+    loss: NoLossConfig = NoLossConfig()
+
+
+class SSDConfig(RunConfig):
+    """A run of SSD."""
+
+    model: SSDModelConfig = SSDModelConfig()
+    loss: NoLossConfig = NoLossConfig()
