@@ -121,10 +121,11 @@ def config_to_resume(request: TrainRequest, state: TrainingState) -> RunConfig:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
     found = []
     for key, value in old.items():
-        if isinstance(value, Mapping) and isinstance(new[key], Mapping):
-            found += _differences(value, new[key], f"{prefix}{key}.")
-        elif value != new[key]:
-            found.append((f"{prefix}{key}", value, new[key]))
+        other = new.get(key)  # another network has other keys; its name, which comes first, differs as well
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            found += _differences(value, other, f"{prefix}{key}.")
+        elif value != other:
+            found.append((f"{prefix}{key}", value, other))
     return found
 
 

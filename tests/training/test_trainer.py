@@ -226,6 +226,12 @@ def test_resuming_with_another_configuration_is_refused(defect_set: Path, tmp_pa
     refused = run(command(defect_set, tmp_path, "--resume", "train.lr=0.5"))
     assert refused.returncode == 2
     assert "train.lr" in refused.stderr
+    other = REPOSITORY / "configs" / "yolov5n.yaml"  # its section has other keys
+    flags = ["--data", str(defect_set), "--output", str(tmp_path), "--device", "cpu", "--imgsz", "64"]
+    door = [sys.executable, str(REPOSITORY / "tools" / "train.py")]
+    refused = run([*door, *flags, "--resume", "--config", str(other)])
+    assert refused.returncode == 2
+    assert "model.name was lightdet, now yolov5n" in " ".join(refused.stderr.split())
 
 
 def test_a_training_that_learned_nothing_says_so(defect_set: Path, tmp_path: Path) -> None:
