@@ -41,7 +41,7 @@ def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetw
     detector.anchors.copy_(torch.from_numpy(fitted))
     shown = "; ".join(" ".join(f"{w:g}x{h:g}" for w, h in level) for level in fitted)
     reporter.note(
-        f"the default anchors fit badly ({told}); fitted new ones to the data set "
+        f"the anchors fit badly ({told}); fitted new ones to the data set "
         f"(match {better_recall:.1%}, likeness {better:.2f}): {shown}"
     )
 

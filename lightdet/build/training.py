@@ -14,6 +14,7 @@ from torch import nn
 
 from lightdet.build.anchors import choose_anchors
 from lightdet.build.class_balance import class_frequencies, picture_weights
+from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
 from lightdet.build.task import build_task
 from lightdet.config import RunConfig
@@ -107,9 +108,12 @@ def build_trainer(
     reporter: Reporter,
     stop: StopRequest | None = None,
     resume: TrainingState | None = None,
+    start: Path | None = None,
     board: bool = True,
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
+
+    With `start`, a model file of the same network, training begins with its weights as far as they fit.
 
     Raises:
         UserError: a total batch that the processes cannot share, a precision that the device has not.
@@ -121,6 +125,8 @@ def build_trainer(
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
     if resume is None:
+        if start is not None:
+            reporter.note(begin_with(start, detector, config))
         choose_anchors(config, data.train, detector, reporter)
         if load_backbone(config.model, detector):
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")

@@ -36,6 +36,16 @@ def train(
         float | None,
         typer.Option("--minutes", min=0.01, metavar="M", help="Instead of --epochs: as many as fit this machine."),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="FILE",
+            help="Begin with a trained model (best.safetensors): its network, its weights as far as they fit; "
+            "classes may be others.",
+        ),
+    ] = None,
     device: Device = "auto",
     seed: Seed = None,
     output: Output = Path("runs/train"),
@@ -60,6 +70,7 @@ def train(
         overwrite=overwrite,
         skip_broken=on_error is OnError.skip,
         json=json,
+        weights=weights,
     )
     checked, spec = request.check()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.build.dataset import load_dataset
+from lightdet.build.fine_tuning import config_from_card
 from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, load_yaml
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
@@ -28,6 +29,7 @@ class TrainRequest:
     overwrite: bool
     skip_broken: bool
     json: Path | None
+    weights: Path | None = None
 
     def file(self) -> YamlFile:
         """The configuration file, or nothing but defaults."""
@@ -39,7 +41,12 @@ class TrainRequest:
         Raises:
             UserError: anything wrong with them.
         """
-        config = load_config(self.file(), self.overrides)
+        if self.weights is not None and self.resume:
+            raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
+        file = self.file()
+        if self.weights is not None:
+            file = config_from_card(self.weights, file, self.overrides)
+        config = load_config(file, self.overrides)
         _check_backbone(config)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")

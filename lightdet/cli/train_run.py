@@ -73,6 +73,7 @@ def _train(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
                 reporter=display if processes.is_first else SilentReporter(),
                 stop=stop,
                 resume=state,
+                start=request.weights,
             )
             progress_made = trainer.fit()
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
