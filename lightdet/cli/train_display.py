@@ -18,6 +18,9 @@ from lightdet.training.checkpoint import TrainingState
 from lightdet.training.precision import resolve_precision
 from lightdet.wording import counted
 
+LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
+"""The terms of the networks' losses, as the line of an epoch calls them; not every network has all."""
+
 
 class TrainDisplay:
     """A line an epoch and a bar for the one in hand; a `lightdet.training.reporting.Reporter`."""
@@ -103,10 +106,8 @@ class TrainDisplay:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
-        line = (
-            f"epoch {record['epoch']:>4}/{self._epochs}  loss {record['loss']:.4f} "
-            f"(box {record['box']:.4f} obj {record['objectness']:.4f} cls {record['classification']:.4f})"
-        )
+        parts = " ".join(f"{short} {record[name]:.4f}" for name, short in LOSSES.items() if name in record)
+        line = f"epoch {record['epoch']:>4}/{self._epochs}  loss {record['loss']:.4f} ({parts})"
         if record.get("map50") is not None:
             line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
         self._say(f"{line}  {record['images_per_second']:.0f} img/s")

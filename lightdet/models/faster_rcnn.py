@@ -133,7 +133,7 @@ class FasterRCNN(LossInsideNetwork):
         count = objectness.new_tensor(float(len(drawn)))
         wrong = binary_cross_entropy_with_logits(objectness.flatten()[drawn], torch.cat(labels)[drawn], reduction="sum")
         apart = smooth_l1_loss(shifts[positive], goals[positive], beta=BETA, reduction="sum")
-        return {"proposal": (wrong, count), "proposal_box": (apart, count)}
+        return {"objectness": (wrong, count), "proposal_box": (apart, count)}
 
     def _box_losses(
         self, features: dict[str, Tensor], proposals: list[Tensor], labelled: list[Labelled], pictures: ImageList

@@ -109,7 +109,7 @@ def test_its_loss_is_differentiated(name: str, kind: str) -> None:
     trained = {name: p.grad for name, p in task.network.named_parameters() if p.requires_grad}
     assert all(g is None or torch.isfinite(g).all() for g in trained.values())
     still = [name for name, g in trained.items() if g is None or not g.any()]
-    if kind == "a box for every grid":
+    if kind == "a box for every grid" and isinstance(task.network, Detector):  # others choose by what they say now
         assert still == []
     else:
         assert len(still) < len(trained) / 2

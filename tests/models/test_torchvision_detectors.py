@@ -223,7 +223,7 @@ def test_faster_rcnn_has_torchvisions_losses() -> None:
         classification, box = fastrcnn_loss(logits, shifts, labels, goals)
     assert found == pytest.approx(
         {
-            "proposal": float(first["loss_objectness"]),
+            "objectness": float(first["loss_objectness"]),
             "proposal_box": float(first["loss_rpn_box_reg"]),
             "classification": float(classification),
             "box": float(box),
