@@ -104,7 +104,7 @@ def _drawn(table: Table) -> Any:
     drawn = Drawn(box=box.SIMPLE_HEAD, title=escape(table.title), title_justify="left", padding=(0, 1))
     drawn.add_column(table.head, overflow="fold", min_width=10)
     for column in table.columns:
-        drawn.add_column(escape(column.title), justify="right")
+        drawn.add_column(escape(column.title), justify="right", overflow="fold")
     for row in table.rows:
         texts = []
         for index, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True)):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from lightdet.data.dataset import OnError, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
-from lightdet.files import make_folder, write_bytes
+from lightdet.files import write_bytes
 from lightdet.inference.run_folder import check_writable
 from lightdet.structures import Annotation
 from lightdet.training.folder_lock import folder_lock
@@ -103,9 +103,16 @@ class ModelComparison:
             write_bytes(request.json, (request.output / JSON_NAME).read_bytes())
         return Outcome(comparison, written, sum(len(model.problems) for model in comparison.models))
 
-    def _locked(self) -> Any:
-        make_folder(self.request.output)
-        return folder_lock(self.request.output)
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One comparison at a time in a folder."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(folder_lock(self.request.output))
+            except UserError as error:
+                message = error.message.replace("another training", "another comparison")
+                raise UserError(message, path=self.request.output) from None
+            yield
 
     def _read_splits(self) -> tuple[dict[str, list[Annotation]], list[str]]:
         """Labels of the evaluated split and of those that training takes; no pixels."""
