@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from lightdet.config.dataset import FileName, Name
+from lightdet.config.dataset import FileName
 from lightdet.config.schema import Section
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def check_row_name(name: str) -> None:
+    """Raise a ValueError for a name that cannot become a folder's."""
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", name) or name.endswith((".", " ")):
+        raise ValueError(f"'{name}' cannot name a row: take letters, digits, blanks and . + - _")
 
 
 class ListedModel(Section):
@@ -45,5 +52,12 @@ class ListedModel(Section):
 class ModelList(Section):
     """The list."""
 
-    models: Annotated[dict[Name, ListedModel], Field(min_length=1)]
+    models: Annotated[dict[str, ListedModel], Field(min_length=1)]
     """By the name of its row, in the order of the rows."""
+
+    @field_validator("models")
+    @classmethod
+    def _check_names(cls, models: dict[str, ListedModel]) -> dict[str, ListedModel]:
+        for name in models:
+            check_row_name(name)
+        return models

@@ -68,6 +68,7 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["--predictions", "x=none.json"], "none.json: no such file"),
         (["--models", "list.yaml"], "list.yaml:3: 'models.b' needs one of config, weights and predictions, got none"),
         (["--models", "seeds.yaml"], "'models.a.seeds': the seed 1 is given twice"),
+        (["--models", "names.yaml"], "names.yaml:1: 'models' 'a/../b' cannot name a row"),
         (["--models", "gone.yaml"], "gone.yaml:2: none.safetensors: no such file"),
     ],
     ids=str,
@@ -79,6 +80,7 @@ def test_mistakes_of_the_command_line(compare: Compare, args: list[str], told: s
     Path("bad.json").write_text(json.dumps([entry]))
     Path("list.yaml").write_text("models:\n  a: {config: near.yaml}\n  b: {seeds: [1]}\n")
     Path("seeds.yaml").write_text("models: {a: {config: near.yaml, seeds: [1, 1]}}\n")
+    Path("names.yaml").write_text("models: {a/../b: {config: near.yaml}}\n")
     Path("gone.yaml").write_text("models:\n  a: {weights: none.safetensors}\n")
     assert told in compare.refused(*args)
     assert not list(Path().glob("out/*"))

@@ -11,7 +11,7 @@ from typing import Literal
 
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig, RunConfig, YamlFile, load_config, load_yaml, parse_overrides, validate
-from lightdet.config.comparison import ModelList
+from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.config.schema import Section
 from lightdet.errors import UserError
 
@@ -161,8 +161,10 @@ def split_name(text: str) -> tuple[str | None, Path]:
     name, equals, file = text.partition("=")
     if not equals or Path(text).exists():
         return None, Path(text)
-    if not re.fullmatch(r"\w[\w .+-]{0,99}", name):
-        raise UserError(f"'{name}' cannot name a row: take letters, digits, blanks and . + - _")
+    try:
+        check_row_name(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
     if not file:
         raise UserError(f"'{text}' names no file after the '='")
     return name, Path(file)
@@ -186,7 +188,7 @@ def _name_of(path: Path) -> str:
     stem = path.stem
     if path.suffix.lower() == WEIGHT_ENDING and stem in PLAIN_STEMS:
         stem = path.absolute().parent.name or stem
-    return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100] or "model"
+    return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100].rstrip(". ") or "model"
 
 
 def _check_files(entry: Entry) -> None:
