@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from lightdet.build.dataset_hint import refuse_other_kinds
+from lightdet.build.dataset_hint import refuse_configuration, refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.class_list import read_class_names
@@ -31,6 +31,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     """
     refuse_other_kinds(Path(path))
     file = load_yaml(path)
+    refuse_configuration(file)
     if "format" not in file.values and "names" in file.values:
         return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
     config = validate(DatasetConfig, file)

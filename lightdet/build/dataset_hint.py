@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from lightdet.config import YamlFile
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.images import SUFFIXES
 from lightdet.errors import UserError
@@ -36,6 +37,8 @@ def refuse_other_kinds(path: Path) -> None:
     if path.suffix.lower() in _ARCHIVES:
         raise UserError("is an archive; unpack it and give the YAML file of the data set", path=path)
     head = _head(path)
+    if not head.strip():
+        raise UserError("is empty; write the YAML of the data set as README.md shows", path=path)
     if not head.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return
     try:
@@ -45,6 +48,15 @@ def refuse_other_kinds(path: Path) -> None:
             return
         raise UserError(f"is not the YAML of a data set, and no COCO file either: {error.message}", path=path) from None
     raise UserError(f"is a COCO file; write the YAML that names it, and give that one: {text}", path=path)
+
+
+def refuse_configuration(file: YamlFile) -> None:
+    """Raise a `UserError` if `file` has sections of a run's configuration and nothing of a data set."""
+    if not {"format", "splits", "names"} & set(file.values) and {"model", "train", "imgsz", "loss"} & set(file.values):
+        raise UserError(
+            "is a configuration, not a data set: give it with --config, and the data set's YAML with --data",
+            path=file.path,
+        )
 
 
 def _head(path: Path) -> str:

@@ -37,6 +37,8 @@ def load_config(file: YamlFile, overrides: Sequence[str] = ()) -> RunConfig:
         UserError: an unknown network; otherwise as `lightdet.config.validate`.
     """
     over = parse_overrides(overrides)
+    if {"splits", "names"} & set(file.values) and "model" not in file.values:
+        raise UserError("is the YAML of a data set: give it with --data, not as a configuration", path=file.path)
     model = merge(file.values, over).get("model")
     name = model.get("name", DEFAULT_NAME) if isinstance(model, Mapping) else DEFAULT_NAME
     given = over.get("model")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightdet.build.dataset import load_dataset
+from lightdet.config import load_config, load_yaml
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
 from lightdet.errors import UserError
@@ -96,3 +97,16 @@ def test_other_folders_and_files(tmp_path: Path, save_picture: Save) -> None:
     assert "is a picture; give the YAML file" in told(save_picture(tmp_path / "p.png"))
     (tmp_path / "set.zip").write_bytes(b"PK")
     assert "is an archive; unpack it" in told(tmp_path / "set.zip")
+
+
+def test_a_configuration_and_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("imgsz: 320\ntrain: {epochs: 3}\n")
+    assert "is a configuration, not a data set: give it with --config" in told(path)
+    path.write_text("\n")
+    assert "is empty; write the YAML of the data set" in told(path)
+
+
+def test_a_data_set_given_as_configuration(yolo_set: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.yaml: is the YAML of a data set: give it with --data"):
+        load_config(load_yaml(yolo_set / "data.yaml"))
