@@ -38,7 +38,7 @@ def ablation_tables(models: Sequence[Model], classes: Sequence[str]) -> list[Tab
     """
     known = {model.name: _flat(model.settings) for model in models if model.runs and model.settings}
     named = {key for facet in FACETS for key in facet.keys}
-    others = sorted({key for flat in known.values() for key in flat} - named - IGNORED)
+    others = sorted({key for flat in known.values() for key in flat} - named - IGNORED - NAMES)
     facets = [*FACETS, *(_single(key) for key in others)]
     tables = []
     for facet in facets:
@@ -83,6 +83,10 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
 
 IGNORED = {"train.seed", "train.workers", "train.threads", "train.cache", "train.cache_mib", "train.minutes"}
 """What changes no result, or is another in every run."""
+
+
+NAMES = {"model.name"}
+"""Another name is another network, however alike the rest."""
 
 
 def _grids(strides: Sequence[int], imgsz: int) -> str:

@@ -74,6 +74,11 @@ def test_networks_without_the_key_stand_aside() -> None:
     assert ablation_tables([configured("ours"), other], CLASSES) == []
 
 
+def test_another_name_is_no_ablation() -> None:
+    models = [model(n, run(0.4), settings={"imgsz": 608, "model": {"name": n, "depth": 3}}) for n in ("small", "large")]
+    assert ablation_tables(models, CLASSES) == []
+
+
 def test_differences_of_the_recipe_are_found() -> None:
     models = [configured("ours"), configured("b", "train.lr=0.01", "model.gate=scalar", "train.workers=3")]
     assert training_differences(models) == [("train.lr", ["0.002", "0.01"])]

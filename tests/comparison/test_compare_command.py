@@ -221,6 +221,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(os.name != "posix", reason="kills a process as POSIX does")
 def test_killed_at_any_moment_the_same_command_goes_on(
     whole: Path, defect_set: Path, tmp_path: Path, compare: Compare
@@ -236,10 +237,12 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     ]
     for moment in moments:
         process = start(defect_set, tmp_path)
-        while process.poll() is None and not moment():
-            time.sleep(0.005)
-        process.kill()
-        process.communicate()
+        try:
+            while process.poll() is None and not moment():
+                time.sleep(0.005)
+        finally:
+            process.kill()
+            process.communicate()
     code, _, err = compare(*MODELS)
     assert (code, err) == (0, "")
     undisturbed = result(whole)["models"]

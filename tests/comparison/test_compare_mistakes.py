@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from comparison_runs import SMALL, Compare
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from lightdet.errors import UserError
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Preprocessing
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 NAMES = ("surface", "shape_size", "material", "welding", "functional", "assembly")
 
 
@@ -62,6 +64,7 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["near.yaml", "--imgsz", "100"], "no multiple of 32"),
         (["near.yaml", "--split", "test"], "there is no split 'test'; the data set has train, val"),
         (["near.yaml", "--device", "tpu"], "unknown device 'tpu'"),
+        ([str(CONFIGS / "classify" / "cnn.yaml")], "cnn.yaml: configures a classifier"),
         (["wrong.yaml"], "wrong.yaml:2: unknown key 'model.widht'"),
         (["--predictions", "found.json", "train.lr=1"], "'train.lr=1' would change a training, and there is none"),
         (["--predictions", "bad.json"], "bad.json: entry 1: there is no picture 'other.png'"),
@@ -92,6 +95,9 @@ def test_weights_that_do_not_fit(compare: Compare) -> None:
     cut = trained("cut.safetensors")
     cut.write_bytes(cut.read_bytes()[:3000])
     assert "cut.safetensors: " in compare.refused("cut.safetensors")
+    card = ModelCard({"task": "classify", "name": "cnn"}, NAMES, Preprocessing(64))
+    save_model("class.safetensors", {"a": torch.zeros(1)}, card)
+    assert "class.safetensors: is a classifier" in compare.refused("class.safetensors")
     one, two = trained("one.safetensors"), trained("two.safetensors", gate="channel")
     assert "runs of 'x' must be one network" in compare.refused(f"x={one}", f"x={two}")
     assert "is given twice for 'x'" in compare.refused(f"x={one}", f"x={one}")

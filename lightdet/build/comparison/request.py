@@ -11,6 +11,7 @@ from typing import Literal
 
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig, RunConfig, YamlFile, load_config, load_yaml, parse_overrides, validate
+from lightdet.config.classification import is_classify
 from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.config.schema import Section
 from lightdet.errors import UserError
@@ -275,7 +276,10 @@ def _with_config(entry: Entry, overrides: Sequence[str]) -> Entry:
     mine = [*overrides, *entry.overrides]
     if "seed" in _section(mine, "train"):
         raise UserError("train.seed is set by --seeds in a comparison; take it out")
-    return replace(entry, config=load_config(load_yaml(entry.files[0]), mine))
+    file = load_yaml(entry.files[0])
+    if is_classify(file, mine):
+        raise UserError("configures a classifier; a comparison takes detectors", path=file.path)
+    return replace(entry, config=load_config(file, mine))
 
 
 def _section(overrides: Sequence[str], name: str) -> dict[str, object]:

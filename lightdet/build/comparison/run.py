@@ -17,6 +17,7 @@ from lightdet.build.comparison.scoring import Candidate, Pictures, score, unpack
 from lightdet.build.comparison.told import details_of, facts_of, notes_of
 from lightdet.build.comparison.trainings import Job, Watcher, jobs_of, standing, train_all
 from lightdet.build.dataset import load_dataset
+from lightdet.build.model_kind import is_classifier
 from lightdet.build.validation import class_order
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.sheet import choose_pictures
@@ -129,6 +130,8 @@ class ModelComparison:
         from lightdet.models.weights import load_model  # noqa: PLC0415
 
         for path in entry.files if entry.kind == "weights" else ():
+            if is_classifier(path):
+                raise UserError("is a classifier; a comparison takes detectors", path=path)
             weights, card = load_model(path)
             class_order(card.names, self.spec, path)
             self.cards[path] = card

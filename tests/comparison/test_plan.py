@@ -1,0 +1,62 @@
+"""The output folder: every configuration that we ship is kept there as it is, and changes are noticed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightdet.build.comparison.plan import CONFIG_NAME, MODELS, differences, open_plan
+from lightdet.build.comparison.request import Entry
+from lightdet.config import load_config, load_yaml
+from lightdet.config.classification import is_classify
+from lightdet.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+DETECTORS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if not is_classify(load_yaml(path))]
+DATA = {"classes": ["a"], "train": {"pictures": 2, "boxes": 3, "sum": 1.0, "bytes": 9}}
+PLAIN = st.recursive(
+    st.integers() | st.booleans() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+    max_leaves=6,
+)
+NESTED = st.dictionaries(st.sampled_from("abcd"), PLAIN, max_size=4)
+
+
+@pytest.mark.parametrize("path", DETECTORS, ids=lambda path: path.stem)
+def test_a_configuration_comes_back_as_it_was(tmp_path: Path, path: Path) -> None:
+    config = load_config(load_yaml(path))
+    open_plan(tmp_path, DATA, [Entry("x", "trained", (path,), (0,), config=config)])
+    assert load_config(load_yaml(tmp_path / MODELS / "x" / CONFIG_NAME)) == config
+
+
+@given(NESTED, NESTED)
+def test_differences_are_all_and_nothing_else(old: dict[str, Any], new: dict[str, Any]) -> None:
+    found = differences(old, new)
+    assert (not found) == (old == new)
+    for key, before, now in found:
+        assert before != now and key.split(".")[0] in {**old, **new}
+    assert differences(old, old) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"classes": ["a", "b"]}, "begun with the classes a, the data set now has a, b"),
+        ({"train": {**DATA["train"], "pictures": 5}}, "2 pictures with 3 boxes then, 5 pictures with 3 boxes now"),  # type: ignore[dict-item]
+        ({"train": {**DATA["train"], "sum": 2.0}}, "boxes or files were changed"),  # type: ignore[dict-item]
+    ],
+)
+def test_other_data_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    open_plan(tmp_path, DATA, [])
+    with pytest.raises(UserError, match=told):
+        open_plan(tmp_path, {**DATA, **change}, [])
+
+
+def test_a_split_may_join(tmp_path: Path) -> None:
+    open_plan(tmp_path, DATA, [])
+    open_plan(tmp_path, {**DATA, "test": {"pictures": 1, "boxes": 0}}, [])
+    open_plan(tmp_path, DATA, [])
+    with pytest.raises(UserError, match="the split 'test'"):
+        open_plan(tmp_path, {**DATA, "test": {"pictures": 2, "boxes": 0}}, [])
