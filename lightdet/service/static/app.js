@@ -5,7 +5,7 @@ import * as camera from "./camera.js";
 import { $ } from "./dom.js";
 import * as history from "./history.js";
 import * as statistics from "./statistics.js";
-import { busy, say, setThreshold, show } from "./viewer.js";
+import { busy, say, setRule, show } from "./viewer.js";
 
 const VIEWABLE = /^image\/(jpeg|png|webp|gif|bmp)$/;
 const LOOK_EVERY = 10_000;
@@ -93,7 +93,7 @@ function showThreshold() {
   $("threshold-note").textContent = state.override !== null ? "for every class, from now on"
     : own ? `the rule's; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : "the rule's";
   $("threshold-reset").hidden = state.override === null;
-  setThreshold(state.override);
+  setRule(rule, state.override);
 }
 
 function reset() {

@@ -4,7 +4,7 @@ import { saveBlob } from "./api.js";
 import { $, count, make, makeSvg } from "./dom.js";
 import { color, counts } from "./rule.js";
 
-const state = { result: null, threshold: null, url: null, note: "" };
+const state = { result: null, rule: null, threshold: null, note: "" };
 
 export function shown() {
   return state.result;
@@ -22,7 +22,7 @@ export function busy(text) {
 
 // Shows a result on the picture at `url`; `note` says what kind of picture that is.
 export function show(result, url, note = "") {
-  Object.assign(state, { result, url, note });
+  Object.assign(state, { result, note });
   const [width, height] = result.size;
   const frame = $("frame");
   frame.hidden = false;
@@ -35,8 +35,9 @@ export function show(result, url, note = "") {
   draw();
 }
 
-export function setThreshold(threshold) {
-  state.threshold = threshold;
+// `rule` is the service's own; `threshold` the slider's, null where it was not moved.
+export function setRule(rule, threshold) {
+  Object.assign(state, { rule, threshold });
   if (state.result) draw();
 }
 
@@ -60,7 +61,9 @@ function drawVerdict(result, flags) {
   $("verdict-word").textContent = word;
   const names = [...new Set(result.detections.filter((_, i) => flags[i]).map((each) => each.name))];
   const why = bad ? `${count(bad, "defect")}: ${names.join(", ")}` : "no defects";
-  $("verdict-why").textContent = word === result.decision ? why : `${why} at this threshold; recorded as ${result.decision}`;
+  const old = state.threshold === null && state.rule && result.rule.threshold !== state.rule.threshold;
+  $("verdict-why").textContent = word !== result.decision ? `${why} at this threshold; recorded as ${result.decision}`
+    : old ? `${why}; decided at threshold ${result.rule.threshold}` : why;
   const caption = [result.name, new Date(result.time).toLocaleString(), state.note].filter(Boolean).join(" · ");
   $("caption").textContent = caption;
 }

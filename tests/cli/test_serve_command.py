@@ -1,0 +1,122 @@
+"""``lightdet serve`` from its options to the settings of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightdet.cli.app import main
+
+pytest.importorskip("fastapi", reason="the service needs pip install 'lightdet[service]'")
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Run the command up to where it would listen; returns the settings and the --json file."""
+    from lightdet.service import run as module
+
+    (tmp_path / "best.onnx").write_bytes(b"a model")
+    monkeypatch.chdir(tmp_path)
+    seen: list[Any] = []
+    monkeypatch.setattr(module, "run", lambda *given: seen.append(given))
+
+    def call(*args: str) -> Any:
+        seen.clear()
+        assert main(["serve", "best.onnx", *args]) == 0
+        return seen[0][0]
+
+    return call
+
+
+def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
+    settings = serve()
+    assert settings.model == Path("best.onnx")
+    assert settings.load_options() == {"device": "auto", "rect": False}
+    assert (settings.host, settings.port, settings.workers, settings.api_key) == ("127.0.0.1", 8000, 1, "")
+    assert (settings.threshold, settings.min_size, settings.thresholds, settings.min_sizes) == (None, None, {}, {})
+    assert settings.is_local
+
+
+def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    settings = serve(
+        "--threshold", "0.4", "--class-threshold", "scratch=0.5", "--class-threshold", "a=b=0.6", "--min-size", "5",
+        "--class-min-size", "dent=7.5", "--confidence", "0.05", "--host", "0.0.0.0", "--port", "81", "--api-key-file",
+        "key", "--allow-host", "line7", "--allow-host", "line8", "--database", "postgresql://u:p@h/d",
+        "--no-thumbnails", "--keep-days", "30", "--workers", "3", "--concurrency", "4", "--queue", "0", "--max-mib",
+        "200", "--max-megapixels", "12.5", "--max-parts", "2", "--timeout", "3", "--body-timeout", "4", "--imgsz",
+        "320", "--iou", "0.6", "--max-detections", "9", "--rect", "--device", "cpu", "--precision", "bf16",
+        "--threads", "2", "--access-log",
+    )  # fmt: skip
+    assert settings.thresholds == {"scratch": 0.5, "a=b": 0.6} and settings.min_sizes == {"dent": 7.5}
+    assert (settings.threshold, settings.min_size, settings.api_key) == (0.4, 5, "s3cret")
+    assert settings.allowed_hosts == ("line7", "line8") and not settings.is_local
+    assert settings.load_options() == {
+        "device": "cpu", "imgsz": 320, "iou": 0.6, "max_detections": 9, "precision": "bf16", "threads": 2,
+        "confidence": 0.05, "rect": True,
+    }  # fmt: skip
+    limits = settings.limits
+    assert (limits.max_bytes, limits.max_pixels, limits.max_parts) == (200 << 20, 12_500_000, 2)
+    assert (limits.concurrency, limits.queue, limits.timeout, limits.body_timeout) == (4, 0, 3, 4)
+    assert limits.memory == 800 << 20
+    assert (settings.thumbnails, settings.keep_days, settings.workers, settings.access_log) == (False, 30, 3, True)
+    assert "s3cret" not in repr(settings)
+
+
+def test_the_environment_of_a_container(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "HOST": "0.0.0.0", "PORT": "9000", "DATABASE": "x.sqlite3", "THRESHOLD": "0.7", "API_KEY": "k", "WORKERS": "2",
+        "ALLOW_HOST": "a b", "MIN_SIZE": "3", "KEEP_DAYS": "9",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"LIGHTDET_{name}", value)
+    settings = serve()
+    assert (settings.host, settings.port, settings.database, settings.threshold) == ("0.0.0.0", 9000, "x.sqlite3", 0.7)
+    assert (settings.api_key, settings.workers, settings.allowed_hosts) == ("k", 2, ("a", "b"))
+    assert (settings.min_size, settings.keep_days) == (3, 9)
+
+
+WRONG = [
+    (("missing.onnx",), "missing.onnx: no such file"),
+    (("folder",), "folder: is a folder"),
+    ((), "Missing argument 'MODEL'"),
+    (("best.onnx", "--class-threshold", "scratch"), "write NAME=NUMBER, such as --class-threshold scratch=0.4"),
+    (("best.onnx", "--class-threshold", "=0.4"), "write NAME=NUMBER"),
+    (("best.onnx", "--class-min-size", "dent=big"), "--class-min-size 'dent=big'"),
+    (("best.onnx", "--class-threshold", "dent=1.4"), "threshold of 'dent' must lie in 0-1"),
+    (("best.onnx", "--threshold", "2"), "--threshold"),
+    (("best.onnx", "--port", "70000"), "--port"),
+    (("best.onnx", "--workers", "0"), "--workers"),
+    (("best.onnx", "--tls-cert", "best.onnx"), "HTTPS needs both a certificate and its key"),
+    (("best.onnx", "--tls-cert", "c.pem", "--tls-key", "k.pem"), "c.pem: no such file"),
+    (("best.onnx", "--api-key-file", "nothing"), "nothing: cannot be read"),
+    (("best.onnx", "--api-key-file", "empty"), "empty: the file is empty"),
+    (("best.onnx", "--api-key-file", "spaced"), "plain ASCII without spaces"),
+]
+
+
+@pytest.mark.parametrize(("args", "told"), WRONG)
+def test_a_mistake_is_one_line(
+    serve: Serve, capsys: pytest.CaptureFixture[str], tmp_path: Path, args: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "spaced").write_text("a key\n")
+    assert main(["serve", *args]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1 and told in err
+
+
+def test_packages_that_are_not_there(
+    serve: Serve, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sqlalchemy" else find(name))
+    assert main(["serve", "best.onnx"]) == 2
+    assert "pip install 'lightdet[service]'" in capsys.readouterr().err

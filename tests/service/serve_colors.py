@@ -1,0 +1,35 @@
+"""A service as a process of its own, with the network of the tests: ``serve_colors.py READY.json FIELD=VALUE …``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from colors import load_colors
+
+from lightdet.errors import UserError
+from lightdet.service.run import run
+from lightdet.service.settings import Limits, Settings
+
+
+def main(ready: str, *given: str) -> int:
+    values: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    for each in given:
+        name, _, value = each.partition("=")
+        (limits if name.startswith("limits.") else values)[name.removeprefix("limits.")] = json.loads(value)
+    for name in ("model", "tls_cert", "tls_key"):
+        if name in values:
+            values[name] = Path(values[name])
+    try:
+        run(Settings(**values, limits=Limits(**limits)), Path(ready), load_colors)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
