@@ -120,7 +120,8 @@ def _comparison(reports: Sequence[Report]) -> object:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("model", title="side by side, medians", title_justify="left")
+    table = Table(title="side by side, medians", title_justify="left")
+    table.add_column("model", overflow="fold")  # a shortened path would not tell two models apart
     for column in ("M parameters", "GFLOPs", "network ms", "total ms", "images/s"):
         table.add_column(column, justify="right")
     for report in reports:
