@@ -29,7 +29,9 @@ WITH_ANCHORS = [
 
 def rate_and_epochs(name: str) -> tuple[float, int]:
     """The deeper, the slower: Darknet-53 does not come down at a rate that suits two million parameters."""
-    return (0.0003, 60) if name in ("yolov3", "yolov4") else (0.003, 50)
+    if name in LIGHT:
+        return 0.003, 50
+    return (0.0002, 80) if name in ("yolov3", "yolov4") else (0.001, 80)
 
 
 @pytest.fixture(scope="session")
