@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lightdet.config.schema import NetworkConfig, Positive, RunConfig, Section
+from lightdet.config.schema import NetworkConfig, NonNegative, Positive, RunConfig, Section, TrainConfig
 
 
 class BackboneConfig(NetworkConfig):
@@ -39,11 +39,24 @@ class NoLossConfig(Section):
     """The network brings its own loss: there is nothing to choose."""
 
 
+class SmallStepsConfig(TrainConfig):
+    """The optimization of networks on a classifier's deep backbone, which take smaller steps than our own."""
+
+    lr: Positive = 0.0002
+
+
+class FasterRCNNTrainConfig(SmallStepsConfig):
+    """The optimization of Faster R-CNN."""
+
+    weight_decay: NonNegative = 0.05
+
+
 class FasterRCNNConfig(RunConfig):
     """A run of Faster R-CNN."""
 
     model: FasterRCNNModelConfig = FasterRCNNModelConfig()
     loss: NoLossConfig = NoLossConfig()
+    train: FasterRCNNTrainConfig = FasterRCNNTrainConfig()
 
 
 class SSDConfig(RunConfig):
@@ -51,3 +64,4 @@ class SSDConfig(RunConfig):
 
     model: SSDModelConfig = SSDModelConfig()
     loss: NoLossConfig = NoLossConfig()
+    train: SmallStepsConfig = SmallStepsConfig()

@@ -7,6 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lightdet.build.model import build_detector
+from lightdet.config import FasterRCNNModelConfig
+from lightdet.models.faster_rcnn import FasterRCNN
 from lightdet.models.torchvision_detectors import Losses, LossInsideNetwork
 from lightdet.structures import Batch
 from lightdet.training.loss_inside_task import LossInsideTask
@@ -64,6 +67,27 @@ def test_draws_depend_on_the_batch_alone() -> None:
     assert task.loss(task.network, batch_of(4, 3)).parts["chance"] == first
     assert task.loss(task.network, batch_of(4, 3, seed=1)).parts["chance"] != first
     assert task.loss(task.network, batch_of(4, 2)).parts["chance"] != first
+
+
+def test_the_anchors_and_proposals_of_faster_rcnn_are_drawn_so() -> None:
+    torch.manual_seed(0)
+    network = build_detector(FasterRCNNModelConfig(), 2, 64)
+    assert isinstance(network, FasterRCNN)
+    network.rpn._post_nms_top_n = {"training": 40, "testing": 20}
+    network.roi_heads.fg_bg_sampler.batch_size_per_image = 8
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(False).eval()
+    task, batch = LossInsideTask(network), batch_of(2, 3)
+    with torch.no_grad():
+        first = task.loss(network, batch)
+        torch.rand(17)
+        again = task.loss(network, batch)
+        torch.manual_seed(1)
+        images = batch.images.float() / 255
+        freely = sum(float(loss / count) for loss, count in network(images, batch.targets).values())
+    assert torch.equal(first.total, again.total)
+    assert freely != pytest.approx(first.total.item() / 2, rel=1e-6), "the example draws by chance"
 
 
 def test_nobody_else_notices_the_draws() -> None:
