@@ -15,23 +15,36 @@ TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from lightdet.build.classifier_predictor import load_classifier
     from lightdet.build.predictor import load
     from lightdet.errors import UserError
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.tiled import TiledPredictor
-    from lightdet.structures import Annotation, Detections
+    from lightdet.structures import Annotation, Classification, Detections
 
     __version__: str
 
-__all__ = ["Annotation", "Detections", "Predictor", "TiledPredictor", "UserError", "__version__", "load"]
+__all__ = [
+    "Annotation",
+    "Classification",
+    "Detections",
+    "Predictor",
+    "TiledPredictor",
+    "UserError",
+    "__version__",
+    "load",
+    "load_classifier",
+]
 
 _HOMES = {
     "Annotation": "lightdet.structures",
+    "Classification": "lightdet.structures",
     "Detections": "lightdet.structures",
     "Predictor": "lightdet.inference.predictor",
     "TiledPredictor": "lightdet.inference.tiled",
     "UserError": "lightdet.errors",
     "load": "lightdet.build.predictor",
+    "load_classifier": "lightdet.build.classifier_predictor",
 }
 
 

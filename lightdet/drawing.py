@@ -100,6 +100,13 @@ def draw_boxes(
     return canvas
 
 
+def draw_picture_class(image: Image, label: int, text: str) -> Image:
+    """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in the colour of class `label`, with `text` in it."""
+    height, width = image.shape[:2]
+    box = np.array([[0, 0, width, height]], np.float32)
+    return draw_boxes(image, box, [text], [class_color(label)], widths=[2.0])
+
+
 def line_width(width: int, height: int) -> int:
     """Width in pixels of a box's line on a picture of this size."""
     return max(1, round((width + height) / 2 * 0.003))

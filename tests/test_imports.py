@@ -35,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
-    "classification": TYPES | {"drawing", "layers", "models", "data", "evaluation", "training", "inference"},
+    "classification": TYPES
+    | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
 }
 ALLOWED["build"] = set(ALLOWED)
 ALLOWED["service"] = set(ALLOWED)

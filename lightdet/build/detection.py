@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from lightdet.build.predictor import load
 from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
@@ -67,6 +67,9 @@ class Detection:
     Raises:
         UserError: a source that is not there, results in the way, no window for ``show``.
     """
+
+    judges: ClassVar[bool] = False
+    """Whether whole pictures get a class, instead of boxes."""
 
     def __init__(self, request: DetectRequest) -> None:
         self.request = request

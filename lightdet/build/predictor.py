@@ -87,6 +87,8 @@ def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
         raise UserError("its model card is damaged; train or export it again", path=path)
     if not card.names:
         raise UserError("names no classes; train or export it again", path=path)
+    if card.model.get("task") == "classify":
+        raise UserError("is a classifier, and a detector is needed here (Python: lightdet.load_classifier)", path=path)
     config = load_network_config(YamlFile(card.model, Path(path)))
     detector = build_detector(config, len(card.names), card.preprocessing.imgsz)
     try:

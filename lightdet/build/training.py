@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from lightdet.build.anchors import choose_anchors
+from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
 from lightdet.build.class_balance import class_frequencies, picture_weights
 from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
@@ -28,13 +30,11 @@ from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Annotation, Preprocessing
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.distributed import Processes
-from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
-from lightdet.training.optimizer import build_optimizer
+from lightdet.training.pictures import batch_sheet
 from lightdet.training.reporting import Reporter
-from lightdet.training.schedule import WarmupCosine
-from lightdet.training.trainer import Trainer, TrainerSettings
-from lightdet.training.validation import Validation
+from lightdet.training.trainer import Trainer
+from lightdet.training.validation import DetectionValidation
 
 OnError = Literal["fail", "skip"]
 
@@ -118,10 +118,9 @@ def build_trainer(
     Raises:
         UserError: a total batch that the processes cannot share, a precision that the device has not.
     """
-    processes = processes or Processes()
+    around = Surroundings(folder, device, reporter, run or {}, processes or Processes(), stop, resume, board)
     train = config.train
-    if train.batch % processes.count:
-        raise UserError(f"train.batch={train.batch} cannot be shared by {processes.count} processes; take a multiple")
+    check_shares(train, around.processes)
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
     if resume is None:
@@ -132,51 +131,17 @@ def build_trainer(
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
     elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
         detector.anchors.copy_(resume.tensors["network/anchors"])
-    layout = torch.channels_last if train.channels_last else torch.contiguous_format
-    detector = detector.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    if train.sync_batchnorm and processes.count > 1 and device.type == "cuda":
-        detector = nn.SyncBatchNorm.convert_sync_batchnorm(detector)  # type: ignore[no-untyped-call]
-    task = build_task(config, data.train, detector, device, processes)
-    loader = _loader(config, data, processes)
-    steps = train.epochs * -(-len(loader) // train.accumulate)
-    # A short training must have time to come down again.
-    warmup = min(round(train.warmup_epochs * steps / train.epochs), steps // 3)
-    trainer = Trainer(
-        task,
-        loader,
-        Validation(data.val, data.names, config.eval.batch) if data.val else None,
-        optimizer=build_optimizer(
-            detector,
-            train.optimizer,
-            lr=train.lr,
-            momentum=train.momentum,
-            weight_decay=train.weight_decay,
-            batch=train.batch * train.accumulate,
-        ),
-        schedule=WarmupCosine(train.lr, train.lr_final, warmup, steps),
-        average=ExponentialMovingAverage(detector, train.ema_decay),
-        settings=TrainerSettings(
-            epochs=train.epochs,
-            accumulate=train.accumulate,
-            clip_norm=train.clip_norm,
-            compose_off_epochs=min(config.augment.mosaic_off_epochs, train.epochs // 5),
-            patience=train.patience,
-            validate_every=train.validate_every,
-            save_every=train.save_every,
-            freeze_batchnorm=train.freeze_batchnorm,
-        ),
-        folder=folder,
+    detector = place_network(detector, train, around)
+    return assemble_trainer(
+        build_task(config, data.train, detector, device, around.processes),
+        _loader(config, data, around.processes),
+        DetectionValidation(data.val, data.names, config.eval.batch) if data.val else None,
+        train,
+        around,
         save_weights=_weight_writer(config, data.names, bit_depth),
-        run=run or {},
-        names=data.names,
-        processes=processes,
-        reporter=reporter,
-        stop=stop,
-        board=board,
+        draw_batch=partial(batch_sheet, names=data.names),
+        compose_off_epochs=min(config.augment.mosaic_off_epochs, train.epochs // 5),
     )
-    if resume is not None:
-        trainer.resume(resume)
-    return trainer
 
 
 def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> TrainingLoader:

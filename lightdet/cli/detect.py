@@ -107,11 +107,14 @@ def detect(
 ) -> None:
     """Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.
 
+    With a classifier, every picture gets its class and its probability (--save json, csv).
+
     Results go to --output, else to a fresh folder: runs/detect, runs/detect-2, …
     """
     from rich.console import Console
 
     from lightdet.build.detection import Detection, DetectRequest
+    from lightdet.build.model_kind import is_classifier
 
     if overlap is not None and tile is None:
         raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
@@ -138,6 +141,11 @@ def detect(
         skip_bad=on_error is OnError.skip,
         json=json,
     )
+    if is_classifier(weights):
+        from lightdet.build.judging import Judging
+
+        _run(Judging(request), Console())
+        return
     _run(Detection(request), Console())
 
 
@@ -148,27 +156,28 @@ def _run(detection: Detection, console: Console) -> None:
             detection.run(bar)
     finally:
         if detection.outcome is not None and (detection.outcome.totals.seen or detection.outcome.totals.skipped):
-            _show(console, detection.outcome, detection.sources)
+            _show(console, detection.outcome, detection.sources, judged=detection.judges)
     totals = detection.outcome.totals if detection.outcome is not None else None
     if totals is not None and totals.skipped and not totals.seen:
         source, reason = totals.skipped[0]
         raise UserError(f"none of the {len(totals.skipped)} sources could be read; the first: {reason}", path=source)
 
 
-def _show(console: Console, outcome: Outcome, sources: Sources) -> None:
+def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool = False) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     totals = outcome.totals
     if totals.per_class:
         table = Table("class")
-        table.add_column("found", justify="right")
+        table.add_column("pictures" if judged else "found", justify="right")
         for label, number in sorted(totals.per_class.items()):
             table.add_row(escape(outcome.names[label]), str(number))
         console.print(table)
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
-    lines = [f"{' and '.join(seen) or 'no pictures'}: {counted(totals.per_class.total(), 'detection')}{where}"]
+    what = "judged" if judged else counted(totals.per_class.total(), "detection")
+    lines = [f"{' and '.join(seen) or 'no pictures'}: {what}{where}"]
     medians = totals.medians()
     if medians:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))

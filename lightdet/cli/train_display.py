@@ -11,22 +11,20 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from lightdet.build.training import TrainingData
-from lightdet.config import RunConfig
+from lightdet.cli.train_kinds import TrainingKind
+from lightdet.cli.train_request import AnyConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.precision import resolve_precision
 from lightdet.wording import counted
 
-LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
-"""The terms of the networks' losses, as the line of an epoch calls them; not every network has all."""
-
 
 class TrainDisplay:
     """A line an epoch and a bar for the one in hand; a `lightdet.training.reporting.Reporter`."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, kind: TrainingKind) -> None:
         self.console = console
+        self.kind = kind
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -52,8 +50,8 @@ class TrainDisplay:
 
     def begin(
         self,
-        config: RunConfig,
-        data: TrainingData,
+        config: AnyConfig,
+        data: Any,
         device: torch.device,
         output: Path,
         *,
@@ -61,19 +59,16 @@ class TrainDisplay:
     ) -> None:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"
-        boxes = sum(len(a) for a in data.train.annotations)
-        background = sum(len(a) == 0 for a in data.train.annotations)
-        empty = f" ({background} of them without any, taken as background)" if background else ""
         self._say(
-            f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty} to train{val}; "
+            f"{self.kind.opening(data)} to train{val}; "
             f"{counted(len(data.names), 'class')}; "
             f"input {config.imgsz}, batch {config.train.batch}, {counted(config.train.epochs, 'epoch')}, "
             f"{resolve_precision(config.train.precision, device)} on {device}"
         )
         if not data.val:
             self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")
-        elif not any(len(a) for a in data.val.annotations):
-            self.note("no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike")
+        elif note := self.kind.val_note(data.val):
+            self.note(note)
         if data.train.cached < len(data.train):
             self._say(
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"
@@ -106,13 +101,10 @@ class TrainDisplay:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
-        parts = " ".join(f"{short} {record[name]:.4f}" for name, short in LOSSES.items() if name in record)
-        line = f"epoch {record['epoch']:>4}/{self._epochs}  loss {record['loss']:.4f} ({parts})"
-        if record.get("map50") is not None:
-            line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
+        line = f"epoch {record['epoch']:>4}/{self._epochs}  {self.kind.epoch(record)}"
         self._say(f"{line}  {record['images_per_second']:.0f} img/s")
 
-    def end(self, progress: TrainingProgress, data: TrainingData, output: Path) -> None:
+    def end(self, progress: TrainingProgress, data: Any, output: Path) -> None:
         """Say how it ended and where things lie."""
         for error in data.skipped:
             self._say(f"skipped: {error}")
@@ -121,10 +113,6 @@ class TrainDisplay:
         if not progress.done:
             self._say(f"stopped and saved in epoch {progress.epoch + 1}; go on with --resume --output {output}")
             return
-        best = progress.best_metrics
-        if best is not None:
-            self._say(
-                f"best epoch {progress.best_epoch}: mAP@0.5 {best['map50'] or 0:.3f}, "
-                f"mAP@0.5:0.95 {best['map50_95'] or 0:.3f}; {progress.seconds / 60:.1f} minutes"
-            )
+        for line in self.kind.closing(progress):
+            self._say(line)
         self._say(f"model: {output}/best.safetensors (best), {output}/last.safetensors (last)")

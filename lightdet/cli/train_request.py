@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+from safetensors import SafetensorError, safe_open
 
 from lightdet.build.dataset import load_dataset
 from lightdet.build.fine_tuning import config_from_card
+from lightdet.build.model_kind import is_classifier
 from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, load_yaml
+from lightdet.config.classification import ClassifyConfig, is_classify, load_classify_config
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 
-STATE_FILE = "state.safetensors"  # of lightdet.training.checkpoint, whose import would bring torch
+# Of lightdet.training.checkpoint, whose import would bring torch:
+STATE_FILE = "state.safetensors"
+METADATA_KEY = "lightdet_training"
+AnyConfig: TypeAlias = RunConfig | ClassifyConfig
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,20 @@ class TrainRequest:
         """The configuration file, or nothing but defaults."""
         return load_yaml(self.config) if self.config else YamlFile({})
 
-    def check(self) -> tuple[RunConfig, DatasetSpec]:
+    def config_of(self, file: YamlFile) -> AnyConfig:
+        """Read a configuration: its key ``task`` tells whether it is a detector's or a classifier's.
+
+        Raises:
+            UserError: anything wrong with it.
+        """
+        if self.resume and self.config is None:
+            file = kept_config(self.output) or file
+        if is_classify(file, self.overrides):
+            return load_classify_config(file, self.overrides)
+        plain = YamlFile({key: value for key, value in file.values.items() if key != "task"}, file.path, file.places)
+        return load_config(plain, [text for text in self.overrides if not text.startswith("task=")])
+
+    def check(self) -> tuple[AnyConfig, DatasetSpec]:
         """Read configuration and data set's YAML and look at the output folder.
 
         Raises:
@@ -44,12 +66,17 @@ class TrainRequest:
         if self.weights is not None and self.resume:
             raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
         file = self.file()
+        if self.weights is not None and (is_classify(file, self.overrides) or is_classifier(self.weights)):
+            raise UserError(
+                "--weights begins detectors; a classifier begins with model.pretrained=FILE", path=self.weights
+            )
         if self.weights is not None:
             file = config_from_card(self.weights, file, self.overrides)
-        config = load_config(file, self.overrides)
+        config = self.config_of(file)
         _check_backbone(config)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
+        _check_kind(config, spec)
         _check_val(spec)
         state = self.output / STATE_FILE
         if self.resume and not state.is_file():
@@ -65,11 +92,37 @@ class TrainRequest:
         return config, spec
 
 
-def _check_backbone(config: RunConfig) -> None:
+def _check_backbone(config: AnyConfig) -> None:
     """Miss the backbone's weights before the pictures are decoded."""
     weights = config.model.backbone_weights if isinstance(config.model, BackboneConfig) else None
     if weights is not None and not Path(weights).expanduser().is_file():
         raise UserError("no such file; 'model.backbone_weights' names it", path=weights)
+
+
+def kept_config(output: Path) -> YamlFile | None:
+    """The configuration in the state of a training, read without torch; None where there is none."""
+    path = output / STATE_FILE
+    try:
+        with safe_open(path, framework="numpy") as file:
+            values = json.loads((file.metadata() or {})[METADATA_KEY])["run"]["config"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None  # told when the state is loaded
+    return YamlFile(values, path) if isinstance(values, dict) else None
+
+
+def _check_kind(config: AnyConfig, spec: DatasetSpec) -> None:
+    """Refuse boxes for a classifier and classes of pictures for a detector."""
+    if isinstance(config, ClassifyConfig) and not spec.labels_pictures:
+        raise UserError(
+            f"marks boxes (format: {spec.format}), and a classifier needs one class a picture: format folders or csv",
+            path=spec.path,
+        )
+    if spec.labels_pictures and not isinstance(config, ClassifyConfig):
+        raise UserError(
+            f"gives each picture a class (format: {spec.format}): train a classifier on it, such as "
+            "--config configs/classify/mobilenet_v2.yaml",
+            path=spec.path,
+        )
 
 
 def _check_val(spec: DatasetSpec) -> None:

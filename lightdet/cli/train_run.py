@@ -12,10 +12,11 @@ import torch
 import typer
 from rich.console import Console
 
-from lightdet.build.training import TrainingData, build_trainer, epochs_that_fit, load_training_data
+from lightdet.build.training import epochs_that_fit
 from lightdet.cli.train_display import TrainDisplay
-from lightdet.cli.train_request import TrainRequest
-from lightdet.config import RunConfig, YamlFile, load_config
+from lightdet.cli.train_kinds import kind_of
+from lightdet.cli.train_request import AnyConfig, TrainRequest
+from lightdet.config import YamlFile
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
@@ -30,7 +31,7 @@ from lightdet.training.reporting import SilentReporter
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib")
 
 
-def run_training(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
+def run_training(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
     """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C.
 
     Raises:
@@ -40,10 +41,10 @@ def run_training(request: TrainRequest, config: RunConfig, spec: DatasetSpec) ->
         _train(request, config, spec)
 
 
-def _train(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
+def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
     state = load_state(request.output) if request.resume else None
     if state is not None:
-        config = config_to_resume(request, state)
+        config = config_to_resume(request, state, config)
     device = choose_device(request.device)
     threads = compute_threads(config.train.threads)
     if threads is not None:
@@ -51,18 +52,17 @@ def _train(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
     with process_group(device.type) as processes, stop_on_signal() as stop:
         if device.type == "cuda" and processes.count > 1:
             device = torch.device("cuda", processes.local_rank)
-        display = TrainDisplay(Console(quiet=not processes.is_first))
+        kind = kind_of(config)
+        display = TrainDisplay(Console(quiet=not processes.is_first), kind)
         with display.loading() as progress:
-            data = load_training_data(
-                config, spec, on_error="skip" if request.skip_broken else "fail", progress=progress
-            )
+            data = kind.load(config, spec, on_error="skip" if request.skip_broken else "fail", progress=progress)
         config = _with_budget(config, data, spec, device, processes, state)
-        run = {"config": config.model_dump(mode="json"), "data": _fingerprint(data), "names": list(data.names)}
+        run = {"config": config.model_dump(mode="json"), "data": kind.fingerprint(data), "names": list(data.names)}
         if state is not None:
-            _check_same_data(state, run, request.output)
+            _check_same_data(state, run, request.output, kind.compared)
         display.begin(config, data, device, request.output, resumed=state)
         with display.training() if processes.is_first else nullcontext():
-            trainer = build_trainer(
+            trainer = kind.build(
                 config,
                 data,
                 folder=request.output,
@@ -73,7 +73,7 @@ def _train(request: TrainRequest, config: RunConfig, spec: DatasetSpec) -> None:
                 reporter=display if processes.is_first else SilentReporter(),
                 stop=stop,
                 resume=state,
-                start=request.weights,
+                **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
             )
             progress_made = trainer.fit()
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
@@ -91,14 +91,15 @@ def compute_threads(wanted: int | None) -> int | None:
     return None if "OMP_NUM_THREADS" in os.environ or processors < 3 else processors - 1
 
 
-def config_to_resume(request: TrainRequest, state: TrainingState) -> RunConfig:
-    """The configuration that a training was started with; flags may repeat it, not change it.
+def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyConfig) -> AnyConfig:
+    """The configuration that a training was started with; `config` and flags may repeat it, not change it.
 
     Raises:
         UserError: the training has ended, or something differs that would change its results.
     """
     kept = YamlFile(state.run["config"], request.output / STATE_FILE)
-    before = load_config(kept)
+    read = kind_of(config).read
+    before = read(kept, ())
     if state.progress.done:
         raise UserError(
             f"this training has ended after {state.progress.epoch} of {before.train.epochs} epochs; "
@@ -106,7 +107,7 @@ def config_to_resume(request: TrainRequest, state: TrainingState) -> RunConfig:
             path=request.output,
         )
     base = request.file() if request.config else kept
-    wanted = load_config(base, request.overrides)
+    wanted = read(base, request.overrides)
     for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
         # With a time budget the epochs were worked out when the training began.
         if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
@@ -116,7 +117,8 @@ def config_to_resume(request: TrainRequest, state: TrainingState) -> RunConfig:
             "leave it out, or train into another --output"
         )
     free = {name: getattr(wanted.train, name) for name in FREE_ON_RESUME}
-    return before.model_copy(update={"train": before.train.model_copy(update=free)})
+    resumed: AnyConfig = before.model_copy(update={"train": before.train.model_copy(update=free)})
+    return resumed
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
@@ -131,42 +133,28 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _with_budget(
-    config: RunConfig,
-    data: TrainingData,
+    config: AnyConfig,
+    data: Any,
     spec: DatasetSpec,
     device: torch.device,
     processes: Processes,
     state: TrainingState | None,
-) -> RunConfig:
+) -> AnyConfig:
     """With ``train.minutes``: replace the epochs by what this machine manages; unchanged on resuming."""
     minutes = config.train.minutes
     if minutes is None or state is not None:
         return config
     if processes.count > 1:
         raise UserError("train.minutes works in a single process; give --epochs to torchrun")
-    trial = build_trainer(
+    trial = kind_of(config).build(
         config, data, folder=Path(), device=device, bit_depth=spec.bit_depth, reporter=SilentReporter(), board=False
     )
     epochs = epochs_that_fit(trial, minutes)
     return config.model_copy(update={"train": config.train.model_copy(update={"epochs": epochs})})
 
 
-def _fingerprint(data: TrainingData) -> dict[str, Any]:
-    """Enough of the data to notice that another set, or a changed one, is resumed on."""
-    splits = {"train": data.train, "val": data.val}
-    return {
-        name: {
-            "pictures": len(pictures),
-            "boxes": sum(len(a) for a in pictures.annotations),
-            "sum": round(float(sum(a.boxes.sum(dtype="float64") + a.labels.sum() for a in pictures.annotations)), 2),
-        }
-        for name, pictures in splits.items()
-        if pictures is not None
-    }
-
-
-def _check_same_data(state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
-    for key, what in (("names", "classes"), ("data", "pictures or boxes")):
+def _check_same_data(state: TrainingState, run: Mapping[str, Any], output: Path, compared: str) -> None:
+    for key, what in (("names", "classes"), ("data", compared)):
         if state.run.get(key) != run[key]:
             raise UserError(
                 f"the data set has other {what} than when this training began; it cannot go on", path=output
@@ -177,7 +165,7 @@ def _finish(
     request: TrainRequest,
     display: TrainDisplay,
     progress: Progress,
-    data: TrainingData,
+    data: Any,
     stop: StopRequest,
     *,
     is_first: bool,
@@ -189,7 +177,7 @@ def _finish(
         raise typer.Exit(130)
 
 
-def summary(progress: Progress, data: TrainingData) -> dict[str, Any]:
+def summary(progress: Progress, data: Any) -> dict[str, Any]:
     """The result as plain values: last and best metrics, speed, and what was skipped."""
     return {
         "last": progress.last_metrics,

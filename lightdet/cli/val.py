@@ -57,12 +57,13 @@ def val(
     on_error: OnErrorOption = OnError.fail,
     json: Json = None,
 ) -> None:
-    """Evaluate a model on a data set, or detections from elsewhere: a table, metrics.json and report.html.
+    """Evaluate a detector or a classifier on a data set, or detections from elsewhere: metrics.json and report.html.
 
     The report goes to --output, else to a fresh folder: runs/val, runs/val-2, …
     """
     from rich.console import Console
 
+    from lightdet.build.model_kind import is_classifier
     from lightdet.build.validation import Validation, ValRequest
 
     request = ValRequest(
@@ -81,12 +82,21 @@ def val(
         overrides=overrides or (),
         json=json,
     )
-    validation = Validation(request)
-    with _Bar() as bar:
-        outcome = validation.run(bar)
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a log has room for whole class names
+    if weights is not None and is_classifier(weights):
+        from lightdet.build.class_validation import ClassValidation
+        from lightdet.cli.val_classes import show_classes
+
+        judging = ClassValidation(request)
+        with _Bar() as bar:
+            judged = judging.run(bar)
+        show_classes(console, judged)
+        return
+    validation = Validation(request)
+    with _Bar() as bar:
+        outcome = validation.run(bar)
     _show(console, outcome)
 
 

@@ -119,7 +119,7 @@ class ClassifyConfig(Section):
     """Turn colours to gray first (three equal channels)."""
     normalize: Literal["auto", "none", "imagenet", "dataset"] = "auto"
     """Mean and deviation that are taken out of values in [0, 1]: ImageNet's, those of the training pictures, or
-    none; auto: ImageNet's for pretrained weights, else none."""
+    none; auto: ImageNet's for pretrained weights, else those of the training pictures."""
     sampling: Literal["none", "balanced", "oversample", "undersample"] = "none"
     """balanced: each class drawn equally often, by chance; oversample: rare classes repeated up to the largest;
     undersample: as many of each class as the rarest has, drawn anew each epoch."""

@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from lightdet.arrays import AnyArray, IntArray
 from lightdet.data.collate import collate
-from lightdet.data.pipeline import TrainingSamples
-from lightdet.structures import Batch, Sample
 
 
 def epoch_order(count: int, batch: int, epoch: int, seed: int, weights: AnyArray | None = None) -> IntArray:
@@ -41,6 +40,26 @@ def default_workers() -> int:
     return max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
+class SampleMaker(Protocol):
+    """What makes samples of pictures."""
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    def make(self, epoch: int, position: int, index: int, *, compose: bool) -> Any:
+        """The sample at `position` of the epoch's order, which is picture `index`."""
+
+
+class EpochOrder(Protocol):
+    """Which pictures an epoch takes, and in which order."""
+
+    def __len__(self) -> int:
+        """How many pictures an epoch takes; the same each time."""
+
+    def draw(self, epoch: int) -> IntArray:
+        """The indices of an epoch, from its number alone."""
+
+
 class TrainingLoader:
     """Iterates over the batches of an epoch in order, each made of this process's share of the total batch.
 
@@ -51,11 +70,13 @@ class TrainingLoader:
         workers: threads.
         rank, processes: this process and how many there are.
         weights: see `epoch_order`.
+        order: which pictures an epoch takes, instead of `epoch_order`'s; filled up from its start to whole batches.
+        join: (samples, their indices) → a batch.
     """
 
     def __init__(
         self,
-        samples: TrainingSamples,
+        samples: SampleMaker,
         batch: int,
         *,
         seed: int,
@@ -63,6 +84,8 @@ class TrainingLoader:
         rank: int = 0,
         processes: int = 1,
         weights: AnyArray | None = None,
+        order: EpochOrder | None = None,
+        join: Callable[[Sequence[Any], Sequence[int]], Any] = collate,
     ) -> None:
         if batch % processes:
             raise ValueError(f"batch {batch} cannot be shared by {processes} processes")
@@ -73,24 +96,26 @@ class TrainingLoader:
         self.rank = rank
         self.processes = processes
         self.weights = weights
+        self.order = order
+        self.join = join
         # OpenCV's own threads would fight with these and with the training's.
         cv2.setNumThreads(1)
 
     def __len__(self) -> int:
         """Batches an epoch."""
-        return math.ceil(len(self.samples.pictures) / self.batch)
+        return math.ceil(len(self.samples if self.order is None else self.order) / self.batch)
 
-    def epoch(self, epoch: int, *, first: int = 0, compose: bool = True) -> Iterator[Batch]:
+    def epoch(self, epoch: int, *, first: int = 0, compose: bool = True) -> Iterator[Any]:
         """Yield the epoch's batches from number `first` on (see `TrainingSamples.make` for `compose`)."""
-        order = epoch_order(len(self.samples.pictures), self.batch, epoch, self.seed, self.weights)
+        order = self._order(epoch)
         share = self.batch // self.processes
         mine = slice(self.rank * share, (self.rank + 1) * share)
-        ahead: deque[tuple[list[Future[Sample]], IntArray]] = deque()
+        ahead: deque[tuple[list[Future[Any]], IntArray]] = deque()
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="lightdet-data")
         try:
             for step, indices in enumerate(order[first:], start=first):
                 positions = range(step * self.batch + mine.start, step * self.batch + mine.stop)
-                jobs: list[Future[Sample]] = [
+                jobs: list[Future[Any]] = [
                     pool.submit(self.samples.make, epoch, position, int(index), compose=compose)
                     for position, index in zip(positions, indices[mine], strict=True)
                 ]
@@ -102,6 +127,11 @@ class TrainingLoader:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    @staticmethod
-    def _gather(jobs: list[Future[Sample]], indices: IntArray) -> Batch:
-        return collate([job.result() for job in jobs], indices.tolist())
+    def _order(self, epoch: int) -> IntArray:
+        """The picture indices of an epoch, ``[steps, batch]``."""
+        if self.order is None:
+            return epoch_order(len(self.samples), self.batch, epoch, self.seed, self.weights)
+        return np.resize(self.order.draw(epoch), len(self) * self.batch).reshape(-1, self.batch).astype(np.int64)
+
+    def _gather(self, jobs: list[Future[Any]], indices: IntArray) -> Any:
+        return self.join([job.result() for job in jobs], indices.tolist())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
+import cv2
 import numpy as np
 
-from lightdet.arrays import AnyArray, FloatArray, IntArray
+from lightdet.arrays import AnyArray, FloatArray, Image, IntArray
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.geometry.letterbox import resize
@@ -22,16 +25,28 @@ def trainable(annotation: Annotation) -> tuple[FloatArray, IntArray]:
     return annotation.boxes[~annotation.crowd], annotation.labels[~annotation.crowd]
 
 
-class Pictures:
-    """The pictures of a split, scaled so that the longer side is `imgsz`; crowd boxes are left out.
+class Pictured(Protocol):
+    """Anything that names a picture: an `Annotation`, an `ImageLabel`."""
+
+    @property
+    def image(self) -> Path:
+        """The picture's path."""
+
+
+Labelled = TypeVar("Labelled", bound=Pictured)
+
+
+class PictureStore(Generic[Labelled]):
+    """The pictures of a split, scaled so that the longer side is `imgsz`.
 
     Every picture is decoded once when this is made, so a broken one is found before training, not in its middle.
     As many as fit into `cache_mib` stay in memory (gray ones as one channel), the others are read again when used.
 
     Args:
-        annotations: the split.
+        annotations: the split; of those that can be read, the attribute of this name keeps the list.
         imgsz: longer side in pixels.
         bit_depth: significant bits of 16-bit pictures.
+        gray: turn colours to gray before anything else.
         cache_mib: memory for decoded pictures in MiB.
         skip_broken: collect unreadable pictures in `broken` and go on without them, instead of raising.
         progress: called after each picture.
@@ -42,18 +57,20 @@ class Pictures:
 
     def __init__(
         self,
-        annotations: Sequence[Annotation],
+        annotations: Sequence[Labelled],
         imgsz: int,
         *,
         bit_depth: int = 16,
+        gray: bool = False,
         cache_mib: int = 1024,
         skip_broken: bool = False,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.imgsz = imgsz
         self.bit_depth = bit_depth
+        self.gray = gray
         self.broken: list[UserError] = []
-        self.annotations: list[Annotation] = []
+        self.annotations: list[Labelled] = []
         self._cache: list[AnyArray | None] = []
         room = cache_mib << 20
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -80,15 +97,23 @@ class Pictures:
         """How many pictures are held in memory."""
         return sum(picture is not None for picture in self._cache)
 
-    def _try_load(self, annotation: Annotation) -> AnyArray | UserError:
+    def image(self, index: int) -> Image:
+        """Return picture `index`, uint8 ``[H, W, 3]``; the pixels are shared, a gray one's channels too."""
+        cached = self._cache[index]
+        stored = self._load(self.annotations[index]) if cached is None else cached
+        return stored if stored.ndim == 3 else np.broadcast_to(stored[..., None], (*stored.shape, 3))
+
+    def _try_load(self, annotation: Labelled) -> AnyArray | UserError:
         try:
             return self._load(annotation)
         except UserError as error:
             return error
 
-    def _load(self, annotation: Annotation) -> AnyArray:
+    def _load(self, annotation: Labelled) -> AnyArray:
         """Decode and scale: uint8 ``[H, W, 3]``, or ``[H, W]`` where the channels are equal."""
         image = read_image(annotation.image, bit_depth=self.bit_depth)
+        if self.gray:
+            image = to_gray(image)
         ratio = self.imgsz / max(image.shape[:2])
         size = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
         image = resize(image, size)
@@ -96,12 +121,19 @@ class Pictures:
             return np.ascontiguousarray(image[..., 0])
         return image
 
+
+class Pictures(PictureStore[Annotation]):
+    """The pictures of a split with their boxes; crowd boxes are left out."""
+
     def sample(self, index: int) -> Sample:
         """Return picture `index` with its boxes, in pixels of the scaled picture; the pixels are shared."""
-        annotation = self.annotations[index]
-        cached = self._cache[index]
-        stored = self._load(annotation) if cached is None else cached
-        image = stored if stored.ndim == 3 else np.broadcast_to(stored[..., None], (*stored.shape, 3))
+        annotation, image = self.annotations[index], self.image(index)
         scale = np.array([image.shape[1] / annotation.size[0], image.shape[0] / annotation.size[1]] * 2, np.float32)
         boxes, labels = trainable(annotation)
         return Sample(image, (boxes * scale).astype(np.float32), labels)
+
+
+def to_gray(image: Image) -> Image:
+    """The luminance (ITU-R BT.601) of uint8 RGB ``[H, W, 3]`` on three equal channels."""
+    plane = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]

@@ -49,6 +49,10 @@ class TrainingSamples:
         self._affine = augment.AffineRange(recipe.degrees, recipe.translate, recipe.scale, recipe.shear)
         self._pixel = augment.PixelTransforms(recipe.albumentations)
 
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self.pictures)
+
     def make(self, epoch: int, position: int, index: int, *, compose: bool) -> Sample:
         """Return the sample at `position` of the epoch's order, which is picture `index`.
 

@@ -12,21 +12,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightdet.arrays import Image
+from lightdet.arrays import Image, IntArray
 from lightdet.data.images import read_image
 from lightdet.drawing import draw_detections
 from lightdet.errors import UserError
 from lightdet.inference.marked import VideoWriter, write_picture
-from lightdet.inference.predictor import PicturePredictor
 from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
 from lightdet.inference.sources import Source, printable
 from lightdet.inference.video import Frame, LiveStream, VideoFile
-from lightdet.structures import Detections
+from lightdet.structures import Preprocessing
 
 STAGES = ("read", "preprocess", "network", "postprocess", "draw", "write")
 MAX_PENDING_PIXELS = 64_000_000
 """Decoded pictures that wait for a batch; large ones go through in smaller batches."""
+
+
+class Found(Protocol):
+    """What was found in a picture: `Detections`, or a `Classification`."""
+
+    @property
+    def labels(self) -> IntArray:
+        """The classes in it, int64 ``[N]``."""
+
+    @property
+    def milliseconds(self) -> Mapping[str, float]:
+        """Time by stage."""
+
+
+class Finder(Protocol):
+    """What finds things in pictures: a predictor of boxes or of classes."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes network input."""
+
+    def batch(self, images: Sequence[Image]) -> Sequence[Any]:
+        """What is in each picture: `Found`."""
 
 
 class Watcher(Protocol):
@@ -49,7 +75,7 @@ class Totals:
     Attributes:
         pictures: pictures looked at.
         frames: frames of videos and streams looked at.
-        per_class: detections by label.
+        per_class: detections, or judged pictures, by label.
         times: milliseconds by stage, one for each picture or frame.
         skipped: source and reason of what was left out (a video's readable frames are counted all the same).
         complete: the run came to its end.
@@ -67,7 +93,7 @@ class Totals:
         """Pictures and frames looked at."""
         return self.pictures + self.frames
 
-    def count(self, detections: Detections, milliseconds: Mapping[str, float], *, moving: bool) -> None:
+    def count(self, detections: Found, milliseconds: Mapping[str, float], *, moving: bool) -> None:
         """Add one picture, or frame of something `moving`: what was found, and further times by stage."""
         self.frames += moving
         self.pictures += not moving
@@ -119,12 +145,13 @@ class DetectionRun:
         max_frames: most frames of each video or stream.
         show: is given each marked-up picture and whether it is one of a moving kind; false ends the run.
         watcher: is told how it goes.
+        draw: (picture, what was found) → a marked-up copy.
         header: facts that stand first in the summary.
     """
 
     def __init__(
         self,
-        predictor: PicturePredictor,
+        predictor: Finder,
         writers: Sequence[Writer],
         *,
         folder: Path | None,
@@ -133,6 +160,7 @@ class DetectionRun:
         skip_bad: bool = False,
         max_frames: int | None = None,
         show: Callable[[Image, bool], bool] | None = None,
+        draw: Callable[[Image, Any], Image] = draw_detections,
         header: dict[str, Any] | None = None,
     ) -> None:
         self.predictor = predictor
@@ -143,6 +171,7 @@ class DetectionRun:
         self.skip_bad = skip_bad
         self.max_frames = max_frames
         self.show = show
+        self.draw = draw
         self.header = header or {}
         self.totals = Totals()
 
@@ -243,9 +272,9 @@ class DetectionRun:
         for job, detections in zip(batch, found, strict=True):
             self._write(job, detections)
 
-    def _write(self, job: _Job, detections: Detections) -> None:
+    def _write(self, job: _Job, detections: Any) -> None:
         start = time.perf_counter()
-        marked = draw_detections(job.image, detections) if self.folder is not None or self.show is not None else None
+        marked = self.draw(job.image, detections) if self.folder is not None or self.show is not None else None
         drawn = time.perf_counter()
         if marked is not None and job.video is not None:
             job.video.write(marked)

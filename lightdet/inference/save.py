@@ -34,14 +34,14 @@ class Record:
     Attributes:
         source: the picture's path, the video's path or the stream's name.
         stem: where its results go below the output folder, without suffix (`lightdet.inference.sources`).
-        detections: in its pixels.
+        detections: in its pixels; a classifier's `Classification` where the writers take those.
         frame: its number from 0, of a video or stream.
         time: seconds from the start, of a video or stream.
     """
 
     source: str
     stem: Path
-    detections: Detections
+    detections: Any
     frame: int | None = None
     time: float | None = None
 
@@ -88,11 +88,11 @@ class JsonWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._results = _Spool(path)
+        self._results = Spool(path)
 
     def add(self, record: Record) -> None:
         """Take one picture or frame."""
-        found = record.detections
+        found: Detections = record.detections
         entry = {
             "source": record.source,
             "frame": record.frame,
@@ -122,7 +122,7 @@ class CsvWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows = _Spool(path)
+        self._rows = Spool(path)
 
     def add(self, record: Record) -> None:
         """Take one picture or frame."""
@@ -176,11 +176,11 @@ class CocoWriter:
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
         self.names = names
-        self._images, self._boxes = _Spool(path), _Spool(path)
+        self._images, self._boxes = Spool(path), Spool(path)
 
     def add(self, record: Record) -> None:
         """Take one picture or frame."""
-        found = record.detections
+        found: Detections = record.detections
         image: dict[str, Any] = {
             "id": self._images.count + 1,
             "file_name": record.source,
@@ -232,7 +232,7 @@ def _csv_line(values: Sequence[object]) -> str:
     return line.getvalue()
 
 
-class _Spool:
+class Spool:
     """Texts that wait on the disk of `target` until their number is known: a camera may run for days."""
 
     def __init__(self, target: Path) -> None:

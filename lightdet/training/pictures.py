@@ -32,7 +32,7 @@ def batch_sheet(batch: Batch, names: Sequence[str]) -> Image:
                 [class_color(label) for label in labels],
             )
         )
-    return _sheet(tiles)
+    return sheet(tiles)
 
 
 def detection_sheet(pictures: Pictures, detections: Sequence[Detections]) -> Image:
@@ -45,10 +45,10 @@ def detection_sheet(pictures: Pictures, detections: Sequence[Detections]) -> Ima
         transform, _ = plan_letterbox(found.size, (side, side))
         placed = Detections(transform.apply(found.boxes), found.scores, found.labels, found.names, (side, side))
         tiles.append(draw_detections(image, placed))
-    return _sheet(tiles)
+    return sheet(tiles)
 
 
-def _sheet(tiles: Sequence[Image]) -> Image:
+def sheet(tiles: Sequence[Image]) -> Image:
     """Tiles of one size in rows of four; the last row is filled up with gray."""
     rows = []
     for start in range(0, len(tiles), COLUMNS):

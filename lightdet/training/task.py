@@ -1,4 +1,4 @@
-"""What the trainer needs to know of a network: its loss on a batch, and what it finds in pictures."""
+"""What the trainer needs to know of a network: its loss on a batch; and what detectors' validation needs of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ class Task(Protocol):
     def network(self) -> nn.Module:
         """What is trained."""
 
-    def loss(self, forward: nn.Module, batch: Batch) -> LossTerms:
-        """The loss of a batch; `forward` is the network or its distributed wrapper."""
+    def loss(self, forward: nn.Module, batch: Any) -> LossTerms:
+        """The loss of a batch of the task's own kind; `forward` is the network or its distributed wrapper.
+
+        Its parts are logged as means over the batches. Unless they have a ``loss``, that is the total over the
+        pictures of the batch.
+        """
+
+
+class FindingTask(Task, Protocol):
+    """A task that finds things in pictures."""
 
     def predict(self, network: nn.Module, images: Tensor) -> list[PictureDetections]:
         """What `network` (the averaged one) finds in uint8 ``[B, 3, H, W]``, boxes in input pixels."""

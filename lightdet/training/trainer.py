@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from lightdet.arrays import Image
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
-from lightdet.evaluation.metrics import Metrics
 from lightdet.files import remove_leftover
-from lightdet.structures import Batch
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, save_state
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import clip_gradients
-from lightdet.training.pictures import batch_sheet, detection_sheet
 from lightdet.training.reporting import Board, Reporter, SilentReporter, write_results_csv
 from lightdet.training.schedule import WarmupCosine
 from lightdet.training.task import Task
-from lightdet.training.validation import Validation
+from lightdet.training.validation import Scored, Validation
 
 BATCHES_BETWEEN_READINGS = 20
 BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "results.csv"
@@ -46,6 +45,7 @@ class TrainerSettings:
     validate_every: int = 1
     save_every: int = 1
     freeze_batchnorm: bool = False
+    seed: int = 0
 
 
 class Trainer:
@@ -62,7 +62,7 @@ class Trainer:
         folder: where files go.
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
         run: kept in the state file and compared on resuming.
-        names: class names, for pictures.
+        draw_batch: makes a sheet of a batch's pictures for the board, uint8 ``[H, W, 3]``.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Trainer:
         folder: Path,
         save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
         run: dict[str, Any],
-        names: Sequence[str],
+        draw_batch: Callable[[Any], Image],
         processes: Processes | None = None,
         reporter: Reporter | None = None,
         stop: StopRequest | None = None,
@@ -94,7 +94,7 @@ class Trainer:
         self.folder = folder
         self.save_weights = save_weights
         self.run_facts = run
-        self.names = names
+        self.draw_batch = draw_batch
         self.processes = processes or Processes()
         self.reporter = reporter or SilentReporter()
         self.stop = stop or StopRequest()
@@ -156,7 +156,7 @@ class Trainer:
         began, images = time.perf_counter(), 0
         for batch in self.loader.epoch(epoch, first=progress.batch, compose=compose):
             if progress.step == 0 and progress.batch == 0 and self.board.is_open:
-                self.board.picture("training batch", batch_sheet(batch, self.names), 0)
+                self.board.picture("training batch", self.draw_batch(batch), 0)
             self._take(batch)
             images += self.loader.batch
             at_step = progress.batch % self.settings.accumulate == 0
@@ -178,12 +178,16 @@ class Trainer:
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: Any) -> None:
         """One batch: loss, gradients, and a step when enough batches have come together."""
         progress = self.progress
+        # Dropout and other draws of networks depend on the batch's place alone: a resumed training repeats them.
+        place = (self.settings.seed, progress.epoch, progress.batch, self.processes.rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
         terms = self.task.loss(self.forward_module, batch)
         self.scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
-        self._pending.append({**terms.parts, "loss": terms.total.detach() / self.loader.batch})
+        whole = {} if "loss" in terms.parts else {"loss": terms.total.detach() / self.loader.batch}
+        self._pending.append({**terms.parts, **whole})
         progress.batch += 1
         # The last batches of an epoch step too, though fewer of them came together.
         if progress.batch % self.settings.accumulate == 0 or progress.batch == len(self.loader):
@@ -233,11 +237,10 @@ class Trainer:
             **losses,
         }
         last = progress.epoch + 1 == self.settings.epochs
-        metrics = self._score() if last or (progress.epoch + 1) % self.settings.validate_every == 0 else None
-        is_best = metrics is not None and self._note_score(metrics)
-        if metrics is not None:
-            for name in ("precision", "recall", "map50", "map75", "map50_95"):
-                record[name] = getattr(metrics, name)
+        scored = self._score() if last or (progress.epoch + 1) % self.settings.validate_every == 0 else None
+        is_best = scored is not None and self._note_score(scored)
+        if scored is not None:
+            record |= scored.columns
         progress.history.append(record)
         progress.epoch += 1
         progress.batch, progress.losses = 0, {}
@@ -250,26 +253,25 @@ class Trainer:
         self.processes.wait()
         return not self.stop.requested or progress.done
 
-    def _score(self) -> Metrics | None:
-        """Metrics of the averaged network, from the first process; the others learn only the score."""
+    def _score(self) -> Scored | None:
+        """What the averaged network is worth, from the first process; the others learn only whether to go on."""
         if self.validation is None or not self.processes.is_first:
             return None
         began = time.perf_counter()
-        metrics, found = self.validation.score(self.task, self.average.network)
+        scored = self.validation.score(self.task, self.average.network)
         self.progress.seconds += time.perf_counter() - began
         if self.board.is_open:
-            self.board.picture("validation", detection_sheet(self.validation.pictures, found), self.progress.epoch + 1)
-        return metrics
+            self.board.picture("validation", scored.draw(), self.progress.epoch + 1)
+        return scored
 
-    def _note_score(self, metrics: Metrics) -> bool:
+    def _note_score(self, scored: Scored) -> bool:
         """Remember the score; True if it is the best so far."""
         progress = self.progress
-        score = metrics.map50_95 or 0.0
-        progress.last_metrics = metrics.as_dict()
-        if progress.best is not None and score <= progress.best:
+        progress.last_metrics = scored.metrics
+        if progress.best is not None and scored.best_by <= progress.best:
             progress.since_best += 1
             return False
-        progress.best, progress.best_epoch, progress.since_best = score, progress.epoch + 1, 0
+        progress.best, progress.best_epoch, progress.since_best = scored.best_by, progress.epoch + 1, 0
         progress.best_metrics = progress.last_metrics
         return True
 

@@ -1,26 +1,55 @@
-"""The validation split through the network, scored by `lightdet.evaluation`."""
+"""What the trainer asks of a validation, and that of detectors: a split through the network, scored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
+from lightdet.arrays import Image
 from lightdet.data.pictures import Pictures
 from lightdet.evaluation.average_precision import evaluate
-from lightdet.evaluation.metrics import Metrics
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import letterbox, plan_letterbox
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Detections
-from lightdet.training.task import Task
+from lightdet.training.pictures import detection_sheet
+from lightdet.training.task import FindingTask
+
+COLUMNS = ("precision", "recall", "map50", "map75", "map50_95")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a validation says of a network.
+
+    Attributes:
+        best_by: the number by which the best epoch is chosen; more is better.
+        columns: what goes into results.csv and onto the board; None where a number does not exist.
+        metrics: all of it, as plain values for the JSON and the model's card.
+        draw: makes a sheet of pictures for the board, uint8 ``[H, W, 3]``.
+    """
+
+    best_by: float
+    columns: Mapping[str, float | None]
+    metrics: dict[str, Any]
+    draw: Callable[[], Image]
+
+
+class Validation(Protocol):
+    """Pictures to score a network on."""
+
+    def score(self, task: Any, network: nn.Module) -> Scored:
+        """Score `network` (the averaged one), in evaluation mode, as the `task` of the same kind uses it."""
 
 
 @dataclass
-class Validation:
+class DetectionValidation:
     """A split to score a network on; pictures are letterboxed to squares, as the predictor does.
 
     Attributes:
@@ -35,7 +64,7 @@ class Validation:
     batch: int = 16
     pad_value: int = 114
 
-    def detections(self, task: Task, network: nn.Module) -> list[Detections]:
+    def detections(self, task: FindingTask, network: nn.Module) -> list[Detections]:
         """What `network` finds, one result a picture, in pixels of the original picture."""
         results = []
         side = self.pictures.imgsz
@@ -62,7 +91,10 @@ class Validation:
             size,
         )
 
-    def score(self, task: Task, network: nn.Module) -> tuple[Metrics, list[Detections]]:
-        """Average precision and its company, in evaluation mode, and the detections they were taken from."""
+    def score(self, task: FindingTask, network: nn.Module) -> Scored:
+        """Average precision and its company."""
         found = self.detections(task, network)
-        return evaluate(found, self.pictures.annotations, self.names), found
+        metrics = evaluate(found, self.pictures.annotations, self.names)
+        columns = {name: getattr(metrics, name) for name in COLUMNS}
+        draw = partial(detection_sheet, self.pictures, found)
+        return Scored(metrics.map50_95 or 0.0, columns, metrics.as_dict(), draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ COLORS = 8
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line: `x` and `y` float ``[N]`` in 0-1; `kind` chooses colour and dashes, None is the bold main line."""
+    """One line: `x` and `y` float ``[N]``; `kind` chooses colour and dashes, None is the bold main line."""
 
     name: str
     x: AnyArray
@@ -27,24 +28,37 @@ class Line:
     kind: int | None = None
 
 
+Ticks = tuple[float, ...]
+"""The values written along an axis, rising; the first and the last are its ends."""
+UNIT: Ticks = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
 def chart(
-    lines: Sequence[Line], *, x_title: str, y_title: str, marker: tuple[float, str] | None = None, legend: bool = True
+    lines: Sequence[Line],
+    *,
+    x_title: str,
+    y_title: str,
+    marker: tuple[float, str] | None = None,
+    legend: bool = True,
+    x_ticks: Ticks = UNIT,
+    y_ticks: Ticks = UNIT,
 ) -> Markup:
-    """Draw lines over the unit square, the bold ones on top.
+    """Draw lines, the bold ones on top.
 
     Args:
-        lines: what to draw.
+        lines: what to draw; within the ticks' ends.
         x_title: below.
         y_title: beside.
         marker: x and text of a vertical line.
         legend: list the lines below the picture.
+        x_ticks, y_ticks: what the axes show; by default 0 to 1.
     """
     ordered = sorted(lines, key=lambda line: line.kind is None)
     picture = tag(
         "svg",
-        _axes(x_title, y_title),
-        [_draw(line) for line in ordered],
-        _marker(*marker) if marker else None,
+        _axes(x_title, y_title, x_ticks, y_ticks),
+        [_draw(line, x_ticks, y_ticks) for line in ordered],
+        _marker(_share(marker[0], x_ticks), marker[1]) if marker else None,
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         aria_label=f"{y_title} against {x_title}",
@@ -60,6 +74,19 @@ def style_of(kind: int | None) -> dict[str, str | None]:
     return {"class_": f"line c{kind % COLORS}", "stroke_dasharray": DASHES[kind // 4 % len(DASHES)]}
 
 
+def ticks_for(low: float, high: float, count: int = 5) -> Ticks:
+    """About `count` steps of 1, 2 or 5 times a power of ten that hold `low` to `high`."""
+    extent = max(high - low, 1e-9)
+    power = 10.0 ** math.floor(math.log10(extent / count))
+    step = next(factor * power for factor in (1, 2, 5, 10) if extent / (factor * power) <= count + 1e-9)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return tuple(float(f"{number * step:.10g}") for number in range(first, max(last, first + 1) + 1))
+
+
+def _share(value: float, ticks: Ticks) -> float:
+    return (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+
 def _x(value: float) -> float:
     return round(LEFT + value * (WIDTH - LEFT - RIGHT), 1)
 
@@ -68,14 +95,16 @@ def _y(value: float) -> float:
     return round(HEIGHT - BOTTOM - value * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _axes(x_title: str, y_title: str) -> list[Content]:
+def _axes(x_title: str, y_title: str, x_ticks: Ticks, y_ticks: Ticks) -> list[Content]:
     parts: list[Content] = []
-    for step in range(6):
-        value = step / 5
-        parts.append(tag("line", x1=_x(0), x2=_x(1), y1=_y(value), y2=_y(value), class_="grid"))
-        parts.append(tag("line", x1=_x(value), x2=_x(value), y1=_y(0), y2=_y(1), class_="grid"))
-        parts.append(tag("text", f"{value:g}", x=LEFT - 6, y=_y(value) + 4, text_anchor="end"))
-        parts.append(tag("text", f"{value:g}", x=_x(value), y=HEIGHT - BOTTOM + 16, text_anchor="middle"))
+    for value in y_ticks:
+        y = _y(_share(value, y_ticks))
+        parts.append(tag("line", x1=_x(0), x2=_x(1), y1=y, y2=y, class_="grid"))
+        parts.append(tag("text", f"{value:g}", x=LEFT - 6, y=y + 4, text_anchor="end"))
+    for value in x_ticks:
+        x = _x(_share(value, x_ticks))
+        parts.append(tag("line", x1=x, x2=x, y1=_y(0), y2=_y(1), class_="grid"))
+        parts.append(tag("text", f"{value:g}", x=x, y=HEIGHT - BOTTOM + 16, text_anchor="middle"))
     parts.append(tag("text", x_title, x=_x(0.5), y=HEIGHT - 6, text_anchor="middle", class_="title"))
     middle = f"rotate(-90 11 {_y(0.5)})"
     parts.append(tag("text", y_title, x=11, y=_y(0.5), text_anchor="middle", transform=middle, class_="title"))
@@ -97,8 +126,9 @@ def _marker(value: float, text: str) -> list[Content]:
     ]
 
 
-def _draw(line: Line) -> Markup:
-    points = " ".join(f"{_x(float(x))},{_y(float(y))}" for x, y in _thinned(line.x, line.y))
+def _draw(line: Line, x_ticks: Ticks, y_ticks: Ticks) -> Markup:
+    shares = ((_share(float(x), x_ticks), _share(float(y), y_ticks)) for x, y in _thinned(line.x, line.y))
+    points = " ".join(f"{_x(x)},{_y(y)}" for x, y in shares)
     shape = tag("polyline", points=points, **style_of(line.kind))
     # a wide invisible twin is easier to point at
     hover = tag("g", tag("title", line.name), shape, tag("polyline", points=points, class_="reach"))

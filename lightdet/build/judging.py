@@ -1,0 +1,96 @@
+"""``lightdet detect`` with a classifier: every picture or frame gets its class."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from lightdet.arrays import Image
+from lightdet.build.classifier_predictor import load_classifier
+from lightdet.build.detection import DEFAULT_BATCH, Detection, DetectRequest, Outcome
+from lightdet.drawing import draw_picture_class
+from lightdet.errors import UserError
+from lightdet.inference.pipeline import DetectionRun, Watcher
+from lightdet.inference.save import Writer
+from lightdet.inference.save_classes import ClassCsvWriter, ClassJsonWriter
+from lightdet.inference.sources import printable
+from lightdet.structures import Classification
+
+
+def draw_classification(image: Image, found: Classification) -> Image:
+    """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed in the colour of its class, with its probability."""
+    return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
+
+
+class Judging(Detection):
+    """One request to a classifier, in two steps as `Detection`.
+
+    Raises:
+        UserError: as `Detection`; flags that belong to boxes.
+    """
+
+    judges = True
+
+    def __init__(self, request: DetectRequest) -> None:
+        flags = {
+            "--confidence": None if request.confidence in (None, 0.25) else request.confidence,
+            "--iou": request.iou,
+            "--max-detections": request.max_detections,
+            "--tile": request.tile,
+            "--rect": request.rect or None,
+        }
+        given = [flag for flag, value in flags.items() if value is not None]
+        if given:
+            raise UserError(f"{given[0]} belongs to detectors, and {request.weights} is a classifier: leave it out")
+        boxes = [name for name in request.formats if name not in ("json", "csv")]
+        if boxes:
+            raise UserError(f"--save {boxes[0]} holds boxes, and {request.weights} is a classifier: take json or csv")
+        super().__init__(request)
+
+    def run(self, watcher: Watcher) -> None:
+        """Load the network and judge every source; `outcome` is set before anything is raised from there.
+
+        Raises:
+            UserError: the model cannot be loaded, a source cannot be read (unless skipped), a file not written.
+        """
+        request = self.request
+        with ExitStack() as stack:
+            if self._window is not None:
+                stack.enter_context(self._window)
+            predictor = load_classifier(
+                request.weights,
+                device=request.device,
+                imgsz=request.imgsz,
+                precision=getattr(request, "precision", None) or "fp32",
+                threads=getattr(request, "threads", None),
+            )
+            folder = self._folder()
+            writers: list[Writer] = []
+            if folder is not None:
+                for name in request.formats:
+                    path = folder / f"detections.{name}"
+                    writers.append(ClassJsonWriter(path) if name == "json" else ClassCsvWriter(path, predictor.names))
+            if request.json is not None:
+                writers.append(ClassJsonWriter(request.json))
+            run = DetectionRun(
+                predictor,
+                writers,
+                folder=folder if request.images else None,
+                watcher=watcher,
+                batch=request.batch or DEFAULT_BATCH,
+                skip_bad=request.skip_bad,
+                max_frames=request.max_frames,
+                show=self._window.show if self._window is not None else None,
+                draw=draw_classification,
+                header={
+                    "task": "classify",
+                    "weights": printable(request.weights),
+                    "names": list(predictor.names),
+                    "imgsz": predictor.preprocessing.imgsz,
+                },
+            )
+            self.outcome = Outcome(run.totals, folder, predictor.names)
+            try:
+                run.run(self.sources.items)
+            finally:
+                if folder is not None and request.output is None and not run.totals.seen:
+                    self._remove_empty(folder)

@@ -1,0 +1,25 @@
+"""Whether a model file holds a detector or a classifier, told from its header without torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from lightdet.config.classification import TASK
+
+METADATA_KEY = "lightdet"  # of lightdet.models.weights, whose import would bring torch
+
+
+def is_classifier(path: str | Path) -> bool:
+    """Whether the card of a model file says that it gives whole pictures a class.
+
+    False as well for what is missing, damaged or foreign: who loads it tells more.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            model = json.loads((file.metadata() or {})[METADATA_KEY])["model"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return False
+    return isinstance(model, dict) and model.get("task") == TASK

@@ -1,0 +1,37 @@
+"""Sheets of pictures for the board: what a classifier is shown, and what it takes pictures for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.classification.dataset import ImageBatch, LabelledPictures
+from lightdet.drawing import draw_picture_class
+from lightdet.geometry.letterbox import letterbox
+from lightdet.training.pictures import SHOWN, sheet
+
+
+def labelled_sheet(batch: ImageBatch, names: Sequence[str]) -> Image:
+    """The first pictures of a training batch with their classes, side by side."""
+    tiles = []
+    for image, label in zip(batch.images[:SHOWN], batch.labels[:SHOWN].tolist(), strict=True):
+        picture = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+        tiles.append(draw_picture_class(picture, label, names[label]))
+    return sheet(tiles)
+
+
+def judged_sheet(pictures: LabelledPictures, shares: FloatArray, names: Sequence[str]) -> Image:
+    """The first pictures of a split with what they were taken for, and what they are where that is wrong.
+
+    `shares` are probabilities ``[N, C]``.
+    """
+    side = pictures.imgsz
+    tiles = []
+    for index in range(min(SHOWN, len(pictures))):
+        image, _ = letterbox(np.ascontiguousarray(pictures.image(index)), (side, side))
+        label, truth = int(shares[index].argmax()), pictures.annotations[index].label
+        wrong = "" if label == truth else f" (is {names[truth]})"
+        tiles.append(draw_picture_class(image, label, f"{names[label]} {shares[index, label]:.2f}{wrong}"))
+    return sheet(tiles)

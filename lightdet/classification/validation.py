@@ -1,0 +1,55 @@
+"""The validation split through a classifier: its loss and a few numbers each epoch; the report has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from lightdet.classification.dataset import LabelledPictures, labels_of, to_input
+from lightdet.classification.metrics import headline
+from lightdet.classification.pictures import judged_sheet
+from lightdet.classification.task import ClassifyTask, probabilities
+from lightdet.errors import UserError
+from lightdet.training.validation import Scored
+
+TIE = 1e-7
+"""What a unit of the loss takes from the score: it decides between epochs of equal balanced accuracy alone."""
+
+
+@dataclass
+class ClassifyValidation:
+    """A split to score a classifier on.
+
+    Attributes:
+        pictures: the split.
+        names: class names.
+        batch: pictures at a time.
+    """
+
+    pictures: LabelledPictures
+    names: Sequence[str]
+    batch: int = 32
+
+    def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
+        """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss."""
+        found = []
+        for start in range(0, len(self.pictures), self.batch):
+            numbers = range(start, min(start + self.batch, len(self.pictures)))
+            inputs = np.stack([to_input(self.pictures.image(index), task.preprocessing) for index in numbers])
+            found.append(task.logits(network, torch.from_numpy(inputs).permute(0, 3, 1, 2)))
+        logits, labels = torch.cat(found), torch.from_numpy(labels_of(self.pictures))
+        with torch.inference_mode():
+            loss = float(task.criterion(logits, labels.to(logits.device)))
+        shares = probabilities(logits).cpu().numpy()
+        if not np.isfinite(shares).all():
+            raise UserError("the network's output is no number any more: lower train.lr, or take train.precision=fp32")
+        numbers_found = headline(labels.numpy(), shares)
+        columns = {"val_loss": loss, **{f"val_{name}": value for name, value in numbers_found.items()}}
+        best_by = (numbers_found["balanced_accuracy"] or 0.0) - TIE * min(loss, 100.0)
+        draw = partial(judged_sheet, self.pictures, shares, tuple(self.names))
+        return Scored(best_by, columns, {"loss": loss, **numbers_found}, draw)

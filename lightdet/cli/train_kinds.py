@@ -1,0 +1,173 @@
+"""What differs between training a detector and a classifier: reading, assembling, and the words about it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightdet.build.classification import ClassifyData, build_classify_trainer, load_classify_data
+from lightdet.build.training import TrainingData, build_trainer, load_training_data
+from lightdet.classification.dataset import LabelledPictures, labels_of
+from lightdet.classification.fit import judge_fit
+from lightdet.config import YamlFile, load_config
+from lightdet.config.classification import ClassifyConfig, load_classify_config
+from lightdet.data.pictures import Pictures
+from lightdet.training.checkpoint import Progress
+from lightdet.training.trainer import Trainer
+from lightdet.wording import counted
+
+LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
+"""The terms of the detectors' losses, as the line of an epoch calls them; not every network has all."""
+
+
+@dataclass(frozen=True)
+class TrainingKind:
+    """The functions of one kind of training.
+
+    Attributes:
+        read: (YAML, overrides) → configuration.
+        load: (configuration, data set, …) → data, with ``names``, ``train``, ``val`` and ``skipped``.
+        build: (configuration, data, …) → trainer.
+        fingerprint: data → enough of it to notice that another set, or a changed one, is resumed on.
+        compared: what the fingerprint holds, in words.
+        opening: data → what there is to train on.
+        val_note: validation pictures → what is wrong with measuring on them, or nothing.
+        epoch: a row of results.csv → the losses and scores of an epoch's line.
+        closing: how it ended → lines about the best epoch.
+    """
+
+    read: Callable[[YamlFile, Sequence[str]], Any]
+    load: Callable[..., Any]
+    build: Callable[..., Trainer]
+    fingerprint: Callable[[Any], dict[str, Any]]
+    compared: str
+    opening: Callable[[Any], str]
+    val_note: Callable[[Any], str]
+    epoch: Callable[[Mapping[str, Any]], str]
+    closing: Callable[[Progress], list[str]]
+
+
+def kind_of(config: Any) -> TrainingKind:
+    """The kind of training that a configuration is for."""
+    return CLASSIFIER if isinstance(config, ClassifyConfig) else DETECTOR
+
+
+def _boxes_fingerprint(data: TrainingData) -> dict[str, Any]:
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: {
+            "pictures": len(pictures),
+            "boxes": sum(len(a) for a in pictures.annotations),
+            "sum": round(float(sum(a.boxes.sum(dtype="float64") + a.labels.sum() for a in pictures.annotations)), 2),
+        }
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def _boxes_opening(data: TrainingData) -> str:
+    boxes = sum(len(a) for a in data.train.annotations)
+    background = sum(len(a) == 0 for a in data.train.annotations)
+    empty = f" ({background} of them without any, taken as background)" if background else ""
+    return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
+
+
+def _boxes_val_note(pictures: Pictures) -> str:
+    if any(len(annotation) for annotation in pictures.annotations):
+        return ""
+    return "no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike"
+
+
+BOX_LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
+"""The terms of the networks' losses, as the line of an epoch calls them; not every network has all."""
+
+
+def _boxes_epoch(record: Mapping[str, Any]) -> str:
+    parts = " ".join(f"{short} {record[name]:.4f}" for name, short in BOX_LOSSES.items() if name in record)
+    line = f"loss {record['loss']:.4f} ({parts})"
+    if record.get("map50") is not None:
+        line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
+    return line
+
+
+def _boxes_closing(progress: Progress) -> list[str]:
+    best = progress.best_metrics
+    if best is None:
+        return []
+    scores = f"mAP@0.5 {best['map50'] or 0:.3f}, mAP@0.5:0.95 {best['map50_95'] or 0:.3f}"
+    return [f"best epoch {progress.best_epoch}: {scores}; {progress.seconds / 60:.1f} minutes"]
+
+
+def _classes_fingerprint(data: ClassifyData) -> dict[str, Any]:
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: {
+            "pictures": len(pictures),
+            "classes": _class_counts(pictures, data),
+            # The order of names and classes, by no more than their file names: a set may move to another folder.
+            "names": zlib.crc32("\n".join(f"{a.image.name} {a.label}" for a in pictures.annotations).encode()),
+        }
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def _class_counts(pictures: Any, data: ClassifyData) -> list[int]:
+    labels = labels_of(pictures).tolist()
+    return [labels.count(number) for number in range(len(data.names))]
+
+
+def _classes_opening(data: ClassifyData) -> str:
+    counts = zip(data.names, _class_counts(data.train, data), strict=True)
+    return f"{counted(len(data.train), 'picture')} ({', '.join(f'{count} {name}' for name, count in counts)})"
+
+
+def _classes_val_note(pictures: LabelledPictures) -> str:
+    if len(set(labels_of(pictures).tolist())) > 1:
+        return ""
+    return "every picture of the split 'val' is of one class: what is mistaken for it is not measured"
+
+
+def _classes_epoch(record: Mapping[str, Any]) -> str:
+    line = f"loss {record['loss']:.4f}  accuracy {record['accuracy']:.3f}"
+    if record.get("val_loss") is not None:
+        line += f"  validation: loss {record['val_loss']:.4f}  accuracy {record['val_accuracy']:.3f}"
+        line += f"  balanced {record['val_balanced_accuracy']:.3f}"
+        if record.get("val_auc") is not None:
+            line += f"  AUC {record['val_auc']:.3f}"
+    return line
+
+
+def _classes_closing(progress: Progress) -> list[str]:
+    best, lines = progress.best_metrics, [judge_fit(progress.history)]
+    if best is not None:
+        scores = f"accuracy {best['accuracy']:.3f}, balanced accuracy {best['balanced_accuracy']:.3f}"
+        scores += f", F1 {best['f1']:.3f}" + (f", AUC {best['auc']:.3f}" if best["auc"] is not None else "")
+        lines.insert(0, f"best epoch {progress.best_epoch}: {scores}; {progress.seconds / 60:.1f} minutes")
+    return lines
+
+
+DETECTOR = TrainingKind(
+    load_config,
+    load_training_data,
+    build_trainer,
+    _boxes_fingerprint,
+    "pictures or boxes",
+    _boxes_opening,
+    _boxes_val_note,
+    _boxes_epoch,
+    _boxes_closing,
+)
+CLASSIFIER = TrainingKind(
+    load_classify_config,
+    load_classify_data,
+    build_classify_trainer,
+    _classes_fingerprint,
+    "pictures or labels",
+    _classes_opening,
+    _classes_val_note,
+    _classes_epoch,
+    _classes_closing,
+)

@@ -1,0 +1,83 @@
+"""What pictures were taken for, as files: JSON and CSV, beside the detectors' writers in `lightdet.inference.save`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightdet.files import atomic_path
+from lightdet.inference.save import Record, Spool
+from lightdet.structures import Classification
+
+
+class ClassJsonWriter:
+    """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
+
+    ``{"source", "frame", "time_s", "width", "height", "milliseconds", "label", "name", "probability",
+    "probabilities"}``, the last by class name; ``frame`` and ``time_s`` are null for pictures.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._results = Spool(path)
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        found: Classification = record.detections
+        entry = {
+            "source": record.source,
+            "frame": record.frame,
+            "time_s": None if record.time is None else round(record.time, 4),
+            "width": found.size[0],
+            "height": found.size[1],
+            "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
+            **found.as_dict(),
+        }
+        self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        head = json.dumps({**summary, "results": []}, indent=2, ensure_ascii=False, allow_nan=False)
+        before = head[: head.rindex("[]")]
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f"{before}[")
+            file.writelines(self._results.items())
+            file.write("\n]\n}\n")
+
+
+class ClassCsvWriter:
+    """A line a picture or frame: what it is, how probable that is, and the probability of each class.
+
+    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self.path = path
+        self.columns = ["source", "frame", "time_s", "label", "name", "probability", "width", "height"]
+        self.columns += [f"p({name})" for name in names]
+        self._rows = Spool(path)
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        found: Classification = record.detections
+        frame = "" if record.frame is None else record.frame
+        seconds = "" if record.time is None else round(record.time, 4)
+        shares = [round(float(value), 4) for value in found.probabilities]
+        row = [record.source, frame, seconds, found.label, found.name, round(found.probability, 4), *found.size]
+        self._rows.append(_csv_line([*row, *shares]))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(_csv_line(self.columns) + "\n")
+            file.writelines(self._rows.lines())
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
