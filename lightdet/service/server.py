@@ -24,6 +24,9 @@ log = logging.getLogger("lightdet.service")
 _KEEP_ALIVE = 15
 """Seconds that an idle connection is held for its next request."""
 _BACKLOG = 1024
+_SWITCH = 0.0005
+"""Seconds after which a Python thread gives way. The network asks for the interpreter between its operations, and
+would wait Python's usual 5 ms each time that the other threads are busy with requests."""
 
 
 def serve_here(
@@ -40,6 +43,7 @@ def serve_here(
     Raises:
         UserError: the model or the database cannot be used.
     """
+    sys.setswitchinterval(_SWITCH)
     service = assemble(settings, loader)
     limits = settings.limits
     config = uvicorn.Config(

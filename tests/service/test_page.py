@@ -428,7 +428,7 @@ def test_every_control_has_a_name(shared: Any, open_page: Open) -> None:
 def test_keys(shared: Any, open_page: Open) -> None:
     page = open_page(shared.url)
     choosers: list[Any] = []
-    page.on("filechooser", lambda chooser: choosers.append(chooser))  # early: Playwright does not wait until it listens
+    page.on("filechooser", lambda chooser: choosers.append(chooser))  # noqa: PLW0108 - it takes no built-in
     page.locator("#model", has_text="colors").wait_for()
     page.keyboard.press("o")
     while not choosers:
