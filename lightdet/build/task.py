@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from lightdet.build.class_balance import class_frequencies, inverse_class_weights
+from lightdet.build.distillation import Teacher, build_distillation
 from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
 from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
@@ -24,8 +25,12 @@ def build_task(
     network: DetectionNetwork,
     device: torch.device,
     processes: Processes,
+    teacher: Teacher | None = None,
 ) -> Task:
-    """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are."""
+    """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are.
+
+    With a `teacher`, the network follows that one, too.
+    """
     settings: dict[str, Any] = {
         "precision": resolve_precision(config.train.precision, device),
         "confidence": config.eval.confidence,
@@ -36,6 +41,8 @@ def build_task(
         return LossInsideTask(network, mean_count=processes.mean, processes=processes.count, **settings)
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes)
+        if teacher is not None:
+            return build_distillation(config, network, loss.to(device), teacher, device, processes, settings)
     elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
         loss = _anchor_free_loss(config.loss, pictures, network, processes)
     else:

@@ -16,6 +16,7 @@ from torch import nn
 from lightdet.build.anchors import choose_anchors
 from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
 from lightdet.build.class_balance import class_frequencies, picture_weights
+from lightdet.build.distillation import load_teacher
 from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
 from lightdet.build.task import build_task
@@ -123,17 +124,22 @@ def build_trainer(
     check_shares(train, around.processes)
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
+    teacher = load_teacher(config, data.names, detector)
     if resume is None:
         if start is not None:
             reporter.note(begin_with(start, detector, config))
-        choose_anchors(config, data.train, detector, reporter)
+        if teacher is None:
+            choose_anchors(config, data.train, detector, reporter)
+        elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
+            detector.anchors.copy_(teacher.network.anchors)
+            reporter.note(f"learns from {teacher.path} beside the labels, on its anchors")
         if load_backbone(config.model, detector):
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
     elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
         detector.anchors.copy_(resume.tensors["network/anchors"])
     detector = place_network(detector, train, around)
     return assemble_trainer(
-        build_task(config, data.train, detector, device, around.processes),
+        build_task(config, data.train, detector, device, around.processes, teacher),
         _loader(config, data, around.processes),
         DetectionValidation(data.val, data.names, config.eval.batch) if data.val else None,
         train,

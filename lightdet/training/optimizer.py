@@ -42,7 +42,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
     What torch's ``clip_grad_norm_`` does, in one call for all tensors on the CPU, too, where that takes a call each.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     factor = (limit / (norm + 1e-6)).clamp(max=1.0)
     if norm.device.type != "cpu" or factor < 1:  # a GPU is not asked: its answer would be waited for
         torch._foreach_mul_(gradients, factor)
