@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "profiling": TYPES | {"models", "inference"},
     "classification": TYPES
     | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
+    "explain": TYPES | {"drawing", "models", "classification"},
 }
 ALLOWED["build"] = set(ALLOWED)
 ALLOWED["service"] = set(ALLOWED)

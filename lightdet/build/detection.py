@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from lightdet.build.predictor import load
+from lightdet.errors import UserError
 from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
 from lightdet.inference.predictor import Predictor
-from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, results_of_runs
+from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
@@ -50,6 +51,7 @@ class DetectRequest:
     show: bool = False
     skip_bad: bool = False
     json: Path | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Detection:
     def __init__(self, request: DetectRequest) -> None:
         self.request = request
         self.sources: Sources = self._find_sources()
+        if request.explain:
+            self._check_heat()
         self._window = Window() if request.show else None
         self.outcome: Outcome | None = None
 
@@ -136,8 +140,19 @@ class Detection:
         )
         return sources
 
+    def _check_heat(self) -> None:
+        """Refuse what cannot be explained, and heat in the way."""
+        if self.request.tile is not None:
+            raise UserError("--explain looks at whole pictures; leave out --tile, or explain a part of the picture")
+        for source in self.sources.items:
+            if source.kind != "picture":
+                raise UserError(f"is a {source.kind}, and --explain takes pictures alone", path=source.name)
+            path = heat_file(self.request.output or RUNS, source.stem)
+            if self.request.output is not None and path.exists() and not self.request.overwrite:
+                raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
+
     def _folder(self) -> Path | None:
-        if not (self.request.images or self.request.formats):
+        if not (self.request.images or self.request.formats or self.request.explain):
             return None
         return check_writable(self.request.output) if self.request.output is not None else fresh_folder(RUNS)
 
@@ -162,6 +177,10 @@ class Detection:
 
     def _writers(self, folder: Path | None, names: tuple[str, ...]) -> list[Writer]:
         writers = [make_writer(format_, folder, names) for format_ in self.request.formats] if folder else []
+        if folder is not None and self.request.explain:
+            from lightdet.build.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
+
+            writers.append(heat_writer(self.request, folder))
         return [*writers, JsonWriter(self.request.json)] if self.request.json is not None else writers
 
     def _header(self, predictor: Predictor) -> dict[str, Any]:

@@ -69,6 +69,10 @@ class Judging(Detection):
                 for name in request.formats:
                     path = folder / f"detections.{name}"
                     writers.append(ClassJsonWriter(path) if name == "json" else ClassCsvWriter(path, predictor.names))
+            if folder is not None and request.explain:
+                from lightdet.build.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
+
+                writers.append(heat_writer(request, folder))
             if request.json is not None:
                 writers.append(ClassJsonWriter(request.json))
             run = DetectionRun(

@@ -18,6 +18,7 @@ from lightdet.cli import data
 from lightdet.cli.calibrate import calibrate
 from lightdet.cli.compare import compare
 from lightdet.cli.detect import detect
+from lightdet.cli.explain import explain
 from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
 from lightdet.cli.serve import serve
@@ -55,6 +56,7 @@ def _lightdet(
 app.command()(train)
 app.command()(val)
 app.command()(detect)
+app.command()(explain)
 app.command()(profile)
 app.command()(calibrate)
 app.command()(compare)

@@ -101,6 +101,9 @@ def detect(
     output: OptionalOutput = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are in --output.")] = False,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Write marked-up pictures and videos.")] = True,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write pictures with the heat of what was found, too (lightdet explain).")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="Show them in a window, too (needs the gui extra).")] = False,
     on_error: OnErrorOption = OnError.fail,
     json: Json = None,
@@ -140,6 +143,7 @@ def detect(
         show=show,
         skip_bad=on_error is OnError.skip,
         json=json,
+        explain=explain,
     )
     if is_classifier(weights):
         from lightdet.build.judging import Judging

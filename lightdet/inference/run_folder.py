@@ -45,6 +45,11 @@ def marked_file(folder: Path, source: Source) -> Path:
     return folder / source.stem.with_name(f"{source.stem.name}{suffix}")
 
 
+def heat_file(folder: Path, stem: Path) -> Path:
+    """Where the picture of ``--explain`` goes, with the heat over it."""
+    return folder / stem.with_name(f"{stem.name}.heat.jpg")
+
+
 def check_free(
     folder: Path,
     sources: Sequence[Source],
