@@ -80,12 +80,8 @@ def _boxes_val_note(pictures: Pictures) -> str:
     return "no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike"
 
 
-BOX_LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
-"""The terms of the networks' losses, as the line of an epoch calls them; not every network has all."""
-
-
 def _boxes_epoch(record: Mapping[str, Any]) -> str:
-    parts = " ".join(f"{short} {record[name]:.4f}" for name, short in BOX_LOSSES.items() if name in record)
+    parts = " ".join(f"{short} {record[name]:.4f}" for name, short in LOSSES.items() if name in record)
     line = f"loss {record['loss']:.4f} ({parts})"
     if record.get("map50") is not None:
         line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
