@@ -12,7 +12,7 @@ from lightdet.config.schema import Activation, NetworkConfig, NonNegative, RunCo
 class YoloxModelConfig(NetworkConfig):
     """YOLOX-s (Ge et al. 2021): the frame of YOLOv5 with C3 blocks and a decoupled head."""
 
-    name: Literal["yolox_s"] = "yolox_s"
+    name: Literal["yolox-s"] = "yolox-s"
     widths: Widths = Field(default=[32, 64, 128, 256, 512])
     """Output channels of Focus and of the four stages below it."""
     head_width: Annotated[int, Field(ge=8, le=2048)] = 128

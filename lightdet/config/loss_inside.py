@@ -21,7 +21,7 @@ class BackboneConfig(NetworkConfig):
 class FasterRCNNModelConfig(BackboneConfig):
     """Faster R-CNN with ResNet-50 and a feature pyramid; with trained weights its normalizations are frozen."""
 
-    name: Literal["faster_rcnn"] = "faster_rcnn"
+    name: Literal["faster-rcnn"] = "faster-rcnn"
     anchor_sizes: Annotated[list[Positive], Field(min_length=5, max_length=5)] | None = None
     """Sides of the square anchors at strides 4, 8, 16, 32, 64 in pixels at `imgsz`; null: torchvision's, which are
     32, 64, 128, 256, 512 for pictures of 800 pixels, scaled."""

@@ -16,10 +16,10 @@ PICTURE = np.random.default_rng(5).integers(0, 255, (90, 130, 3), dtype=np.uint8
 CLASSIFIERS = ("mobilenet_v2", "resnet18", "efficientnet_b0", "cnn", "dnn", "mlp_mixer")
 
 
-LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("yolov3", "yolov4", "faster_rcnn")]
+LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("yolov3", "yolov4", "faster-rcnn")]
 
 
-@pytest.mark.parametrize("name", ["lightdet", "yolov5n", "yolox_s", "ssd", *LARGE])
+@pytest.mark.parametrize("name", ["lightdet", "yolov5n", "yolox-s", "ssd", *LARGE])
 def test_every_detector(name: str) -> None:
     torch.manual_seed(0)
     config = load_config(YamlFile({"model": {"name": name}}))

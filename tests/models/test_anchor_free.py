@@ -17,7 +17,7 @@ from lightdet.models.heads import decode_cells
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Preprocessing
 
-CONFIG = Path(__file__).parents[2] / "configs" / "yolox_s.yaml"
+CONFIG = Path(__file__).parents[2] / "configs" / "yolox-s.yaml"
 STRIDES = (8, 16, 32)
 
 
@@ -30,7 +30,7 @@ def narrow(num_classes: int = 2, **changes: Any) -> AnchorFreeDetector:
 def test_the_configuration_spells_out_the_defaults() -> None:
     file = load_yaml(CONFIG)
     config = load_config(file)
-    defaults = load_config(YamlFile({"model": {"name": "yolox_s"}}))
+    defaults = load_config(YamlFile({"model": {"name": "yolox-s"}}))
     assert config == defaults
     for section in ("model", "loss"):
         assert file.values[section].keys() == getattr(defaults, section).model_dump().keys()

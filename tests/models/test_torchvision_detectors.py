@@ -32,7 +32,7 @@ from lightdet.profiling import count_flops, measure_complexity
 from lightdet.structures import Preprocessing
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-MODELS: dict[str, NetworkConfig] = {"faster_rcnn": FasterRCNNModelConfig(), "ssd": SSDModelConfig()}
+MODELS: dict[str, NetworkConfig] = {"faster-rcnn": FasterRCNNModelConfig(), "ssd": SSDModelConfig()}
 TARGETS = torch.tensor([[0, 1, 5.0, 5.0, 30.0, 40.0], [0, 0, 8.0, 8.0, 30.0, 20.0], [1, 2, 10.0, 20.0, 60.0, 62.0]])
 
 
@@ -63,7 +63,7 @@ def test_the_configuration_spells_out_the_defaults(name: str) -> None:
     assert file.values["model"].keys() == MODELS[name].model_dump().keys()
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("faster_rcnn", 41.3e6), ("ssd", 24e6)])
+@pytest.mark.parametrize(("name", "parameters"), [("faster-rcnn", 41.3e6), ("ssd", 24e6)])
 def test_the_size_with_six_classes(name: str, parameters: float) -> None:
     with torch.device("meta"):
         network = build_detector(MODELS[name], 6, 608)
@@ -121,7 +121,7 @@ def test_the_gradient_reaches_every_trained_parameter(name: str, targets: Tensor
     sum(loss for loss, _ in losses.values()).backward()
     assert [n for n, p in network.named_parameters() if p.grad is None] == []
     still = [n for n, p in network.named_parameters() if not p.grad.any()]  # type: ignore[union-attr]
-    if targets is TARGETS and name == "faster_rcnn":  # SSD learns from the hardest boxes, on some maps alone
+    if targets is TARGETS and name == "faster-rcnn":  # SSD learns from the hardest boxes, on some maps alone
         assert still == []
     assert all(torch.isfinite(p.grad).all() for p in network.parameters())  # type: ignore[union-attr]
 
@@ -187,7 +187,7 @@ def test_split_targets() -> None:
 
 def test_faster_rcnn_finds_what_torchvisions_own_finds() -> None:
     """The same parts within torchvision's whole model, its resizing and threshold switched off."""
-    network = fresh("faster_rcnn").eval()
+    network = fresh("faster-rcnn").eval()
     with torch.no_grad():
         network.roi_heads.box_predictor.cls_score.weight.mul_(20)  # scores that differ
     whole = Published(network.backbone, 4, min_size=64, max_size=64, box_score_thresh=0.1, box_nms_thresh=0.5)
@@ -205,7 +205,7 @@ def test_faster_rcnn_finds_what_torchvisions_own_finds() -> None:
 
 
 def test_faster_rcnn_has_torchvisions_losses() -> None:
-    network = fresh("faster_rcnn").train()
+    network = fresh("faster-rcnn").train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
@@ -234,7 +234,7 @@ def test_faster_rcnn_has_torchvisions_losses() -> None:
 
 
 def test_counted_operations_do_not_depend_on_chance() -> None:
-    network = fresh("faster_rcnn")
+    network = fresh("faster-rcnn")
     counts, proposals = set(), set()
     for seed in range(4):
         torch.manual_seed(seed)
@@ -340,7 +340,7 @@ def classifier_weights(make: Any) -> dict[str, Tensor]:
     return {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
 
 
-CLASSIFIERS = {"faster_rcnn": resnet50, "ssd": vgg16}
+CLASSIFIERS = {"faster-rcnn": resnet50, "ssd": vgg16}
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -356,7 +356,7 @@ def test_a_backbone_begins_with_weights_from_a_file(name: str, suffix: str, tmp_
     network = build_detector(config, 3, 64)
     assert load_backbone(config, network)
     state = network.state_dict()
-    if name == "faster_rcnn":
+    if name == "faster-rcnn":
         assert torch.equal(state["backbone.body.layer4.2.conv3.weight"], weights["layer4.2.conv3.weight"])
         assert torch.equal(state["backbone.body.bn1.running_var"], weights["bn1.running_var"])
         assert any(isinstance(module, FrozenBatchNorm2d) for module in network.modules())
@@ -385,8 +385,8 @@ def test_no_weights_named_none_loaded() -> None:
 @pytest.mark.parametrize(
     ("name", "other", "told"),
     [
-        ("faster_rcnn", resnet101, r"another network than a ResNet-50: 'layer3\.\d+\.bn1"),
-        ("faster_rcnn", vgg16, r"no weights of a ResNet-50: 'conv1\.weight' is missing"),
+        ("faster-rcnn", resnet101, r"another network than a ResNet-50: 'layer3\.\d+\.bn1"),
+        ("faster-rcnn", vgg16, r"no weights of a ResNet-50: 'conv1\.weight' is missing"),
         ("ssd", vgg19, r"no weights of a VGG16|another network than a VGG16"),
     ],
 )

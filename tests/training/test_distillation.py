@@ -86,7 +86,7 @@ def test_what_cannot_teach_is_told(defect_set: Path, tmp_path: Path, names: tupl
     cases: list[tuple[Sequence[str], NetworkConfig | None, str]] = [
         (("a", *names[1:]), None, "has other classes than the data set"),
         (names, ModelConfig(widths=[8] * 5, anchors=[[(9, 9)]] * 3), "another number of anchors a cell"),
-        (names, load_network_config(YamlFile({"name": "yolox_s"})), "is no detector with anchors"),
+        (names, load_network_config(YamlFile({"name": "yolox-s"})), "is no detector with anchors"),
     ]
     for number, (classes, config, words) in enumerate(cases):
         path = tmp_path / f"{number}.safetensors"

@@ -17,9 +17,9 @@ NO_CHANGES = [f"augment.{key}=0" for key in ("mosaic", "scale", "translate", "fl
 SMALL_YOLOX = ["model.widths=[16, 32, 64, 64, 96]", "model.head_width=32"]
 
 RUNS = [
-    pytest.param("yolox_s", [*SMALL_YOLOX, "train.epochs=300"], id="yolox_s, narrow"),
+    pytest.param("yolox-s", [*SMALL_YOLOX, "train.epochs=300"], id="yolox_s, narrow"),
     pytest.param("ssd", ["train.epochs=300"], id="ssd"),
-    pytest.param("faster_rcnn", ["train.epochs=300"], id="faster_rcnn"),
+    pytest.param("faster-rcnn", ["train.epochs=300"], id="faster-rcnn"),
 ]
 
 
