@@ -54,7 +54,10 @@ def train(
     on_error: OnErrorOption = OnError.fail,
     json: Json = None,
 ) -> None:
-    """Train a detector; leaves best.safetensors, last.safetensors and results.csv in --output."""
+    """Train a detector, or a classifier where the configuration says 'task: classify'.
+
+    Leaves best.safetensors, last.safetensors and results.csv in --output.
+    """
     from lightdet.cli.train_request import TrainRequest
 
     flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs, "train.minutes": minutes, "train.seed": seed}

@@ -13,16 +13,20 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from small_training import Recorder, StopAt, make_trainer
 from torch.nn import functional
 
+import lightdet
 from lightdet.build.classification import IMAGENET
 from lightdet.build.classifier import load_classifier
+from lightdet.classification.dataset import to_input
 from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.task import ClassifyLoss, probabilities
+from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, read_safetensors
 from lightdet.training.checkpoint import STATE_FILE, load_state
@@ -263,3 +267,26 @@ def test_minutes_choose_the_epochs(part_set: Path, tmp_path: Path, recipe: Path)
     ended = run(command(part_set, tmp_path / "out", "--config", str(recipe), "--minutes", "0.01"))
     assert ended.returncode == 0, ended.stderr
     assert load_state(tmp_path / "out").progress.done
+
+
+@pytest.mark.parametrize("changes", [[], ["gray=true", "normalize=dataset"], ["normalize=imagenet"]])
+def test_a_predictor_sees_what_validation_sees(tmp_path: Path, changes: list[str]) -> None:
+    """Coloured pictures of several shapes, larger and smaller than the input: the same probabilities, to rounding."""
+    rng = np.random.default_rng(2)
+    for split in ("train", "val"):
+        for kind in ("a", "b"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            for number, size in enumerate(((40, 30, 3), (20, 61, 3), (33, 33, 3), (90, 70, 3))):
+                blobs = cv2.resize(rng.integers(0, 256, (7, 7, 3), dtype=np.uint8), size[1::-1])
+                cv2.imwrite(str(tmp_path / split / kind / f"{number}.png"), blobs)
+    (tmp_path / "set.yaml").write_text("format: folders\nsplits: {train: train, val: val}\n")
+    trainer = make_trainer(tmp_path / "set.yaml", tmp_path / "out", ["train.epochs=1", *changes])
+    trainer.fit()
+    pictures = trainer.validation.pictures  # type: ignore[union-attr]
+    inputs = np.stack([to_input(pictures.image(index), trainer.task.preprocessing) for index in range(8)])
+    logits = trainer.task.logits(trainer.average.network, torch.from_numpy(inputs).permute(0, 3, 1, 2))
+    predictor = lightdet.load_classifier(tmp_path / "out" / "last.safetensors")
+    found = predictor.batch([str(each.image) for each in pictures.annotations])
+    assert np.allclose(np.stack([each.probabilities for each in found]), probabilities(logits).numpy(), atol=1e-5)
+    exact = [to_input(read_image(each.image), predictor.preprocessing) for each in pictures.annotations]
+    assert np.array_equal(np.stack(exact), inputs)

@@ -75,8 +75,11 @@ def style_of(kind: int | None) -> dict[str, str | None]:
 
 
 def ticks_for(low: float, high: float, count: int = 5) -> Ticks:
-    """About `count` steps of 1, 2 or 5 times a power of ten that hold `low` to `high`."""
-    extent = max(high - low, 1e-9)
+    """About `count` steps of 1, 2 or 5 times a power of ten that hold `low` to `high`.
+
+    A range below a thousandth of its values is widened: it would show the same number at every step.
+    """
+    extent = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-9)
     power = 10.0 ** math.floor(math.log10(extent / count))
     step = next(factor * power for factor in (1, 2, 5, 10) if extent / (factor * power) <= count + 1e-9)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
