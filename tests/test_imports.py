@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "classification": TYPES
     | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
     "explain": TYPES | {"drawing", "models", "classification"},
+    "tuning": TYPES | {"evaluation"},
 }
 ALLOWED["build"] = set(ALLOWED)
 ALLOWED["service"] = set(ALLOWED)
@@ -59,6 +60,7 @@ TORCH_FREE = (
     "data.formats",
     "evaluation",
     "comparison",
+    "tuning",
     "service",
 )
 WITH_TORCH = {"lightdet.geometry.iou"}  # differentiable: the loss needs it

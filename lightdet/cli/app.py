@@ -23,6 +23,7 @@ from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
 from lightdet.cli.serve import serve
 from lightdet.cli.train import train
+from lightdet.cli.tune import tune
 from lightdet.cli.val import val
 from lightdet.errors import UserError
 
@@ -60,6 +61,7 @@ app.command()(explain)
 app.command()(profile)
 app.command()(calibrate)
 app.command()(compare)
+app.command()(tune)
 app.command()(serve)
 app.add_typer(data.app, name="data")
 

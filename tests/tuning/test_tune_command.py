@@ -1,0 +1,160 @@
+"""``lightdet tune``: whole searches of trainings that last seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lightdet.cli.app import main
+
+SMALL = ["imgsz=64", "model.widths=[8, 8, 16, 16, 16]", "train.batch=4", "train.precision=fp32", "train.workers=1"]
+SPACE = "train.lr: {low: 1e-3, high: 1e-1, log: true}\naugment.mosaic: [0, 1]\n"
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    path = tmp_path / "space.yaml"
+    path.write_text(SPACE)
+    return path
+
+
+def command(data: Path, space: Path, output: Path, *more: object) -> list[str]:
+    start = ["tune", "--data", str(data), "--space", str(space), "--output", str(output), "--device", "cpu"]
+    return [*start, *map(str, more), *SMALL]
+
+
+def error_of(capsys: pytest.CaptureFixture[str], args: list[str]) -> str:
+    capsys.readouterr()
+    assert main(args) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    return told
+
+
+def test_a_search_from_space_to_page(
+    tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    assert main(command(defect_set, space, output, "--trials", 2, "--epochs", 2)) == 0
+    told = capsys.readouterr().out
+    assert "trial   0" in told
+    assert "trial   1" in told
+    assert f"lightdet train --config {output / 'best.yaml'}" in told
+    numbers = json.loads((output / "tune.json").read_text())
+    assert [trial["state"] for trial in numbers["trials"]] == ["complete", "complete"]
+    assert len(numbers["trials"][0]["scores"]) == 2
+    best = yaml.safe_load((output / "best.yaml").read_text())
+    assert best["train"]["lr"] == pytest.approx(numbers["best"]["params"]["train.lr"])
+    assert best["train"]["epochs"] == 2
+    assert best["train"]["save_every"] == 1  # what the search needs for itself stays there
+    page = (output / "tune.html").read_text(encoding="utf-8")
+    assert "train.lr" in page
+    assert "data:image/svg+xml" in page
+    assert "<script" not in page
+    kept = sorted(path.parent.name for path in output.glob("trials/*/best.safetensors"))
+    assert kept == [f"{numbers['best']['number']:04d}"]
+    assert not list(output.glob("trials/*/state.safetensors"))
+    # the same again has nothing to do; more trials go on
+    assert main(command(defect_set, space, output, "--trials", 2, "--epochs", 2)) == 0
+    assert main(command(defect_set, space, output, "--trials", 3, "--epochs", 2)) == 0
+    assert len(json.loads((output / "tune.json").read_text())["trials"]) == 3
+    assert "another configuration" in error_of(capsys, command(defect_set, space, output, "--epochs", 3))
+    # what it found can be trained with
+    args = ["train", "--config", str(output / "best.yaml"), "--data", str(defect_set), "--output", str(tmp_path / "t")]
+    assert main([*args, "train.epochs=1", "--device", "cpu"]) == 0
+
+
+def test_a_diverging_trial_is_told_and_the_search_goes_on(
+    tmp_path: Path, defect_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("train.lr: [1e30, 0.001]")
+    output = tmp_path / "run"
+    args = command(defect_set, space, output, "--sampler", "grid", "--epochs", 1)
+    assert main([*args, "train.clip_norm=0", "train.optimizer=sgd", "train.warmup_epochs=0"]) == 0
+    assert "cannot be trained" in capsys.readouterr().out
+    trials = json.loads((output / "tune.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["unfit", "complete"]
+    assert "Trials that failed" in (output / "tune.html").read_text(encoding="utf-8")
+
+
+def test_a_classifier_goes_through_the_same_door(tmp_path: Path, class_set: Path) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("sampling: [none, balanced]\n")
+    config = tmp_path / "cnn.yaml"
+    config.write_text("task: classify\nimgsz: 32\nmodel: {name: cnn, widths: [4, 8], hidden: [8]}\n")
+    output = tmp_path / "run"
+    args = ["tune", "--data", str(class_set), "--space", str(space), "--config", str(config)]
+    more = ["--sampler", "grid", "--epochs", "1", "--batch", "4", "--device", "cpu", "train.workers=1"]
+    assert main([*args, "-o", str(output), *more]) == 0
+    numbers = json.loads((output / "tune.json").read_text())
+    assert numbers["score"] == "balanced accuracy"
+    assert [trial["state"] for trial in numbers["trials"]] == ["complete", "complete"]
+    best = yaml.safe_load((output / "best.yaml").read_text())
+    assert best["task"] == "classify"
+
+
+def test_mistakes_are_told_before_anything_is_trained(
+    tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    assert "no end of values" in error_of(capsys, command(defect_set, space, output, "--sampler", "grid"))
+    assert "set on the command line" in error_of(capsys, command(defect_set, space, output, "train.lr=0.1"))
+    told = error_of(capsys, command(defect_set, tmp_path / "none.yaml", output))
+    assert "none.yaml: no such file" in told
+    (tmp_path / "bad.yaml").write_text("train.lrr: [0.1]")
+    assert "bad.yaml:1: unknown key 'train.lrr'; did you mean 'train.lr'?" in error_of(
+        capsys, command(defect_set, tmp_path / "bad.yaml", output)
+    )
+    assert "is no URL" in error_of(capsys, command(defect_set, space, output, "--storage", "study.db"))
+    classify = tmp_path / "classify.yaml"
+    classify.write_text("task: classify\nmodel: {name: cnn}\n")
+    (tmp_path / "ok.yaml").write_text("train.lr: [0.1]")
+    told = error_of(capsys, ["tune", "-d", str(defect_set), "--space", str(tmp_path / "ok.yaml"), "-c", str(classify)])
+    assert "marks boxes" in told
+    assert not list(output.glob("trials/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_broken_off_search_goes_on(tmp_path: Path, defect_set: Path, space: Path, number: signal.Signals) -> None:
+    output = tmp_path / "run"
+    args = command(defect_set, space, output, "--trials", 2, "--epochs", 8, "--pruner", "none")
+    process = subprocess.Popen([sys.executable, "-m", "lightdet", *args], stdout=subprocess.PIPE, text=True)
+    end = time.monotonic() + 200
+    while not _scores(output / "study.db"):
+        assert process.poll() is None, "it ended by itself"
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    os.kill(process.pid, number)
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert ("the same command again goes on" in told) == (number == signal.SIGINT)
+    assert main(args) == 0
+    trials = json.loads((output / "tune.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["failed", "complete", "complete"]
+    assert trials[1]["params"] == trials[0]["params"]
+    assert trials[1]["retry_of"] == 0
+
+
+def _scores(database: Path) -> int:
+    """How many epochs were scored so far."""
+    if not database.is_file():
+        return 0
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT COUNT(*) FROM trial_intermediate_values").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
