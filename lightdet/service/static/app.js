@@ -91,7 +91,7 @@ function showThreshold() {
   $("threshold").value = value;
   $("threshold-value").textContent = value.toFixed(2);
   $("threshold-note").textContent = state.override !== null ? "for every class, from now on"
-    : own ? `the rule's; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : "the rule's";
+    : own ? `the service's; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : "the service's own";
   $("threshold-reset").hidden = state.override === null;
   setRule(rule, state.override);
 }

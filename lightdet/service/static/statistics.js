@@ -34,10 +34,16 @@ export async function refresh() {
   drawClasses(found.classes);
 }
 
-const WIDTH = 760, HEIGHT = 270, LEFT = 52, RIGHT = 66, TOP = 14, BOTTOM = 34;
+const HEIGHT = 270, LEFT = 52, RIGHT = 60, TOP = 14, BOTTOM = 34;
+let drawn = null;
+
+// Drawn anew at the width that there is, so that its letters keep their size.
+new ResizeObserver(() => { if (drawn) drawChart(drawn); }).observe($("pchart"));
 
 function drawChart(chart) {
+  drawn = chart;
   const { points } = chart;
+  const WIDTH = Math.max(300, Math.round($("pchart").clientWidth || 760));
   if (!points.length) {
     $("pchart").replaceChildren(make("p", { class: "soft" }, "Nothing was inspected in this time."));
     return;
