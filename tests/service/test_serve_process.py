@@ -36,7 +36,11 @@ class Process:
         command += [f"{name}={json.dumps(value)}" for name, value in given.items()]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)} | environment
+                command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)} | environment,
             )
 
     def wait(self) -> dict[str, Any]:
