@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import cv2
@@ -98,6 +100,9 @@ class TrainingLoader:
         self.weights = weights
         self.order = order
         self.join = join
+        self._may_work = threading.Event()
+        self._may_work.set()
+        self._ahead: deque[Future[Any]] = deque()
         # OpenCV's own threads would fight with these and with the training's.
         cv2.setNumThreads(1)
 
@@ -110,22 +115,41 @@ class TrainingLoader:
         order = self._order(epoch)
         share = self.batch // self.processes
         mine = slice(self.rank * share, (self.rank + 1) * share)
-        ahead: deque[tuple[list[Future[Any]], IntArray]] = deque()
+        ahead = self._ahead = deque()
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="lightdet-data")
         try:
             for step, indices in enumerate(order[first:], start=first):
                 positions = range(step * self.batch + mine.start, step * self.batch + mine.stop)
                 jobs: list[Future[Any]] = [
-                    pool.submit(self.samples.make, epoch, position, int(index), compose=compose)
+                    pool.submit(self._make, epoch, position, int(index), compose)
                     for position, index in zip(positions, indices[mine], strict=True)
                 ]
-                ahead.append((jobs, indices[mine]))
+                # After its samples in the queue, so one thread alone comes through, too.
+                ahead.append(pool.submit(self._gather, jobs, indices[mine]))
                 if len(ahead) > 2:
-                    yield self._gather(*ahead.popleft())
+                    yield ahead.popleft().result()
             while ahead:
-                yield self._gather(*ahead.popleft())
+                yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no thread begin a sample while the body runs, as long as the next batch is ready.
+
+        For work that is half Python, such as a network's forward pass on the CPU: threads that prepare samples take
+        the interpreter from it again and again.
+        """
+        if self._ahead and self._ahead[0].done():
+            self._may_work.clear()
+        try:
+            yield
+        finally:
+            self._may_work.set()
+
+    def _make(self, epoch: int, position: int, index: int, compose: bool) -> Any:
+        self._may_work.wait()
+        return self.samples.make(epoch, position, index, compose=compose)
 
     def _order(self, epoch: int) -> IntArray:
         """The picture indices of an epoch, ``[steps, batch]``."""

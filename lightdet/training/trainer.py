@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,9 @@ class Trainer:
         # Dropout and other draws of networks depend on the batch's place alone: a resumed training repeats them.
         place = (self.settings.seed, progress.epoch, progress.batch, self.processes.rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        terms = self.task.loss(self.forward_module, batch)
+        # A GPU works behind the program's back, and there the samples are what is waited for.
+        with self.loader.held() if self.device.type == "cpu" else nullcontext():
+            terms = self.task.loss(self.forward_module, batch)
         self.scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
         whole = {} if "loss" in terms.parts else {"loss": terms.total.detach() / self.loader.batch}
         self._pending.append({**terms.parts, **whole})

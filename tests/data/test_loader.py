@@ -1,6 +1,7 @@
 """The order of an epoch and the batches made of it, whatever the threads, the processes and the beginning."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -185,3 +186,66 @@ def test_only_a_few_batches_are_prepared_ahead(
 
 def test_default_threads_leave_room_for_the_training() -> None:
     assert 2 <= default_workers() <= 8
+
+
+class Slow:
+    """Samples that note when they are begun."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def __len__(self) -> int:
+        return 400
+
+    def make(self, epoch: int, position: int, index: int, *, compose: bool) -> int:
+        self.begun.append(position)
+        return index
+
+
+def numbers(loader_samples: Slow, workers: int) -> TrainingLoader:
+    return TrainingLoader(loader_samples, 4, seed=0, workers=workers, join=lambda samples, indices: list(samples))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_held_threads_begin_nothing_and_go_on_afterwards(workers: int) -> None:
+    samples = Slow()
+    loader = numbers(samples, workers)
+    seen = []
+    for number, batch in enumerate(loader.epoch(0)):
+        seen += batch
+        if number == 3:
+            wait_until(loader._ahead[0].done)
+            with loader.held():
+                time.sleep(0.05)  # what had begun may end
+                before = len(samples.begun)
+                time.sleep(0.05)
+                assert len(samples.begun) == before
+    assert sorted(seen) == list(range(400))
+
+
+def test_holding_while_nothing_is_ready_holds_nothing() -> None:
+    loader = numbers(Slow(), 1)
+    with loader.held():  # before the first batch
+        assert loader._may_work.is_set()
+    seen = 0
+    for batch in loader.epoch(0):
+        with loader.held():
+            seen += len(batch)
+    assert seen == 400
+
+
+def test_an_error_under_hold_lets_the_threads_end() -> None:
+    loader = numbers(Slow(), 2)
+    with pytest.raises(RuntimeError, match="diverged"):
+        for _ in loader.epoch(0):
+            with loader.held():
+                raise RuntimeError("diverged")
+    assert loader._may_work.is_set()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lightdet-data")]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
