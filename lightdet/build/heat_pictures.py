@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightdet.build.explanation import Explainer, ExplainRequest, load_explainer
+from lightdet.build.explainers import Explainer, ExplainRequest, load_explainer
 from lightdet.data.images import read_image
 from lightdet.drawing import class_color
 from lightdet.explain.overlay import draw_overlay

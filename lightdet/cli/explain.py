@@ -75,7 +75,8 @@ def explain(
     """
     from rich.console import Console
 
-    from lightdet.build.explanation import ExplainRequest, ExplainRun
+    from lightdet.build.explainers import ExplainRequest
+    from lightdet.build.explanation import ExplainRun
 
     run = ExplainRun(
         ExplainRequest(

@@ -3,9 +3,11 @@
 The score is the class's log-odds, ``log p - log(1 - p)``: what speaks for it and against the others. For a network
 with one logit that is the logit, or its negative.
 
-Looked at is the last feature map before the network averages or flattens it. Two networks have none: MLP-Mixer mixes
-all patches from its first block on, so the evidence is read off the patches themselves, less their mean (its last
-map points anywhere; docs/adr/0011); the dense network off the pixels, likewise, blurred by a 32nd of the side.
+Looked at is the last feature map where the network averages it over the picture before its dense layers: there
+HiResCAM and Grad-CAM are the same. The other three were settled by measurement (docs/adr/0011). The basic CNN flattens
+its map, and its dense layers see where everything is: the evidence is read off the map of its second block, each
+channel less its mean over the picture. MLP-Mixer mixes all patches from its first block on: read off the patches
+themselves, less their mean. The dense network has no map: read off the pixels, likewise, blurred by a 32nd of the side.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class ClassifierExplainer:
         boxed = np.ascontiguousarray(to_input(picture, self.preprocessing))
         pixels = torch.from_numpy(boxed).permute(2, 0, 1)[None].to(self.device)
         images = normalize(pixels, self.preprocessing)
-        module = evidence_module(self.network)
+        module = evidence_module(self.network, self.method)
         with torch.enable_grad(), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
             if module is None:
                 maps = [images.requires_grad_()]
@@ -115,7 +117,8 @@ class ClassifierLook:
 
     def _density(self, score: Tensor, target: tuple[int, int]) -> FloatArray:
         if not self._over_pixels:
-            method, centred = self._explainer.method, isinstance(self._explainer.network, MLPMixer)
+            network, method = self._explainer.network, self._explainer.method
+            centred = isinstance(network, MLPMixer) or (isinstance(network, BasicCNN) and method == "hires-cam")
             return heat_of(score, self._maps, target, method, centred=centred).numpy()
         (pixels,) = self._maps
         (gradient,) = torch.autograd.grad(score, [pixels], retain_graph=True)
@@ -134,13 +137,16 @@ def log_odds(logits: Tensor, label: int) -> Tensor:
     return logits[label] - others.logsumexp(dim=0)
 
 
-def evidence_module(network: nn.Module) -> nn.Module | None:
-    """The part of a classifier that returns the last feature map; None for a network that has none."""
+def evidence_module(network: nn.Module, method: Method = "hires-cam") -> nn.Module | None:
+    """The part of a classifier whose feature map is looked at; None for a network that has none."""
     found: nn.Module | None = None
-    if isinstance(network, BasicCNN | models.MobileNetV2 | models.EfficientNet):
+    if isinstance(network, models.MobileNetV2 | models.EfficientNet):
         found = network.features
     elif isinstance(network, models.ResNet):
         found = network.layer4
     elif isinstance(network, MLPMixer):
         found = network.embed
+    elif isinstance(network, BasicCNN):
+        blocks = [module for module in network.features if isinstance(module, nn.MaxPool2d)]
+        found = blocks[-1] if method == "grad-cam" else blocks[min(1, len(blocks) - 1)]
     return found

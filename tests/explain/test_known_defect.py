@@ -62,7 +62,7 @@ def test_heat_of_a_convolution_network_lies_on_the_defect(spot_picture: Spot) ->
     network = BasicCNN(2, SIDE, widths=(8, 16), hidden=(32,), dropout=0.0)
     hits, heat, area = scores_on_bad(fit(network, spot_picture, pictures=200, epochs=8), spot_picture)
     assert hits > 0.9
-    assert heat > 5 * area
+    assert heat > 8 * area
 
 
 def test_an_untrained_network_points_nowhere(spot_picture: Spot) -> None:
@@ -142,5 +142,5 @@ def test_heat_of_a_detector_lies_on_the_defect(tmp_path: Path, spot_picture: Spo
         heats.append(heat.share_in(box) or 0.0)
         areas.append(heat.area_share(box))
     assert len(hits) >= 30, "it has not learned to find the defects"
-    assert np.mean(hits) > 0.85
+    assert np.mean(hits) > 0.7
     assert np.mean(heats) > 5 * np.mean(areas)
