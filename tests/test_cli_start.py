@@ -18,7 +18,7 @@ from lightdet.cli import app as frame
 from lightdet.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("train", "val", "detect", "profile", "compare", "explain", "tune", "serve", "data")
+COMMANDS = ("train", "val", "detect", "profile", "export", "compare", "explain", "tune", "serve", "data")
 HEAVY = {"torch", "torchvision", "cv2", "matplotlib", "albumentations", "pycocotools", "tensorboard", "numpy"}
 
 

@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
+    "export": TYPES | {"layers", "models", "inference"},
     "classification": TYPES
     | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
     "explain": TYPES | {"drawing", "models", "classification"},
@@ -61,9 +62,13 @@ TORCH_FREE = (
     "evaluation",
     "comparison",
     "tuning",
+    "inference",
     "service",
 )
-WITH_TORCH = {"lightdet.geometry.iou"}  # differentiable: the loss needs it
+WITH_TORCH = {
+    "lightdet.geometry.iou",  # differentiable: the loss needs it
+    "lightdet.inference.torch_runtime",
+}
 PICKLED = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
 
 

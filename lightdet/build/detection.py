@@ -33,11 +33,12 @@ class DetectRequest:
     sources: Sequence[str]
     weights: Path
     imgsz: int | None = None
-    confidence: float = 0.25
+    confidence: float | None = None
     iou: float | None = None
     max_detections: int | None = None
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    threads: int | None = None
     batch: int | None = None
     tile: int | None = None
     overlap: float = 0.2
@@ -99,6 +100,7 @@ class Detection:
                 iou=request.iou,
                 max_detections=request.max_detections,
                 precision=request.precision,
+                threads=request.threads,
                 rect=request.rect,
             )
             folder = self._folder()
@@ -189,7 +191,7 @@ class Detection:
             "weights": printable(request.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
-            "confidence": request.confidence,
+            "confidence": predictor.confidence,
             "tile": request.tile,
             "overlap": request.overlap if request.tile is not None else None,
         }

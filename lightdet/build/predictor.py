@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightdet.config import EvalConfig, YamlFile, load_network_config
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
+    from lightdet.inference.exported import ExportedRuntime
     from lightdet.inference.predictor import Predictor
+    from lightdet.inference.runtime import Runtime
     from lightdet.models import DetectionNetwork
     from lightdet.models.weights import ModelCard
+
+Precision = Literal["fp32", "bf16", "fp16"]
+EXPORTED = frozenset({".onnx", ".xml"})
+"""Endings of exported files; any other file is taken for a checkpoint."""
 
 
 def load(
@@ -20,32 +26,83 @@ def load(
     *,
     device: str = "cpu",
     imgsz: int | None = None,
-    confidence: float = 0.25,
+    confidence: float | None = None,
     iou: float | None = None,
     max_detections: int | None = None,
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    precision: Precision | None = None,
+    threads: int | None = None,
     rect: bool = False,
 ) -> Predictor:
-    """Return a predictor for a trained model (``best.safetensors``).
+    """Return a predictor for a trained model, or for what was exported from one; torch is imported for the first only.
 
     Args:
-        path: the model file that training wrote.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
-        imgsz: side of the network input, a multiple of 32; by default the one of the training.
-        confidence: lowest score reported, in [0, 1].
-        iou: NMS threshold in [0, 1]; default 0.55.
-        max_detections: most boxes a picture; default 300.
-        precision: fp32, or bf16 or fp16 where they are faster.
+        path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``).
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` what OpenVINO knows: ``cpu``, ``gpu``, ``auto``.
+        imgsz: side of the network input, a multiple of 32; by default the one of the training or export.
+        confidence: lowest score reported, in [0, 1]; default 0.25, or what the export says.
+        iou: NMS threshold in [0, 1]; default 0.55, or what the export says.
+        max_detections: most boxes a picture; default 300, or what the export says.
+        precision: fp32, or bf16 or fp16 where they are faster; default fp32, or what the export was made for.
+        threads: of the processor; by default what the runtime chooses.
         rect: letterbox to rectangles in multiples of 32 instead of squares.
 
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range.
     """
-    if not Path(path).is_file():  # said before torch is imported, which takes seconds
-        raise UserError(
-            "is a folder; give the .safetensors in it" if Path(path).is_dir() else "no such file", path=path
+    source = Path(path)
+    if not source.is_file():  # said before torch is imported, which takes seconds
+        raise UserError("is a folder; give the model file in it" if source.is_dir() else "no such file", path=path)
+    if threads is not None and threads < 1:
+        raise UserError(f"threads must be at least 1, got {threads}")
+    from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted
+
+    if source.suffix.lower() in EXPORTED:
+        exported = _exported(
+            source,
+            device=device,
+            threads=threads,
+            precision=precision,
+            imgsz=imgsz,
+            confidence=confidence,
+            iou=iou,
+            max_detections=max_detections,
         )
-    from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - torch only when a network is wanted
+        if rect and not exported.card.dynamic_size:
+            raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
+        return Predictor(exported, confidence=exported.confidence, rect=rect)
+    lowest = EvalConfig().show_confidence if confidence is None else confidence
+    runtime = _trained(source, device, imgsz, lowest, iou, max_detections, precision, threads)
+    return Predictor(runtime, confidence=lowest, rect=rect)
+
+
+def _exported(path: Path, **settings: Any) -> ExportedRuntime:
+    if path.suffix.lower() == ".onnx":
+        from lightdet.inference.onnx_runtime import OnnxRuntime  # noqa: PLC0415
+
+        return OnnxRuntime(path, **settings)
+    from lightdet.inference.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
+
+    return OpenVinoRuntime(path, **settings)
+
+
+def _trained(
+    path: Path,
+    device: str,
+    imgsz: int | None,
+    confidence: float,
+    iou: float | None,
+    max_detections: int | None,
+    precision: Precision | None,
+    threads: int | None,
+) -> Runtime:
+    try:
+        import torch  # noqa: PLC0415 - only when a checkpoint is wanted
+    except ImportError:
+        raise UserError(
+            "needs torch, which this installation does without; export it where it was trained: lightdet export",
+            path=path,
+        ) from None
+
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
 
@@ -57,8 +114,10 @@ def load(
             preprocessing = replace(preprocessing, imgsz=imgsz)
         except ValueError as error:
             raise UserError(str(error)) from None
+    if threads is not None:
+        torch.set_num_threads(threads)
     defaults = EvalConfig()
-    runtime = TorchRuntime(
+    return TorchRuntime(
         detector,
         card.names,
         preprocessing,
@@ -66,9 +125,8 @@ def load(
         iou=defaults.iou if iou is None else iou,
         max_detections=defaults.max_detections if max_detections is None else max_detections,
         device=chosen,
-        precision=precision,
+        precision=precision or "fp32",
     )
-    return Predictor(runtime, confidence=confidence, rect=rect)
 
 
 def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:

@@ -55,7 +55,8 @@ class ValRequest:
     imgsz: int | None = None
     batch: int | None = None
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    threads: int | None = None
     output: Path | None = None
     pictures: int = 8
     skip_bad: bool = False
@@ -172,6 +173,7 @@ class Validation:
             iou=settings.iou,
             max_detections=settings.max_detections,
             precision=request.precision,
+            threads=request.threads,
         )
         order = class_order(predictor.names, self.spec, request.weights)
         watcher.begin(len(annotations))
@@ -201,6 +203,7 @@ class Validation:
         """Return what the report says of the model: for people, and for the JSON."""
         side = predictor.preprocessing.imgsz
         device = str(getattr(predictor.runtime, "device", self.request.device))
+        precision = str(getattr(predictor.runtime, "precision", self.request.precision))
         medians = {s: float(np.median([d.milliseconds.get(s, 0.0) for d in found])) for s in STAGES}
         rate = len(found) / seconds
         network = getattr(predictor.runtime, "detector", None)  # only the PyTorch runtime has one to count
@@ -209,7 +212,7 @@ class Validation:
             "weights": str(self.request.weights),
             "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
             "input": f"{side} × {side} pixels",
-            "runs on": f"{device}, {self.request.precision}, batch {self.settings.batch}",
+            "runs on": f"{device}, {precision}, batch {self.settings.batch}",
             "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
             "pace": f"{rate:.1f} pictures a second, reading included",
         }
@@ -218,7 +221,7 @@ class Validation:
             "params": params,
             "imgsz": side,
             "device": device,
-            "precision_mode": self.request.precision,
+            "precision_mode": precision,
             "batch": self.settings.batch,
             "latency_ms": {**medians, "total": sum(medians.values())},
             "images_per_second": rate,

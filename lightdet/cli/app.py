@@ -19,6 +19,7 @@ from lightdet.cli.calibrate import calibrate
 from lightdet.cli.compare import compare
 from lightdet.cli.detect import detect
 from lightdet.cli.explain import explain
+from lightdet.cli.export import export
 from lightdet.cli.interrupted import interrupted
 from lightdet.cli.profile import profile
 from lightdet.cli.serve import serve
@@ -59,6 +60,7 @@ app.command()(val)
 app.command()(detect)
 app.command()(explain)
 app.command()(profile)
+app.command()(export)
 app.command()(calibrate)
 app.command()(compare)
 app.command()(tune)

@@ -50,7 +50,9 @@ class Precision(StrEnum):
 
 
 _CONFIG = typer.Option("--config", "-c", metavar="FILE", help="Configuration, a YAML file (configs/…).")
-_WEIGHTS = typer.Option("--weights", "-w", metavar="FILE", help="Trained model (best.safetensors).")
+_WEIGHTS = typer.Option(
+    "--weights", "-w", metavar="FILE", help="Trained model (best.safetensors), or what was exported from one."
+)
 _DATA = typer.Option("--data", "-d", metavar="FILE", help="Data set, a YAML file (datasets/…).")
 _IMGSZ = typer.Option(
     "--imgsz", metavar="PIXELS", callback=check_imgsz, help="Side of the network input, a multiple of 32."
@@ -68,7 +70,9 @@ DataRoot = Annotated[
 Imgsz = Annotated[int | None, _IMGSZ]
 Batch = Annotated[int | None, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures a batch.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, metavar="N", help="Rounds over the training pictures.")]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:0, cuda:1, …")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:0, cuda:1, …; gpu for OpenVINO.")
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, max=2**31 - 1, metavar="N", help="Seed of all that is drawn.")
 ]
@@ -81,6 +85,13 @@ Json = Annotated[
     typer.Option("--json", metavar="FILE", callback=check_json, help="Write the result as JSON to this file, too."),
 ]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Number format of the network.")]
+OptionalPrecision = Annotated[
+    Precision | None,
+    typer.Option("--precision", help="Number format of the network; default fp32, or what an export was made for."),
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Processor threads that compute.")
+]
 OnErrorOption = Annotated[
     OnError,
     typer.Option("--on-error", help="A bad picture or label: stop (fail), or go on and list it at the end (skip)."),

@@ -19,8 +19,8 @@ from lightdet.cli.common import (
     OnError,
     OnErrorOption,
     OptionalOutput,
-    Precision,
-    PrecisionOption,
+    OptionalPrecision,
+    Threads,
     Weights,
 )
 from lightdet.errors import UserError
@@ -58,8 +58,15 @@ def detect(
     weights: Weights,
     imgsz: Imgsz = None,
     confidence: Annotated[
-        float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score reported.")
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            "--confidence",
+            min=0.0,
+            max=1.0,
+            metavar="P",
+            help="Lowest score reported; default 0.25, or what an export says.",
+        ),
+    ] = None,
     iou: Annotated[
         float | None,
         typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55, between tiles 0.5."),
@@ -75,7 +82,8 @@ def detect(
         ),
     ] = None,
     device: Device = "auto",
-    precision: PrecisionOption = Precision.fp32,
+    precision: OptionalPrecision = None,
+    threads: Threads = None,
     batch: Batch = None,
     tile: Annotated[
         int | None,
@@ -129,7 +137,8 @@ def detect(
         iou=iou,
         max_detections=max_detections,
         device=device,
-        precision=precision.value,
+        precision=None if precision is None else precision.value,
+        threads=threads,
         batch=batch,
         tile=tile,
         overlap=0.2 if overlap is None else overlap,

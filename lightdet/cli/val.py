@@ -18,10 +18,10 @@ from lightdet.cli.common import (
     OnError,
     OnErrorOption,
     OptionalOutput,
+    OptionalPrecision,
     OptionalWeights,
     Overrides,
-    Precision,
-    PrecisionOption,
+    Threads,
 )
 from lightdet.wording import counted
 
@@ -48,7 +48,8 @@ def val(
     imgsz: Imgsz = None,
     batch: Batch = None,
     device: Device = "auto",
-    precision: PrecisionOption = Precision.fp32,
+    precision: OptionalPrecision = None,
+    threads: Threads = None,
     output: OptionalOutput = None,
     pictures: Annotated[
         int,
@@ -75,7 +76,8 @@ def val(
         imgsz=imgsz,
         batch=batch,
         device=device,
-        precision=precision.value,
+        precision=None if precision is None else precision.value,
+        threads=threads,
         output=output,
         pictures=pictures,
         skip_bad=on_error is OnError.skip,

@@ -39,6 +39,8 @@ def nms(
         int64 ``[K]`` indices of the kept boxes, best score first.
     """
     order = np.argsort(-scores, kind="stable")
+    if iou >= 1.0:  # no two boxes overlap by more than all
+        return order[:max_detections].astype(np.int64)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept: list[int] = []
     while len(order) and (max_detections is None or len(kept) < max_detections):

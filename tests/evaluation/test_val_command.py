@@ -211,7 +211,7 @@ def test_what_detect_saves_is_read_back(val, monkeypatch):
     from lightdet.build import detection
 
     monkeypatch.setattr(
-        detection, "load", lambda *_, confidence, **__: Predictor(PatchRuntime(), confidence=confidence)
+        detection, "load", lambda *_, confidence, **__: Predictor(PatchRuntime(), confidence=confidence or 0.25)
     )
     args = ["detect", "set/images/val", "--weights", "w.safetensors", "--save", "coco", "--no-images", "--output", "d"]
     assert main(args) == 0

@@ -36,8 +36,8 @@ def detect(
     """Run the command in a folder of its own: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def load(path: Path, *, imgsz: int | None, confidence: float, rect: bool, **_: Any) -> Predictor:
-        return Predictor(make_runtime(imgsz or 96), confidence=confidence, rect=rect)
+    def load(path: Path, *, imgsz: int | None, confidence: float | None, rect: bool, **_: Any) -> Predictor:
+        return Predictor(make_runtime(imgsz or 96), confidence=0.25 if confidence is None else confidence, rect=rect)
 
     monkeypatch.setattr(detection, "load", load)
 

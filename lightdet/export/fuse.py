@@ -1,0 +1,201 @@
+"""A trained network rewritten into fewer and cheaper operations that compute the same values.
+
+- Batch normalization goes into the convolution before it (Jacob et al. 2018, section 3.2), and the joint one of a
+  `BottleneckCSP` into the two bare convolutions that it follows.
+- `Focus` and its convolution become one convolution of twice the kernel and stride 2: the slices are what a
+  strided kernel reads anyway.
+- A 5x5 max-pool becomes a 5x1 and a 1x5: 10 comparisons instead of 25.
+- The 1x1 convolution over SPP's concatenation becomes the sum of four, one a part: nothing is copied together.
+  Not for 8 bits: each sum would be rounded, too.
+- A gate that does not look at the picture is a constant.
+- The factor of the preprocessing goes into the first convolution, which then takes the picture's own bytes; 0-255
+  are exact in bfloat16 too, their 255ths are not.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from lightdet.layers import SPP, BottleneckCSP, ChannelGate, ConvBNAct, Focus, GatedFusion, ScalarGate
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def fuse(network: Module, *, sums: bool = True) -> Module:
+    """Return a rewritten copy of `network` in evaluation mode that gives the same outputs (to rounding).
+
+    Args:
+        network: stays as it is.
+        sums: turn convolutions over SPP's concatenation into sums.
+    """
+    fused = copy.deepcopy(network).eval()
+    with torch.no_grad():
+        _rewrite(fused, sums)
+    return fused.requires_grad_(False)
+
+
+def _rewrite(module: nn.Module, sums: bool) -> None:
+    for name, child in module.named_children():
+        made = _replacement(child, sums)
+        if made is None:
+            _rewrite(child, sums)
+        else:
+            setattr(module, name, made)
+
+
+def _replacement(child: nn.Module, sums: bool) -> nn.Module | None:
+    """What takes the place of a module; None: it stays, and its parts are looked at."""
+    # A subclass may compute something else.
+    if type(child) is ConvBNAct:
+        return _fold_conv(child)
+    if type(child) is Focus:
+        return _fold_focus(child)
+    if type(child) is BottleneckCSP:
+        _rewrite(child, sums)
+        return FoldedCSP(child)
+    if type(child) is SPP:
+        return SummedSPP(child) if sums else FoldedSPP(child)
+    if type(child) is GatedFusion and isinstance(child.gate, (ScalarGate, ChannelGate)):
+        return ConstantBlend(child.gate.logit)
+    return None
+
+
+class FoldedConv(nn.Module):
+    """A convolution with bias, and an activation."""
+
+    def __init__(self, conv: nn.Conv2d, act: nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply both."""
+        out: Tensor = self.act(self.conv(x))
+        return out
+
+
+class FoldedCSP(nn.Module):
+    """`BottleneckCSP` without normalizations: an activation acts on each value alone, so before the joining too."""
+
+    def __init__(self, block: BottleneckCSP) -> None:
+        super().__init__()
+        scale, shift = _affine(block.norm)
+        hidden = block.through.out_channels
+        self.enter, self.blocks, self.mix = block.enter, block.blocks, block.mix
+        self.through = FoldedConv(_scaled(block.through, scale[:hidden], shift[:hidden]), block.act)
+        self.past = FoldedConv(_scaled(block.past, scale[hidden:], shift[hidden:]), block.act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
+        out: Tensor = self.mix(torch.cat((self.through(self.blocks(self.enter(x))), self.past(x)), dim=1))
+        return out
+
+
+class FoldedSPP(nn.Module):
+    """`SPP` with separated pools."""
+
+    def __init__(self, block: SPP) -> None:
+        super().__init__()
+        self.reduce, self.expand = _fold_conv(block.reduce), _fold_conv(block.expand)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
+        parts = [self.reduce(x)]
+        for _ in range(3):
+            parts.append(pool5(parts[-1]))
+        out: Tensor = self.expand(torch.cat(parts, dim=1))
+        return out
+
+
+class SummedSPP(nn.Module):
+    """`SPP` with separated pools and a sum of convolutions in place of the concatenation."""
+
+    def __init__(self, block: SPP) -> None:
+        super().__init__()
+        self.reduce = _fold_conv(block.reduce)
+        expand = _fold_conv(block.expand)
+        self.act = expand.act
+        weights = expand.conv.weight.chunk(4, dim=1)
+        # The bias goes to the last one: an engine that adds a sum to a convolution's result has it there anyway.
+        self.parts = nn.ModuleList(
+            _conv(weight, expand.conv.bias if index == 3 else None) for index, weight in enumerate(weights)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
+        pooled = self.reduce(x)
+        total = self.parts[0](pooled)
+        for part in list(self.parts)[1:]:
+            pooled = pool5(pooled)
+            total = total + part(pooled)
+        out: Tensor = self.act(total)
+        return out
+
+
+class ConstantBlend(nn.Module):
+    """`GatedFusion` with a gate that is the same for every picture."""
+
+    def __init__(self, logit: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("deep_share", torch.sigmoid(logit.detach()))
+        self.register_buffer("shallow_share", torch.sigmoid(-logit.detach()))
+
+    def forward(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """Return ``deep * J + shallow * (1 - J)``."""
+        return deep * cast(Tensor, self.deep_share) + shallow * cast(Tensor, self.shallow_share)
+
+
+def pool5(x: Tensor) -> Tensor:
+    """5x5 max-pool of stride 1, same padding, as a column and a row."""
+    return max_pool2d(max_pool2d(x, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
+
+
+def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """A trained normalization as scale and shift, ``[C]`` each, in double precision."""
+    mean, variance = cast(Tensor, norm.running_mean).double(), cast(Tensor, norm.running_var).double()
+    scale = norm.weight.double() / torch.sqrt(variance + norm.eps)
+    return scale, norm.bias.double() - mean * scale
+
+
+def _scaled(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> nn.Conv2d:
+    """A convolution followed by ``y * scale + shift`` as one."""
+    weight = (conv.weight.double() * scale.view(-1, 1, 1, 1)).float()
+    bias = shift if conv.bias is None else shift + conv.bias.double() * scale
+    return _conv(weight, bias.float(), like=conv)
+
+
+def _conv(weight: Tensor, bias: Tensor | None, *, like: nn.Conv2d | None = None) -> nn.Conv2d:
+    """A convolution of these weights, with the stride, padding and groups of another."""
+    groups = 1 if like is None else like.groups
+    made = nn.Conv2d(weight.shape[1] * groups, weight.shape[0], 1, groups=groups, bias=bias is not None)
+    made.kernel_size = cast(tuple[int, int], tuple(weight.shape[2:]))
+    if like is not None:
+        made.stride, made.padding, made.dilation = like.stride, like.padding, like.dilation
+    made.weight = nn.Parameter(weight.clone())
+    if bias is not None:
+        made.bias = nn.Parameter(bias.clone())
+    return made
+
+
+def _fold_conv(block: ConvBNAct) -> FoldedConv:
+    return FoldedConv(_scaled(block.conv, *_affine(block.norm)), block.act)
+
+
+def _fold_focus(block: Focus) -> FoldedConv:
+    """Slices (even/odd row, even/odd column) times kernel k → one kernel 2k of stride 2, padding doubled."""
+    folded = _fold_conv(block.conv)
+    small = folded.conv.weight  # [c_out, 4 * c_in, k, k], slices in the order of `Focus.forward`
+    c_out, c_four, rows, columns = small.shape
+    c_in = c_four // 4
+    large = small.new_zeros(c_out, c_in, 2 * rows, 2 * columns)
+    for index, (row, column) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):
+        large[:, :, row::2, column::2] = small[:, index * c_in : (index + 1) * c_in]
+    conv = _conv(large, folded.conv.bias)
+    conv.stride = (2, 2)
+    conv.padding = tuple(2 * cast(int, side) for side in folded.conv.padding)
+    return FoldedConv(conv, folded.act)

@@ -1,0 +1,28 @@
+"""ONNX → OpenVINO IR: an ``.xml`` with the card in its ``rt_info``, and the ``.bin`` with the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from lightdet.inference.export_card import METADATA_KEY, ExportCard
+
+
+def to_openvino(model: onnx.ModelProto) -> Any:
+    """Return the ``openvino.Model`` of a traced network.
+
+    By ``Core.read_model``: the converter tool would report its use to its maker.
+    """
+    import openvino  # noqa: PLC0415 - the extra for it need not be installed for ONNX
+
+    return openvino.Core().read_model(model.SerializeToString())
+
+
+def save_ir(model: Any, path: Path, card: ExportCard) -> None:
+    """Write ``path`` (``.xml``) and the ``.bin`` beside it; fp16 halves the weights' bytes."""
+    import openvino  # noqa: PLC0415
+
+    model.set_rt_info(card.as_json(), METADATA_KEY)
+    openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")

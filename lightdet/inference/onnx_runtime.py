@@ -1,0 +1,99 @@
+"""An ONNX file through ONNX Runtime behind the one door (`lightdet.inference.runtime`); no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.errors import UserError
+from lightdet.inference.export_card import METADATA_KEY, parse_card
+from lightdet.inference.exported import ExportedRuntime
+
+QUIET = 3  # errors alone
+
+
+class OnnxRuntime(ExportedRuntime):
+    """Runs an exported ``.onnx`` file.
+
+    Args:
+        path: the file.
+        device: ``auto`` or ``cpu``; ``cuda`` or ``cuda:1`` with the GPU build of onnxruntime.
+        threads: of the processor; None: one a core.
+        precision: None or the file's own: ONNX Runtime computes in what the file was made for.
+        settings: as for `ExportedRuntime`.
+
+    Raises:
+        UserError: a missing, damaged or foreign file, a device that is not there, onnxruntime not installed.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str | None = None,
+        **settings: Any,
+    ) -> None:
+        check_threads(threads)
+        self._session = open_session(path, device=device, threads=threads)
+        card = parse_card(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+        super().__init__(card, str(path), **settings)
+        if precision not in (None, card.precision):
+            raise UserError(
+                f"computes in {card.precision}; for {precision} export it with --precision {precision}, or to OpenVINO",
+                path=path,
+            )
+        self.precision: str = card.precision
+        self.device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
+        self.threads = threads
+        self._input = self._session.get_inputs()[0].name
+
+    def _run(self, images: Image) -> list[FloatArray]:
+        outputs: list[FloatArray] = self._session.run(None, {self._input: images})
+        return [np.asarray(output, np.float32) for output in outputs]
+
+
+def open_session(path: str | Path, *, device: str = "auto", threads: int | None = None) -> Any:
+    """Return an ``onnxruntime.InferenceSession`` of any ONNX file, ours or not.
+
+    Raises:
+        UserError: a missing or damaged file, a device that is not there, onnxruntime not installed.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415 - wanted for this kind of file alone
+    except ImportError:
+        raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    source = Path(path)
+    if not source.is_file():
+        raise UserError("is a folder; give the .onnx in it" if source.is_dir() else "no such file", path=path)
+    providers = _providers(device, onnxruntime.get_available_providers())
+    try:
+        return onnxruntime.InferenceSession(str(source), options, providers=providers)
+    except Exception as error:  # it raises kinds of its own, without a common ancestor
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"no ONNX file that can be used ({reason})", path=path) from None
+
+
+def _providers(device: str, available: list[str]) -> list[Any]:
+    kind, _, number = device.strip().lower().partition(":")
+    if kind in ("auto", "cpu") and not number:
+        return ["CPUExecutionProvider"]
+    if kind != "cuda" or (number and not number.isdecimal()):
+        raise UserError(f"unknown device '{device}' for an ONNX file; take cpu, or cuda with onnxruntime-gpu")
+    if "CUDAExecutionProvider" not in available:
+        raise UserError(f"device {device}: this onnxruntime has no GPU part; take cpu, or install onnxruntime-gpu")
+    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse a number of threads below 1."""
+    if threads is not None and threads < 1:
+        raise UserError(f"threads must be at least 1, got {threads}")

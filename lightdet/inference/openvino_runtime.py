@@ -1,0 +1,121 @@
+"""An OpenVINO IR (``.xml`` and ``.bin``) behind the one door (`lightdet.inference.runtime`); no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.errors import UserError
+from lightdet.inference.export_card import METADATA_KEY, parse_card
+from lightdet.inference.exported import ExportedRuntime
+from lightdet.inference.onnx_runtime import check_threads
+
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+
+
+class OpenVinoRuntime(ExportedRuntime):
+    """Runs an exported ``.xml`` file with the ``.bin`` beside it.
+
+    Args:
+        path: the ``.xml`` file.
+        device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: OpenVINO chooses where there is a choice.
+        threads: of the processor; None: OpenVINO's choice.
+        precision: fp32, bf16 or fp16 for what is not quantized; None: what the file was made for.
+        settings: as for `ExportedRuntime`.
+
+    Raises:
+        UserError: a missing, damaged or foreign file, a device that is not there, openvino not installed.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str | None = None,
+        **settings: Any,
+    ) -> None:
+        check_threads(threads)
+        if precision is not None and precision not in HINTS:
+            raise UserError(f"unknown precision '{precision}'; take {', '.join(HINTS)}")
+        core, model = read_ir(path)
+        card = parse_card(_card_text(model), path)
+        super().__init__(card, str(path), **settings)
+        self.precision: str = precision or card.precision
+        self.threads = threads
+        # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.
+        self._request, self.device = compile_model(
+            core, model, path, device=device, threads=threads, precision=self.precision
+        )
+
+    def _run(self, images: Image) -> list[FloatArray]:
+        outputs = self._request.infer([images], share_inputs=True, share_outputs=True)
+        return [np.asarray(outputs[index], np.float32) for index in range(len(outputs))]
+
+
+def read_ir(path: str | Path) -> tuple[Any, Any]:
+    """Return OpenVINO's core and the model of an ``.xml`` or ``.onnx`` file, ours or not.
+
+    Raises:
+        UserError: a missing or damaged file, openvino not installed.
+    """
+    try:
+        import openvino  # noqa: PLC0415 - wanted for this kind of file alone
+    except ImportError:
+        raise UserError("needs openvino: pip install openvino", path=path) from None
+    source = Path(path)
+    if not source.is_file():
+        raise UserError("is a folder; give the .xml in it" if source.is_dir() else "no such file", path=path)
+    weights = source.with_suffix(".bin")
+    if source.suffix.lower() == ".xml" and not weights.is_file():
+        raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
+    core = openvino.Core()
+    try:
+        return core, core.read_model(str(source))
+    except Exception as error:
+        raise UserError(f"no OpenVINO model that can be used ({_short(error)})", path=path) from None
+
+
+def compile_model(
+    core: Any, model: Any, path: str | Path, *, device: str = "auto", threads: int | None, precision: str | None
+) -> tuple[Any, str]:
+    """Return an inference request for `model`, one picture or batch at a time, and the device's name.
+
+    Raises:
+        UserError: a device that is not there or cannot run it.
+    """
+    name = _device(device, core.available_devices)
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if threads is not None and name == "CPU":
+        settings["INFERENCE_NUM_THREADS"] = threads
+    if precision in HINTS and name != "AUTO":
+        settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
+    try:
+        return core.compile_model(model, name, settings).create_infer_request(), name.lower()
+    except Exception as error:
+        raise UserError(f"cannot run on {name} ({_short(error)})", path=path) from None
+
+
+def _device(device: str, available: list[str]) -> str:
+    wanted = device.strip().upper().replace(":", ".")
+    if wanted == "AUTO":
+        return "CPU" if available == ["CPU"] else "AUTO"
+    if wanted not in available and not (wanted == "GPU" and any(name.startswith("GPU") for name in available)):
+        there = ", ".join(available).lower()
+        raise UserError(f"OpenVINO finds no device '{device}' here; it has {there}")
+    return wanted
+
+
+def _card_text(model: Any) -> str | None:
+    if not model.has_rt_info(METADATA_KEY):
+        return None
+    return str(model.get_rt_info(METADATA_KEY).astype(str))
+
+
+def _short(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]
+    return " ".join(lines or [type(error).__name__])[:200]

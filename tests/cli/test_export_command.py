@@ -1,0 +1,147 @@
+"""``lightdet export`` end to end, and the commands that then work without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from lightdet.build.export_request import ExportRequest, check_request
+from lightdet.build.model import build_detector
+from lightdet.cli.app import main
+from lightdet.config import ModelConfig
+from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
+from lightdet.errors import UserError
+from lightdet.models.weights import ModelCard, save_model
+from lightdet.structures import Preprocessing
+
+CONFIG = ModelConfig(widths=[8, 8, 16, 16, 16])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rendered set in ``set/`` and an untrained model for it in ``model.safetensors``."""
+    place = tmp_path_factory.mktemp("export")
+    write_synthetic(place / "set", SyntheticPlan(images=10, imgsz=96, seed=3, val=0.4))
+    torch.manual_seed(0)
+    network = build_detector(CONFIG, len(CLASSES), 96)
+    with torch.no_grad():
+        for conv in network.head.outputs:  # type: ignore[union-attr]
+            conv.bias.zero_()  # type: ignore[operator]
+    for module in network.modules():  # what differs between places must not fade from layer to layer
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var.uniform_(0.06, 0.2)
+    card = ModelCard(CONFIG.model_dump(mode="json"), tuple(CLASSES), Preprocessing(96))
+    save_model(place / "model.safetensors", network.state_dict(), card)
+    cv2.imwrite(str(place / "part.png"), np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8))
+    return place
+
+
+def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main([str(argument) for argument in arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and message.count("\n") == 1
+    return message
+
+
+def without_torch(*arguments: object) -> None:
+    """Run a command in a process of its own and see that torch was never imported."""
+    code = (
+        "import sys\nfrom lightdet.cli.app import main\ncode = main(sys.argv[1:])\n"
+        "sys.exit(code or ('torch was imported' if 'torch' in sys.modules else 0))"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr + run.stdout
+
+
+def test_a_proved_export_detects_and_evaluates_without_torch(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, result = tmp_path / "out" / "model.onnx", tmp_path / "export.json"
+    weights = folder / "model.safetensors"
+    assert main(["export", "-w", str(weights), "-o", str(model), "--json", str(result)]) == 0
+    shown = capsys.readouterr().out
+    assert "proved on 16 pictures" in shown and ", 0 unmatched" in shown
+    told = json.loads(result.read_text())
+    assert told["detections"] >= 10 and told["unmatched"] == 0 and told["bytes"] == model.stat().st_size
+    assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
+    card = json.loads({entry.key: entry.value for entry in onnx.load(model).metadata_props}["lightdet"])
+    assert card["facts"]["proof"]["pictures"] == 16 and card["names"] == list(CLASSES)
+
+    found = tmp_path / "found.json"
+    without_torch("detect", folder / "part.png", "-w", model, "--threads", 1, "--json", found, "-o", tmp_path / "d")
+    assert main(["detect", str(folder / "part.png"), "-w", str(weights), "--json", str(tmp_path / "theirs.json"),
+                 "-o", str(tmp_path / "e")]) == 0  # fmt: skip
+    ours, theirs = (json.loads(path.read_text()) for path in (found, tmp_path / "theirs.json"))
+    assert ours["detections"] == theirs["detections"]
+
+    numbers = tmp_path / "val.json"
+    data = folder / "set" / "dataset.yaml"
+    without_torch("val", "-w", model, "-d", data, "-o", tmp_path / "v", "--threads", 1, "--json", numbers)
+    assert json.loads(numbers.read_text())["precision_mode"] == "fp32"
+
+
+def test_what_cannot_be_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = folder / "model.safetensors"
+    assert "no such file" in failed(capsys, "export", "-w", folder / "none.safetensors")
+    assert "must end in .xml" in failed(capsys, "export", "-w", weights, "-f", "openvino", "-o", folder / "a.onnx")
+    assert "give --data" in failed(capsys, "export", "-w", weights, "--precision", "int8")
+    assert "take --format openvino" in failed(capsys, "export", "-w", weights, "--precision", "bf16")
+    assert "neither a number" in failed(capsys, "export", "-w", weights, "--batch", "0")
+    assert "give --data" in failed(capsys, "export", "-w", weights, "--split", "test")
+    assert "no multiple of 32" in failed(capsys, "export", "-w", weights, "--imgsz", "100")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "int8", "data": Path("d.yaml"), "nms": True}, "exclude each other"),
+        ({"precision": "int8", "data": Path("d.yaml"), "dynamic_size": True}, "exclude each other"),
+    ],
+)
+def test_what_excludes_each_other(folder: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_request(ExportRequest(folder / "model.safetensors", **options))  # type: ignore[arg-type]
+
+
+def test_an_export_that_finds_something_else_is_not_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightdet.export import fuse
+
+    monkeypatch.setattr(fuse, "_affine", lambda norm: (norm.weight.double(), norm.bias.double()))  # forgets statistics
+    target = tmp_path / "model.onnx"
+    weights = tmp_path / "lively.safetensors"
+    network = build_detector(CONFIG, len(CLASSES), 96)
+    state = {name: value + 0.3 if "running_mean" in name else value for name, value in network.state_dict().items()}
+    save_model(weights, state, ModelCard(CONFIG.model_dump(mode="json"), tuple(CLASSES), Preprocessing(96)))
+    message = failed(capsys, "export", "-w", weights, "-o", target)
+    assert "not exported:" in message and "differ from the checkpoint's by more than 0.002 in score" in message
+    assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".lightdet*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_8_bits_tell_their_loss_and_stop_past_a_limit(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    target = tmp_path / f"model{'.onnx' if kind == 'onnx' else '.xml'}"
+    asked = ["export", "-w", folder / "model.safetensors", "-f", kind, "-o", target, "--precision", "int8"]
+    asked += ["--data", folder / "set" / "dataset.yaml", "--calibration", 4]
+    scores = iter([0.50, 0.48] * 2)
+    monkeypatch.setattr("lightdet.build.export.evaluate", lambda *_: SimpleNamespace(map50_95=next(scores)))
+    message = failed(capsys, *asked, "--max-drop", 1.9)
+    assert "8 bits lose 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
+    assert list(tmp_path.iterdir()) == []
+    assert main([str(argument) for argument in [*asked, "--max-drop", 2.1]]) == 0
+    assert "(-2.00 points)" in capsys.readouterr().out
+    without_torch("detect", folder / "part.png", "-w", target, "--json", tmp_path / "x.json", "--no-images")

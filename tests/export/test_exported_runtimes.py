@@ -1,0 +1,150 @@
+"""Exported files give what the checkpoint gives, without torch, and say in one line what they cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from export_networks import NAMES, SIDE
+
+import lightdet
+from lightdet.errors import UserError
+from lightdet.inference.onnx_runtime import OnnxRuntime
+
+Exported = Callable[..., Path]
+
+
+def assert_alike(ours: list[Any], theirs: list[Any]) -> None:
+    assert sum(len(found) for found in ours) > 20
+    for a, b in zip(ours, theirs, strict=True):
+        assert len(a) == len(b)
+        for box, score, label in a:  # scores that differ in the last digit alone have no order
+            close = (np.abs(b.boxes - box).max(axis=1) < 0.01) & (np.abs(b.scores - score) < 1e-4)
+            assert (close & (b.labels == label)).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("onnx", {}),
+        ("xml", {}),
+        ("onnx", {"batch": None, "dynamic": True, "nms": True}),
+        ("xml", {"batch": 2, "nms": True}),
+    ],
+    ids=str,
+)
+def test_the_same_predictor_with_the_same_results(
+    exported: Exported, checkpoint: Path, pictures: np.ndarray, kind: str, options: dict[str, Any]
+) -> None:
+    wanted = lightdet.load(checkpoint, iou=0.5, max_detections=40)
+    found = lightdet.load(exported(kind, **options), threads=1)
+    assert found.names == NAMES and found.preprocessing == wanted.preprocessing and found.confidence == 0.25
+    assert_alike(found.batch(list(pictures)), wanted.batch(list(pictures)))  # also where the file takes one or two
+    assert_alike([found(pictures[0])] * 9, [wanted(pictures[0])] * 9)
+    assert set(found(pictures[0]).milliseconds) == {"preprocess", "network", "postprocess"}
+
+
+def test_any_size_and_rectangles_where_the_file_leaves_them_free(
+    exported: Exported, checkpoint: Path, pictures: np.ndarray
+) -> None:
+    path = exported("onnx", batch=None, dynamic=True, nms=True)
+    # Without a border: all its places are alike, and equal scores have no order.
+    long = [picture[:64] for picture in pictures]
+    for images, options in ((long, {"rect": True}), (list(pictures), {"imgsz": 128})):
+        ours = lightdet.load(path, threads=1, **options)  # type: ignore[arg-type]
+        theirs = lightdet.load(checkpoint, iou=0.5, max_detections=40, **options)  # type: ignore[arg-type]
+        assert_alike(ours.batch(images), theirs.batch(images))
+
+
+def test_thresholds_of_the_file_hold_unless_told(exported: Exported, pictures: np.ndarray) -> None:
+    path = exported("onnx")
+
+    def counts(**thresholds: Any) -> list[int]:
+        return [len(found) for found in lightdet.load(path, **thresholds).batch(list(pictures))]
+
+    assert sum(counts()) > sum(counts(confidence=0.6)) > 0
+    assert max(counts(max_detections=1)) == 1 < max(counts())
+    assert sum(counts(iou=1.0)) > sum(counts())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "given", "message"),
+    [
+        ("onnx", {}, {"imgsz": 64}, "export it with --imgsz 64"),
+        ("onnx", {}, {"rect": True}, "square pictures alone"),
+        ("onnx", {}, {"precision": "bf16"}, "computes in fp32; for bf16 export it"),
+        ("onnx", {}, {"device": "gpu"}, "unknown device 'gpu'"),
+        ("onnx", {}, {"threads": 0}, "threads must be at least 1"),
+        ("onnx", {}, {"confidence": 1.5}, "confidence must lie in 0-1"),
+        ("xml", {}, {"device": "gpu.7"}, "OpenVINO finds no device 'gpu.7' here; it has cpu"),
+        ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"confidence": 0.1}, "no score below 0.25"),
+        ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"iou": 0.3}, "NMS at 0.5 in the network"),
+        ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"max_detections": 50}, "at most 40 boxes"),
+    ],
+)
+def test_what_a_file_cannot_is_said(
+    exported: Exported, kind: str, options: dict[str, Any], given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        lightdet.load(exported(kind, **options), **given)
+
+
+def test_a_picture_of_another_size_is_refused(exported: Exported) -> None:
+    with pytest.raises(UserError, match="takes pictures of 96 x 96 alone, got 64 x 32"):
+        OnnxRuntime(exported("onnx"))(np.zeros((1, 32, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None], ids=["empty", "foreign", "truncated"])
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_a_damaged_file_is_one_line(exported: Exported, tmp_path: Path, kind: str, content: bytes | None) -> None:
+    whole = exported(kind).read_bytes()
+    path = tmp_path / f"model.{kind}"
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    path.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(UserError, match=rf"model\.{kind}: ") as caught:
+        lightdet.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_weights_and_foreign_networks_are_told(exported: Exported, tmp_path: Path) -> None:
+    lonely = tmp_path / "lonely.xml"
+    lonely.write_bytes(exported("xml").read_bytes())
+    with pytest.raises(UserError, match=r"its weights are missing: lonely\.bin"):
+        lightdet.load(lonely)
+    model = onnx.load(exported("onnx"))
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(UserError, match="was not exported by lightdet"):
+        lightdet.load(tmp_path / "foreign.onnx")
+
+
+def test_the_file_tells_what_it_is_and_nothing_of_where_it_was_made(exported: Exported) -> None:
+    path = exported("onnx")
+    model = onnx.load(path)
+    card = json.loads({entry.key: entry.value for entry in model.metadata_props}["lightdet"])
+    assert card["names"] == list(NAMES) and card["preprocessing"]["imgsz"] == SIDE
+    assert (card["confidence"], card["iou"], card["max_detections"], card["version"]) == (0.25, 0.5, 40, "1.2.3")
+    assert card["preprocessing"]["scale"] == pytest.approx(1 / 255)
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+    assert str(Path(lightdet.__file__).parent).encode() not in path.read_bytes()
+    kinds = [node.op_type for node in model.graph.node]
+    assert not {"BatchNormalization", "Slice", "Transpose", "Identity"} & set(kinds)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_torch_is_not_imported_for_a_detection(exported: Exported, kind: str) -> None:
+    code = (
+        "import sys, numpy, lightdet\n"
+        "found = lightdet.load(sys.argv[1], confidence=0.05)(numpy.zeros((50, 70, 3), numpy.uint8))\n"
+        "bad = {'torch', 'torchvision', 'onnx', 'nncf'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {bad}' if bad else 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(exported(kind))], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
