@@ -145,7 +145,7 @@ class DetectionRun:
         max_frames: most frames of each video or stream.
         show: is given each marked-up picture and whether it is one of a moving kind; false ends the run.
         watcher: is told how it goes.
-        draw: (picture, what was found) → a marked-up copy.
+        draw: (picture, what was found) → a marked-up copy; default: boxes with their names.
         header: facts that stand first in the summary.
     """
 
@@ -160,7 +160,7 @@ class DetectionRun:
         skip_bad: bool = False,
         max_frames: int | None = None,
         show: Callable[[Image, bool], bool] | None = None,
-        draw: Callable[[Image, Any], Image] = draw_detections,
+        draw: Callable[[Image, Any], Image] | None = None,
         header: dict[str, Any] | None = None,
     ) -> None:
         self.predictor = predictor
@@ -171,7 +171,7 @@ class DetectionRun:
         self.skip_bad = skip_bad
         self.max_frames = max_frames
         self.show = show
-        self.draw = draw
+        self.draw = draw or draw_detections
         self.header = header or {}
         self.totals = Totals()
 
