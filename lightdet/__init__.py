@@ -65,7 +65,9 @@ def __dir__() -> list[str]:
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - it takes 20 ms
 
-    try:
-        return version("lightdet")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0+unknown"
+    for distribution in ("lightdet", "lightdet-runtime"):  # the second is the same package, without torch
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return "0+unknown"  # run from a checkout that is not installed

@@ -189,6 +189,7 @@ class Export:
             precision=request.precision,
             version=_version(),
             facts={"model": trained.model, "training": trained.facts},
+            decision=trained.decision,
         )
 
     def _pictures(self, preprocessing: Preprocessing) -> _Data:

@@ -102,6 +102,11 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
             return _fail("the device's memory is full; take a smaller --batch or --imgsz")
         if isinstance(error, OSError) and error.errno in FULL:
             return _fail(f"{error.filename or 'the output'}: the disk is full; make room and start again")
+        if isinstance(error, ModuleNotFoundError) and _is_foreign(error.name):
+            return _fail(
+                f"this needs {error.name}, which is not installed: pip install lightdet (lightdet-runtime does "
+                "without what only training and exporting need)"
+            )
         if not hasattr(error, "format_message"):  # what typer raises for a wrong argument has it
             raise
         return _fail(_usage(error, program))
@@ -124,6 +129,10 @@ def _closed_pipe() -> int:
 def _out_of_memory(error: Exception) -> bool:
     torch = sys.modules.get("torch")  # never imported for this question alone
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
+
+
+def _is_foreign(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] != "lightdet"
 
 
 def _usage(error: Any, program: str) -> str:

@@ -45,6 +45,7 @@ class ExportCard:
         precision: number format that the file was made for and proved in.
         version: of the lightdet that wrote it.
         facts: what is worth keeping: how it was proved, the checkpoint's own facts.
+        decision: the checkpoint's rule by which pictures are OK or NG, if it was calibrated.
     """
 
     names: tuple[str, ...]
@@ -61,6 +62,7 @@ class ExportCard:
     precision: FilePrecision = "fp32"
     version: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] | None = None
 
     def as_json(self) -> str:
         """Return the card as JSON."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -138,13 +139,66 @@ def test_the_file_tells_what_it_is_and_nothing_of_where_it_was_made(exported: Ex
     assert not {"BatchNormalization", "Slice", "Transpose", "Identity"} & set(kinds)
 
 
+BLOCKED = """
+import sys
+from importlib.metadata import packages_distributions
+blocked = set(packages_distributions()) - {allowed!r}
+assert "torch" in blocked
+class Guard:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, *more):
+        return None if name.partition(".")[0] in blocked else self.finder.find_spec(name, *more)
+sys.meta_path[:] = [Guard(finder) for finder in sys.meta_path]
+"""
+"""What runs in a process in which nothing but the dependencies of packaging/runtime can be imported."""
+RUNTIME = {"lightdet", "numpy", "cv2", "PIL", "onnxruntime", "openvino", "typer", "rich", "pydantic", "pydantic_core"}
+RUNTIME |= {
+    "yaml",
+    "safetensors",
+    "typing_extensions",
+    "typing_inspection",
+    "annotated_types",
+    "markdown_it",
+    "pygments",
+}
+RUNTIME |= {
+    "mdurl",
+    "shellingham",
+    "annotated_doc",
+    "flatbuffers",
+    "packaging",
+    "google",
+    "_yaml",
+    "openvino_telemetry",
+}
+
+
 @pytest.mark.parametrize("kind", ["onnx", "xml"])
-def test_torch_is_not_imported_for_a_detection(exported: Exported, kind: str) -> None:
-    code = (
-        "import sys, numpy, lightdet\n"
+def test_a_detection_needs_the_small_installation_alone(exported: Exported, kind: str) -> None:
+    code = BLOCKED.format(allowed=RUNTIME) + (
+        "import numpy, lightdet\n"
         "found = lightdet.load(sys.argv[1], confidence=0.05)(numpy.zeros((50, 70, 3), numpy.uint8))\n"
         "bad = {'torch', 'torchvision', 'onnx', 'nncf'} & set(sys.modules)\n"
         "sys.exit(f'imported: {bad}' if bad else 0)"
     )
     run = subprocess.run([sys.executable, "-c", code, str(exported(kind))], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_path: Path) -> None:
+    picture = tmp_path / "part.png"
+    cv2.imwrite(str(picture), np.zeros((50, 70, 3), np.uint8))
+    code = BLOCKED.format(allowed=RUNTIME) + "from lightdet.cli.app import main\nsys.exit(main(sys.argv[1:]))"
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    done = run("detect", picture, "-w", exported("onnx"), "-o", tmp_path / "out", "--save", "json,csv,yolo,coco")
+    assert done.returncode == 0, done.stderr
+    refused = run("profile", "--runs", 1)
+    assert refused.returncode == 2 and "this needs torch, which is not installed" in refused.stderr
+    assert refused.stderr.count("\n") == 1

@@ -22,6 +22,7 @@ CARD = ExportCard(
     precision="int8",
     version="1.0",
     facts={"proof": {"pictures": 16}},
+    decision={"rule": {"classes": {"*": 0.5}}},
 )
 
 
