@@ -1,8 +1,8 @@
 """Does a calibrated threshold keep its promise on pictures that it was not chosen on?
 
     lightdet data synth --output runs/decisions/pool --images 2000 --clean 0.5 --val 0 --seed 77
-    python benchmarks/decisions.py --weights runs/demo/train/best.safetensors --data runs/decisions/pool/dataset.yaml --split train \
-        --pictures 300 --escape-rate 0.1 --output benchmarks/results/decisions.json
+    python benchmarks/decisions.py --weights runs/demo/train/best.safetensors --data runs/decisions/pool/dataset.yaml \
+        --split train --pictures 300 --escape-rate 0.1 --output benchmarks/results/decisions.json
 
 The model looks at every picture of the pool once. Then, `--draws` times, so many bad pictures are drawn at random to
 choose a threshold on, as `lightdet calibrate` does, and the bad ones that were not drawn tell the rate that it has.

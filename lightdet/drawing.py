@@ -107,6 +107,13 @@ def draw_picture_class(image: Image, label: int, text: str) -> Image:
     return draw_boxes(image, box, [text], [class_color(label)], widths=[2.0])
 
 
+def draw_verdict(image: Image, ok: bool) -> Image:
+    """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in green with ``OK``, or in red with ``NG``."""
+    height, width = image.shape[:2]
+    box = np.array([[0, 0, width, height]], np.float32)
+    return draw_boxes(image, box, ["OK" if ok else "NG"], [(30, 160, 60) if ok else (210, 30, 30)], widths=[2.0])
+
+
 def line_width(width: int, height: int) -> int:
     """Width in pixels of a box's line on a picture of this size."""
     return max(1, round((width + height) / 2 * 0.003))

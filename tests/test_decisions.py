@@ -88,7 +88,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("values", "told"), WRONG)
 def test_a_wrong_rule_is_refused(values: object, told: str) -> None:
-    with pytest.raises(UserError, match="model.json: ") as caught:
+    with pytest.raises(UserError, match=r"model\.json: ") as caught:
         DecisionRule.from_dict(values, "model.json")
     assert told in str(caught.value)
 

@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": TYPES | {"drawing"},
     "comparison": TYPES | {"drawing", "evaluation"},
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
-    "inference": TYPES | {"drawing", "models", "data"},
+    "inference": TYPES | {"drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
     "export": TYPES | {"layers", "models", "inference"},
     "classification": TYPES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from lightdet.errors import UserError
 
 if TYPE_CHECKING:
     from lightdet.inference.predictor import Predictor
+    from lightdet.structures import Annotation, Detections
 
 _METADATA_KEY = "lightdet"
 
@@ -48,3 +50,40 @@ def _of_export(predictor: Predictor) -> Any:
     card = getattr(predictor.runtime, "card", None)
     stored = getattr(card, "decision", None)
     return stored if stored is not None else getattr(card, "facts", {}).get("decision")
+
+
+def judged(rule: DecisionRule, annotations: Sequence[Annotation], found: Sequence[Detections]) -> dict[str, Any]:
+    """Judge each picture by `rule` and count against the truth: bad with a labelled defect, good without.
+
+    Returns:
+        The rule and the counts, escape and false-reject rates with their intervals, as plain values.
+    """
+    from lightdet.calibration import judge  # noqa: PLC0415 - scipy and scikit-learn only where pictures are judged
+
+    bad = [len(annotation) > 0 for annotation in annotations]
+    return {"rule": rule.as_dict(), **judge(bad, [not rule.decide(each).ok for each in found]).as_dict()}
+
+
+def decision_facts(judgement: Mapping[str, Any]) -> dict[str, str]:
+    """Say for people what `judged` gave, by heading."""
+    rule, confusion = judgement["rule"], judgement["confusion"]
+    by_class = "".join(f", {name} {value:g}" for name, value in rule["thresholds"].items())
+    size = f", from {rule['min_size']:g} pixels on" if rule["min_size"] else ""
+    return {
+        "a picture is NG from": f"score {rule['threshold']:g}{by_class}{size}",
+        "bad pictures": (
+            f"{confusion['bad']['NG']} NG, {confusion['bad']['OK']} OK: {_share(judgement, 'escape_rate')} escape"
+        ),
+        "good pictures": (
+            f"{confusion['good']['OK']} OK, {confusion['good']['NG']} NG: "
+            f"{_share(judgement, 'false_reject_rate')} are rejected"
+        ),
+    }
+
+
+def _share(judgement: Mapping[str, Any], rate: str) -> str:
+    found = judgement[rate]
+    if found["rate"] is None:
+        return "none to count that"
+    low, high = found["interval"]
+    return f"{found['rate']:.1%} ({judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from lightdet.arrays import Image
+from lightdet.build.decision import stored_rule
 from lightdet.build.predictor import load
+from lightdet.decisions import DecisionRule
+from lightdet.drawing import draw_detections, draw_verdict
 from lightdet.errors import UserError
 from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
+from lightdet.inference.save_decisions import FILE as DECISIONS
+from lightdet.inference.save_decisions import DecisionWriter
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.window import Window
+from lightdet.structures import Detections
 
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
@@ -62,6 +71,8 @@ class Outcome:
     totals: Totals
     folder: Path | None
     names: tuple[str, ...]
+    decisions: Counter[str] | None = None
+    """Pictures and frames by OK and NG, where the model brings a rule."""
 
 
 class Detection:
@@ -92,35 +103,60 @@ class Detection:
         with ExitStack() as stack:
             if self._window is not None:
                 stack.enter_context(self._window)
-            predictor = load(
-                request.weights,
-                device=request.device,
-                imgsz=request.imgsz,
-                confidence=request.confidence,
-                iou=request.iou,
-                max_detections=request.max_detections,
-                precision=request.precision,
-                threads=request.threads,
-                rect=request.rect,
-            )
+            predictor, rule = self._load()
             folder = self._folder()
+            table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
+            judge = None if rule is None else DecisionWriter(rule, table)
             run = DetectionRun(
                 self._tiled(predictor),
-                self._writers(folder, predictor.names),
+                [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
                 folder=folder if request.images else None,
                 watcher=watcher,
                 batch=request.batch or DEFAULT_BATCH,
                 skip_bad=request.skip_bad,
                 max_frames=request.max_frames,
                 show=self._window.show if self._window is not None else None,
-                header=self._header(predictor),
+                draw=None if rule is None else partial(draw_decision, rule=rule),
+                header=self._header(predictor, rule),
             )
-            self.outcome = Outcome(run.totals, folder, predictor.names)
+            self.outcome = Outcome(run.totals, folder, predictor.names, judge.counts if judge else None)
             try:
                 run.run(self.sources.items)
             finally:
                 if folder is not None and request.output is None and not run.totals.seen:
                     self._remove_empty(folder)
+
+    def _load(self) -> tuple[Predictor, DecisionRule | None]:
+        """Load the model and the decision rule that it may bring; the rule must see every detection that counts.
+
+        Raises:
+            UserError: as `load`; a ``confidence`` that hides detections from the rule.
+        """
+        request = self.request
+
+        def loaded(confidence: float | None) -> Predictor:
+            return load(
+                request.weights,
+                device=request.device,
+                imgsz=request.imgsz,
+                confidence=confidence,
+                iou=request.iou,
+                max_detections=request.max_detections,
+                precision=request.precision,
+                threads=request.threads,
+                rect=request.rect,
+            )
+
+        predictor = loaded(request.confidence)
+        rule = stored_rule(request.weights, predictor)
+        if rule is None or rule.lowest_threshold >= predictor.confidence:
+            return predictor, rule
+        if request.confidence is not None:
+            raise UserError(
+                f"the model's decision rule counts detections from {rule.lowest_threshold:g} on, "
+                f"which --confidence {request.confidence:g} would hide: leave it out"
+            )
+        return loaded(rule.lowest_threshold), rule
 
     def _find_sources(self) -> Sources:
         request = self.request
@@ -177,17 +213,18 @@ class Detection:
             max_detections=request.max_detections or TILED_DETECTIONS,
         )
 
-    def _writers(self, folder: Path | None, names: tuple[str, ...]) -> list[Writer]:
-        writers = [make_writer(format_, folder, names) for format_ in self.request.formats] if folder else []
+    def _writers(self, folder: Path | None, names: tuple[str, ...], rule: DecisionRule | None = None) -> list[Writer]:
+        writers = [make_writer(format_, folder, names, rule) for format_ in self.request.formats] if folder else []
         if folder is not None and self.request.explain:
             from lightdet.build.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
             writers.append(heat_writer(self.request, folder))
-        return [*writers, JsonWriter(self.request.json)] if self.request.json is not None else writers
+        return [*writers, JsonWriter(self.request.json, rule)] if self.request.json is not None else writers
 
-    def _header(self, predictor: Predictor) -> dict[str, Any]:
+    def _header(self, predictor: Predictor, rule: DecisionRule | None = None) -> dict[str, Any]:
         request = self.request
         return {
+            **({"rule": rule.as_dict()} if rule is not None else {}),
             "weights": printable(request.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
@@ -195,3 +232,8 @@ class Detection:
             "tile": request.tile,
             "overlap": request.overlap if request.tile is not None else None,
         }
+
+
+def draw_decision(image: Image, found: Detections, rule: DecisionRule) -> Image:
+    """Return a marked-up copy of a picture, uint8 RGB ``[H, W, 3]``: what was found, and OK or NG around it."""
+    return draw_verdict(draw_detections(image, found), rule.decide(found).ok)

@@ -16,11 +16,13 @@ import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.build.dataset import load_dataset
+from lightdet.build.decision import decision_facts, judged, stored_rule
 from lightdet.build.predictor import load
 from lightdet.config import EvalConfig, YamlFile, validate
 from lightdet.config.schema import Section
 from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.images import read_image
+from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.evaluation.average_precision import evaluate
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
@@ -94,6 +96,7 @@ class Found:
     skipped: list[str]
     facts: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
+    rule: DecisionRule | None = None
 
 
 class Validation:
@@ -195,7 +198,8 @@ class Validation:
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{request.split}' can be read; the first: {skipped[0]}")
-        return Found(kept, found, skipped, *self._told(predictor, found, time.perf_counter() - began))
+        told = self._told(predictor, found, time.perf_counter() - began)
+        return Found(kept, found, skipped, *told, rule=stored_rule(request.weights, predictor))
 
     def _told(
         self, predictor: Predictor, found: Sequence[Detections], seconds: float
@@ -239,6 +243,7 @@ class Validation:
             "most detections": str(self.settings.max_detections),
         }
         versions = _versions()
+        decision = {} if found.rule is None else judged(found.rule, found.annotations, found.predictions)
         return Evaluation(
             title=f"{source.name} on {spec.name} ({request.split})",
             metrics=evaluate(found.predictions, found.annotations, spec.classes, sizes=True),
@@ -249,10 +254,12 @@ class Validation:
                 "Data": data | {"description": str(request.data), "classes": ", ".join(spec.classes)},
                 "Model": found.facts,
                 "Settings": settings if request.weights is not None else {"threshold": "as in the file"},
+                **({"Decision": decision_facts(decision)} if decision else {}),
                 "Made": {"on": now, **versions},
             },
             details={
                 **found.details,
+                **({"decision": decision} if decision else {}),
                 "data": {**data, "yaml": str(request.data)},
                 "date": now,
                 "settings": self.settings.model_dump(mode="json", exclude={"batch", "show_confidence"})

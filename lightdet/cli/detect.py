@@ -191,6 +191,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
     what = "judged" if judged else counted(totals.per_class.total(), "detection")
     lines = [f"{' and '.join(seen) or 'no pictures'}: {what}{where}"]
+    if outcome.decisions is not None:
+        lines.append(f"by the model's decision rule: {outcome.decisions['OK']} OK, {outcome.decisions['NG']} NG")
     medians = totals.medians()
     if medians:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))

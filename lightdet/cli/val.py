@@ -116,6 +116,7 @@ def _show(console: Console, outcome: Outcome) -> None:
     latency = evaluation.details.get("latency_ms")
     if latency:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in latency.items()))
+    lines += [f"{heading}: {told}" for heading, told in evaluation.facts.get("Decision", {}).items()]
     lines.append(f"report: {outcome.html}")
     if evaluation.skipped:
         lines.append(f"skipped {len(evaluation.skipped)}:")

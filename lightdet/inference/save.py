@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import atomic_path, make_folder, write_text
 from lightdet.geometry.boxes import xyxy_to_cxcywh
@@ -68,10 +69,10 @@ class Writer(Protocol):
         ...
 
 
-def make_writer(format_: Format, folder: Path, names: Sequence[str]) -> Writer:
+def make_writer(format_: Format, folder: Path, names: Sequence[str], rule: DecisionRule | None = None) -> Writer:
     """Return the writer into `folder`: ``detections.json``, ``detections.csv``, ``coco.json`` or ``labels/``."""
     if format_ == "json":
-        return JsonWriter(folder / "detections.json")
+        return JsonWriter(folder / "detections.json", rule)
     if format_ == "csv":
         return CsvWriter(folder / "detections.csv")
     if format_ == "coco":
@@ -83,11 +84,13 @@ class JsonWriter:
     """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
 
     ``{"source", "frame", "time_s", "width", "height", "milliseconds", "detections"}``, where each detection is
-    ``{"box": [x1, y1, x2, y2], "score", "label", "name"}``; ``frame`` and ``time_s`` are null for pictures.
+    ``{"box": [x1, y1, x2, y2], "score", "label", "name"}``; ``frame`` and ``time_s`` are null for pictures. With a
+    decision rule there is also ``"decision"``: OK or NG.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rule: DecisionRule | None = None) -> None:
         self.path = path
+        self.rule = rule
         self._results = Spool(path)
 
     def add(self, record: Record) -> None:
@@ -102,6 +105,8 @@ class JsonWriter:
             "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
             "detections": found.as_dicts(),
         }
+        if self.rule is not None:
+            entry["decision"] = self.rule.decide(found).verdict
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
     def close(self, summary: Mapping[str, Any]) -> None:
@@ -131,12 +136,12 @@ class CsvWriter:
         for entry in record.detections.as_dicts():
             box: Any = entry["box"]
             rest = (entry["score"], entry["label"], entry["name"], *record.detections.size)
-            self._rows.append(_csv_line((*where, *box, *rest)))
+            self._rows.append(csv_line((*where, *box, *rest)))
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""
         with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(_csv_line(CSV_COLUMNS) + "\n")
+            file.write(csv_line(CSV_COLUMNS) + "\n")
             file.writelines(self._rows.lines())
 
 
@@ -226,7 +231,8 @@ def _label_path(folder: Path, place: Path) -> Path:
     return folder / place.with_name(f"{place.name}.txt")
 
 
-def _csv_line(values: Sequence[object]) -> str:
+def csv_line(values: Sequence[object]) -> str:
+    """One line of CSV, quoted where it must be, without its line break."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(values)
     return line.getvalue()

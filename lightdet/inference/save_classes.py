@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightdet.files import atomic_path
-from lightdet.inference.save import Record, Spool
+from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
 
 
@@ -68,16 +66,10 @@ class ClassCsvWriter:
         seconds = "" if record.time is None else round(record.time, 4)
         shares = [round(float(value), 4) for value in found.probabilities]
         row = [record.source, frame, seconds, found.label, found.name, round(found.probability, 4), *found.size]
-        self._rows.append(_csv_line([*row, *shares]))
+        self._rows.append(csv_line([*row, *shares]))
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""
         with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(_csv_line(self.columns) + "\n")
+            file.write(csv_line(self.columns) + "\n")
             file.writelines(self._rows.lines())
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()

@@ -340,4 +340,4 @@ def test_neu_det_pictures_are_looked_at_without_a_word(detect: Detect) -> None:
     if not folder.is_dir():
         pytest.skip(f"NEU-DET is not at {folder}; set LIGHTDET_DATASETS")
     code, out, err = detect(str(folder), "--no-images", "--json", "x.json")
-    assert (code, err) == (0, "") and "1800 pictures" in out
+    assert (code, err) == (0, "") and "1,800 pictures" in out
