@@ -126,7 +126,7 @@ class Export:
         pictures = self._pictures(preprocessing)
         watcher.stage("tracing the network")
         deploy, traced = self._trace(network, preprocessing)
-        card = self._card(trained, preprocessing, deploy)
+        card = self._card(trained, network, preprocessing, deploy)
         make_folder(self.path.parent)
         # In the target's folder: the disk that the file is to fit on.
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".lightdet-export-") as folder:
@@ -172,7 +172,11 @@ class Export:
             )
         return deploy, traced
 
-    def _card(self, trained: ModelCard, preprocessing: Preprocessing, deploy: Deployable) -> ExportCard:
+    def _card(self, trained: ModelCard, network: Any, preprocessing: Preprocessing, deploy: Deployable) -> ExportCard:
+        from lightdet.profiling.complexity import measure_complexity  # noqa: PLC0415
+
+        counted = measure_complexity(network, preprocessing.imgsz)
+        cost = {"params": counted.params, "flops": counted.flops}
         request, defaults = self.request, EvalConfig()
         return ExportCard(
             names=trained.names,
@@ -188,7 +192,7 @@ class Export:
             dynamic_size=request.dynamic_size,
             precision=request.precision,
             version=_version(),
-            facts={"model": trained.model, "training": trained.facts},
+            facts={"model": trained.model, "training": trained.facts, "complexity": cost},
             decision=trained.decision,
         )
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
 
 from lightdet.build.model import build_detector
-from lightdet.build.predictor import load_detector
+from lightdet.build.predictor import EXPORTED, load, load_detector
 from lightdet.config import YamlFile, load_config, load_yaml
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.inference.foreign import ForeignNetwork, library_of
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.torch_runtime import Precision, TorchRuntime
 from lightdet.models.device import choose_device
-from lightdet.profiling.complexity import measure_complexity
+from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
 from lightdet.profiling.report import Report
@@ -36,7 +37,8 @@ class ProfileRequest:
 
     Attributes:
         configs: configurations, each profiled with fresh weights; the defaults if there are no `weights` either.
-        weights: trained models.
+        weights: trained models, or what was exported from them.
+        against: foreign networks (ONNX, OpenVINO): random input of their own shape, the network's time alone.
         overrides: ``key.path=value`` for every configuration.
         imgsz: side of the input; None: the one of the configuration or the training.
         sides: the same for each of `weights`, in place of `imgsz`; empty or one for each.
@@ -45,13 +47,14 @@ class ProfileRequest:
         device: see `lightdet.models.device.choose_device`.
         threads: of the CPU; None: as torch has chosen.
         runs: single pictures timed a model.
-        precision: fp32, bf16 or fp16.
+        precision: fp32, bf16 or fp16; None: fp32, or what an export was made for.
         confidence: lowest score that reaches NMS.
         picture: what is timed; None: a generated picture of 1280 x 960 pixels.
     """
 
     configs: Sequence[Path] = ()
     weights: Sequence[Path] = ()
+    against: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     imgsz: int | None = None
     sides: Sequence[int | None] = ()
@@ -60,21 +63,27 @@ class ProfileRequest:
     device: str = "auto"
     threads: int | None = None
     runs: int = 50
-    precision: Precision = "fp32"
+    precision: Precision | None = None
     confidence: float = 0.25
     picture: Path | None = None
 
 
 @dataclass(frozen=True)
 class _Subject:
+    """What is timed: a `Predictor`, or a `ForeignNetwork`, which is called in the same way."""
+
     name: str
-    detector: DetectionNetwork
-    names: tuple[str, ...]
-    preprocessing: Preprocessing
+    predictor: Any
+    imgsz: int
+    classes: int | None
+    complexity: Complexity | None
+    device: str
+    precision: str
+    runtime: str
 
 
 def profile_models(request: ProfileRequest) -> list[Report]:
-    """Measure every model of `request`, the times of several in turn; configurations first, then weights.
+    """Measure every model of `request`, the times of several in turn; configurations first, weights, then foreign ones.
 
     Raises:
         UserError: an unreadable or wrong configuration, weights or picture; a device that is not there.
@@ -88,9 +97,8 @@ def profile_models(request: ProfileRequest) -> list[Report]:
     if request.threads is not None:
         torch.set_num_threads(request.threads)
         cv2.setNumThreads(request.threads)
-    subjects = _subjects(request)
-    costs = [measure_complexity(subject.detector, subject.preprocessing.imgsz) for subject in subjects]
-    predictors = [_predictor(subject, request, device) for subject in subjects]
+    subjects = _subjects(request, device)
+    predictors = [subject.predictor for subject in subjects]
     latencies = measure_latency(predictors, picture, runs=request.runs)
     reset_peak_memory(device)
     speeds = measure_throughput(predictors, picture, batch=request.batch)
@@ -98,24 +106,25 @@ def profile_models(request: ProfileRequest) -> list[Report]:
     return [
         Report(
             model=subject.name,
-            imgsz=subject.preprocessing.imgsz,
-            classes=len(subject.names),
-            device=str(device),
+            imgsz=subject.imgsz,
+            classes=subject.classes,
+            device=subject.device,
             device_name=device_name(device),
-            threads=torch.get_num_threads(),
-            precision=request.precision,
+            threads=torch.get_num_threads() if request.threads is None else request.threads,
+            precision=subject.precision,
+            runtime=subject.runtime,
             picture=(picture.shape[1], picture.shape[0]),
-            complexity=cost,
+            complexity=subject.complexity,
             latency=latency,
             batch=request.batch,
             images_per_second=speed,
             peak_memory_mib=memory,
         )
-        for subject, cost, latency, speed in zip(subjects, costs, latencies, speeds, strict=True)
+        for subject, latency, speed in zip(subjects, latencies, speeds, strict=True)
     ]
 
 
-def _subjects(request: ProfileRequest) -> list[_Subject]:
+def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
     files = [load_yaml(path) for path in request.configs]
     if not files and not request.weights:
         files = [YamlFile({})]
@@ -126,25 +135,65 @@ def _subjects(request: ProfileRequest) -> list[_Subject]:
         imgsz = request.imgsz or config.imgsz
         detector = build_detector(config.model, len(names), imgsz)
         name = str(file.path) if file.path else "default configuration"
-        subjects.append(_Subject(name, detector, names, Preprocessing(imgsz)))
+        subjects.append(_in_torch(name, detector, names, Preprocessing(imgsz), request, device))
     sides = request.sides or [request.imgsz] * len(request.weights)
     for path, side in zip(request.weights, sides, strict=True):
+        if path.suffix.lower() in EXPORTED:
+            subjects.append(_exported(path, side, request))
+            continue
         detector, card = load_detector(path)
         preprocessing = replace(card.preprocessing, imgsz=side or card.preprocessing.imgsz)
-        subjects.append(_Subject(str(path), detector, card.names, preprocessing))
-    return subjects
+        subjects.append(_in_torch(str(path), detector, card.names, preprocessing, request, device))
+    return subjects + [_foreign(path, request) for path in request.against]
 
 
-def _predictor(subject: _Subject, request: ProfileRequest, device: torch.device) -> Predictor:
+def _in_torch(
+    name: str,
+    detector: DetectionNetwork,
+    names: tuple[str, ...],
+    preprocessing: Preprocessing,
+    request: ProfileRequest,
+    device: torch.device,
+) -> _Subject:
+    cost = measure_complexity(detector, preprocessing.imgsz)
+    precision = request.precision or "fp32"
     runtime = TorchRuntime(
-        subject.detector,
-        subject.names,
-        subject.preprocessing,
-        confidence=request.confidence,
-        device=device,
-        precision=request.precision,
+        detector, names, preprocessing, confidence=request.confidence, device=device, precision=precision
     )
-    return Predictor(runtime, confidence=request.confidence)
+    predictor = Predictor(runtime, confidence=request.confidence)
+    told = f"PyTorch {torch.__version__.partition('+')[0]}"
+    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, told)
+
+
+def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject:
+    predictor = load(
+        path,
+        device=request.device,
+        imgsz=side,
+        confidence=request.confidence,
+        precision=request.precision,
+        threads=_threads(request),
+    )
+    runtime: Any = predictor.runtime
+    cost = runtime.card.facts.get("complexity")
+    # Of the network as it was trained: rewriting it saves time, and few of the operations that are counted.
+    complexity = Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
+    imgsz = predictor.preprocessing.imgsz
+    told = library_of(path)
+    names = len(predictor.names)
+    return _Subject(str(path), predictor, imgsz, names, complexity, runtime.device, runtime.precision, told)
+
+
+def _foreign(path: Path, request: ProfileRequest) -> _Subject:
+    network = ForeignNetwork(
+        path, imgsz=request.imgsz, device=request.device, threads=_threads(request), precision=request.precision
+    )
+    return _Subject(str(path), network, network.imgsz, None, None, network.device, network.precision, library_of(path))
+
+
+def _threads(request: ProfileRequest) -> int:
+    """As many as torch has: models beside each other get the same."""
+    return torch.get_num_threads() if request.threads is None else request.threads
 
 
 def device_name(device: torch.device) -> str:

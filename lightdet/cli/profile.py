@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightdet.cli.common import Device, Imgsz, Json, Overrides, Precision, PrecisionOption
+from lightdet.cli.common import Device, Imgsz, Json, OptionalPrecision, Overrides
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.profiling import Report
+    from lightdet.profiling import Complexity, Report
 
 
 def profile(
@@ -25,7 +25,15 @@ def profile(
     ] = None,
     weights: Annotated[
         list[Path] | None,
-        typer.Option("--weights", "-w", metavar="FILE", help="Trained model; several are measured in turn."),
+        typer.Option(
+            "--weights", "-w", metavar="FILE", help="Trained model or its export (.onnx, .xml); several, in turn."
+        ),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against", metavar="FILE", help="Foreign network (.onnx, .xml) to time beside them, on random input."
+        ),
     ] = None,
     imgsz: Imgsz = None,
     batch: Annotated[
@@ -40,7 +48,7 @@ def profile(
         int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Threads on the CPU.")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, metavar="N", help="Pictures timed.")] = 50,
-    precision: PrecisionOption = Precision.fp32,
+    precision: OptionalPrecision = None,
     confidence: Annotated[
         float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score that reaches NMS.")
     ] = 0.25,
@@ -62,6 +70,7 @@ def profile(
             ProfileRequest(
                 configs=config or (),
                 weights=weights or (),
+                against=against or (),
                 overrides=overrides or (),
                 imgsz=imgsz,
                 classes=classes,
@@ -69,7 +78,7 @@ def profile(
                 device=device,
                 threads=threads,
                 runs=runs,
-                precision=precision.value,
+                precision=None if precision is None else precision.value,
                 confidence=confidence,
                 picture=picture,
             )
@@ -89,10 +98,17 @@ def _show(console: Console, report: Report, layers: bool) -> None:
     cost, latency = report.complexity, report.latency
     runs, (width, height) = len(latency.samples["total"]), report.picture
     head = (
-        f"{report.model} at {report.imgsz} x {report.imgsz}, {report.classes} classes",
-        f"{cost.params / 1e6:.3f} M parameters, {cost.flops / 1e9:.2f} GFLOPs (2 x multiply-adds)",
-        f"{report.device_name} ({report.device}), {report.threads} threads, {report.precision}; "
-        f"{runs} times a picture of {width} x {height} with {latency.boxes} detections",
+        f"{report.model} at {report.imgsz} x {report.imgsz}"
+        + ("" if report.classes is None else f", {report.classes} classes"),
+        "size and operations not known"
+        if cost is None
+        else f"{cost.params / 1e6:.3f} M parameters, {cost.flops / 1e9:.2f} GFLOPs (2 x multiply-adds)",
+        f"{report.device_name} ({report.device}), {report.threads} threads, {report.precision}, {report.runtime}; "
+        + (
+            f"{runs} times random input"
+            if report.classes is None
+            else f"{runs} times a picture of {width} x {height} with {latency.boxes} detections"
+        ),
     )
     table = Table("stage", title="one picture, ms", title_justify="left")
     for column in ("median", "p95"):
@@ -107,7 +123,8 @@ def _show(console: Console, report: Report, layers: bool) -> None:
     _lines(console, head)
     console.print(table)
     _lines(console, foot)
-    console.print(_layers(report) if layers else _parts(report))
+    if cost is not None and cost.layers:
+        console.print(_layers(cost) if layers else _parts(cost))
 
 
 def _lines(console: Console, lines: Iterable[str]) -> None:
@@ -126,19 +143,19 @@ def _comparison(reports: Sequence[Report]) -> object:
         table.add_column(column, justify="right")
     for report in reports:
         cost, median = report.complexity, report.latency.median()
-        numbers = (cost.params / 1e6, cost.flops / 1e9, median["network"], median["total"], report.images_per_second)
-        table.add_row(
-            escape(report.model), *(f"{number:.3f}" for number in numbers[:2]), *(f"{n:.2f}" for n in numbers[2:])
-        )
+        size = ("-", "-") if cost is None else (f"{cost.params / 1e6:.3f}", f"{cost.flops / 1e9:.3f}")
+        # Of a foreign network nothing but its own time is known.
+        rest = (f"{median['total']:.2f}", f"{report.images_per_second:.2f}") if report.classes else ("-", "-")
+        table.add_row(escape(report.model), *size, f"{median['network']:.2f}", *rest)
     return table
 
 
-def _parts(report: Report) -> object:
+def _parts(cost: Complexity) -> object:
     """Parameters and operations by part of the network."""
     from rich.table import Table
 
     costs: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for layer in report.complexity.layers:
+    for layer in cost.layers:
         part = layer.name.partition(".")[0]
         costs[part][0] += layer.params
         costs[part][1] += layer.flops
@@ -146,18 +163,18 @@ def _parts(report: Report) -> object:
     for column in ("parameters", "MFLOPs", "share"):
         table.add_column(column, justify="right")
     for part, (params, flops) in costs.items():
-        table.add_row(part, f"{params:,}", f"{flops / 1e6:,.1f}", f"{flops / max(1, report.complexity.flops):.1%}")
+        table.add_row(part, f"{params:,}", f"{flops / 1e6:,.1f}", f"{flops / max(1, cost.flops):.1%}")
     return table
 
 
-def _layers(report: Report) -> object:
+def _layers(cost: Complexity) -> object:
     """The layers that learn or compute, in the order in which they run."""
     from rich.table import Table
 
     table = Table("layer", "kind", "output")
     for column in ("parameters", "MFLOPs"):
         table.add_column(column, justify="right")
-    for layer in report.complexity.layers:
+    for layer in cost.layers:
         if layer.params or layer.flops:
             shape = " × ".join(str(side) for side in layer.output[1:])
             table.add_row(layer.name, layer.kind, shape, f"{layer.params:,}", f"{layer.flops / 1e6:,.1f}")

@@ -14,6 +14,8 @@ from lightdet.inference.predictor import Predictor
 STAGES = ("preprocess", "network", "postprocess", "total")
 ROUNDS = 5
 MIN_BATCHES = 3
+MAX_BATCHES = 50
+"""Enough for a median: a slow model does not wait for thousands of turns of a quick one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +83,18 @@ def measure_throughput(
 ) -> list[float]:
     """Return the pictures a second of each predictor, batch by batch, all stages included; the median of batches.
 
-    Each gets at least `seconds` and three batches, in turn with the others, after one that does not count.
+    Each gets at least `seconds` (or 50 batches) and three batches, in turn with the others, after one that does not
+    count.
     """
     pictures = [picture] * batch
     times: list[list[float]] = [[] for _ in predictors]
     for predictor in predictors:
         predictor.batch(pictures)
-    while any(sum(taken) < seconds or len(taken) < MIN_BATCHES for taken in times):
+
+    def wanting(taken: list[float]) -> bool:
+        return len(taken) < MIN_BATCHES or (sum(taken) < seconds and len(taken) < MAX_BATCHES)
+
+    while any(wanting(taken) for taken in times):
         for predictor, taken in zip(predictors, times, strict=True):
             start = time.perf_counter()
             predictor.batch(pictures)

@@ -16,12 +16,13 @@ class Report:
     Attributes:
         model: what was measured: a configuration or weights file.
         imgsz: side of the square input in pixels.
-        classes: number of classes.
+        classes: number of classes; None where it is not known.
         device: ``cpu``, ``cuda:0``, …, and its name.
-        threads: of torch on the CPU.
-        precision: fp32, bf16 or fp16.
+        threads: on the CPU.
+        precision: fp32, bf16, fp16 or int8.
+        runtime: what runs it, with its version.
         picture: ``(width, height)`` of the picture that was timed.
-        complexity: parameters and operations.
+        complexity: parameters and operations; None where they are not known.
         latency: time of single pictures by stage.
         batch: pictures at once for `images_per_second` and `peak_memory_mib`.
         images_per_second: all stages together.
@@ -30,13 +31,14 @@ class Report:
 
     model: str
     imgsz: int
-    classes: int
+    classes: int | None
     device: str
     device_name: str
     threads: int
     precision: str
+    runtime: str
     picture: tuple[int, int]
-    complexity: Complexity
+    complexity: Complexity | None
     latency: Latency
     batch: int
     images_per_second: float
@@ -46,8 +48,8 @@ class Report:
         """Return values ready for JSON; times in ms, medians and 95th percentiles; `layers` adds the table."""
         result: dict[str, Any] = {
             "model": self.model,
-            "params": self.complexity.params,
-            "flops": self.complexity.flops,
+            "params": None if self.complexity is None else self.complexity.params,
+            "flops": None if self.complexity is None else self.complexity.flops,
             "imgsz": self.imgsz,
             "classes": self.classes,
             "latency_ms": self.latency.median(),
@@ -60,8 +62,9 @@ class Report:
             "device_name": self.device_name,
             "threads": self.threads,
             "precision": self.precision,
+            "runtime": self.runtime,
             "picture": list(self.picture),
         }
-        if layers:
+        if layers and self.complexity is not None:
             result["layers"] = [asdict(layer) for layer in self.complexity.layers]
         return result

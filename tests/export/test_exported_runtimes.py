@@ -14,8 +14,11 @@ import numpy as np
 import onnx
 import pytest
 from export_networks import NAMES, SIDE
+from onnx import TensorProto, helper
 
 import lightdet
+from lightdet.build import profiling
+from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.inference.onnx_runtime import OnnxRuntime
 
@@ -202,3 +205,35 @@ def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_
     refused = run("profile", "--runs", 1)
     assert refused.returncode == 2 and "this needs torch, which is not installed" in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_profile_times_exports_and_foreign_networks_in_turn(
+    exported: Exported,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lightdet.profiling.latency.MIN_BATCHES", 1)
+    whole = profiling.measure_throughput
+    monkeypatch.setattr(profiling, "measure_throughput", lambda *a, **k: whole(*a, **k, seconds=0.0))
+    foreign, result = tmp_path / "foreign.onnx", tmp_path / "profile.json"
+    given = helper.make_tensor_value_info("in", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    shown = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Relu", ["in"], ["out"])], "g", [given], [shown])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), foreign)
+    models = ["-w", checkpoint, "-w", exported("onnx"), "-w", exported("xml"), "--against", foreign]
+    asked = ["profile", *models, "--imgsz", SIDE, "--runs", 2, "--batch", 2, "--threads", 1, "--json", result]
+    assert main([str(word) for word in asked]) == 0
+    ours, onnx_file, ir, theirs = json.loads(result.read_text())["models"]
+    assert [model["runtime"].split()[0] for model in (ours, onnx_file, ir, theirs)] == (
+        ["PyTorch", "ONNX", "OpenVINO", "ONNX"]
+    )
+    assert all(model["latency_ms"]["network"] > 0 and model["threads"] == 1 for model in (ours, onnx_file, ir, theirs))
+    assert (theirs["params"], theirs["classes"], theirs["imgsz"]) == (None, None, SIDE)
+    assert "size and operations not known" in capsys.readouterr().out
+    line = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("in", "out")]
+    graph = helper.make_graph([helper.make_node("Relu", ["in"], ["out"])], "g", line[:1], line[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), foreign)
+    assert main(["profile", "--against", str(foreign), "--runs", "1"]) == 2
+    assert "takes no picture" in capsys.readouterr().err
