@@ -45,6 +45,8 @@ def test_every_cell_that_passes_is_decoded_and_no_other(confidence: float) -> No
     decoded = decode_cells(raw, ANCHORS, STRIDES, confidence)
     wanted = in_torch(raw)[0].numpy()
     wanted = wanted[wanted[:, 4] >= confidence]
+    last = [np.ascontiguousarray(grid.transpose(1, 2, 0)) for grid in raw]
+    assert np.array_equal(decode_cells(last, ANCHORS, STRIDES, confidence, channels_last=True), decoded)
     order = [np.lexsort(part.round(3).T[:2]) for part in (decoded, wanted)]
     assert decoded.shape == wanted.shape
     assert np.allclose(decoded[order[0]], wanted[order[1]], atol=1e-3)
