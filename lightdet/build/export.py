@@ -157,7 +157,7 @@ class Export:
                 preprocessing,
                 layout="planar" if request.kind == "onnx" else "interleaved",
                 decode=request.nms,
-                sums=request.precision != "int8",
+                sums=request.kind == "openvino" and request.precision != "int8",
                 half=request.precision == "fp16" and request.kind == "onnx",
             )
         except NotImplementedError:

@@ -5,8 +5,10 @@
 - `Focus` and its convolution become one convolution of twice the kernel and stride 2: the slices are what a
   strided kernel reads anyway.
 - A 5x5 max-pool becomes a 5x1 and a 1x5: 10 comparisons instead of 25.
-- The 1x1 convolution over SPP's concatenation becomes the sum of four, one a part: nothing is copied together.
-  Not for 8 bits: each sum would be rounded, too.
+- With `sums`, a 1x1 convolution over a concatenation (SPP's, and PAN's of a doubled map) becomes a sum of one a
+  part: nothing is copied together, and what is to be doubled is convolved before, at a quarter of the places.
+  OpenVINO adds while it convolves; ONNX Runtime then has no activation in the convolution; and in 8 bits each sum
+  would be rounded.
 - A gate that does not look at the picture is a constant.
 - The factor of the preprocessing goes into the first convolution, which then takes the picture's own bytes; 0-255
   are exact in bfloat16 too, their 255ths are not.
@@ -21,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from lightdet.layers import SPP, BottleneckCSP, ChannelGate, ConvBNAct, Focus, GatedFusion, ScalarGate
+from lightdet.layers import SPP, BottleneckCSP, ChannelGate, ConvBNAct, Focus, GatedFusion, ScalarGate, double
+from lightdet.models.necks import PAN
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -31,7 +34,7 @@ def fuse(network: Module, *, sums: bool = True) -> Module:
 
     Args:
         network: stays as it is.
-        sums: turn convolutions over SPP's concatenation into sums.
+        sums: turn 1x1 convolutions over concatenations into sums.
     """
     fused = copy.deepcopy(network).eval()
     with torch.no_grad():
@@ -58,6 +61,9 @@ def _replacement(child: nn.Module, sums: bool) -> nn.Module | None:
     if type(child) is BottleneckCSP:
         _rewrite(child, sums)
         return FoldedCSP(child)
+    if sums and type(child) is PAN and type(child.down16) is type(child.out8) is BottleneckCSP:
+        _rewrite(child, sums)
+        return SplitPAN(child)
     if type(child) is SPP:
         return SummedSPP(child) if sums else FoldedSPP(child)
     if type(child) is GatedFusion and isinstance(child.gate, (ScalarGate, ChannelGate)):
@@ -92,8 +98,55 @@ class FoldedCSP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
-        out: Tensor = self.mix(torch.cat((self.through(self.blocks(self.enter(x))), self.past(x)), dim=1))
+        return self.join(self.enter(x), self.past(x))
+
+    def join(self, entered: Tensor, past: Tensor) -> Tensor:
+        """What comes after the two branches' first convolutions."""
+        out: Tensor = self.mix(torch.cat((self.through(self.blocks(entered)), past), dim=1))
         return out
+
+
+class SplitJoin(nn.Module):
+    """`FoldedCSP` of ``cat(double(low), skip)`` without the concatenation."""
+
+    def __init__(self, block: FoldedCSP, low: int) -> None:
+        super().__init__()
+        self.block = block
+        self.low, self.skip = nn.ModuleList(), nn.ModuleList()
+        self.acts = nn.ModuleList()
+        for branch in (block.enter, block.past):
+            weight, bias = branch.conv.weight, branch.conv.bias
+            self.low.append(_conv(weight[:, :low], None))
+            self.skip.append(_conv(weight[:, low:], bias))
+            self.acts.append(branch.act)
+
+    def forward(self, low: Tensor, skip: Tensor) -> Tensor:
+        """``low`` ``[B, c, H, W]`` and ``skip`` ``[B, d, 2H, 2W]`` → ``[B, c_out, 2H, 2W]``."""
+        entered, past = (
+            act(side(skip) + double(part(low))) for act, part, side in zip(self.acts, self.low, self.skip, strict=True)
+        )
+        return self.block.join(entered, past)
+
+
+class SplitPAN(nn.Module):
+    """`PAN` whose way down does not concatenate."""
+
+    def __init__(self, neck: PAN) -> None:
+        super().__init__()
+        self.neck = neck
+        self.down16 = SplitJoin(neck.down16, neck.lateral32.conv.out_channels)  # type: ignore[arg-type]
+        self.out8 = SplitJoin(neck.out8, neck.lateral16.conv.out_channels)  # type: ignore[arg-type]
+
+    def forward(self, features: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """As `PAN.forward`."""
+        p8, p16, p32 = features
+        neck = self.neck
+        lateral32 = neck.lateral32(p32)
+        lateral16 = neck.lateral16(self.down16(lateral32, p16))
+        n8 = self.out8(lateral16, p8)
+        n16 = neck.out16(torch.cat((neck.up8(n8), lateral16), dim=1))
+        n32 = neck.out32(torch.cat((neck.up16(n16), lateral32), dim=1))
+        return n8, n16, n32
 
 
 class FoldedSPP(nn.Module):

@@ -56,12 +56,12 @@ def deployable(
         preprocessing: its scale becomes part of the network.
         layout: order of the input's bytes.
         decode: give candidates in any case.
-        sums: see `lightdet.export.fuse.fuse`.
+        sums: see `lightdet.export.fuse.fuse`; quicker in OpenVINO, not in ONNX Runtime.
         half: compute in float16; outputs stay float32.
     """
     fused = fuse(network, sums=sums)
     raw = not decode and type(fused) is Detector and type(fused.head) is AnchorHead
-    body = _RawGrids(cast(Detector, fused)) if raw else _Candidates(fused)
+    body = _RawGrids(cast(Detector, fused), layout == "interleaved") if raw else _Candidates(fused)
     side = 64
     probe = torch.randint(0, 256, (1, 3, side, side), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     module = _with_input(body, preprocessing.scale, layout, probe)
@@ -76,10 +76,14 @@ def deployable(
 
 
 class _RawGrids(nn.Module):
-    """A `Detector` whose grids stay as the last convolutions give them: ``[B, A * (5 + C), H/s, W/s]``."""
+    """A `Detector` whose grids stay as the last convolutions give them: ``[B, A * (5 + C), H/s, W/s]``.
 
-    def __init__(self, detector: Detector) -> None:
+    With `last`, ``[B, H/s, W/s, A * (5 + C)]``: the order in which OpenVINO computes, so nothing is moved.
+    """
+
+    def __init__(self, detector: Detector, last: bool) -> None:
         super().__init__()
+        self.last = last
         head = cast(AnchorHead, detector.head)
         self.backbone, self.neck = detector.backbone, detector.neck
         self.branches, self.outputs = head.branches, head.outputs
@@ -87,7 +91,8 @@ class _RawGrids(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         features = self.backbone(images)
         parts = zip(self.branches, self.outputs, self.neck(features), features, strict=True)
-        return tuple(conv(branch(deep, shallow)) for branch, conv, deep, shallow in parts)
+        grids = tuple(conv(branch(deep, shallow)) for branch, conv, deep, shallow in parts)
+        return tuple(grid.permute(0, 2, 3, 1) for grid in grids) if self.last else grids
 
 
 class _Candidates(nn.Module):

@@ -85,7 +85,9 @@ def quantize_openvino(model: Any, inputs: Sequence[Image]) -> Any:
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=range_estimator.RangeEstimatorParametersSet.MINMAX
             ),
-            ignored_scope=nncf.IgnoredScope(names=_last_operations(model)),
+            # Pools stay in bfloat16, and their results are rounded once, where they are joined: of few channels
+            # OpenVINO pools bytes five times as slowly.
+            ignored_scope=nncf.IgnoredScope(names=_last_operations(model), types=["MaxPool"], validate=False),
         )
 
 

@@ -26,7 +26,12 @@ Anchors: TypeAlias = Sequence[Sequence[tuple[float, float]]]
 
 
 def decode_cells(
-    grids: Sequence[FloatArray], anchors: Anchors, strides: Sequence[int], confidence: float
+    grids: Sequence[FloatArray],
+    anchors: Anchors,
+    strides: Sequence[int],
+    confidence: float,
+    *,
+    channels_last: bool = False,
 ) -> FloatArray:
     """Decode the cells of one picture whose objectness reaches `confidence`; the others cost one comparison.
 
@@ -37,19 +42,27 @@ def decode_cells(
         anchors: ``[strides][A][2]`` width and height in input pixels.
         strides: pixels a cell.
         confidence: in [0, 1].
+        channels_last: the grids are ``[H, W, A * (5 + C)]``.
 
     Returns:
         float32 ``[n, 5 + C]``: centre x, centre y, width, height in input pixels, objectness, class probabilities.
     """
     return np.concatenate(
-        [_decode_grid(grid, np.asarray(sizes, np.float32), stride, confidence)
+        [_decode_grid(grid, np.asarray(sizes, np.float32), stride, confidence, channels_last)
          for grid, sizes, stride in zip(grids, anchors, strides, strict=True)]
     )  # fmt: skip
 
 
-def _decode_grid(grid: FloatArray, sizes: FloatArray, stride: int, confidence: float) -> FloatArray:
-    channels, _, width = grid.shape
-    cells = grid.reshape(len(sizes), channels // len(sizes), -1)  # [A, 5 + C, H * W]
+def _decode_grid(
+    grid: FloatArray, sizes: FloatArray, stride: int, confidence: float, channels_last: bool
+) -> FloatArray:
+    if channels_last:
+        _, width, channels = grid.shape
+        cells = grid.reshape(-1, len(sizes), channels // len(sizes)).transpose(1, 2, 0)
+    else:
+        channels, _, width = grid.shape
+        cells = grid.reshape(len(sizes), channels // len(sizes), -1)
+    # [A, 5 + C, H * W] either way, and nothing was copied
     with np.errstate(invalid="ignore"):  # a diverged network's NaN passes no threshold
         anchor, cell = np.nonzero(cells[:, 4] >= min(logit(confidence), ALL_BUT_ONE) - SLACK)
     p = sigmoid(cells[anchor, :, cell].astype(np.float32, copy=False))  # [n, 5 + C]

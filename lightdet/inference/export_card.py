@@ -19,7 +19,8 @@ Layout = Literal["planar", "interleaved"]
 Outputs = Literal["grids", "candidates", "detections"]
 """What the file's network gives.
 
-- ``grids``: raw ``[B, A * (5 + C), H/s, W/s]``, one a stride, as `lightdet.models.heads.decode_grids` decodes them.
+- ``grids``: raw ``[B, A * (5 + C), H/s, W/s]``, one a stride, as `lightdet.models.heads.decode_grids` decodes them;
+  of an interleaved input ``[B, H/s, W/s, A * (5 + C)]``.
 - ``candidates``: ``[B, N, 5 + C]`` centre x, centre y, width, height in input pixels, objectness, class probabilities.
 - ``detections``: ``[M, 7]`` picture, x1, y1, x2, y2 in input pixels, score, label; by picture, best score first.
 """

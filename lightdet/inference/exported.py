@@ -115,7 +115,8 @@ class ExportedRuntime(ABC):
         for index in range(pictures):
             if card.outputs == "grids":
                 own = [output[index] for output in outputs]
-                candidates = decode_cells(own, card.anchors, card.strides, self.confidence)
+                last = card.layout == "interleaved"
+                candidates = decode_cells(own, card.anchors, card.strides, self.confidence, channels_last=last)
             else:
                 candidates = outputs[0][index]
             results.append(
