@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,8 +184,7 @@ class Trainer:
         # Dropout and other draws of networks depend on the batch's place alone: a resumed training repeats them.
         place = (self.settings.seed, progress.epoch, progress.batch, self.processes.rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        # A GPU works behind the program's back, and there the samples are what is waited for.
-        with self.loader.held() if self.device.type == "cpu" else nullcontext():
+        with self._samples_held():
             terms = self.task.loss(self.forward_module, batch)
         self.scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
         whole = {} if "loss" in terms.parts else {"loss": terms.total.detach() / self.loader.batch}
@@ -193,12 +192,17 @@ class Trainer:
         progress.batch += 1
         # The last batches of an epoch step too, though fewer of them came together.
         if progress.batch % self.settings.accumulate == 0 or progress.batch == len(self.loader):
-            self._step()
+            with self._samples_held():
+                self._step()
         # Reading a number from a GPU waits for all its work; there it is done now and then.
         if self.device.type == "cpu" or len(self._pending) >= BATCHES_BETWEEN_READINGS:
             self._read_losses()
         read = max(1, progress.batch - len(self._pending))
         self.reporter.batch_done({name: total / read for name, total in progress.losses.items()})
+
+    def _samples_held(self) -> AbstractContextManager[None]:
+        # A GPU works behind the program's back, and there the samples are what is waited for.
+        return self.loader.held() if self.device.type == "cpu" else nullcontext()
 
     def _read_losses(self) -> None:
         """Add what the last batches cost to the epoch's sums."""
