@@ -73,14 +73,14 @@ def _check_same_network(
         raise UserError(message, path=path, line=line)
 
 
-def begin_with(weights: Path, network: DetectionNetwork, config: RunConfig) -> str:
-    """Copy every tensor of the model file `weights` whose shape fits into `network`; the others stay as they are.
+def begin_with(weights: Path, network: DetectionNetwork, names: Sequence[str], config: RunConfig) -> str:
+    """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
 
-    Outputs are of another shape where the number of classes is another. Anchors are scaled to ``config.imgsz``,
-    unless ``model.anchors`` gives others.
+    What tells classes apart begins anew unless the file's classes are `names`, in that order. Anchors are scaled to
+    ``config.imgsz``, unless ``model.anchors`` gives others.
 
     Returns:
-        A note that says how many were taken, and which were not.
+        A note that says how many tensors were taken, and which were not.
 
     Raises:
         UserError: as `lightdet.build.predictor.load_detector`; or nothing fits.
@@ -90,6 +90,12 @@ def begin_with(weights: Path, network: DetectionNetwork, config: RunConfig) -> s
     donor, card = load_detector(weights)
     theirs, own = donor.state_dict(), network.state_dict()
     fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
+    why = f"of another shape, so begun anew ({len(card.names)} classes before)"
+    if len(names) == len(card.names) and tuple(names) != tuple(card.names):
+        order = "in another order" if set(names) == set(card.names) else ", ".join(card.names)
+        why = f"what tells classes apart begins anew (before: {order})"
+        apart = _depends_on_classes(network, len(names), config)
+        fits = [name for name in fits if name not in apart]
     fresh = [name for name in own if name not in fits]
     for name in fits:
         if name == "anchors":
@@ -102,5 +108,17 @@ def begin_with(weights: Path, network: DetectionNetwork, config: RunConfig) -> s
     told = f"began with {weights}: took {len(fits)} of {counted(len(own), 'tensor')}"
     if fresh:
         shown = ", ".join(fresh[:SHOWN]) + (f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else "")
-        told += f"; of another shape, so begun anew ({len(card.names)} classes before): {shown}"
+        told += f"; {why}: {shown}"
     return told
+
+
+def _depends_on_classes(network: DetectionNetwork, num_classes: int, config: RunConfig) -> set[str]:
+    """Return the names of the tensors whose shape would be another with one class more."""
+    import torch  # noqa: PLC0415
+
+    from lightdet.build.model import build_detector  # noqa: PLC0415
+
+    state = torch.random.get_rng_state()
+    more = build_detector(config.model, num_classes + 1, config.imgsz).state_dict()
+    torch.random.set_rng_state(state)
+    return {name for name, value in network.state_dict().items() if more[name].shape != value.shape}

@@ -127,7 +127,7 @@ def build_trainer(
     teacher = load_teacher(config, data.names, detector)
     if resume is None:
         if start is not None:
-            reporter.note(begin_with(start, detector, config))
+            reporter.note(begin_with(start, detector, data.names, config))
         if teacher is None:
             choose_anchors(config, data.train, detector, reporter)
         elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same

@@ -27,7 +27,7 @@ from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import StopRequest, stop_on_signal
 from lightdet.training.reporting import SilentReporter
 
-# What may differ when a training is resumed: it changes speed, not results.
+# What may differ when a training is resumed: it changes speed, and no result by more than rounding (threads).
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib")
 
 
@@ -45,6 +45,7 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
     state = load_state(request.output) if request.resume else None
     if state is not None:
         config = config_to_resume(request, state, config)
+    _check_teacher(config)
     device = choose_device(request.device)
     threads = compute_threads(config.train.threads)
     if threads is not None:
@@ -77,6 +78,13 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
             )
             progress_made = trainer.fit()
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
+
+
+def _check_teacher(config: AnyConfig) -> None:
+    """Say that a teacher is missing before all pictures are read."""
+    teacher = getattr(config.train, "distil", None)
+    if teacher is not None and not Path(teacher).is_file():
+        raise UserError("no such file; train.distil names a trained model (.safetensors) to learn from", path=teacher)
 
 
 def compute_threads(wanted: int | None) -> int | None:

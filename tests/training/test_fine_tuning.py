@@ -31,6 +31,10 @@ def trained(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "best.safetensors"
 
 
+def names_of(weights: Path) -> tuple[str, ...]:
+    return tuple(load_model(weights)[1].names)
+
+
 @pytest.fixture(scope="module")
 def two_classes(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same pictures with two classes instead of six."""
@@ -67,7 +71,7 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
     torch.manual_seed(1)
     network = build_detector(config.model, 2, 64)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    told = begin_with(trained, network, config)
+    told = begin_with(trained, network, ("even", "odd"), config)
     weights, after = load_model(trained)[0], network.state_dict()
     fresh = [name for name, value in weights.items() if value.shape != after[name].shape]
     assert len(fresh) == 6  # weight and bias of each grid's output
@@ -79,16 +83,31 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
         assert torch.equal(value, before[name] if name in fresh else weights[name])
 
 
+@pytest.mark.parametrize("other_names", [False, True])
+def test_as_many_classes_in_another_order_begin_the_outputs_anew(trained: Path, other_names: bool) -> None:
+    config = validate(Config, YamlFile({}), SMALL)
+    torch.manual_seed(1)
+    network = build_detector(config.model, 6, 64)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    names = tuple("abcdef") if other_names else tuple(reversed(names_of(trained)))
+    told = begin_with(trained, network, names, config)
+    weights, after = load_model(trained)[0], network.state_dict()
+    assert f"took {len(weights) - 6} of {len(weights)} tensors; what tells classes apart begins anew" in told
+    assert ("in another order" in told) is not other_names
+    for name, value in after.items():
+        assert torch.equal(value, (before if ".outputs." in name else weights)[name])
+
+
 def test_anchors_keep_their_share_of_the_input(trained: Path) -> None:
     anchors = load_model(trained)[0]["anchors"]
     twice = validate(Config, YamlFile({}), [*SMALL, "imgsz=128"])
     network = build_detector(twice.model, 6, 128)
-    begin_with(trained, network, twice)
+    begin_with(trained, network, names_of(trained), twice)
     assert torch.allclose(network.anchors, anchors * 2)
     given = [[[float(i + j + 4), float(i + 5)] for j in range(3)] for i in range(3)]
     own = validate(Config, YamlFile({}), [*SMALL, f"model.anchors={given}"])
     network = build_detector(own.model, 6, 64)
-    begin_with(trained, network, own)
+    begin_with(trained, network, names_of(trained), own)
     assert network.anchors.tolist() == given
 
 
@@ -165,4 +184,4 @@ def test_a_diverged_model_is_refused(trained: Path, tmp_path: Path) -> None:
     save_model(tmp_path / "nan.safetensors", weights, card)
     config = validate(Config, YamlFile({}), SMALL)
     with pytest.raises(UserError, match="holds values that are no numbers"):
-        begin_with(tmp_path / "nan.safetensors", build_detector(config.model, 6, 64), config)
+        begin_with(tmp_path / "nan.safetensors", build_detector(config.model, 6, 64), card.names, config)

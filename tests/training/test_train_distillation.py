@@ -96,3 +96,26 @@ def test_what_cannot_teach_is_told(defect_set: Path, tmp_path: Path, names: tupl
     with pytest.raises(UserError, match="no such file"):
         make_trainer(defect_set, tmp_path / "run", [f"train.distil={tmp_path / 'none.safetensors'}"])
     assert validate(Config, YamlFile({}), SMALL).train.distil is None
+
+
+def test_a_missing_teacher_is_told_before_any_picture_is_read(
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lightdet.cli.app import main
+
+    code = main(
+        [
+            "train",
+            "-d",
+            str(defect_set),
+            "-o",
+            str(tmp_path / "out"),
+            "--device",
+            "cpu",
+            "train.distil=none.safetensors",
+        ]
+    )
+    told = capsys.readouterr()
+    assert code == 2 and told.err.startswith("error: none.safetensors: no such file; train.distil names")
+    assert "reading" not in told.out.lower()
+    assert not (tmp_path / "out" / "state.safetensors").exists()
