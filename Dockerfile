@@ -12,10 +12,12 @@ RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin ligh
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY lightdet ./lightdet
-# EXTRAS: what else the model needs, such as a runtime. PIP_FLAGS: such as another index for a smaller torch.
-ARG EXTRAS=service
+COPY packaging ./packaging
+# INSTALL: exported models alone (.onnx, .xml), without torch. ".[service]" serves .safetensors, with torch: several GB,
+# fewer with PIP_FLAGS that name another index.
+ARG INSTALL=./packaging/runtime[openvino,service]
 ARG PIP_FLAGS=
-RUN pip install --no-cache-dir --disable-pip-version-check ${PIP_FLAGS} ".[${EXTRAS}]" && rm -rf /build/*
+RUN pip install --no-cache-dir --disable-pip-version-check ${PIP_FLAGS} "${INSTALL}" && rm -rf /build/*
 
 USER lightdet
 WORKDIR /data

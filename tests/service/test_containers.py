@@ -149,7 +149,7 @@ def installed(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network of the real kind, untrained."""
+    """A network of the real kind, untrained, exported."""
     code = """
 import sys, torch
 from lightdet.build.model import build_detector
@@ -162,7 +162,9 @@ save_model(sys.argv[1], detector.state_dict(), ModelCard(config.model_dump(mode=
 """
     path = tmp_path_factory.mktemp("models") / "best.safetensors"
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=ROOT)
-    return path
+    command = [sys.executable, "-m", "lightdet", "export", "--weights", str(path), "--confidence", "0.001"]
+    subprocess.run([*command, "--output", str(path.with_suffix(".onnx"))], check=True, cwd=ROOT)
+    return path.with_suffix(".onnx")
 
 
 @pytest.fixture
@@ -231,7 +233,7 @@ def test_the_image_serves(
     containers.append(container)
     assert not container.healthy()  # not before it is ready
     container.wait()
-    code = "import lightdet; print(lightdet.__file__)"
+    code = "import importlib.metadata as m, lightdet; print(m.version('lightdet-runtime'), lightdet.__file__)"
     where = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert str(installed.parent) in where.stdout  # what was installed, not this checkout
     url = f"http://127.0.0.1:{port}"
