@@ -1,20 +1,22 @@
-"""From detections to OK or NG: one rule, used by the command line, the service and whoever calibrates it.
+"""From detections, or a picture's class, to OK or NG: one rule, used by all that judge and whoever calibrates it.
 
-A part is NG when at least one detection counts as a defect: its score reaches the threshold of its class and it is
-large enough. Scores and boxes are compared as they are reported (`Detections.as_dicts`: four and two decimals), so a
-decision can be checked by hand from a file of results.
+With a detector a part is NG when at least one detection counts as a defect: its score reaches the threshold of its
+class and it is large enough. Scores and boxes are compared as they are reported (`Detections.as_dicts`: four and two
+decimals), so a decision can be checked by hand from a file of results. With a classifier it is NG when the probability
+that it is bad reaches the threshold, again as it is reported (`Classification.as_dict`: four decimals).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lightdet.arrays import FloatArray
 from lightdet.errors import UserError
-from lightdet.structures import Detections
+from lightdet.structures import Classification, Detections
 
 Verdict = Literal["OK", "NG"]
 
@@ -140,6 +142,96 @@ class DecisionRule:
             return DecisionRule(**values)
         except UserError as error:
             raise UserError(error.message, path=path) from None
+
+
+@dataclass(frozen=True)
+class ClassRule:
+    """Which probabilities of whole pictures make a part NG.
+
+    Attributes:
+        bad: the classes that are bad, one at least.
+        threshold: a picture is NG from this probability on of being of any of them (their sum), in [0, 1].
+        thresholds: by bad class, in place of that: NG if any of them reaches its own; empty, or all of `bad`.
+
+    Raises:
+        UserError: no bad class, a value out of its range, thresholds of other classes.
+    """
+
+    bad: tuple[str, ...]
+    threshold: float = 0.5
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.bad:
+            raise UserError("a decision rule of a classifier needs the names of its bad classes")
+        for name, value in [("", self.threshold), *self.thresholds.items()]:
+            if not _is_number(value) or not 0.0 <= value <= 1.0:
+                raise UserError(f"the threshold{_of(name)} must lie in 0-1, got {value}")
+        if self.thresholds and set(self.thresholds) != set(self.bad):
+            raise UserError("a decision rule has thresholds for its bad classes, each of them and no other")
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Refuse a rule for classes that a model does not have.
+
+        Raises:
+            UserError: a bad class is none of `names`, or all of them are bad.
+        """
+        known = list(names)
+        for name in self.bad:
+            if name not in known:
+                raise UserError(f"the model has no class '{name}'; it has {', '.join(known)}")
+        if set(known) <= set(self.bad):
+            raise UserError("the decision rule calls every class of the model bad, and none good")
+
+    def score(self, found: Classification) -> float:
+        """Return the probability that a picture is bad, in [0, 1], to four decimals."""
+        return bad_probability(found.probabilities, [found.names.index(name) for name in self.bad])
+
+    def ok(self, found: Classification) -> bool:
+        """Whether a picture passes."""
+        if not self.thresholds:
+            return self.score(found) < self.threshold
+        return all(
+            bad_probability(found.probabilities, [found.names.index(name)]) < least
+            for name, least in self.thresholds.items()
+        )
+
+    def verdict(self, found: Classification) -> Verdict:
+        """Return ``OK`` or ``NG`` for a picture."""
+        return "OK" if self.ok(found) else "NG"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; `from_dict` reads them."""
+        return {"bad": list(self.bad), "threshold": self.threshold, "thresholds": dict(self.thresholds)}
+
+    @staticmethod
+    def from_dict(values: object, path: str | Path | None = None) -> ClassRule:
+        """Read what `as_dict` gave.
+
+        Args:
+            values: a mapping, as from JSON.
+            path: the file it stands in, for messages.
+
+        Raises:
+            UserError: an unknown key, or a value of another kind or out of range.
+        """
+        known = ("bad", "threshold", "thresholds")
+        if not isinstance(values, Mapping) or not all(key in known for key in values):
+            raise UserError(f"a classifier's decision rule has the keys {', '.join(known)}", path=path)
+        bad, by_class = values.get("bad"), values.get("thresholds", {})
+        if not isinstance(bad, list | tuple) or not all(isinstance(name, str) for name in bad):
+            raise UserError("'bad' of the decision rule must list class names", path=path)
+        if not isinstance(by_class, Mapping) or not all(isinstance(name, str) for name in by_class):
+            raise UserError("'thresholds' of the decision rule must give a number by class name", path=path)
+        try:
+            return ClassRule(tuple(bad), values.get("threshold", 0.5), by_class)
+        except UserError as error:
+            raise UserError(error.message, path=path) from None
+
+
+def bad_probability(probabilities: FloatArray, labels: Sequence[int]) -> float:
+    """The sum of the probabilities ``[C]`` of some classes, at most 1, to four decimals."""
+    return round(min(1.0, float(sum(float(probabilities[label]) for label in labels))), 4)
 
 
 def _is_number(value: object) -> bool:

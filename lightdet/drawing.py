@@ -27,6 +27,8 @@ PALETTE: tuple[Color, ...] = (
 )
 """Okabe and Ito, "Color Universal Design": told apart with any common colour blindness (white for its black)."""
 
+VERDICT_COLORS: tuple[Color, Color] = ((210, 30, 30), (30, 160, 60))
+"""Of NG and of OK."""
 SMALLEST_TEXT = 8
 
 
@@ -107,11 +109,19 @@ def draw_picture_class(image: Image, label: int, text: str) -> Image:
     return draw_boxes(image, box, [text], [class_color(label)], widths=[2.0])
 
 
+def draw_judged_class(image: Image, ok: bool, text: str) -> Image:
+    """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in green or red, with OK or NG and `text` in it."""
+    height, width = image.shape[:2]
+    box = np.array([[0, 0, width, height]], np.float32)
+    label = f"{'OK' if ok else 'NG'}: {text}"
+    return draw_boxes(image, box, [label], [VERDICT_COLORS[ok]], widths=[2.0])
+
+
 def draw_verdict(image: Image, ok: bool) -> Image:
     """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in green with ``OK``, or in red with ``NG``."""
     height, width = image.shape[:2]
     box = np.array([[0, 0, width, height]], np.float32)
-    return draw_boxes(image, box, ["OK" if ok else "NG"], [(30, 160, 60) if ok else (210, 30, 30)], widths=[2.0])
+    return draw_boxes(image, box, ["OK" if ok else "NG"], [VERDICT_COLORS[ok]], widths=[2.0])
 
 
 def line_width(width: int, height: int) -> int:

@@ -21,7 +21,8 @@ from lightdet.calibration import (
     threshold_for_false_rejects,
     upper_bound,
 )
-from lightdet.decisions import DecisionRule
+from lightdet.data.dataset import DatasetSpec
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.structures import Annotation, Detections
@@ -41,6 +42,7 @@ class CalibrationRequest:
         confidence: of the promise, in (0, 1).
         per_class: one threshold a class, each promised by itself; else one for all.
         min_size: shortest defect that counts, in pixels of the picture.
+        bad: of a classifier, the names of the classes of bad parts; empty: see `lightdet.build.bad_classes`.
         output: the model file to write; None writes the record into the one that was read.
     """
 
@@ -59,6 +61,7 @@ class CalibrationRequest:
     device: str = "auto"
     output: Path | None = None
     skip_bad: bool = False
+    bad: Sequence[str] = ()
     overrides: Sequence[str] = ()
     json: Path | None = None
 
@@ -74,7 +77,7 @@ class Calibrated:
         written: the model file that holds the record now; None with detections from elsewhere.
     """
 
-    rule: DecisionRule
+    rule: DecisionRule | ClassRule
     record: dict[str, Any]
     judgement: ImageJudgement
     written: Path | None
@@ -88,32 +91,23 @@ class Calibration:
         UserError: as `Validation`; a target or confidence outside 0-1.
     """
 
+    unseen = "nothing is found in"
+    certain = "a certain defect is seen in"
+
     def __init__(self, request: CalibrationRequest) -> None:
         self.request = request
-        for what, value in ((WORDS[request.kind], request.target), ("confidence", request.confidence)):
-            if not 0 < value < 1:
-                raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")
-        if request.per_class and request.kind == "false_reject_rate":
-            raise UserError("a good picture belongs to no class: --per-class goes with --escape-rate")
-        if request.output is not None and request.weights is None:
-            raise UserError("--output is for a model file; detections of --predictions have none: take --json")
-        if request.output is not None and request.output.is_dir():
-            raise UserError("is a folder; name the model file to write", path=request.output)
-        self.base = DecisionRule(min_size=request.min_size)  # checks the size
-        self.validation = Validation(
-            ValRequest(
-                data=request.data,
-                weights=request.weights,
-                predictions=request.predictions,
-                split=request.split,
-                data_root=request.data_root,
-                imgsz=request.imgsz,
-                batch=request.batch,
-                device=request.device,
-                skip_bad=request.skip_bad,
-                overrides=request.overrides,
+        check_request(request)
+        if request.bad:
+            raise UserError(
+                "--bad names classes of whole pictures, and this is a detector: its pictures are bad by boxes"
             )
-        )
+        self.base = DecisionRule(min_size=request.min_size)  # checks the size
+        self.validation = Validation(split_request(request))
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The data set."""
+        return self.validation.spec
 
     def run(self, watcher: Watcher) -> Calibrated:
         """Look at every picture of the split, choose the threshold, write the record.
@@ -127,10 +121,19 @@ class Calibration:
         bad = np.array([len(annotation) > 0 for annotation in found.annotations])
         scores = picture_scores(found.predictions, self.base)
         judgement = judge(bad, [not rule.decide(p).ok for p in found.predictions], scores, request.confidence)
+        return self._finished(rule, choices, judgement, found.skipped)
+
+    def _finished(
+        self,
+        rule: DecisionRule | ClassRule,
+        choices: dict[str, Choice],
+        judgement: ImageJudgement,
+        skipped: list[str],
+    ) -> Calibrated:
         record = self._record(rule, choices, judgement)
-        if request.json is not None:
-            write_json(request.json, record)
-        return Calibrated(rule, record, judgement, self._write(record), found.skipped)
+        if self.request.json is not None:
+            write_json(self.request.json, record)
+        return Calibrated(rule, record, judgement, self._write(record), skipped)
 
     def _choose(self, found: Found) -> tuple[DecisionRule, dict[str, Choice]]:
         request, names = self.request, self.validation.spec.classes
@@ -152,7 +155,7 @@ class Calibration:
         choose = threshold_for_escapes if request.kind == "escape_rate" else threshold_for_false_rejects
         choice = choose(scores, request.target, request.confidence)
         if choice is None:
-            raise UserError(self._why_not(scores, name), path=self.validation.spec.path)
+            raise UserError(self._why_not(scores, name), path=self.spec.path)
         return choice
 
     def _why_not(self, scores: AnyArray, name: str) -> str:
@@ -175,15 +178,17 @@ class Calibration:
                 if escapes
                 else f"the split '{request.split}' has {total} {which}, too few to promise a {promise}"
             ) + f": at least {needed} are needed (all judged right); {ask}"
-        missed = "nothing is found in" if escapes else "a certain defect is seen in"
+        missed = self.unseen if escapes else self.certain
         needed = pictures_needed(request.target, request.confidence, lost)
         return (
             f"no threshold keeps {'an' if escapes else 'a'} {promise}: {missed} {lost} of {total} {which}; "
             f"train a better model, add pictures (with {lost} such, {needed} would do), or {ask}"
         )
 
-    def _record(self, rule: DecisionRule, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
-        request, spec = self.request, self.validation.spec
+    def _record(
+        self, rule: DecisionRule | ClassRule, choices: dict[str, Choice], judgement: ImageJudgement
+    ) -> dict[str, Any]:
+        request, spec = self.request, self.spec
         evidence = {
             name or "all": {"threshold": c.threshold, "errors": c.errors, "pictures": c.total, "bound": c.bound}
             for name, c in choices.items()
@@ -215,6 +220,39 @@ class Calibration:
         kept["calibration_set"] = {k: v for k, v in record["calibration_set"].items() if k != "roc"}
         save_model(target, weights, replace(card, decision=kept))
         return target
+
+
+def check_request(request: CalibrationRequest) -> None:
+    """Refuse what no calibration can do.
+
+    Raises:
+        UserError: a target or confidence outside 0-1, flags that do not go together, a folder as output.
+    """
+    for what, value in ((WORDS[request.kind], request.target), ("confidence", request.confidence)):
+        if not 0 < value < 1:
+            raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")
+    if request.per_class and request.kind == "false_reject_rate":
+        raise UserError("a good picture belongs to no class: --per-class goes with --escape-rate")
+    if request.output is not None and request.weights is None:
+        raise UserError("--output is for a model file; detections of --predictions have none: take --json")
+    if request.output is not None and request.output.is_dir():
+        raise UserError("is a folder; name the model file to write", path=request.output)
+
+
+def split_request(request: CalibrationRequest) -> ValRequest:
+    """What is to be looked at, as an evaluation is asked for it."""
+    return ValRequest(
+        data=request.data,
+        weights=request.weights,
+        predictions=request.predictions,
+        split=request.split,
+        data_root=request.data_root,
+        imgsz=request.imgsz,
+        batch=request.batch,
+        device=request.device,
+        skip_bad=request.skip_bad,
+        overrides=request.overrides,
+    )
 
 
 def picture_scores(found: Sequence[Detections], rule: DecisionRule, label: int | None = None) -> AnyArray:

@@ -18,6 +18,7 @@ import numpy as np
 from lightdet.arrays import FloatArray, Image
 from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.dataset import load_dataset
+from lightdet.build.decision import class_decision_facts, judged_classes, stored_class_rule
 from lightdet.build.validation import RUNS, ValRequest, Watcher, class_order
 from lightdet.classification.metrics import evaluate_classes
 from lightdet.classification.report import ClassifyEvaluation, evaluation_as_dict, write_class_report
@@ -42,6 +43,27 @@ class ClassEvalOverrides(Section):
     """The part of the configuration that an evaluation takes."""
 
     eval: ClassifyEvalConfig = ClassifyEvalConfig()
+
+
+@dataclass(frozen=True)
+class ClassFound:
+    """What a classifier said of a split.
+
+    Attributes:
+        labels: the pictures that could be read, with their classes.
+        found: what each was taken for, in the model's order of classes.
+        shares: the same as float32 ``[N, C]`` in the data set's order.
+        predictor: who said it.
+        seconds: how long it took, reading included.
+        skipped: what was left out, and why, one line each.
+    """
+
+    labels: list[ImageLabel]
+    found: list[Classification]
+    shares: FloatArray
+    predictor: ClassifierPredictor
+    seconds: float
+    skipped: list[str]
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,21 @@ class ClassValidation:
                 than the data set, a file that cannot be written.
         """
         request = self.request
+        evaluation = self._evaluation(self.find(watcher))
+        folder = request.output if request.output is not None else fresh_folder(RUNS)
+        load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
+        html, numbers = write_class_report(folder, evaluation, load_picture, pictures=request.pictures)
+        if request.json is not None:
+            write_json(request.json, evaluation_as_dict(evaluation))
+        return ClassOutcome(evaluation, html, numbers)
+
+    def find(self, watcher: Watcher) -> ClassFound:
+        """Read the split and judge its pictures.
+
+        Raises:
+            UserError: as `run`.
+        """
+        request = self.request
         labels, faults = read_image_labels(self.spec, request.split, on_error="skip" if request.skip_bad else "fail")
         predictor = load_classifier(
             self.weights,
@@ -100,14 +137,8 @@ class ClassValidation:
         kept, found, skipped = self._judge(labels, predictor, watcher)
         shares: FloatArray = np.zeros((len(found), len(self.spec.classes)), np.float32)
         shares[:, order] = np.stack([each.probabilities for each in found])
-        evaluation = self._evaluation(kept, shares, predictor, found, time.perf_counter() - began)
-        evaluation = ClassifyEvaluation(**{**vars(evaluation), "skipped": [*map(str, faults), *skipped]})
-        folder = request.output if request.output is not None else fresh_folder(RUNS)
-        load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
-        html, numbers = write_class_report(folder, evaluation, load_picture, pictures=request.pictures)
-        if request.json is not None:
-            write_json(request.json, evaluation_as_dict(evaluation))
-        return ClassOutcome(evaluation, html, numbers)
+        seconds = time.perf_counter() - began
+        return ClassFound(kept, found, shares, predictor, seconds, [*map(str, faults), *skipped])
 
     def _judge(
         self, labels: Sequence[ImageLabel], predictor: ClassifierPredictor, watcher: Watcher
@@ -131,14 +162,8 @@ class ClassValidation:
             raise UserError(f"no picture of the split '{self.request.split}' can be read; the first: {skipped[0]}")
         return kept, found, skipped
 
-    def _evaluation(
-        self,
-        labels: list[ImageLabel],
-        shares: FloatArray,
-        predictor: ClassifierPredictor,
-        found: Sequence[Classification],
-        seconds: float,
-    ) -> ClassifyEvaluation:
+    def _evaluation(self, given: ClassFound) -> ClassifyEvaluation:
+        labels, found, shares, predictor = given.labels, given.found, given.shares, given.predictor
         spec, request = self.spec, self.request
         truth = np.array([each.label for each in labels], np.int64)
         metrics = evaluate_classes(truth, shares, spec.classes, confidence=self.settings.intervals)
@@ -148,6 +173,9 @@ class ClassValidation:
         precision = request.precision or "fp32"
         data = {"name": spec.name, "split": request.split, "format": str(spec.format), "folder": str(spec.root)}
         versions = _versions()
+        rule = stored_class_rule(self.weights, predictor.names)
+        names = [spec.classes[each.label] for each in labels]
+        decision = {} if rule is None else judged_classes(rule, names, found)
         return ClassifyEvaluation(
             title=f"{self.weights.name} on {spec.name} ({request.split})",
             metrics=metrics,
@@ -163,8 +191,9 @@ class ClassValidation:
                     "input": f"{side} × {side} pixels{', gray' if predictor.preprocessing.gray else ''}",
                     "runs on": f"{predictor.device}, {precision}, batch {self.settings.batch}",
                     "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
-                    "pace": f"{len(found) / seconds:.1f} pictures a second, reading included",
+                    "pace": f"{len(found) / given.seconds:.1f} pictures a second, reading included",
                 },
+                **({"Decision": class_decision_facts(decision)} if decision else {}),
                 "Made": {"on": now, **versions},
             },
             details={
@@ -175,11 +204,13 @@ class ClassValidation:
                 "precision_mode": precision,
                 "batch": self.settings.batch,
                 "latency_ms": {**medians, "total": sum(medians.values())},
-                "images_per_second": len(found) / seconds,
+                "images_per_second": len(found) / given.seconds,
+                **({"decision": decision} if decision else {}),
                 "data": {**data, "yaml": str(request.data)},
                 "date": now,
                 "versions": versions,
             },
+            skipped=given.skipped,
         )
 
 

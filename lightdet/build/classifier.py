@@ -35,7 +35,7 @@ def build_classifier(config: ClassifierConfig, num_classes: int, imgsz: int) -> 
         own = {} if config.dropout is None else {"dropout": config.dropout}
         return getattr(networks, config.name)(outputs, hidden=config.hidden, **own)  # type: ignore[no-any-return]
     if isinstance(config, CnnConfig):
-        return networks.BasicCNN(outputs, imgsz, widths=config.widths, hidden=config.hidden, dropout=config.dropout)
+        return networks.BasicCNN(outputs, imgsz, **config.model_dump(exclude={"name", "output"}))
     if isinstance(config, DnnConfig):
         return networks.DenseNet(outputs, imgsz, hidden=config.hidden, dropout=config.dropout)
     if isinstance(config, MixerConfig):
@@ -81,7 +81,8 @@ def start_weights(network: nn.Module, config: ClassifierConfig) -> tuple[bool, s
 
 def fixed_size(config: ClassifierConfig) -> bool:
     """Whether the network takes inputs of its training's size alone."""
-    return not isinstance(config, TorchvisionClassifierConfig)
+    pooled = isinstance(config, CnnConfig) and config.pool != "flatten"
+    return not (pooled or isinstance(config, TorchvisionClassifierConfig))
 
 
 def classifier_card(config: ClassifierConfig) -> dict[str, Any]:

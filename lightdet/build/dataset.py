@@ -37,15 +37,17 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     config = validate(DatasetConfig, file)
     root = _root(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
+    classes = _classes(config, root, splits, file)
     return DatasetSpec(
         name=config.name or _yaml_path(file).stem,
         root=root,
         format=config.format,
-        classes=_classes(config, root, splits, file),
+        classes=classes,
         splits=splits,
         bit_depth=config.bit_depth,
         path=file.path,
         outside=config.outside,
+        bad=_bad(config, classes, file),
     )
 
 
@@ -140,6 +142,22 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
         return check_class_names(categories[number] for number in sorted(categories))
     except ValueError as error:
         raise UserError(f"the list of categories {error}", path=labels) from None
+
+
+def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tuple[str, ...]:
+    """The classes of bad parts that the YAML names, if it does."""
+    if config.bad is None:
+        return ()
+    if config.format not in get_args(ClassFormat):
+        raise _error(
+            "'bad' names classes of whole pictures; a picture with boxes is bad by them: take it out", file, "bad"
+        )
+    for name in config.bad:
+        if name not in classes:
+            raise _error(f"'bad': there is no class '{name}'; the classes are {', '.join(classes)}", file, "bad")
+    if len(config.bad) == len(classes):
+        raise _error("'bad' names every class; one at least must be good", file, "bad")
+    return config.bad
 
 
 def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str | Path | None) -> DatasetSpec:

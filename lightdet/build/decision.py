@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightdet.decisions import DecisionRule
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
     from lightdet.inference.predictor import Predictor
-    from lightdet.structures import Annotation, Detections
+    from lightdet.structures import Annotation, Classification, Detections
 
 _METADATA_KEY = "lightdet"
 
@@ -33,6 +33,31 @@ def stored_rule(path: str | Path, predictor: Predictor) -> DecisionRule | None:
     if not isinstance(record, dict) or "rule" not in record:
         raise UserError("its decision rule is damaged; calibrate it again", path=path)
     return DecisionRule.from_dict(record["rule"], path)
+
+
+def stored_class_rule(path: str | Path, names: Sequence[str]) -> ClassRule | None:
+    """Return the calibrated rule of a classifier's checkpoint; None where it has none.
+
+    Args:
+        path: the model file.
+        names: the model's classes.
+
+    Raises:
+        UserError: the rule is damaged.
+    """
+    record = _of_checkpoint(Path(path))
+    if record is None:
+        return None
+    if not isinstance(record, dict) or "rule" not in record:
+        raise UserError("its decision rule is damaged; calibrate it again", path=path)
+    rule = ClassRule.from_dict(record["rule"], path)
+    try:
+        rule.check_names(names)
+    except UserError as error:
+        raise UserError(
+            f"its decision rule is another model's: {error.message}; calibrate it again", path=path
+        ) from None
+    return rule
 
 
 def _of_checkpoint(path: Path) -> Any:
@@ -64,13 +89,47 @@ def judged(rule: DecisionRule, annotations: Sequence[Annotation], found: Sequenc
     return {"rule": rule.as_dict(), **judge(bad, [not rule.decide(each).ok for each in found]).as_dict()}
 
 
+def judged_classes(rule: ClassRule, names: Sequence[str], found: Sequence[Classification]) -> dict[str, Any]:
+    """Judge each picture by `rule` and count against the truth.
+
+    Args:
+        rule: the model's.
+        names: what each picture is.
+        found: what it was taken for.
+
+    Returns:
+        As `judged`.
+    """
+    from lightdet.calibration import judge  # noqa: PLC0415
+
+    bad = [name in rule.bad for name in names]
+    return {"rule": rule.as_dict(), **judge(bad, [not rule.ok(each) for each in found]).as_dict()}
+
+
+def class_decision_facts(judgement: Mapping[str, Any]) -> dict[str, str]:
+    """Say for people what `judged_classes` gave, by heading."""
+    rule = judgement["rule"]
+    if rule["thresholds"]:
+        each = ", ".join(f"{name} with {value:g}" for name, value in rule["thresholds"].items())
+        return {"a picture is NG from": f"a probability of {each}", **_counts(judgement)}
+    which = " or ".join(rule["bad"])
+    return {"a picture is NG from": f"a probability of {rule['threshold']:g} of {which}", **_counts(judgement)}
+
+
 def decision_facts(judgement: Mapping[str, Any]) -> dict[str, str]:
     """Say for people what `judged` gave, by heading."""
-    rule, confusion = judgement["rule"], judgement["confusion"]
+    rule = judgement["rule"]
     by_class = "".join(f", {name} {value:g}" for name, value in rule["thresholds"].items())
     size = f", from {rule['min_size']:g} pixels on" if rule["min_size"] else ""
     return {
         "a picture is NG from": f"score {rule['threshold']:g}{by_class}{size}",
+        **_counts(judgement),
+    }
+
+
+def _counts(judgement: Mapping[str, Any]) -> dict[str, str]:
+    confusion = judgement["confusion"]
+    return {
         "bad pictures": (
             f"{confusion['bad']['NG']} NG, {confusion['bad']['OK']} OK: {_share(judgement, 'escape_rate')} escape"
         ),

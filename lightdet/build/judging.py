@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
 from lightdet.arrays import Image
 from lightdet.build.classifier_predictor import load_classifier
+from lightdet.build.decision import stored_class_rule
 from lightdet.build.detection import DEFAULT_BATCH, Detection, DetectRequest, Outcome
-from lightdet.drawing import draw_picture_class
+from lightdet.decisions import ClassRule
+from lightdet.drawing import draw_judged_class, draw_picture_class
 from lightdet.errors import UserError
 from lightdet.inference.pipeline import DetectionRun, Watcher
 from lightdet.inference.save import Writer
 from lightdet.inference.save_classes import ClassCsvWriter, ClassJsonWriter
+from lightdet.inference.save_decisions import FILE as DECISIONS
+from lightdet.inference.save_decisions import ClassDecisionWriter
 from lightdet.inference.sources import printable
 from lightdet.structures import Classification
 
@@ -19,6 +24,11 @@ from lightdet.structures import Classification
 def draw_classification(image: Image, found: Classification) -> Image:
     """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed in the colour of its class, with its probability."""
     return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
+
+
+def draw_class_decision(image: Image, found: Classification, rule: ClassRule) -> Image:
+    """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed by OK or NG, with its class in it."""
+    return draw_judged_class(image, rule.ok(found), f"{found.name} {found.probability:.2f}")
 
 
 class Judging(Detection):
@@ -63,18 +73,25 @@ class Judging(Detection):
                 precision=getattr(request, "precision", None) or "fp32",
                 threads=getattr(request, "threads", None),
             )
+            rule = stored_class_rule(request.weights, predictor.names)
             folder = self._folder()
             writers: list[Writer] = []
             if folder is not None:
                 for name in request.formats:
                     path = folder / f"detections.{name}"
-                    writers.append(ClassJsonWriter(path) if name == "json" else ClassCsvWriter(path, predictor.names))
+                    writers.append(
+                        ClassJsonWriter(path, rule) if name == "json" else ClassCsvWriter(path, predictor.names)
+                    )
             if folder is not None and request.explain:
                 from lightdet.build.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
                 writers.append(heat_writer(request, folder))
             if request.json is not None:
-                writers.append(ClassJsonWriter(request.json))
+                writers.append(ClassJsonWriter(request.json, rule))
+            table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
+            judge = None if rule is None else ClassDecisionWriter(rule, table)
+            if judge is not None:
+                writers.append(judge)
             run = DetectionRun(
                 predictor,
                 writers,
@@ -84,15 +101,16 @@ class Judging(Detection):
                 skip_bad=request.skip_bad,
                 max_frames=request.max_frames,
                 show=self._window.show if self._window is not None else None,
-                draw=draw_classification,
+                draw=draw_classification if rule is None else partial(draw_class_decision, rule=rule),
                 header={
                     "task": "classify",
+                    **({"rule": rule.as_dict()} if rule is not None else {}),
                     "weights": printable(request.weights),
                     "names": list(predictor.names),
                     "imgsz": predictor.preprocessing.imgsz,
                 },
             )
-            self.outcome = Outcome(run.totals, folder, predictor.names)
+            self.outcome = Outcome(run.totals, folder, predictor.names, judge.counts if judge else None)
             try:
                 run.run(self.sources.items)
             finally:

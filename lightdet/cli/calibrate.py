@@ -24,7 +24,7 @@ from lightdet.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.build.calibration import Calibrated, CalibrationRequest, Kind
+    from lightdet.build.calibration import Calibrated, Calibration, CalibrationRequest, Kind
 
 SHOWN_SKIPPED = 20
 
@@ -54,6 +54,12 @@ def calibrate(
     min_size: Annotated[
         float, typer.Option("--min-size", metavar="PIXELS", help="Defects whose longer side is shorter do not count.")
     ] = 0.0,
+    bad: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bad", metavar="NAME", help="Of a classifier: a class of bad parts (several: again, or commas)."
+        ),
+    ] = None,
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which split of the data set.")] = "val",
     data_root: DataRoot = None,
     imgsz: Imgsz = None,
@@ -73,7 +79,7 @@ def calibrate(
     """
     from rich.console import Console
 
-    from lightdet.build.calibration import Calibration, CalibrationRequest
+    from lightdet.build.calibration import CalibrationRequest
     from lightdet.cli.val import _Bar
 
     if (escape_rate is None) == (false_reject_rate is None):
@@ -97,19 +103,35 @@ def calibrate(
         device=device,
         output=output,
         skip_bad=on_error is OnError.skip,
+        bad=bad or (),
         overrides=overrides or (),
         json=json,
     )
-    calibration = Calibration(request)
+    calibration = _prepared(request)
     with _Bar() as bar:
         outcome = calibration.run(bar)
-    _show(Console(), request, outcome)
+    _show(Console(), request, outcome, getattr(calibration, "told", ""))
 
 
-def _show(console: Console, request: CalibrationRequest, outcome: Calibrated) -> None:
+def _prepared(request: CalibrationRequest) -> Calibration:
+    from lightdet.build.model_kind import is_classifier
+
+    if request.weights is not None and is_classifier(request.weights):
+        from lightdet.build.class_calibration import ClassCalibration
+
+        return ClassCalibration(request)
+    from lightdet.build.calibration import Calibration
+
+    return Calibration(request)
+
+
+def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, told: str = "") -> None:
     from lightdet.build.calibration import WORDS
 
     lines = []
+    bad = outcome.record["rule"].get("bad")
+    if bad:
+        lines.append(f"bad: {', '.join(bad)} ({told})")
     for name, found in outcome.record["evidence"].items():
         of = "" if name == "all" else f" of '{name}'"
         lines.append(

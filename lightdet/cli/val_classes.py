@@ -31,6 +31,7 @@ def show_classes(console: Console, outcome: ClassOutcome) -> None:
     if evaluation.history:
         lines.append(f"training: {judge_fit(evaluation.history)}")
     lines.append("median ms: " + ", ".join(f"{s} {v:.1f}" for s, v in evaluation.details["latency_ms"].items()))
+    lines += [f"{heading}: {told}" for heading, told in evaluation.facts.get("Decision", {}).items()]
     lines.append(f"report: {outcome.html}")
     if evaluation.skipped:
         lines.append(f"skipped {len(evaluation.skipped)}:")

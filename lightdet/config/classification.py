@@ -48,6 +48,10 @@ class CnnConfig(ClassifierConfig):
     hidden: tuple[Width, ...] = (128, 64)
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     """Behind the first hidden layer."""
+    batch_norm: bool = False
+    """Normalize behind each convolution; it learns faster and reaches further."""
+    pool: Literal["flatten", "mean", "max", "both"] = "flatten"
+    """What the dense layers see of the last map: all of it, each channel's mean, its largest value, or those two."""
 
 
 class DnnConfig(ClassifierConfig):

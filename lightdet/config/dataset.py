@@ -42,6 +42,11 @@ def _classes(value: Any) -> tuple[str, ...] | str:
     raise ValueError("must be a list of names or the name of a file with one a line")
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    """One class name or a list of them."""
+    return check_class_names([value] if isinstance(value, str) else value if isinstance(value, list) else [value])
+
+
 def _folders(value: Any) -> tuple[str, ...]:
     """One folder or a list of them."""
     entries = [value] if isinstance(value, str) else value
@@ -52,6 +57,7 @@ def _folders(value: Any) -> tuple[str, ...]:
 
 Classes = Annotated[tuple[str, ...] | str, PlainValidator(_classes)]
 Folders = Annotated[tuple[str, ...], PlainValidator(_folders)]
+Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 FileName = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100)]
 """A name that may become part of a file name."""
@@ -92,6 +98,8 @@ class DatasetConfig(Section):
     classes: Classes | None = None
     """The names in the order of their ids, or a file with one a line. COCO files bring their own; ``folders`` and
     ``csv`` take the names of folders and labels, sorted, where none are given."""
+    bad: Names | None = None
+    """For ``folders`` and ``csv``: the classes of bad parts, for `lightdet calibrate`; a name or a list of them."""
     images: Folders | None = None
     """Picture folders of the splits that name none."""
     labels: FileName | None = None

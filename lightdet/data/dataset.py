@@ -58,6 +58,7 @@ class DatasetSpec:
         bit_depth: significant bits of 16-bit pictures (9-16), for `lightdet.data.images.read_image`.
         path: the YAML file, for messages.
         outside: whether a box that reaches outside its picture is an error or is cut at the border.
+        bad: of classes of whole pictures, those of bad parts; empty where the data set does not say.
     """
 
     name: str
@@ -68,6 +69,7 @@ class DatasetSpec:
     bit_depth: int = 16
     path: Path | None = None
     outside: Outside = "error"
+    bad: tuple[str, ...] = ()
 
     @property
     def labels_pictures(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightdet.decisions import ClassRule
 from lightdet.files import atomic_path
 from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
@@ -16,11 +17,13 @@ class ClassJsonWriter:
     """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
 
     ``{"source", "frame", "time_s", "width", "height", "milliseconds", "label", "name", "probability",
-    "probabilities"}``, the last by class name; ``frame`` and ``time_s`` are null for pictures.
+    "probabilities"}``, the last by class name; ``frame`` and ``time_s`` are null for pictures. With a decision rule
+    there are also ``"decision"``, OK or NG, and ``"bad"``, the probability that it goes by.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rule: ClassRule | None = None) -> None:
         self.path = path
+        self.rule = rule
         self._results = Spool(path)
 
     def add(self, record: Record) -> None:
@@ -35,6 +38,8 @@ class ClassJsonWriter:
             "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
             **found.as_dict(),
         }
+        if self.rule is not None:
+            entry |= {"decision": self.rule.verdict(found), "bad": self.rule.score(found)}
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
     def close(self, summary: Mapping[str, Any]) -> None:

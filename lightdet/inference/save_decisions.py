@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightdet.decisions import DecisionRule
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.files import atomic_path
 from lightdet.inference.save import Record, Spool, csv_line
+from lightdet.structures import Classification
 
 COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score")
+CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "name", "bad")
 FILE = "decisions.csv"
 
 
@@ -41,8 +43,41 @@ class DecisionWriter:
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""
-        if self.path is None or self._rows is None:
+        if self.path is not None and self._rows is not None:
+            _write_table(self.path, COLUMNS, self._rows)
+
+
+class ClassDecisionWriter:
+    """A line a picture or frame under the header of `CLASS_COLUMNS`: OK or NG, its class, how probable it is bad.
+
+    Attributes:
+        counts: pictures by ``OK`` and ``NG``.
+    """
+
+    def __init__(self, rule: ClassRule, path: Path | None) -> None:
+        self.rule = rule
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        self._rows = Spool(path) if path is not None else None
+
+    def add(self, record: Record) -> None:
+        """Take one picture or frame."""
+        found: Classification = record.detections
+        verdict = self.rule.verdict(found)
+        self.counts[verdict] += 1
+        if self._rows is None:
             return
-        with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(csv_line(COLUMNS) + "\n")
-            file.writelines(self._rows.lines())
+        frame = "" if record.frame is None else record.frame
+        seconds = "" if record.time is None else round(record.time, 4)
+        self._rows.append(csv_line((record.source, frame, seconds, verdict, found.name, self.rule.score(found))))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Put the file in place."""
+        if self.path is not None and self._rows is not None:
+            _write_table(self.path, CLASS_COLUMNS, self._rows)
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Spool) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(csv_line(columns) + "\n")
+        file.writelines(rows.lines())

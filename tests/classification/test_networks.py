@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from lightdet.build.classifier import build_classifier, start_weights
+from lightdet.build.classifier import build_classifier, fixed_size, start_weights
 from lightdet.classification.networks import (
     BasicCNN,
     DenseNet,
@@ -58,6 +58,27 @@ def test_sizes_are_those_that_can_be_counted_by_hand() -> None:
     paper = build_classifier(config_of("efficientnet_b0", hidden=[1024, 512]), 2, 224)
     backbone = count(models.efficientnet_b0(weights=None)) - (1280 * 1000 + 1000)
     assert count(paper) == backbone + (1280 * 1024 + 1024) + (1024 * 512 + 512) + (512 * 2 + 2)
+
+
+@pytest.mark.parametrize(("pool", "cells"), [("flatten", 4 * 4), ("mean", 1), ("max", 1), ("both", 2)])
+def test_what_the_basic_cnn_sees_of_its_last_map(pool: str, cells: int) -> None:
+    torch.manual_seed(0)
+    config = config_of("cnn", widths=[4, 8], hidden=[6], batch_norm=True, pool=pool)
+    network = build_classifier(config, 2, 16).eval()
+    convolutions = sum(9 * a * b + 2 * b for a, b in ((3, 4), (4, 8)))  # a scale and a shift in place of each bias
+    assert count(network) == convolutions + (8 * cells * 6 + 6) + (6 * 2 + 2)
+    images = torch.rand(2, 3, 16, 16)
+    last = network.features(images)
+    seen = {
+        "flatten": last.flatten(1),
+        "mean": last.mean((2, 3)),
+        "max": last.flatten(2).max(dim=2).values,
+        "both": torch.cat([last.flatten(2).max(dim=2).values, last.mean((2, 3))], dim=1),
+    }[pool]
+    assert torch.allclose(network(images), network.classifier(seen), atol=1e-6)
+    assert fixed_size(config) == (pool == "flatten")
+    if pool != "flatten":
+        assert network(torch.rand(1, 3, 48, 48)).shape == (1, 2)
 
 
 def test_dropout_of_the_papers_heads() -> None:

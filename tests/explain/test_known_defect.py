@@ -65,6 +65,14 @@ def test_heat_of_a_convolution_network_lies_on_the_defect(spot_picture: Spot) ->
     assert heat > 8 * area
 
 
+def test_heat_of_a_network_that_takes_the_largest_value_lies_on_the_defect(spot_picture: Spot) -> None:
+    torch.manual_seed(0)
+    network = BasicCNN(2, SIDE, widths=(8, 16), hidden=(32,), dropout=0.0, batch_norm=True, pool="both")
+    hits, heat, area = scores_on_bad(fit(network, spot_picture, pictures=200, epochs=8), spot_picture)
+    assert hits > 0.9
+    assert heat > 8 * area
+
+
 def test_an_untrained_network_points_nowhere(spot_picture: Spot) -> None:
     """Else the test above would praise heat that always follows dark spots, trained or not (Adebayo et al. 2018)."""
     torch.manual_seed(0)
