@@ -42,7 +42,7 @@ class Judging(Detection):
 
     def __init__(self, request: DetectRequest) -> None:
         flags = {
-            "--confidence": None if request.confidence in (None, 0.25) else request.confidence,
+            "--confidence": request.confidence,
             "--iou": request.iou,
             "--max-detections": request.max_detections,
             "--tile": request.tile,

@@ -126,6 +126,7 @@ def test_detect_judges_a_video(model: Path, part_set: Path, tmp_path: Path) -> N
     [
         (["--tile", "64"], "--tile belongs to detectors"),
         (["--iou", "0.5"], "--iou belongs to detectors"),
+        (["--confidence", "0.25"], "--confidence belongs to detectors"),
         (["--save", "yolo"], "--save yolo holds boxes"),
         (["--imgsz", "64"], "takes pictures of 32 pixels alone"),
     ],
