@@ -241,7 +241,7 @@ def test_killed_it_goes_on_to_the_very_weights(part_set: Path, tmp_path: Path, r
     while process.poll() is None:
         if (parts / STATE_FILE).exists() and load_state(parts).progress.epoch >= 2:
             process.kill()
-        time.sleep(0.01)
+        time.sleep(0.05)
     assert process.stderr is not None
     assert process.returncode == -signal.SIGKILL, process.stderr.read().decode()
     process.stderr.close()

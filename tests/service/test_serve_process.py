@@ -88,14 +88,16 @@ def begin(tmp_path: Path, model_file: Path) -> Iterator[Callable[..., Process]]:
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_ends_after_what_has_begun(begin: Callable[..., Process], kind: signal.Signals) -> None:
-    service = begin({"COLORS_DELAY": "0.8"})
+    service = begin({"COLORS_DELAY": "2"})
     said = service.wait()
     assert (said["model"], said["workers"], said["pid"]) == ("colors", 1, service.process.pid)
     answers: list[httpx.Response] = []
     threads = [threading.Thread(target=lambda i=i: answers.append(service.detect(BAD, f"part {i}"))) for i in range(2)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)  # one in the network, one waiting for it
+    deadline = time.monotonic() + 30
+    while metric(service, "lightdet_working") + metric(service, "lightdet_waiting") < 2:
+        assert time.monotonic() < deadline and not answers
     assert service.end(kind) == 0
     for thread in threads:
         thread.join()

@@ -177,7 +177,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_very_weights(defect_set: Path, t
         while process.poll() is None:
             if (parts / STATE_FILE).exists() and load_state(parts).progress.epoch >= kill_after_epoch:
                 process.kill()
-            time.sleep(0.01)
+            time.sleep(0.05)
         assert process.returncode == -signal.SIGKILL, process.stderr.read().decode()  # type: ignore[union-attr]
         process.stderr.close()  # type: ignore[union-attr]
     ended = run(command(defect_set, parts, "--resume", "--json", str(tmp_path / "train.json")))
@@ -275,7 +275,7 @@ def test_a_full_disk_under_tensorboard_is_one_line(
     with pytest.raises(UserError, match=rf"board: cannot be written: {os.strerror(errno.ENOSPC)}"):
         for epoch in range(100):
             board.scalars({"loss": 1.0}, epoch)
-            time.sleep(0.01)
+            time.sleep(0.05)
     with pytest.raises(UserError):
         board.close()
     assert capsys.readouterr().err == ""
