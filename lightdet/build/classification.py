@@ -72,6 +72,10 @@ def load_classify_data(
         UserError: a data set of boxes; the first broken picture or label, with ``on_error="skip"`` only if nothing is
             left; a network that cannot tell that many classes; one class alone in training.
     """
+    if len(spec.classes) < 2:
+        only = f"the data set has only '{spec.classes[0]}'"
+        empty = ", and folders without pictures are none" if spec.format == "folders" else ""
+        raise UserError(f"a classifier needs at least two classes, such as good and bad; {only}{empty}", path=spec.path)
     logits_for(config.model, len(spec.classes))
     train, skipped = read_image_labels(spec, "train", on_error=on_error)
     val: list[ImageLabel] = []

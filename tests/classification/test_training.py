@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,17 @@ def test_patience_ends_a_training_that_does_not_improve(part_set: Path, tmp_path
 def test_mistakes_are_told(part_set: Path, tmp_path: Path, changes: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_trainer(part_set, tmp_path, changes).fit()
+
+
+def test_an_empty_folder_is_no_class(part_set: Path, tmp_path: Path) -> None:
+    shutil.copytree(part_set.parent / "train" / "good", tmp_path / "train" / "good")
+    (tmp_path / "train" / "bad").mkdir()
+    (tmp_path / "set.yaml").write_text("format: folders\nsplits: {train: train}\n")
+    told = (
+        r"set\.yaml: a classifier needs at least two classes.* has only 'good', and folders without pictures are none"
+    )
+    with pytest.raises(UserError, match=told):
+        make_trainer(tmp_path / "set.yaml", tmp_path / "out")
 
 
 def test_a_single_class_cannot_be_learnt(part_set: Path, tmp_path: Path) -> None:
