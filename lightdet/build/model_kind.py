@@ -17,9 +17,14 @@ def is_classifier(path: str | Path) -> bool:
 
     False as well for what is missing, damaged or foreign: who loads it tells more.
     """
+    return judges_pictures(path) is True
+
+
+def judges_pictures(path: str | Path) -> bool | None:
+    """True for a classifier, False for a detector, None for what is missing, damaged or foreign."""
     try:
         with safe_open(path, framework="numpy") as file:
             model = json.loads((file.metadata() or {})[METADATA_KEY])["model"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return False
+        return None
     return isinstance(model, dict) and model.get("task") == TASK

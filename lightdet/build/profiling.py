@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import torch
 
+from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.model import build_detector
+from lightdet.build.model_kind import is_classifier
 from lightdet.build.predictor import EXPORTED, load, load_detector
 from lightdet.config import YamlFile, load_config, load_yaml
 from lightdet.data.images import read_image
@@ -23,9 +25,11 @@ from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
 from lightdet.profiling.report import Report
-from lightdet.structures import Preprocessing
+from lightdet.structures import Detections, Preprocessing
 
 if TYPE_CHECKING:
+    from lightdet.arrays import Image
+    from lightdet.classification.predictor import ClassifierPredictor
     from lightdet.models import DetectionNetwork
 
 DEFAULT_CLASSES = 6
@@ -138,6 +142,9 @@ def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
         subjects.append(_in_torch(name, detector, names, Preprocessing(imgsz), request, device))
     sides = request.sides or [request.imgsz] * len(request.weights)
     for path, side in zip(request.weights, sides, strict=True):
+        if is_classifier(path):
+            subjects.append(_judging(path, side, request, device))
+            continue
         if path.suffix.lower() in EXPORTED:
             subjects.append(_exported(path, side, request))
             continue
@@ -145,6 +152,32 @@ def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
         preprocessing = replace(card.preprocessing, imgsz=side or card.preprocessing.imgsz)
         subjects.append(_in_torch(str(path), detector, card.names, preprocessing, request, device))
     return subjects + [_foreign(path, request) for path in request.against]
+
+
+class _ClassTimer:
+    """A classifier as what is timed: nothing comes after its network, and it finds no boxes."""
+
+    def __init__(self, predictor: ClassifierPredictor) -> None:
+        self.predictor = predictor
+
+    def __call__(self, picture: Image) -> Detections:
+        """Judge a picture; the result is empty but for the times."""
+        found = Detections.empty()
+        found.milliseconds.update(self.predictor(picture).milliseconds, postprocess=0.0)
+        return found
+
+    def batch(self, pictures: Sequence[Image]) -> list[Any]:
+        """Judge several together."""
+        return list(self.predictor.batch(pictures))
+
+
+def _judging(path: Path, side: int | None, request: ProfileRequest, device: torch.device) -> _Subject:
+    precision = request.precision or "fp32"
+    predictor = load_classifier(path, device=str(device), imgsz=side, precision=precision)
+    imgsz = predictor.preprocessing.imgsz
+    cost = measure_complexity(predictor.network, imgsz)
+    told = f"PyTorch {torch.__version__.partition('+')[0]}"
+    return _Subject(str(path), _ClassTimer(predictor), imgsz, len(predictor.names), cost, str(device), precision, told)
 
 
 def _in_torch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -65,6 +66,7 @@ class ClassifyRecipe:
     translate: float = 0.0
     scale: float = 0.0
     shear: float = 0.0
+    border: Literal["gray", "mirror"] = "gray"
     hsv_h: float = 0.0
     hsv_s: float = 0.0
     hsv_v: float = 0.0
@@ -156,4 +158,5 @@ class ClassifySamples:
         if self._affine == augment.AffineRange(0, 0, 0, 0):
             image, _ = letterbox(augment.solid(sample.image), (side, side), pad_value=self.pad_value)
             return Sample(image, *NO_BOXES)
-        return augment.random_affine(sample, side, self._affine, rng, pad_value=self.pad_value)
+        mirror = self.recipe.border == "mirror"
+        return augment.random_affine(sample, side, self._affine, rng, pad_value=self.pad_value, mirror=mirror)

@@ -1,4 +1,4 @@
-"""``lightdet compare``: several detectors, the same data and training, one page."""
+"""``lightdet compare``: several detectors, or several classifiers, the same data and training, one page."""
 
 from __future__ import annotations
 
@@ -63,7 +63,14 @@ def compare(
     imgsz: Imgsz = None,
     batch: Batch = None,
     data_root: DataRoot = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which split to score on.")] = "val",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            help="Which split to score on (val); of classifiers, all are: which one to show first (test, else val).",
+        ),
+    ] = None,
     device: Device = "auto",
     together: Annotated[int, typer.Option("--together", min=1, max=64, metavar="N", help="Trainings at a time.")] = 1,
     take: Annotated[Take, typer.Option("--take", help="Weights of the last epoch, or of the one that scored best.")] = (
@@ -83,7 +90,7 @@ def compare(
     on_error: OnErrorOption = OnError.fail,
     json: Json = None,
 ) -> None:
-    """Train, score and time several detectors alike; writes comparison.html, .md, .json and tables/*.csv.
+    """Train, score and time several detectors, or classifiers, alike: comparison.html, .md, .json and tables/*.csv.
 
     The same command goes on where an interrupted comparison stood, and takes in models and seeds that are new.
     Exit code 1 if a training failed: the others are compared, and the page says why.
@@ -105,7 +112,7 @@ def compare(
         seeds=wanted,
         seeds_for=seeds_for or (),
         data_root=data_root,
-        split=split,
+        split=split or "",
         device=device,
         together=together,
         take=take.value,
@@ -121,17 +128,22 @@ def compare(
 
 
 def _run(request: CompareRequest) -> None:
-    from lightdet.build.comparison.request import entries_of
+    from lightdet.build.comparison.request import compares_classifiers, entries_of
     from lightdet.build.dataset import load_dataset
 
     # Before torch is imported, which takes seconds: most mistakes are told at once.
-    entries_of(request)
-    load_dataset(request.data, request.data_root).split(request.split)
+    judges = compares_classifiers(entries_of(request))
+    spec = load_dataset(request.data, request.data_root)
+    if judges is None:  # loading the weights says what is wrong with them
+        judges = spec.labels_pictures
+    if request.split or not judges:
+        spec.split(request.split or "val")
 
+    from lightdet.build.comparison.class_run import ClassifierComparison
     from lightdet.build.comparison.run import ModelComparison
     from lightdet.cli.compare_display import CompareDisplay
 
-    comparison = ModelComparison(request)
+    comparison = ClassifierComparison(request) if judges else ModelComparison(request)
     display = CompareDisplay()
     with display.working():
         outcome = comparison.run(display)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightdet.build.comparison.run import Outcome
     from lightdet.build.comparison.trainings import Job, Standing
 
-PRINTED = ("summary", "table1", "table2", "table3", "table4")
+PRINTED = ("summary", "table1", "table2", "table3", "table4", "splits", "cost")
 
 
 class CompareDisplay:
@@ -63,6 +63,7 @@ class CompareDisplay:
             last = reached.history[-1]
             told = f"{reached.epoch} epochs in {last['minutes']:.1f} minutes"
             told += f", mAP@0.5 {last['map50']:.3f}" if last.get("map50") is not None else ""
+            told += f", accuracy {last['val_accuracy']:.3f}" if last.get("val_accuracy") is not None else ""
         self.note(f"  {job.name}, {job.label}: {told}")
         self._show()
 

@@ -81,6 +81,9 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
     return flat
 
 
+RECIPE = ("imgsz", "gray", "normalize", "sampling", "augment", "train", "eval")
+CLASS_LOSS = ("loss.label_smoothing", "loss.class_weights")
+"""Of detectors the loss is the network's, and stands in the ablations."""
 IGNORED = {"train.seed", "train.workers", "train.threads", "train.cache", "train.cache_mib", "train.minutes"}
 """What changes no result, or is another in every run."""
 
@@ -140,7 +143,7 @@ def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]
     keys = sorted({key for flat in flats for key in flat})
     found = []
     for key in keys:
-        if key in IGNORED or key.split(".")[0] not in ("imgsz", "augment", "train", "eval"):
+        if key in IGNORED or (key.split(".")[0] not in RECIPE and key not in CLASS_LOSS):
             continue
         values = [str(flat.get(key, "–")) for flat in flats]
         if len(set(values)) > 1:

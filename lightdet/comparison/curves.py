@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightdet.comparison.axes import HEIGHT, WIDTH, Axis, draw_axes, straight_axis, x_place, y_place
-from lightdet.comparison.results import Comparison
+from lightdet.comparison.results import Comparison, Model
 from lightdet.evaluation.report.charts import style_of
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
@@ -32,12 +32,30 @@ def training_charts(comparison: Comparison) -> list[tuple[str, Markup]]:
     """Return headings and charts: mAP@0.5 and mAP@0.5:0.95 over epochs, then each loss; only those recorded."""
     wanted = [("mAP@0.5 over epochs", "map50", 100.0), ("mAP@0.5:0.95 over epochs", "map50_95", 100.0)]
     wanted += [(_heading(name), name, 1.0) for name in _losses(comparison)]
+    return _charts(comparison.models, wanted)
+
+
+def class_training_charts(models: Sequence[Model]) -> list[tuple[str, Markup]]:
+    """Return headings and charts of classifiers: accuracy and AUC of the validation, both losses; those recorded."""
+    wanted = [
+        ("Validation accuracy over epochs", "val_accuracy", 100.0),
+        ("Validation AUC over epochs", "val_auc", 100.0),
+        ("Training loss over epochs", "loss", 1.0),
+        ("Validation loss over epochs", "val_loss", 1.0),
+    ]
+    return _charts(models, wanted, from_zero=False)
+
+
+def _charts(
+    models: Sequence[Model], wanted: Sequence[tuple[str, str, float]], *, from_zero: bool = True
+) -> list[tuple[str, Markup]]:
     charts = []
     for heading, key, factor in wanted:
-        traces = _traces(comparison, key, factor)
+        traces = _traces(models, key, factor)
         if traces:
             title = "%" if factor == 100.0 else "loss"
-            charts.append((heading, curve_chart(traces, title, is_share=factor == 100.0)))
+            drawing = curve_chart(traces, title, is_share=factor == 100.0, from_zero=from_zero)
+            charts.append((heading, drawing))
     return charts
 
 
@@ -51,20 +69,24 @@ def _losses(comparison: Comparison) -> list[str]:
     return [name for name in FIRST if name in known] + sorted(known - set(FIRST))
 
 
-def _traces(comparison: Comparison, key: str, factor: float) -> list[Trace]:
+def _traces(models: Sequence[Model], key: str, factor: float) -> list[Trace]:
     traces = []
-    for kind, model in enumerate(comparison.models):
+    for kind, model in enumerate(models):
         for run in model.runs:
-            points = tuple((row["epoch"], factor * row[key]) for row in run.history if key in row)
+            points = tuple((row["epoch"], factor * row[key]) for row in run.history if row.get(key) is not None)
             if points:
                 traces.append(Trace(model.name, run.label, kind, points))
     return traces
 
 
-def curve_chart(traces: Sequence[Trace], y_title: str, *, is_share: bool) -> Markup:
-    """Draw lines; the legend names each model once."""
+def curve_chart(traces: Sequence[Trace], y_title: str, *, is_share: bool, from_zero: bool = True) -> Markup:
+    """Draw lines; the legend names each model once. Shares that all are high are better not drawn from 0 on."""
     x = straight_axis("epoch", [0.0], low=0.0, high=max(point[0] for trace in traces for point in trace.points))
-    y = _value_axis([value for trace in traces for _, value in trace.points], y_title, is_share)
+    values = [value for trace in traces for _, value in trace.points]
+    if is_share and not from_zero:
+        y = straight_axis(y_title, values, high=100.0)
+    else:
+        y = _value_axis(values, y_title, is_share)
     view = f"0 0 {WIDTH} {HEIGHT}"
     drawn = [_draw(trace, x, y) for trace in traces]
     picture = tag("svg", draw_axes(x, y), drawn, viewBox=view, role="img", aria_label=f"{y_title} over epochs")

@@ -28,15 +28,17 @@ def comparison_page(comparison: Comparison, tables: Sequence[Table], load: Calla
     """
     style = files(__package__).joinpath("comparison.css").read_text(encoding="utf-8")
     content = [
-        tag("header", tag("h1", comparison.title), _notes(comparison)),
+        tag("header", tag("h1", comparison.title), notes_section(comparison.notes)),
         [html(table) for table in tables[:1]],
-        _problems(comparison.models),
-        _charts("Accuracy against cost", cost_charts(comparison), "Costs on logarithmic axes; up and left is better."),
+        problems_section(comparison.models),
+        charts_section(
+            "Accuracy against cost", cost_charts(comparison), "Costs on logarithmic axes; up and left is better."
+        ),
         [html(table) for table in tables[1:]],
-        _charts("How the trainings went", training_charts(comparison), _CURVE_NOTE),
+        charts_section("How the trainings went", training_charts(comparison), _CURVE_NOTE),
         _pictures(comparison, load),
-        _differences(comparison.models),
-        _left_out(comparison.skipped),
+        differences_section(comparison.models),
+        left_out_section(comparison.skipped),
         tag("h2", "About this comparison"),
         fact_lists(comparison.facts),
         tag("p", _NOTE, class_="soft"),
@@ -55,11 +57,13 @@ _NOTE = (
 )
 
 
-def _notes(comparison: Comparison) -> list[Content]:
-    return [tag("p", note, class_="soft") for note in comparison.notes]
+def notes_section(notes: Sequence[str]) -> list[Content]:
+    """What a reader must know first."""
+    return [tag("p", note, class_="soft") for note in notes]
 
 
-def _problems(models: Sequence[Model]) -> list[Content]:
+def problems_section(models: Sequence[Model]) -> list[Content]:
+    """What failed or is missing, if anything."""
     lines = [
         tag("li", tag("strong", f"{model.name}{f', {label}' if label else ''}: "), reason)
         for model in models
@@ -68,7 +72,8 @@ def _problems(models: Sequence[Model]) -> list[Content]:
     return [tag("h2", f"Failed or missing ({len(lines)})"), tag("ul", lines)] if lines else []
 
 
-def _charts(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list[Content]:
+def charts_section(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list[Content]:
+    """Charts with their headings, if there are any."""
     if not charts:
         return []
     boxes = [tag("div", tag("h3", heading), drawing) for heading, drawing in charts]
@@ -87,7 +92,8 @@ def _pictures(comparison: Comparison, load: Callable[[Path], Image]) -> list[Con
     return [tag("h2", "Detections side by side"), tag("p", note, class_="soft"), drawn]
 
 
-def _differences(models: Sequence[Model]) -> list[Content]:
+def differences_section(models: Sequence[Model]) -> list[Content]:
+    """In what the recipes of the trained models differ."""
     trained = [model for model in models if model.kind == "trained"]
     found = training_differences(trained) if len(trained) > 1 else []
     if len(trained) < 2:
@@ -102,7 +108,8 @@ def _differences(models: Sequence[Model]) -> list[Content]:
     return [tag("h2", "Recipe"), tag("p", text), tag("div", table, class_="scroll")]
 
 
-def _left_out(skipped: Sequence[str]) -> Markup | None:
+def left_out_section(skipped: Sequence[str]) -> Markup | None:
+    """What was left out, if anything."""
     if not skipped:
         return None
     return join([tag("h2", f"Left out ({len(skipped)})"), tag("ul", [tag("li", line) for line in skipped])])

@@ -32,10 +32,10 @@ def short_table(comparison: Comparison) -> Table:
     columns = (
         percent("map50", "mAP@0.5 %"),
         percent("map50_95", "mAP@0.5:0.95 %"),
-        *_cost_columns()[:3],
+        *cost_columns()[:3],
     )
     rows = [
-        Row(model.name, (mean(model, "map50"), mean(model, "map50_95"), *_cost_cells(model.cost)[:3]))
+        Row(model.name, (mean(model, "map50"), mean(model, "map50_95"), *cost_cells(model.cost)[:3]))
         for model in comparison.models
     ]
     return Table("summary", "Accuracy and cost", "model", columns, tuple(rows), _runs_note(comparison.models))
@@ -55,10 +55,12 @@ def mean_table(models: Sequence[Model]) -> Table:
     return Table("table2", "Table 2. Mean average precision, %", "model", columns, rows)
 
 
-def cost_table(models: Sequence[Model]) -> Table:
+def cost_table(
+    models: Sequence[Model], *, key: str = "table3", title: str = "Table 3. Size and speed", note: str = ""
+) -> Table:
     """Table 3: parameters, operations and time, of those that have any."""
     columns = (
-        *_cost_columns(),
+        *cost_columns(),
         Column("network_ms", "network ms", digits=2, better="low"),
         Column("p95_ms", "95 % below ms", digits=2),
         Column("imgsz", "input side", digits=0),
@@ -71,12 +73,12 @@ def cost_table(models: Sequence[Model]) -> Table:
             continue
         network = _one(cost.latency_ms["network"]) if cost.latency_ms else None
         p95 = _one(cost.latency_p95_ms["total"]) if cost.latency_p95_ms else None
-        rows.append(Row(model.name, (*_cost_cells(cost), network, p95, _one(cost.imgsz))))
-    note = (
+        rows.append(Row(model.name, (*cost_cells(cost), network, p95, _one(cost.imgsz))))
+    note = note or (
         "FLOPs are two a multiply-add. Times are medians of single pictures through all stages (letterbox, network, "
         "NMS), the models timed in turn, block by block, so that a busy machine slows all of them alike."
     )
-    return Table("table3", "Table 3. Size and speed", "model", columns, tuple(rows), note)
+    return Table(key, title, "model", columns, tuple(rows), note)
 
 
 def run_table(models: Sequence[Model]) -> Table:
@@ -119,7 +121,8 @@ def _ap50(name: str) -> Callable[[Mapping[str, Any]], float | None]:
     return of
 
 
-def _cost_columns() -> tuple[Column, ...]:
+def cost_columns() -> tuple[Column, ...]:
+    """Parameters, operations and time."""
     return (
         Column("params", "parameters M", 1e-6, 3, "low"),
         Column("flops", "GFLOPs", 1e-9, 2, "low"),
@@ -127,7 +130,8 @@ def _cost_columns() -> tuple[Column, ...]:
     )
 
 
-def _cost_cells(cost: Cost | None) -> tuple[Spread | None, ...]:
+def cost_cells(cost: Cost | None) -> tuple[Spread | None, ...]:
+    """A model's cells for `cost_columns`."""
     if cost is None:
         return (None, None, None)
     time = cost.latency_ms["total"] if cost.latency_ms else None

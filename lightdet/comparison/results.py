@@ -15,9 +15,15 @@ Kind = Literal["trained", "weights", "predictions"]
 
 @dataclass(frozen=True)
 class Spread:
-    """One number of several runs, in their order."""
+    """One number of several runs, in their order.
+
+    Attributes:
+        values: one a run.
+        interval: of the number of the run in the middle, what the pictures leave open; None where none is known.
+    """
 
     values: tuple[float, ...]
+    interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -45,8 +51,9 @@ class Spread:
         return max(self.values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return ``{"median", "min", "max", "values"}``."""
-        return {"median": self.median, "min": self.low, "max": self.high, "values": list(self.values)}
+        """Return ``{"median", "min", "max", "values"}``, and ``"interval"`` where there is one."""
+        known = {"median": self.median, "min": self.low, "max": self.high, "values": list(self.values)}
+        return known if self.interval is None else {**known, "interval": list(self.interval)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from lightdet.comparison.axes import (
     x_place,
     y_place,
 )
-from lightdet.comparison.results import Comparison, Spread
+from lightdet.comparison.results import Comparison, Model, Spread
 from lightdet.evaluation.report.charts import COLORS
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
@@ -39,9 +39,21 @@ class Point:
 
 def cost_charts(comparison: Comparison) -> list[tuple[str, Markup]]:
     """Return headings and charts: mAP@0.5:0.95 against parameters, operations and time; only those that exist."""
+    known = [
+        (kind, model, model.spread(lambda metrics: metrics["map50_95"])) for kind, model in enumerate(comparison.models)
+    ]
+    return accuracy_charts(known, "mAP@0.5:0.95, %")
+
+
+def accuracy_charts(models: Sequence[tuple[int, Model, Spread | None]], y_title: str) -> list[tuple[str, Markup]]:
+    """Return headings and charts: a share against parameters, operations and time; only those that exist.
+
+    Args:
+        models: a number that chooses the colour, the model, and the share in 0-1 (None: unknown).
+        y_title: what the share is.
+    """
     points: dict[str, list[Point]] = {"parameters, M": [], "GFLOPs": [], "ms a picture": []}
-    for kind, model in enumerate(comparison.models):
-        accuracy = model.spread(lambda metrics: metrics["map50_95"])
+    for kind, model, accuracy in models:
         if model.cost is None or accuracy is None:
             continue
         share = Spread(tuple(100 * value for value in accuracy.values))
@@ -52,7 +64,7 @@ def cost_charts(comparison: Comparison) -> list[tuple[str, Markup]]:
             points["ms a picture"].append(Point(model.name, cost.latency_ms["total"], share, kind))
     headings = {"parameters, M": "Accuracy against size", "GFLOPs": "Accuracy against work"}
     return [
-        (headings.get(title, "Accuracy against time"), scatter(known, title, "mAP@0.5:0.95, %"))
+        (headings.get(title, "Accuracy against time"), scatter(known, title, y_title))
         for title, known in points.items()
         if known
     ]

@@ -43,8 +43,14 @@ class Column:
             return MISSING
         if isinstance(cell, str):
             return cell
-        shown = self.show(cell.median)
-        return shown if len(cell.values) == 1 else f"{shown} ({self.show(cell.low)}–{self.show(cell.high)})"
+        return " ".join([self.show(cell.median), *self.reach(cell)])
+
+    def reach(self, cell: Spread) -> list[str]:
+        """Return what stands beside the number: smallest and largest of several runs, and the interval."""
+        told = [f"({self.show(cell.low)}–{self.show(cell.high)})"] if len(cell.values) > 1 else []
+        if cell.interval is not None:
+            told.append(f"[{self.show(cell.interval[0])}–{self.show(cell.interval[1])}]")
+        return told
 
 
 @dataclass(frozen=True)
@@ -118,24 +124,26 @@ def _plain(text: str) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Return the table as CSV: one column a number, three (median, smallest, largest) where runs differ."""
-    several = [
-        any(isinstance(cell, Spread) and len(cell.values) > 1 for cell in cells)
-        for cells in zip(*(row.cells for row in table.rows), strict=True)
-    ] or [False] * len(table.columns)
+    """Return the table as CSV: a column a number; more for smallest and largest of runs, and for an interval's ends."""
+    columns = list(zip(*(row.cells for row in table.rows), strict=True)) or [()] * len(table.columns)
+    spreads = [[cell for cell in cells if isinstance(cell, Spread)] for cells in columns]
+    several = [any(len(cell.values) > 1 for cell in cells) for cells in spreads]
+    bounded = [any(cell.interval is not None for cell in cells) for cells in spreads]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = [table.head]
-    for column, spread in zip(table.columns, several, strict=True):
-        head += [column.key, f"{column.key}_min", f"{column.key}_max"] if spread else [column.key]
+    for column, spread, bound in zip(table.columns, several, bounded, strict=True):
+        head += [column.key, *([f"{column.key}_min", f"{column.key}_max"] if spread else [])]
+        head += [f"{column.key}_low", f"{column.key}_high"] if bound else []
     writer.writerow(head)
     for row in table.rows:
         values: list[object] = [row.name]
-        for cell, spread in zip(row.cells, several, strict=True):
-            if isinstance(cell, Spread):
-                values += [cell.median, cell.low, cell.high] if spread else [cell.median]
-            else:
-                values += [cell, None, None] if spread else [cell]
+        for cell, spread, bound in zip(row.cells, several, bounded, strict=True):
+            values.append(cell.median if isinstance(cell, Spread) else cell)
+            if spread:
+                values += [cell.low, cell.high] if isinstance(cell, Spread) else [None, None]
+            if bound:
+                values += cell.interval if isinstance(cell, Spread) and cell.interval is not None else (None, None)
         writer.writerow(values)
     return text.getvalue()
 
@@ -157,9 +165,10 @@ def html(table: Table) -> Markup:
 
 def _html_cell(column: Column, cell: Cell, *, best: bool) -> Markup:
     content: Content = column.text(cell)
-    if isinstance(cell, Spread) and len(cell.values) > 1:
-        span = tag("small", f"{column.show(cell.low)}–{column.show(cell.high)}", class_="span")
-        content = [column.show(cell.median), span]
+    beside = column.reach(cell) if isinstance(cell, Spread) else []
+    if isinstance(cell, Spread) and beside:
+        shown = [beside[0].strip("()")] if cell.interval is None else beside
+        content = [column.show(cell.median), [tag("small", text, class_="span") for text in shown]]
     title = None
     if isinstance(cell, Spread) and len(cell.values) > 1:
         title = ", ".join(column.show(value) for value in cell.values)

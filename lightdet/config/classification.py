@@ -97,6 +97,9 @@ class ClassifyAugmentConfig(Section):
     scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Zoom by a factor within ``1 ± scale``."""
     shear: Annotated[float, Field(ge=0.0, le=45.0)] = 0.0
+    border: Literal["gray", "mirror"] = "gray"
+    """What turning, moving and shrinking leave empty: gray, or the picture's mirror image, which looks like pictures
+    that were not turned."""
     hsv_h: Fraction = 0.0
     hsv_s: Fraction = 0.0
     hsv_v: Fraction = 0.0

@@ -64,7 +64,12 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["near.yaml", "--imgsz", "100"], "no multiple of 32"),
         (["near.yaml", "--split", "test"], "there is no split 'test'; the data set has train, val"),
         (["near.yaml", "--device", "tpu"], "unknown device 'tpu'"),
-        ([str(CONFIGS / "classify" / "cnn.yaml")], "cnn.yaml: configures a classifier"),
+        ([str(CONFIGS / "classify" / "cnn.yaml")], "marks boxes (format: yolo), and these are classifiers"),
+        (["near.yaml", str(CONFIGS / "classify" / "cnn.yaml")], "cnn.yaml is a classifier and near.yaml a detector"),
+        (
+            [str(CONFIGS / "classify" / "cnn.yaml"), "--predictions", "found.json"],
+            "cnn.yaml is a classifier and found.json a detector",
+        ),
         (["wrong.yaml"], "wrong.yaml:2: unknown key 'model.widht'"),
         (["--predictions", "found.json", "train.lr=1"], "'train.lr=1' would change a training, and there is none"),
         (["--predictions", "bad.json"], "bad.json: entry 1: there is no picture 'other.png'"),
@@ -97,7 +102,10 @@ def test_weights_that_do_not_fit(compare: Compare) -> None:
     assert "cut.safetensors: " in compare.refused("cut.safetensors")
     card = ModelCard({"task": "classify", "name": "cnn"}, NAMES, Preprocessing(64))
     save_model("class.safetensors", {"a": torch.zeros(1)}, card)
-    assert "class.safetensors: is a classifier" in compare.refused("class.safetensors")
+    assert "marks boxes (format: yolo), and these are classifiers" in compare.refused("class.safetensors")
+    assert "class.safetensors is a classifier and near.yaml a detector" in compare.refused(
+        "near.yaml", "class.safetensors"
+    )
     one, two = trained("one.safetensors"), trained("two.safetensors", gate="channel")
     assert "runs of 'x' must be one network" in compare.refused(f"x={one}", f"x={two}")
     assert "is given twice for 'x'" in compare.refused(f"x={one}", f"x={one}")

@@ -480,3 +480,16 @@ def test_a_gray_picture_is_changed_as_its_copy_in_colour(change: Callable[[Sampl
     assert gray_plane(colour.image) is None
     np.testing.assert_array_equal(gray.image, colour.image)
     np.testing.assert_array_equal(gray.boxes, colour.boxes)
+
+
+def test_a_mirror_image_leaves_no_gray_corners() -> None:
+    sample = Sample(np.full((40, 40, 3), 200, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    turned = AffineRange(degrees=45, translate=0.1, scale=0.3)
+    for seed in range(5):
+        gray, mirrored = (
+            random_affine(sample, 32, turned, np.random.default_rng(seed), mirror=mirror).image
+            for mirror in (False, True)
+        )
+        assert (np.asarray(mirrored) == 200).all()
+        assert ((np.asarray(gray) == 200) <= (np.asarray(mirrored) == 200)).all()
+    assert (np.asarray(gray) == 114).any()

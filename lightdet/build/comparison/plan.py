@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import yaml
 
 from lightdet.build.comparison.request import Entry
 from lightdet.config import RunConfig, YamlFile, load_config, load_yaml
+from lightdet.config.classification import ClassifyConfig, is_classify, load_classify_config
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
-from lightdet.structures import Annotation
+from lightdet.structures import Annotation, ImageLabel
 
 PLAN_NAME = "plan.json"
 MODELS = "models"
@@ -32,6 +34,17 @@ def fingerprint(annotations: Sequence[Annotation]) -> dict[str, Any]:
         "boxes": sum(len(a) for a in annotations),
         "sum": round(boxes, 2),
         "bytes": sum(a.image.stat().st_size for a in annotations),
+    }
+
+
+def class_fingerprint(labels: Sequence[ImageLabel], classes: int) -> dict[str, Any]:
+    """The same of pictures with one class each: pictures, how many of each class, which ones, bytes of the files."""
+    kinds = [each.label for each in labels]
+    return {
+        "pictures": len(labels),
+        "classes": [kinds.count(number) for number in range(classes)],
+        "names": zlib.crc32("\n".join(f"{each.image.name} {each.label}" for each in labels).encode()),
+        "bytes": sum(each.image.stat().st_size for each in labels),
     }
 
 
@@ -96,21 +109,33 @@ def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path)
                 f"{', '.join(value)}; take another --output",
                 path=folder,
             )
-        counts = [f"{given['pictures']} pictures with {given['boxes']} boxes" for given in (old, value)]
-        detail = f"{counts[0]} then, {counts[1]} now" if counts[0] != counts[1] else "boxes or files were changed"
+        counts = [_counted(given) for given in (old, value)]
+        what = "boxes" if "boxes" in value else "classes"
+        detail = f"{counts[0]} then, {counts[1]} now" if counts[0] != counts[1] else f"{what} or files were changed"
         raise UserError(
             f"the split '{key}' is not what this comparison was begun with ({detail}); take another --output",
             path=folder,
         )
 
 
-def _keep_config(folder: Path, config: RunConfig) -> None:
+def _counted(mark: Mapping[str, Any]) -> str:
+    """What a fingerprint says to people."""
+    if "boxes" in mark:
+        return f"{mark['pictures']} pictures with {mark['boxes']} boxes"
+    return f"{mark['pictures']} pictures ({', '.join(map(str, mark.get('classes', ())))} by class)"
+
+
+def _load(file: YamlFile) -> RunConfig | ClassifyConfig:
+    return load_classify_config(file) if is_classify(file) else load_config(file)
+
+
+def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
     """Write the configuration that the runs in `folder` are trained with, unless they have begun with another."""
     path = folder / CONFIG_NAME
     begun = any(folder.glob(f"seed*/{STATE_NAME}"))
     wanted = config.model_dump(mode="json")
     if begun and path.exists():
-        before = load_config(load_yaml(path)).model_dump(mode="json")
+        before = _load(load_yaml(path)).model_dump(mode="json")
         for key, old, new in differences(before, wanted):
             if key not in FREE and not key.startswith("eval."):
                 raise UserError(
@@ -121,7 +146,7 @@ def _keep_config(folder: Path, config: RunConfig) -> None:
         # The evaluation may change afterwards; a training that goes on wants the one that it had.
         wanted["eval"] = before["eval"]
     wanted["train"].pop("seed")
-    load_config(YamlFile(wanted, path))
+    _load(YamlFile(wanted, path))
     write_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
 
 

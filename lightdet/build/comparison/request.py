@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from lightdet.build.model_kind import judges_pictures
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig, RunConfig, YamlFile, load_config, load_yaml, parse_overrides, validate
-from lightdet.config.classification import is_classify
+from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig, is_classify, load_classify_config
 from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.config.schema import Section
 from lightdet.errors import UserError
@@ -25,6 +26,9 @@ PLAIN_STEMS = ("best", "last")
 @dataclass(frozen=True)
 class CompareRequest:
     """What ``lightdet compare`` was asked; see its help for the meaning of each.
+
+    `split` is by default ``val`` for detectors; for classifiers it is the one that stands for all in short tables, by
+    default ``test``, or else ``val``.
 
     `models`, `configs`, `weights` and `predictions` are ``FILE`` or ``NAME=FILE``; `overrides` ``key.path=value``.
     """
@@ -40,7 +44,7 @@ class CompareRequest:
     seeds: tuple[int, ...] = (0,)
     seeds_for: Sequence[str] = ()
     data_root: Path | None = None
-    split: str = "val"
+    split: str = ""
     device: str = "auto"
     together: int = 1
     take: Literal["last", "best"] = "last"
@@ -70,7 +74,7 @@ class Entry:
     files: tuple[Path, ...]
     seeds: tuple[int, ...] = ()
     overrides: tuple[str, ...] = ()
-    config: RunConfig | None = None
+    config: RunConfig | ClassifyConfig | None = None
 
     @property
     def source(self) -> str:
@@ -85,15 +89,55 @@ class _Evaluation(Section):
     eval: EvalConfig = EvalConfig()
 
 
+class _ClassEvaluation(Section):
+    """The same for classifiers."""
+
+    imgsz: int | None = None
+    eval: ClassifyEvalConfig = ClassifyEvalConfig()
+
+
 def finished_model_settings(overrides: Sequence[str]) -> tuple[int | None, EvalConfig]:
     """Return input side (None: its own) and evaluation for models that are not trained here.
 
     Raises:
         UserError: a value that is wrong.
     """
-    given = [text for text in overrides if text.partition("=")[0].strip().split(".")[0] in ("imgsz", "eval")]
-    settings = validate(_Evaluation, YamlFile({}), given)
+    settings = validate(_Evaluation, YamlFile({}), _for_finished(overrides))
     return settings.imgsz, settings.eval
+
+
+def finished_classifier_settings(overrides: Sequence[str]) -> tuple[int | None, ClassifyEvalConfig]:
+    """The same for classifiers.
+
+    Raises:
+        UserError: a value that is wrong.
+    """
+    settings = validate(_ClassEvaluation, YamlFile({}), _for_finished(overrides))
+    return settings.imgsz, settings.eval
+
+
+def _for_finished(overrides: Sequence[str]) -> list[str]:
+    return [text for text in overrides if text.partition("=")[0].strip().split(".")[0] in ("imgsz", "eval")]
+
+
+def compares_classifiers(entries: Sequence[Entry]) -> bool | None:
+    """Whether the rows are classifiers; False: detectors; None: there are only weights that cannot be read.
+
+    Raises:
+        UserError: some are the one and some the other.
+    """
+    kinds: dict[bool, str] = {}
+    for entry in entries:
+        for path in entry.files:
+            judges = judges_pictures(path) if entry.kind == "weights" else isinstance(entry.config, ClassifyConfig)
+            if judges is not None:
+                kinds.setdefault(judges, str(path))
+    if len(kinds) > 1:
+        raise UserError(
+            f"{kinds[True]} is a classifier and {kinds[False]} a detector: they have no number in common; "
+            "compare classifiers with classifiers, and detectors with detectors"
+        )
+    return next(iter(kinds), None)
 
 
 def entries_of(request: CompareRequest) -> list[Entry]:
@@ -277,9 +321,9 @@ def _with_config(entry: Entry, overrides: Sequence[str]) -> Entry:
     if "seed" in _section(mine, "train"):
         raise UserError("train.seed is set by --seeds in a comparison; take it out")
     file = load_yaml(entry.files[0])
-    if is_classify(file, mine):
-        raise UserError("configures a classifier; a comparison takes detectors", path=file.path)
-    return replace(entry, config=load_config(file, mine))
+    return replace(
+        entry, config=load_classify_config(file, mine) if is_classify(file, mine) else load_config(file, mine)
+    )
 
 
 def _section(overrides: Sequence[str], name: str) -> dict[str, object]:

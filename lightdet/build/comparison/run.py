@@ -1,137 +1,74 @@
-"""A comparison from the checks to the files: train what is missing, score, measure, write."""
+"""A comparison of detectors from the checks to the files."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightdet.build.comparison.costs import measure
-from lightdet.build.comparison.plan import MODELS, fingerprint, open_plan
-from lightdet.build.comparison.request import CompareRequest, Entry, entries_of, finished_model_settings
-from lightdet.build.comparison.scoring import Candidate, Pictures, score, unpack
+from lightdet.build.comparison.plan import fingerprint
+from lightdet.build.comparison.request import CompareRequest, Entry, finished_model_settings
+from lightdet.build.comparison.scoring import Pictures, score, unpack
+from lightdet.build.comparison.steps import ComparisonSteps, Outcome, Row
 from lightdet.build.comparison.told import details_of, facts_of, notes_of
-from lightdet.build.comparison.trainings import Job, Watcher, jobs_of, standing, train_all
-from lightdet.build.dataset import load_dataset
-from lightdet.build.model_kind import is_classifier
+from lightdet.build.comparison.trainings import Watcher
 from lightdet.build.validation import class_order
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.sheet import choose_pictures
-from lightdet.comparison.writer import JSON_NAME, Written, write_comparison
+from lightdet.comparison.writer import Written, write_comparison
+from lightdet.config import EvalConfig
 from lightdet.data.dataset import OnError, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
-from lightdet.files import write_bytes
-from lightdet.inference.run_folder import check_writable
 from lightdet.structures import Annotation
-from lightdet.training.folder_lock import folder_lock
 
-if TYPE_CHECKING:
-    from lightdet.models.weights import ModelCard
+__all__ = ["ModelComparison", "Outcome"]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it: the comparison, where its files are, and how many runs failed or are missing."""
-
-    comparison: Comparison
-    written: Written
-    problems: int
-
-
-@dataclass
-class _Row:
-    """A row on its way: its runs that can be scored, its runs that were, and what went wrong."""
-
-    entry: Entry
-    candidates: list[Candidate] = field(default_factory=list)
-    histories: dict[str, Sequence[dict[str, float]]] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-    scored: Candidate | None = None
-
-
-class ModelComparison:
-    """One request, in two steps: made (all that needs no training is checked), then run.
+class ModelComparison(ComparisonSteps):
+    """One request about detectors, in two steps as `ComparisonSteps`.
 
     Raises:
-        UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do
-            not fit the data set; two rows of one name; seeds given twice.
+        UserError: as there; detections that do not fit the data set.
     """
 
-    def __init__(self, request: CompareRequest) -> None:
-        self.request = request
-        self.entries = entries_of(request)
-        self.imgsz, self.evaluation = finished_model_settings(request.overrides)
-        self.spec = load_dataset(request.data, request.data_root)
-        self.spec.split(request.split)
-        self.trains = any(entry.kind == "trained" for entry in self.entries)
-        if self.trains:
-            self.spec.split("train")
-        self.splits, self.skipped = self._read_splits()
-        self.cards: dict[Path, ModelCard] = {}
-        for entry in self.entries:
-            self._check_finished(entry)
+    def _settings(self, overrides: Sequence[str]) -> tuple[int | None, EvalConfig]:
+        return finished_model_settings(overrides)
 
-    def run(self, watcher: Watcher) -> Outcome:
-        """Train, score, measure and write; goes on where an earlier call in the same folder was ended.
+    def _check_data(self, request: CompareRequest) -> None:
+        if self.spec.labels_pictures:
+            raise UserError(
+                f"gives each picture one class (format: {self.spec.format}), and detectors need boxes",
+                path=request.data,
+            )
 
-        Raises:
-            UserError: another comparison is at work in the folder, it holds something else, or was begun with
-                other data or configurations; nothing can be written; a device that is not there.
-            KeyboardInterrupt: after a signal; the trainings have saved.
-        """
-        from lightdet.models.device import choose_device  # noqa: PLC0415 - torch only when it is time
+    def _default_split(self) -> str:
+        return "val"
 
-        request = self.request
-        choose_device(request.device)
-        check_writable(request.output)
-        with self._locked():
-            open_plan(request.output, self._data(), self.entries)
-            rows = self._trained(watcher)
-            pictures = self._pictures()
-            for row in rows:
-                self._score(row, pictures, watcher)
-            comparison = self._compared(rows, pictures, watcher)
-            load = partial(read_image, bit_depth=self.spec.bit_depth)
-            written = write_comparison(request.output, comparison, load)
-        if request.json is not None:
-            write_bytes(request.json, (request.output / JSON_NAME).read_bytes())
-        return Outcome(comparison, written, sum(len(model.problems) for model in comparison.models))
+    def _finish(self, rows: Sequence[Row], watcher: Watcher) -> tuple[Comparison, Written]:
+        pictures = self._pictures()
+        for row in rows:
+            self._score(row, pictures, watcher)
+        comparison = self._compared(rows, pictures, watcher)
+        load = partial(read_image, bit_depth=self.spec.bit_depth)
+        return comparison, write_comparison(self.request.output, comparison, load)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One comparison at a time in a folder."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(folder_lock(self.request.output))
-            except UserError as error:
-                message = error.message.replace("another training", "another comparison")
-                raise UserError(message, path=self.request.output) from None
-            yield
-
-    def _read_splits(self) -> tuple[dict[str, list[Annotation]], list[str]]:
+    def _read(self) -> None:
         """Labels of the evaluated split and of those that training takes; no pixels."""
         on_error: OnError = "skip" if self.request.skip_bad else "fail"
         wanted = [name for name in ("train", "val") if self.trains and name in self.spec.splits]
-        splits, skipped = {}, []
+        self.splits: dict[str, list[Annotation]] = {}
         for name in dict.fromkeys([*wanted, self.request.split]):
-            splits[name], faults = read_split(self.spec, name, on_error=on_error)
-            skipped += [str(fault) for fault in faults]
-        return splits, skipped
+            self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
+            self.skipped += [str(fault) for fault in faults]
 
     def _check_finished(self, entry: Entry) -> None:
         """Read weights and detections once, before hours are spent on training the others."""
         from lightdet.models.weights import load_model  # noqa: PLC0415
 
         for path in entry.files if entry.kind == "weights" else ():
-            if is_classifier(path):
-                raise UserError("is a classifier; a comparison takes detectors", path=path)
             weights, card = load_model(path)
             class_order(card.names, self.spec, path)
             self.cards[path] = card
@@ -157,58 +94,7 @@ class ModelComparison:
         shown = choose_pictures(annotations, len(self.spec.classes), self.request.pictures)
         return Pictures(annotations, shown, fingerprint(annotations))
 
-    def _trained(self, watcher: Watcher) -> list[_Row]:
-        """Train what is missing; rows with every run that can be scored, or why it cannot."""
-        rows = {entry.name: _Row(entry) for entry in self.entries}
-        waiting = []
-        jobs = jobs_of(self.request, self.entries)
-        for job in jobs:
-            try:
-                before = standing(job.folder)
-            except UserError as error:
-                rows[job.name].problems[job.label] = str(error)
-                continue
-            if before is not None and before.done:
-                continue
-            if self.request.train:
-                waiting.append(job)
-            else:
-                rows[job.name].problems[job.label] = f"not trained yet ({before.epoch if before else 0} epochs done)"
-        for job, reason in train_all(self.request, waiting, watcher).items() if waiting else ():
-            rows[job.name].problems[job.label] = reason
-        for job in jobs:
-            if job.label not in rows[job.name].problems:
-                self._add_trained(rows[job.name], job)
-        for row in rows.values():
-            self._add_finished(row)
-        return list(rows.values())
-
-    def _add_trained(self, row: _Row, job: Job) -> None:
-        config = row.entry.config
-        reached = standing(job.folder)
-        if config is None or reached is None:
-            return
-        file = job.folder / f"{self.request.take}.safetensors"
-        candidate = Candidate(job.name, "trained", job.label, job.seed, file, job.folder, config.imgsz, config.eval)
-        row.candidates.append(candidate)
-        row.histories[job.label] = reached.history
-
-    def _add_finished(self, row: _Row) -> None:
-        entry = row.entry
-        if entry.kind == "trained":
-            row.candidates.sort(key=lambda candidate: entry.seeds.index(candidate.seed or 0))
-            return
-        several = len(entry.files) > 1
-        for number, path in enumerate(entry.files, 1):
-            label = f"run {number}" if several else ""
-            folder = self.request.output / MODELS / entry.name / f"{entry.kind}{number}"
-            row.candidates.append(
-                Candidate(entry.name, entry.kind, label, None, path, folder, self.imgsz, self.evaluation)
-            )
-            if entry.kind == "weights":
-                row.histories[label] = _history_beside(path)
-
-    def _score(self, row: _Row, pictures: Pictures, watcher: Watcher) -> None:
+    def _score(self, row: Row, pictures: Pictures, watcher: Watcher) -> None:
         for candidate in row.candidates:
             try:
                 result = score(self.request, candidate, pictures, watcher)
@@ -221,7 +107,7 @@ class ModelComparison:
             row.runs.append(Run(candidate.label, candidate.seed, result["metrics"], history, shown))
             row.scored = row.scored or candidate
 
-    def _compared(self, rows: Sequence[_Row], pictures: Pictures, watcher: Watcher) -> Comparison:
+    def _compared(self, rows: Sequence[Row], pictures: Pictures, watcher: Watcher) -> Comparison:
         request = self.request
         networks = {
             row.entry.name: (row.scored.file, self._side(row.scored))
@@ -242,27 +128,7 @@ class ModelComparison:
             skipped=self.skipped,
         )
 
-    def _side(self, candidate: Candidate) -> int:
-        return candidate.imgsz or self.cards[candidate.file].preprocessing.imgsz
-
-    def _model(self, row: _Row, cost: Cost | None) -> Model:
+    def _model(self, row: Row, cost: Cost | None) -> Model:
         entry = row.entry
-        settings: dict[str, Any] = {}
-        if entry.config is not None:
-            settings = entry.config.model_dump(mode="json")
-            settings["train"].pop("seed")
-        elif entry.kind == "weights":
-            card = self.cards[entry.files[0]]
-            settings = {"imgsz": self.imgsz or card.preprocessing.imgsz, "model": card.model}
+        settings = self._settings_of(entry)
         return Model(entry.name, entry.kind, entry.source, tuple(row.runs), row.problems, cost, settings)
-
-
-def _history_beside(path: Path) -> list[dict[str, float]]:
-    """The results.csv that a training left beside its weights; nothing where there is none that can be read."""
-    if path.stem not in ("best", "last"):
-        return []
-    with suppress(OSError, ValueError, UnicodeDecodeError):
-        rows = list(csv.DictReader((path.parent / "results.csv").read_text(encoding="utf-8").splitlines()))
-        read = [{key: float(value) for key, value in row.items() if key and value} for row in rows]
-        return read if all("epoch" in row for row in read) else []
-    return []

@@ -17,6 +17,7 @@ from lightdet.build.comparison.request import CompareRequest
 from lightdet.build.validation import Validation, ValRequest
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig
+from lightdet.config.classification import ClassifyEvalConfig
 from lightdet.files import write_json
 from lightdet.structures import Annotation, Detections
 
@@ -42,7 +43,7 @@ class Candidate:
     file: Path
     folder: Path
     imgsz: int | None = None
-    evaluation: EvalConfig = field(default_factory=EvalConfig)
+    evaluation: EvalConfig | ClassifyEvalConfig = field(default_factory=EvalConfig)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Pictures:
         return [self.annotations[index] for index in self.shown]
 
 
-class _Quiet:
+class Quiet:
     """Hears nothing of single batches: the run's name was shown."""
 
     def begin(self, pictures: int) -> None:
@@ -100,7 +101,7 @@ def score(request: CompareRequest, candidate: Candidate, pictures: Pictures, wat
             skip_bad=request.skip_bad,
             overrides=[f"eval.{name}={value}" for name, value in settings.items()],
         )
-    ).run(_Quiet())
+    ).run(Quiet())
     evaluation = outcome.evaluation
     by_picture = {a.image: found for a, found in zip(evaluation.annotations, evaluation.predictions, strict=True)}
     threshold = evaluation.metrics.threshold

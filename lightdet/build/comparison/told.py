@@ -31,33 +31,26 @@ def facts_of(
         "classes": ", ".join(spec.classes),
         "description": str(request.data),
     }
-    sources = {entry.name: f"{_KINDS[entry.kind]} {entry.source}" for entry in entries}
-    training = _training(request, entries)
-    timing = {}
-    if on:
-        width, height = on["picture"]
-        timing = {
-            "timed on": f"{on['device_name']} ({on['device']}), {on['threads']} threads, {on['precision']}",
-            "timed with": f"one picture of {width} × {height}, {on['runs']} times a model, one at a time",
-        }
-    made = {"on": _now(), "command": request.command, **_machine(), **_versions()}
-    groups = {"Data": data, "Models": sources, "Training": training, "Timing": timing, "Made": made}
+    sources = {entry.name: f"{KINDS[entry.kind]} {entry.source}" for entry in entries}
+    training = training_facts(request, entries)
+    made = {"on": now(), "command": request.command, **machine(), **versions()}
+    groups = {"Data": data, "Models": sources, "Training": training, "Timing": timing_facts(on), "Made": made}
     return {title: group for title, group in groups.items() if group}
 
 
-_KINDS = {"trained": "trained from", "weights": "weights", "predictions": "detections in"}
+KINDS = {"trained": "trained from", "weights": "weights", "predictions": "detections in"}
 
 
 def details_of(request: CompareRequest, spec: DatasetSpec, pictures: Pictures, on: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same for the JSON, as plain values."""
     return {
-        "date": _now(),
+        "date": now(),
         "command": request.command,
         "data": {"name": spec.name, "split": request.split, "yaml": str(request.data), **pictures.mark},
         "weights": request.take,
         "timing": dict(on) or None,
-        "machine": _machine(),
-        "versions": _versions(),
+        "machine": machine(),
+        "versions": versions(),
     }
 
 
@@ -70,7 +63,7 @@ def notes_of(request: CompareRequest, entries: Sequence[Entry], pictures: Pictur
     ]
     trained = [entry for entry in entries if entry.kind == "trained"]
     if trained:
-        told = _training(request, trained)
+        told = training_facts(request, trained)
         notes.append(f"Trained here: {told['budget']}, batch {told['batch']}, input {told['input']}.")
         if request.take == "last":
             notes.append("Of each training the last epoch's averaged weights count, not the epoch that scored best.")
@@ -87,18 +80,30 @@ def notes_of(request: CompareRequest, entries: Sequence[Entry], pictures: Pictur
     return notes
 
 
-def _training(request: CompareRequest, entries: Sequence[Entry]) -> dict[str, str]:
+def timing_facts(on: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the times were measured on and how; nothing where nothing was timed."""
+    if not on:
+        return {}
+    width, height = on["picture"]
+    return {
+        "timed on": f"{on['device_name']} ({on['device']}), {on['threads']} threads, {on['precision']}",
+        "timed with": f"one picture of {width} × {height}, {on['runs']} times a model, one at a time",
+    }
+
+
+def training_facts(request: CompareRequest, entries: Sequence[Entry]) -> dict[str, str]:
+    """Return budget, batch, input, seeds and the like of what is trained here; nothing where nothing is."""
     configs = [entry.config for entry in entries if entry.config is not None]
     if not configs:
         return {}
     minutes = {config.train.minutes for config in configs}
     epochs = {config.train.epochs for config in configs if config.train.minutes is None}
-    budgets = [f"{_several(epochs)} epochs"] if epochs else []
-    budgets += [f"{_several(minutes - {None})} minutes each"] if minutes != {None} else []
+    budgets = [f"{several(epochs)} epochs"] if epochs else []
+    budgets += [f"{several(minutes - {None})} minutes each"] if minutes != {None} else []
     return {
         "budget": " or ".join(budgets),
-        "batch": _several({config.train.batch for config in configs}),
-        "input": f"{_several({config.imgsz for config in configs})} pixels",
+        "batch": several({config.train.batch for config in configs}),
+        "input": f"{several({config.imgsz for config in configs})} pixels",
         "seeds": "; ".join(f"{e.name}: {', '.join(map(str, e.seeds))}" for e in entries if e.kind == "trained"),
         "weights": f"averaged, of the {request.take} epoch",
         "at a time": str(request.together),
@@ -106,15 +111,18 @@ def _training(request: CompareRequest, entries: Sequence[Entry]) -> dict[str, st
     }
 
 
-def _several(values: set[Any]) -> str:
+def several(values: set[Any]) -> str:
+    """``1 or 2`` for numbers."""
     return " or ".join(f"{value:g}" for value in sorted(values))
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, to the second."""
     return datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Processor, GPU, memory and system."""
     found = {"processor": f"{device_name(torch.device('cpu'))}, {os.cpu_count()} cores"}
     if torch.cuda.is_available():
         found["GPU"] = device_name(torch.device("cuda"))
@@ -124,9 +132,10 @@ def _machine() -> dict[str, str]:
     return found
 
 
-def _versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """The versions of installed packages by name."""
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

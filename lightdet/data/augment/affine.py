@@ -28,20 +28,32 @@ class AffineRange:
 
 
 def random_affine(
-    sample: Sample, side: int, limits: AffineRange, rng: np.random.Generator, *, pad_value: int = 114
+    sample: Sample,
+    side: int,
+    limits: AffineRange,
+    rng: np.random.Generator,
+    *,
+    pad_value: int = 114,
+    mirror: bool = False,
 ) -> Sample:
     """Map `sample` (any size) about its centre onto a square of `side` pixels; boxes are cut and filtered."""
     height, width = sample.image.shape[:2]
     matrix = draw_matrix(width, height, side, limits, rng)
     boxes, labels = map_boxes(sample.boxes, sample.labels, matrix, side)
-    return Sample(warp(sample.image, matrix, side, pad_value), boxes, labels)
+    return Sample(warp(sample.image, matrix, side, pad_value, mirror=mirror), boxes, labels)
 
 
-def warp(image: Image, matrix: AnyArray, side: int, pad_value: int) -> Image:
-    """Map a picture by `matrix` (``[3, 3]``, continuous pixels) onto a padded square of `side`."""
+def warp(image: Image, matrix: AnyArray, side: int, pad_value: int, *, mirror: bool = False) -> Image:
+    """Map a picture by `matrix` (``[3, 3]``, continuous pixels) onto a square of `side`.
+
+    What lies outside the picture is of `pad_value`, or with `mirror` the picture's mirror image.
+    """
     pixels = stored(image)
     pad = (pad_value,) * 3
-    warped = cv2.warpAffine(pixels, by_index(matrix)[:2], (side, side), flags=cv2.INTER_LINEAR, borderValue=pad)
+    border = cv2.BORDER_REFLECT_101 if mirror else cv2.BORDER_CONSTANT
+    warped = cv2.warpAffine(
+        pixels, by_index(matrix)[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=pad
+    )
     return as_rgb(np.asarray(warped, dtype=np.uint8))
 
 

@@ -1,0 +1,134 @@
+"""The tables of classifiers: over the splits, every measure with its interval, size and speed, every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lightdet.comparison.class_results import ClassComparison, ClassModel, Measure
+from lightdet.comparison.paper_tables import cost_cells, cost_columns, cost_table, percent
+from lightdet.comparison.results import Run, Spread
+from lightdet.comparison.tables import Column, Row, Table
+
+MEASURES = (
+    ("accuracy", "accuracy %"),
+    ("precision", "precision %"),
+    ("recall", "recall %"),
+    ("f1", "F1 %"),
+    ("specificity", "specificity %"),
+    ("auc", "AUC %"),
+)
+"""Accuracy, and means over the classes of the others."""
+OF_CLASS = MEASURES[1:]
+_SPEED = (
+    "FLOPs are two a multiply-add. Times are medians of single pictures through all stages (scaling, network), the "
+    "models timed in turn, block by block, so that a busy machine slows all of them alike."
+)
+
+
+def class_tables(comparison: ClassComparison) -> list[Table]:
+    """Return the short table, one over the splits, one for each split, one by class, size and speed, every run."""
+    return [
+        _summary(comparison),
+        _over_splits(comparison),
+        *(_of_split(comparison, split) for split in comparison.splits),
+        _by_class(comparison),
+        cost_table(comparison.models, key="cost", title="Size and speed", note=_SPEED),
+        _every_run(comparison),
+    ]
+
+
+def measure_of(name: str) -> Measure:
+    """A measure by its key: the accuracy, or a mean over the classes."""
+
+    def of(metrics: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = metrics["accuracy"] if name == "accuracy" else metrics["macro"].get(name)
+        return found
+
+    return of
+
+
+def _summary(comparison: ClassComparison) -> Table:
+    split = comparison.headline
+    shown = [pair for pair in MEASURES if pair[0] in ("accuracy", "f1", "auc")]
+    columns = (*(percent(key, title) for key, title in shown), *cost_columns())
+    rows = tuple(
+        Row(model.name, (*(model.measure(split, measure_of(key)) for key, _ in shown), *cost_cells(model.cost)))
+        for model in comparison.models
+    )
+    return Table("summary", f"Accuracy ({split}) and cost", "network", columns, rows, _runs_note(comparison.models))
+
+
+def _over_splits(comparison: ClassComparison) -> Table:
+    columns = tuple(percent(split, f"{split} %") for split in comparison.splits)
+    rows = tuple(
+        Row(model.name, tuple(model.measure(split, measure_of("accuracy")) for split in comparison.splits))
+        for model in comparison.models
+    )
+    return Table("splits", f"Accuracy over {listed(comparison.splits)}", "network", columns, rows)
+
+
+def _of_split(comparison: ClassComparison, split: str) -> Table:
+    columns = tuple(percent(key, title) for key, title in MEASURES)
+    rows = tuple(
+        Row(model.name, tuple(model.measure(split, measure_of(key)) for key, _ in MEASURES))
+        for model in comparison.models
+    )
+    note = "All but the accuracy are means over the classes that occur."
+    if len(comparison.classes) == 2:
+        note += " Of two classes the specificity of one is the recall of the other, so those two means are equal."
+    return Table(f"split_{split}", f"Every measure on {split}", "network", columns, rows, note)
+
+
+def _by_class(comparison: ClassComparison) -> Table:
+    split, columns = comparison.headline, tuple(percent(key, title) for key, title in OF_CLASS)
+
+    def of(name: str, key: str) -> Measure:
+        return lambda metrics: metrics["per_class"][name][key]
+
+    rows = tuple(
+        Row(f"{model.name}: {name}", tuple(model.measure(split, of(name, key)) for key, _ in OF_CLASS))
+        for model in comparison.models
+        for name in comparison.classes
+    )
+    plain = tuple(Column(c.key, c.title, c.factor, c.digits) for c in columns)  # classes do not compete
+    note = "Each class against all others. Specificity: of the pictures that are not of it, those not taken for it."
+    return Table("classes", f"By class ({split})", "network and class", plain, rows, note)
+
+
+def _every_run(comparison: ClassComparison) -> Table:
+    columns = [Column(split, f"{split} %", 100.0, 1) for split in comparison.splits]
+    columns += [Column("auc", f"AUC ({comparison.headline}) %", 100.0, 1)]
+    columns += [Column("epochs", "epochs", digits=0), Column("minutes", "minutes", digits=2)]
+    rows = []
+    for model in comparison.models:
+        for run in model.runs:
+            known = [_of_run(run, split, "accuracy") for split in comparison.splits]
+            known.append(_of_run(run, comparison.headline, "auc"))
+            known += [Spread.of([len(run.history) or None]), Spread.of([run.minutes])]
+            rows.append(Row(f"{model.name}, {run.label}" if run.label else model.name, tuple(known)))
+        for label in model.problems:
+            empty = (None,) * (len(columns) - 2)
+            rows.append(Row(f"{model.name}, {label}" if label else model.name, (*empty, "failed", None)))
+    return Table("runs", "Every run", "run", tuple(columns), tuple(rows))
+
+
+def _of_run(run: Run, split: str, key: str) -> Spread | None:
+    found = measure_of(key)(run.metrics[split]) if split in run.metrics else None
+    if found is None or found["value"] is None:
+        return None
+    interval = found["interval"]
+    return Spread((float(found["value"]),), None if interval is None else (interval[0], interval[1]))
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
+
+
+def _runs_note(models: Sequence[ClassModel]) -> str:
+    several = [f"{model.name} ({len(model.runs)})" for model in models if len(model.runs) > 1]
+    note = "In square brackets the interval that the number of pictures leaves open"
+    if not several:
+        return f"{note}."
+    return f"{note}; of several runs, the median, in round ones the smallest and the largest: {', '.join(several)}."
