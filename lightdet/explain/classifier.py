@@ -4,11 +4,11 @@ The score is the class's log-odds, ``log p - log(1 - p)``: what speaks for it an
 with one logit that is the logit, or its negative.
 
 Looked at is the last feature map where the network averages it over the picture before its dense layers: there
-HiResCAM and Grad-CAM are the same; where it takes each channel's largest value, HiResCAM says which cells those are.
-The other three were settled by measurement (docs/adr/0011). The basic CNN, unless it pools, flattens its map, and its
-dense layers see where everything is: the evidence is read off the map of its second block, each channel less its mean
-over the picture. MLP-Mixer mixes all patches from its first block on: read off the patches themselves, less their mean.
-The dense network has no map: read off the pixels, likewise, blurred by a 32nd of the side.
+HiResCAM and Grad-CAM are the same. The other three were settled by measurement (docs/adr/0011). The basic CNN flattens
+its map, and its dense layers see where everything is: the evidence is read off the map of its second block, each
+channel less its mean over the picture (without that where it pools its last map instead). MLP-Mixer mixes all patches
+from its first block on: read off the patches themselves, less their mean. The dense network has no map: read off the
+pixels, likewise, blurred by a 32nd of the side.
 """
 
 from __future__ import annotations
@@ -150,6 +150,5 @@ def evidence_module(network: nn.Module, method: Method = "hires-cam") -> nn.Modu
         found = network.embed
     elif isinstance(network, BasicCNN):
         blocks = [module for module in network.features if isinstance(module, nn.MaxPool2d)]
-        whole = method == "grad-cam" or network.pool != "flatten"
-        found = blocks[-1] if whole else blocks[min(1, len(blocks) - 1)]
+        found = blocks[-1] if method == "grad-cam" else blocks[min(1, len(blocks) - 1)]
     return found
