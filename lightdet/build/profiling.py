@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import torch
 
+from lightdet.build.classifier import build_classifier
 from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.model import build_detector
 from lightdet.build.model_kind import is_classifier
 from lightdet.build.predictor import EXPORTED, load, load_detector
 from lightdet.config import YamlFile, load_config, load_yaml
+from lightdet.config.classification import is_classify, load_classify_config
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.foreign import ForeignNetwork, library_of
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from lightdet.models import DetectionNetwork
 
 DEFAULT_CLASSES = 6
+CLASSES_OF_PICTURES = 2
+"""Of a classifier that is not trained: good and bad."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class ProfileRequest:
         overrides: ``key.path=value`` for every configuration.
         imgsz: side of the input; None: the one of the configuration or the training.
         sides: the same for each of `weights`, in place of `imgsz`; empty or one for each.
-        classes: number of classes of a fresh model; None: six, as the paper has.
+        classes: number of classes of a fresh model; None: six, as the paper has, of a classifier two.
         batch: pictures at once for throughput and memory.
         device: see `lightdet.models.device.choose_device`.
         threads: of the CPU; None: as torch has chosen.
@@ -135,6 +139,9 @@ def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
     subjects = []
     names = tuple(f"class {index}" for index in range(request.classes or DEFAULT_CLASSES))
     for file in files:
+        if is_classify(file, request.overrides):
+            subjects.append(_fresh_classifier(file, request, device))
+            continue
         config = load_config(file, request.overrides)
         imgsz = request.imgsz or config.imgsz
         detector = build_detector(config.model, len(names), imgsz)
@@ -143,7 +150,9 @@ def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
     sides = request.sides or [request.imgsz] * len(request.weights)
     for path, side in zip(request.weights, sides, strict=True):
         if is_classifier(path):
-            subjects.append(_judging(path, side, request, device))
+            precision = request.precision or "fp32"
+            judge = load_classifier(path, device=str(device), imgsz=side, precision=precision)
+            subjects.append(_judging(str(path), judge, device))
             continue
         if path.suffix.lower() in EXPORTED:
             subjects.append(_exported(path, side, request))
@@ -171,13 +180,24 @@ class _ClassTimer:
         return list(self.predictor.batch(pictures))
 
 
-def _judging(path: Path, side: int | None, request: ProfileRequest, device: torch.device) -> _Subject:
+def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device) -> _Subject:
+    from lightdet.classification.predictor import ClassifierPredictor  # noqa: PLC0415 - most models are detectors
+
+    side = [] if request.imgsz is None else [f"imgsz={request.imgsz}"]
+    config = load_classify_config(file, [*request.overrides, *side])
+    names = tuple(f"class {index}" for index in range(request.classes or CLASSES_OF_PICTURES))
+    preprocessing = Preprocessing(config.imgsz, gray=config.gray)
+    network = build_classifier(config.model, len(names), preprocessing.imgsz)
     precision = request.precision or "fp32"
-    predictor = load_classifier(path, device=str(device), imgsz=side, precision=precision)
-    imgsz = predictor.preprocessing.imgsz
+    predictor = ClassifierPredictor(network, names, preprocessing, device=device, precision=precision)
+    return _judging(str(file.path), predictor, device)
+
+
+def _judging(name: str, predictor: ClassifierPredictor, device: torch.device) -> _Subject:
+    imgsz, names = predictor.preprocessing.imgsz, predictor.names
     cost = measure_complexity(predictor.network, imgsz)
     told = f"PyTorch {torch.__version__.partition('+')[0]}"
-    return _Subject(str(path), _ClassTimer(predictor), imgsz, len(predictor.names), cost, str(device), precision, told)
+    return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, str(device), predictor.precision, told)
 
 
 def _in_torch(

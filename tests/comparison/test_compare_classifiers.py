@@ -169,6 +169,9 @@ def test_profile_takes_a_classifier(here: Path, run: Callable[..., Told]) -> Non
     code, _, err = run("profile", "--weights", weights, "--runs", "2", "--device", "cpu", "--json", "p.json")
     assert (code, err) == (0, "")
     assert json.loads(Path("p.json").read_text())["params"] == (32 * 32 * 3 * 8 + 8) + (8 + 1)
+    code, _, err = run("profile", "--config", "two.yaml", "--runs", "2", "--device", "cpu", "--json", "p.json")
+    assert (code, err) == (0, "")
+    assert json.loads(Path("p.json").read_text())["params"] == (32 * 32 * 3 * 8 + 8) + (8 + 1)
 
 
 # Tables and pages of made-up numbers.

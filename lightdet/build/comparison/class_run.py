@@ -63,7 +63,10 @@ class ClassifierComparison(ComparisonSteps):
         from lightdet.build.classifier import load_classifier, logits_for  # noqa: PLC0415 - torch only when it is time
 
         if isinstance(entry.config, ClassifyConfig):
-            logits_for(entry.config.model, len(self.spec.classes))
+            try:
+                logits_for(entry.config.model, len(self.spec.classes))
+            except UserError as error:
+                raise UserError(error.message, path=entry.files[0]) from None
         for path in entry.files if entry.kind == "weights" else ():
             _, _, card = load_classifier(path)
             class_order(card.names, self.spec, path)
