@@ -4,6 +4,11 @@
     python benchmarks/decisions.py --weights runs/demo/train/best.safetensors --data runs/decisions/pool/dataset.yaml \
         --split train --pictures 300 --escape-rate 0.1 --output benchmarks/results/decisions.json
 
+A classifier is taken as well, with a data set of one class a picture:
+
+    python benchmarks/decisions.py --weights runs/casting/models/ours/seed0/best.safetensors \
+        --data datasets/casting.yaml --split test --pictures 100 --escape-rate 0.05
+
 The model looks at every picture of the pool once. Then, `--draws` times, so many bad pictures are drawn at random to
 choose a threshold on, as `lightdet calibrate` does, and the bad ones that were not drawn tell the rate that it has.
 The promise has to hold in at least the share of draws that its confidence states.
@@ -20,10 +25,13 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import AnyArray
+from lightdet.build.bad_classes import bad_classes
 from lightdet.build.calibration import picture_scores
+from lightdet.build.class_validation import ClassValidation
+from lightdet.build.model_kind import is_classifier
 from lightdet.build.validation import Validation, ValRequest
 from lightdet.calibration import judge, proportion, threshold_for_escapes
-from lightdet.decisions import DecisionRule
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.files import write_json
 
 
@@ -42,9 +50,7 @@ def main() -> None:
     request = ValRequest(
         data=options.data, weights=options.weights, split=options.split, data_root=options.data_root, device="cpu"
     )
-    found = Validation(request).find(Quiet())
-    scores = picture_scores(found.predictions, DecisionRule())
-    bad = np.array([len(annotation) > 0 for annotation in found.annotations])
+    scores, bad = of_classifier(request) if is_classifier(options.weights) else of_detector(request)
     result = simulate(scores[bad], scores[~bad], options)
     auc = judge(bad, scores >= 0.5, scores).auc
     result |= {"auc": auc, "pool": {"bad": int(bad.sum()), "good": int((~bad).sum())}, "machine": platform.machine()}
@@ -52,6 +58,22 @@ def main() -> None:
         print(f"{name}: {value}")
     if options.output:
         write_json(options.output, result)
+
+
+def of_detector(request: ValRequest) -> tuple[AnyArray, AnyArray]:
+    """Each picture's score, and whether it is bad."""
+    found = Validation(request).find(Quiet())
+    bad = np.array([len(annotation) > 0 for annotation in found.annotations])
+    return picture_scores(found.predictions, DecisionRule()), bad
+
+
+def of_classifier(request: ValRequest) -> tuple[AnyArray, AnyArray]:
+    """The same: the score is the probability of being bad."""
+    validation = ClassValidation(request)
+    rule = ClassRule(bad_classes(validation.spec)[0])
+    found = validation.find(Quiet())
+    bad = np.array([validation.spec.classes[each.label] in rule.bad for each in found.labels])
+    return np.array([rule.score(each) for each in found.found]), bad
 
 
 def parse() -> argparse.Namespace:
