@@ -252,3 +252,31 @@ def test_a_damaged_rule_is_told(line: Callable[..., Path], run: Callable[..., To
     for command in (["val", "--data", "set.yaml"], ["detect", "val/good/0.png", "--output", "d"]):
         code, _, err = run(*command)
         assert code == 2 and "rule is another model's: the model has no class 'ugly'" in err and err.count("\n") == 1
+
+
+def test_each_bad_class_may_have_its_own(line: Callable[..., Path], run: Callable[..., Told]) -> None:
+    line([40, 41], list(range(100, 200)))
+    data = ("--data", "set.yaml")
+    code, out, _ = run("calibrate", *data, "--escape-rate", "0.05", "--per-class", "--json", "record.json")
+    assert code == 0 and "threshold of 'bad' 0." in out
+    record = json.loads(Path("record.json").read_text())
+    allowed = max(k for k in range(100) if upper_bound(k, 100, 0.95) <= 0.05)
+    assert record["rule"]["thresholds"] == {"bad": pytest.approx(probability(100 + allowed), abs=1e-4)}
+    code, out, _ = run("val", *data, "--output", "v")
+    assert code == 0 and "a picture is NG from: a probability of bad with 0." in out
+    assert f"bad pictures: {100 - allowed} NG, {allowed} OK: " in out
+
+
+def test_the_promise_holds_on_pictures_that_it_was_not_made_on() -> None:
+    """Of classifiers that are sure of themselves, most scores lie near 0 and 1, and many are equal."""
+    from lightdet.calibration import threshold_for_escapes
+
+    rng, kept, draws = np.random.default_rng(0), 0, 300
+    for _ in range(draws):
+        scores = rng.beta(0.8, 0.1, 120).round(3).clip(0.001)
+        choice = threshold_for_escapes(scores, 0.1, 0.9)
+        assert choice is not None
+        rule = ClassRule(("bad",), choice.threshold)
+        others = rng.beta(0.8, 0.1, 20_000).round(3).clip(0.001)
+        kept += float((others < rule.threshold).mean()) <= 0.1
+    assert kept / draws >= 0.9 - 3 * (0.9 * 0.1 / draws) ** 0.5
