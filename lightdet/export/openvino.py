@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 
-from lightdet.inference.export_card import METADATA_KEY, ExportCard
+from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, ExportCard, weights_checksum
 
 
 def to_openvino(model: onnx.ModelProto) -> Any:
@@ -25,4 +25,8 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
     import openvino  # noqa: PLC0415
 
     model.set_rt_info(card.as_json(), METADATA_KEY)
-    openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")
+    weights = path.with_suffix(".bin")
+    # The sum is known once the weights are written; written again they are the same.
+    for _ in range(2):
+        openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")
+        model.set_rt_info(weights_checksum(weights), WEIGHTS_KEY)

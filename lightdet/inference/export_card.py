@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +13,8 @@ from lightdet.errors import UserError
 from lightdet.structures import Preprocessing
 
 METADATA_KEY = "lightdet"
+WEIGHTS_KEY = "lightdet_weights"
+"""Where an ``.xml`` keeps the check sum of the ``.bin`` that belongs to it."""
 FORMAT = 1
 
 Layout = Literal["planar", "interleaved"]
@@ -68,6 +71,11 @@ class ExportCard:
     def as_json(self) -> str:
         """Return the card as JSON."""
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+
+
+def weights_checksum(path: Path) -> str:
+    """Return the check sum of a ``.bin``, as text."""
+    return f"{zlib.crc32(path.read_bytes()):08x}"
 
 
 def parse_card(text: str | None, path: str | Path) -> ExportCard:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.errors import UserError
-from lightdet.inference.export_card import METADATA_KEY, parse_card
+from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, parse_card, weights_checksum
 from lightdet.inference.exported import ExportedRuntime
 from lightdet.inference.onnx_runtime import check_threads
 
@@ -43,7 +43,8 @@ class OpenVinoRuntime(ExportedRuntime):
         if precision is not None and precision not in HINTS:
             raise UserError(f"unknown precision '{precision}'; take {', '.join(HINTS)}")
         core, model = read_ir(path)
-        card = parse_card(_card_text(model), path)
+        card = parse_card(_text(model, METADATA_KEY), path)
+        _check_weights(model, Path(path).with_suffix(".bin"))
         super().__init__(card, str(path), **settings)
         self.precision: str = precision or card.precision
         self.threads = threads
@@ -110,10 +111,15 @@ def _device(device: str, available: list[str]) -> str:
     return wanted
 
 
-def _card_text(model: Any) -> str | None:
-    if not model.has_rt_info(METADATA_KEY):
-        return None
-    return str(model.get_rt_info(METADATA_KEY).astype(str))
+def _text(model: Any, key: str) -> str | None:
+    return str(model.get_rt_info(key).astype(str)) if model.has_rt_info(key) else None
+
+
+def _check_weights(model: Any, weights: Path) -> None:
+    """Refuse the weights of another export: of the same network they have the same size."""
+    wanted = _text(model, WEIGHTS_KEY)
+    if wanted is not None and weights_checksum(weights) != wanted:
+        raise UserError("does not belong to the .xml beside it, or is damaged; copy both files of one export", path=weights)
 
 
 def _short(error: Exception) -> str:

@@ -129,6 +129,19 @@ def test_missing_weights_and_foreign_networks_are_told(exported: Exported, tmp_p
         lightdet.load(tmp_path / "foreign.onnx")
 
 
+def test_weights_of_another_export_are_refused(exported: Exported, tmp_path: Path) -> None:
+    source = exported("xml")
+    path = tmp_path / "model.xml"
+    path.write_bytes(source.read_bytes())
+    weights = bytearray(source.with_suffix(".bin").read_bytes())
+    path.with_suffix(".bin").write_bytes(weights)
+    lightdet.load(path, threads=1)
+    weights[len(weights) // 2] ^= 1
+    path.with_suffix(".bin").write_bytes(weights)
+    with pytest.raises(UserError, match=r"model\.bin: does not belong to the \.xml beside it"):
+        lightdet.load(path, threads=1)
+
+
 def test_the_file_tells_what_it_is_and_nothing_of_where_it_was_made(exported: Exported) -> None:
     path = exported("onnx")
     model = onnx.load(path)
