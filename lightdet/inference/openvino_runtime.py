@@ -119,7 +119,9 @@ def _check_weights(model: Any, weights: Path) -> None:
     """Refuse the weights of another export: of the same network they have the same size."""
     wanted = _text(model, WEIGHTS_KEY)
     if wanted is not None and weights_checksum(weights) != wanted:
-        raise UserError("does not belong to the .xml beside it, or is damaged; copy both files of one export", path=weights)
+        raise UserError(
+            "does not belong to the .xml beside it, or is damaged; copy both files of one export", path=weights
+        )
 
 
 def _short(error: Exception) -> str:
