@@ -118,12 +118,12 @@ def make_files(options: argparse.Namespace, folder: Path) -> None:
 
 def export_yolov5n(target: Path, imgsz: int) -> None:
     import torch  # noqa: PLC0415 - a measurement needs none, and its threads would be in the way
-    from peers.yolov5n import PARAMETERS_80_CLASSES, Decoded, settled, yolov5n  # noqa: PLC0415
+    from peers.yolov5n import PUBLISHED_PARAMETERS, Decoded, folded_parameters, settled, yolov5n  # noqa: PLC0415
 
-    count = sum(parameter.numel() for parameter in yolov5n(80, imgsz).parameters())
-    if count != PARAMETERS_80_CLASSES:
-        sys.exit(f"peers/yolov5n.py has {count} parameters with 80 classes, not {PARAMETERS_80_CLASSES}")
-    network = Decoded(settled(yolov5n(CLASSES, imgsz), imgsz))
+    count = folded_parameters(yolov5n(80, imgsz))
+    if count != PUBLISHED_PARAMETERS:
+        sys.exit(f"peers/yolov5n.py has {count} parameters with 80 classes, not {PUBLISHED_PARAMETERS}")
+    network = Decoded(settled(yolov5n(CLASSES, imgsz), imgsz)).eval()
     torch.onnx.export(
         network, (torch.zeros(1, 3, imgsz, imgsz),), target, dynamo=True, opset_version=18, external_data=False
     )
