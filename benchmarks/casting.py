@@ -24,12 +24,12 @@ from lightdet.files import write_text
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "classify"
 OURS = "ours"
 NETWORKS = {
-    "MobileNetV2": ("mobilenet_v2", 128, 12),
-    "ResNet-18": ("resnet18", 128, 12),
-    "EfficientNet-B0": ("efficientnet_b0", 128, 8),
-    "basic CNN": ("cnn", 128, 30),
-    "DNN": ("dnn", 64, 30),
-    "MLP-Mixer": ("mlp_mixer", 128, 20),
+    "basic CNN": ("cnn", 128, 25),
+    "DNN": ("dnn", 64, 25),
+    "MLP-Mixer": ("mlp_mixer", 128, 15),
+    "ResNet-18": ("resnet18", 128, 8),
+    "MobileNetV2": ("mobilenet_v2", 128, 8),
+    "EfficientNet-B0": ("efficientnet_b0", 128, 5),
 }
 """By the name of the row: configuration, input side, epochs."""
 RECIPE = (
