@@ -228,6 +228,11 @@ def check_request(request: CalibrationRequest) -> None:
     Raises:
         UserError: a target or confidence outside 0-1, flags that do not go together, a folder as output.
     """
+    if request.weights is not None and request.weights.suffix.lower() in (".onnx", ".xml"):
+        raise UserError(
+            "an export takes over the rule of its checkpoint: calibrate the .safetensors, then export it",
+            path=request.weights,
+        )
     for what, value in ((WORDS[request.kind], request.target), ("confidence", request.confidence)):
         if not 0 < value < 1:
             raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")

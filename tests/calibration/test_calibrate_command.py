@@ -146,6 +146,15 @@ def test_mistakes_are_told_in_one_line(
     assert words in err
 
 
+def test_an_export_is_refused_before_any_picture(make: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    make(spread(10, 0.5, 0.9, 0, 0))
+    Path("best.onnx").write_bytes(b"")
+    code = main(["calibrate", "--weights", "best.onnx", "--data", "set.yaml", "--escape-rate", "0.1"])
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: best.onnx: an export takes over the rule of its checkpoint: calibrate")
+
+
 def test_the_record_travels_in_the_model_file(make: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     from lightdet.build import validation
     from lightdet.build.model import build_detector
