@@ -137,8 +137,9 @@ class Search:
 
     def _one(self) -> bool:
         """Run one trial; False if it was asked to stop."""
-        self.study.sampler = make_sampler(self.sampler, self.seed, len(self.study.get_trials(deepcopy=False)))
         trial = self.study.ask()
+        # By its own number, which no other process gets: two that ask at once would count the same trials.
+        self.study.sampler = make_sampler(self.sampler, self.seed, trial.number)
         folder = self.folder / "trials" / f"{trial.number:04d}"
         with ExitStack() as stack:
             try:

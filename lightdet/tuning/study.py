@@ -85,15 +85,15 @@ def open_study(
     return study
 
 
-def make_sampler(kind: Sampler, seed: int, trials: int) -> BaseSampler:
-    """Return the sampler for the next trial: `seed` and the number of `trials` so far decide what it draws.
+def make_sampler(kind: Sampler, seed: int, number: int) -> BaseSampler:
+    """Return the sampler for a trial: `seed` and the trial's `number` decide what it draws.
 
     So a study that is broken off and resumed tries what it would have tried, and processes beside each other draw
     different values.
     """
     import optuna  # noqa: PLC0415
 
-    drawn = (seed * 1_000_003 + trials) % 2**32
+    drawn = (seed * 1_000_003 + number) % 2**32
     if kind == "tpe":
         return optuna.samplers.TPESampler(seed=drawn)
     return optuna.samplers.RandomSampler(seed=drawn)

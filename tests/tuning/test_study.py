@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from optuna import Study
+from optuna.trial import Trial
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder
@@ -281,6 +282,26 @@ def test_processes_share_a_study(tmp_path: Path) -> None:
     assert 8 <= len(rows) <= 9  # both may begin the last one at the same moment
     assert all(row.state == "complete" for row in rows)
     assert len({row.params["x"] for row in rows}) == len(rows)
+
+
+def test_another_process_may_ask_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a trial draws comes from its own number, also where somebody asks while this process prepares to."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    alone.mkdir()
+    shared.mkdir()
+    with opened(alone) as study:
+        search(alone, study, 4, sampler="random")
+        expected = [row.params for row in collect(study, SPACE, "s").rows]
+    with opened(shared) as study, opened(shared) as other:
+        ask = study.ask
+
+        def ask_second() -> Trial:
+            search(shared, other, len(other.get_trials()) + 1, sampler="random")
+            return ask()
+
+        monkeypatch.setattr(study, "ask", ask_second)
+        search(shared, study, 4, sampler="random")
+        assert [row.params for row in collect(study, SPACE, "s").rows] == expected
 
 
 @pytest.mark.parametrize("url", ["study.db", "sqlite:////no/such/folder/study.db", "nonsense://user:secret@host/db"])
