@@ -2,8 +2,9 @@
 
     python benchmarks/service.py runs/mine/best.safetensors pictures/ --json service.json
 
-A service is started as a process of its own. In turn with it, the same pictures go through the bare predictor
-(`lightdet.load`, one picture after the other, from encoded bytes) in another process with the same number of threads.
+A service is started, by default with as many workers as there are cores (``--workers 1``: as `lightdet serve` starts
+without options). In turn with it, the same pictures go through the bare predictor (`lightdet.load`, one picture after
+the other, from encoded bytes) in another process with all cores.
 Every answer is compared with the bare predictor's. Then hostile requests: no 5xx but the bounded 503, and the next good
 request is answered.
 """
@@ -55,7 +56,7 @@ def main() -> int:
     if not paths:
         sys.exit(f"error: no pictures in {args.pictures}")
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "MKL_NUM_THREADS": str(args.threads)}
-    with tempfile.TemporaryDirectory() as folder, Service(args, Path(folder), environment) as service:
+    with tempfile.TemporaryDirectory() as folder, Service(args, Path(folder)) as service:
         bare = Bare(args, paths, environment)
         result = load(args, service, bare, [path.read_bytes() for path in paths])
         bare.close()
@@ -78,7 +79,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--hostile", type=int, default=2_000)
     parser.add_argument("--distinct", type=int, default=100, help="different pictures")
-    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2)))
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2)), help="of the bare runtime")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2)), help="processes of the service")
     parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=10, help="service and bare runtime take turns so often")
     parser.add_argument("--json", type=Path)
@@ -88,15 +90,15 @@ def arguments() -> argparse.Namespace:
 class Service:
     """``lightdet serve`` on a free port."""
 
-    def __init__(self, args: argparse.Namespace, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
         ready = folder / "ready.json"
         self.log = folder / "log"
         command = [sys.executable, "-m", "lightdet", "serve", str(args.model), "--port", "0", "--json", str(ready)]
         command += ["--database", str(folder / "i.sqlite3"), "--device", "cpu", "--confidence", "0.1"]
-        command += ["--threads", str(args.threads), "--concurrency", str(args.concurrency)]
+        command += ["--workers", str(args.workers), "--concurrency", str(args.concurrency)]
         command += ["--body-timeout", "2", "--max-mib", "16", "--queue", "64"]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         while not ready.exists():
             if self.process.poll() is not None:
                 sys.exit(f"error: the service did not start: {self.log.read_text()}")
@@ -112,9 +114,11 @@ class Service:
             self.process.wait()
 
     def memory(self) -> float:
-        """Return the process's resident memory in MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        """Return the resident memory in MiB, of the workers too."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = [Path(f"/proc/{each}/status").read_text() for each in (str(pid), *children)]
+        return sum(int(status.split("VmRSS:")[1].split()[0]) for status in found) / 1024
 
     def good(self, picture: bytes) -> bool:
         """Whether a good request is answered."""

@@ -259,7 +259,14 @@ def serve(
         Precision | None, typer.Option("--precision", help="Number format of the network.", show_default=False)
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Processor threads that compute.")
+        int | None,
+        typer.Option(
+            "--threads",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Threads that compute, in each worker; default: all cores but one, or the workers' share.",
+        ),
     ] = None,
     access_log: Annotated[bool, typer.Option("--access-log", help="One line a request on stderr.")] = False,
     json: Json = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -73,7 +74,8 @@ class Settings:
         min_size: shortest defect in pixels; None: the rule's.
         min_sizes: the same by class name, over what the rule has.
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
-        device, imgsz, iou, max_detections, precision, threads, rect: as for `lightdet.load`.
+        device, imgsz, iou, max_detections, precision, rect: as for `lightdet.load`.
+        threads: of the processor that compute, in each worker; None: see `compute_threads`.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
         workers: processes; each holds the model.
@@ -165,5 +167,17 @@ class Settings:
 
     def load_options(self) -> dict[str, Any]:
         """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
-        names = ("device", "imgsz", "iou", "max_detections", "precision", "threads", "confidence", "rect")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        names = ("device", "imgsz", "iou", "max_detections", "precision", "confidence", "rect")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return given | {"threads": self.compute_threads()}
+
+    def compute_threads(self) -> int:
+        """Return how many threads compute in each worker.
+
+        Where it is not set: one core stays free for requests and records, as the network's threads wait for their
+        slowest; several workers share all cores.
+        """
+        if self.threads is not None:
+            return self.threads
+        cores = os.cpu_count() or 1
+        return max(1, cores - 1 if self.workers == 1 else cores // self.workers)
