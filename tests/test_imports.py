@@ -35,10 +35,10 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
-    "export": TYPES | {"layers", "models", "inference"},
+    "export": TYPES | {"layers", "models", "inference", "classification"},
     "classification": TYPES
     | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
-    "explain": TYPES | {"drawing", "models", "classification"},
+    "explain": TYPES | {"drawing", "models", "classification", "inference"},
     "tuning": TYPES | {"evaluation"},
 }
 ALLOWED["build"] = set(ALLOWED)

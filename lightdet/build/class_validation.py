@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.build.classifier_predictor import load_classifier
+from lightdet.build.classifier_predictor import load_classifier, parameter_count
 from lightdet.build.dataset import load_dataset
 from lightdet.build.decision import class_decision_facts, judged_classes, stored_class_rule
 from lightdet.build.validation import RUNS, ValRequest, Watcher, class_order
@@ -33,7 +33,7 @@ from lightdet.inference.run_folder import check_writable, fresh_folder
 from lightdet.structures import Classification, ImageLabel
 
 if TYPE_CHECKING:
-    from lightdet.classification.predictor import ClassifierPredictor
+    from lightdet.inference.classifier import ClassifierPredictor
 
 STAGES = ("preprocess", "network")
 MAX_HISTORY_BYTES = 64 << 20
@@ -128,7 +128,7 @@ class ClassValidation:
             self.weights,
             device=request.device,
             imgsz=request.imgsz,
-            precision=request.precision or "fp32",
+            precision=request.precision,
             threads=getattr(request, "threads", None),
         )
         order = class_order(predictor.names, self.spec, self.weights)
@@ -164,16 +164,16 @@ class ClassValidation:
 
     def _evaluation(self, given: ClassFound) -> ClassifyEvaluation:
         labels, found, shares, predictor = given.labels, given.found, given.shares, given.predictor
+        runtime = predictor.runtime
         spec, request = self.spec, self.request
         truth = np.array([each.label for each in labels], np.int64)
         metrics = evaluate_classes(truth, shares, spec.classes, confidence=self.settings.intervals)
         medians = {s: float(np.median([each.milliseconds.get(s, 0.0) for each in found])) for s in STAGES}
-        params = sum(parameter.numel() for parameter in predictor.network.parameters())
+        params = parameter_count(predictor)
         side, now = predictor.preprocessing.imgsz, datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        precision = request.precision or "fp32"
         data = {"name": spec.name, "split": request.split, "format": str(spec.format), "folder": str(spec.root)}
         versions = _versions()
-        rule = stored_class_rule(self.weights, predictor.names)
+        rule = stored_class_rule(self.weights, predictor)
         names = [spec.classes[each.label] for each in labels]
         decision = {} if rule is None else judged_classes(rule, names, found)
         return ClassifyEvaluation(
@@ -189,7 +189,7 @@ class ClassValidation:
                     "weights": str(self.weights),
                     "parameters": f"{params / 1e6:.3f} million",
                     "input": f"{side} × {side} pixels{', gray' if predictor.preprocessing.gray else ''}",
-                    "runs on": f"{predictor.device}, {precision}, batch {self.settings.batch}",
+                    "runs on": f"{runtime.device}, {runtime.precision}, batch {self.settings.batch}",
                     "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
                     "pace": f"{len(found) / given.seconds:.1f} pictures a second, reading included",
                 },
@@ -200,8 +200,8 @@ class ClassValidation:
                 "weights": str(self.weights),
                 "params": params,
                 "imgsz": side,
-                "device": str(predictor.device),
-                "precision_mode": precision,
+                "device": runtime.device,
+                "precision_mode": runtime.precision,
                 "batch": self.settings.batch,
                 "latency_ms": {**medians, "total": sum(medians.values())},
                 "images_per_second": len(found) / given.seconds,

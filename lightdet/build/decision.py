@@ -11,6 +11,7 @@ from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
+    from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
     from lightdet.structures import Annotation, Classification, Detections
 
@@ -27,7 +28,7 @@ def stored_rule(path: str | Path, predictor: Predictor) -> DecisionRule | None:
     Raises:
         UserError: the rule is damaged.
     """
-    record = _of_checkpoint(Path(path)) if Path(path).suffix == ".safetensors" else _of_export(predictor)
+    record = _record(path, predictor)
     if record is None:
         return None
     if not isinstance(record, dict) or "rule" not in record:
@@ -35,29 +36,33 @@ def stored_rule(path: str | Path, predictor: Predictor) -> DecisionRule | None:
     return DecisionRule.from_dict(record["rule"], path)
 
 
-def stored_class_rule(path: str | Path, names: Sequence[str]) -> ClassRule | None:
-    """Return the calibrated rule of a classifier's checkpoint; None where it has none.
+def stored_class_rule(path: str | Path, predictor: ClassifierPredictor) -> ClassRule | None:
+    """Return the calibrated rule of a classifier's checkpoint, or of what was exported from one; else None.
 
     Args:
         path: the model file.
-        names: the model's classes.
+        predictor: as `lightdet.load_classifier` gave it for this file.
 
     Raises:
         UserError: the rule is damaged.
     """
-    record = _of_checkpoint(Path(path))
+    record = _record(path, predictor)
     if record is None:
         return None
     if not isinstance(record, dict) or "rule" not in record:
         raise UserError("its decision rule is damaged; calibrate it again", path=path)
     rule = ClassRule.from_dict(record["rule"], path)
     try:
-        rule.check_names(names)
+        rule.check_names(predictor.names)
     except UserError as error:
         raise UserError(
             f"its decision rule is another model's: {error.message}; calibrate it again", path=path
         ) from None
     return rule
+
+
+def _record(path: str | Path, predictor: Predictor | ClassifierPredictor) -> Any:
+    return _of_checkpoint(Path(path)) if Path(path).suffix == ".safetensors" else _of_export(predictor)
 
 
 def _of_checkpoint(path: Path) -> Any:
@@ -71,7 +76,7 @@ def _of_checkpoint(path: Path) -> Any:
         return None  # no file of ours: loading it says more
 
 
-def _of_export(predictor: Predictor) -> Any:
+def _of_export(predictor: Predictor | ClassifierPredictor) -> Any:
     card = getattr(predictor.runtime, "card", None)
     stored = getattr(card, "decision", None)
     return stored if stored is not None else getattr(card, "facts", {}).get("decision")

@@ -70,10 +70,10 @@ class Judging(Detection):
                 request.weights,
                 device=request.device,
                 imgsz=request.imgsz,
-                precision=getattr(request, "precision", None) or "fp32",
-                threads=getattr(request, "threads", None),
+                precision=request.precision,
+                threads=request.threads,
             )
-            rule = stored_class_rule(request.weights, predictor.names)
+            rule = stored_class_rule(request.weights, predictor)
             folder = self._folder()
             writers: list[Writer] = []
             if folder is not None:

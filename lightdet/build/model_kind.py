@@ -1,4 +1,4 @@
-"""Whether a model file holds a detector or a classifier, told from its header without torch."""
+"""Whether a model file or an export holds a detector or a classifier, told from its card without torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from lightdet.config.classification import TASK
+from lightdet.errors import UserError
+from lightdet.inference.open_exported import SUFFIXES, read_card
 
 METADATA_KEY = "lightdet"  # of lightdet.models.weights, whose import would bring torch
 
@@ -22,6 +24,11 @@ def is_classifier(path: str | Path) -> bool:
 
 def judges_pictures(path: str | Path) -> bool | None:
     """True for a classifier, False for a detector, None for what is missing, damaged or foreign."""
+    if Path(path).suffix.lower() in SUFFIXES:
+        try:
+            return read_card(path).outputs == "probabilities"
+        except UserError:
+            return None
     try:
         with safe_open(path, framework="numpy") as file:
             model = json.loads((file.metadata() or {})[METADATA_KEY])["model"]

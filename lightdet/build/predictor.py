@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from lightdet.build.need_torch import need_torch
 from lightdet.config import EvalConfig, YamlFile, load_network_config
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
-    from lightdet.inference.exported import ExportedRuntime
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.runtime import Runtime
     from lightdet.models import DetectionNetwork
     from lightdet.models.weights import ModelCard
 
 Precision = Literal["fp32", "bf16", "fp16"]
-EXPORTED = frozenset({".onnx", ".xml"})
-"""Endings of exported files; any other file is taken for a checkpoint."""
 
 
 def load(
@@ -54,14 +52,15 @@ def load(
         raise UserError("is a folder; give the model file in it" if source.is_dir() else "no such file", path=path)
     if threads is not None and threads < 1:
         raise UserError(f"threads must be at least 1, got {threads}")
+    from lightdet.inference.open_exported import SUFFIXES as EXPORTED  # noqa: PLC0415
+    from lightdet.inference.open_exported import open_exported  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted
 
     if source.suffix.lower() in EXPORTED:
-        exported = _exported(
-            source,
-            device=device,
-            threads=threads,
-            precision=precision,
+        from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
+
+        exported = ExportedRuntime(
+            open_exported(source, device=device, threads=threads, precision=precision),
             imgsz=imgsz,
             confidence=confidence,
             iou=iou,
@@ -75,16 +74,6 @@ def load(
     return Predictor(runtime, confidence=lowest, rect=rect)
 
 
-def _exported(path: Path, **settings: Any) -> ExportedRuntime:
-    if path.suffix.lower() == ".onnx":
-        from lightdet.inference.onnx_runtime import OnnxRuntime  # noqa: PLC0415
-
-        return OnnxRuntime(path, **settings)
-    from lightdet.inference.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415
-
-    return OpenVinoRuntime(path, **settings)
-
-
 def _trained(
     path: Path,
     device: str,
@@ -95,13 +84,8 @@ def _trained(
     precision: Precision | None,
     threads: int | None,
 ) -> Runtime:
-    try:
-        import torch  # noqa: PLC0415 - only when a checkpoint is wanted
-    except ImportError:
-        raise UserError(
-            "needs torch, which this installation does without; export it where it was trained: lightdet export",
-            path=path,
-        ) from None
+    need_torch(path)
+    import torch  # noqa: PLC0415
 
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415

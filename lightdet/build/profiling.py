@@ -14,12 +14,14 @@ from lightdet.build.classifier import build_classifier
 from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.model import build_detector
 from lightdet.build.model_kind import is_classifier
-from lightdet.build.predictor import EXPORTED, load, load_detector
+from lightdet.build.predictor import load, load_detector
 from lightdet.config import YamlFile, load_config, load_yaml
 from lightdet.config.classification import is_classify, load_classify_config
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign import ForeignNetwork, library_of
+from lightdet.inference.open_exported import SUFFIXES as EXPORTED
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.torch_runtime import Precision, TorchRuntime
 from lightdet.models.device import choose_device
@@ -31,7 +33,7 @@ from lightdet.structures import Detections, Preprocessing
 
 if TYPE_CHECKING:
     from lightdet.arrays import Image
-    from lightdet.classification.predictor import ClassifierPredictor
+    from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.models import DetectionNetwork
 
 DEFAULT_CLASSES = 6
@@ -150,9 +152,11 @@ def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
     sides = request.sides or [request.imgsz] * len(request.weights)
     for path, side in zip(request.weights, sides, strict=True):
         if is_classifier(path):
-            precision = request.precision or "fp32"
-            judge = load_classifier(path, device=str(device), imgsz=side, precision=precision)
-            subjects.append(_judging(str(path), judge, device))
+            own = request.device if path.suffix.lower() in EXPORTED else str(device)
+            judge = load_classifier(
+                path, device=own, imgsz=side, precision=request.precision, threads=_threads(request)
+            )
+            subjects.append(_judging(str(path), judge))
             continue
         if path.suffix.lower() in EXPORTED:
             subjects.append(_exported(path, side, request))
@@ -181,7 +185,8 @@ class _ClassTimer:
 
 
 def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device) -> _Subject:
-    from lightdet.classification.predictor import ClassifierPredictor  # noqa: PLC0415 - most models are detectors
+    from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415 - most models are detectors
+    from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415
 
     side = [] if request.imgsz is None else [f"imgsz={request.imgsz}"]
     config = load_classify_config(file, [*request.overrides, *side])
@@ -189,15 +194,18 @@ def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.dev
     preprocessing = Preprocessing(config.imgsz, gray=config.gray)
     network = build_classifier(config.model, len(names), preprocessing.imgsz)
     precision = request.precision or "fp32"
-    predictor = ClassifierPredictor(network, names, preprocessing, device=device, precision=precision)
-    return _judging(str(file.path), predictor, device)
+    runtime = TorchClassRuntime(network, names, preprocessing, device=device, precision=precision)
+    return _judging(str(file.path), ClassifierPredictor(runtime))
 
 
-def _judging(name: str, predictor: ClassifierPredictor, device: torch.device) -> _Subject:
+def _judging(name: str, predictor: ClassifierPredictor) -> _Subject:
     imgsz, names = predictor.preprocessing.imgsz, predictor.names
-    cost = measure_complexity(predictor.network, imgsz)
-    told = f"PyTorch {torch.__version__.partition('+')[0]}"
-    return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, str(device), predictor.precision, told)
+    runtime: Any = predictor.runtime
+    if hasattr(runtime, "card"):
+        cost, told = _stored_complexity(runtime.card), library_of(Path(runtime.file.path))
+    else:
+        cost, told = measure_complexity(runtime.network, imgsz), f"PyTorch {torch.__version__.partition('+')[0]}"
+    return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, runtime.device, runtime.precision, told)
 
 
 def _in_torch(
@@ -228,13 +236,17 @@ def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject
         threads=_threads(request),
     )
     runtime: Any = predictor.runtime
-    cost = runtime.card.facts.get("complexity")
-    # Of the network as it was trained: rewriting it saves time, and few of the operations that are counted.
-    complexity = Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
+    complexity = _stored_complexity(runtime.card)
     imgsz = predictor.preprocessing.imgsz
     told = library_of(path)
     names = len(predictor.names)
     return _Subject(str(path), predictor, imgsz, names, complexity, runtime.device, runtime.precision, told)
+
+
+def _stored_complexity(card: ExportCard) -> Complexity | None:
+    """Of the network as it was trained: rewriting it saves time, and few of the operations that are counted."""
+    cost = card.facts.get("complexity")
+    return Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
 
 
 def _foreign(path: Path, request: ProfileRequest) -> _Subject:

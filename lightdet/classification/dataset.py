@@ -1,4 +1,4 @@
-"""Pictures with one class each: samples for training, batches, and the one way a picture becomes network input."""
+"""Pictures with one class each: samples for training, batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightdet.arrays import Image, IntArray
 from lightdet.data import augment
-from lightdet.data.pictures import PictureStore, to_gray
+from lightdet.data.pictures import PictureStore
 from lightdet.geometry.letterbox import letterbox
 from lightdet.structures import ImageLabel, Preprocessing, Sample
 
@@ -24,13 +24,6 @@ NO_BOXES = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
 def labels_of(pictures: LabelledPictures) -> IntArray:
     """The class of each picture, int64 ``[N]``."""
     return np.array([each.label for each in pictures.annotations], np.int64)
-
-
-def to_input(image: Image, preprocessing: Preprocessing) -> Image:
-    """Scale, centre and pad uint8 RGB ``[H, W, 3]`` to the square that the network sees, gray first if it is so."""
-    picture = to_gray(image) if preprocessing.gray else image
-    side = preprocessing.imgsz
-    return letterbox(picture, (side, side), pad_value=preprocessing.pad_value)[0]
 
 
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -153,7 +146,7 @@ class ClassifySamples:
         return LabelledImage(self._pixel(augment.solid(image), rng), self.pictures.annotations[index].label)
 
     def _placed(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """The picture on the square: turned, zoomed and moved, or as `to_input` has it."""
+        """The picture on the square: turned, zoomed and moved; else as `lightdet.inference.classifier.to_input`."""
         side = self.pictures.imgsz
         if self._affine == augment.AffineRange(0, 0, 0, 0):
             image, _ = letterbox(augment.solid(sample.image), (side, side), pad_value=self.pad_value)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightdet.classification.dataset import LabelledPictures, labels_of, to_input
+from lightdet.classification.dataset import LabelledPictures, labels_of
 from lightdet.classification.metrics import headline
 from lightdet.classification.pictures import judged_sheet
 from lightdet.classification.task import ClassifyTask, probabilities
 from lightdet.errors import UserError
+from lightdet.inference.classifier import to_input
 from lightdet.training.validation import Scored
 
 TIE = 1e-7

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.build.export import ExportOutcome
+    from lightdet.build.export_job import ExportOutcome
 
 
 class Format(StrEnum):
@@ -88,19 +88,24 @@ def export(
     ] = 300,
     max_drop: Annotated[
         float,
-        typer.Option("--max-drop", min=0.0, max=100.0, metavar="POINTS", help="Most mAP@0.5:0.95 that int8 may lose."),
+        typer.Option(
+            "--max-drop", min=0.0, max=100.0, metavar="POINTS", help="Most mAP@0.5:0.95 or accuracy that int8 may lose."
+        ),
     ] = 1.0,
     json: Json = None,
 ) -> None:
     """Export a trained model to ONNX or OpenVINO, and prove that it finds the same.
 
-    The file is written only if it gives the checkpoint's detections: on pictures of --data, else on rendered ones.
-    With int8 the loss of mAP on --split is told, and must not pass --max-drop.
+    The file is written only if it gives the checkpoint's detections, or a classifier's probabilities: on pictures of
+    --data, else on rendered ones.
+    With int8 the loss of mAP on --split (of a classifier: of accuracy) is told, and must not pass --max-drop.
     """
     from rich.console import Console
 
+    from lightdet.build.class_export import ClassExport
     from lightdet.build.export import Export
     from lightdet.build.export_request import ExportRequest
+    from lightdet.build.model_kind import is_classifier
     from lightdet.files import write_json
 
     if split != "val" and data is None:
@@ -123,33 +128,24 @@ def export(
         calibration=calibration,
         max_drop=max_drop,
     )
-    job = Export(request)
+    job = ClassExport(request) if is_classifier(weights) else Export(request)
     with _Bar() as bar:
         outcome = job.run(bar)
-    _show(Console(), outcome, split)
+    _show(Console(), outcome)
     if json is not None:
         write_json(json, outcome.as_dict())
 
 
-def _show(console: Console, outcome: ExportOutcome, split: str) -> None:
-    card, parity, scores = outcome.card, outcome.parity, outcome.scores
+def _show(console: Console, outcome: ExportOutcome) -> None:
+    card = outcome.card
     side = f"{card.preprocessing.imgsz} x {card.preprocessing.imgsz}"
     takes = f"any multiples of 32 (trained at {side})" if card.dynamic_size else side
     many = "any number of pictures" if card.batch is None else f"{card.batch} picture{'s' * (card.batch > 1)}"
-    lines = [
-        f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {card.precision}, takes {many} of {takes}, gives {card.outputs}"
-    ]
-    if parity is not None:
-        lines.append(
-            f"proved on {parity.pictures} pictures: {parity.detections} detections from score {parity.floor:g} on, "
-            f"{parity.unmatched} unmatched; scores differ by at most {parity.score:.2g}, "
-            f"corners by {parity.pixels:.2g} pixels"
-        )
-    if scores is not None:
-        lines.append(
-            f"mAP@0.5:0.95 on {split}: {scores[0]:.4f} checkpoint, {scores[1]:.4f} int8 "
-            f"({100 * (scores[1] - scores[0]):+.2f} points)"
-        )
+    lines = (
+        f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {card.precision}, takes {many} of {takes}, "
+        f"gives {card.outputs}",
+        outcome.told,
+    )
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 

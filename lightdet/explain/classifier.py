@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from torchvision import models
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.classification.dataset import normalize, to_input
+from lightdet.classification.dataset import normalize
 from lightdet.classification.networks import BasicCNN, MLPMixer
 from lightdet.classification.task import probabilities
 from lightdet.errors import UserError
 from lightdet.explain.cam import Method, captured, heat_of
 from lightdet.explain.heat import Heat, picture_heat
 from lightdet.geometry.letterbox import plan_letterbox
+from lightdet.inference.classifier import to_input
 from lightdet.structures import Preprocessing
 
 BLUR = 1 / 32

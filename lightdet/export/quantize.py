@@ -16,16 +16,17 @@ import onnx
 from lightdet.arrays import Image
 from lightdet.export.onnx import INPUT
 
-QUANTIZED = ["Conv", "MaxPool", "Concat", "Resize", "Add", "LeakyRelu"]
+QUANTIZED = ("Conv", "MaxPool", "Concat", "Resize", "Add", "LeakyRelu")
 """Kinds of nodes that ONNX Runtime is to compute in 8 bits; attention weights are few and need their precision."""
 
 
-def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image]) -> onnx.ModelProto:
+def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequence[str] = QUANTIZED) -> onnx.ModelProto:
     """Return the model with 8-bit convolutions (QDQ form: unsigned activations, signed weights by channel).
 
     Args:
         model: as `lightdet.export.onnx.to_onnx` gives it.
         inputs: batches in the model's own layout, of the pictures that the ranges are taken from.
+        kinds: of the nodes that are to compute in 8 bits.
     """
     from onnxruntime import quantization  # noqa: PLC0415 - an extra
     from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
@@ -50,7 +51,7 @@ def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image]) -> onnx.Model
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
-            op_types_to_quantize=QUANTIZED,
+            op_types_to_quantize=list(kinds),
             nodes_to_exclude=_last_convolutions(onnx.load(prepared).graph),
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )

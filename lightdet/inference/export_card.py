@@ -19,13 +19,14 @@ FORMAT = 1
 
 Layout = Literal["planar", "interleaved"]
 """Order of the input's bytes: ``[B, 3, H, W]`` or ``[B, H, W, 3]``; uint8 RGB, 0-255, letterboxed."""
-Outputs = Literal["grids", "candidates", "detections"]
+Outputs = Literal["grids", "candidates", "detections", "probabilities"]
 """What the file's network gives.
 
 - ``grids``: raw ``[B, A * (5 + C), H/s, W/s]``, one a stride, as `lightdet.models.heads.decode_grids` decodes them;
   of an interleaved input ``[B, H/s, W/s, A * (5 + C)]``.
 - ``candidates``: ``[B, N, 5 + C]`` centre x, centre y, width, height in input pixels, objectness, class probabilities.
 - ``detections``: ``[M, 7]`` picture, x1, y1, x2, y2 in input pixels, score, label; by picture, best score first.
+- ``probabilities``: of a classifier, ``[B, C]`` by class.
 """
 FilePrecision = Literal["fp32", "bf16", "fp16", "int8"]
 

@@ -27,7 +27,7 @@ class ForeignNetwork:
     Args:
         path: the file; its network takes one picture.
         imgsz: height and width where the file leaves them free; None: 640.
-        device: as for `lightdet.inference.onnx_runtime.OnnxRuntime` or `OpenVinoRuntime`.
+        device: as for `lightdet.inference.onnx_runtime.OnnxFile` or `OpenVinoFile`.
         threads: of the processor.
         precision: for ``.xml``: what OpenVINO computes in; None: fp32.
 

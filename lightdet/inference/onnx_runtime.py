@@ -1,4 +1,4 @@
-"""An ONNX file through ONNX Runtime behind the one door (`lightdet.inference.runtime`); no torch."""
+"""An ONNX file through ONNX Runtime; no torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.errors import UserError
-from lightdet.inference.export_card import METADATA_KEY, parse_card
-from lightdet.inference.exported import ExportedRuntime
+from lightdet.inference.export_card import METADATA_KEY, ExportCard, parse_card
+from lightdet.inference.exported_file import ExportedFile
 
 QUIET = 3  # errors alone
 
 
-class OnnxRuntime(ExportedRuntime):
+class OnnxFile(ExportedFile):
     """Runs an exported ``.onnx`` file.
 
     Args:
@@ -23,7 +23,6 @@ class OnnxRuntime(ExportedRuntime):
         device: ``auto`` or ``cpu``; ``cuda`` or ``cuda:1`` with the GPU build of onnxruntime.
         threads: of the processor; None: one a core.
         precision: None or the file's own: ONNX Runtime computes in what the file was made for.
-        settings: as for `ExportedRuntime`.
 
     Raises:
         UserError: a missing, damaged or foreign file, a device that is not there, onnxruntime not installed.
@@ -36,29 +35,47 @@ class OnnxRuntime(ExportedRuntime):
         device: str = "auto",
         threads: int | None = None,
         precision: str | None = None,
-        **settings: Any,
     ) -> None:
         check_threads(threads)
         self._session = open_session(path, device=device, threads=threads)
-        card = parse_card(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
-        super().__init__(card, str(path), **settings)
+        card = _card(self._session, path)
+        self.card, self.path = card, str(path)
         if precision not in (None, card.precision):
             raise UserError(
                 f"computes in {card.precision}; for {precision} export it with --precision {precision}, or to OpenVINO",
                 path=path,
             )
-        self.precision: str = card.precision
+        self.precision = card.precision
         self.device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
         self.threads = threads
         self._input = self._session.get_inputs()[0].name
 
-    def _run(self, images: Image) -> list[FloatArray]:
+    def run(self, images: Image) -> list[FloatArray]:
+        """See `ExportedFile`."""
         outputs: list[FloatArray] = self._session.run(None, {self._input: images})
         return [np.asarray(output, np.float32) for output in outputs]
 
 
-def open_session(path: str | Path, *, device: str = "auto", threads: int | None = None) -> Any:
+def read_onnx_card(path: str | Path) -> ExportCard:
+    """Return what an ``.onnx`` file says of itself.
+
+    Raises:
+        UserError: as `open_session`; or it is none of ours.
+    """
+    return _card(open_session(path, threads=1, optimize=False), path)
+
+
+def _card(session: Any, path: str | Path) -> ExportCard:
+    return parse_card(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+
+
+def open_session(path: str | Path, *, device: str = "auto", threads: int | None = None, optimize: bool = True) -> Any:
     """Return an ``onnxruntime.InferenceSession`` of any ONNX file, ours or not.
+
+    Args:
+        path: the file.
+        device, threads: as for `OnnxFile`.
+        optimize: rewrite the graph to run fast, which takes a moment.
 
     Raises:
         UserError: a missing or damaged file, a device that is not there, onnxruntime not installed.
@@ -69,6 +86,8 @@ def open_session(path: str | Path, *, device: str = "auto", threads: int | None 
         raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if threads is not None:
         options.intra_op_num_threads = threads
     source = Path(path)

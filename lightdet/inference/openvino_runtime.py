@@ -1,4 +1,4 @@
-"""An OpenVINO IR (``.xml`` and ``.bin``) behind the one door (`lightdet.inference.runtime`); no torch."""
+"""An OpenVINO IR (``.xml`` and ``.bin``); no torch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.errors import UserError
-from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, parse_card, weights_checksum
-from lightdet.inference.exported import ExportedRuntime
+from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
+from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.onnx_runtime import check_threads
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
-class OpenVinoRuntime(ExportedRuntime):
+class OpenVinoFile(ExportedFile):
     """Runs an exported ``.xml`` file with the ``.bin`` beside it.
 
     Args:
@@ -24,7 +24,6 @@ class OpenVinoRuntime(ExportedRuntime):
         device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: OpenVINO chooses where there is a choice.
         threads: of the processor; None: OpenVINO's choice.
         precision: fp32, bf16 or fp16 for what is not quantized; None: what the file was made for.
-        settings: as for `ExportedRuntime`.
 
     Raises:
         UserError: a missing, damaged or foreign file, a device that is not there, openvino not installed.
@@ -37,7 +36,6 @@ class OpenVinoRuntime(ExportedRuntime):
         device: str = "auto",
         threads: int | None = None,
         precision: str | None = None,
-        **settings: Any,
     ) -> None:
         check_threads(threads)
         if precision is not None and precision not in HINTS:
@@ -45,17 +43,27 @@ class OpenVinoRuntime(ExportedRuntime):
         core, model = read_ir(path)
         card = parse_card(_text(model, METADATA_KEY), path)
         _check_weights(model, Path(path).with_suffix(".bin"))
-        super().__init__(card, str(path), **settings)
-        self.precision: str = precision or card.precision
+        self.card, self.path = card, str(path)
+        self.precision = precision or card.precision
         self.threads = threads
         # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.
         self._request, self.device = compile_model(
             core, model, path, device=device, threads=threads, precision=self.precision
         )
 
-    def _run(self, images: Image) -> list[FloatArray]:
+    def run(self, images: Image) -> list[FloatArray]:
+        """See `ExportedFile`."""
         outputs = self._request.infer([images], share_inputs=True, share_outputs=True)
         return [np.asarray(outputs[index], np.float32) for index in range(len(outputs))]
+
+
+def read_ir_card(path: str | Path) -> ExportCard:
+    """Return what an ``.xml`` file says of itself.
+
+    Raises:
+        UserError: as `read_ir`; or it is none of ours.
+    """
+    return parse_card(_text(read_ir(path)[1], METADATA_KEY), path)
 
 
 def read_ir(path: str | Path) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_training import make_trainer
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -42,6 +43,14 @@ def part_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "format: folders\nclasses: [good, bad]\nsplits: {train: train, val: val, test: test}\n"
     )
     return root / "set.yaml"
+
+
+@pytest.fixture(scope="session")
+def model(part_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small classifier that tells the parts apart."""
+    folder = tmp_path_factory.mktemp("model")
+    make_trainer(part_set, folder, ["train.epochs=12"]).fit()
+    return folder / "best.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -10,21 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_training import make_trainer
 
 import lightdet
 from lightdet.build.model_kind import is_classifier
 from lightdet.cli.app import main
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def model(part_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small classifier that tells the parts apart."""
-    folder = tmp_path_factory.mktemp("model")
-    make_trainer(part_set, folder, ["train.epochs=12"]).fit()
-    return folder / "best.safetensors"
 
 
 def pictures_of(part_set: Path, split: str, kind: str) -> list[Path]:

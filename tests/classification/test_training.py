@@ -24,11 +24,11 @@ from torch.nn import functional
 import lightdet
 from lightdet.build.classification import IMAGENET
 from lightdet.build.classifier import load_classifier
-from lightdet.classification.dataset import to_input
 from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.task import ClassifyLoss, probabilities
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.inference.classifier import to_input
 from lightdet.models.weights import load_model, read_safetensors
 from lightdet.training.checkpoint import STATE_FILE, load_state
 

@@ -20,7 +20,6 @@ import lightdet
 from lightdet.build import profiling
 from lightdet.cli.app import main
 from lightdet.errors import UserError
-from lightdet.inference.onnx_runtime import OnnxRuntime
 
 Exported = Callable[..., Path]
 
@@ -102,7 +101,7 @@ def test_what_a_file_cannot_is_said(
 
 def test_a_picture_of_another_size_is_refused(exported: Exported) -> None:
     with pytest.raises(UserError, match="takes pictures of 96 x 96 alone, got 64 x 32"):
-        OnnxRuntime(exported("onnx"))(np.zeros((1, 32, 64, 3), np.uint8))
+        lightdet.load(exported("onnx")).runtime(np.zeros((1, 32, 64, 3), np.uint8))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None], ids=["empty", "foreign", "truncated"])

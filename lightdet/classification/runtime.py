@@ -1,0 +1,65 @@
+"""A classifier's network in PyTorch behind the one door (`lightdet.inference.classifier.ClassRuntime`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.classification.dataset import normalize
+from lightdet.classification.task import probabilities
+from lightdet.errors import UserError
+from lightdet.structures import Preprocessing
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TorchClassRuntime:
+    """Runs a network.
+
+    Args:
+        network: pictures ``[B, 3, S, S]`` → logits ``[B, K]``.
+        names: the class names, by label.
+        preprocessing: how pictures become its input.
+        device: where to run it.
+        precision: fp32, or bf16 or fp16 where they are faster; fp16 needs a GPU.
+
+    Raises:
+        UserError: a precision that the device does not have.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        names: Sequence[str],
+        preprocessing: Preprocessing,
+        *,
+        device: torch.device | str = "cpu",
+        precision: str = "fp32",
+    ) -> None:
+        self._device = torch.device(device)
+        if precision != "fp32" and precision not in PRECISIONS:
+            raise UserError(f"unknown precision '{precision}'; take fp32, bf16 or fp16")
+        if precision == "fp16" and self._device.type == "cpu":
+            raise UserError("fp16 needs a GPU; take bf16 or fp32 on the CPU")
+        self.names = tuple(names)
+        self.preprocessing = preprocessing
+        self.precision = precision
+        self.device = str(self._device)
+        self.network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def __call__(self, batch: Image) -> FloatArray:
+        """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
+        images = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device).permute(0, 3, 1, 2)
+        values = normalize(images, self.preprocessing).contiguous(memory_format=torch.channels_last)
+        if self.precision == "fp32":
+            logits = self.network(values)
+        else:
+            with torch.autocast(self._device.type, dtype=PRECISIONS[self.precision]):
+                logits = self.network(values)
+        found: FloatArray = probabilities(logits).cpu().numpy().astype(np.float32)
+        return found

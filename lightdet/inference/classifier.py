@@ -1,0 +1,114 @@
+"""Pictures in, the probability of each class out; needs no torch, whatever runs the network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.data.pictures import to_gray
+from lightdet.errors import UserError
+from lightdet.geometry.letterbox import letterbox
+from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.structures import Classification, Preprocessing
+
+
+class ClassRuntime(Protocol):
+    """A classifier's network, whatever runs it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes input; scale, mean and deviation are applied by the runtime."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        ...
+
+    def __call__(self, batch: Image) -> FloatArray:
+        """Return the probabilities ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
+        ...
+
+
+def to_input(image: Image, preprocessing: Preprocessing) -> Image:
+    """Scale, centre and pad uint8 RGB ``[H, W, 3]`` to the square that the network sees, gray first if it is so."""
+    picture = to_gray(image) if preprocessing.gray else image
+    side = preprocessing.imgsz
+    return letterbox(picture, (side, side), pad_value=preprocessing.pad_value)[0]
+
+
+class ClassifierPredictor:
+    """Judges one picture or several: ``predictor("part.png")``, ``predictor.batch([a, b])``.
+
+    Args:
+        runtime: the network.
+    """
+
+    def __init__(self, runtime: ClassRuntime) -> None:
+        self.runtime = runtime
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self.runtime.names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes network input."""
+        return self.runtime.preprocessing
+
+    def __call__(self, image: ImageLike) -> Classification:
+        """Return what one picture is (path, bytes, RGB array or Pillow picture).
+
+        Raises:
+            UserError: the picture cannot be read, or an array that is no picture (the message says why).
+        """
+        return self.batch([image])[0]
+
+    def batch(self, images: Sequence[ImageLike]) -> list[Classification]:
+        """Return what each picture is, in order; they go through the network together.
+
+        `Classification.milliseconds` holds ``read`` (of a path or bytes), ``preprocess`` and ``network``; the last is
+        the batch's time divided by its pictures.
+
+        Raises:
+            UserError: as for one picture; or the network gives values that are no numbers.
+        """
+        if isinstance(images, (str, bytes)):
+            raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
+        if not images:
+            return []
+        inputs, sizes, times = zip(*(self._prepared(image) for image in images), strict=True)
+        began = time.perf_counter()
+        shares = self.runtime(np.stack(inputs))
+        if not np.isfinite(shares).all():
+            raise UserError("the network's output is not a number; the weights are damaged, or fp32 is needed")
+        each = (time.perf_counter() - began) * 1e3 / len(inputs)
+        return [
+            Classification(row, self.names, size, {**taken, "network": each})
+            for row, size, taken in zip(shares, sizes, times, strict=True)
+        ]
+
+    def _prepared(self, image: ImageLike) -> tuple[Image, tuple[int, int], dict[str, float]]:
+        start = time.perf_counter()
+        picture = to_picture(image, bit_depth=self.preprocessing.bit_depth)
+        read = time.perf_counter()
+        ready = to_input(picture, self.preprocessing)
+        times = {"preprocess": (time.perf_counter() - read) * 1e3}
+        if not isinstance(image, np.ndarray):
+            times = {"read": (read - start) * 1e3} | times
+        return ready, (picture.shape[1], picture.shape[0]), times

@@ -1,0 +1,41 @@
+"""An exported classifier behind the one door (`lightdet.inference.classifier.ClassRuntime`); no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.errors import UserError
+from lightdet.inference.exported_file import ExportedFile
+
+
+class ExportedClassRuntime:
+    """An exported classifier.
+
+    Args:
+        file: where it is.
+        imgsz: side of the input, where the file leaves it free; None: the card's.
+
+    Raises:
+        UserError: a detector's file, or a size that it does not take.
+    """
+
+    def __init__(self, file: ExportedFile, *, imgsz: int | None = None) -> None:
+        if file.card.outputs != "probabilities":
+            raise UserError("is a detector, not a classifier", path=file.path)
+        self.file = file
+        self.card = file.card
+        self.preprocessing = file.preprocessing(imgsz)
+        self.precision = file.precision
+        self.device = file.device
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self.card.names
+
+    def __call__(self, batch: Image) -> FloatArray:
+        """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
+        # A copy: the next part may be computed into the same memory.
+        found = [self.file.outputs(group)[0][: len(group)].copy() for group in self.file.groups(batch)]
+        return np.concatenate(found) if found else np.zeros((0, len(self.names)), np.float32)

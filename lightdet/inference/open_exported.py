@@ -1,0 +1,48 @@
+"""The ending of an exported file → what opens it; the other runtime need not be installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightdet.inference.export_card import ExportCard
+from lightdet.inference.exported_file import ExportedFile
+
+SUFFIXES = frozenset({".onnx", ".xml"})
+"""Endings of exported files; any other file is taken for a checkpoint."""
+
+
+def open_exported(
+    path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str | None = None
+) -> ExportedFile:
+    """Open an ``.onnx`` or ``.xml`` file that lightdet wrote.
+
+    Args:
+        path: the file.
+        device, threads, precision: as for `lightdet.inference.onnx_runtime.OnnxFile` or
+            `lightdet.inference.openvino_runtime.OpenVinoFile`.
+
+    Raises:
+        UserError: a missing, damaged or foreign file, a device that is not there, a runtime not installed.
+    """
+    if Path(path).suffix.lower() == ".onnx":
+        from lightdet.inference.onnx_runtime import OnnxFile  # noqa: PLC0415
+
+        return OnnxFile(path, device=device, threads=threads, precision=precision)
+    from lightdet.inference.openvino_runtime import OpenVinoFile  # noqa: PLC0415
+
+    return OpenVinoFile(path, device=device, threads=threads, precision=precision)
+
+
+def read_card(path: str | Path) -> ExportCard:
+    """Return what an exported file says of itself, without making it ready to run.
+
+    Raises:
+        UserError: as `open_exported`.
+    """
+    if Path(path).suffix.lower() == ".onnx":
+        from lightdet.inference.onnx_runtime import read_onnx_card  # noqa: PLC0415
+
+        return read_onnx_card(path)
+    from lightdet.inference.openvino_runtime import read_ir_card  # noqa: PLC0415
+
+    return read_ir_card(path)
