@@ -28,18 +28,18 @@ class Teacher:
 
 
 def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> Teacher | None:
-    """Return the teacher that ``train.distil`` names, or None if it names none.
+    """Return the teacher that ``train.distill`` names, or None if it names none.
 
     Raises:
         UserError: a file that is no model, other classes than the data set's, or a pair that cannot be compared
             cell by cell: both must have anchors, as many a cell, at the same strides.
     """
-    if config.train.distil is None:
+    if config.train.distill is None:
         return None
-    path = Path(config.train.distil)
+    path = Path(config.train.distill)
     network, card = load_detector(path)
     if not isinstance(student, Detector):
-        raise UserError(f"train.distil is for detectors with anchors; '{config.model.name}' has none")
+        raise UserError(f"train.distill is for detectors with anchors; '{config.model.name}' has none")
     if not isinstance(network, Detector):
         raise UserError(f"is no detector with anchors ({card.model.get('name')}); it cannot be a teacher", path=path)
     if set(card.names) != set(names):
@@ -75,5 +75,5 @@ def build_distillation(
     layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
     placed = teacher.network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     return DistillationTask(
-        student, loss, placed, follow, weight=config.train.distil_weight, order=teacher.order, **settings
+        student, loss, placed, follow, weight=config.train.distill_weight, order=teacher.order, **settings
     )

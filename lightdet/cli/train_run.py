@@ -82,9 +82,9 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
 
 def _check_teacher(config: AnyConfig) -> None:
     """Say that a teacher is missing before all pictures are read."""
-    teacher = getattr(config.train, "distil", None)
+    teacher = getattr(config.train, "distill", None)
     if teacher is not None and not Path(teacher).is_file():
-        raise UserError("no such file; train.distil names a trained model (.safetensors) to learn from", path=teacher)
+        raise UserError("no such file; train.distill names a trained model (.safetensors) to learn from", path=teacher)
 
 
 def compute_threads(wanted: int | None) -> int | None:

@@ -203,9 +203,9 @@ class TrainConfig(Section):
     """Threads that prepare batches; null: chosen from the processor count."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Processor threads that compute; null: one less than there are (see docs/adr/0009), or OMP_NUM_THREADS."""
-    distil: str | None = None
+    distill: str | None = None
     """A larger trained detector (a .safetensors file) to learn from beside the labels; null: from the labels alone."""
-    distil_weight: NonNegative = 1.0
+    distill_weight: NonNegative = 1.0
     """Weight of the distance from that detector's answers."""
     cache: bool = True
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""

@@ -42,7 +42,7 @@ def names(defect_set: Path) -> tuple[str, ...]:
 def test_the_teacher_is_part_of_the_loss(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
     teacher = write_teacher(tmp_path / "teacher.safetensors", names)
     heard = Recorder()
-    changes = [f"train.distil={tmp_path / 'teacher.safetensors'}", "train.epochs=1"]
+    changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "train.epochs=1"]
     trainer = make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
     assert any("learns from" in note for note in heard.notes)
     assert isinstance(trainer.task, DistillationTask)
@@ -59,7 +59,7 @@ def test_classes_in_another_order_are_matched(defect_set: Path, tmp_path: Path, 
     """A teacher whose classes stand in reverse gives the same loss as the one whose outputs are turned around."""
     turned = names[::-1]
     teacher = write_teacher(tmp_path / "turned.safetensors", turned)
-    trainer = make_trainer(defect_set, tmp_path / "run", [f"train.distil={tmp_path / 'turned.safetensors'}"])
+    trainer = make_trainer(defect_set, tmp_path / "run", [f"train.distill={tmp_path / 'turned.safetensors'}"])
     assert isinstance(trainer.task, DistillationTask)
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -72,7 +72,7 @@ def test_classes_in_another_order_are_matched(defect_set: Path, tmp_path: Path, 
 
 def test_a_resumed_run_ends_with_the_same_weights(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
     write_teacher(tmp_path / "teacher.safetensors", names)
-    changes = [f"train.distil={tmp_path / 'teacher.safetensors'}", "train.epochs=2"]
+    changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "train.epochs=2"]
     whole = make_trainer(defect_set, tmp_path / "whole", changes)
     whole.fit()
     first = make_trainer(defect_set, tmp_path / "parts", changes)
@@ -92,10 +92,10 @@ def test_what_cannot_teach_is_told(defect_set: Path, tmp_path: Path, names: tupl
         path = tmp_path / f"{number}.safetensors"
         write_teacher(path, classes, config)
         with pytest.raises(UserError, match=words):
-            make_trainer(defect_set, tmp_path / "run", [f"train.distil={path}"])
+            make_trainer(defect_set, tmp_path / "run", [f"train.distill={path}"])
     with pytest.raises(UserError, match="no such file"):
-        make_trainer(defect_set, tmp_path / "run", [f"train.distil={tmp_path / 'none.safetensors'}"])
-    assert validate(Config, YamlFile({}), SMALL).train.distil is None
+        make_trainer(defect_set, tmp_path / "run", [f"train.distill={tmp_path / 'none.safetensors'}"])
+    assert validate(Config, YamlFile({}), SMALL).train.distill is None
 
 
 def test_a_missing_teacher_is_told_before_any_picture_is_read(
@@ -112,10 +112,10 @@ def test_a_missing_teacher_is_told_before_any_picture_is_read(
             str(tmp_path / "out"),
             "--device",
             "cpu",
-            "train.distil=none.safetensors",
+            "train.distill=none.safetensors",
         ]
     )
     told = capsys.readouterr()
-    assert code == 2 and told.err.startswith("error: none.safetensors: no such file; train.distil names")
+    assert code == 2 and told.err.startswith("error: none.safetensors: no such file; train.distill names")
     assert "reading" not in told.out.lower()
     assert not (tmp_path / "out" / "state.safetensors").exists()
