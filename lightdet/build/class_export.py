@@ -152,5 +152,8 @@ class ClassExport(ExportJob):
                 f"'{request.split}', more than --max-drop {request.max_drop:g}",
                 path=self.path,
             )
-        told = f"accuracy on {request.split}: {before:.4f} checkpoint, {after:.4f} int8 ({100 * (after - before):+.2f} points)"
+        told = (
+            f"accuracy on {request.split}: {before:.4f} checkpoint, {after:.4f} int8 "
+            f"({100 * (after - before):+.2f} points)"
+        )
         return {"accuracy": after, "accuracy_checkpoint": before, "split": request.split}, told

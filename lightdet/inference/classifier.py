@@ -12,7 +12,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.data.pictures import to_gray
 from lightdet.errors import UserError
 from lightdet.geometry.letterbox import letterbox
-from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.structures import Classification, Preprocessing
 
 
@@ -88,8 +88,7 @@ class ClassifierPredictor:
         Raises:
             UserError: as for one picture; or the network gives values that are no numbers.
         """
-        if isinstance(images, (str, bytes)):
-            raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
+        check_several(images)
         if not images:
             return []
         inputs, sizes, times = zip(*(self._prepared(image) for image in images), strict=True)
@@ -104,11 +103,8 @@ class ClassifierPredictor:
         ]
 
     def _prepared(self, image: ImageLike) -> tuple[Image, tuple[int, int], dict[str, float]]:
+        picture, times = read_timed(image, self.preprocessing.bit_depth)
         start = time.perf_counter()
-        picture = to_picture(image, bit_depth=self.preprocessing.bit_depth)
-        read = time.perf_counter()
         ready = to_input(picture, self.preprocessing)
-        times = {"preprocess": (time.perf_counter() - read) * 1e3}
-        if not isinstance(image, np.ndarray):
-            times = {"read": (read - start) * 1e3} | times
+        times["preprocess"] = (time.perf_counter() - start) * 1e3
         return ready, (picture.shape[1], picture.shape[0]), times

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,6 +38,23 @@ def to_picture(image: ImageLike, *, bit_depth: int = 16) -> Image:
         hint = "; give tensor.cpu().numpy(), uint8 [H, W, 3] with values 0-255" if kind.startswith("torch") else ""
         raise UserError(f"a picture must be a path, bytes, a numpy array or a Pillow picture, got {kind}{hint}")
     return _check_array(image, bit_depth)
+
+
+def read_timed(image: ImageLike, bit_depth: int) -> tuple[Image, dict[str, float]]:
+    """Return the picture, and in milliseconds what reading it took (``read``; empty for an array).
+
+    Raises:
+        UserError: see `to_picture`.
+    """
+    start = time.perf_counter()
+    picture = to_picture(image, bit_depth=bit_depth)
+    return picture, {} if isinstance(image, np.ndarray) else {"read": (time.perf_counter() - start) * 1e3}
+
+
+def check_several(images: Sequence[ImageLike]) -> None:
+    """Refuse one picture where several are wanted: a path has letters, and letters are no pictures."""
+    if isinstance(images, (str, bytes)):
+        raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
 
 
 def _check_array(array: AnyArray, bit_depth: int) -> Image:

@@ -8,11 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
-from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.inference.runtime import RawDetections, Runtime
 from lightdet.structures import Detections, Preprocessing
 
@@ -82,8 +81,7 @@ class Predictor:
         Raises:
             UserError: as for one picture.
         """
-        if isinstance(images, (str, bytes)):
-            raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
+        check_several(images)
         prepared = [_Prepared(image, self.preprocessing, self.rect) for image in images]
         results: list[Detections | None] = [None] * len(prepared)
         for shape in dict.fromkeys(p.input.shape for p in prepared):  # one shape, unless rect
@@ -113,14 +111,11 @@ class _Prepared:
     """One picture made ready: its letterboxed input, the map back, its size and the time that took."""
 
     def __init__(self, image: ImageLike, preprocessing: Preprocessing, rect: bool) -> None:
+        picture, self.milliseconds = read_timed(image, preprocessing.bit_depth)
         start = time.perf_counter()
-        picture: Image = to_picture(image, bit_depth=preprocessing.bit_depth)
-        read = time.perf_counter()
         self.size = (picture.shape[1], picture.shape[0])
         side = preprocessing.imgsz
         target = rectangle_for(self.size, side) if rect else (side, side)
         self.transform: LetterboxTransform
         self.input, self.transform = letterbox(picture, target, pad_value=preprocessing.pad_value)
-        self.milliseconds = {"preprocess": (time.perf_counter() - read) * 1e3}
-        if not isinstance(image, np.ndarray):
-            self.milliseconds = {"read": (read - start) * 1e3} | self.milliseconds
+        self.milliseconds["preprocess"] = (time.perf_counter() - start) * 1e3
