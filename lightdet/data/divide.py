@@ -167,6 +167,7 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
         "root": str(root),
         "format": "folders",
         "classes": list(spec.classes),
+        **({"bad": list(spec.bad)} if spec.bad else {}),
         "splits": {name: LIST_NAME.format(name) for name in parts},
         **({"bit_depth": spec.bit_depth} if spec.bit_depth != 16 else {}),
     }

@@ -55,6 +55,12 @@ def test_a_division_keeps_twins_together_and_classes_even(tree: Path, tmp_path: 
     assert not [f for f in audit_dataset(spec).findings if f.kind.startswith("leak")]
 
 
+def test_bad_classes_stay_bad(tree: Path, tmp_path: Path) -> None:
+    (tree / "set.yaml").write_text("format: folders\nclasses: [a, b]\nbad: [a]\nsplits: {train: .}\n")
+    done = divide_dataset(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.2)
+    assert load_dataset(done.yaml).bad == ("a",)
+
+
 def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_path: Path) -> None:
     kept = ["a/0.png", "a/0 twin.png", "b/3.png"]
     (tree / "test.txt").write_text("".join(f"{name}\n" for name in kept))
