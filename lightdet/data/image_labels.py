@@ -131,11 +131,16 @@ def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tupl
             words |= words_of_list(place.listing, [*folders, place.listing.parent])
         else:
             words |= {name for folder in folders for name in folder_names(folder)}
+    files = [place.labels or place.listing for place in splits.values() if place.labels or place.listing]
+    source = files[0] if files else root
     if not words:
-        raise UserError("no classes can be told: there are no folders with pictures in them; add 'classes'", path=root)
+        missing = "no row under the first has a class" if form == "csv" else "no line leads to a picture"
+        what = missing if files else "there are no folders with pictures in them"
+        raise UserError(f"no classes can be told: {what}; correct that, or add 'classes' to the YAML", path=source)
     if all(word.isascii() and word.isdecimal() for word in words):
+        shown = ", ".join(sorted(words)[:5])
         raise UserError(
-            f"the classes are ids ({', '.join(sorted(words)[:5])}); add 'classes: [...]' with their names", path=root
+            f"the classes are ids ({shown}); add 'classes: [...]' with their names to the YAML", path=source
         )
     if {word.lower() for word in words} <= SPLIT_NAMES:
         shown = ", ".join(sorted(words))

@@ -113,7 +113,8 @@ LIST_FAULTS = {
     "train/bad/1.png gud part": "l.txt:2: unknown class 'part'",
     "train/bad/1.png goood": "l.txt:2: unknown class 'goood': did you mean 'good'?",
     "train/bad/1.png 7": "class 7 is out of range: there are 2 classes",
-    "train/good/1.png": "listed already in line 1",
+    "train/good/1.png": "listed already in line 1; remove one of the two",
+    "train/good/1.png bad": "listed already in line 1, there as 'good'; remove the wrong one of the two",
     "lone.png": "'lone.png' has no class",
 }
 
@@ -137,10 +138,29 @@ CSV_FAULTS = {
     "path,label\nnone.png,bad\n": "t.csv:2: there is no picture 'none.png'",
     "path,label\ntrain/bad/1.png,\n": "t.csv:2: the row has no class",
     "path,label\ntrain/bad/1.png,Bad\n": "t.csv:2: unknown class 'Bad': did you mean 'bad'?",
-    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,ok\n": "t.csv:3: 'train/bad/1.png' stands in line 2 already",
+    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,ok\n": "t.csv:3: 'train/bad/1.png' stands in line 2 already, ",
+    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,bad\n": "stands in line 2 already; remove one of the two",
+    'path,label\ntrain/bad/1.png,bad\n"train/bad/1.png,bad\nx,bad\n': "t.csv:3: not valid CSV in the row",
+    'path,label\n"train/bad/1.png,bad\nx",bad\n': "t.csv:2: not valid CSV in the row that begins here (a cell goes on",
     "path,label\n": "the split 'train' holds no pictures",
     "\0\0": "not a text file",
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("path,label\n", "t.csv: no classes can be told: no row under the first has a class"),
+        (
+            "path,label\ntrain/bad/1.png,0\n",
+            r"t.csv: the classes are ids \(0\); add 'classes: .*' with their names to the",
+        ),
+    ],
+)
+def test_classes_that_a_csv_does_not_tell(folder_set: Path, write: Write, text: str, told: str) -> None:
+    write(folder_set / "t.csv", text)
+    with pytest.raises(UserError, match=told):
+        spec_of(folder_set, "format: csv\nsplits: {train: t.csv}\n")
 
 
 @pytest.mark.parametrize("text", CSV_FAULTS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.folders import Entry, class_index, find_picture
+from lightdet.data.formats.folders import Entry, class_index, find_picture, repeated
 from lightdet.data.formats.label_file import read_bounded
 
 PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "picture")
@@ -44,7 +44,7 @@ def parse_class_csv(
         UserError: the file is missing, unreadable, no text or lacks a column.
     """
     bases = [*folders, table.parent]
-    entries, faults, lines = [], [], dict[Path, int]()
+    entries, faults, first = [], [], dict[Path, Entry]()
     for row in read_rows(table):
         if row.split is not None and row.split != split:
             continue
@@ -56,11 +56,13 @@ def parse_class_csv(
             if picture is None:
                 message = f"there is no picture '{row.path}' in {bases[0]}; correct or remove the row"
                 raise DataError(message, "missing-picture")
-            if picture in lines:
-                message = f"'{row.path}' stands in line {lines[picture]} already; remove one of the two"
-                raise DataError(message, "repeated")
-            lines[picture] = row.line
-            entries.append(Entry(picture, class_index(row.word, classes), table, row.line))
+            entry = Entry(picture, class_index(row.word, classes), table, row.line)
+            if picture in first:
+                raise repeated(
+                    f"'{row.path}' stands in line {first[picture].line} already", first[picture], entry, classes
+                )
+            first[picture] = entry
+            entries.append(entry)
         except DataError as error:
             faults.append(DataError(error.message, error.kind, path=table, line=row.line))
     return entries, faults
@@ -80,17 +82,23 @@ def read_rows(table: Path) -> Iterator[Row]:
         raise DataError("not a text file; is this the right file?", "format", path=table)
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         path, word = (_column(names, wanted, table) for wanted in (PATH_COLUMNS, CLASS_COLUMNS))
         split = next((names.index(name) for name in SPLIT_COLUMNS if name in names), None)
+        line = reader.line_num + 1
         for fields in reader:
             if any(field.strip() for field in fields):
                 cells = [*(field.strip() for field in fields), *[""] * len(names)]
+                if "\n" in cells[path] + cells[word]:
+                    raise csv.Error("a cell goes on in the next line")
                 yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"not valid CSV: {error}", "format", path=table, line=reader.line_num) from None
+        message = f"not valid CSV in the row that begins here ({error}): is a quotation mark missing or too many?"
+        raise DataError(message, "format", path=table, line=line) from None
 
 
 def _column(names: Sequence[str], wanted: Sequence[str], table: Path) -> int:

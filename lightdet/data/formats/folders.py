@@ -80,7 +80,7 @@ def listed_classes(
         UserError: the list is missing, unreadable or no text.
     """
     bases = [*folders, listing.parent]
-    entries, faults, lines = [], [], dict[Path, int]()
+    entries, faults, first = [], [], dict[Path, Entry]()
     for line, text in list_entries(listing):
         try:
             picture, word = split_line(text, bases, classes)
@@ -90,13 +90,22 @@ def listed_classes(
         except DataError as error:
             faults.append(DataError(error.message, error.kind, path=listing, line=line))
             continue
-        if picture in lines:
-            message = f"'{text}' is listed already in line {lines[picture]}; remove one of the two"
-            faults.append(DataError(message, "repeated", path=listing, line=line))
+        entry = Entry(picture, label, listing, line)
+        if picture in first:
+            told = f"'{text}' is listed already in line {first[picture].line}"
+            faults.append(repeated(told, first[picture], entry, classes))
             continue
-        lines[picture] = line
-        entries.append(Entry(picture, label, listing, line))
+        first[picture] = entry
+        entries.append(entry)
     return entries, faults
+
+
+def repeated(told: str, first: Entry, second: Entry, classes: Sequence[str]) -> DataError:
+    """The fault of a picture that is listed twice; where the classes differ, one of them is wrong."""
+    advice = "remove one of the two"
+    if first.label != second.label:
+        told, advice = f"{told}, there as '{classes[first.label]}'", "remove the wrong one of the two"
+    return DataError(f"{told}; {advice}", "repeated", path=second.source, line=second.line)
 
 
 def _no_class(text: str, picture: Path, classes: Sequence[str]) -> str:
