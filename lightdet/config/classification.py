@@ -206,7 +206,9 @@ def load_classify_config(file: YamlFile, overrides: Sequence[str] = ()) -> Class
     over = parse_overrides(overrides)
     model = merge(file.values, over).get("model")
     name = model.get("name", DEFAULT_NAME) if isinstance(model, Mapping) else DEFAULT_NAME
-    return validate(_run_of(name, file, ("model", "name")), file, overrides)
+    given = over.get("model")
+    told_by_override = isinstance(given, Mapping) and "name" in given
+    return validate(_run_of(name, file, ("model", "name"), told_by_override), file, overrides)
 
 
 def load_classifier_config(file: YamlFile) -> ClassifierConfig:
@@ -215,7 +217,7 @@ def load_classifier_config(file: YamlFile) -> ClassifierConfig:
     Raises:
         UserError: an unknown network; otherwise as `lightdet.config.validate`.
     """
-    return validate(_model_of(_run_of(file.values.get("name"), file, ("name",))), file)
+    return validate(_model_of(_run_of(file.values.get("name"), file, ("name",), from_command_line=False)), file)
 
 
 def classifier_names() -> list[str]:
@@ -223,15 +225,18 @@ def classifier_names() -> list[str]:
     return [name for run in RUNS for name in get_args(_model_of(run).model_fields["name"].annotation)]
 
 
-def _run_of(name: Any, file: YamlFile, key: tuple[str, ...]) -> type[ClassifyConfig]:
+def _run_of(name: Any, file: YamlFile, key: tuple[str, ...], from_command_line: bool) -> type[ClassifyConfig]:
     for run in RUNS:
         if name in get_args(_model_of(run).model_fields["name"].annotation):
             return run
     known = classifier_names()
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+    message = f"'{'.'.join(key)}': there is no classifier called '{name}'{hint}"
+    if from_command_line:
+        raise UserError(f"{message} (from the command line)")
     path, line = file.place(key)
-    raise UserError(f"'{'.'.join(key)}': there is no classifier called '{name}'{hint}", path=path, line=line)
+    raise UserError(message, path=path, line=line)
 
 
 def _model_of(run: type[ClassifyConfig]) -> type[ClassifierConfig]:

@@ -155,9 +155,27 @@ def validate(model: type[Model], file: YamlFile, overrides: Sequence[str] = ()) 
     try:
         return model.model_validate(merge(file.values, over))
     except ValidationError as error:
-        first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
-        key = tuple(part for part in first["loc"])
-        raise _explain(model, first, key, file, over) from None
+        unknown = next((e for e in error.errors() if e["type"] == "extra_forbidden"), None)
+        first = unknown or _of_alternatives(error.errors())
+        raise _explain(model, first, tuple(first["loc"]), file, over) from None
+
+
+def _of_alternatives(errors: Sequence[Any]) -> Any:
+    """The first error. Of a key that may be one thing or another there is an error for each: those as one."""
+    key = _without_tags(errors[0]["loc"])
+    rivals = [each for each in errors if _without_tags(each["loc"])[: len(key)] == key]
+    other_kind = ("_type", "_parsing", "literal_error")  # else the value is of the right kind, and wrong in detail
+    ranks = [(len(each["loc"]), not each["type"].endswith(other_kind)) for each in rivals]
+    best = [each for each, rank in zip(rivals, ranks, strict=True) if rank == max(ranks)]
+    reasons = [str(each["msg"]).removeprefix("Input should be ").partition(", unable to")[0] for each in best]
+    joined = {"msg": f"should be {', or '.join(dict.fromkeys(reasons))}"} if len(best) > 1 else {}
+    return {**best[0], "loc": _without_tags(best[0]["loc"]), **joined}
+
+
+def _without_tags(key: KeyPath) -> KeyPath:
+    """A key's path without the parts that say which of its alternatives was tried: ``bool``, ``literal['none']``."""
+    tags = ("bool", "int", "float", "str", "constrained-str")
+    return tuple(part for part in key if isinstance(part, int) or not (part in tags or "[" in part))
 
 
 def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, over: Mapping[str, Any]) -> UserError:
@@ -178,6 +196,8 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         message = f"'{dotted}' must hold {limit}, not {bound['actual_length']}"
     else:
         reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+        reason = reason.replace("a valid tuple", "a list").replace("a valid list", "a list")
+        reason = reason.replace("a valid boolean", "true or false").replace("a valid string", "a text")
         subject = f"'{dotted}' " if dotted else ""
         given = error.get("input")
         shown = f" (given: {_shown(given)})" if dotted and not isinstance(given, dict) else ""

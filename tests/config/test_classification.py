@@ -63,7 +63,22 @@ def test_the_papers_numbers() -> None:
         ("task: classify\nmodel: {name: mlp_mixer, patch: 30}\n", "30 does not divide imgsz 224"),
         ("task: classify\nmodel: {name: cnn, widths: [8, 8, 8, 8, 8, 8]}\nimgsz: 32\n", "leave nothing of 32 pixels"),
         ("task: classify\nmodel: 3\n", r"c\.yaml:2: 'model' should hold keys of its own"),
-        ("task: classify\nloss: {class_weights: [1, -1]}\n", r"c\.yaml:2: 'loss.class_weights"),
+        (
+            "task: classify\nloss: {class_weights: [1, -1]}\n",
+            r"c\.yaml:2: 'loss.class_weights.1' should be greater than 0",
+        ),
+        (
+            "task: classify\nloss: {class_weights: balanced}\n",
+            r"c\.yaml:2: 'loss.class_weights' should be 'none' or 'inverse_frequency', or a list \(given: 'balanced'\)",
+        ),
+        (
+            "task: classify\nloss: {class_weights: [1]}\n",
+            r"c\.yaml:2: 'loss.class_weights' must hold at least 2, not 1",
+        ),
+        (
+            "task: classify\nmodel: {pretrained: 3}\n",
+            r"c\.yaml:2: 'model.pretrained' should be true or false, or 'auto', or a text \(given: 3\)",
+        ),
     ],
 )
 def test_mistakes_have_their_line(text: str, message: str, tmp_path: Path) -> None:
@@ -71,6 +86,13 @@ def test_mistakes_have_their_line(text: str, message: str, tmp_path: Path) -> No
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         load_classify_config(load_yaml(path))
+
+
+def test_a_network_that_the_command_line_misspells_is_not_sought_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("task: classify\nmodel: {name: cnn}\n")
+    with pytest.raises(UserError, match=r"^'model.name': there is no .* did you mean 'resnet18'\? \(from"):
+        load_classify_config(load_yaml(path), ["model.name=resnet"])
 
 
 def test_the_task_is_read_from_file_and_command_line(tmp_path: Path) -> None:
