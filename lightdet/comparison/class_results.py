@@ -33,15 +33,19 @@ class ClassModel(Model):
         return ranked[(len(ranked) - 1) // 2] if ranked else None
 
     def measure(self, split: str, of: Measure) -> Spread | None:
-        """Return a number on `split` over all runs, with the interval of the run in the middle."""
-        found = {run.label: of(run.metrics[split]) for run in self.runs if split in run.metrics}
-        values = [each["value"] for each in found.values() if each is not None and each["value"] is not None]
-        middle = self.middle_run()
-        if not values or middle is None:
+        """Return a number on `split` over all runs, with the interval of the run where it is the median.
+
+        Of an even number of runs, whose median lies between two of them, the interval reaches over both of theirs.
+        """
+        given = [of(run.metrics[split]) for run in self.runs if split in run.metrics]
+        found = [each for each in given if each is not None and each["value"] is not None]
+        if not found:
             return None
-        shown = found.get(middle.label)
-        interval = shown["interval"] if shown is not None else None
-        return Spread(tuple(float(value) for value in values), None if interval is None else tuple(interval))
+        ranked = sorted(found, key=lambda each: float(each["value"]))
+        middle = ranked[(len(ranked) - 1) // 2 : len(ranked) // 2 + 1]
+        intervals = [each["interval"] for each in middle if each["interval"] is not None]
+        interval = (min(low for low, _ in intervals), max(high for _, high in intervals)) if intervals else None
+        return Spread(tuple(float(each["value"]) for each in found), interval)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values ready for JSON."""

@@ -19,7 +19,7 @@ class Spread:
 
     Attributes:
         values: one a run.
-        interval: of the number of the run in the middle, what the pictures leave open; None where none is known.
+        interval: of the run (or the two) in the middle, what the pictures leave open; None where none is known.
     """
 
     values: tuple[float, ...]

@@ -208,6 +208,23 @@ def test_the_interval_is_that_of_the_run_in_the_middle() -> None:
     assert network("x", 0.9).measure("val", measure_of("accuracy")) is None
 
 
+@pytest.mark.parametrize("accuracies", [(0.9, 0.5), (0.95, 0.5, 0.9, 0.1), (0.7, 0.7)])
+def test_an_interval_holds_the_median_of_an_even_number_of_runs(accuracies: tuple[float, ...]) -> None:
+    low, high = sorted(accuracies)[len(accuracies) // 2 - 1 : len(accuracies) // 2 + 1]
+    found = network("x", *accuracies).measure("test", measure_of("accuracy"))
+    assert found is not None and found.interval == pytest.approx((low - 0.05, min(1.0, high + 0.05)))
+
+
+def test_each_number_has_the_interval_of_its_own_median() -> None:
+    """The run with the median accuracy may be far from the median in another number."""
+    numbers = [{**metrics(accuracy), "macro": {"auc": estimate(auc)}} for accuracy, auc in ((0.5, 0.7), (0.6, 0.9))]
+    numbers.append({**metrics(0.7), "macro": {"auc": estimate(None)}})
+    numbers.append({**metrics(0.8), "macro": {"auc": estimate(0.8)}})
+    runs = tuple(Run(f"seed {seed}", seed, {"test": each}) for seed, each in enumerate(numbers))
+    found = ClassModel("x", "trained", "x.yaml", runs).measure("test", measure_of("auc"))
+    assert found is not None and found.median == 0.8 and found.interval == pytest.approx((0.75, 0.85))
+
+
 def test_intervals_in_every_form_of_a_table() -> None:
     cells: Sequence[Any] = (Spread((0.8,), (0.75, 0.85)), None, Spread((0.7, 0.9)))
     table = Table("t", "T", "name", (Column("a", "A", 100.0),), tuple(Row(str(i), (c,)) for i, c in enumerate(cells)))
