@@ -77,6 +77,7 @@ class TuneOutcome:
     stopped: bool
     page: Path
     best: Path | None = None
+    skipped: list[str] = field(default_factory=list)
 
 
 class TuneWatcher(Watcher, Protocol):
@@ -103,6 +104,7 @@ class Tuning:
     space: SearchSpace = field(init=False)
     spec: DatasetSpec = field(init=False)
     trials: int = field(init=False)
+    skipped: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         request = self.request
@@ -196,11 +198,11 @@ class Tuning:
         """The page, the numbers, and the best configuration as YAML."""
         request = self.request
         results = collect(study, self.space, self.score_name)
-        outcome = TuneOutcome(results, False, request.output / PAGE)
+        outcome = TuneOutcome(results, False, request.output / PAGE, skipped=self.skipped)
         if results.best is not None:
             outcome.best = request.output / BEST
             write_text(outcome.best, self._best_yaml(results))
-        values = {**results.as_dict(), "facts": self._facts()}
+        values = {**results.as_dict(), "facts": self._facts(), "skipped": self.skipped}
         write_json(request.output / NUMBERS, values)
         if request.json is not None:
             write_json(request.json, values)
@@ -317,6 +319,7 @@ class _Objective:
                 from lightdet.build.training import load_training_data  # noqa: PLC0415
 
                 self._pictures = (key, load_training_data(config, self.tuning.spec, **options))
+            self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
         return self._pictures[1]
 
 

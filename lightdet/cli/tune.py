@@ -139,7 +139,6 @@ class _Display:
         self.console = console
         self.score = score
         self.trials = trials
-        self.best: float | None = None
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         self.bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
         self.bar.disable = not console.is_terminal
@@ -175,9 +174,7 @@ class _Display:
         what = {"pruned": "ended early", "unfit": f"cannot be trained ({ended.note})", "stopped": "stopped"}
         told = what.get(ended.state, "")
         if ended.score is not None:
-            better = self.best is None or ended.score > self.best
-            self.best = ended.score if better else self.best
-            told = f"{self.score} {ended.score:.4f}{' *' if better else ''}"
+            told = f"{self.score} {ended.score:.4f}{' *' if ended.best else ''}"
         self._say(f"trial {attempt.number:>3}  {told}  {combined(attempt.params)}")
 
     def _advance(self, text: str, done: int, total: int) -> None:
@@ -212,6 +209,9 @@ def _show(console: Console, tuning: Tuning, outcome: TuneOutcome) -> None:
         lines.append(f"importance: {shares}")
     if outcome.best is not None:
         lines.append(f"train with them: lightdet train --config {outcome.best} --data {tuning.request.data}")
+    if outcome.skipped:
+        lines.append(f"bad pictures or labels left out: {len(outcome.skipped)}")
+        lines += [f"  {reason}" for reason in outcome.skipped]
     lines.append(f"page: {outcome.page}")
     if outcome.stopped:
         lines.append("stopped; the same command again goes on")

@@ -60,12 +60,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a trial ended: a score, or None with what happened; further facts for the page."""
+    """How a trial ended: a score, or None with what happened; `best`: it is the study's best so far."""
 
     attempt: Attempt
     score: float | None
     state: str
     note: str = ""
+    best: bool = False
 
 
 class Watcher(Protocol):
@@ -180,7 +181,8 @@ class Search:
             for key, value in facts.items():
                 trial.set_user_attr(key, value)
             self.study.tell(trial, score)
-            self.watcher.ends(Ended(attempt, score, "complete"))
+            best = self.study.best_trial.number == trial.number  # of all processes, and of earlier ones
+            self.watcher.ends(Ended(attempt, score, "complete", best=best))
         return True
 
     def _check_first(self) -> None:

@@ -120,6 +120,16 @@ def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
     assert parts == whole
 
 
+def test_a_best_is_one_of_the_whole_study(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, 2.0, 2.5, 4.0])
+    told = []
+    for trials in (3, 5):  # 2.5 is the best of the second sitting at first, and not of the study
+        with opened(tmp_path) as study:
+            _, watcher = search(tmp_path, study, trials, lambda attempt: (next(scores), {}))
+            told += [ended.best for ended in watcher.ended]
+    assert told == [True, True, False, False, True]
+
+
 def test_a_grid_tries_each_combination_once(tmp_path: Path) -> None:
     space = SearchSpace({"x": Choices((1, 2, 3)), "kind": Choices(("good", "bad"))})
     identity = {"search space": space.as_dict()}

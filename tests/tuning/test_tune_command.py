@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -102,6 +103,22 @@ def test_a_classifier_goes_through_the_same_door(tmp_path: Path, class_set: Path
     assert [trial["state"] for trial in numbers["trials"]] == ["complete", "complete"]
     best = yaml.safe_load((output / "best.yaml").read_text())
     assert best["task"] == "classify"
+
+
+def test_pictures_that_are_left_out_are_told(
+    tmp_path: Path, class_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "space.yaml").write_text("sampling: [none, balanced]\n")
+    (tmp_path / "c.yaml").write_text("task: classify\nimgsz: 32\nmodel: {name: cnn, widths: [4, 8], hidden: [8]}\n")
+    root = shutil.copytree(class_set.parent, tmp_path / "set")
+    (root / "train" / "dark" / "broken.png").write_bytes(b"no picture")
+    args = ["tune", "--data", str(root / class_set.name), "--space", str(tmp_path / "space.yaml"), "--trials", "1"]
+    args += ["--config", str(tmp_path / "c.yaml"), "-o", str(tmp_path / "run"), "--epochs", "1", "--device", "cpu"]
+    assert "broken.png: " in error_of(capsys, [*args, "train.workers=1"])
+    assert main([*args, "--on-error", "skip", "train.workers=1"]) == 0
+    told = capsys.readouterr().out
+    assert "bad pictures or labels left out: 1\n" in told and "broken.png: " in told
+    assert len(json.loads((tmp_path / "run" / "tune.json").read_text())["skipped"]) == 1
 
 
 def test_mistakes_are_told_before_anything_is_trained(
