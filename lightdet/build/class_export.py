@@ -48,6 +48,7 @@ class ClassExport(ExportJob):
     def __init__(self, request: ExportRequest) -> None:
         given = {
             "--nms": request.nms,
+            "--confidence": request.confidence is not None,
             "--iou": request.iou is not None,
             "--max-detections": request.max_detections is not None,
         }

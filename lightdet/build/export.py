@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PROOF_BATCH = 8
 CANDIDATES = 10_000
+CONFIDENCE = 0.25
 
 
 class Export(ExportJob):
@@ -72,7 +73,7 @@ class Export(ExportJob):
     def _thresholds(self) -> dict[str, Any]:
         request, defaults = self.request, EvalConfig()
         return {
-            "confidence": request.confidence,
+            "confidence": CONFIDENCE if request.confidence is None else request.confidence,
             "iou": defaults.iou if request.iou is None else request.iou,
             "max_detections": request.max_detections or defaults.max_detections,
         }

@@ -44,7 +44,7 @@ class ExportRequest:
     dynamic_size: bool = False
     nms: bool = False
     precision: FilePrecision = "fp32"
-    confidence: float = 0.25
+    confidence: float | None = None
     iou: float | None = None
     max_detections: int | None = None
     data: Path | None = None

@@ -152,6 +152,8 @@ def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, to
         lines += [f"  {reason}" for reason in outcome.skipped[:SHOWN_SKIPPED]]
         more = len(outcome.skipped) - SHOWN_SKIPPED
         lines += [f"  … and {more} more"] if more > 0 else []
+    if request.split == "train":
+        lines.append("if the model was trained on this split, the promise does not hold for new pictures: take another")
     lines.append("the promise holds for pictures from the same line as these; calibrate anew when that changes")
     if outcome.written is not None:
         lines.append(f"written to {outcome.written}")

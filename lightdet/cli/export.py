@@ -65,8 +65,11 @@ def export(
     ] = False,
     nms: Annotated[bool, typer.Option("--nms", help="Put non-maximum suppression into the network.")] = False,
     confidence: Annotated[
-        float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score; goes into the file.")
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            "--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score; goes into the file; default 0.25."
+        ),
+    ] = None,
     iou: Annotated[
         float | None,
         typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; goes into the file; default 0.55."),

@@ -191,6 +191,14 @@ def test_from_the_promise_to_ok_and_ng(line: Callable[..., Path], run: Callable[
         assert result["bad"] == float(row["bad"]) == result["probabilities"]["bad"]
 
 
+def test_a_promise_on_training_pictures_is_doubted(line: Callable[..., Path], run: Callable[..., Told]) -> None:
+    line(list(range(40, 80)), [200, 201], "train")
+    Path("set.yaml").write_text("format: folders\nclasses: [good, bad]\nsplits: {train: train, val: train}\n")
+    for split, doubted in (("train", True), ("val", False)):
+        code, out, _ = run("calibrate", "--data", "set.yaml", "--split", split, "--false-reject-rate", "0.5")
+        assert code == 0 and ("the promise does not hold for new pictures" in out) == doubted
+
+
 def test_false_rejects_and_a_copy(line: Callable[..., Path], run: Callable[..., Told]) -> None:
     from lightdet.models.weights import load_model
 

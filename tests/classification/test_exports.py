@@ -126,6 +126,7 @@ def test_what_it_cannot_is_said(exported: Path, tmp_path: Path, capsys: pytest.C
     [
         (["--nms"], "--nms belongs to detectors"),
         (["--iou", "0.5"], "--iou belongs to detectors"),
+        (["--confidence", "0.5"], "--confidence belongs to detectors"),
         (["--max-detections", "5"], "--max-detections belongs to detectors"),
         (["--imgsz", "64"], "takes pictures of 32 pixels alone"),
         (["--dynamic-size"], "takes pictures of 32 pixels alone"),
