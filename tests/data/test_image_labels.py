@@ -239,6 +239,35 @@ def test_the_audit_of_classes(folder_set: Path, save_picture: Save) -> None:
     assert "boxes" not in str(report.as_dict()["splits"])
 
 
+def test_the_audit_of_class_names(folder_set: Path, write: Write) -> None:
+    """A table typed by hand; the names are told where they come from rows, too."""
+    write(folder_set / "t.csv", "path,label\ntrain/bad/1.png,Bad\nval/bad/4.png,bad\ntrain/good part/1.png,good part\n")
+    report = audit_dataset(spec_of(folder_set, "format: csv\nsplits: {train: t.csv}\n"))
+    (found,) = [finding for finding in report.findings if finding.kind == "class-alike"]
+    assert found.message == "the classes 'Bad', 'bad' count as 2"
+    clean = audit_dataset(spec_of(folder_set, FOLDERS))
+    assert "class-alike" not in kinds(clean, "warning")
+
+
+def test_the_audit_tells_empty_folders(folder_set: Path) -> None:
+    (folder_set / "train" / "scratched" / "deep").mkdir(parents=True)
+    (folder_set / "val" / ".cache").mkdir()
+    report = audit_dataset(spec_of(folder_set, FOLDERS))
+    (found,) = [finding for finding in report.findings if finding.kind == "folder-empty"]
+    assert found.path == folder_set / "train" / "scratched" and found.severity == "note"
+    named = audit_dataset(spec_of(folder_set, "classes: [bad, good part, scratched]\n" + FOLDERS))
+    assert "folder-empty" not in kinds(named, "note") and "class-empty" in kinds(named, "warning")
+
+
+def test_pictures_of_one_look_and_two_classes_are_told_first(folder_set: Path) -> None:
+    good, bad = folder_set / "train" / "good part", folder_set / "train" / "bad"
+    (good / "copy.png").write_bytes((good / "1.png").read_bytes())
+    (good / "zz.png").write_bytes((bad / "1.png").read_bytes())
+    report = audit_dataset(spec_of(folder_set, FOLDERS))
+    (group,) = [found for kind, _, found in report.by_kind() if kind == "duplicate"]
+    assert [finding.message.endswith("but their labels differ") for finding in group] == [True, False]
+
+
 @pytest.mark.realdata
 def test_the_leak_of_the_casting_set_is_found(real_data: Callable[[str], Path], tmp_path: Path) -> None:
     folder = real_data("casting")

@@ -16,6 +16,7 @@ from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.audit.statistics import SplitStatistics, picture_statistics, split_statistics
 from lightdet.data.dataset import DatasetSpec, Record, split_records
 from lightdet.data.faults import DataError
+from lightdet.data.formats.folders import folder_names
 from lightdet.data.formats.label_file import LabelFile
 from lightdet.data.image_labels import LabelRecord, label_records
 from lightdet.data.pairing import scan_pictures
@@ -64,6 +65,7 @@ def audit_dataset(
     report.findings += check_colours(members)
     report.findings += _picture_findings(members)
     report.findings += _depth_findings(members, spec.bit_depth)
+    report.findings += _empty_folders(spec)
     report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
     report.findings = _without_repeats(report.findings)
     return report
@@ -188,6 +190,20 @@ def _unlisted(spec: DatasetSpec, used: set[Path]) -> Iterator[Finding]:
         for path in scan_pictures(spec.format, folder):
             if path not in used:
                 yield Finding("unlisted", "note", "is in no split", path=path)
+
+
+def _empty_folders(spec: DatasetSpec) -> Iterator[Finding]:
+    """Folders that are no class because nothing is in them, where folders are the classes."""
+    if spec.format != "folders":
+        return
+    for name, split in spec.splits.items():
+        for folder in split.images if split.listing is None else ():
+            if not folder.is_dir():
+                continue  # told by the split already
+            filled = set(folder_names(folder))
+            for below in sorted(folder.iterdir()):
+                if below.is_dir() and not {below.name} & {*filled, *spec.classes} and not below.name.startswith("."):
+                    yield Finding("folder-empty", "note", "holds no pictures", name, below)
 
 
 def _without_repeats(findings: list[Finding]) -> list[Finding]:

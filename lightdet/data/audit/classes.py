@@ -24,6 +24,7 @@ def check_classes(
 
     With `pictures` the numbers are those of pictures, each of one class, and there is no background.
     """
+    yield from _alike(classes)
     one, many = ("picture", "pictures") if pictures else ("box", "boxes")
     total: IntArray = np.zeros(len(classes), np.int64)
     for numbers in splits.values():
@@ -50,6 +51,17 @@ def check_classes(
         least = classes[int(np.where(train.boxes, train.boxes, train.boxes.max()).argmin())]
         message = f"'{classes[int(train.boxes.argmax())]}' has {ratio:.0f} times as many {many} as '{least}'"
         yield Finding("imbalance", "note", message, "train")
+
+
+def _alike(classes: Sequence[str]) -> Iterator[Finding]:
+    """Names such as ``OK``, ``ok`` and ``o.k.``, as tables that were typed by hand have them."""
+    written: dict[str, list[str]] = {}
+    for name in classes:
+        letters = "".join(letter for letter in name.casefold() if letter.isalnum())
+        written.setdefault(letters or name, []).append(name)
+    for names in written.values():
+        if len(names) > 1:
+            yield Finding("class-alike", "warning", f"the classes {', '.join(map(repr, names))} count as {len(names)}")
 
 
 def _background(numbers: SplitStatistics) -> str:

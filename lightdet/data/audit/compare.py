@@ -78,7 +78,7 @@ def check_near(members: Sequence[Member], splits: Sequence[str]) -> Iterator[Fin
             tail = ", but their classes differ" if differ else ""
             message = f"{text} (correlation {matches.correlation[index, group]:.3f}){tail}"
             kind = "duplicate-near" if within else "leak-near"
-            yield Finding(kind, "warning", message, member.split, member.check.path, other=other)
+            yield Finding(kind, "warning", message, member.split, member.check.path, other=other, first=differ)
 
 
 def check_colours(members: Sequence[Member]) -> Iterator[Finding]:
@@ -104,9 +104,9 @@ def _copy(first: Member, second: Member, by_pixels: bool) -> Finding:
     tail = ", but their labels differ" if differ else ""
     path, other = second.check.path, first.check.path
     if first.split == second.split:
-        return Finding("duplicate", "warning", f"{what} {called}{tail}", second.split, path, other=other)
+        return Finding("duplicate", "warning", f"{what} {called}{tail}", second.split, path, other=other, first=differ)
     message = f"{what} {called} of '{first.split}'{tail}"
-    return Finding("leak", _leak(first.split, second.split), message, second.split, path, other=other)
+    return Finding("leak", _leak(first.split, second.split), message, second.split, path, other=other, first=differ)
 
 
 def _called(other: Path, path: Path) -> str:

@@ -23,6 +23,7 @@ class Finding:
         split: the split it was found in; empty for the whole set.
         path, line: the file and its 1-based line, where there is one.
         other: the second file of a pair.
+        first: it stands before the others of its kind, most of which matter less.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Finding:
     path: Path | None = None
     line: int | None = None
     other: Path | None = None
+    first: bool = False
 
     def place(self) -> str:
         """``path:line``, as far as known."""
@@ -89,6 +91,7 @@ KINDS: dict[str, Kind] = {
     "same-place": Kind("two boxes in the same place", "keep one of them, or correct the class"),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
     "tiny": Kind("box too small for the input", "take a larger --imgsz, or cut the pictures into tiles"),
+    "class-alike": Kind("names of classes that differ in writing alone", "if they are one class, name it alike"),
     "class-empty": Kind("class without examples", "label some, or remove the class"),
     "class-absent": Kind("class missing in a split", "split anew, so that every class is trained and measured"),
     "class-rare": Kind("class with few examples", "label more: below some 50 of them scores are chance"),
@@ -106,6 +109,7 @@ KINDS: dict[str, Kind] = {
     "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),
     "elongated": Kind("very long picture", "much of the square input is padding: use tiles"),
     "flat": Kind("picture almost without contrast", "compared by its bytes only; is the exposure right?"),
+    "folder-empty": Kind("folder without pictures", "it is no class: fill it, or remove it"),
     "unlisted": Kind("picture in no split", "list it if it should be used"),
 }
 
@@ -133,7 +137,8 @@ class AuditReport:
         order = list(KINDS)
         keys = {(finding.severity, finding.kind) for finding in self.findings}
         ranked = sorted(keys, key=lambda key: (("error", "warning", "note").index(key[0]), order.index(key[1])))
-        return [(k, s, [f for f in self.findings if (f.severity, f.kind) == (s, k)]) for s, k in ranked]
+        urgent = sorted(self.findings, key=lambda finding: not finding.first)
+        return [(k, s, [f for f in urgent if (f.severity, f.kind) == (s, k)]) for s, k in ranked]
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values ready for JSON."""
