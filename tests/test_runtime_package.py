@@ -36,4 +36,15 @@ def test_its_dependencies_are_few_and_as_in_the_whole() -> None:
     listed = {*own["dependencies"], *(line for extra in own["optional-dependencies"].values() for line in extra)}
     assert listed <= known
     names = {re.split(r"[<>=\[]", line)[0].lower() for line in listed}
-    assert not {name for name in names if name.startswith(("torch", "nvidia", "albument", "tensorboard", "scikit"))}
+    assert not {name for name in names if name.startswith(("torch", "nvidia", "albument", "tensorboard"))}
+    assert not [line for line in own["dependencies"] if line.startswith("sci")]
+
+
+def test_measuring_brings_what_measures() -> None:
+    """Classifiers, and decisions of either kind: `lightdet.classification.metrics`, `lightdet.calibration`."""
+    names = {re.split(r"[<>=]", line)[0] for line in RUNTIME["project"]["optional-dependencies"]["val"]}
+    measuring = [*(ROOT / "lightdet/classification").glob("[im]*.py"), *(ROOT / "lightdet/calibration").glob("*.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in measuring)
+    for module, distribution in (("sklearn", "scikit-learn"), ("scipy", "scipy")):
+        assert re.search(rf"^from {module}\b", text, re.MULTILINE)
+        assert distribution in names
