@@ -1,19 +1,21 @@
-"""Configurations and weights → their profiles, measured side by side."""
+"""Configurations and weights → their profiles, measured side by side; exported networks without torch."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import torch
 
 from lightdet.build.classifier import build_classifier
 from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.model import build_detector
 from lightdet.build.model_kind import is_classifier
+from lightdet.build.need_torch import need_torch
 from lightdet.build.predictor import load, load_detector
 from lightdet.config import YamlFile, load_config, load_yaml
 from lightdet.config.classification import is_classify, load_classify_config
@@ -23,8 +25,6 @@ from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign import ForeignNetwork, library_of
 from lightdet.inference.open_exported import SUFFIXES as EXPORTED
 from lightdet.inference.predictor import Predictor
-from lightdet.inference.torch_runtime import Precision, TorchRuntime
-from lightdet.models.device import choose_device
 from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
@@ -32,8 +32,11 @@ from lightdet.profiling.report import Report
 from lightdet.structures import Detections, Preprocessing
 
 if TYPE_CHECKING:
+    import torch
+
     from lightdet.arrays import Image
     from lightdet.inference.classifier import ClassifierPredictor
+    from lightdet.inference.torch_runtime import Precision
     from lightdet.models import DetectionNetwork
 
 DEFAULT_CLASSES = 6
@@ -102,25 +105,28 @@ def profile_models(request: ProfileRequest) -> list[Report]:
         raise UserError(f"'{request.overrides[0]}' would change a configuration; a trained model stays as it is")
     if request.weights and not request.configs and request.classes is not None:
         raise UserError("--classes is for a configuration; a trained model brings its own")
-    device = choose_device(request.device)
+    device = _device_of_torch(request)
     picture = sample_picture() if request.picture is None else read_image(request.picture)
     if request.threads is not None:
-        torch.set_num_threads(request.threads)
+        if device is not None:
+            import torch  # noqa: PLC0415
+
+            torch.set_num_threads(request.threads)
         cv2.setNumThreads(request.threads)
     subjects = _subjects(request, device)
     predictors = [subject.predictor for subject in subjects]
     latencies = measure_latency(predictors, picture, runs=request.runs)
-    reset_peak_memory(device)
+    reset_peak_memory(device or "cpu")
     speeds = measure_throughput(predictors, picture, batch=request.batch)
-    memory = peak_memory_mib(device)
+    memory = peak_memory_mib(device or "cpu")
     return [
         Report(
             model=subject.name,
             imgsz=subject.imgsz,
             classes=subject.classes,
             device=subject.device,
-            device_name=device_name(device),
-            threads=torch.get_num_threads() if request.threads is None else request.threads,
+            device_name=device_name(device or subject.device),
+            threads=_threads(request),
             precision=subject.precision,
             runtime=subject.runtime,
             picture=(picture.shape[1], picture.shape[0]),
@@ -134,7 +140,19 @@ def profile_models(request: ProfileRequest) -> list[Report]:
     ]
 
 
-def _subjects(request: ProfileRequest, device: torch.device) -> list[_Subject]:
+def _device_of_torch(request: ProfileRequest) -> torch.device | None:
+    """The device of what torch runs; None if nothing is: exported networks find theirs, and need no torch."""
+    checkpoints = [path for path in request.weights if path.suffix.lower() not in EXPORTED]
+    if request.weights and not request.configs and not checkpoints:
+        return None
+    for path in checkpoints:
+        need_torch(path)
+    from lightdet.models.device import choose_device  # noqa: PLC0415
+
+    return choose_device(request.device)
+
+
+def _subjects(request: ProfileRequest, device: torch.device | None) -> list[_Subject]:
     files = [load_yaml(path) for path in request.configs]
     if not files and not request.weights:
         files = [YamlFile({})]
@@ -184,7 +202,7 @@ class _ClassTimer:
         return list(self.predictor.batch(pictures))
 
 
-def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device) -> _Subject:
+def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device | None) -> _Subject:
     from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415 - most models are detectors
     from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415
 
@@ -194,7 +212,7 @@ def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.dev
     preprocessing = Preprocessing(config.imgsz, gray=config.gray)
     network = build_classifier(config.model, len(names), preprocessing.imgsz)
     precision = request.precision or "fp32"
-    runtime = TorchClassRuntime(network, names, preprocessing, device=device, precision=precision)
+    runtime = TorchClassRuntime(network, names, preprocessing, device=device or "cpu", precision=precision)
     return _judging(str(file.path), ClassifierPredictor(runtime))
 
 
@@ -204,7 +222,7 @@ def _judging(name: str, predictor: ClassifierPredictor) -> _Subject:
     if hasattr(runtime, "card"):
         cost, told = _stored_complexity(runtime.card), library_of(Path(runtime.file.path))
     else:
-        cost, told = measure_complexity(runtime.network, imgsz), f"PyTorch {torch.__version__.partition('+')[0]}"
+        cost, told = measure_complexity(runtime.network, imgsz), _torch_told()
     return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, runtime.device, runtime.precision, told)
 
 
@@ -214,16 +232,23 @@ def _in_torch(
     names: tuple[str, ...],
     preprocessing: Preprocessing,
     request: ProfileRequest,
-    device: torch.device,
+    device: torch.device | None,
 ) -> _Subject:
+    from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
+
     cost = measure_complexity(detector, preprocessing.imgsz)
     precision = request.precision or "fp32"
     runtime = TorchRuntime(
-        detector, names, preprocessing, confidence=request.confidence, device=device, precision=precision
+        detector, names, preprocessing, confidence=request.confidence, device=device or "cpu", precision=precision
     )
     predictor = Predictor(runtime, confidence=request.confidence)
-    told = f"PyTorch {torch.__version__.partition('+')[0]}"
-    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, told)
+    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, _torch_told())
+
+
+def _torch_told() -> str:
+    import torch  # noqa: PLC0415
+
+    return f"PyTorch {torch.__version__.partition('+')[0]}"
 
 
 def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject:
@@ -257,14 +282,25 @@ def _foreign(path: Path, request: ProfileRequest) -> _Subject:
 
 
 def _threads(request: ProfileRequest) -> int:
-    """As many as torch has: models beside each other get the same."""
-    return torch.get_num_threads() if request.threads is None else request.threads
+    """As many as torch has, or would have: models beside each other get the same."""
+    if request.threads is not None:
+        return request.threads
+    with suppress(ImportError):
+        import torch  # noqa: PLC0415
+
+        return torch.get_num_threads()
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdecimal() else os.cpu_count() or 1
 
 
-def device_name(device: torch.device) -> str:
+def device_name(device: torch.device | str) -> str:
     """Return what a processor or GPU calls itself."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    if str(device).startswith("cuda"):
+        with suppress(ImportError):
+            import torch  # noqa: PLC0415
+
+            return torch.cuda.get_device_name(device)
+        return str(device)
     for line in _cpu_info().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

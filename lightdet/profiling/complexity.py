@@ -1,16 +1,14 @@
-"""Parameters and operations of a network, as a whole and by layer."""
+"""Parameters and operations of a network, as a whole and by layer; torch is imported only to count them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
-from lightdet.models.faster_rcnn import FasterRCNN
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,9 @@ def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
 
     Where the work depends on what is in the picture (Faster R-CNN's proposals), the most there can be is counted.
     """
+    import torch  # noqa: PLC0415
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
     parameter = next(network.parameters())
     picture = torch.zeros(1, 3, imgsz, imgsz, device=parameter.device, dtype=parameter.dtype)
     shapes: dict[str, tuple[int, ...]] = {}
@@ -97,6 +98,8 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def _at_full_work(network: nn.Module) -> Iterator[None]:
     """As many proposals as there can be: a blank picture has few, and others at each start."""
+    from lightdet.models.faster_rcnn import FasterRCNN  # noqa: PLC0415
+
     if not isinstance(network, FasterRCNN):
         yield
         return
@@ -110,6 +113,7 @@ def _at_full_work(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def _watching(network: nn.Module, shapes: dict[str, tuple[int, ...]]) -> Iterator[None]:
     """Note the output shape of every leaf module that runs, in `shapes`, in the order of the first calls."""
+    from torch import Tensor  # noqa: PLC0415
 
     def note(name: str) -> object:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:

@@ -5,27 +5,33 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
-def reset_peak_memory(device: torch.device) -> None:
+def reset_peak_memory(device: torch.device | str) -> None:
     """Begin anew, so that `peak_memory_mib` tells of what follows; where the system cannot, it tells of all."""
-    if device.type == "cuda":
+    if str(device).startswith("cuda"):
+        import torch  # noqa: PLC0415 - not there where exported networks alone are used
+
         torch.cuda.reset_peak_memory_stats(device)
     with suppress(OSError):  # Linux alone, and not in every container
         _CLEAR.write_text("5")
 
 
-def peak_memory_mib(device: torch.device) -> float | None:
+def peak_memory_mib(device: torch.device | str) -> float | None:
     """Return MiB: torch's own on a GPU, else the resident memory of the process, Python and torch included.
 
     None where the system does not tell (Windows).
     """
-    if device.type == "cuda":
+    if str(device).startswith("cuda"):
+        import torch  # noqa: PLC0415
+
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     with suppress(OSError):
         # Not getrusage: its figure begins with that of the process that started this one.

@@ -217,6 +217,13 @@ def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_
     refused = run("profile", "--runs", 1)
     assert refused.returncode == 2 and "this needs torch, which is not installed" in refused.stderr
     assert refused.stderr.count("\n") == 1
+    for kind in ("onnx", "xml"):
+        timed = run("profile", "-w", exported(kind), "--runs", 1, "--batch", 1)
+        assert timed.returncode == 0 and "one picture, ms" in timed.stdout, timed.stderr
+    weights = tmp_path / "x.safetensors"
+    weights.write_bytes(b"")
+    refused = run("profile", "-w", weights)
+    assert refused.returncode == 2 and "x.safetensors: needs torch, which this installation does" in refused.stderr
 
 
 def test_a_profile_times_exports_and_foreign_networks_in_turn(
