@@ -36,7 +36,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
 def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
     settings = serve()
     assert settings.model == Path("best.onnx")
-    assert settings.load_options() == {"device": "auto", "rect": False}
+    threads = settings.compute_threads()
+    assert settings.load_options() == {"device": "auto", "rect": False, "threads": threads}
     assert (settings.host, settings.port, settings.workers, settings.api_key) == ("127.0.0.1", 8000, 1, "")
     assert (settings.threshold, settings.min_size, settings.thresholds, settings.min_sizes) == (None, None, {}, {})
     assert settings.is_local
