@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import AnyArray
+from lightdet.wording import counted
 
 FEWEST_EPOCHS = 4
 RISE = 1.15
@@ -17,6 +18,8 @@ GAP = 0.08
 """A training accuracy this far above the validation's."""
 LEARNING = 0.9
 """A training loss below this share of the one a few epochs earlier is still falling."""
+DONE = 0.01
+"""Losses below this leave nothing to gain from further falling."""
 LOW = 0.85
 """A training accuracy below this at the end is low."""
 
@@ -32,7 +35,8 @@ def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "Over- and underfitting cannot be told: no epoch was measured on a validation split."
     if len(rows) < FEWEST_EPOCHS:
-        return f"Over- and underfitting cannot be told from {len(rows)} measured epochs; {FEWEST_EPOCHS} are needed."
+        told = counted(len(rows), "measured epoch")
+        return f"Over- and underfitting cannot be told from {told}; {FEWEST_EPOCHS} are needed."
     loss, val_loss = (np.array([float(row[name]) for row in rows]) for name in ("loss", "val_loss"))
     accuracy, val_accuracy = (
         np.array([_number(row, name) or 0.0 for row in rows]) for name in ("accuracy", "val_accuracy")
@@ -49,7 +53,7 @@ def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
             "epoch is kept; more pictures, more augmentation or more dropout would help, more epochs would not."
         )
     last = float(np.median(accuracy[-window:])), float(np.median(val_accuracy[-window:]))
-    falling = _still_falling(loss, window) and _still_falling(val_loss, window)
+    falling = _still_falling(loss, window) and _still_falling(val_loss, window) and max(ended, ends) > DONE
     if last[0] - last[1] > GAP:
         return (
             f"Some overfitting: at the end {last[0]:.1%} of the training pictures are right and {last[1]:.1%} of the "

@@ -67,7 +67,7 @@ class TrainDisplay:
         )
         if not data.val:
             self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")
-        elif note := self.kind.val_note(data.val):
+        for note in self.kind.notes(data):
             self.note(note)
         if data.train.cached < len(data.train):
             self._say(

@@ -9,11 +9,10 @@ from typing import Any
 
 from lightdet.build.classification import ClassifyData, build_classify_trainer, load_classify_data
 from lightdet.build.training import TrainingData, build_trainer, load_training_data
-from lightdet.classification.dataset import LabelledPictures, labels_of
+from lightdet.classification.dataset import labels_of
 from lightdet.classification.fit import judge_fit
 from lightdet.config import YamlFile, load_config
 from lightdet.config.classification import ClassifyConfig, load_classify_config
-from lightdet.data.pictures import Pictures
 from lightdet.training.checkpoint import Progress
 from lightdet.training.trainer import Trainer
 from lightdet.wording import counted
@@ -33,7 +32,7 @@ class TrainingKind:
         fingerprint: data → enough of it to notice that another set, or a changed one, is resumed on.
         compared: what the fingerprint holds, in words.
         opening: data → what there is to train on.
-        val_note: validation pictures → what is wrong with measuring on them, or nothing.
+        notes: data → what cannot be learnt from it, or not measured on it.
         epoch: a row of results.csv → the losses and scores of an epoch's line.
         closing: how it ended → lines about the best epoch.
     """
@@ -44,7 +43,7 @@ class TrainingKind:
     fingerprint: Callable[[Any], dict[str, Any]]
     compared: str
     opening: Callable[[Any], str]
-    val_note: Callable[[Any], str]
+    notes: Callable[[Any], list[str]]
     epoch: Callable[[Mapping[str, Any]], str]
     closing: Callable[[Progress], list[str]]
 
@@ -74,10 +73,10 @@ def _boxes_opening(data: TrainingData) -> str:
     return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
 
 
-def _boxes_val_note(pictures: Pictures) -> str:
-    if any(len(annotation) for annotation in pictures.annotations):
-        return ""
-    return "no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike"
+def _boxes_notes(data: TrainingData) -> list[str]:
+    if not data.val or any(len(annotation) for annotation in data.val.annotations):
+        return []
+    return ["no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike"]
 
 
 def _boxes_epoch(record: Mapping[str, Any]) -> str:
@@ -120,10 +119,12 @@ def _classes_opening(data: ClassifyData) -> str:
     return f"{counted(len(data.train), 'picture')} ({', '.join(f'{count} {name}' for name, count in counts)})"
 
 
-def _classes_val_note(pictures: LabelledPictures) -> str:
-    if len(set(labels_of(pictures).tolist())) > 1:
-        return ""
-    return "every picture of the split 'val' is of one class: what is mistaken for it is not measured"
+def _classes_notes(data: ClassifyData) -> list[str]:
+    counts = zip(data.names, _class_counts(data.train, data), strict=True)
+    notes = [f"no picture of '{name}' to train on: it cannot be learnt" for name, count in counts if not count]
+    if data.val and len(set(labels_of(data.val).tolist())) < 2:
+        notes.append("every picture of the split 'val' is of one class: what is mistaken for it is not measured")
+    return notes
 
 
 def _classes_epoch(record: Mapping[str, Any]) -> str:
@@ -152,7 +153,7 @@ DETECTOR = TrainingKind(
     _boxes_fingerprint,
     "pictures or boxes",
     _boxes_opening,
-    _boxes_val_note,
+    _boxes_notes,
     _boxes_epoch,
     _boxes_closing,
 )
@@ -163,7 +164,7 @@ CLASSIFIER = TrainingKind(
     _classes_fingerprint,
     "pictures or labels",
     _classes_opening,
-    _classes_val_note,
+    _classes_notes,
     _classes_epoch,
     _classes_closing,
 )

@@ -26,6 +26,7 @@ from lightdet.build.classification import IMAGENET
 from lightdet.build.classifier import load_classifier
 from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.task import ClassifyLoss, probabilities
+from lightdet.cli.app import main
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.classifier import to_input
@@ -273,6 +274,23 @@ def test_the_command_tells_boxes_and_classes_apart(part_set: Path, tmp_path: Pat
     refused = run(command(boxes, tmp_path / "out", "--config", str(recipe)))
     assert refused.returncode == 2 and "needs one class a picture" in refused.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_learnt_or_measured_is_said(
+    part_set: Path, tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set.yaml").write_text(
+        f"root: {part_set.parent}\nformat: folders\nclasses: [good, bad, odd]\n"
+        "splits: {train: train, val: {images: val/good}}\n"
+    )
+    flags = command(tmp_path / "set.yaml", tmp_path / "out", "--config", str(recipe), "--epochs", "1")[2:]
+    assert main(["train", *flags]) == 0
+    told = capsys.readouterr().out
+    assert "no picture of 'odd' to train on: it cannot be learnt\n" in told
+    assert "every picture of the split 'val' is of one class" in told
+    assert main(["train", *flags[2:], "--data", str(part_set), "--overwrite"]) == 0
+    told = capsys.readouterr().out
+    assert "cannot be learnt" not in told and "of one class" not in told
 
 
 def test_minutes_choose_the_epochs(part_set: Path, tmp_path: Path, recipe: Path) -> None:
