@@ -167,7 +167,7 @@ class Calibration:
         flag = "--escape-rate" if escapes else "--false-reject-rate"
         promise = f"{WORDS[request.kind]} of at most {request.target:g} with {request.confidence:.0%} confidence"
         if total == 0:
-            return f"the split '{request.split}' has no {which}; nothing can be promised"
+            return f"the split '{request.split}' has no {which}; nothing can be promised: take a split that has some"
         lost = int((scores <= 0).sum()) if escapes else int((scores >= 1).sum())
         possible = upper_bound(lost, total, request.confidence)
         ask = f"ask for {flag} {_ceil(possible):g} or more" if possible < 1 else "no rate can be promised"

@@ -29,6 +29,8 @@ from lightdet.cli.val import val
 from lightdet.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+MEASURING = ("pycocotools", "scipy", "sklearn")
+"""What `lightdet val` needs: in packaging/runtime an extra."""
 
 app = typer.Typer(
     name="lightdet",
@@ -103,6 +105,10 @@ def _run(command: Any, args: Sequence[str], program: str) -> int:
         if isinstance(error, OSError) and error.errno in FULL:
             return _fail(f"{error.filename or 'the output'}: the disk is full; make room and start again")
         if isinstance(error, ModuleNotFoundError) and _is_foreign(error.name):
+            if (error.name or "").partition(".")[0] in MEASURING:
+                return _fail(
+                    f"this needs {error.name}, which is not installed: lightdet-runtime has it in its extra 'val'"
+                )
             return _fail(
                 f"this needs {error.name}, which is not installed: pip install lightdet (lightdet-runtime does "
                 "without what only training and exporting need)"

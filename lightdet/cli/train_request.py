@@ -68,7 +68,9 @@ class TrainRequest:
         file = self.file()
         if self.weights is not None and (is_classify(file, self.overrides) or is_classifier(self.weights)):
             raise UserError(
-                "--weights begins detectors; a classifier begins with model.pretrained=FILE", path=self.weights
+                "--weights begins detectors; of classifiers, those of torchvision (mobilenet_v2, resnet18, "
+                "efficientnet_b0) begin with model.pretrained=FILE",
+                path=self.weights,
             )
         if self.weights is not None:
             file = config_from_card(self.weights, file, self.overrides)

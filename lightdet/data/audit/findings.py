@@ -107,7 +107,7 @@ KINDS: dict[str, Kind] = {
     "background": Kind("background", "pictures of good parts teach and measure false alarms"),
     "huge": Kind("box over nearly the whole picture", "fine if the defect covers it"),
     "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),
-    "elongated": Kind("very long picture", "much of the square input is padding: use tiles"),
+    "elongated": Kind("very long picture", "much of the square input is padding: a detector can use tiles"),
     "flat": Kind("picture almost without contrast", "compared by its bytes only; is the exposure right?"),
     "folder-empty": Kind("folder without pictures", "it is no class: fill it, or remove it"),
     "unlisted": Kind("picture in no split", "list it if it should be used"),
