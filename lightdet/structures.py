@@ -249,12 +249,16 @@ class Classification:
         }
 
 
+MAX_IMGSZ = 8192
+"""Largest side of a network input, in pixels."""
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes network input; travels in every checkpoint and exported file.
 
     Attributes:
-        imgsz: side of the square input in pixels, a multiple of 32.
+        imgsz: side of the square input in pixels, a multiple of 32 up to `MAX_IMGSZ`.
         pad_value: gray value (0–255) of the letterbox border.
         bit_depth: significant bits of 16-bit pictures; they are scaled by ``255 / (2**bit_depth - 1)``.
         scale: factor from 0–255 to network input (1/255).
@@ -277,8 +281,8 @@ class Preprocessing:
             raise ValueError(f"mean and std must be three finite numbers each, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be positive, got {self.std}")
-        if self.imgsz <= 0 or self.imgsz % 32:
-            raise ValueError(f"imgsz must be a positive multiple of 32, got {self.imgsz}")
+        if not 32 <= self.imgsz <= MAX_IMGSZ or self.imgsz % 32:
+            raise ValueError(f"imgsz must be a multiple of 32, from 32 to {MAX_IMGSZ}, got {self.imgsz}")
         if not 0 <= self.pad_value <= 255:
             raise ValueError(f"pad_value must lie in 0-255, got {self.pad_value}")
         if not 8 < self.bit_depth <= 16:

@@ -134,9 +134,9 @@ def test_plain_values_for_json() -> None:
     assert Detections.empty(("a",), (3, 4)).as_dicts() == []
 
 
-@pytest.mark.parametrize("imgsz", [0, -32, 600, 31])
+@pytest.mark.parametrize("imgsz", [0, -32, 600, 31, 8224])
 def test_the_input_is_a_multiple_of_32(imgsz: int) -> None:
-    with pytest.raises(ValueError, match=f"multiple of 32, got {imgsz}"):
+    with pytest.raises(ValueError, match=f"multiple of 32, from 32 to 8192, got {imgsz}"):
         Preprocessing(imgsz)
 
 

@@ -50,8 +50,11 @@ def load(
     source = Path(path)
     if not source.is_file():  # said before torch is imported, which takes seconds
         raise UserError("is a folder; give the model file in it" if source.is_dir() else "no such file", path=path)
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be at least 1, got {threads}")
+    if max_detections is not None and max_detections < 1:  # every part would pass for good
+        raise UserError(f"max_detections must be at least 1, got {max_detections}")
+    from lightdet.inference.onnx_runtime import check_threads  # noqa: PLC0415 - numpy only when a network is wanted
+
+    check_threads(threads)
     from lightdet.inference.open_exported import SUFFIXES as EXPORTED  # noqa: PLC0415
     from lightdet.inference.open_exported import open_exported  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted

@@ -13,9 +13,13 @@ from typing import Annotated
 
 import typer
 
+MAX_IMGSZ = 8192  # of lightdet.structures, whose import would bring numpy
+
 
 def check_imgsz(value: int | None) -> int | None:
-    """Refuse a side that is no multiple of 32 (the coarsest grid's stride)."""
+    """Refuse a side that is no multiple of 32 (the coarsest grid's stride), or too large for any memory."""
+    if value is not None and value > MAX_IMGSZ:
+        raise typer.BadParameter(f"{value} is more than {MAX_IMGSZ}; for large pictures take tiles (detect --tile)")
     if value is not None and (value < 32 or value % 32):
         low = value // 32 * 32
         near = "32" if value < 32 else f"{low} or {low + 32}"

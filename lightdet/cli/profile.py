@@ -115,8 +115,12 @@ def _show(console: Console, report: Report, layers: bool) -> None:
         table.add_column(column, justify="right")
     median, p95 = latency.median(), latency.p95()
     for stage, value in median.items():
+        if report.classes is None and stage != "network":  # of a foreign network nothing but its own time is known
+            continue
         table.add_row("postprocess (NMS)" if stage == "postprocess" else stage, f"{value:.2f}", f"{p95[stage]:.2f}")
-    foot = [f"{report.images_per_second:.1f} images/s at a batch of {report.batch}, all stages"]
+    foot = []
+    if report.classes is not None:
+        foot.append(f"{report.images_per_second:.1f} images/s at a batch of {report.batch}, all stages")
     if report.peak_memory_mib is not None:
         whose = "GPU memory" if report.device.startswith("cuda") else "memory of the process"
         foot.append(f"{report.peak_memory_mib:.0f} MiB peak {whose}")
@@ -125,6 +129,8 @@ def _show(console: Console, report: Report, layers: bool) -> None:
     _lines(console, foot)
     if cost is not None and cost.layers:
         console.print(_layers(cost) if layers else _parts(cost))
+    elif layers:
+        _lines(console, ["its layers are not known; give the checkpoint or the configuration for --layers"])
 
 
 def _lines(console: Console, lines: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ class ExportedRuntime:
         """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
 
         Raises:
-            UserError: pictures of another size than the file takes.
+            UserError: pictures of another size than the file takes; a network that is not the card's.
         """
         results: list[RawDetections] = []
         network = post = 0.0
@@ -72,6 +72,8 @@ class ExportedRuntime:
             start = time.perf_counter()
             outputs = self.file.outputs(group)
             done = time.perf_counter()
+            if not _fits(self.card, outputs):
+                raise UserError("its model card is that of another network; export it again", path=self.file.path)
             results += self._select(outputs, len(group))
             network += done - start
             post += time.perf_counter() - done
@@ -96,6 +98,19 @@ class ExportedRuntime:
                 select(candidates, confidence=self.confidence, iou=self.iou, max_detections=self.max_detections)
             )
         return results
+
+
+def _fits(card: ExportCard, outputs: Sequence[FloatArray]) -> bool:
+    """Whether a network gives what its card says."""
+    values = 5 + len(card.names)
+    if card.outputs == "grids":
+        channel = 3 if card.layout == "interleaved" else 1
+        shapes = [output.ndim == 4 and output.shape[channel] for output in outputs]
+        return shapes == [len(anchors) * values for anchors in card.anchors]
+    [last] = [output.shape[-1] for output in outputs] if len(outputs) == 1 else [0]
+    if card.outputs == "candidates":
+        return last == values
+    return last == 7 and bool((outputs[0][:, 6] < len(card.names)).all())
 
 
 def _check_fixed(

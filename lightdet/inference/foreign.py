@@ -32,7 +32,7 @@ class ForeignNetwork:
         precision: for ``.xml``: what OpenVINO computes in; None: fp32.
 
     Raises:
-        UserError: a missing or damaged file, an input that is no picture, a device that is not there.
+        UserError: a missing, damaged or other file, an input that is not one picture, a device that is not there.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class ForeignNetwork:
         threads: int | None = None,
         precision: str | None = None,
     ) -> None:
+        if Path(path).suffix.lower() not in (".onnx", ".xml"):
+            raise UserError("is no .onnx and no .xml; foreign networks are timed as one of these", path=path)
         self.precision = precision or "fp32"
         self.device = "cpu"
         side = imgsz or DEFAULT_SIDE
@@ -100,6 +102,8 @@ def _random(path: str | Path, shape: Sequence[Any], kind: Any, side: int) -> Any
         raise UserError(f"takes no picture: its input is {list(shape)}", path=path)
     free = (1, 3, side, side) if shape[3] != 3 else (1, side, side, 3)
     fixed = [known if isinstance(known, int) and known > 0 else free[axis] for axis, known in enumerate(shape)]
+    if fixed[0] != 1:
+        raise UserError(f"takes {fixed[0]} pictures at once; export it for one", path=path)
     draw = np.random.default_rng(0)
     if kind is np.uint8:
         return draw.integers(0, 256, fixed, dtype=np.uint8)

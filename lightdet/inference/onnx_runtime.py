@@ -12,7 +12,8 @@ from lightdet.errors import UserError
 from lightdet.inference.export_card import METADATA_KEY, ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
 
-QUIET = 3  # errors alone
+QUIET = 4  # errors are raised and told by us
+MAX_THREADS = 1024
 
 
 class OnnxFile(ExportedFile):
@@ -52,7 +53,10 @@ class OnnxFile(ExportedFile):
 
     def run(self, images: Image) -> list[FloatArray]:
         """See `ExportedFile`."""
-        outputs: list[FloatArray] = self._session.run(None, {self._input: images})
+        try:
+            outputs: list[FloatArray] = self._session.run(None, {self._input: images})
+        except Exception as error:
+            raise UserError(f"its network fails ({_short(error)}); export it again", path=self.path) from None
         return [np.asarray(output, np.float32) for output in outputs]
 
 
@@ -97,8 +101,11 @@ def open_session(path: str | Path, *, device: str = "auto", threads: int | None 
     try:
         return onnxruntime.InferenceSession(str(source), options, providers=providers)
     except Exception as error:  # it raises kinds of its own, without a common ancestor
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"no ONNX file that can be used ({reason})", path=path) from None
+        raise UserError(f"no ONNX file that can be used ({_short(error)})", path=path) from None
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _providers(device: str, available: list[str]) -> list[Any]:
@@ -113,6 +120,6 @@ def _providers(device: str, available: list[str]) -> list[Any]:
 
 
 def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1."""
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be at least 1, got {threads}")
+    """Refuse a number of threads below 1, or so large that the system would end the process."""
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise UserError(f"threads must be at least 1 and at most {MAX_THREADS}, got {threads}")

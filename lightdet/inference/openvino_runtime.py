@@ -53,7 +53,10 @@ class OpenVinoFile(ExportedFile):
 
     def run(self, images: Image) -> list[FloatArray]:
         """See `ExportedFile`."""
-        outputs = self._request.infer([images], share_inputs=True, share_outputs=True)
+        try:
+            outputs = self._request.infer([images], share_inputs=True, share_outputs=True)
+        except Exception as error:
+            raise UserError(f"its network fails ({_short(error)}); export it again", path=self.path) from None
         return [np.asarray(outputs[index], np.float32) for index in range(len(outputs))]
 
 
@@ -82,11 +85,18 @@ def read_ir(path: str | Path) -> tuple[Any, Any]:
     weights = source.with_suffix(".bin")
     if source.suffix.lower() == ".xml" and not weights.is_file():
         raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
+    if source.suffix.lower() == ".xml" and not _looks_like_ir(source):  # else every reader tries it, and complains
+        raise UserError("no OpenVINO model that can be used (its content is something else, or damaged)", path=path)
     core = openvino.Core()
     try:
         return core, core.read_model(str(source))
     except Exception as error:
         raise UserError(f"no OpenVINO model that can be used ({_short(error)})", path=path) from None
+
+
+def _looks_like_ir(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"<net" in file.read(1024)
 
 
 def compile_model(

@@ -51,6 +51,8 @@ class TiledPredictor:
             raise UserError(f"the tiles' overlap is a share of their side and must lie in 0-0.9, got {overlap}")
         if batch < 1:
             raise UserError(f"a batch must hold at least one tile, got {batch}")
+        if max_detections < 1:  # every part would pass for good
+            raise UserError(f"max_detections must be at least 1, got {max_detections}")
         self.predictor = predictor
         self.tile = tile
         self.overlap = overlap
