@@ -72,9 +72,9 @@ def load_space(path: Path, base: Base) -> SearchSpace:
         where = file.place((key,))
         places[str(key)] = (where[0] or path, where[1] or 1)
         reader = _Reader(str(key), base, *places[str(key)])
+        domains[str(key)] = reader.read(value)
         if _has(given, str(key).split(".")):
             raise reader.error("is set on the command line and searched here; leave one of them out")
-        domains[str(key)] = reader.read(value)
     return SearchSpace(domains)
 
 

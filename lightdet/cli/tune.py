@@ -204,6 +204,8 @@ def _show(console: Console, tuning: Tuning, outcome: TuneOutcome) -> None:
             lines.append("no trial has learned anything yet: give them more --epochs")
         if best.weights is not None:
             lines.append(f"its model, as the search trained it: {best.weights}")
+    elif not outcome.stopped:
+        lines.append("no trial has finished with a score, so there is no best.yaml")
     if results.importance:
         shares = ", ".join(f"{key} {share:.0%}" for key, share in results.importance.items())
         lines.append(f"importance: {shares}")

@@ -127,6 +127,7 @@ class Search:
             if revived:
                 self.watcher.revived(revived)
             if count_taken(self.study) >= self.trials or (self.sampler == "grid" and not self._waiting()):
+                self._check_first(1)
                 return True
             if not self._one():
                 return False
@@ -185,10 +186,11 @@ class Search:
             self.watcher.ends(Ended(attempt, score, "complete", best=best))
         return True
 
-    def _check_first(self) -> None:
+    def _check_first(self, fewest: int = FIRST_FAILURES) -> None:
         known = self.study.get_trials(deepcopy=False)
-        if len(self.failures) >= FIRST_FAILURES and not any(trial.state.name == "COMPLETE" for trial in known):
-            raise UserError(f"the first {len(self.failures)} trials all failed; the last: {self.failures[-1]}")
+        if len(self.failures) >= fewest and not any(trial.state.name == "COMPLETE" for trial in known):
+            which = f"first {len(self.failures)} trials all" if len(self.failures) > 1 else "first trial"
+            raise UserError(f"the {which} failed; the last: {self.failures[-1]}")
 
     def _is_held(self, folder: Path) -> bool:
         if not folder.is_dir():

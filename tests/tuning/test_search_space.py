@@ -95,6 +95,8 @@ def test_an_empty_file_says_what_to_write(tmp_path: Path) -> None:
 def test_a_key_is_either_set_or_searched(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="set on the command line and searched"):
         load_space(space_file(tmp_path, "train.lr: [0.1, 0.2]"), Base(YamlFile({}), ["train.lr=0.3"]))
+    with pytest.raises(UserError, match=r"write the whole path on one line: 'train\.lr: …'"):
+        load_space(space_file(tmp_path, "train:\n  lr: [0.1, 0.2]"), Base(YamlFile({}), ["train.epochs=3"]))
 
 
 def test_a_mistake_on_the_command_line_is_told_as_such(tmp_path: Path) -> None:

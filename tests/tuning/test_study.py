@@ -195,6 +195,18 @@ def test_a_fault_that_no_values_can_mend_ends_the_search(tmp_path: Path) -> None
         search(tmp_path, study, 30, objective)
 
 
+@pytest.mark.parametrize(("trials", "told"), [(1, "the first trial failed"), (3, "the first 3 trials all failed")])
+def test_a_search_that_ends_without_a_score_has_failed(tmp_path: Path, trials: int, told: str) -> None:
+    def objective(attempt: Attempt) -> Any:
+        raise Unfit("the training diverged")
+
+    with opened(tmp_path) as study:
+        with pytest.raises(UserError, match=f"{told}; the last: the training diverged"):
+            search(tmp_path, study, trials, objective)
+        assert search(tmp_path, study, trials)[0]  # the same again has nothing to do
+        assert search(tmp_path, study, trials + 1)[1].ended[0].score is not None  # one more goes on
+
+
 def test_pruned_trials_count_and_have_no_score(tmp_path: Path) -> None:
     def objective(attempt: Attempt) -> Any:
         attempt.trial.report(0.5, 1)
