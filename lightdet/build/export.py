@@ -118,12 +118,7 @@ class Export(ExportJob):
         tolerance = TOLERANCES[card.precision]
         parity = self._compare(draft, card, pictures, tolerance)
         if not parity.detections:
-            where = (
-                "its pictures"
-                if self.spec is not None
-                else "the rendered pictures; give --data with pictures of its kind"
-            )
-            raise UserError(f"finds nothing to compare on {where}", path=self.request.weights)
+            raise UserError(self._nothing_found(parity.floor), path=self.request.weights)
         if not parity.holds(tolerance):
             raise UserError(
                 f"not exported: {parity.unmatched} of {parity.detections} detections on {parity.pictures} pictures "
@@ -136,6 +131,13 @@ class Export(ExportJob):
             f"{parity.unmatched} unmatched; scores differ by at most {parity.score:.2g}, "
             f"corners by {parity.pixels:.2g} pixels"
         )
+
+    def _nothing_found(self, floor: float) -> str:
+        """Say what the checkpoint does not find, and what to do."""
+        where = "the rendered pictures" if self.spec is None else f"the split '{self.request.split}'"
+        way = "give --data with pictures of its kind" if self.spec is None else "give another --split"
+        lower = ", or a lower --confidence" if self.request.nms else ""
+        return f"finds nothing of score {floor:g} or more on {where}, so there is nothing to compare; {way}{lower}"
 
     def _compare(
         self,
@@ -158,7 +160,7 @@ class Export(ExportJob):
         # What is looked for may lie below the floor by the tolerance, except where NMS in the network ends at it.
         below = lowest if own_nms else max(0.0, floor - tolerance.score)
         if own_nms:
-            floor += tolerance.score
+            floor = max(floor, lowest + tolerance.score)
 
         def side(weights: Path, *, bare: bool = False) -> Side:
             candidates = None if bare else found(weights, below, iou=1.0, max_detections=CANDIDATES)
@@ -170,7 +172,7 @@ class Export(ExportJob):
     def _score(self, draft: Path, watcher: Watcher) -> tuple[float, float]:
         """Score checkpoint and draft on the split; refuse a draft that lost too much."""
         request = self.request
-        found = []
+        found: list[float] = []
         for weights, what in ((request.weights, "the checkpoint"), (draft, "8 bits")):
             watcher.stage(f"scoring {what}")
             validation = Validation(
@@ -187,6 +189,12 @@ class Export(ExportJob):
             score = evaluate(result.predictions, result.annotations, validation.spec.classes).map50_95
             if score is None:
                 raise UserError(f"the split '{request.split}' has no boxes to score 8 bits on", path=request.data)
+            if not found and score == 0:
+                raise UserError(
+                    f"finds nothing right on '{request.split}' (mAP 0): what 8 bits lose there cannot be told; train "
+                    "it longer, or give another --split",
+                    path=request.weights,
+                )
             found.append(score)
         drop = 100 * (found[0] - found[1])
         if drop > request.max_drop:

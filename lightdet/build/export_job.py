@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -146,25 +148,22 @@ class ExportJob(ABC):
         preprocessing = _preprocessing(trained, request.imgsz)
         if self.spec is not None:
             class_order(trained.names, self.spec, request.weights)
-        watcher.stage("reading pictures")
-        pictures = self._pictures(preprocessing)
-        watcher.stage("tracing the network")
-        deploy = self._deployable(network, preprocessing)
-        traced = self._traced(deploy, preprocessing)
-        card = self._card(trained, network, preprocessing, deploy)
-        make_folder(self.path.parent)
-        # In the target's folder: the disk that the file is to fit on.
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".lightdet-export-") as folder:
-            draft = Path(folder) / f"export{SUFFIXES[request.kind]}"
+        with self._draft_folder() as folder:
+            watcher.stage("reading pictures")
+            pictures = self._pictures(preprocessing)
+            watcher.stage("tracing the network")
+            deploy = self._deployable(network, preprocessing)
+            traced = self._traced(deploy, preprocessing)
+            card = self._card(trained, network, preprocessing, deploy)
+            draft = folder / f"export{SUFFIXES[request.kind]}"
             if request.precision == "int8":
                 watcher.stage(f"calibrating on {len(pictures.calibration)} pictures")
                 traced = self._quantize(traced, deploy, pictures.calibration)
-            write = self._writer(traced)
-            write(draft, card)
+            self._write(traced, draft, card)
             watcher.stage("proving")
             proof, told = self._prove(draft, card, pictures.proof, watcher)
             card = replace(card, facts={**card.facts, "proof": proof})
-            write(draft, card)
+            self._write(traced, draft, card)
             size = self._publish(draft)
         return ExportOutcome(self.path, size, card, told)
 
@@ -204,17 +203,36 @@ class ExportJob(ABC):
             return quantize_onnx(traced, planes, self._quantized_nodes())
         return quantize_openvino(to_openvino(traced), arrays)
 
-    def _writer(self, traced: Any) -> Any:
-        """Return what writes the network with a card to a path."""
-        kind, precision = self.request.kind, self.request.precision
-        if kind == "onnx":
-            from lightdet.export.onnx import with_card  # noqa: PLC0415
+    @contextmanager
+    def _draft_folder(self) -> Iterator[Path]:
+        """Make a folder in the target's, on the disk that the file is to fit on; told before minutes of work if not."""
+        make_folder(self.path.parent)
+        try:
+            folder = tempfile.mkdtemp(dir=self.path.parent, prefix=".lightdet-export-")
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", path=self.path) from None
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-            return lambda path, card: path.write_bytes(with_card(traced, card))
-        from lightdet.export.openvino import save_ir, to_openvino  # noqa: PLC0415
+    def _write(self, traced: Any, path: Path, card: ExportCard) -> None:
+        """Write the network with a card.
 
-        converted = traced if precision == "int8" else to_openvino(traced)
-        return lambda path, card: save_ir(converted, path, card)
+        Raises:
+            UserError: it cannot be written.
+        """
+        try:
+            if self.request.kind == "onnx":
+                from lightdet.export.onnx import with_card  # noqa: PLC0415
+
+                path.write_bytes(with_card(traced, card))
+            else:
+                from lightdet.export.openvino import save_ir, to_openvino  # noqa: PLC0415
+
+                save_ir(traced if self.request.precision == "int8" else to_openvino(traced), path, card)
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror or error}", path=self.path) from None
 
     def _publish(self, draft: Path) -> int:
         """Move the draft to its place, whole or not at all; the weights first, so that no XML waits for them."""

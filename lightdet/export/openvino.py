@@ -21,12 +21,19 @@ def to_openvino(model: onnx.ModelProto) -> Any:
 
 
 def save_ir(model: Any, path: Path, card: ExportCard) -> None:
-    """Write ``path`` (``.xml``) and the ``.bin`` beside it; fp16 halves the weights' bytes."""
+    """Write ``path`` (``.xml``) and the ``.bin`` beside it; fp16 halves the weights' bytes.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     import openvino  # noqa: PLC0415
 
     model.set_rt_info(card.as_json(), METADATA_KEY)
     weights = path.with_suffix(".bin")
     # The sum is known once the weights are written; written again they are the same.
     for _ in range(2):
-        openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")
+        try:
+            openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")
+        except RuntimeError:
+            raise OSError("OpenVINO cannot write there; is the disk full?") from None
         model.set_rt_info(weights_checksum(weights), WEIGHTS_KEY)

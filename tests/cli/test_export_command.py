@@ -129,6 +129,60 @@ def test_an_export_that_finds_something_else_is_not_written(
     assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".lightdet*"))
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)  # root may write everywhere
+    monkeypatch.setattr("lightdet.build.export.Export._traced", lambda *_: pytest.fail("too late"))
+    message = failed(capsys, "export", "-w", folder / "model.safetensors", "-o", folder / "closed" / "m.onnx")
+    assert "m.onnx: cannot be written: Permission denied" in message
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_a_full_disk_is_one_line_and_nothing_is_left(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    import openvino
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(openvino, "save_model", fails)
+    target = tmp_path / f"m{'.onnx' if kind == 'onnx' else '.xml'}"
+    message = failed(capsys, "export", "-w", folder / "model.safetensors", "-f", kind, "-o", target)
+    assert "No space left on device" in message or "is the disk full?" in message
+    assert f"{target.name}: cannot be written: " in message and list(tmp_path.iterdir()) == []
+
+
+def test_what_finds_nothing_proves_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = folder / "set" / "dataset.yaml"
+    asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--nms", "--confidence", "0.9999"]
+    told = failed(capsys, *asked, "--data", data)
+    assert "finds nothing of score 1.0019 or more on the split 'val'" in told
+    assert "give another --split, or a lower --confidence" in told
+    result = tmp_path / "export.json"  # far above the network's own threshold, no margin is needed
+    assert main([str(word) for word in [*asked[:-1], "0.1", "--data", data, "--json", result]]) == 0
+    assert json.loads(result.read_text())["floor"] == 0.25
+
+
+def test_8_bits_of_what_finds_nothing_right_are_not_measured(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightdet.build.export.evaluate", lambda *_: SimpleNamespace(map50_95=0.0))
+    monkeypatch.setattr("lightdet.build.export.Export._quantize", lambda _, traced, *__: traced)
+    asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--precision", "int8"]
+    told = failed(capsys, *asked, "--data", folder / "set" / "dataset.yaml", "--max-drop", 100)
+    assert "finds nothing right on 'val' (mAP 0): what 8 bits lose there cannot be told" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_8_bits_tell_their_loss_and_stop_past_a_limit(
