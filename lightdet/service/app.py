@@ -172,5 +172,6 @@ async def _answer_parameter(_: Request, error: Exception) -> Response:
     """Name the parameter and what is wrong with it, without repeating what was sent."""
     found = error.errors() if isinstance(error, RequestValidationError) else []
     first = found[0] if found else {"loc": ("request",), "msg": "cannot be read"}
-    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {first['msg']}")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {message}")
     return Response(refusal.body(), refusal.status, refusal.headers())

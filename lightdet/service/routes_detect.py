@@ -6,15 +6,16 @@ import base64
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from lightdet.service.engine import PictureKind
 from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
+from lightdet.service.parameters import refuse_unknown
 from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
 from lightdet.service.state import Parts
 
-router = APIRouter(prefix="/api", tags=["pictures"])
+router = APIRouter(prefix="/api", tags=["pictures"], dependencies=[Depends(refuse_unknown)])
 _REFUSALS = errors(400, 401, 403, 408, 413, 415, 422, 503)
 
 Threshold = Annotated[

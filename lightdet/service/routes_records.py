@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from lightdet.service.control_chart import Sample, p_chart, sample_width
@@ -21,16 +21,17 @@ from lightdet.service.csv_rows import (
 )
 from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import iso_time
+from lightdet.service.parameters import Moment, refuse_unknown
 from lightdet.service.records.store import Span, Store
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import History, Result, Statistics, errors
 from lightdet.service.state import Parts
 
-router = APIRouter(prefix="/api", tags=["records"])
+router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown)])
 _REFUSALS = errors(401, 422, 503)
 
-Since = Annotated[datetime | None, Query(description="ISO 8601; without a zone it is taken as UTC. From here on …")]
-Until = Annotated[datetime | None, Query(description="… to here, itself outside.")]
+Since = Annotated[Moment | None, Query(description="ISO 8601; without a zone it is taken as UTC. From here on …")]
+Until = Annotated[Moment | None, Query(description="… to here, itself outside.")]
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="an inspection's id")]
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lightdet.files import write_json
+from lightdet.inference.run_folder import check_writable
 from lightdet.service.app import Loader, load_model
 from lightdet.service.server import check_tls, listen, serve_here, set_up_logging, url_of
 from lightdet.service.settings import Settings
@@ -30,6 +31,8 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
         UserError: the address, the certificate, the database or the model cannot be used.
     """
     set_up_logging(settings.access_log)
+    if json is not None:
+        check_writable(json.parent)
     check_tls(settings)
     listener = listen(settings)
     told = partial(_tell, settings, url_of(settings, listener), json)

@@ -97,6 +97,16 @@ def test_a_threshold_for_one_request(shared: Any) -> None:
     assert error(response) == (422, "bad_parameter") and "must be 0.1 or more" in response.text
 
 
+def test_a_misspelt_threshold_decides_nothing(shared: Any) -> None:
+    before = shared.client.get("/api/statistics").json()["inspected"]
+    for path in ("/api/detect", "/api/mark"):
+        response = shared.client.post(f"{path}?treshold=0.9", content=BAD)
+        assert error(response) == (422, "bad_parameter") and "known here: threshold, name" in response.text
+    twice = shared.client.post("/api/detect?threshold=0.2&threshold=0.9", content=BAD)
+    assert error(twice) == (422, "bad_parameter") and "threshold: given more than once" in twice.text
+    assert shared.client.get("/api/statistics").json()["inspected"] == before
+
+
 def test_the_services_own_rule(start: Start) -> None:
     rule = DecisionRule(0.9, {"green": 0.12}, 0, {"green": 30})
     served = start(threshold=0.9, thresholds={"green": 0.12}, min_sizes={"green": 30})

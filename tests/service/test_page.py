@@ -311,6 +311,38 @@ def test_a_picture_that_is_refused_is_told_and_the_next_goes_on(served: Any, ope
     assert not page.get_by_role("alert").is_visible()
 
 
+def test_what_was_refused_does_not_stand_under_the_verdict_before(served: Any, open_page: Open) -> None:
+    page = open_page(served.url)
+    drop(page, ("good.png", GOOD, "image/png"), ("cut.png", BAD[:80], "image/png"))
+    assert verdict(page, "Not inspected") == ""
+    assert page.locator("#caption").inner_text() == "cut.png"
+    assert not page.locator("#frame").is_visible() and not page.locator("#save").is_visible()
+    assert page.locator("#findings li").count() == 0
+    set_slider(page, 0.5)  # nothing of the picture before comes back
+    page.set_viewport_size({"width": 700, "height": 900})
+    assert verdict(page, "Not inspected") == ""
+    page.get_by_role("button", name=re.compile("good")).click()
+    verdict(page, "OK")
+
+
+def test_keys_work_after_the_mouse(served: Any, open_page: Open) -> None:
+    page = open_page(served.url, permissions=["camera"])
+    page.locator("#past-empty").wait_for()
+    page.locator("#threshold").click()  # the slider has the focus
+    assert page.locator("#threshold-reset").is_visible()
+    moved = page.locator("#threshold").input_value()
+    page.keyboard.press("ArrowRight")  # is the slider's own
+    assert float(page.locator("#threshold").input_value()) > float(moved)
+    page.keyboard.press("r")
+    assert page.locator("#threshold").input_value() == "0.25"
+    page.locator("#camera").click()  # its button has the focus
+    page.locator("#camera-panel").wait_for()
+    until(page, "document.getElementById('video').videoWidth > 0")
+    page.keyboard.press("Space")
+    page.locator("#past li").wait_for()
+    assert page.locator("#camera-panel").is_visible()
+
+
 def test_a_name_is_never_markup(served: Any, open_page: Open) -> None:
     name = "<img src=x onerror=alert(1)>.png"
     page = open_page(served.url)

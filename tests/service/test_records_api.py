@@ -97,6 +97,31 @@ def test_wrong_questions(shared: Any, query: str) -> None:
     assert response.status_code == 422 and response.json()["error"]["code"] == "bad_parameter"
 
 
+@pytest.mark.parametrize("moment", ["2026", "20261122", "-1", "1.5"])
+def test_a_number_is_no_day(shared: Any, moment: str) -> None:
+    # It would be taken for seconds since 1970, and everything since then be told.
+    response = shared.client.get(f"/api/inspections?since={moment}")
+    assert response.status_code == 422
+    assert response.json()["error"]["message"].startswith("since: write a day as 2026-11-22")
+    assert shared.client.get("/api/inspections?since=2026-11-22").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("/api/inspections?decison=NG", "known here: limit, before, since, until, decision, name, defect"),
+        ("/api/statistics?point=3", "known here: since, until, points"),
+        ("/api/inspections.csv?limit=3", "known here: since, until, rows"),
+        (f"/api/inspections/{'0' * 32}?x=1", "none is known here"),
+        ("/api/inspections?limit=3&limit=4", "limit: given more than once"),
+    ],
+)
+def test_parameters_that_nobody_reads_are_refused(shared: Any, address: str, message: str) -> None:
+    response = shared.client.get(address)
+    assert response.status_code == 422 and response.json()["error"]["code"] == "bad_parameter"
+    assert message in response.json()["error"]["message"]
+
+
 def rows_of(served: Any, **query: Any) -> list[dict[str, str]]:
     response = served.client.get("/api/inspections.csv", params=query)
     assert response.headers["content-type"] == "text/csv; charset=utf-8"

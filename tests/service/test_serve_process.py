@@ -19,10 +19,22 @@ import httpx
 import pytest
 from colors import paint
 
+from lightdet.errors import UserError
+
 ROOT = Path(__file__).resolve().parents[2]
 GOOD, BAD = paint(), paint((0, 200, 10, 20, 50, 60))
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+
+
+def test_a_file_for_the_address_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
+    from lightdet.service.run import run
+    from lightdet.service.settings import Settings
+
+    (tmp_path / "taken").write_bytes(b"")
+    settings = Settings(tmp_path / "none.onnx", port=0, database=str(tmp_path / "i.sqlite3"))
+    with pytest.raises(UserError, match="taken: the folder cannot be made"):
+        run(settings, tmp_path / "taken" / "ready.json", lambda _: pytest.fail("too late"))
 
 
 class Process:

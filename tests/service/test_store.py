@@ -190,6 +190,39 @@ def test_a_database_without_its_tables_may_come_right(database: str) -> None:
     store.close()
 
 
+def test_a_file_that_is_deleted_or_replaced_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "i.sqlite3"
+    store, old, new = Store(str(path)), inspection(NOON), inspection(NOON + 1)
+    store.insert([old])
+    path.rename(tmp_path / "kept.sqlite3")
+    store.insert([new])  # not into the file that was moved away
+    assert store.one(new.id) is not None and store.one(old.id) is None
+    for each in tmp_path.glob("i.sqlite3*"):
+        each.unlink()
+    later = inspection(NOON + 2)
+    store.insert([later])
+    store.close()
+    again = Store(str(path))
+    assert again.one(later.id) is not None and again.one(new.id) is None
+    again.close()
+
+
+def test_a_file_whose_folder_is_gone_is_away(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    store = Store(str(folder / "i.sqlite3"))
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(AwayError):
+        store.insert([inspection()])
+    (tmp_path / "elsewhere").rename(folder)
+    store.insert([inspection()])
+    for each in folder.iterdir():
+        each.rename(tmp_path / each.name)
+    (folder / "i.sqlite3").write_bytes(b"no database at all, but long enough to be looked at" * 20)
+    with pytest.raises(AwayError):
+        store.insert([inspection()])
+    store.close()
+
+
 def test_a_server_that_goes_and_comes_back(postgres_cluster: Any, postgres: str) -> None:
     store = Store(postgres)
     store.insert([inspection()])

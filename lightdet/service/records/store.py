@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.service.inspection import Inspection, first_id
 from lightdet.service.records.tables import SCHEMA, about, detections, inspections, metadata, thumbnails
+
+log = logging.getLogger("lightdet.service")
 
 _WAIT_SECONDS = 5
 """For another process's lock (SQLite), and for the server's answer (PostgreSQL)."""
@@ -75,11 +78,31 @@ class Store:
         self.url = _url(database)
         self.shown = self.url.render_as_string(hide_password=True)
         self._engine = _engine(self.url)
+        self._file = Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
         try:
             with self._engine.begin() as connection:
                 self._prepare(connection)
         except (DBAPIError, OSError) as error:
             raise UserError(f"the database {self.shown} cannot be used: {_reason(error)}") from None
+        self._known = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Tell one SQLite file from another of the same name; None where there is none."""
+        try:
+            found = self._file.stat() if self._file is not None else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found is not None else None
+
+    def _find_again(self) -> None:
+        """Begin anew where the SQLite file was deleted or replaced: what is still open would be written to nowhere."""
+        if self._file is None or (self._known is not None and self._identity() == self._known):
+            return
+        log.warning("the database file was deleted or replaced; it is opened anew")
+        self._engine.dispose()
+        with self._engine.begin() as connection:
+            self._prepare(connection)
+        self._known = self._identity()
 
     def _prepare(self, connection: Connection) -> None:
         if self.url.get_backend_name() == "postgresql":  # workers that start at the same time take turns
@@ -115,6 +138,7 @@ class Store:
             Exception: it will never take one of these.
         """
         try:
+            self._find_again()
             self._insert(entries)
         except Exception as error:
             if _is_away(error):
@@ -353,7 +377,7 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 def _is_away(error: Exception) -> bool:
     """Whether a failed write says something about the database rather than about what was written."""
-    if isinstance(error, (OSError, PoolTimeoutError)):
+    if isinstance(error, (OSError, PoolTimeoutError, UserError)):
         return True
     if not isinstance(error, DBAPIError):
         return False

@@ -5,7 +5,7 @@ import * as camera from "./camera.js";
 import { $ } from "./dom.js";
 import * as history from "./history.js";
 import * as statistics from "./statistics.js";
-import { busy, say, setRule, show } from "./viewer.js";
+import { busy, fail, say, setRule, show } from "./viewer.js";
 
 const VIEWABLE = /^image\/(jpeg|png|webp|gif|bmp)$/;
 const LOOK_EVERY = 10_000;
@@ -37,6 +37,7 @@ async function work() {
       await look(file, file.name);
     } catch (error) {
       refused.push(`${file.name}: ${error.message}`);
+      fail(file.name);
       say(refused.slice(-5).join(" — "));
     }
     busy(null);
@@ -112,6 +113,7 @@ camera.setUp(async (blob) => {
     say(null);
     await look(blob, "");
   } catch (error) {
+    fail("");
     say(error.message);
   }
 });
@@ -142,7 +144,9 @@ const KEYS = {
 };
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("key-dialog").open) return;
-  const typing = event.target.matches?.("input, select, textarea");
+  // The slider keeps the arrows; letters are ours there, too.
+  const sliding = event.target.matches?.("input[type=range]") && !event.key.startsWith("Arrow");
+  const typing = !sliding && event.target.matches?.("input, select, textarea");
   const pressing = event.target.matches?.("button, summary, a") && event.key === " ";
   const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action || typing || pressing || (event.key === " " && !camera.isOn())) return;

@@ -42,6 +42,7 @@ async function start(device) {
   state.stream.getVideoTracks()[0].addEventListener("ended", stop);
   $("camera-panel").hidden = false;
   $("camera").setAttribute("aria-pressed", "true");
+  $("capture").focus(); // so that Space looks, and does not press the camera's button again
   await listDevices();
   schedule();
 }

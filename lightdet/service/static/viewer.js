@@ -20,6 +20,22 @@ export function busy(text) {
   if (text) $("caption").textContent = text;
 }
 
+// What could not be inspected has no verdict: the one before must not stand over it.
+export function fail(name) {
+  state.result = null;
+  $("frame").hidden = true;
+  $("empty").hidden = false;
+  $("drop").classList.remove("filled");
+  $("verdict").className = "verdict none";
+  $("verdict-icon").textContent = "";
+  $("verdict-word").textContent = "Not inspected";
+  $("verdict-why").textContent = "";
+  $("caption").textContent = name;
+  $("findings").replaceChildren();
+  $("facts").replaceChildren();
+  $("save").hidden = true;
+}
+
 // Shows a result on the picture at `url`; `note` says what kind of picture that is.
 export function show(result, url, note = "") {
   Object.assign(state, { result, note });

@@ -1,0 +1,39 @@
+"""What is refused in the parameters of every address: a word that would be misread is no word that is passed over."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import BeforeValidator
+
+from lightdet.service.errors import RefusalError
+
+
+async def refuse_unknown(request: Request) -> None:
+    """Refuse parameters that an address does not know: a misspelt threshold would be another decision.
+
+    Raises:
+        RefusalError: one that is unknown, or given more than once (422).
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    if any(name not in known for name in given):
+        told = f"known here: {', '.join(known)}" if known else "none is known here"
+        raise RefusalError(422, "bad_parameter", f"there is a parameter that is not known; {told}")
+    for name in known:
+        if given.count(name) > 1:
+            raise RefusalError(422, "bad_parameter", f"{name}: given more than once")
+
+
+def _no_number(value: Any) -> Any:
+    """A bare number would be taken for seconds since 1970: 2026 for a half hour of that year."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9.]+", value.strip()):
+        raise ValueError("write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
+"""A time in ISO 8601."""
