@@ -21,7 +21,7 @@ LEARNING = 0.9
 DONE = 0.01
 """Losses below this leave nothing to gain from further falling."""
 LOW = 0.85
-"""A training accuracy below this at the end is low."""
+"""An accuracy below this at the end is low, if the other is as well."""
 
 
 def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
@@ -64,7 +64,7 @@ def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
             f"Not finished: both losses are still falling at the end (training {ended:.3f}, validation {ends:.3f}). "
             "More epochs or a higher rate would help."
         )
-    if last[0] < LOW:
+    if max(last) < LOW:  # the training's own is that of changed pictures and with dropout, the validation's is not
         return (
             f"Underfitting: the training has come to rest with {last[0]:.1%} of its own pictures right. A larger "
             "network, a larger input, less augmentation or another rate would help."

@@ -15,6 +15,8 @@ from lightdet.calibration.proportions import clopper_pearson
 
 DRAWS = 4000
 RESAMPLES = 200
+ROUNDING = 1e-9
+"""Differences that are no more than the order in which numbers were added."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def bootstrap_intervals(
             drawn.setdefault(name, []).append(value)
     tail = (1 - confidence) / 2
     found = {name: _quantiles(np.array(values), tail) for name, values in drawn.items()}
-    return {name: (low, high) for name, (low, high) in found.items() if high > low}
+    return {name: (low, high) for name, (low, high) in found.items() if high - low > ROUNDING}
 
 
 def around(value: float | None, interval: tuple[float, float] | None) -> Estimate:
