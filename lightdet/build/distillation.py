@@ -20,11 +20,19 @@ from lightdet.training.distributed import Processes
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network and which of its classes is which of the student's, int ``[C]``."""
+    """A trained network, which of its classes is which of the student's, int ``[C]``, and its input side."""
 
     network: Detector
     order: list[int]
     path: Path
+    imgsz: int
+
+    def introduce(self, imgsz: int) -> str:
+        """Return a line about it for a student of `imgsz` pixels."""
+        told = f"learns from {self.path} beside the labels, on its anchors"
+        if imgsz == self.imgsz:
+            return told
+        return f"{told}, which are for {self.imgsz} pixels, not {imgsz}: a teacher of the same size would teach better"
 
 
 def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> Teacher | None:
@@ -47,7 +55,7 @@ def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetw
         raise UserError(f"has other classes than the data set ({lacking}); it cannot be a teacher", path=path)
     if network.strides != student.strides or network.anchors.shape != student.anchors.shape:
         raise UserError("has other grids or another number of anchors a cell than the student", path=path)
-    return Teacher(network, [card.names.index(name) for name in names], path)
+    return Teacher(network, [card.names.index(name) for name in names], path, card.preprocessing.imgsz)
 
 
 def build_distillation(

@@ -132,7 +132,7 @@ def build_trainer(
             choose_anchors(config, data.train, detector, reporter)
         elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
             detector.anchors.copy_(teacher.network.anchors)
-            reporter.note(f"learns from {teacher.path} beside the labels, on its anchors")
+            reporter.note(teacher.introduce(config.imgsz))
         if load_backbone(config.model, detector):
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
     elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored

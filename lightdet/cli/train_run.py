@@ -83,6 +83,8 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
 def _check_teacher(config: AnyConfig) -> None:
     """Say that a teacher is missing before all pictures are read."""
     teacher = getattr(config.train, "distill", None)
+    if teacher is not None and Path(teacher).is_dir():
+        raise UserError("is a folder; train.distill names a trained model (.safetensors) to learn from", path=teacher)
     if teacher is not None and not Path(teacher).is_file():
         raise UserError("no such file; train.distill names a trained model (.safetensors) to learn from", path=teacher)
 

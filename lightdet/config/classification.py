@@ -148,6 +148,8 @@ class ClassifyConfig(Section):
     def _check_together(self) -> ClassifyConfig:
         if self.train.image_weights:
             raise ValueError("train.image_weights belongs to detectors; take sampling: balanced")
+        if self.train.distill is not None:
+            raise ValueError("train.distill belongs to detectors; leave it out")
         if isinstance(self.model, MixerConfig) and self.imgsz % self.model.patch:
             raise ValueError(f"model.patch {self.model.patch} does not divide imgsz {self.imgsz}")
         if isinstance(self.model, CnnConfig) and self.imgsz >> len(self.model.widths) < 1:

@@ -23,6 +23,8 @@ VIDEO_SUFFIXES = frozenset(
 )
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 MAX_LIST_BYTES = 64 << 20
+LAST_CAMERA = 2**31 - 1
+"""OpenCV takes no larger numbers."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,8 @@ def _list_file(path: Path) -> list[Source]:
 
 def _stream(text: str) -> Source | None:
     if text.isascii() and text.isdigit():
+        if int(text) > LAST_CAMERA:
+            raise UserError(f"there is no camera of number {text[:30]}; they are counted from 0")
         return Source("stream", int(text), f"camera {int(text)}", Path(f"camera-{int(text)}"))
     scheme, separator, _ = text.partition("://")
     if not separator:

@@ -60,6 +60,7 @@ def test_the_papers_numbers() -> None:
         ("task: classify\nimgsz: 100\n", r"c\.yaml:2: 'imgsz' must be a multiple of 32; take 96 or 128"),
         ("task: classify\naugment: {mosaic: 1}\n", r"c\.yaml:2: unknown key 'augment.mosaic'"),
         ("task: classify\ntrain: {image_weights: true}\n", "take sampling: balanced"),
+        ("task: classify\ntrain: {distill: a.safetensors}\n", "train.distill belongs to detectors"),
         ("task: classify\nmodel: {name: mlp_mixer, patch: 30}\n", "30 does not divide imgsz 224"),
         ("task: classify\nmodel: {name: cnn, widths: [8, 8, 8, 8, 8, 8]}\nimgsz: 32\n", "leave nothing of 32 pixels"),
         ("task: classify\nmodel: 3\n", r"c\.yaml:2: 'model' should hold keys of its own"),

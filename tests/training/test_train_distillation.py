@@ -44,7 +44,7 @@ def test_the_teacher_is_part_of_the_loss(defect_set: Path, tmp_path: Path, names
     heard = Recorder()
     changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "train.epochs=1"]
     trainer = make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
-    assert any("learns from" in note for note in heard.notes)
+    assert any(note.endswith("on its anchors") for note in heard.notes)
     assert isinstance(trainer.task, DistillationTask)
     before = {name: value.clone() for name, value in trainer.task.teacher.state_dict().items()}
     trainer.fit()
@@ -53,6 +53,14 @@ def test_the_teacher_is_part_of_the_loss(defect_set: Path, tmp_path: Path, names
     student = trainer.task.network
     assert isinstance(student, Detector)
     assert torch.equal(student.anchors, teacher.anchors)
+
+
+def test_a_teacher_of_another_size_is_told(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_teacher(tmp_path / "teacher.safetensors", names)  # for 64 pixels
+    heard = Recorder()
+    changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "imgsz=96"]
+    make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
+    assert any("on its anchors, which are for 64 pixels, not 96" in note for note in heard.notes)
 
 
 def test_classes_in_another_order_are_matched(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
