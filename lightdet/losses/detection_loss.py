@@ -8,6 +8,7 @@ Letters: B batch, A anchors a cell, C classes, K matches of one grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -25,8 +26,9 @@ CountReducer = Callable[[Tensor], Tensor]
 class DetectionLoss(nn.Module):
     """Weights ``x, y, z`` of eq. 8 with YOLOv5's scaling.
 
-    The class gain grows with the number of classes (``C / 80``), the objectness gain with the input's area
-    (``(imgsz / 640)^2``), and the whole with the batch: one learning rate serves every batch size.
+    The class gain grows with the number of classes (``C / 80``), the objectness gain with the input's side
+    (``imgsz / 640``; of the area, as YOLOv5 has it, little is left at small sizes, and detections are ranked by it:
+    docs/recipe.md), and the whole with the batch: one learning rate serves every batch size.
 
     Args:
         anchors: ``[grids, A, 2]`` in input pixels.
@@ -130,7 +132,7 @@ class DetectionLoss(nn.Module):
 
     def _total(self, box: Tensor, objectness: Tensor, classification: Tensor, batch: Tensor, area: int) -> LossTerms:
         box = box * self.gains[0]
-        objectness = objectness * self.gains[1] * (area / 640**2)
+        objectness = objectness * self.gains[1] * math.sqrt(area) / 640
         classification = classification * self.gains[2]
         parts = {"box": box.detach(), "objectness": objectness.detach(), "classification": classification.detach()}
         return LossTerms((box + objectness + classification) * batch * self.processes, parts)

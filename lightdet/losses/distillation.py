@@ -7,6 +7,7 @@ how sure it is. So background, of which nothing can be learned, does not drown t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -85,7 +86,7 @@ class DistillationLoss(nn.Module):
                     classification = classification + (weight * each.mean(-1)).sum()
         height, width = first.shape[2] * self.strides[0], first.shape[3] * self.strides[0]
         box = box * self.gains[0]
-        objectness = objectness * self.gains[1] * (height * width / 640**2)
+        objectness = objectness * self.gains[1] * math.sqrt(height * width) / 640
         classification = classification * self.gains[2]
         whole = box + objectness + classification
         return LossTerms(whole * counts[0] * self.processes, {"distillation": whole.detach()})

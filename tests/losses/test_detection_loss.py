@@ -142,8 +142,8 @@ def reference(
             for row in range(rows)
             for column in range(columns)
         ]
-        area = rows * columns * STRIDES[level] ** 2
-        result.objectness += gains.objectness * gains.balance[level] * area / 640**2 * sum(every) / len(every)
+        side = math.sqrt(rows * columns) * STRIDES[level]
+        result.objectness += gains.objectness * gains.balance[level] * side / 640 * sum(every) / len(every)
     result.total = (result.box + result.objectness + result.classification) * grids[0].shape[0]
     return result
 

@@ -70,10 +70,10 @@ def by_hand(student: list[Tensor], teacher: list[Tensor], classes: int) -> float
             if classes > 1:
                 each = [entropy(a, sigmoid(b)) for a, b in zip(m[5:], t[5:], strict=True)]
                 classification += weight * sum(each) / classes
-    area = student[0].shape[2] * student[0].shape[3] * 64 / 640**2
+    side = 8 * math.sqrt(student[0].shape[2] * student[0].shape[3]) / 640
     parts = (
         box * GAINS["box"],
-        objectness * GAINS["objectness"] * area,
+        objectness * GAINS["objectness"] * side,
         classification * GAINS["classification"] * classes / 80,
     )
     return sum(parts) * len(student[0])
