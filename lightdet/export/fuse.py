@@ -23,7 +23,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from lightdet.layers import SPP, BottleneckCSP, ChannelGate, ConvBNAct, Focus, GatedFusion, ScalarGate, double
+from lightdet.layers import (
+    SPP,
+    BottleneckCSP,
+    ChannelGate,
+    ConvBNAct,
+    Focus,
+    GatedFusion,
+    ResidualSPP,
+    ScalarGate,
+    double,
+)
 from lightdet.models.necks import PAN
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -64,8 +74,10 @@ def _replacement(child: nn.Module, sums: bool) -> nn.Module | None:
     if sums and type(child) is PAN and type(child.down16) is type(child.out8) is BottleneckCSP:
         _rewrite(child, sums)
         return SplitPAN(child)
-    if type(child) is SPP:
-        return SummedSPP(child) if sums else FoldedSPP(child)
+    if type(child) in (SPP, ResidualSPP):
+        block = cast(SPP, child)
+        folded = SummedSPP(block) if sums else FoldedSPP(block)
+        return WayPast(folded) if type(child) is ResidualSPP else folded
     if type(child) is GatedFusion and isinstance(child.gate, (ScalarGate, ChannelGate)):
         return ConstantBlend(child.gate.logit)
     return None
@@ -147,6 +159,19 @@ class SplitPAN(nn.Module):
         n16 = neck.out16(torch.cat((neck.up8(n8), lateral16), dim=1))
         n32 = neck.out32(torch.cat((neck.up16(n16), lateral32), dim=1))
         return n8, n16, n32
+
+
+class WayPast(nn.Module):
+    """What a block gives, added to what it was given."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, C, H, W]`` → the same."""
+        out: Tensor = x + self.block(x)
+        return out
 
 
 class FoldedSPP(nn.Module):

@@ -7,7 +7,7 @@ from lightdet.layers.conv_set import ConvSet
 from lightdet.layers.csp import Bottleneck, BottleneckCSP
 from lightdet.layers.focus import Focus
 from lightdet.layers.fusion import ChannelGate, GatedFusion, InputGate, ScalarGate
-from lightdet.layers.spp import SPP
+from lightdet.layers.spp import SPP, ResidualSPP
 from lightdet.layers.upsample import double
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Focus",
     "GatedFusion",
     "InputGate",
+    "ResidualSPP",
     "ScalarGate",
     "SpatialAttention",
     "double",

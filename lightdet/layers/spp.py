@@ -26,3 +26,18 @@ class SPP(nn.Module):
         a = self.reduce(x)
         out: Tensor = self.expand(torch.cat((a, *chained_max_pools(a, 3)), dim=1))
         return out
+
+
+class ResidualSPP(SPP):
+    """`SPP` beside which its input goes past, as it does in the CSP1_X that it replaces: ``x + SPP(x)``.
+
+    Three quarters of what SPP's own expansion sees is pooled; without the way past, half of the channels at each stage
+    and every exact place have to go through the last quarter.
+    """
+
+    def __init__(self, channels: int, *, activation: str = "leaky_relu") -> None:
+        super().__init__(channels, channels, activation=activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, channels, H, W]`` → the same."""
+        return x + super().forward(x)

@@ -46,6 +46,7 @@ def test_each_thing_has_its_table() -> None:
         configured("ours"),
         configured("off", "model.gate_at=[]"),
         configured("scalar", "model.gate=scalar"),
+        configured("spp", "model.backbone_block=spp"),
         configured("csp", "model.backbone_block=csp"),
         configured("ciou", "loss.box_iou=ciou"),
         configured("fast", "train.lr=0.01"),
@@ -53,7 +54,7 @@ def test_each_thing_has_its_table() -> None:
     tables = {table.key: [row.name for row in table.rows] for table in ablation_tables(models, CLASSES)}
     assert tables == {
         "gate": ["one a channel, at 38×38, 19×19 (ours)", "off (off)", "one number, at 38×38, 19×19 (scalar)"],
-        "backbone": ["SPP (ours)", "CSP1_X (csp)"],
+        "backbone": ["SPP and a way past it (ours)", "SPP (spp)", "CSP1_X (csp)"],
         "box_loss": ["GIoU (ours)", "CIoU (ciou)"],
         "train_lr": ["0.002 (ours)", "0.01 (fast)"],
     }

@@ -18,6 +18,7 @@ from lightdet.structures import Preprocessing
 ANCHORS = [[[8.0, 9.0], [12.0, 20.0]], [[30.0, 20.0], [25.0, 50.0]], [[60.0, 60.0], [90.0, 70.0]]]
 PARTS: list[dict[str, Any]] = [
     {"gate": "scalar"},
+    {"backbone_block": "spp"},
     {"gate": "channel", "activation": "silu"},
     {"gate": "input", "activation": "mish"},
     {"gate_at": (), "attention_at": (), "backbone_block": "csp"},

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightdet.layers import SPP
+from lightdet.layers import SPP, ResidualSPP
 
 
 def max_pool_by_hand(values: np.ndarray, kernel: int) -> np.ndarray:
@@ -51,3 +51,15 @@ def test_one_bright_place_reaches_six_places_far() -> None:
 @pytest.mark.parametrize(("c_in", "c_out"), [(8, 16), (7, 5)])
 def test_size_unchanged_and_odd_widths(c_in: int, c_out: int) -> None:
     assert SPP(c_in, c_out)(torch.zeros(2, c_in, 6, 4)).shape == (2, c_out, 6, 4)
+
+
+def test_the_way_past_changes_nothing_on_its_way() -> None:
+    torch.manual_seed(0)
+    block, plain = ResidualSPP(6).eval(), SPP(6, 6).eval()
+    plain.load_state_dict(block.state_dict())  # not a weight more
+    picture = torch.randn(2, 6, 9, 7)
+    with torch.no_grad():
+        torch.testing.assert_close(block(picture) - picture, plain(picture))
+        block.expand.norm.weight.zero_()
+        block.expand.norm.bias.zero_()
+        assert torch.equal(block(picture), picture)

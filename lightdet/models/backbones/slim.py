@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lightdet.layers import SPP, BottleneckCSP, ConvBNAct, Focus
+from lightdet.layers import SPP, BottleneckCSP, ConvBNAct, Focus, ResidualSPP
 
 CSP_DEPTHS = (1, 3, 3, 1)  # CSP1_X of YOLOv5s at strides 4, 8, 16, 32
 
@@ -16,11 +16,12 @@ class SlimBackbone(nn.Module):
 
     Args:
         widths: output channels of Focus (stride 2) and of the stages at strides 4, 8, 16, 32.
-        block: ``spp`` (the paper) or ``csp`` (the CSP1_X it replaces).
+        block: ``spp_residual`` (the paper's SPP, with a way past it), ``spp`` (without) or ``csp`` (the CSP1_X that
+            SPP replaces).
         activation: see `lightdet.layers.make_activation`.
     """
 
-    def __init__(self, widths: Sequence[int], *, block: str = "spp", activation: str = "leaky_relu") -> None:
+    def __init__(self, widths: Sequence[int], *, block: str = "spp_residual", activation: str = "leaky_relu") -> None:
         super().__init__()
         self.channels = tuple(widths[2:])
         self.focus = Focus(3, widths[0], activation=activation)
@@ -28,12 +29,14 @@ class SlimBackbone(nn.Module):
         for c_in, c_out, depth in zip(widths[:-1], widths[1:], CSP_DEPTHS, strict=True):
             down = ConvBNAct(c_in, c_out, 3, 2, activation=activation)
             feature: nn.Module
-            if block == "spp":
+            if block == "spp_residual":
+                feature = ResidualSPP(c_out, activation=activation)
+            elif block == "spp":
                 feature = SPP(c_out, c_out, activation=activation)
             elif block == "csp":
                 feature = BottleneckCSP(c_out, c_out, depth, residual=True, activation=activation)
             else:
-                raise ValueError(f"unknown backbone block '{block}'; known: spp, csp")
+                raise ValueError(f"unknown backbone block '{block}'; known: spp_residual, spp, csp")
             self.stages.append(nn.Sequential(down, feature))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

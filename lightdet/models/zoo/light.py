@@ -21,7 +21,7 @@ def lightdet(
     *,
     anchors: Sequence[Sequence[Sequence[float]]],
     widths: Sequence[int] = (16, 32, 64, 128, 224),
-    backbone_block: str = "spp",
+    backbone_block: str = "spp_residual",
     attention_at: Sequence[int] = (8,),
     gate_at: Sequence[int] = (16, 32),
     gate: str = "channel",
