@@ -36,6 +36,7 @@ from lightdet.build.dataset import load_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.files import write_json
+from lightdet.inference.exported import ExportedRuntime
 from lightdet.inference.foreign import ForeignNetwork
 from lightdet.inference.predictor import Predictor
 
@@ -212,9 +213,10 @@ class Stopwatch:
 
     def __init__(self, predictor: Predictor) -> None:
         self.milliseconds = 0.0
-        runtime: Any = predictor.runtime
-        self.run = runtime._run
-        runtime._run = self
+        runtime = predictor.runtime
+        assert isinstance(runtime, ExportedRuntime)
+        self.run = runtime.file.run
+        setattr(runtime.file, "run", self)  # noqa: B010 - a type checker takes methods for constant
 
     def __call__(self, images: Image) -> Any:
         """Run it, and add up its time."""
