@@ -111,7 +111,9 @@ class TrainDisplay:
         if data.skipped:
             self._say(f"bad pictures or labels left out: {len(data.skipped)}")
         if not progress.done:
-            self._say(f"stopped and saved in epoch {progress.epoch + 1} ({output}); the same command with --resume goes on")
+            self._say(
+                f"stopped and saved in epoch {progress.epoch + 1} ({output}); the same command with --resume goes on"
+            )
             return
         for line in self.kind.closing(progress):
             self._say(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,8 +89,12 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str) -> Markup:
         dots.append(tag("g", parts))
     names: list[Content] = []
     for point, (px, py) in zip(points, places, strict=True):
-        left, base = _free_place(point.name, px, py, taken)
-        names.append(tag("text", point.name, x=round(left, 1), y=round(base, 1), class_="name"))
+        box = _free_place(point.name, px, py, taken)
+        end = min(max(px, box[0]), box[2]), min(max(py, box[1]), box[3])
+        if math.dist(end, (px, py)) > LINE:
+            names.append(tag("line", x1=px, y1=py, x2=round(end[0], 1), y2=round(end[1], 1), class_="leader"))
+        base = (box[1] + box[3]) / 2 + 4
+        names.append(tag("text", point.name, x=round(box[0], 1), y=round(base, 1), class_="name"))
     label = f"{y_title} against {x_title}"
     view = f"0 0 {WIDTH} {HEIGHT}"
     return tag("figure", tag("svg", draw_axes(x, y), dots, names, viewBox=view, role="img", aria_label=label))
@@ -100,21 +105,23 @@ def _told(point: Point, x_title: str) -> str:
     return f"{point.name}: {point.y.median:.1f} %{several}, {x_title.partition(',')[0]} {point.x:.3g}"
 
 
-def _free_place(name: str, px: float, py: float, taken: list[Box]) -> tuple[float, float]:
-    """Left end and base line of a name near its dot, clear of dots and other names where there is room."""
+def _free_place(name: str, px: float, py: float, taken: list[Box]) -> Box:
+    """Where a name goes: near its dot, and clear of dots and other names where there is room in the chart."""
     width = LETTER * len(name)
     gap = 9.0
-    starts = [(px + gap, 0.0), (px - gap - width, 0.0), (px - width / 2, -LINE), (px - width / 2, LINE)]
-    starts += [(px + gap, -LINE), (px + gap, LINE), (px - gap - width, -LINE), (px - gap - width, LINE)]
-    starts += [(px + gap, -2 * LINE), (px + gap, 2 * LINE), (px - gap - width, 2 * LINE), (px - width / 2, -2 * LINE)]
+    right, left, middle = px + gap, px - gap - width, px - width / 2
+    starts = [(right, 0.0), (left, 0.0)]
+    for lines in range(1, int(HEIGHT / LINE)):
+        for shift in (-lines * LINE, lines * LINE):
+            starts += [(middle, shift), (right, shift), (left, shift)]
     boxes: list[Box] = []
-    for left, shift in starts:
-        inside = min(max(left, LEFT + 2.0), WIDTH - RIGHT - width)
-        middle = min(max(py + shift, TOP + LINE / 2), HEIGHT - BOTTOM - LINE / 2)
-        boxes.append((inside, middle - LINE / 2, inside + width, middle + LINE / 2))
+    for start, shift in starts:
+        inside = min(max(start, LEFT + 2.0), WIDTH - RIGHT - width)
+        line = min(max(py + shift, TOP + LINE / 2), HEIGHT - BOTTOM - LINE / 2)
+        boxes.append((inside, line - LINE / 2, inside + width, line + LINE / 2))
     free = next((box for box in boxes if not any(_touch(box, other) for other in taken)), boxes[0])
     taken.append(free)
-    return free[0], (free[1] + free[3]) / 2 + 4
+    return free
 
 
 def _touch(a: Box, b: Box) -> bool:

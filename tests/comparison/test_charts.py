@@ -48,15 +48,29 @@ def test_a_cost_chart_for_each_cost() -> None:
     assert cost_charts(comparison(theirs)) == []
 
 
-def test_names_keep_apart() -> None:
-    points = [Point(f"model-{i}", 1.0 + i / 100, Spread((50.0 + i / 100,)), i) for i in range(4)]
-    drawn = scatter(points, "x", "y")
-    places = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" class="name">', drawn)
-    boxes = [(float(x), float(y), float(x) + 6 * 7, float(y) + 11) for x, y in places]
-    assert len(boxes) == 4
+def name_boxes(drawn: str) -> list[tuple[float, float, float, float]]:
+    """Where letters of half their height in width would lie."""
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" class="name">([^<]+)<', drawn)
+    return [(float(x), float(y), float(x) + 6 * len(name), float(y) + 11) for x, y, name in found]
+
+
+@pytest.mark.parametrize(("count", "prefix"), [(4, "model-"), (8, "a-longer-model-")])
+def test_names_keep_apart(count: int, prefix: str) -> None:
+    """Networks of like size and accuracy are the common case: their dots lie upon each other."""
+    crowd = [Point(f"{prefix}{i}", 1.0 + i / 100, Spread((50.0 + i / 100,)), i) for i in range(count)]
+    rest = [Point(f"far-{i}", 20.0 + 20 * i, Spread((10.0 * i,)), i) for i in range(4)]
+    drawn = scatter([*crowd, *rest], "x", "y")
+    boxes = name_boxes(drawn)
+    assert len(boxes) == count + 4
     for i, a in enumerate(boxes):
         for b in boxes[i + 1 :]:
             assert not (a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
+
+
+def test_a_name_far_from_its_dot_is_led_to_it() -> None:
+    crowd = [Point(f"a-longer-model-{i}", 1.0, Spread((50.0,)), i) for i in range(8)]
+    assert scatter(crowd, "x", "y").count('class="leader"') >= 2
+    assert 'class="leader"' not in scatter(crowd[:1], "x", "y")
 
 
 def test_training_curves_of_every_run() -> None:
