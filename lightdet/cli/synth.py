@@ -25,6 +25,13 @@ class Labels(StrEnum):
     coco = "coco"
 
 
+class Recipe(StrEnum):
+    """What is drawn."""
+
+    parts = "parts"
+    teacher = "teacher"
+
+
 class Picture(StrEnum):
     """File format of the pictures."""
 
@@ -53,20 +60,24 @@ def synth(
     picture: Annotated[
         Picture, typer.Option("--picture", help="png is exact, jpg takes a quarter of the space.")
     ] = Picture.png,
+    recipe: Annotated[
+        Recipe,
+        typer.Option("--recipe", help="parts: six kinds on parts; teacher: many kinds and grounds, for pretraining."),
+    ] = Recipe.parts,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, max=256, metavar="N", help="Processes; default: fitted to the work."),
     ] = None,
     json: Json = None,
 ) -> None:
-    """Render pictures of parts with six kinds of defects and their exact boxes; leaves DIR/dataset.yaml."""
+    """Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml."""
     from rich.console import Console
 
     from lightdet.cli.data_display import counting
     from lightdet.data.synthetic import SyntheticPlan, default_workers, write_synthetic
     from lightdet.files import write_json
 
-    plan = SyntheticPlan(images, seed, imgsz, label_format.value, val, clean, picture.value)
+    plan = SyntheticPlan(images, seed, imgsz, label_format.value, val, clean, picture.value, recipe.value)
     processes = default_workers(images) if workers is None else workers
     console = Console(highlight=False, soft_wrap=True)
     with counting(console, "rendering") as progress:

@@ -1,8 +1,9 @@
-"""The renderer of synthetic defect pictures that the demo and the tests run on."""
+"""The renderer of synthetic defect pictures: parts for the demo and the tests, a teacher's pictures for pretraining."""
 
 from lightdet.data.synthetic.catalogue import CLASSES
 from lightdet.data.synthetic.plan import SyntheticPlan, default_workers
 from lightdet.data.synthetic.render import Rendering, render, render_sample
+from lightdet.data.synthetic.teacher import Teacher
 from lightdet.data.synthetic.writer import SyntheticSet, write_synthetic
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Rendering",
     "SyntheticPlan",
     "SyntheticSet",
+    "Teacher",
     "default_workers",
     "render",
     "render_sample",

@@ -8,11 +8,15 @@ from typing import Literal, get_args
 
 import cv2
 
-from lightdet.data.synthetic.render import DEFAULT_CLEAN, MAX_SIZE, MIN_SIZE
+from lightdet.data.synthetic import teacher
+from lightdet.data.synthetic.catalogue import CLASSES
+from lightdet.data.synthetic.render import DEFAULT_CLEAN, MAX_SIZE, MIN_SIZE, render_sample
 from lightdet.errors import UserError
+from lightdet.structures import Sample
 
 LabelFormat = Literal["yolo", "voc", "coco"]
 PictureFormat = Literal["png", "jpg"]
+Recipe = Literal["parts", "teacher"]
 
 MAX_PICTURES = 1_000_000
 MAX_SEED = 2**31 - 1
@@ -36,6 +40,8 @@ class SyntheticPlan:
         val: share of the pictures in the split ``val``, spread evenly; 0 makes ``train`` alone.
         clean: probability of a picture without defects.
         picture: file format; ``png`` is exact, ``jpg`` about a quarter of the size.
+        recipe: what is drawn: ``parts`` with the six kinds of defect of the paper, or the ``teacher``'s pictures,
+            many kinds on many grounds, for pretraining.
 
     Raises:
         UserError: when made, for a value out of range or a split that would stay empty.
@@ -48,6 +54,7 @@ class SyntheticPlan:
     val: float = 0.2
     clean: float = DEFAULT_CLEAN
     picture: PictureFormat = "png"
+    recipe: Recipe = "parts"
 
     def __post_init__(self) -> None:
         check_range("number of pictures", self.images, 1, MAX_PICTURES)
@@ -58,6 +65,7 @@ class SyntheticPlan:
             raise UserError(f"the share of validation pictures must lie in 0-0.9, got {self.val:g}")
         _one_of("label format", self.format, get_args(LabelFormat))
         _one_of("picture format", self.picture, get_args(PictureFormat))
+        _one_of("recipe", self.recipe, get_args(Recipe))
         if self.val > 0 and "val" not in {self.split_of(index) for index in range(min(self.images, _SHARE_UNIT))}:
             raise UserError(
                 f"of {self.images} pictures a share of {self.val:g} is less than one for validation; "
@@ -68,6 +76,18 @@ class SyntheticPlan:
     def splits(self) -> tuple[str, ...]:
         """The names of the splits."""
         return ("train", "val") if self.val > 0 else ("train",)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return teacher.CLASSES if self.recipe == "teacher" else CLASSES
+
+    def sample(self, index: int) -> Sample:
+        """Draw a picture."""
+        if self.recipe == "teacher":
+            drawn = teacher.draw(self.seed, index, self.imgsz, clean=self.clean, reference=False)
+            return Sample(drawn.image, drawn.boxes, drawn.labels)
+        return render_sample(self.seed, index, self.imgsz, clean=self.clean)
 
     def split_of(self, index: int) -> str:
         """The split of a picture: it depends on its index and the share alone, never on the number of pictures."""

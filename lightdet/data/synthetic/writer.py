@@ -22,9 +22,7 @@ from lightdet.data.convert import FOLDERS
 from lightdet.data.formats.coco import coco_text
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
-from lightdet.data.synthetic.catalogue import CLASSES
 from lightdet.data.synthetic.plan import ENCODING, PictureFormat, SyntheticPlan, check_range
-from lightdet.data.synthetic.render import render_sample
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation
@@ -81,14 +79,14 @@ def write_synthetic(
     if plan.format == "coco":
         for split, found in by_split.items():
             names = [annotation.image.name for annotation in found]
-            write_text(folder / _JSON_LABELS / f"{split}.json", coco_text(found, CLASSES, names))
+            write_text(folder / _JSON_LABELS / f"{split}.json", coco_text(found, plan.classes, names))
     write_text(folder / YAML_NAME, _yaml_text(plan))
     counts = Counter(int(label) for annotation in annotations for label in annotation.labels)
     return SyntheticSet(
         yaml=folder / YAML_NAME,
         pictures={split: len(found) for split, found in by_split.items()},
         boxes={split: sum(len(annotation) for annotation in found) for split, found in by_split.items()},
-        classes={name: counts[label] for label, name in enumerate(CLASSES)},
+        classes={name: counts[label] for label, name in enumerate(plan.classes)},
         clean=sum(len(annotation) == 0 for annotation in annotations),
     )
 
@@ -142,14 +140,14 @@ def _start_worker() -> None:
 
 
 def _write_picture(folder: Path, plan: SyntheticPlan, index: int) -> Annotation:
-    sample = render_sample(plan.seed, index, plan.imgsz, clean=plan.clean)
+    sample = plan.sample(index)
     split, name = plan.split_of(index), plan.name_of(index)
     pictures, labels = FOLDERS[plan.format]
     image = folder / pictures / split / name
     annotation = Annotation(image, (plan.imgsz, plan.imgsz), sample.boxes, sample.labels)
     _write(image, _encoded(sample.image, plan.picture))
     if plan.format != "coco":
-        text = yolo_text(annotation) if plan.format == "yolo" else voc_text(annotation, CLASSES)
+        text = yolo_text(annotation) if plan.format == "yolo" else voc_text(annotation, plan.classes)
         suffix = ".txt" if plan.format == "yolo" else ".xml"
         _write(folder / labels / split / f"{image.stem}{suffix}", text.encode())
     return annotation
@@ -173,10 +171,13 @@ def _yaml_text(plan: SyntheticPlan) -> str:
     pictures, labels = FOLDERS[plan.format]
     suffix = ".json" if plan.format == "coco" else ""
     splits = {name: {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}{suffix}"} for name in plan.splits}
-    values = {"name": "synthetic", "root": ".", "format": plan.format, "classes": list(CLASSES), "splits": splits}
+    name = "synthetic" if plan.recipe == "parts" else f"synthetic-{plan.recipe}"
+    values = {"name": name, "root": ".", "format": plan.format, "classes": list(plan.classes), "splits": splits}
+    recipe = "" if plan.recipe == "parts" else f"--recipe {plan.recipe} "
     command = (
         f"lightdet data synth --images {plan.images} --seed {plan.seed} --imgsz {plan.imgsz} --val {plan.val:g} "
-        f"--clean {plan.clean:g} --format {plan.format} --picture {plan.picture} --output DIR"
+        f"--clean {plan.clean:g} --format {plan.format} --picture {plan.picture} {recipe}--output DIR"
     )
-    header = f"# Rendered pictures of parts with defects; made again by:\n#   {command}\n"
+    what = "parts with defects" if plan.recipe == "parts" else "many kinds of defects, for pretraining"
+    header = f"# Rendered pictures of {what}; made again by:\n#   {command}\n"
     return header + yaml.safe_dump(values, sort_keys=False)
