@@ -9,14 +9,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from lightdet.export.fuse import FoldedConv, fuse
 from lightdet.inference.export_card import Layout, Outputs
 from lightdet.models import DetectionNetwork, Detector
+from lightdet.models.agreement import agree
+from lightdet.models.fuse import FoldedConv, fuse
 from lightdet.models.heads import AnchorHead
 from lightdet.structures import Preprocessing
-
-AGREE = 1e-4
-"""Largest difference, relative to the largest output, for two forms of a network to count as one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def deployable(
     sums: bool = True,
     half: bool = False,
 ) -> Deployable:
-    """Rewrite a trained network for use (see `lightdet.export.fuse`).
+    """Rewrite a trained network for use (see `lightdet.models.fuse`).
 
     Networks with anchors give their convolutions' raw results, which are decoded where they pass the threshold
     (`lightdet.inference.decode`); all others, and with `decode` these too, decode in the network.
@@ -56,7 +54,7 @@ def deployable(
         preprocessing: its scale becomes part of the network.
         layout: order of the input's bytes.
         decode: give candidates in any case.
-        sums: see `lightdet.export.fuse.fuse`; quicker in OpenVINO, not in ONNX Runtime.
+        sums: see `lightdet.models.fuse.fuse`; quicker in OpenVINO, not in ONNX Runtime.
         half: compute in float16; outputs stay float32.
     """
     fused = fuse(network, sums=sums)
@@ -157,13 +155,13 @@ def _with_input(body: nn.Module, scale: float, layout: Layout, probe: Tensor) ->
             conv = stem.conv
             stem.conv = _rescaled(conv, scale)
             made = plain(body, None)
-            if not _same(made(given), wanted):  # something else looks at the picture, too
+            if not agree(made(given), wanted):  # something else looks at the picture, too
                 stem.conv = conv
                 return plain(body, scale)
             if layout == "interleaved" and _pairs_fit(stem.conv):
                 single, stem.conv = stem.conv, _paired(stem.conv)
                 paired = _Pairs(body, None)
-                if _same(paired(given), wanted):
+                if agree(paired(given), wanted):
                     return paired
                 stem.conv = single
     return made
@@ -207,10 +205,3 @@ def _paired(conv: nn.Conv2d) -> nn.Conv2d:
     even, odd = conv.weight[:, :, :, ::2], conv.weight[:, :, :, 1::2]
     made.weight = nn.Parameter(torch.cat((even, odd), dim=1), requires_grad=False)
     return made
-
-
-def _same(outputs: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> bool:
-    return all(
-        a.shape == b.shape and (a - b).abs().max() <= AGREE * (1 + b.abs().max())
-        for a, b in zip(outputs, wanted, strict=True)
-    )

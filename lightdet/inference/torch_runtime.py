@@ -1,4 +1,7 @@
-"""The network in PyTorch behind the one door (`lightdet.inference.runtime`)."""
+"""The network in PyTorch behind the one door (`lightdet.inference.runtime`).
+
+On the CPU it is rewritten for speed, and compared with the trained one, when it is loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.inference.runtime import RawDetections
 from lightdet.models import DetectionNetwork
+from lightdet.models.fast_cpu import fast_cpu
 from lightdet.structures import Preprocessing
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -33,6 +37,11 @@ class TorchRuntime:
         device: where to run.
         precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
         channels_last: memory order of the network's values; usually the faster one.
+
+    Attributes:
+        detector: the network as it was trained.
+        running: what computes its outputs: on the CPU in channels-last order a rewritten copy of the same values
+            (see `lightdet.models.fast_cpu`), else the detector itself.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class TorchRuntime:
         self.precision = precision
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.detector = detector.eval().to(self.device, memory_format=self._format)  # type: ignore[call-overload]
+        self.running: DetectionNetwork = fast_cpu(self.detector) if channels_last else self.detector
 
     @torch.inference_mode()
     def __call__(self, batch: Image) -> list[RawDetections]:
@@ -94,9 +104,9 @@ class TorchRuntime:
 
     def _network(self, images: Tensor) -> Any:
         if self.precision == "fp32":
-            return self.detector(images)
+            return self.running(images)
         with torch.autocast(self.device.type, dtype=_AUTOCAST[self.precision]):
-            return self.detector(images)
+            return self.running(images)
 
     def _clock(self) -> float:
         """The time when all work so far is done: a GPU works behind the program's back."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_networks import CONFIG, NAMES, SIDE, enliven
+from export_networks import CONFIG, NAMES, SIDE
+from lively import enliven
 
 from lightdet.build.model import build_detector
 from lightdet.export.network import deployable

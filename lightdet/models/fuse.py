@@ -1,7 +1,8 @@
 """A trained network rewritten into fewer and cheaper operations that compute the same values.
 
 - Batch normalization goes into the convolution before it (Jacob et al. 2018, section 3.2), and the joint one of a
-  `BottleneckCSP` into the two bare convolutions that it follows.
+  `BottleneckCSP` into the two bare convolutions that it follows. In torchvision's networks, neighbours in a
+  sequence and in a ResNet's blocks are folded.
 - `Focus` and its convolution become one convolution of twice the kernel and stride 2: the slices are what a
   strided kernel reads anyway.
 - A 5x5 max-pool becomes a 5x1 and a 1x5: 10 comparisons instead of 25.
@@ -17,11 +18,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.ops.misc import FrozenBatchNorm2d
 
 from lightdet.layers import (
     SPP,
@@ -37,6 +43,13 @@ from lightdet.layers import (
 from lightdet.models.necks import PAN
 
 Module = TypeVar("Module", bound=nn.Module)
+Norm: TypeAlias = nn.BatchNorm2d | FrozenBatchNorm2d
+RESNET: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
+    ResNet: (("conv1", "bn1"),),
+    BasicBlock: (("conv1", "bn1"), ("conv2", "bn2")),
+    Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
+}
+"""Names of the convolutions in torchvision's ResNets, and of the normalizations that follow them."""
 
 
 def fuse(network: Module, *, sums: bool = True) -> Module:
@@ -53,12 +66,23 @@ def fuse(network: Module, *, sums: bool = True) -> Module:
 
 
 def _rewrite(module: nn.Module, sums: bool) -> None:
+    for before, after in _neighbours(module):
+        conv, norm = getattr(module, before), getattr(module, after)
+        if type(conv) is nn.Conv2d and conv.padding_mode == "zeros" and isinstance(norm, Norm):
+            setattr(module, before, _scaled(conv, *_affine(norm)))
+            setattr(module, after, nn.Identity())
     for name, child in module.named_children():
         made = _replacement(child, sums)
         if made is None:
             _rewrite(child, sums)
         else:
             setattr(module, name, made)
+
+
+def _neighbours(module: nn.Module) -> Sequence[tuple[str, str]]:
+    """Names of children of which the second gets what the first gives, and nobody else does."""
+    in_order = type(module).forward is nn.Sequential.forward or type(module) is IntermediateLayerGetter
+    return list(pairwise(dict(module.named_children()))) if in_order else RESNET.get(type(module), ())
 
 
 def _replacement(child: nn.Module, sums: bool) -> nn.Module | None:
@@ -233,11 +257,11 @@ def pool5(x: Tensor) -> Tensor:
     return max_pool2d(max_pool2d(x, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _affine(norm: Norm) -> tuple[Tensor, Tensor]:
     """A trained normalization as scale and shift, ``[C]`` each, in double precision."""
     mean, variance = cast(Tensor, norm.running_mean).double(), cast(Tensor, norm.running_var).double()
-    scale = norm.weight.double() / torch.sqrt(variance + norm.eps)
-    return scale, norm.bias.double() - mean * scale
+    scale = cast(Tensor, norm.weight).double() / torch.sqrt(variance + norm.eps)
+    return scale, cast(Tensor, norm.bias).double() - mean * scale
 
 
 def _scaled(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> nn.Conv2d:
@@ -250,7 +274,10 @@ def _scaled(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> nn.Conv2d:
 def _conv(weight: Tensor, bias: Tensor | None, *, like: nn.Conv2d | None = None) -> nn.Conv2d:
     """A convolution of these weights, with the stride, padding and groups of another."""
     groups = 1 if like is None else like.groups
-    made = nn.Conv2d(weight.shape[1] * groups, weight.shape[0], 1, groups=groups, bias=bias is not None)
+    channels = (weight.shape[1] * groups, weight.shape[0])
+    # Without random weights: drawing them would change what a training draws next.
+    with torch.device("meta"):
+        made = nn.Conv2d(*channels, 1, groups=groups, bias=bias is not None)
     made.kernel_size = cast(tuple[int, int], tuple(weight.shape[2:]))
     if like is not None:
         made.stride, made.padding, made.dilation = like.stride, like.padding, like.dilation

@@ -1,0 +1,42 @@
+"""When two forms of a network count as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+AGREE = 1e-4
+"""Largest difference, relative to the largest output, for two forms of a network to count as one."""
+
+
+def agree(ours: Any, wanted: Any) -> bool:
+    """Whether two networks' outputs are the same to rounding, and numbers.
+
+    Args:
+        ours, wanted: tensors, or tuples, lists and mappings of them. Each tensor is compared with its counterpart,
+            relative to the counterpart's largest value.
+    """
+    pairs = list(zip(_tensors(ours), _tensors(wanted), strict=False))
+    if not pairs or len(list(_tensors(ours))) != len(list(_tensors(wanted))):
+        return False
+    return all(_close(a, b) for a, b in pairs)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape or not (torch.isfinite(a).all() and torch.isfinite(b).all()):
+        return False
+    return not a.numel() or bool((a - b).abs().max() <= AGREE * b.abs().max())
+
+
+def _tensors(outputs: Any) -> Iterator[Tensor]:
+    if isinstance(outputs, Tensor):
+        yield outputs
+    elif isinstance(outputs, Mapping):
+        for value in outputs.values():
+            yield from _tensors(value)
+    elif isinstance(outputs, tuple | list):
+        for value in outputs:
+            yield from _tensors(value)
