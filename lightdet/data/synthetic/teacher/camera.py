@@ -86,13 +86,9 @@ class Camera:
         """The picture, uint8 ``[H, W, 3]``."""
         seen = self.expose(planes, Window.whole(len(self.light)))
         shape = self.light.shape
-        common = self._noise(rng, shape)
-        own = np.float32(0.6 * self.noise)
         channels = []
         for plane in seen:
-            noisy = plane + common
-            if len(seen) == 3:
-                noisy += own * cut(rng, "white", (shape[0], shape[1]))
+            noisy = plane + self._noise(rng, shape)
             channels.append(cv2.LUT(np.clip(noisy, 0, 255, out=noisy).astype(np.uint8), self.curve))
         image = np.asarray(cv2.merge(channels * 3 if len(channels) == 1 else channels), np.uint8)
         if self.quality is None:

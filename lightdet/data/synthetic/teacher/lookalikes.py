@@ -82,8 +82,9 @@ def reflection(scene: Scene, rng: Generator) -> None:
     window = scene.whole
     x, y = window.coordinates()
     center, wide = rng.uniform(0, 1, 2) * scene.size, rng.uniform(0.05, 0.4, 2) * scene.size
-    glow = np.exp(-(((x - center[0]) / wide[0]) ** 2) - ((y - center[1]) / wide[1]) ** 2)
-    scene.relight(1.0, glow.astype(np.float32) * np.float32(rng.uniform(0.05, 0.35)))
+    across = np.exp(-(((x - np.float32(center[0])) / np.float32(wide[0])) ** 2))
+    down = np.exp(-(((y - np.float32(center[1])) / np.float32(wide[1])) ** 2))
+    scene.relight(1.0, (down * np.float32(rng.uniform(0.05, 0.35))) * across)
 
 
 def shadow(scene: Scene, rng: Generator) -> None:

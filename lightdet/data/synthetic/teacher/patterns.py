@@ -43,7 +43,7 @@ class Layout:
 
 def lay(rng: Generator, name: str, size: int, layout: Layout) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Height, thread and tone (0 on average, by row and column) of a pattern over a whole picture."""
-    cell = next((c for c in (4, 8) if c >= layout.pitch), _CELL)
+    cell = next((c for c in (_CELL, 8) if c <= 1.3 * layout.pitch), 4)
     height, thread = tile(name, cell)
     step = layout.pitch / cell
     times = math.ceil((size * 1.45 / step + len(height)) / len(height))
