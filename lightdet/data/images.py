@@ -1,7 +1,8 @@
 """Pictures from files or bytes, as every other part sees them: uint8 RGB, upright, checked and bounded.
 
 Pillow reads headers and pixels because it reports a truncated file, where OpenCV fills the rest with gray.
-OpenCV decodes only 16-bit colour, which Pillow cuts to 8 bits. Nothing large is decoded before its size is known.
+`lightdet.data.deep_pixels` takes over where Pillow would cut to 8 bits. Nothing large is decoded before its size is
+known.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +24,7 @@ from PIL import Image as Pil
 from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
+from lightdet.data.deep_pixels import UnsupportedError, deep_pixels, to_bytes
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -35,6 +36,8 @@ SUFFIXES = frozenset(
     | {".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k"}
 )
 """File name endings (lower case) taken for pictures when a folder is scanned."""
+EXCHANGED_SIDES = 5
+"""EXIF orientations from this on exchange width and height."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
 _FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000"
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
@@ -67,10 +70,6 @@ class UnknownFormatError(UserError):
     """Bytes that are no picture of a format that is read."""
 
 
-class _UnsupportedError(Exception):
-    """A sound picture of a kind that is not read; the text says what to do."""
-
-
 @dataclass(frozen=True)
 class PictureFacts:
     """What a picture's header says.
@@ -81,7 +80,7 @@ class PictureFacts:
         mode: Pillow's name of the pixel layout (``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``, ...).
         bits: bits of one channel.
         orientation: EXIF orientation, 1 (upright) to 8.
-        pages: pictures in the file, of which the first is read; 1 where they were not counted (`image_size`).
+        pages: pictures in the file (pages of a TIFF, frames of a GIF); a phone's JPEG with a preview counts as one.
     """
 
     format: str
@@ -104,7 +103,7 @@ def read_image(
 
     Gray is repeated, palettes are looked up, CMYK is converted, alpha is dropped (colours are kept as stored).
     16-bit values are scaled by ``255 / (2**bit_depth - 1)``, rounded and cut at 255; 8-bit ones are not touched.
-    Of a file with several pages or frames the first is read.
+    A file with several pages or frames is refused: judged by its first, a part would pass whose rest was not seen.
 
     Args:
         source: a path, or the bytes of a picture file.
@@ -118,21 +117,28 @@ def read_image(
     """
     data, shown = _read_bytes(source, name, max_bytes)
     pixels, facts = _decode(data, shown, max_pixels)
+    if facts.pages > 1:
+        raise UserError(several_pages(facts), path=shown)
     if pixels.dtype == np.uint16:
-        pixels = _depth_table(_stored_depth(facts) or bit_depth)[pixels]
+        pixels = to_bytes(pixels, _stored_depth(facts) or bit_depth)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
     return pixels
 
 
 def read_deep(source: str | Path | bytes, *, name: str | None = None) -> tuple[AnyArray, PictureFacts]:
-    """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright.
+    """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright; of pages the first.
 
     Raises:
         UserError: as `read_image`.
     """
     data, shown = _read_bytes(source, name, MAX_BYTES)
-    return _decode(data, shown, MAX_PIXELS, count_pages=True)
+    return _decode(data, shown, MAX_PIXELS)
+
+
+def several_pages(facts: PictureFacts) -> str:
+    """What to say of a file with several pictures."""
+    return f"holds {facts.pages} pictures; save each in a file of its own"
 
 
 def read_file(path: str | Path) -> bytes:
@@ -220,7 +226,7 @@ def _explained(shown: str) -> Iterator[None]:
         raise UnknownFormatError(message, path=shown) from None
     except Pil.DecompressionBombError:
         raise _too_large(shown, MAX_PIXELS) from None
-    except _UnsupportedError as error:
+    except UnsupportedError as error:
         raise UserError(str(error), path=shown) from None
     except PermissionError as error:
         raise UserError(f"the picture cannot be read: {error.strerror}", path=shown) from None
@@ -232,7 +238,7 @@ def _explained(shown: str) -> Iterator[None]:
         raise UserError(f"the picture is damaged ({reason[:120]}); copy or export it again", path=shown) from None
 
 
-def _facts(picture: Pil.Image, count_pages: bool = False) -> PictureFacts:
+def _facts(picture: Pil.Image) -> PictureFacts:
     orientation = _orientation(picture)
     # Pillow turns TIFFs by itself, header size included; other formats are turned here.
     turned = picture.format != "TIFF" and orientation >= 5
@@ -243,7 +249,7 @@ def _facts(picture: Pil.Image, count_pages: bool = False) -> PictureFacts:
         mode=picture.mode,
         bits=_bits(picture),
         orientation=orientation,
-        pages=_pages(picture) if count_pages else 1,
+        pages=_pages(picture),
     )
 
 
@@ -286,13 +292,13 @@ def _pages(picture: Pil.Image) -> int:
         return 1
 
 
-def _decode(data: bytes, shown: str, max_pixels: int, *, count_pages: bool = False) -> tuple[AnyArray, PictureFacts]:
+def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, PictureFacts]:
     with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
-        facts = _facts(picture, count_pages)
+        facts = _facts(picture)
         inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
         with _quiet() if facts.format == "TIFF" else nullcontext():
             picture.load()
-        pixels = _deep_pixels(picture, facts, data, inverted) if facts.bits > 8 else _byte_pixels(picture)
+        pixels = deep_pixels(picture, facts.bits, data, inverted) if facts.bits > 8 else _byte_pixels(picture)
         if facts.format != "TIFF":
             pixels = np.ascontiguousarray(_upright(pixels, facts.orientation))
         if (pixels.shape[1], pixels.shape[0]) != facts.size:
@@ -311,22 +317,8 @@ def _byte_pixels(picture: Pil.Image) -> NDArray[np.uint8]:
     if picture.mode in ("RGBA", "RGBX"):
         return np.ascontiguousarray(np.asarray(picture)[:, :, :3])
     if picture.mode == "F":
-        raise _UnsupportedError("floating-point pixels; save the picture with 8 or 16 bits")
+        raise UnsupportedError("floating-point pixels; save the picture with 8 or 16 bits")
     return np.array(picture.convert("RGB"))
-
-
-def _deep_pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, inverted: bool) -> AnyArray:
-    """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled."""
-    if facts.bits > 16 or (facts.format == "TIFF" and picture.mode in ("I", "F")):
-        raise _UnsupportedError("signed, 32-bit or floating-point pixels; save the picture with 8 or 16 unsigned bits")
-    if picture.mode.startswith("I"):
-        pixels: AnyArray = np.asarray(picture).astype(np.uint16)
-    else:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if decoded is None or decoded.dtype != np.uint16:
-            raise _UnsupportedError(f"a {facts.bits}-bit {facts.format} of a kind not known; save it as 16-bit PNG")
-        pixels = decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])
-    return np.uint16((1 << facts.bits) - 1) - pixels if inverted else pixels
 
 
 def _stored_depth(facts: PictureFacts) -> int | None:
@@ -345,13 +337,3 @@ def _upright(pixels: AnyArray, orientation: int) -> AnyArray:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return pixels
-
-
-@lru_cache(maxsize=8)
-def _depth_table(bit_depth: int) -> NDArray[np.uint8]:
-    """The 65536 8-bit values of 16-bit ones."""
-    if not 8 < bit_depth <= 16:
-        raise ValueError(f"bit_depth must lie in 9-16, got {bit_depth}")
-    scaled = np.arange(65536, dtype=np.float64) * (255.0 / (2**bit_depth - 1))
-    table: NDArray[np.uint8] = np.minimum(np.rint(scaled), 255).astype(np.uint8)
-    return table

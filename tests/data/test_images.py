@@ -268,13 +268,16 @@ def test_sixteen_bit_gray_with_alpha() -> None:
     assert np.array_equal(read_image(data, bit_depth=12)[:, :, 0], scaled(DEEP, 12))
 
 
-def test_of_several_pictures_the_first_is_read(tmp_path: Path) -> None:
+def test_several_pictures_in_a_file_are_refused(tmp_path: Path) -> None:
     pictures = [Pil.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (10, 200, 90)]
-    for name, pages in (("a.tiff", 3), ("a.gif", 3), ("phone.jpg", 1)):
+    for name, pages in (("a.tiff", 3), ("a.gif", 3), ("a.webp", 3), ("a.png", 3), ("phone.jpg", 1)):
         form = "MPO" if name == "phone.jpg" else None
         pictures[0].save(tmp_path / name, form, save_all=True, append_images=pictures[1:])
-        assert abs(int(read_image(tmp_path / name).mean()) - 10) <= 2
-        assert read_deep(tmp_path / name)[1].pages == pages
+        assert read_deep(tmp_path / name)[1].pages == picture_facts(tmp_path / name).pages == pages
+        if pages > 1:
+            check_refused(lambda name=name: read_image(tmp_path / name), f"{name}: ", "holds 3 pictures; save each")
+        else:
+            assert abs(int(read_image(tmp_path / name).mean()) - 10) <= 2
 
 
 def huge_png(width: int, height: int) -> bytes:

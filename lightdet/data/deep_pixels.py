@@ -1,0 +1,93 @@
+"""Pictures of more than 8 bits: gray by Pillow, colour by OpenCV, which Pillow would cut to 8 bits.
+
+OpenCV decodes some TIFFs to other pixels than the file's without a word (16 bits in separate planes, for one). So only
+the kinds go there that were compared with an independent decoder; every other is refused.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pil
+
+from lightdet.arrays import AnyArray
+
+_SAMPLES, _PLANES, _PHOTOMETRIC, _COMPRESSION, _SAMPLE_FORMAT, _BITS = 277, 284, 262, 259, 339, 258  # TIFF tags
+_COMPRESSIONS = {1: "none", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
+
+
+class UnsupportedError(Exception):
+    """A sound picture of a kind that is not read; the text says what to do."""
+
+
+def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> AnyArray:
+    """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled.
+
+    Args:
+        picture: opened by Pillow.
+        bits: of a channel.
+        data: the file.
+        inverted: 0 is white.
+    """
+    if bits > 16 or (picture.format == "TIFF" and picture.mode in ("I", "F")):
+        raise UnsupportedError("signed, 32-bit or floating-point pixels; save the picture with 8 or 16 unsigned bits")
+    if picture.mode.startswith("I"):
+        pixels: AnyArray = np.asarray(picture).astype(np.uint16)
+    else:
+        pixels = _colour(picture, bits, data)
+    return np.uint16((1 << bits) - 1) - pixels if inverted else pixels
+
+
+def _colour(picture: Pil.Image, bits: int, data: bytes) -> AnyArray:
+    unknown = f"a {bits}-bit {picture.format} of a kind not known; save it as 16-bit PNG"
+    if picture.format == "TIFF":
+        fault = _tiff_fault(picture)
+        if fault:
+            raise UnsupportedError(f"a {bits}-bit TIFF {fault}; save it as 16-bit PNG")
+    _silence_opencv()
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (picture.height, picture.width):
+        raise UnsupportedError(unknown)
+    return decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])
+
+
+def _tiff_fault(picture: Pil.Image) -> str:
+    """Why OpenCV may not be trusted with a TIFF; empty where it may."""
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    samples, sides = tags.get(_SAMPLES, 1), tags.get(_BITS, (1,))
+    formats = tags.get(_SAMPLE_FORMAT, (1,))
+    if tags.get(_PLANES, 1) != 1:
+        return "with separate planes"
+    if tags.get(_PHOTOMETRIC) != 2 or samples not in (3, 4):
+        return "whose colours are not RGB"
+    if set(sides if isinstance(sides, tuple) else (sides,)) != {16}:
+        return "of unequal or odd depth"
+    if set(formats if isinstance(formats, tuple) else (formats,)) != {1}:
+        return "with signed or floating-point pixels"
+    if tags.get(_COMPRESSION, 1) not in _COMPRESSIONS:
+        return f"whose compression is none of {', '.join(dict.fromkeys(_COMPRESSIONS.values()))}"
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _silence_opencv() -> None:
+    """What OpenCV cannot decode is told in our own line; its ERROR lines would stand on stderr beside it."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def to_bytes(pixels: AnyArray, bit_depth: int) -> NDArray[np.uint8]:
+    """uint16 pixels of `bit_depth` significant bits (9-16) scaled to uint8, rounded, cut at 255."""
+    return _depth_table(bit_depth)[pixels]
+
+
+@lru_cache(maxsize=8)
+def _depth_table(bit_depth: int) -> NDArray[np.uint8]:
+    """The 65536 8-bit values of 16-bit ones."""
+    if not 8 < bit_depth <= 16:
+        raise ValueError(f"bit_depth must lie in 9-16, got {bit_depth}")
+    scaled = np.arange(65536, dtype=np.float64) * (255.0 / (2**bit_depth - 1))
+    table: NDArray[np.uint8] = np.minimum(np.rint(scaled), 255).astype(np.uint8)
+    return table
