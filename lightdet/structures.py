@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lightdet.arrays import BoolArray, FloatArray, Image, IntArray
+from lightdet.arrays import AnyArray, BoolArray, FloatArray, Image, IntArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +47,8 @@ class Annotation:
         labels: int64 ``[N]``, indices into the data set's class list.
         crowd: bool ``[N]``, regions of many objects (COCO ``iscrowd``): not trained on, ignored by the metric.
         source: the label file, and `lines` the 1-based line of each box in it (0 where unknown).
+        area: float64 ``[N]``, the pixels of what each box surrounds where the data set tells them (COCO ``area``): the
+            metric tells small from large by it. None: the boxes' own areas.
     """
 
     image: Path
@@ -56,6 +58,7 @@ class Annotation:
     crowd: BoolArray | None = None
     source: Path | None = None
     lines: tuple[int, ...] = ()
+    area: AnyArray | None = None
 
     def __post_init__(self) -> None:
         _check_boxes(self.boxes, self.labels)
@@ -65,6 +68,8 @@ class Annotation:
             raise ValueError("crowd must have one flag a box")
         if self.lines and len(self.lines) != len(self.boxes):
             raise ValueError("lines must have one number a box")
+        if self.area is not None and self.area.shape != (len(self.boxes),):
+            raise ValueError("area must have one number a box")
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -101,8 +101,8 @@ def average_precision(
     sizes: bool = False,
 ) -> AveragePrecision:
     """Run pycocotools' ``COCOeval`` on boxes; for the arguments see `evaluate`."""
-    truth = [(a.boxes, a.labels, None, crowd_flags(a)) for a in annotations]
-    found = [(p.boxes, p.labels, p.scores, None) for p in predictions]
+    truth = [(a.boxes, a.labels, None, crowd_flags(a), a.area) for a in annotations]
+    found = [(p.boxes, p.labels, p.scores, None, None) for p in predictions]
     # pycocotools prints its progress, and has no switch for that.
     with redirect_stdout(io.StringIO()):
         job = COCOeval(_coco(truth, num_classes), _coco(found, num_classes), "bbox")
@@ -114,19 +114,20 @@ def average_precision(
     return AveragePrecision(job.eval["precision"][..., 0], job.eval["recall"][..., 0])
 
 
-Boxes = tuple[FloatArray, IntArray, FloatArray | None, BoolArray | None]
-"""One picture's boxes ``[N, 4]``, labels ``[N]``, and scores or crowd flags where there are any."""
+Boxes = tuple[FloatArray, IntArray, FloatArray | None, BoolArray | None, AnyArray | None]
+"""One picture's boxes ``[N, 4]``, labels ``[N]``, and scores, crowd flags or areas where there are any."""
 
 
 def _coco(pictures: Sequence[Boxes], num_classes: int) -> COCO:
     """Build pycocotools' object in memory; pictures, classes and boxes are numbered from 1 (0 means unmatched)."""
     entries: list[dict[str, object]] = []
-    for number, (boxes, labels, scores, crowd) in enumerate(pictures, start=1):
+    for number, (boxes, labels, scores, crowd, told) in enumerate(pictures, start=1):
         # float64 before subtracting: the same width and area as a reader of the file would get
         wide = boxes.astype(np.float64)
         sides = wide[:, 2:] - wide[:, :2]
         corners = np.concatenate([wide[:, :2], sides], axis=1).tolist()
-        areas, classes = sides.prod(axis=1).tolist(), (labels + 1).tolist()
+        areas = (sides.prod(axis=1) if told is None else told).tolist()
+        classes = (labels + 1).tolist()
         values = [0.0] * len(boxes) if scores is None else scores.tolist()
         flags = [0] * len(boxes) if crowd is None else crowd.astype(int).tolist()
         for box, area, label, score, flag in zip(corners, areas, classes, values, flags, strict=True):

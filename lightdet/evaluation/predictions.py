@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lightdet.errors import UserError
+from lightdet.evaluation.numbering import doubtful_numbers
 from lightdet.structures import Annotation, Detections
 
 MAX_BYTES = 1 << 30
@@ -45,7 +46,8 @@ def read_predictions(
 
     An ``image_id`` is, in this order: a number that the file's ``images`` or `ids` explain; a file name, with as
     much of its path as makes it unique, or its stem; a number that is a picture's stem. A ``category_id`` is a
-    number that the file's ``categories`` or `ids` explain, a class name, or else the class's index from 0.
+    number that the file's ``categories`` or `ids` explain, a class name, or else the class's index from 0. What an
+    entry says beside its numbers, ``file_name`` and ``category_name``, explains them and must not contradict them.
 
     Args:
         path: the JSON file.
@@ -58,7 +60,8 @@ def read_predictions(
         One `Detections` a picture, and a line for each picture that was left out.
 
     Raises:
-        UserError: an unreadable or foreign file, an entry that is no detection, an unknown picture or class.
+        UserError: an unreadable or foreign file, an entry that is no detection, an unknown picture or class, or
+            numbers without explanation that do not seem to be what they are taken for.
     """
     entries, own = _load(path)
     known = ids or Ids()
@@ -69,7 +72,7 @@ def read_predictions(
     for number, entry in enumerate(entries):
         what = f"entry {number + 1}"
         try:
-            index = pictures.find(_value(entry, "image_id"))
+            index = pictures.find(_value(entry, "image_id"), _name(entry, "file_name"))
         except LookupError as error:
             if not skip:
                 raise UserError(f"{what}: {error.args[0]}", path=path) from None
@@ -78,10 +81,14 @@ def read_predictions(
         except ValueError as error:
             raise UserError(f"{what}: {error}", path=path) from None
         try:
-            rows[index].append((*_box(entry), _score(entry), labels.find(_value(entry, "category_id"))))
+            box, score = _box(entry), _score(entry)
+            label = labels.find(_value(entry, "category_id"), _name(entry, "category_name"))
+            rows[index].append((*box, score, label))
         except ValueError as error:
             raise UserError(f"{what}: {error}", path=path) from None
     found = [_detections(rows[i], tuple(names), annotation.size) for i, annotation in enumerate(annotations)]
+    if labels.unexplained and (doubt := doubtful_numbers(labels.unexplained, found, annotations)):
+        raise UserError(f"{doubt}; give 'category_name' in each entry, or an object with 'categories'", path=path)
     return found, [f"{path}: {reason} ({count} detections)" for reason, count in unknown.items()]
 
 
@@ -148,6 +155,12 @@ def _value(entry: Any, key: str) -> int | str:
     return value
 
 
+def _name(entry: dict[str, Any], key: str) -> str | None:
+    """A name that stands beside a number, without blanks around it; None where there is none."""
+    value = entry.get(key)
+    return value.strip() if isinstance(value, str) and value.strip() else None
+
+
 def _box(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     box = entry.get("bbox")
     if not (isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)):
@@ -193,23 +206,34 @@ class _Pictures:
         for index, path in enumerate(self.paths):
             self.by_name[path.name].append(index)
             self.by_stem[path.stem].append(index)
-        self._found: dict[int | str, int] = {}
+        self._found: dict[tuple[int | str, str | None], int] = {}
+        self._named: dict[int | str, int] = {}
         self._called: dict[int, str] = {}
 
-    def find(self, value: int | str) -> int:
-        """Return the picture's index.
+    def find(self, value: int | str, file: str | None = None) -> int:
+        """Return the index of the picture with the ``image_id`` `value`; `file` is the entry's ``file_name``.
 
         Raises:
             LookupError: there is none.
-            ValueError: there are several, or a number that nothing explains.
+            ValueError: there are several, a number that nothing explains, or the two are not one picture's.
         """
-        if value not in self._found:
-            index, name = self._search(value)
+        index = self._find(value, file)
+        if file is not None and self._named.setdefault(value, index) != index:
+            both = f"{self.paths[self._named[value]]} and {self.paths[index]}"
+            raise ValueError(f"image_id {value} and the file names beside it mean two pictures: {both}")
+        return index
+
+    def _find(self, value: int | str, file: str | None) -> int:
+        explained = isinstance(value, str) or value in self.ids
+        if file is not None and explained:
+            self._named.setdefault(value, self._find(value, None))
+        if (value, file) not in self._found:
+            index, name = self._search(value) if file is None else (self._by_file(file), file)
             if self._called.setdefault(index, name) != name:
                 both = f"'{self._called[index]}' and '{name}'"
                 raise ValueError(f"{both} are both taken for {self.paths[index]}; give more of the path")
-            self._found[value] = index
-        return self._found[value]
+            self._found[value, file] = index
+        return self._found[value, file]
 
     def _search(self, value: int | str) -> tuple[int, str]:
         if value in self.ids or isinstance(value, str):
@@ -247,14 +271,30 @@ class _Labels:
         self.ids = ids
         self.names = list(names)
         self.by_name = {name: label for label, name in enumerate(names)}
+        self.unexplained: set[int] = set()
+        self._named: dict[int | str, str] = {}
 
-    def find(self, value: int | str) -> int:
-        """Return the label; a ValueError that says what is known if there is none."""
+    def find(self, value: int | str, name: str | None = None) -> int:
+        """Return the label of the ``category_id`` `value`; `name` is the entry's ``category_name``.
+
+        Raises:
+            ValueError: there is none, with what is known; or the two are not one class's.
+        """
+        if name is None:
+            return self._number(value)
+        known = str(self.ids.get(value, value if isinstance(value, str) else self._named.setdefault(value, name)))
+        if known.strip() != name:
+            raise ValueError(f"category_id {value} is '{known}', but 'category_name' says '{name}'")
+        if name not in self.by_name:
+            raise ValueError(f"unknown class '{name}'; the data set has {', '.join(self.names)}")
+        return self.by_name[name]
+
+    def _number(self, value: int | str) -> int:
         if value in self.ids or isinstance(value, str):
-            name = self.ids.get(value, value)
+            name = str(self.ids.get(value, value)).strip()
             if name not in self.by_name:
                 raise ValueError(f"unknown class '{name}'; the data set has {', '.join(self.names)}")
-            return self.by_name[str(name)]
+            return self.by_name[name]
         if self.ids:
             raise ValueError(f"category_id {value} is not among 'categories'")
         if not 0 <= value < len(self.names):
@@ -262,4 +302,5 @@ class _Labels:
                 f"category_id {value} is no class index (0-{len(self.names) - 1}); for other numbers give an object "
                 "with 'categories'"
             )
+        self.unexplained.add(value)
         return value

@@ -6,6 +6,8 @@ import json
 
 import pytest
 from evaluation_scenes import NAMES, annotation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
@@ -149,3 +151,82 @@ def test_unexplained_numbers_beside_explained_ones(file):
         read_predictions(write(file, [result(2, 1)]), PICTURES, NAMES, ids=ids)
     with pytest.raises(UserError, match="category_id 2 is not among"):
         read_predictions(write(file, [result(1, 2)]), PICTURES, NAMES, ids=ids)
+
+
+BOXED = [annotation([[0, 0, 10, 10]], [label % 3], image=f"set/{label}.png") for label in range(6)]
+
+
+def perfect(numbers, **more):
+    """Every box found, its class given by `numbers`."""
+    return [
+        {**result(f"{i}.png", numbers[i % 3], (0, 0, 10, 10)), **{k: v[i % 3] for k, v in more.items()}}
+        for i in range(6)
+    ]
+
+
+def test_class_numbers_without_explanation_must_agree_with_the_boxes(file):
+    found, _ = read_predictions(write(file, perfect([0, 1, 2])), BOXED, NAMES)
+    assert [each.labels.tolist() for each in found] == [[0], [1], [2]] * 2
+    for numbers, word in (
+        ([1, 2, 0], "none of 6 detections on a box has its class"),
+        ([2, 0, 1], "none of 6 detections"),
+    ):
+        with pytest.raises(UserError, match=word) as caught:
+            read_predictions(write(file, perfect(numbers)), BOXED, NAMES)
+        assert "category_name" in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [[0, 0], [0, 1], [1, 1]])
+def test_class_numbers_from_one(file, labels):
+    pictures = [annotation([[0, 0, 10, 10]], [label], image=f"set/{i}.png") for i, label in enumerate(labels)]
+    entries = [result(f"{i}.png", label + 1, (0, 0, 10, 10)) for i, label in enumerate(labels)]
+    with pytest.raises(UserError, match=r"no category_id is 0, so they may count from 1 .* 0 of 2 .*, 2 if they"):
+        read_predictions(write(file, entries), pictures, NAMES)
+    for entry, label in zip(entries, labels, strict=True):
+        entry["category_name"] = NAMES[label]
+    assert [f.labels.tolist() for f in read_predictions(write(file, entries), pictures, NAMES)[0]] == [
+        [n] for n in labels
+    ]
+
+
+def test_a_class_that_was_never_found_is_no_doubt(file):
+    pictures = [annotation([[0, 0, 10, 10]], [1], image="set/a.png")]
+    found, _ = read_predictions(write(file, [result("a.png", 1, (0, 0, 10, 10))]), pictures, NAMES)
+    assert found[0].labels.tolist() == [1]
+
+
+@given(order=st.permutations([0, 1, 2]), offset=st.integers(-3, 90))
+def test_names_beside_the_numbers_are_what_counts(order, offset, tmp_path_factory):
+    file = tmp_path_factory.getbasetemp() / "named.json"
+    numbers = [offset + number for number in order]
+    found, _ = read_predictions(write(file, perfect(numbers, category_name=NAMES)), BOXED, NAMES)
+    assert [each.labels.tolist() for each in found] == [[0], [1], [2]] * 2
+
+
+@pytest.mark.parametrize(
+    ("entries", "word"),
+    [
+        ([result() | {"category_name": "dent"}, result() | {"category_name": "crack"}], "'category_name' says 'crack'"),
+        ([result(category="crack") | {"category_name": "dent"}], "category_id crack is 'crack', but"),
+        ([result() | {"category_name": "hole"}], "unknown class 'hole'"),
+        ([result("a.png") | {"file_name": "007.jpg"}], "mean two pictures: set/a.png and set/007.jpg"),
+        ([result(1) | {"file_name": "a.png"}, result(1) | {"file_name": "007.jpg"}], "image_id 1 and the file names"),
+        ([result(1) | {"file_name": "none.png"}], "there is no picture 'none.png'"),
+    ],
+)
+def test_names_that_contradict_the_numbers(file, entries, word):
+    with pytest.raises(UserError, match=word):
+        read_predictions(write(file, entries), PICTURES, NAMES)
+
+
+def test_file_names_explain_the_numbers_of_pictures(file):
+    entries = [result(40) | {"file_name": "ü b.png"}, result(41) | {"file_name": "elsewhere/a.png"}]
+    found, _ = read_predictions(write(file, entries), PICTURES, NAMES)
+    assert [len(each) for each in found] == [1, 0, 1]
+    value = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 9, "name": "dent"}]}
+    value["annotations"] = [result(1, 9) | {"file_name": "007.jpg"}]
+    with pytest.raises(UserError, match="mean two pictures"):
+        read_predictions(write(file, value), PICTURES, NAMES)
+    value["annotations"] = [result(1, 9) | {"category_name": "crack"}]
+    with pytest.raises(UserError, match="category_id 9 is 'dent', but 'category_name' says 'crack'"):
+        read_predictions(write(file, value), PICTURES, NAMES)
