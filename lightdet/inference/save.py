@@ -25,6 +25,9 @@ from lightdet.structures import Detections
 
 Format = Literal["json", "csv", "yolo", "coco"]
 FORMATS: tuple[Format, ...] = ("json", "csv", "yolo", "coco")
+CLASS_LIST = "classes.txt"
+MIN_SIDE = 0.01
+"""A box with a side below this many pixels has no area to our readers."""
 CSV_COLUMNS = ("source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height")
 
 
@@ -146,29 +149,39 @@ class CsvWriter:
 
 
 class YoloWriter:
-    """``labels/<place>.txt`` a picture or frame, empty where nothing was found, and ``labels/classes.txt``.
+    """``labels/<place>.txt`` a picture or frame, empty where nothing was found, and ``classes.txt`` beside them.
 
-    A line a detection: ``class cx cy w h conf``, the box as centre and sides in shares of the picture.
+    A line a detection: ``class cx cy w h``, the box as centre and sides in shares of the picture. These are labels to
+    be corrected and trained on, so they have no sixth column for the score, at which labelling tools stop, and no
+    boxes without area. Every folder of labels has its ``classes.txt``, where LabelImg looks for it.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.folder = make_folder(folder)
         self.names = names
+        self._folders = {self.folder}
 
     def add(self, record: Record) -> None:
         """Write the labels of one picture or frame."""
         width, height = record.detections.size
         shares = xyxy_to_cxcywh(record.detections.boxes.astype("float64")) / [width, height, width, height]
         lines = [
-            f"{label} {' '.join(f'{value:.6f}' for value in box)} {score:.4f}\n"
-            for box, score, label in zip(shares, record.detections.scores, record.detections.labels, strict=True)
+            f"{label} {' '.join(f'{value:.8f}' for value in box)}\n"
+            for box, label in zip(shares, record.detections.labels, strict=True)
+            if min(box[2] * width, box[3] * height) >= MIN_SIDE
         ]
-        with atomic_path(_label_path(self.folder, record.place), sync=False) as temporary:
+        target = _label_path(self.folder, record.place)
+        if target.name.lower() == CLASS_LIST:
+            message = f"its labels would be {target}, where the names of the classes stand; rename the picture"
+            raise UserError(message, path=record.source)
+        self._folders.add(target.parent)
+        with atomic_path(target, sync=False) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the class names, a line each."""
-        write_text(self.folder / "classes.txt", "".join(f"{name}\n" for name in self.names))
+        """Write the class names, a line each, beside the labels."""
+        for folder in sorted(self._folders):
+            write_text(folder / CLASS_LIST, "".join(f"{name}\n" for name in self.names))
 
 
 class CocoWriter:
@@ -213,7 +226,7 @@ class CocoWriter:
         """Put the file in place."""
         categories = [{"id": number, "name": name} for number, name in enumerate(self.names, start=1)]
         with atomic_path(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write('{\n"images": [')
+            file.write('{\n"info": {},\n"images": [')
             file.writelines(self._images.items())
             file.write(f'\n],\n"categories": {json.dumps(categories, ensure_ascii=False)},\n"annotations": [')
             file.writelines(self._boxes.items())

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lightdet.data.formats.yolo import read_yolo
 from lightdet.errors import UserError
 from lightdet.inference.save import CSV_COLUMNS, FORMATS, Record, make_writer
 from lightdet.structures import Detections
@@ -70,11 +73,12 @@ def test_yolo(folder: Path) -> None:
     labels = folder / "labels"
     assert (labels / "classes.txt").read_text(encoding="utf-8").splitlines() == list(NAMES)
     assert (labels / "Prüf 1.txt").read_text(encoding="utf-8").splitlines() == [
-        "1 0.150000 0.300000 0.200000 0.200000 0.9000",
-        "0 0.500000 0.500000 1.000000 1.000000 0.5000",
+        "1 0.15000000 0.30000000 0.20000000 0.20000000",
+        "0 0.50000000 0.50000000 1.00000000 1.00000000",
     ]
+    assert (labels / "sub" / "classes.txt").read_text(encoding="utf-8").splitlines() == list(NAMES)
     assert (labels / "sub" / "clean.txt").read_text(encoding="utf-8") == ""
-    assert (labels / "clip_000007.txt").read_text(encoding="utf-8").startswith("0 0.011250 0.031250 ")
+    assert (labels / "clip_000007.txt").read_text(encoding="utf-8").startswith("0 0.01125000 0.03125000 ")
 
 
 def test_coco_as_pycocotools_reads_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,3 +108,32 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None
     for format_ in FORMATS:
         with pytest.raises(UserError, match="file"):
             make_writer(format_, tmp_path / "file", NAMES)
+
+
+corner = st.floats(0, 1, width=32)
+
+
+@given(
+    rows=st.lists(st.tuples(corner, corner, corner, corner, st.integers(0, 1)), max_size=6), side=st.integers(1, 9000)
+)
+def test_our_own_reader_takes_what_detection_writes(
+    rows: list[tuple[float, float, float, float, int]], side: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    found = detections(
+        *((min(a, c) * side, min(b, d) * side, max(a, c) * side, max(b, d) * side, 0.5, n) for a, b, c, d, n in rows),
+        size=(side, side),
+    )
+    writer = make_writer("yolo", folder, NAMES)
+    writer.add(Record("a.png", Path("a"), found))
+    writer.close({})
+    read = read_yolo(folder / "labels" / "a.txt", Path("a.png"), (side, side), NAMES)
+    kept = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1, initial=np.inf) >= 0.01
+    assert len(read) == kept.sum() and np.abs(read.boxes - found.boxes[kept]).max(initial=0) < 0.01
+    assert all(len(line.split()) == 5 for line in (folder / "labels" / "a.txt").read_text().splitlines())
+
+
+def test_a_picture_called_classes_does_not_lose_its_labels(tmp_path: Path) -> None:
+    writer = make_writer("yolo", tmp_path, NAMES)
+    with pytest.raises(UserError, match="rename the picture"):
+        writer.add(Record("in/classes.png", Path("classes"), detections()))
