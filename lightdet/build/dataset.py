@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -11,9 +14,11 @@ from lightdet.build.dataset_hint import refuse_configuration, refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.class_list import read_class_names
-from lightdet.data.dataset import ClassFormat, DatasetSpec, SplitSpec
 from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.yolo import Rows
 from lightdet.data.image_labels import find_classes
+from lightdet.data.paths import find_folder, refuse_two
+from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -34,11 +39,14 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     refuse_configuration(file)
     if "format" not in file.values and "names" in file.values:
         return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
+    if "format" not in file.values and "splits" not in file.values and {"train", "val", "nc"} & set(file.values):
+        raise UserError("the key 'names' is missing: list the class names in the order of their ids", path=file.path)
     config = validate(DatasetConfig, file)
     root = _root(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
     classes = _classes(config, root, splits, file)
-    return DatasetSpec(
+    _check_format_keys(config, file)
+    spec = DatasetSpec(
         name=config.name or _yaml_path(file).stem,
         root=root,
         format=config.format,
@@ -48,7 +56,10 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
         path=file.path,
         outside=config.outside,
         bad=_bad(config, classes, file),
+        first_pixel=config.first_pixel,
+        rows=Rows(config.rows == "polygons", config.kpt_shape),
     )
+    return _without_absent(spec)
 
 
 def _yaml_path(file: YamlFile) -> Path:
@@ -78,7 +89,7 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
     expanded = Path(_VARIABLE.sub(variable, text)).expanduser()
     root = _yaml_path(file).parent / expanded
     if not root.is_dir():
-        message = f"the data's folder {root} does not exist; correct 'root', or give the folder with --data-root"
+        message = f"the data's folder {root} does not exist; correct '{key[0]}', or give the folder with --data-root"
         raise _error(message, file, *key)
     return root
 
@@ -86,32 +97,46 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
 def _below(root: Path, name: str, file: YamlFile) -> Path:
     """A path relative to the root, or to the YAML if it lies only there."""
     below, beside = root / Path(name).expanduser(), _yaml_path(file).parent / name
-    if below.is_file() and beside.is_file() and not below.samefile(beside):
-        message = f"'{name}' could be {below} or {beside}; write the path of the one that is meant"
-        raise UserError(message, path=file.path)
+    with _told_of(file):
+        refuse_two(name, (below, beside))
     return beside if not below.exists() and beside.exists() else below
+
+
+def _folder(root: Path, name: str, file: YamlFile) -> Path:
+    """A folder of pictures, relative to the root."""
+    with _told_of(file):
+        return find_folder(name, root)
+
+
+@contextmanager
+def _told_of(file: YamlFile) -> Iterator[None]:
+    """Put the YAML's name before a message that has none."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.message, path=error.path or file.path, line=error.line) from None
 
 
 def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile, name: str) -> SplitSpec:
     folders = split.images or config.images
-    images = tuple(root / folder for folder in folders) if folders else ()
+    images = tuple(_folder(root, folder, file) for folder in folders) if folders else ()
     label_name = split.labels or config.labels
     labels = _below(root, label_name, file) if label_name else None
-    listing = _below(root, split.list, file) if split.list else None
+    listings = tuple(_below(root, name, file) for name in split.list or ())
     if config.format == "coco":
         labels = labels or _json_beside(images)
         if labels is None:
             raise _error(f"the COCO split '{name}' needs 'labels: FILE.json'", file, "splits", name)
         images = images or (root,)
     if config.format == "csv":
-        if labels is None or listing is not None:
+        if labels is None or listings:
             raise _error(f"the split '{name}' needs 'labels: FILE.csv' (and no 'list')", file, "splits", name)
         return SplitSpec(images, labels, declared=file.place(("splits", name)))
     if config.format == "folders" and labels is not None:
         raise _error(f"the split '{name}': format folders has no 'labels'; the folders are", file, "splits", name)
-    if not images and listing is None:
+    if not images and not listings:
         raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
-    return SplitSpec(images, labels, listing, split.unlabelled, file.place(("splits", name)))
+    return SplitSpec(images, labels, listings, split.unlabelled, file.place(("splits", name)))
 
 
 def _json_beside(images: tuple[Path, ...]) -> Path | None:
@@ -137,11 +162,22 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
     labels = next((split.labels for split in splits.values() if split.labels), None)
     if config.format != "coco" or labels is None:
         raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
-    categories = parse_coco(labels).categories
     try:
-        return check_class_names(categories[number] for number in sorted(categories))
+        return check_class_names(parse_coco(labels).class_names())
     except ValueError as error:
-        raise UserError(f"the list of categories {error}", path=labels) from None
+        way_out = "; or list them under 'classes' in the YAML, and equal names are one class"
+        raise UserError(
+            f"the list of categories {error}{way_out if 'twice' in str(error) else ''}", path=labels
+        ) from None
+
+
+def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
+    """Refuse keys that say how the labels of another format are read."""
+    for key, form in (("first_pixel", "voc"), ("rows", "yolo"), ("kpt_shape", "yolo")):
+        if getattr(config, key) is not None and config.format != form:
+            raise _error(f"'{key}' is for format {form}, and this data set is {config.format}: take it out", file, key)
+    if config.rows is not None and config.kpt_shape is not None:
+        raise _error("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
 
 
 def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tuple[str, ...]:
@@ -161,26 +197,38 @@ def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tup
 
 
 def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str | Path | None) -> DatasetSpec:
-    root = _root(config.path, ("path",), file, data_root)
+    root = _root(config.path or ".", ("path",), file, data_root)
     splits = {}
     for name in ("train", "val", "test"):
         entries: tuple[str, ...] | None = getattr(config, name)
         if not entries:
             continue
-        if len(entries) == 1 and entries[0].lower().endswith(".txt"):
-            splits[name] = SplitSpec((), None, _below(root, entries[0], file), declared=file.place((name,)))
+        lists = [entry for entry in entries if entry.lower().endswith(".txt")]
+        if lists and len(lists) < len(entries):
+            raise _error(f"'{name}' holds lists and folders; give either lists or folders", file, name)
+        if lists:
+            listings = tuple(_below(root, entry, file) for entry in lists)
+            splits[name] = SplitSpec((), None, listings, declared=file.place((name,)))
         else:
-            folders = tuple(_picture_folder(root, entry) for entry in entries)
+            folders = tuple(_folder(root, entry, file) for entry in entries)
             splits[name] = SplitSpec(folders, declared=file.place((name,)))
     if not splits:
         raise UserError("names no split; add 'train' and 'val'", path=file.path)
     if not isinstance(config.names, tuple):
         raise _error("'names' must list the class names", file, "names")
-    return DatasetSpec(_yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path)
+    rows = Rows(config.rows == "polygons", config.kpt_shape)
+    spec = DatasetSpec(_yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path, rows=rows)
+    return _without_absent(spec)
 
 
-def _picture_folder(root: Path, entry: str) -> Path:
-    """Some exports write ``../train/images`` for a folder that lies beside their YAML."""
-    folder = root / entry
-    beside = root / entry.removeprefix("../")
-    return beside if not folder.is_dir() and beside.is_dir() else folder
+def _without_absent(spec: DatasetSpec) -> DatasetSpec:
+    """Leave out splits other than ``train`` and ``val`` that are not there: exports name a ``test`` without one."""
+    absent: dict[str, UserError] = {}
+    for name, place in spec.splits.items():
+        if name not in ("train", "val", spec.misnamed_val()):
+            try:
+                check_there(spec, name, place)
+            except UserError as error:
+                absent[name] = error
+    left = {name: place for name, place in spec.splits.items() if name not in absent}
+    return replace(spec, splits=left, absent=absent) if absent and left else spec

@@ -52,7 +52,8 @@ def refuse_other_kinds(path: Path) -> None:
 
 def refuse_configuration(file: YamlFile) -> None:
     """Raise a `UserError` if `file` has sections of a run's configuration and nothing of a data set."""
-    if not {"format", "splits", "names"} & set(file.values) and {"model", "train", "imgsz", "loss"} & set(file.values):
+    sections = {"model", "imgsz", "loss"} | ({"train"} if isinstance(file.values.get("train"), dict) else set())
+    if not {"format", "splits", "names"} & set(file.values) and sections & set(file.values):
         raise UserError(
             "is a configuration, not a data set: give it with --config, and the data set's YAML with --data",
             path=file.path,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from lightdet.config.schema import Section
+from lightdet.wording import counted
 
 MAX_CLASSES = 1000
 
@@ -34,12 +35,29 @@ def _classes(value: Any) -> tuple[str, ...] | str:
     if isinstance(value, str) and value.strip():
         return value.strip()
     if isinstance(value, dict):
-        if sorted(value, key=str) != sorted(range(len(value)), key=str):
-            raise ValueError("must number its names 0, 1, 2, ... without a gap")
-        return check_class_names(value[index] for index in range(len(value)))
+        return check_class_names(_by_number(value))
     if isinstance(value, list | tuple):
         return check_class_names(value)
     raise ValueError("must be a list of names or the name of a file with one a line")
+
+
+def _by_number(names: dict[Any, Any]) -> list[Any]:
+    """The names in the order of their numbers, which may stand in quotes (``'0': scratch``)."""
+    digits = {key: int(key) for key in names if isinstance(key, str) and key.isascii() and key.isdecimal()}
+    numbered = {digits.get(key, key): name for key, name in names.items()}
+    if len(numbered) < len(names) or any(isinstance(key, bool) for key in numbered):
+        raise ValueError("gives a number twice, or one that is none")
+    if sorted(numbered, key=str) != sorted(range(len(numbered)), key=str):
+        first = "; they begin with 1, but labels count from 0" if set(numbered) == set(range(1, len(names) + 1)) else ""
+        raise ValueError(f"must number its names 0, 1, 2, ... without a gap{first}")
+    return [numbered[number] for number in range(len(numbered))]
+
+
+def _quoted(value: Any) -> Any:
+    """Refuse what YAML takes for a number, a date or a switch where a name is wanted: 010 would have become 8."""
+    if value is not None and not isinstance(value, str | list | tuple | dict):
+        raise ValueError(f"is no text to YAML ({value}); put it into quotes as you mean it, such as '{value}'")
+    return value
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -49,29 +67,47 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _folders(value: Any) -> tuple[str, ...]:
     """One folder or a list of them."""
-    entries = [value] if isinstance(value, str) else value
-    if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) and entry.strip() for entry in entries):
+    entries = [_quoted(value)] if not isinstance(value, list | tuple) else [_quoted(entry) for entry in value]
+    if not all(isinstance(entry, str) and entry.strip() for entry in entries):
         raise ValueError("must be a folder or a list of folders")
     return tuple(entry.strip() for entry in entries)
 
 
+def _lists(value: Any) -> tuple[str, ...]:
+    """One list file or several."""
+    try:
+        return _folders(value)
+    except ValueError as error:
+        message = str(error).replace("a folder or a list of folders", "a text file or several of them")
+        raise ValueError(message) from None
+
+
 Classes = Annotated[tuple[str, ...] | str, PlainValidator(_classes)]
 Folders = Annotated[tuple[str, ...], PlainValidator(_folders)]
+Lists = Annotated[tuple[str, ...], PlainValidator(_lists)]
 Names = Annotated[tuple[str, ...], PlainValidator(_names)]
-FileName = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100)]
+FileName = Annotated[str, Field(min_length=1), BeforeValidator(_quoted)]
+Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100), BeforeValidator(_quoted)]
 """A name that may become part of a file name."""
+KeyPoints = Annotated[tuple[Annotated[int, Field(ge=1)], Literal[2, 3]], Field()]
+"""How many key points a row holds, and the numbers of each: x, y and perhaps whether it is seen."""
+
+
+_KINDS = {"txt": "list", "json": "labels", "csv": "labels"}
 
 
 class SplitConfig(Section):
-    """One split. A bare string is its ``list`` (``*.txt``), ``labels`` (``*.json``, ``*.csv``) or else ``images``."""
+    """One split. A bare string is its ``list`` (``*.txt``), ``labels`` (``*.json``, ``*.csv``) or else ``images``;
+    so is a list of strings."""
 
     images: Folders | None = None
     """Folder or folders of pictures, relative to `root`. Without `list`, all pictures below them are taken."""
     labels: FileName | None = None
-    """Folder of label files, the COCO JSON or the CSV file. Default: beside the pictures, as the format's custom is."""
-    list: FileName | None = None
-    """Text file with one picture a line: a stem, a file name or a path; for ``folders`` perhaps with its class."""
+    """Folder of label files, the COCO JSON or the CSV file, relative to `root`, or to this YAML if it lies only there.
+    Default: beside the pictures, as the format's custom is."""
+    list: Lists | None = None
+    """Text file (or several) with one picture a line: a stem, a file name or a path; for ``folders`` perhaps with its
+    class. Relative to `root`, or to this YAML if it lies only there."""
     unlabelled: Literal["auto", "background", "error"] = "auto"
     """A picture without label file is background or an error; auto: background for YOLO, else an error."""
 
@@ -80,10 +116,14 @@ class SplitConfig(Section):
     def _shorthand(cls, value: Any) -> Any:
         if value is None:  # a CSV file's own column names the split
             return {}
-        if not isinstance(value, str):
+        if isinstance(value, dict):
             return value
-        kind = {"txt": "list", "json": "labels", "csv": "labels"}.get(value.rsplit(".", 1)[-1].lower(), "images")
-        return {kind: value}
+        entries = _folders(value)
+        kinds = {_KINDS.get(entry.rsplit(".", 1)[-1].lower(), "images") for entry in entries} or {"images"}
+        if len(kinds) > 1 or (kinds == {"labels"} and len(entries) > 1):
+            raise ValueError("holds files and folders of several kinds; write images:, list: and labels: out")
+        kind = kinds.pop()
+        return {kind: entries[0] if kind == "labels" else entries}
 
 
 class DatasetConfig(Section):
@@ -110,24 +150,49 @@ class DatasetConfig(Section):
     """Significant bits of 16-bit pictures: 12 for a 12-bit camera."""
     outside: Literal["error", "clip"] = "error"
     """A box that reaches more than a pixel outside its picture is an error, or is cut at the border."""
+    first_pixel: Literal[0, 1] | None = None
+    """For ``voc``: 1 where corners are pixels counted from 1, the last one included, as Pascal VOC has it; 0 where they
+    are edges counted from 0, as CVAT and Label Studio write them. Default: 0 where the files show it, else 1."""
+    rows: Literal["polygons"] | None = None
+    """For ``yolo``: rows of more than five columns are polygons, read as the boxes around them."""
+    kpt_shape: KeyPoints | None = None
+    """For ``yolo``: rows hold key points behind the box, so many of so many numbers; the box is read."""
 
 
 class UltralyticsConfig(Section):
     """The ``data.yaml`` that YOLO tools write: taken as it is if it has ``names`` and no ``format``."""
 
-    path: FileName = "."
+    path: FileName | None = None
     train: Folders | None = None
     val: Folders | None = None
     test: Folders | None = None
     names: Classes
     nc: Annotated[int, Field(ge=1)] | None = None
+    rows: Literal["polygons"] | None = None
+    """As in `DatasetConfig`: the file itself does not tell polygons from key points."""
+    kpt_shape: KeyPoints | None = None
     # Other tools' notes, without meaning here:
     download: Any = None
     roboflow: Any = None
     channels: Any = None
+    flip_idx: Any = None
+    kpt_names: Any = None
+    kpt_oks_sigmas: Any = None
+    skeleton: Any = None
+    colors: Any = None
+    is_coco: Any = None
+    minival: Any = None
+    author: Any = None
+    date: Any = None
+    description: Any = None
+    license: Any = None
+    task: Any = None
+    url: Any = None
+    version: Any = None
 
     @model_validator(mode="after")
     def _check(self) -> UltralyticsConfig:
         if self.nc is not None and isinstance(self.names, tuple) and self.nc != len(self.names):
-            raise ValueError(f"nc is {self.nc}, but there are {len(self.names)} names")
+            verb = "is" if len(self.names) == 1 else "are"
+            raise ValueError(f"nc is {self.nc}, but there {verb} {counted(len(self.names), 'name')}")
         return self

@@ -18,6 +18,8 @@ from lightdet.data.formats.deeppcb import deeppcb_text
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
 from lightdet.data.images import picture_facts
+from lightdet.data.marks import marks_not_read
+from lightdet.data.paired_records import pixel_base
 from lightdet.data.splits import alike_groups, draw_validation
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
@@ -32,12 +34,6 @@ FOLDERS = {
 }
 """Names of the picture and the label folder of each format; below them a folder a split."""
 _SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
-_NOT_READ = {
-    "voc": "the marks 'difficult', 'truncated' and 'pose' of the XML files are not carried over",
-    "coco": "polygons, key points and supercategories of the JSON files are not carried over",
-    "yolo": "",
-    "deeppcb": "",
-}
 
 
 @dataclass
@@ -102,6 +98,8 @@ def convert_dataset(
             inside the source.
     """
     _check_output(spec, output)
+    if spec.format == "voc":
+        spec = replace(spec, first_pixel=pixel_base(spec).first)
     splits: dict[str, list[Annotation]] = {}
     skipped: list[UserError] = []
     new_notes: list[str] = []
@@ -114,6 +112,7 @@ def convert_dataset(
         spec, splits, new_notes = _divided(spec, splits, checks, val, seed)
     everything = [annotation for found in splits.values() for annotation in found]
     notes = new_notes + _losses(spec, form, everything)
+    notes += [f"{error.message}; it is left out" for error in spec.absent.values()]
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
     count = 0  # what was looked at is half of the work
     for name, found in splits.items():
@@ -123,7 +122,7 @@ def convert_dataset(
             count += 1
             if progress is not None:
                 progress(len(everything) + count, 2 * len(everything))
-        _write_labels(output, form, name, pairs, spec.classes)
+        _write_labels(output, form, name, pairs, spec)
         done.pictures[name] = len(found)
         done.boxes[name] = sum(len(annotation) for annotation in found)
     done.notes = list(dict.fromkeys(done.notes))
@@ -209,13 +208,13 @@ def _divided(
 
 def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) -> list[str]:
     """Say what `form` cannot hold of what was read."""
-    notes = [_NOT_READ[spec.format]] if _NOT_READ[spec.format] else []
+    notes = marks_not_read(spec, annotations)
     crowds = sum(int(annotation.crowd.sum()) for annotation in annotations if annotation.crowd is not None)
     if crowds and form != "coco":
         notes.append(
             f"{counted(crowds, 'crowd region')} left out, their area counts as background: {form} has no place for them"
         )
-    if form in ("voc", "deeppcb"):
+    if form == "deeppcb" or (form == "voc" and spec.first_pixel != 0):
         rounded = sum(int((annotation.boxes % 1 != 0).any(axis=1).sum()) for annotation in annotations)
         if rounded:
             notes.append(f"{counted(rounded, 'box')} rounded to whole pixels, which is what {form} holds")
@@ -294,9 +293,9 @@ def _write_labels(
     form: Format,
     split: str,
     pairs: Sequence[tuple[Annotation, PurePosixPath]],
-    classes: Sequence[str],
+    spec: DatasetSpec,
 ) -> None:
-    folder = output / FOLDERS[form][1]
+    folder, classes = output / FOLDERS[form][1], spec.classes
     if form == "coco":
         names = [str(name) for _, name in pairs]
         write_text(folder / f"{split}.json", coco_text([annotation for annotation, _ in pairs], classes, names))
@@ -307,7 +306,8 @@ def _write_labels(
         if form == "yolo":
             text, label = yolo_text(kept), name.with_suffix(_SUFFIX[form])
         elif form == "voc":
-            text, label = voc_text(kept, classes, name.name), name.with_suffix(_SUFFIX[form])
+            text = voc_text(kept, classes, name.name, first_pixel=1 if spec.first_pixel is None else spec.first_pixel)
+            label = name.with_suffix(_SUFFIX[form])
         else:
             text, label = deeppcb_text(kept), name.with_name(f"{name.stem.removesuffix('_test')}.txt")
             listed.append(f"images/{split}/{name.with_name(label.stem + name.suffix)} labels/{split}/{label}\n")
@@ -326,7 +326,9 @@ def _without_crowd(annotation: Annotation) -> Annotation:
         return annotation
     kept = ~annotation.crowd
     lines = tuple(np.array(annotation.lines)[kept].tolist()) if annotation.lines else ()
-    return replace(annotation, boxes=annotation.boxes[kept], labels=annotation.labels[kept], crowd=None, lines=lines)
+    area = None if annotation.area is None else annotation.area[kept]
+    boxes, labels = annotation.boxes[kept], annotation.labels[kept]
+    return replace(annotation, boxes=boxes, labels=labels, crowd=None, lines=lines, area=area)
 
 
 def _yaml_text(spec: DatasetSpec, form: Format) -> str:
@@ -343,4 +345,6 @@ def _yaml_text(spec: DatasetSpec, form: Format) -> str:
     values["splits"] = splits
     if spec.bit_depth != 16:
         values["bit_depth"] = spec.bit_depth
+    if form == "voc" and spec.first_pixel == 0:
+        values["first_pixel"] = 0
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

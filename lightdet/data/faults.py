@@ -16,6 +16,7 @@ FaultKind = Literal[
     "missing-label",  # a picture without labels
     "repeated",  # listed twice, or two pictures for one label file
     "picture",  # a picture that cannot be read
+    "pages",  # a file with several pictures
 ]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightdet.data.dataset import DatasetSpec, OnError, SplitSpec, check_there
 from lightdet.data.faults import DataError
 from lightdet.data.formats.class_csv import parse_class_csv, read_rows
 from lightdet.data.formats.folders import (
@@ -16,7 +15,8 @@ from lightdet.data.formats.folders import (
     scan_class_folders,
     words_of_list,
 )
-from lightdet.data.images import image_size
+from lightdet.data.headers import checked_facts
+from lightdet.data.spec import DatasetSpec, OnError, SplitSpec, check_there
 from lightdet.errors import UserError
 from lightdet.structures import ImageLabel
 
@@ -84,7 +84,7 @@ def label_records(spec: DatasetSpec, split: str) -> tuple[list[LabelRecord], lis
     check_there(spec, split, place)
     entries, faults = _entries(spec, split, place)
     if not entries:
-        where = place.listing or place.labels or ", ".join(str(folder) for folder in place.images)
+        where = ", ".join(str(path) for path in place.listings or ((place.labels,) if place.labels else place.images))
         first = f"; the first fault: {faults[0]}" if faults else ""
         raise spec.split_error(split, f"the split '{split}' holds no pictures (looked in {where}){first}")
     return [_record(entry) for entry in entries], faults
@@ -96,8 +96,8 @@ def _entries(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Entr
         if place.labels is None:
             raise spec.split_error(split, f"the split '{split}' needs 'labels: FILE.csv'")
         return parse_class_csv(place.labels, folders, split, spec.classes)
-    if place.listing is not None:
-        return listed_classes(place.listing, folders, spec.root, spec.classes)
+    if place.listings:
+        return listed_classes(place.listings, folders, spec.root, spec.classes)
     entries: dict[Path, Entry] = {}
     faults: list[DataError] = []
     for folder in folders:
@@ -110,9 +110,9 @@ def _entries(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Entr
 def _record(entry: Entry) -> LabelRecord:
     record = LabelRecord(entry.image, entry.label, entry.source, entry.line)
     try:
-        record.size = image_size(entry.image)
-    except UserError as error:
-        record.problems.append(DataError(error.message, "picture", path=error.path))
+        record.size = checked_facts(entry.image).size
+    except DataError as error:
+        record.problems.append(error)
     return record
 
 
@@ -127,11 +127,11 @@ def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tupl
         folders = place.images or (root,)
         if form == "csv" and place.labels is not None:
             words |= {row.word for row in read_rows(place.labels) if row.word}
-        elif place.listing is not None:
-            words |= words_of_list(place.listing, [*folders, place.listing.parent])
+        elif place.listings:
+            words |= {word for file in place.listings for word in words_of_list(file, [*folders, file.parent])}
         else:
             words |= {name for folder in folders for name in folder_names(folder)}
-    files = [place.labels or place.listing for place in splits.values() if place.labels or place.listing]
+    files = [file for place in splits.values() for file in ([place.labels] if place.labels else place.listings)]
     source = files[0] if files else root
     if not words:
         missing = "no row under the first has a class" if form == "csv" else "no line leads to a picture"

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
+from lightdet.data.paths import find_file
 from lightdet.errors import UserError
 
 VIDEO_SUFFIXES = frozenset(
@@ -183,7 +184,10 @@ def _list_file(path: Path) -> list[Source]:
     for number, line in enumerate(lines, start=1):
         entry = line.strip()
         if entry and not entry.startswith("#"):
-            target = next((p for p in (path.parent / entry, Path(entry)) if p.is_file()), None)
+            try:
+                target = find_file(entry, (path.parent, Path()))
+            except UserError as error:
+                raise UserError(error.message, path=path, line=number) from None
             if target is None:
                 message = f"no such picture or video: '{entry[:200]}' (paths are told from the list's folder)"
                 raise UserError(message, path=path, line=number)

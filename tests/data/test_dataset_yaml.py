@@ -256,7 +256,8 @@ def test_labels_of_another_split_are_no_orphans(yolo_set: Path) -> None:
 def test_two_pictures_for_one_label_file(yolo_set: Path, save_picture: Save) -> None:
     other = save_picture(yolo_set / "images" / "train" / "a.bmp")
     message = refused(lambda: read_split(load_dataset(yolo_set / "data.yaml"), "train"))
-    assert "shares the label file a.txt with a.bmp" in message and str(other.with_suffix(".png")) in message
+    label = yolo_set / "labels" / "train" / "a.txt"
+    assert message.startswith(f"{other}: shares the label file {label} with {other.with_suffix('.png')}; ")
 
 
 def test_hidden_files_are_not_pictures(yolo_set: Path) -> None:
@@ -424,8 +425,16 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
             4,
             "unknown key 'splits.train.imges'; did you mean",
         ),
-        ("format: yolo\nclasses: [a]\nsplits:\n  train: 3\n", 4, "'splits.train' should hold keys of its own"),
-        ("format: yolo\nclasses: [a]\nsplits:\n  train: {images: 3}\n", 4, "'splits.train.images' must be a folder"),
+        (
+            "format: yolo\nclasses: [a]\nsplits:\n  train: 3\n",
+            4,
+            "'splits.train' is no text to YAML (3); put it into quotes",
+        ),
+        (
+            "format: yolo\nclasses: [a]\nsplits:\n  train: {images: 3}\n",
+            4,
+            "'splits.train.images' is no text to YAML (3)",
+        ),
         ("format: yolo\nclasses: [a]\nsplits:\n  train: {images: []}\n", 4, "the split 'train' needs 'images'"),
         ("format: yolo\nclasses: [a]\nsplits: {}\n", 3, "'splits' "),
         ("format: yolo\nclasses: [a]\nsplits:\n  ../up: x\n", 4, "'splits."),

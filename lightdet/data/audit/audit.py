@@ -14,12 +14,14 @@ from lightdet.data.audit.findings import AuditReport, Finding
 from lightdet.data.audit.labels import check_labels
 from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.audit.statistics import SplitStatistics, picture_statistics, split_statistics
-from lightdet.data.dataset import DatasetSpec, Record, split_records
+from lightdet.data.dataset import split_records
 from lightdet.data.faults import DataError
 from lightdet.data.formats.folders import folder_names
 from lightdet.data.formats.label_file import LabelFile
 from lightdet.data.image_labels import LabelRecord, label_records
-from lightdet.data.pairing import scan_pictures
+from lightdet.data.paired_records import pixel_base
+from lightdet.data.scanning import scan_pictures
+from lightdet.data.spec import DatasetSpec, Record
 from lightdet.errors import UserError
 from lightdet.wording import counted
 
@@ -56,6 +58,7 @@ def audit_dataset(
         report.findings += _record_findings(split, group, checks, imgsz)
         report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
     report.findings += _absent_splits(spec)
+    report.findings += _counted_from(spec)
     report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
     members = _members(records, checks)
@@ -72,7 +75,9 @@ def audit_dataset(
 
 
 def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
-    """Splits that training would look for in vain."""
+    """Splits that the YAML names and that are not there, and those that training would look for in vain."""
+    for name, error in spec.absent.items():
+        yield Finding("split-gone", "warning", f"{error.message}; it is left out", name, error.path, error.line)
     other = spec.misnamed_val()
     if other is not None:
         yield Finding("val-name", "error", f"there is no split 'val', but '{other}'", other, spec.path)
@@ -84,6 +89,17 @@ def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
     if "train" not in spec.splits:
         message = "there is no split 'train': the data set serves for evaluation alone"
         yield Finding("split-absent", "note", message, path=spec.path)
+
+
+def _counted_from(spec: DatasetSpec) -> Iterator[Finding]:
+    """What the corners of Pascal VOC files were taken to be counted from, where the YAML does not say."""
+    try:
+        base = pixel_base(spec)
+    except UserError:
+        return  # told by the split already
+    if base.reason:
+        message = f"corners are read as edges counted from 0, not as pixels counted from 1: {base.reason}"
+        yield Finding("pixel-base", "warning", message, path=spec.path)
 
 
 def _record_findings(
@@ -99,6 +115,8 @@ def _record_findings(
                 yield Finding(problem.kind, "error", problem.message, split, problem.path, problem.line)
         if isinstance(record, Record) and record.labels is not None:
             without += record.labels.path is None
+            for message, line in record.labels.remarks:
+                yield Finding("size", "warning", message, split, record.labels.path, line or None)
             yield from check_labels(record.image, record.labels, split, imgsz)
     if without:
         yield Finding("background", "note", _unlabelled(without), split)
@@ -154,9 +172,6 @@ def _picture_findings(members: list[Member]) -> Iterator[Finding]:
         facts, path = member.check.facts, member.check.path
         if facts is None:
             continue
-        if facts.pages > 1:
-            message = f"holds {facts.pages} pictures; only the first is read"
-            yield Finding("pages", "warning", message, member.split, path)
         if facts.orientation != 1:
             shown = f"{facts.size[0]} x {facts.size[1]}"
             yield Finding("exif", "note", f"its EXIF tag turns or mirrors it; shown as {shown}", member.split, path)
@@ -197,7 +212,7 @@ def _empty_folders(spec: DatasetSpec) -> Iterator[Finding]:
     if spec.format != "folders":
         return
     for name, split in spec.splits.items():
-        for folder in split.images if split.listing is None else ():
+        for folder in split.images if not split.listings else ():
             if not folder.is_dir():
                 continue  # told by the split already
             filled = set(folder_names(folder))

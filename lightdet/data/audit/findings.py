@@ -75,10 +75,12 @@ KINDS: dict[str, Kind] = {
     "missing-label": Kind("picture without labels", "label it, or set 'unlabelled: background'"),
     "repeated": Kind("listed twice", "remove one of the two"),
     "picture": Kind("picture that cannot be read", "copy or export it again, or remove it from the list"),
+    "pages": Kind("file with several pictures", "labels do not say of which: save each in a file of its own"),
     "shared": Kind("picture in two splits", "keep it in one split: scores on known pictures are too good"),
     "leak": Kind("identical picture in two splits", "remove one: scores on known pictures are too good"),
     "val-name": Kind("validation split of another name", "training takes 'val' alone and stops: rename it"),
     # Warnings.
+    "split-gone": Kind("split that is not there", "correct the YAML, or take the split out of it"),
     "leak-near": Kind(
         "very similar pictures in two splits",
         "keep shots of one part in one split; expected where all parts are alike and held in one place",
@@ -89,6 +91,9 @@ KINDS: dict[str, Kind] = {
     ),
     "duplicate-box": Kind("box given twice", "remove one: a detector is punished for finding it once"),
     "same-place": Kind("two boxes in the same place", "keep one of them, or correct the class"),
+    "pixel-base": Kind(
+        "labels that are not counted as their format says", "set 'first_pixel' in the YAML to 0, or 1 if they are"
+    ),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
     "tiny": Kind("box too small for the input", "take a larger --imgsz, or cut the pictures into tiles"),
     "class-alike": Kind("names of classes that differ in writing alone", "if they are one class, name it alike"),
@@ -96,7 +101,6 @@ KINDS: dict[str, Kind] = {
     "class-absent": Kind("class missing in a split", "split anew, so that every class is trained and measured"),
     "class-rare": Kind("class with few examples", "label more: below some 50 of them scores are chance"),
     "bit-depth": Kind("16-bit pictures at another depth", "set 'bit_depth' in the YAML"),
-    "pages": Kind("file with several pictures", "only the first is read: save the others on their own"),
     "colour": Kind("coloured picture among gray ones", "look at it: are marks or labels drawn on it?"),
     # Notes.
     "split-absent": Kind("split that training looks for", "add it to the YAML, or draw it from the pictures"),

@@ -1,8 +1,9 @@
 """COCO JSON: ``images``, ``categories`` and ``annotations`` with ``bbox = [x, y, width, height]`` in pixels.
 
 ``x, y`` is the upper left edge counted from 0, as here. Category ids are any numbers and are matched to the data
-set's classes by name. ``iscrowd`` boxes become crowd boxes: not trained on, ignored by the metric. The file is
-parsed element by element, so every complaint carries its line.
+set's classes by name. ``iscrowd`` boxes become crowd boxes: not trained on, ignored by the metric. ``area``
+is kept for the metric, which sorts boxes by it into small, medium and large ones. The file is parsed element by
+element, so every complaint carries its line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from lightdet.files import write_text
 from lightdet.structures import Annotation
 
 MAX_JSON_BYTES = 1 << 30
+MAX_AREA = 1e12
+"""More pixels than any picture has."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LISTS = ("images", "categories", "annotations")
 
@@ -45,27 +48,51 @@ class CocoFile:
     images: list[CocoImage]
     categories: dict[int, str]
     problems: list[DataError]
+    groups: dict[int, str] = field(default_factory=dict)
+
+    def class_names(self) -> list[str]:
+        """The names of the categories by their ids, without the root that some exports put before them.
+
+        Roboflow's has no annotations and is the supercategory of the others. The names may hold one twice.
+        """
+        used = {entry.get("category_id") for image in self.images for _, entry in image.annotations}
+        names = []
+        for number in sorted(self.categories):
+            name = self.categories[number]
+            heads = any(group == name for other, group in self.groups.items() if other != number)
+            if number in used or not heads or self.groups.get(number, "none") not in ("none", ""):
+                names.append(name)
+        return names
 
     def labels_of(
-        self, image: CocoImage, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
+        self,
+        image: CocoImage,
+        size: tuple[int, int],
+        classes: Sequence[str],
+        outside: Outside = "error",
+        *,
+        turned: bool = False,
     ) -> LabelFile:
-        """Check the annotations of one image against the picture's `size` (width, height)."""
+        """Check the annotations of one image against the picture's `size` (width, height); for `turned` see
+        `LabelFile.check_size`.
+        """
         found = LabelFile(self.path, size, classes, outside)
-        if image.size is not None and image.size != size:
-            width, height = image.size
-            turned = " (turned by its EXIF tag)" if (height, width) == size else ""
-            shown = f"{size[0]} x {size[1]}{turned}"
-            message = f"'{image.file_name}' is declared {width} x {height}, but the picture is {shown}"
-            found.problem(message, image.line, "size")
         for line, entry in image.annotations:
             self._take(entry, line, found)
+        if image.size is not None:
+            found.check_size(image.size, f"'{image.file_name}' is declared", image.line, turned=turned)
         return found
 
     def _take(self, entry: dict[str, Any], line: int, found: LabelFile) -> None:
         what = f"annotation {entry.get('id', '?')}"
         category = entry.get("category_id")
-        if not isinstance(category, int) or category not in self.categories:
+        if not _is_id(category) or category not in self.categories:
             found.problem(f"{what}: category_id {category!r} is not among 'categories'", line, "class")
+            return
+        named = entry.get("category_name", self.categories[category])
+        if not isinstance(named, str) or named.strip() != self.categories[category]:
+            known = self.categories[category]
+            found.problem(f"{what}: category_id {category} is '{known}', but 'category_name' {named!r}", line, "class")
             return
         box = entry.get("bbox")
         numbers = isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)
@@ -78,9 +105,16 @@ class CocoFile:
                 f"{what}: the box has a negative width or height ({width:g} x {height:g})", line, "degenerate"
             )
             return
+        crowd, area = entry.get("iscrowd", 0), entry.get("area")
+        if crowd not in (0, 1):
+            found.problem(f"{what}: 'iscrowd' must be 0 or 1, got {crowd!r:.40}", line, "value")
+            return
+        if area is not None and not (_is_number(area) and math.isfinite(area) and 0 <= area < MAX_AREA):
+            found.problem(f"{what}: 'area' must be a number of pixels, got {area!r:.40}", line, "value")
+            return
         label = found.class_index(self.categories[category], line)
         if label is not None:
-            found.add((x, y, x + width, y + height), label, line, crowd=bool(entry.get("iscrowd", 0)))
+            found.add((x, y, x + width, y + height), label, line, crowd=bool(crowd), area=area)
 
 
 def parse_coco(path: Path) -> CocoFile:
@@ -102,7 +136,7 @@ def parse_coco(path: Path) -> CocoFile:
     if missing:
         raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
     problems: list[DataError] = []
-    categories = _categories(lists["categories"], path, problems)
+    categories, groups = _categories(lists["categories"], path, problems)
     images = _images(lists["images"], path, problems)
     for line, entry in lists.get("annotations", []):
         image = images.get(_key(entry.get("image_id")))
@@ -111,7 +145,7 @@ def parse_coco(path: Path) -> CocoFile:
             problems.append(DataError(message, "missing-picture", path=path, line=line))
         else:
             image.annotations.append((line, entry))
-    return CocoFile(path, list(images.values()), categories, problems)
+    return CocoFile(path, list(images.values()), categories, problems, groups)
 
 
 def read_coco(path: Path, images: Path, classes: Sequence[str], outside: Outside = "error") -> list[Annotation]:
@@ -141,14 +175,17 @@ def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_na
         entry = {"id": image_id, "file_name": name, "width": width, "height": height}
         images.append(json.dumps(entry, ensure_ascii=False))
         crowd = [False] * len(annotation) if annotation.crowd is None else annotation.crowd.tolist()
-        for box, label, flag in zip(annotation.boxes.tolist(), annotation.labels.tolist(), crowd, strict=True):
+        rows = zip(annotation.boxes.tolist(), annotation.labels.tolist(), crowd, strict=True)
+        for index, (box, label, flag) in enumerate(rows):
             x1, y1, x2, y2 = box
             shape = [_short(value) for value in (x1, y1, x2 - x1, y2 - y1)]
-            area = _short((x2 - x1) * (y2 - y1))
+            area = _short((x2 - x1) * (y2 - y1) if annotation.area is None else float(annotation.area[index]))
             head = {"id": len(boxes) + 1, "image_id": image_id, "category_id": label + 1}
             boxes.append(json.dumps(head | {"bbox": shape, "area": area, "iscrowd": int(flag)}))
     parts = zip(_LISTS, (images, categories, boxes), strict=True)
-    return "{" + ",\n".join(f'"{name}": [\n' + ",\n".join(entries) + "\n]" for name, entries in parts) + "}\n"
+    return (
+        '{"info": {},\n' + ",\n".join(f'"{name}": [\n' + ",\n".join(entries) + "\n]" for name, entries in parts) + "}\n"
+    )
 
 
 def write_coco(annotations: Sequence[Annotation], path: Path, classes: Sequence[str], names: Sequence[str]) -> None:
@@ -162,25 +199,37 @@ def _short(value: float) -> float:
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     # A whole number of hundreds of digits is no coordinate, and no float either.
+    if isinstance(value, bool):
+        return False
     return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
 
 
+def _is_id(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _key(value: object) -> object:
-    return value if isinstance(value, (int, str)) else None
+    return value if _is_id(value) or isinstance(value, str) else None
 
 
-def _categories(entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]) -> dict[int, str]:
+def _categories(
+    entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """The names and the supercategories by id."""
     categories: dict[int, str] = {}
+    groups: dict[int, str] = {}
     for line, entry in entries:
         number, name = entry.get("id"), entry.get("name")
-        if not isinstance(number, int) or not isinstance(name, str) or not name:
+        if not _is_id(number) or not isinstance(name, str) or not name.strip():
             message = "a category needs a whole-number 'id' and a 'name'"
             problems.append(DataError(message, "format", path=path, line=line))
         elif number in categories:
             problems.append(DataError(f"category id {number} is given twice", "format", path=path, line=line))
         else:
-            categories[number] = name
-    return categories
+            categories[number] = name.strip()
+            group = entry.get("supercategory")
+            groups[number] = group.strip() if isinstance(group, str) else "none"
+    return categories, groups
 
 
 def _images(
@@ -229,6 +278,8 @@ class _Scanner:
         while True:
             key, position = self.decoder.raw_decode(self.text, self._skip(position))
             position = self._expect(":", position)
+            if key in found:
+                raise UserError(f"'{key}' is given twice; keep one of them", path=self.path, line=self._line(position))
             if key in _LISTS and self._peek(position) == "[":
                 found[key], position = self._objects(key, position)
             elif key in _LISTS:

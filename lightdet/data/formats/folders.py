@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from pathlib import Path
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import unknown_class
 from lightdet.data.images import SUFFIXES
-from lightdet.data.pairing import first_file, list_entries, scan_pictures
+from lightdet.data.paths import find_file, lookalike
+from lightdet.data.scanning import list_entries, scan_pictures
 from lightdet.errors import UserError
 
 
@@ -67,23 +67,22 @@ def class_of_path(picture: Path, folder: Path, root: Path, classes: Sequence[str
 
 
 def listed_classes(
-    listing: Path, folders: Sequence[Path], root: Path, classes: Sequence[str]
+    listings: Sequence[Path], folders: Sequence[Path], root: Path, classes: Sequence[str]
 ) -> tuple[list[Entry], list[DataError]]:
-    """Read a list: a path a line below class folders, or a path and its class (a name, or an id counted from 0).
+    """Read lists: a path a line below class folders, or a path and its class (a name, or an id counted from 0).
 
-    Paths are told from `folders`, then from the list's own folder.
+    Paths are told from `folders`, or from the list's own folder.
 
     Returns:
-        The entries in the list's order, and what is wrong with its lines.
+        The entries in the lists' order, and what is wrong with their lines.
 
     Raises:
-        UserError: the list is missing, unreadable or no text.
+        UserError: a list is missing, unreadable or no text.
     """
-    bases = [*folders, listing.parent]
     entries, faults, first = [], [], dict[Path, Entry]()
-    for line, text in list_entries(listing):
+    for listing, line, text in ((file, line, text) for file in listings for line, text in list_entries(file)):
         try:
-            picture, word = split_line(text, bases, classes)
+            picture, word = split_line(text, [*folders, listing.parent], classes)
             label = class_of_path(picture, folders[0], root, classes) if word is None else class_index(word, classes)
             if label is None:
                 raise DataError(_no_class(text, picture, classes), "class")
@@ -92,7 +91,7 @@ def listed_classes(
             continue
         entry = Entry(picture, label, listing, line)
         if picture in first:
-            told = f"'{text}' is listed already in line {first[picture].line}"
+            told = f"'{text}' is listed already in {_line_of(first[picture], entry)}"
             faults.append(repeated(told, first[picture], entry, classes))
             continue
         first[picture] = entry
@@ -106,6 +105,10 @@ def repeated(told: str, first: Entry, second: Entry, classes: Sequence[str]) -> 
     if first.label != second.label:
         told, advice = f"{told}, there as '{classes[first.label]}'", "remove the wrong one of the two"
     return DataError(f"{told}; {advice}", "repeated", path=second.source, line=second.line)
+
+
+def _line_of(first: Entry, second: Entry) -> str:
+    return f"line {first.line}" if first.source == second.source else f"{first.source}:{first.line}"
 
 
 def _no_class(text: str, picture: Path, classes: Sequence[str]) -> str:
@@ -131,22 +134,29 @@ def split_line(text: str, bases: Sequence[Path], classes: Sequence[str]) -> tupl
     path, _, word = text.replace("\t", " ").replace(",", " ").replace(";", " ").rpartition(" ")
     picture = find_picture(text[: len(path)].rstrip(" \t,;"), bases) if path else None
     if picture is None:
-        message = f"there is no picture '{text}' in {bases[0]}; correct or remove the line"
-        raise DataError(message, "missing-picture")
+        hint = lookalike(text, bases) or "; correct or remove the line"
+        raise DataError(f"there is no picture '{text}' in {bases[0]}{hint}", "missing-picture")
     return picture, word
 
 
 def find_picture(text: str, bases: Sequence[Path]) -> Path | None:
-    """The file that `text` names below one of `bases`; an id without ending is tried with every picture's ending."""
-    name = text.replace("\\", "/") if os.sep == "/" else text
-    if not name:
-        return None
+    """The file that `text` names below one of `bases`; an id without ending is tried with every picture's ending.
+
+    Raises:
+        DataError: it may be either of two different files.
+    """
     try:
-        found = first_file(base / name for base in bases)
-        if found is None and Path(name).suffix.lower() not in SUFFIXES:
-            found = first_file(base / f"{name}{suffix}" for base in bases for suffix in sorted(SUFFIXES))
-    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
-        return None
+        found = find_file(text, bases) if text else None
+        if found is None and text and Path(text.replace("\\", "/")).suffix.lower() not in SUFFIXES:
+            endings = [find_file(f"{text}{suffix}", bases) for suffix in sorted(SUFFIXES)]
+            several = [path for path in endings if path is not None]
+            if len(several) > 1:
+                raise DataError(f"'{text}' could be {several[0]} or {several[1]}; write the ending", "missing-picture")
+            found = several[0] if several else None
+    except DataError:
+        raise
+    except UserError as error:
+        raise DataError(error.message, "missing-picture") from None
     return found
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from lightdet.arrays import AnyArray
 from lightdet.data.faults import DataError, FaultKind
 from lightdet.structures import Annotation
 
@@ -27,6 +31,7 @@ SLIP_PIXELS, SLIP_SHARE = 1.0, 1e-3
 MIN_SIDE = 0.01
 """A box with a side below this many pixels has no area."""
 MAX_LABEL_BYTES = 16 << 20
+_NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 
 
 @dataclass
@@ -38,8 +43,11 @@ class LabelFile:
         classes: the data set's class names.
         boxes: usable boxes ``x1, y1, x2, y2`` in the convention of `lightdet.structures`, cut at the border.
         labels, crowd, lines: of each box its class index, crowd flag and 1-based line (0 where unknown).
+        areas: of each box the area of what it surrounds, as the file gives it; None where it does not.
         problems: what makes the file unusable, in the file's order.
         slips: lines of boxes that overstepped the border and were cut.
+        outsiders: lines of boxes that reach further out, whether that is an error or they were cut.
+        remarks: what was taken although it is odd, with its line: for the audit.
     """
 
     path: Path | None
@@ -52,12 +60,17 @@ class LabelFile:
     lines: list[int] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
     slips: list[int] = field(default_factory=list)
+    outsiders: list[int] = field(default_factory=list)
+    remarks: list[tuple[str, int]] = field(default_factory=list)
+    areas: list[float | None] = field(default_factory=list)
 
     def problem(self, message: str, line: int | None = None, kind: FaultKind = "format") -> None:
         """Note that the file (at `line`) cannot be used as it stands."""
         self.problems.append(DataError(message, kind, path=self.path, line=line or None))
 
-    def add(self, box: Sequence[float], label: int, line: int = 0, *, crowd: bool = False) -> None:
+    def add(
+        self, box: Sequence[float], label: int, line: int = 0, *, crowd: bool = False, area: float | None = None
+    ) -> None:
         """Take one box ``x1, y1, x2, y2`` in pixels, or note why it cannot be used."""
         if not all(math.isfinite(value) for value in box):
             self.problem("a coordinate is not a finite number; correct or remove the box", line, "value")
@@ -73,9 +86,12 @@ class LabelFile:
             self.problem(
                 f"the box lies outside the picture of {width} x {height} ({extent}); remove it", line, "outside"
             )
+            self.outsiders.append(line)
             return
         slip_x, slip_y = (max(SLIP_PIXELS, SLIP_SHARE * side) for side in self.size)
         over_x, over_y = max(-x1, x2 - width), max(-y1, y2 - height)
+        if over_x > slip_x or over_y > slip_y:
+            self.outsiders.append(line)
         if (over_x > slip_x or over_y > slip_y) and self.outside == "error":
             picture = f"the picture of {width} x {height}"
             message = f"the box reaches outside {picture} ({extent}); correct it, or set 'outside: clip' in the YAML"
@@ -87,11 +103,39 @@ class LabelFile:
         self.labels.append(label)
         self.crowd.append(crowd)
         self.lines.append(line)
+        self.areas.append(area)
+
+    def check_size(self, declared: tuple[float, float], what: str, line: int, *, turned: bool) -> None:
+        """Compare the size that the labels were made for with the picture's, once all boxes are added.
+
+        Some tools declare the size before the EXIF tag's turn, and mark what they show: the turned picture. That is
+        taken if all boxes lie in the picture as shown.
+
+        Args:
+            declared: (width, height).
+            what: begins the message: what declares it.
+            line: where it stands.
+            turned: whether the picture's EXIF tag exchanges its sides.
+        """
+        if declared == self.size:
+            return
+        width, height = self.size
+        told = f"{what} {declared[0]:g} x {declared[1]:g}, but the picture is {width} x {height}"
+        exchanged = declared == (height, width)
+        if exchanged and turned and not self.outsiders:
+            self.remarks.append((f"{told} as its EXIF tag turns it; its boxes are read as those of this one", line))
+            return
+        advice = "is it the right one?"
+        if exchanged and turned:
+            advice = "its EXIF tag turns it, and the boxes are not those of the picture as shown: export it again"
+        elif exchanged:
+            advice = "are width and height exchanged? Correct them, or see whether it is the right picture"
+        self.problems.insert(0, DataError(f"{told}; {advice}", "size", path=self.path, line=line or None))
 
     def class_index(self, name: str, line: int | None = None) -> int | None:
         """Look up a class name; an unknown one is noted with the likely meaning."""
         try:
-            return list(self.classes).index(name)
+            return _plain_names(tuple(self.classes)).index(_plain(name))
         except ValueError:
             self.problem(unknown_class(name, self.classes), line, "class")
             return None
@@ -112,7 +156,26 @@ class LabelFile:
             crowd=np.array(self.crowd, dtype=np.bool_) if any(self.crowd) else None,
             source=self.path,
             lines=tuple(self.lines),
+            area=self._area(),
         )
+
+    def _area(self) -> AnyArray | None:
+        """The areas that the file gives, the boxes' own in the gaps; None where it gives none."""
+        if all(area is None for area in self.areas):
+            return None
+        own = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in self.boxes]
+        return np.array([o if a is None else a for o, a in zip(own, self.areas, strict=True)], np.float64)
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: without blanks around it, umlauts in one spelling."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+@lru_cache(maxsize=64)
+def _plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Class names as they are compared."""
+    return tuple(_plain(name) for name in names)
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:
@@ -152,8 +215,14 @@ def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]
         raise DataError("not UTF-8 text; save it as UTF-8", "format", path=path) from None
     if "\0" in text:
         raise DataError("not a text file; is this the right file?", "format", path=path)
-    numbered = ((number, line.strip()) for number, line in enumerate(text.split("\n"), start=1))
+    # splitlines() knows every line break there is: rows that end in a bare CR must not run together.
+    numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, line) for number, line in numbered if line]
+
+
+def plain_number(text: str) -> float | None:
+    """The value of a decimal number, ``inf`` or ``nan``; None for anything else, such as ``1_0`` or Arabic digits."""
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def whole_pixels(low: float, high: float, side: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Pascal VOC XML: ``<object><name/><bndbox><xmin/><ymin/><xmax/><ymax/></bndbox></object>``.
 
 VOC counts pixels from 1 and names the first and the last pixel of a box. Internally a box is the span between
-edges, so ``x1 = xmin - 1`` and ``x2 = xmax``; writing turns it back. A picture belongs to the XML of the same
+edges, so ``x1 = xmin - 1`` and ``x2 = xmax``; writing turns it back. Some tools write the edges themselves, counted
+from 0 and perhaps with fractions: ``first_pixel=0`` takes them as they stand. A picture belongs to the XML of the same
 stem: ``<filename>`` is often wrong and is not looked at. Boxes marked ``difficult`` are boxes like any other.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded, whole_pixels
+from lightdet.data.formats.label_file import LabelFile, Outside, plain_number, read_bounded, whole_pixels
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
@@ -40,8 +41,19 @@ class _Element:
         return "" if child is None else child.text.strip()
 
 
-def parse_voc(label: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error") -> LabelFile:
-    """Read `label`, noting what is wrong instead of raising; `size` is the picture's (width, height)."""
+def parse_voc(
+    label: Path,
+    size: tuple[int, int],
+    classes: Sequence[str],
+    outside: Outside = "error",
+    *,
+    first_pixel: int = 1,
+    turned: bool = False,
+) -> LabelFile:
+    """Read `label`, noting what is wrong instead of raising; `size` is the picture's (width, height).
+
+    `first_pixel` is what corners are counted from; for `turned` see `LabelFile.check_size`.
+    """
     found = LabelFile(label, size, classes, outside)
     try:
         root = _parse_xml(read_bounded(label), label)
@@ -51,14 +63,20 @@ def parse_voc(label: Path, size: tuple[int, int], classes: Sequence[str], outsid
     if root.tag != "annotation":
         found.problem(f"not a Pascal VOC file: it holds <{root.tag}> instead of <annotation>", root.line)
         return found
-    _check_size(root, found)
     for item in root.all("object"):
-        _parse_object(item, found)
+        _parse_object(item, found, first_pixel)
+    _check_size(root, found, turned)
     return found
 
 
 def read_voc(
-    label: Path, image: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
+    label: Path,
+    image: Path,
+    size: tuple[int, int],
+    classes: Sequence[str],
+    outside: Outside = "error",
+    *,
+    first_pixel: int = 1,
 ) -> Annotation:
     """Read the labels of one picture of `size` (width, height).
 
@@ -66,11 +84,13 @@ def read_voc(
         UserError: with the line, for XML that is broken or holds a DOCTYPE, an unknown class, a missing or bad
             corner, a box outside the picture or without area, or a declared size that is not the picture's.
     """
-    return parse_voc(label, size, classes, outside).annotation(image)
+    return parse_voc(label, size, classes, outside, first_pixel=first_pixel).annotation(image)
 
 
-def voc_text(annotation: Annotation, classes: Sequence[str], filename: str | None = None) -> str:
-    """Return the XML; corners are rounded to whole pixels, each box keeps at least one."""
+def voc_text(
+    annotation: Annotation, classes: Sequence[str], filename: str | None = None, *, first_pixel: int = 1
+) -> str:
+    """Return the XML. Corners are rounded to whole pixels, each box keeps at least one; edges from 0 are not."""
     width, height = annotation.size
     name = html.escape(filename or annotation.image.name, quote=False)
     lines = [
@@ -80,9 +100,7 @@ def voc_text(annotation: Annotation, classes: Sequence[str], filename: str | Non
         "\t<segmented>0</segmented>",
     ]
     for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
-        x1, x2 = whole_pixels(box[0], box[2], width)
-        y1, y2 = whole_pixels(box[1], box[3], height)
-        corners = zip(_CORNERS, (x1 + 1, y1 + 1, x2, y2), strict=True)
+        corners = zip(_CORNERS, _written(box, annotation.size, first_pixel), strict=True)
         lines += [
             "\t<object>",
             f"\t\t<name>{html.escape(classes[label], quote=False)}</name>",
@@ -93,25 +111,38 @@ def voc_text(annotation: Annotation, classes: Sequence[str], filename: str | Non
     return "\n".join([*lines, "</annotation>", ""])
 
 
-def write_voc(annotation: Annotation, path: Path, classes: Sequence[str], filename: str | None = None) -> None:
-    """Write one picture's XML (crowd flags and fractions of pixels have no place in it)."""
-    write_text(path, voc_text(annotation, classes, filename))
+def write_voc(
+    annotation: Annotation,
+    path: Path,
+    classes: Sequence[str],
+    filename: str | None = None,
+    *,
+    first_pixel: int = 1,
+) -> None:
+    """Write one picture's XML (crowd flags have no place in it, nor have fractions where pixels are counted from 1)."""
+    write_text(path, voc_text(annotation, classes, filename, first_pixel=first_pixel))
 
 
-def _check_size(root: _Element, found: LabelFile) -> None:
-    size = root.child("size")
-    if size is None:
-        return
-    width, height = (_number(size.text_of(side)) for side in ("width", "height"))
-    if not width or not height or (width, height) == found.size:  # labelling tools write 0 for "not told"
-        return
-    turned = " (turned by its EXIF tag, which the labels do not know)" if (height, width) == found.size else ""
-    shown = f"{found.size[0]} x {found.size[1]}{turned}"
-    message = f"<size> says {width:g} x {height:g}, but the picture is {shown}; is it the right one?"
-    found.problem(message, size.line, "size")
+def _written(box: list[float], size: tuple[int, int], first_pixel: int) -> tuple[str, ...]:
+    if first_pixel == 0:
+        return tuple(f"{value:g}" if value.is_integer() and value < 1e6 else repr(value) for value in box)
+    x1, x2 = whole_pixels(box[0], box[2], size[0])
+    y1, y2 = whole_pixels(box[1], box[3], size[1])
+    return str(x1 + 1), str(y1 + 1), str(x2), str(y2)
 
 
-def _parse_object(item: _Element, found: LabelFile) -> None:
+def _check_size(root: _Element, found: LabelFile, turned: bool) -> None:
+    for size in root.all("size"):
+        width, height = (plain_number(size.text_of(side)) for side in ("width", "height"))
+        if width and height:  # labelling tools write 0 for "not told"
+            found.check_size((width, height), "<size> says", size.line, turned=turned)
+
+
+def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
+    for tag in ("name", "bndbox"):
+        if len(several := list(item.all(tag))) > 1:
+            found.problem(f"<object> has {len(several)} <{tag}>; write an object for each", several[1].line)
+            return
     name = item.text_of("name")
     if not name:
         found.problem("<object> has no <name>; add the class", item.line)
@@ -125,22 +156,16 @@ def _parse_object(item: _Element, found: LabelFile) -> None:
     values = []
     for tag in _CORNERS:
         text = corners.text_of(tag)
-        value = _number(text)
-        if value is None:
+        value = plain_number(text)
+        if value is None or len(list(corners.all(tag))) > 1:
             place = corners.child(tag) or corners
-            found.problem(f"<{tag}> is missing or not a number ('{text[:40]}'); correct the box", place.line, "value")
+            what = "is given twice" if value is not None else f"is missing or not a number ('{text[:40]}')"
+            found.problem(f"<{tag}> {what}; correct the box", place.line, "value")
             return
         values.append(value)
     if label is not None:
         xmin, ymin, xmax, ymax = values
-        found.add((xmin - 1, ymin - 1, xmax, ymax), label, corners.line)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+        found.add((xmin - first_pixel, ymin - first_pixel, xmax, ymax), label, corners.line)
 
 
 def _parse_xml(data: bytes, path: Path) -> _Element:

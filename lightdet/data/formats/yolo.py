@@ -1,25 +1,46 @@
 """YOLO text labels: a line a box, ``class cx cy w h``, each a share of the picture's width or height.
 
-Class ids count from 0. A line with a polygon (``class x1 y1 x2 y2 x3 y3 ...``, segmentation labels) is read as
-the box around it. An empty file is a picture without defects.
+Class ids count from 0. An empty file is a picture without defects. Tools write longer rows under the same name:
+polygons (``class x1 y1 x2 y2 x3 y3 ...``), key points behind the box, turned boxes, scores, a tracker's numbers. A row
+does not tell which of them it is, so it is read only where the YAML does: polygons as the boxes around them, rows with
+key points as the box in front.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.label_file import LabelFile, Outside, read_lines
+from lightdet.data.formats.label_file import LabelFile, Outside, plain_number, read_lines
 from lightdet.files import write_text
 from lightdet.structures import Annotation
+from lightdet.wording import counted
 
+
+@dataclass(frozen=True)
+class Rows:
+    """What rows of more than five columns hold: `polygons`, or key points of `kpt_shape` (points, numbers of each)."""
+
+    polygons: bool = False
+    kpt_shape: tuple[int, int] | None = None
+
+    @property
+    def columns(self) -> str:
+        """The columns that a row should have, for messages."""
+        return "5: class cx cy w h" if not self.polygons else "5 (class cx cy w h) or an odd number from 7 (a polygon)"
+
+
+PLAIN_ROWS = Rows()
 TOLERANCE = 1e-3
 """Shares may lie outside 0-1 by this much: rounding. The box is cut at the border."""
 
 
-def parse_yolo(label: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error") -> LabelFile:
+def parse_yolo(
+    label: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error", rows: Rows = PLAIN_ROWS
+) -> LabelFile:
     """Read `label`, noting what is wrong instead of raising; `size` is the picture's (width, height)."""
     found = LabelFile(label, size, classes, outside)
     try:
@@ -28,12 +49,17 @@ def parse_yolo(label: Path, size: tuple[int, int], classes: Sequence[str], outsi
         found.problems.append(error)
         return found
     for number, line in lines:
-        _parse_line(line, number, found)
+        _parse_line(line, number, found, rows)
     return found
 
 
 def read_yolo(
-    label: Path, image: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error"
+    label: Path,
+    image: Path,
+    size: tuple[int, int],
+    classes: Sequence[str],
+    outside: Outside = "error",
+    rows: Rows = PLAIN_ROWS,
 ) -> Annotation:
     """Read the labels of one picture of `size` (width, height).
 
@@ -41,7 +67,7 @@ def read_yolo(
         UserError: with the line, for a class id out of range, a wrong column count, a value that is not a number
             or outside 0-1, or a box without area.
     """
-    return parse_yolo(label, size, classes, outside).annotation(image)
+    return parse_yolo(label, size, classes, outside, rows).annotation(image)
 
 
 def yolo_text(annotation: Annotation) -> str:
@@ -60,31 +86,56 @@ def write_yolo(annotation: Annotation, path: Path) -> None:
     write_text(path, yolo_text(annotation))
 
 
-def _parse_line(line: str, number: int, found: LabelFile) -> None:
+def _parse_line(line: str, number: int, found: LabelFile, rows: Rows) -> None:
     fields = line.split()
-    polygon = len(fields) >= 7 and len(fields) % 2 == 1
-    if len(fields) != 5 and not polygon:
-        hint = "; a sixth column (a score) does not belong into labels" if len(fields) == 6 else ""
-        found.problem(f"{len(fields)} columns instead of 5: class cx cy w h{hint}", number)
+    fault = _column_fault(fields, rows, len(found.classes))
+    if fault:
+        found.problem(f"{counted(len(fields), 'column')} instead of {rows.columns}{fault}", number)
         return
     label = _class_id(fields[0], number, found)
-    try:
-        values = [float(text) for text in fields[1:]]
-    except ValueError:
-        bad = next(text for text in fields[1:] if not _is_number(text))
-        found.problem(f"'{bad}' is not a number; each line is: class cx cy w h", number)
+    numbers = [plain_number(text) for text in fields[1:]]
+    values = [value for value in numbers if value is not None]
+    if len(values) < len(numbers):
+        bad = fields[1 + numbers.index(None)]
+        hint = "; write a point for the comma" if "," in bad else ""
+        found.problem(f"'{bad}' is not a number; each line is: class cx cy w h{hint}", number)
         return
     if label is None:
         return
     if not all(math.isfinite(value) for value in values):
         found.problem("a coordinate is not a finite number; correct or remove the box", number, "value")
         return
-    outlier = next((value for value in values if not -TOLERANCE <= value <= 1 + TOLERANCE), None)
+    polygon = rows.polygons and len(fields) != 5
+    shares = values if polygon else values[:4]
+    outlier = next((value for value in shares if not -TOLERANCE <= value <= 1 + TOLERANCE), None)
     if outlier is not None and not (polygon and found.outside == "clip"):
         kind = "pixels?" if outlier > 2 else "outside the picture?"
         found.problem(f"the value {outlier:g} is not a share in 0-1 ({kind}); correct the line", number, "value")
         return
-    found.add(_box(values, found.size, polygon), label, number)
+    found.add(_box(shares, found.size, polygon), label, number)
+
+
+def _column_fault(fields: Sequence[str], rows: Rows, classes: int) -> str:
+    """What to say of a row that does not have the columns it should; nothing if it has."""
+    count = len(fields)
+    wide = count >= 7 and count % 2 == 1
+    if count == 5 or (rows.kpt_shape is not None and count == 5 + math.prod(rows.kpt_shape)):
+        return ""
+    if rows.kpt_shape is not None:
+        return f", or the {5 + math.prod(rows.kpt_shape)} that 'kpt_shape' asks for"
+    ids = fields[::5]
+    if count > 5 and count % 5 == 0 and all(text.isdecimal() and int(text[:9]) < classes for text in ids):
+        return f": are {len(ids)} rows in one line? Part them"
+    if wide and not rows.polygons:
+        return (
+            ": polygons, key points or a tracker's numbers? For polygons set 'rows: polygons' in the YAML, for key "
+            "points 'kpt_shape: [points, 2 or 3]', else take the further columns out"
+        )
+    if wide:
+        return ""
+    if count == 6:
+        return "; a sixth column (a score) does not belong into labels"
+    return "; blanks part the columns" if count == 1 else "; correct the line"
 
 
 def _box(values: list[float], size: tuple[int, int], polygon: bool) -> tuple[float, float, float, float]:
@@ -97,8 +148,8 @@ def _box(values: list[float], size: tuple[int, int], polygon: bool) -> tuple[flo
 
 
 def _class_id(text: str, number: int, found: LabelFile) -> int | None:
-    value = float(text) if _is_number(text) else math.nan
-    if not value.is_integer():  # '3.0' is what numpy.savetxt makes of 3
+    value = plain_number(text)
+    if value is None or not value.is_integer():  # '3.0' is what numpy.savetxt makes of 3
         found.problem(f"the class id '{text}' is not a whole number; each line is: class cx cy w h", number)
         return None
     if not 0 <= value < len(found.classes):
@@ -106,14 +157,6 @@ def _class_id(text: str, number: int, found: LabelFile) -> int | None:
         found.problem(f"class id {int(value)} is out of range: {_ids(count)}", number, "class")
         return None
     return int(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ids(count: int) -> str:

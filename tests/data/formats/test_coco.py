@@ -178,9 +178,8 @@ def test_unused_categories_do_not_matter(tmp_path: Path) -> None:
 def test_size_must_be_the_pictures(tmp_path: Path) -> None:
     file = parse_coco(save(tmp_path, content()))
     (problem,) = file.labels_of(file.images[1], (60, 50), CLASSES).problems
-    assert problem.kind == "size" and "declared 50 x 60, but the picture is 60 x 50 (turned by its EXIF tag)" in str(
-        problem
-    )
+    assert problem.kind == "size" and "is declared 50 x 60, but the picture is 60 x 50; are width" in str(problem)
+    assert "EXIF" not in str(problem)
     untold = parse_coco(save(tmp_path, content(images=[{"id": 7, "file_name": "a.png"}], annotations=[])))
     assert not untold.labels_of(untold.images[0], (60, 50), CLASSES).problems
 
@@ -189,3 +188,78 @@ def test_size_must_be_the_pictures(tmp_path: Path) -> None:
 def test_nonsense_sizes_are_not_told(side: object, tmp_path: Path) -> None:
     images = [{"id": 7, "file_name": "a.png", "width": side, "height": 60}]
     assert parse_coco(save(tmp_path, content(images=images, annotations=[]))).images[0].size is None
+
+
+@pytest.mark.parametrize("box", [[1, 2, 30, 40], [30, 2, 29, 30]])
+def test_a_size_declared_before_the_exif_turn(box: list[int], tmp_path: Path) -> None:
+    images = [{"id": 7, "file_name": "a.png", "width": 50, "height": 60}]
+    file = parse_coco(save(tmp_path, content(images=images, annotations=[annotation(bbox=box)])))
+    found = file.labels_of(file.images[0], (60, 50), CLASSES, turned=True)
+    assert not found.problems and len(found.remarks) == 1 and found.boxes[0][:2] == tuple(box[:2])
+    file.images[0].annotations[0][1]["bbox"] = [1, 2, 45, 55]  # fits the picture as it is stored alone
+    (size, outside) = file.labels_of(file.images[0], (60, 50), CLASSES, turned=True).problems
+    assert size.kind == "size" and "EXIF" in str(size) and outside.kind == "outside"
+    assert file.labels_of(file.images[0], (60, 50), CLASSES, "clip", turned=True).problems[0].kind == "size"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            annotation(category_name="rolled-in_scale"),
+            "category_id 3 is 'scratch', but 'category_name' 'rolled-in_scale'",
+        ),
+        (annotation(category_id=True), "category_id True is not among"),
+        (annotation(bbox=[True, 2, 3, 4]), "'bbox' must be four numbers"),
+        (annotation(iscrowd="0"), "'iscrowd' must be 0 or 1, got '0'"),
+        (annotation(area=-1), "'area' must be a number of pixels, got -1"),
+        (annotation(area="12"), "'area' must be a number of pixels, got '12'"),
+        (annotation(area=float("nan")), "'area' must be a number of pixels"),
+    ],
+)
+def test_fields_that_contradict_or_are_none(entry: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_coco(save(tmp_path, content(annotations=[entry])), Path(), CLASSES)
+    assert f"annotation 5: {message}" in str(caught.value)
+
+
+def test_names_are_compared_without_blanks_around_them(tmp_path: Path) -> None:
+    categories = [{"id": 3, "name": " scratch\t"}, {"id": 40, "name": "rolled-in_scale"}]
+    path = save(tmp_path, content(categories=categories))
+    assert read_coco(path, Path(), CLASSES)[0].labels.tolist() == [0, 1]
+    assert parse_coco(path).class_names() == ["scratch", "rolled-in_scale"]
+
+
+@pytest.mark.parametrize(
+    ("categories", "names"),
+    [
+        ([(0, "defect", "none"), (3, "defect", "defect")], ["defect"]),
+        ([(0, "defects", "none"), (3, "scratch", "defects")], ["scratch"]),
+        ([(0, "defects", None), (3, "scratch", "defects"), (4, "unused", "defects")], ["scratch", "unused"]),
+        ([(3, "defects", "none"), (4, "scratch", "defects")], ["defects", "scratch"]),  # it has a box of its own
+        ([(0, "good", "none"), (3, "scratch", "none")], ["good", "scratch"]),  # nothing says that it is a root
+        ([(3, "person", "person"), (4, "rider", "person")], ["person", "rider"]),
+    ],
+)
+def test_the_root_category_of_exports_is_no_class(
+    categories: list[tuple[int, str, str | None]], names: list[str], tmp_path: Path
+) -> None:
+    entries = [{"id": i, "name": n} | ({} if s is None else {"supercategory": s}) for i, n, s in categories]
+    assert parse_coco(save(tmp_path, content(categories=entries, annotations=[annotation()]))).class_names() == names
+
+
+def test_a_list_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"images": [],\n"categories": [],\n"images": []}')
+    with pytest.raises(UserError, match=":3: 'images' is given twice"):
+        parse_coco(path)
+
+
+def test_areas_are_kept(tmp_path: Path) -> None:
+    entries = [annotation(id=1, area=5.5), annotation(id=2)]
+    (found, _) = read_coco(save(tmp_path, content(annotations=entries)), Path(), CLASSES)
+    assert found.area is not None and found.area.tolist() == [5.5, 1200]
+    write_coco([found], tmp_path / "b.json", CLASSES, ["a.png"])
+    again = COCO(str(tmp_path / "b.json"))
+    assert [entry["area"] for entry in again.loadAnns(again.getAnnIds())] == [5.5, 1200]
+    assert "info" in again.dataset  # pycocotools 2.0.8 to 2.0.10 copy it

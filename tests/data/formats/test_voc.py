@@ -11,6 +11,7 @@ from hypothesis import given
 from label_strategies import CLASSES, annotations, check_equal
 
 from lightdet.data.formats.voc import parse_voc, read_voc, write_voc
+from lightdet.data.pixel_base import find_pixel_base
 from lightdet.errors import UserError
 from lightdet.structures import Annotation
 
@@ -101,8 +102,16 @@ def test_wrong_files_are_named(text: str, line: int, message: str, tmp_path: Pat
 
 
 def test_turned_picture_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="turned by its EXIF tag"):
-        read(tmp_path, xml(head="<size><width>100</width><height>200</height></size>"))
+    path = tmp_path / "a.xml"
+    path.write_text(
+        xml(item(BOX.replace(">200<", ">100<")), head="<size><width>100</width><height>200</height></size>")
+    )
+    (problem,) = parse_voc(path, SIZE, CLASSES).problems
+    assert "are width and height exchanged?" in str(problem) and "EXIF" not in str(problem)
+    found = parse_voc(path, SIZE, CLASSES, turned=True)
+    assert not found.problems and len(found.remarks) == 1 and len(found.boxes) == 1
+    path.write_text(path.read_text().replace("<ymax>100<", "<ymax>180<"))
+    assert "its EXIF tag turns it" in str(parse_voc(path, SIZE, CLASSES, turned=True).problems[0])
 
 
 BILLION = (
@@ -160,3 +169,52 @@ def test_all_problems_are_noted(tmp_path: Path) -> None:
     found = parse_voc(path, SIZE, CLASSES)
     assert [(p.kind, p.line) for p in found.problems] == [("class", 3), ("degenerate", 5)]
     assert len(found.boxes) == 1
+
+
+@given(written=annotations())
+def test_edges_counted_from_zero_are_written_and_read_exactly(
+    written: Annotation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("voc") / "a.xml"
+    write_voc(written, path, CLASSES, first_pixel=0)
+    check_equal(read_voc(path, written.image, written.size, CLASSES, first_pixel=0), written, 0)
+    if (written.boxes % 1).any():
+        assert find_pixel_base([path]).first == 0
+
+
+def test_what_corners_are_counted_from_is_seen_in_all_files(tmp_path: Path) -> None:
+    def save(name: str, *corners: str) -> Path:
+        tags = ("xmin", "ymin", "xmax", "ymax")
+        (tmp_path / name).write_text(xml(item("".join(f"<{t}>{c}</{t}>" for t, c in zip(tags, corners, strict=True)))))
+        return tmp_path / name
+
+    plain, fractions = save("1.xml", "2", "3", "200", "100"), save("2.xml", "2.5", "3", "50", "60")
+    zero, single = save("3.xml", "2", "0", "50", "60"), save("4.xml", "7", "3", "7", "60")
+    round_numbers = save("5.xml", "2.00", "3.0", "50", "60")
+    assert find_pixel_base([plain, single, round_numbers, tmp_path / "none.xml"]).first == 1
+    assert (
+        str(fractions) in find_pixel_base([plain, fractions]).reason
+        and "<xmin>2.5" in find_pixel_base([fractions]).reason
+    )
+    assert find_pixel_base([plain, zero]).first == 0
+    with pytest.raises(UserError, match="set 'first_pixel: 0' or 'first_pixel: 1'") as caught:
+        find_pixel_base([zero, single])
+    assert str(zero) in str(caught.value) and str(single) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            item().replace("</object>", f"<bndbox>{BOX}</bndbox></object>"),
+            "<object> has 2 <bndbox>; write an object for",
+        ),
+        (item().replace("<name>", "<name>scratch</name><name>"), "<object> has 2 <name>"),
+        (item(BOX + "<xmin>5</xmin>"), "<xmin> is given twice"),
+        (item(BOX.replace(">200<", ">2_00<")), "<xmax> is missing or not a number"),
+    ],
+)
+def test_what_is_given_twice_is_not_chosen(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, xml(text))
+    assert message in str(caught.value)

@@ -1,0 +1,114 @@
+"""Label files that belong to no picture: named, because each may be the label of a picture that counts as good."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lightdet.data.faults import DataError
+from lightdet.data.images import SUFFIXES
+from lightdet.data.label_places import LABEL_SUFFIX, FileKey, custom_folder, file_key, label_places
+from lightdet.data.pairing import Pair
+from lightdet.data.scanning import scan
+
+_YOLO_LINE = re.compile(rb"\s*\d+(?:\.0*)?(?:[ \t]+[-+.\deE]+){4,}\s")
+_TEXTS = frozenset(
+    {"classes.txt", "obj.names", "train.txt", "val.txt", "test.txt", "labelmap.txt", "predefined_classes.txt"}
+)
+"""Text files that lie beside labels by custom."""
+Folders = tuple[Sequence[Path], Path | None]
+"""A split's picture folders and its label folder."""
+
+
+def orphan_labels(
+    form: str, root: Path, folders: Mapping[str, Folders], split: str, pairs: Mapping[str, Sequence[Pair]]
+) -> list[DataError]:
+    """A fault for each label file in the label folders of `split` that is no picture's, of any split or of none.
+
+    Args:
+        form: the format.
+        root: where pictures are looked for if a split names no picture folder.
+        folders: those of each split.
+        split: the split whose label folders are looked through.
+        pairs: those of each split that can be read.
+    """
+    images, labels = folders[split]
+    if form == "deeppcb":
+        return []  # its lists name their label files
+    if labels is not None:
+        places = {labels}
+    elif images:
+        places = {custom_folder(form, folder) or folder for folder in images}
+    else:
+        places = {pair.expected.parent for pair in pairs[split]}
+    used = {file_key(pair.label) for found in pairs.values() for pair in found if pair.label is not None}
+    spare = [
+        path
+        for place in sorted(places)
+        if place.is_dir()
+        for path in scan(place, {LABEL_SUFFIX[form]})
+        if file_key(path) not in used and _looks_like_label(form, path)
+    ]
+    if not spare:
+        return []
+    pictures = _pictures(root, folders, pairs)
+    known = _label_keys(form, folders, pictures)
+    stems: dict[str, Path] = {}
+    for picture in pictures:
+        stems.setdefault(_same(picture.stem).casefold(), picture)
+        stems.setdefault(_same(picture.name).casefold(), picture)
+    return [_fault(path, stems) for path in dict.fromkeys(spare) if file_key(path) not in known]
+
+
+def _pictures(root: Path, folders: Mapping[str, Folders], pairs: Mapping[str, Sequence[Pair]]) -> list[Path]:
+    """All pictures that there are, in a split or not."""
+    found: dict[Path, None] = {}
+    for split, (images, labels) in folders.items():
+        listed = {pair.image.parent for pair in pairs.get(split, ())}
+        for folder in images or (listed if labels is None else {root, *listed}):
+            if folder.is_dir():
+                found |= dict.fromkeys(scan(folder, SUFFIXES))
+    return list(found)
+
+
+def _label_keys(form: str, folders: Mapping[str, Folders], pictures: Iterable[Path]) -> set[FileKey]:
+    """Every place in which the label file of a picture could be looked for."""
+    known: set[FileKey] = set()
+    for picture in pictures:
+        for images, labels in folders.values():
+            folder = next((place for place in images if picture.is_relative_to(place)), None)
+            if folder is not None or not images:
+                known.update(file_key(place) for place in label_places(form, picture, folder, labels))
+    return known
+
+
+def _fault(path: Path, stems: Mapping[str, Path]) -> DataError:
+    near = stems.get(_same(path.stem).casefold())
+    if near is None:
+        message = "the label file has no picture; add the picture or remove it"
+    elif _same(near.stem) == _same(path.stem):
+        message = f"the label file has no picture; {near} has its name, but looks for its labels elsewhere"
+    else:
+        message = f"the label file has no picture; is it that of {near}? Then give both the same name"
+    return DataError(message, "missing-picture", path=path)
+
+
+def _looks_like_label(form: str, path: Path) -> bool:
+    """Tell labels from other text: class lists, split lists and read-me files lie beside them by custom."""
+    if form == "yolo" and path.name.lower() in _TEXTS:
+        return False
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError:
+        return True
+    if form == "voc":
+        return b"<annotation" in head.replace(b"\0", b"")  # UTF-16
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    return not text.strip() or _YOLO_LINE.match(text + b"\n") is not None
+
+
+def _same(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,150 @@
+"""Where a path that stands in a YAML, a list, a JSON or a CSV file leads: one way to resolve it, for all of them.
+
+A path is first taken as it is written, below every folder that it may be told from; ``\\`` is taken for ``/``, as
+Windows writes it. Only where that leads nowhere, what another computer or a tool put in front is left out:
+``C:\\Users\\me\\set\\images\\a.jpg``, ``/content/set/images/a.jpg``, ``data/obj_train_data/a.jpg`` and ``../a.jpg``
+are looked for by their ends, as long as one folder of the path is left to tell the file from others of its name.
+What fits two different files is refused, never chosen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from lightdet.errors import UserError
+
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+
+
+def find_file(text: str, bases: Iterable[Path]) -> Path | None:
+    """The file that `text` names below one of `bases`; None where there is none.
+
+    Raises:
+        UserError: it may be either of two different files.
+    """
+    folders = list(bases)
+    try:
+        exact = [base / spelled for base in folders for spelled in _spellings(text)]
+        return _only(text, exact, _as_file) or _only(text, _moved(text, folders), _as_file)
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return None
+
+
+def find_folder(text: str, root: Path) -> Path:
+    """The folder of pictures or labels that a YAML calls `text`, told from `root`; ``root / text`` if there is none.
+
+    Exports write ``../train/images`` for a folder that lies beside their YAML, or the path on the computer that
+    made them (``/content/set/train/images``): the end of such a path is looked for below `root`. Two named
+    folders are kept at least, so that no split is taken for another.
+
+    Raises:
+        UserError: it may be either of two different folders.
+    """
+    written = root / text
+    parts = _named(text)
+    if written.is_dir():
+        beside = [root.joinpath(*parts)] if text.replace("\\", "/").startswith("../") and parts else []
+        return _only(text, [written, *beside], _as_folder) or written
+    if not _from_elsewhere(text) or "\\" in text or not parts:
+        return written
+    starts = range(1 if text.startswith("..") else len(parts) - 1)
+    return _only(text, [root.joinpath(*parts[start:]) for start in starts], _as_folder) or written
+
+
+def first_file(candidates: Iterable[Path]) -> Path | None:
+    """The first candidate that is a file, also under the other Unicode spelling of its name (macOS writes ä as a+¨)."""
+    return next((found for path in candidates if (found := _as_file(path)) is not None), None)
+
+
+def lookalike(text: str, bases: Sequence[Path]) -> str:
+    """For the end of a message about a path that leads nowhere: a file of that name in one of the folders."""
+    name = PurePosixPath(text.replace("\\", "/")).name
+    try:
+        found = first_file(base / name for base in bases) if name else None
+    except (OSError, ValueError):
+        found = None
+    return f"; {found} is there: if it is meant, correct the path" if found else ""
+
+
+def near_folder(folder: Path) -> str:
+    """Name a folder beside the missing one that differs in upper and lower case only, or say what there is.
+
+    For the end of a message; empty where there is nothing to say.
+    """
+    if "\\" in folder.name:
+        return "; write / instead of \\ in the YAML"
+    if not folder.parent.is_dir():
+        return ""
+    names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    alike = [name for name in names if name.lower() == folder.name.lower()]
+    if alike:
+        return f"; did you mean '{alike[0]}'?"
+    return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
+
+
+def refuse_two(text: str, candidates: Iterable[Path]) -> None:
+    """Raise a UserError if more than one of `candidates` is there and they are not the same."""
+    _only(text, candidates, lambda path: path if path.exists() else None)
+
+
+def _spellings(text: str) -> list[str]:
+    return [text, text.replace("\\", "/")] if "\\" in text and os.sep == "/" else [text]
+
+
+def _from_elsewhere(text: str) -> bool:
+    return text.startswith(("/", "\\", "..")) or _DRIVE.match(text) is not None
+
+
+def _named(text: str) -> tuple[str, ...]:
+    """The parts of a path without drive, root and leading dots."""
+    parts = [part for part in PurePosixPath(_DRIVE.sub("", text, count=1).replace("\\", "/")).parts if part != "/"]
+    while parts and parts[0] in ("..", ".", "//"):
+        parts.pop(0)
+    return tuple(parts)
+
+
+def _moved(text: str, bases: Sequence[Path]) -> Iterator[Path]:
+    """Where the end of a path may lie: all of it, then ever less, one named folder at least kept."""
+    parts = _named(text)
+    if not parts or ".." in parts:
+        return
+    climbs = text.replace("\\", "/").startswith("../")
+    names = [Path(os.path.abspath(base)).name for base in bases]  # noqa: PTH100 - no links followed
+    for start in range(max(len(parts) - 1, 1)):
+        end = parts[start:]
+        for base, name in zip(bases, names, strict=True):
+            if len(end) > 1 or (climbs and start == 0):
+                yield base.joinpath(*end)
+            if len(end) > 1 and end[0] == name:
+                yield base.joinpath(*end[1:])
+
+
+def _only(text: str, candidates: Iterable[Path], there: Callable[[Path], Path | None]) -> Path | None:
+    """The one candidate that exists; a UserError if there are several that differ."""
+    found: list[Path] = []
+    for path in dict.fromkeys(candidates):
+        existing = there(path)
+        if existing is not None and not any(existing.samefile(other) for other in found):
+            found.append(existing)
+    if len(found) > 1:
+        raise UserError(f"'{text}' could be {found[0]} or {found[1]}; write the path of the one that is meant")
+    return found[0] if found else None
+
+
+def _as_file(path: Path) -> Path | None:
+    if path.is_file():
+        return path
+    if not path.name.isascii():
+        for form in ("NFC", "NFD"):
+            other = path.with_name(unicodedata.normalize(form, path.name))
+            if other.is_file():
+                return other
+    return None
+
+
+def _as_folder(path: Path) -> Path | None:
+    return path if path.is_dir() else None

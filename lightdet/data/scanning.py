@@ -1,0 +1,60 @@
+"""Walking folders for pictures and labels, and reading the lists that name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lightdet.data.formats.label_file import read_lines
+from lightdet.data.images import SUFFIXES
+from lightdet.data.paths import near_folder
+from lightdet.errors import UserError
+
+DEEPPCB_PICTURE = "_test"
+"""The end of the names of DeepPCB's pictures; those that end in ``_temp`` are templates."""
+
+
+def scan_pictures(form: str, folder: Path) -> list[Path]:
+    """All pictures below `folder`, sorted; for DeepPCB only those named ``*_test`` (``*_temp`` are templates).
+
+    Raises:
+        UserError: the folder is missing or unreadable.
+    """
+    found = scan(folder, SUFFIXES)
+    return [path for path in found if path.stem.endswith(DEEPPCB_PICTURE)] if form == "deeppcb" else found
+
+
+def scan(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """All files below `folder` with one of the (lower case) `suffixes`, sorted; hidden ones are left out.
+
+    Raises:
+        UserError: the folder is missing or unreadable.
+    """
+    if not folder.is_dir():
+        raise UserError(f"the folder does not exist{near_folder(folder)}", path=folder)
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"the folder cannot be read: {error.strerror}", path=error.filename)
+
+    wanted, seen, found = set(suffixes), set[tuple[int, int]](), []
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in seen and status.st_ino:
+            folders.clear()  # a link that leads back up
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        found += [
+            Path(place, name)
+            for name in files
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in wanted  # noqa: PTH122 - 5 x faster
+        ]
+    return sorted(found)
+
+
+def list_entries(listing: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, entry) of a list file; lines that begin with ``#`` are comments."""
+    for number, line in read_lines(listing):
+        if not line.startswith("#"):
+            yield number, line

@@ -1,0 +1,131 @@
+"""What a data set is, as its YAML describes it: its splits, its classes and how its labels are to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from lightdet.data.faults import DataError
+from lightdet.data.formats.label_file import LabelFile, Outside
+from lightdet.data.formats.yolo import PLAIN_ROWS, Rows
+from lightdet.data.paths import near_folder
+from lightdet.errors import UserError
+
+Format = Literal["yolo", "voc", "coco", "deeppcb"]
+"""Formats that mark boxes."""
+ClassFormat = Literal["folders", "csv"]
+"""Formats that give each picture one class: `lightdet.data.image_labels` reads them."""
+OnError = Literal["fail", "skip"]
+VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """Where one split lies; all paths absolute or relative to the working folder.
+
+    Attributes:
+        images: folders of pictures. Without `listings` every picture below them belongs to the split.
+        labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures that the
+            format's custom gives (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
+            For ``csv`` the CSV file.
+        listings: text files that name the split's pictures, one a line: a stem, a file name or a path.
+        unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
+            of the split has one), an error for VOC and DeepPCB.
+        declared: the file and 1-based line that name the split, for messages.
+    """
+
+    images: tuple[Path, ...]
+    labels: Path | None = None
+    listings: tuple[Path, ...] = ()
+    unlabelled: Literal["auto", "background", "error"] = "auto"
+    declared: tuple[Path | None, int | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A data set as its YAML describes it; nothing but names, no file is opened for it.
+
+    Attributes:
+        root: the folder that holds the data.
+        classes: the class names, by label.
+        splits: by name, such as ``train``, ``val``, ``test``.
+        bit_depth: significant bits of 16-bit pictures (9-16), for `lightdet.data.images.read_image`.
+        path: the YAML file, for messages.
+        outside: whether a box that reaches outside its picture is an error or is cut at the border.
+        bad: of classes of whole pictures, those of bad parts; empty where the data set does not say.
+        first_pixel: of ``voc``, what corners are counted from; None: what the files show.
+        rows: of ``yolo``, what rows of more than five columns hold.
+        absent: splits that the YAML names and that are not there, other than ``train`` and ``val``: why not.
+    """
+
+    name: str
+    root: Path
+    format: Format | ClassFormat
+    classes: tuple[str, ...]
+    splits: dict[str, SplitSpec]
+    bit_depth: int = 16
+    path: Path | None = None
+    outside: Outside = "error"
+    bad: tuple[str, ...] = ()
+    first_pixel: Literal[0, 1] | None = None
+    rows: Rows = PLAIN_ROWS
+    absent: dict[str, UserError] = field(default_factory=dict)
+
+    @property
+    def labels_pictures(self) -> bool:
+        """Whether each picture has one class, and no boxes."""
+        return self.format in get_args(ClassFormat)
+
+    def split(self, name: str) -> SplitSpec:
+        """Return the split `name`; a UserError that lists the known ones if there is none."""
+        if name in self.absent:
+            raise self.absent[name]
+        if name not in self.splits:
+            raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
+        return self.splits[name]
+
+    def misnamed_val(self) -> str | None:
+        """The split that is likely meant for validation but has another name; None if there is ``val``."""
+        other = (name for name in self.splits if name.lower() in VAL_ALIASES)
+        return None if "val" in self.splits else next(other, None)
+
+    def split_error(self, name: str, message: str) -> UserError:
+        """An error about the split `name`, at the line of the YAML that names it where that is known."""
+        path, line = self.splits[name].declared
+        return UserError(message, path=path or self.path, line=line)
+
+
+@dataclass
+class Record:
+    """A picture of a split and its labels; `labels` is None where the picture or its label file was not found."""
+
+    image: Path
+    labels: LabelFile | None = None
+    problems: list[DataError] = field(default_factory=list)
+
+
+def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
+    """Refuse a split whose folders or files are missing, naming the line of the YAML that asks for them."""
+
+    def refuse(what: str, path: Path, hint: str = "") -> UserError:
+        fault = "is no folder" if path.exists() else "does not exist"
+        remedy = "" if split == "train" else f" (correct it, or take the split '{split}' out)"
+        return spec.split_error(split, f"the {what} of the split '{split}' {fault}: {path}{hint}{remedy}")
+
+    for listing in place.listings:
+        if not listing.exists():
+            raise refuse("list", listing, _slashes(listing))
+    if spec.format in ("coco", "csv"):  # its entries may name pictures by other ways than the folder
+        if place.labels is not None and not place.labels.exists():
+            raise refuse(f"{spec.format.upper()} file", place.labels, _slashes(place.labels))
+        return
+    for folder in place.images:
+        if not folder.is_dir():
+            raise refuse("picture folder", folder, near_folder(folder))
+    if place.labels is not None and not place.labels.is_dir():
+        raise refuse("label folder", place.labels, near_folder(place.labels))
+
+
+def _slashes(path: Path) -> str:
+    return "; write / instead of \\ in the YAML" if "\\" in path.name else ""

@@ -1,0 +1,102 @@
+"""A path that stands in a file of somebody else's: read where one file can be meant, refused where two can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightdet.data.paths import find_file, find_folder
+from lightdet.errors import UserError
+
+part = st.text("abcxyz019 .-_ä", min_size=1, max_size=6).map(lambda text: f"p{text.strip(' .')}q")
+PREFIXES = [
+    "",
+    "./",
+    "data/",
+    "../",
+    "../../up/",
+    "/content/",
+    "C:/Users/me/",
+    "d:\\data\\",
+    "x64/Release/data/",
+    "\\\\server\\share\\",
+]
+
+
+@given(
+    folders=st.lists(part, min_size=1, max_size=3), name=part, prefix=st.sampled_from(PREFIXES), turned=st.booleans()
+)
+def test_whatever_stands_in_front_leads_to_the_one_file(
+    folders: list[str], name: str, prefix: str, turned: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("set")
+    target = root.joinpath(*folders, f"{name}.png")
+    target.parent.mkdir(parents=True)
+    target.touch()
+    text = prefix + "/".join([*folders, f"{name}.png"])
+    assert find_file(text.replace("/", "\\") if turned else text, [root]) == target
+
+
+@given(first=part, second=part, name=part)
+def test_two_files_that_fit_are_refused_with_both(
+    first: str, second: str, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("set")
+    bases = [root / f"1{first}", root / f"2{second}"]
+    for base in bases:
+        base.mkdir()
+        (base / name).touch()
+    with pytest.raises(UserError) as caught:
+        find_file(name, bases)
+    assert all(str(base / name) in str(caught.value) for base in bases)
+    (bases[1] / name).unlink()
+    (bases[1] / name).symlink_to(bases[0] / name)
+    assert find_file(name, bases) == bases[0] / name  # one file by two ways
+
+
+def test_the_end_of_a_path_may_fit_twice(tmp_path: Path) -> None:
+    for folder in ("obj/a", "a"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.png").touch()
+    with pytest.raises(UserError, match=r"'data/obj/a/1\.png' could be .*obj/a/1\.png or .*a/1\.png; write the path"):
+        find_file("data/obj/a/1.png", [tmp_path])
+    assert find_file("obj/a/1.png", [tmp_path]) == tmp_path / "obj" / "a" / "1.png"  # as it is written
+
+
+def test_a_folder_that_was_named_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    assert find_file("camera-a/1.png", [tmp_path]) is None
+    assert find_file("C:\\camera-a\\1.png", [tmp_path]) is None
+    assert (
+        find_file("x" * 5000, [tmp_path]) is None
+        and find_file("a\0b", [tmp_path]) is None
+        and find_file("", []) is None
+    )
+
+
+def test_the_folder_of_the_pictures_may_be_part_of_the_path(tmp_path: Path) -> None:
+    (tmp_path / "JPEGImages").mkdir()
+    (tmp_path / "JPEGImages" / "1.png").touch()
+    assert find_file("C:\\me\\JPEGImages\\1.png", [tmp_path / "JPEGImages"]) == tmp_path / "JPEGImages" / "1.png"
+
+
+@pytest.mark.parametrize("text", ["../train/images", "/content/project-1/train/images", "D:/x/train/images"])
+def test_folders_of_exports(text: str, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    (root / "train" / "images").mkdir(parents=True)
+    (root / "images").mkdir()
+    assert find_folder(text, root) == root / "train" / "images"
+    (root / "train" / "images").rmdir()
+    assert not find_folder(text, root).is_dir()  # 'images' is another split's, or all of them
+
+
+def test_a_folder_beside_the_yaml_and_in_the_folder_above(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "set"):
+        (folder / "train" / "images").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        find_folder("../train/images", tmp_path / "set")
+    assert str(tmp_path / "set" / "train" / "images") in str(caught.value)
+    assert str(tmp_path / "set" / ".." / "train" / "images") in str(caught.value)

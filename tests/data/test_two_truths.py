@@ -1,0 +1,210 @@
+"""Two files that say different things of one data set: the contradiction is told, nothing is chosen silently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lightdet.build.dataset import load_dataset
+from lightdet.data.audit import audit_dataset
+from lightdet.data.convert import convert_dataset
+from lightdet.data.dataset import read_split
+from lightdet.errors import UserError
+
+Save = Callable[..., Path]
+Write = Callable[[Path, str], Path]
+
+
+def refused(yaml: Path, split: str = "train") -> str:
+    with pytest.raises(UserError) as caught:
+        read_split(load_dataset(yaml), split)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+LISTS = {
+    "classes.txt": "dent\nscratch\n",
+    "obj.names": "dent\nscratch\n",
+    "_darknet.labels": "dent\nscratch\n",
+    "notes.json": json.dumps({"categories": [{"id": 1, "name": "scratch"}, {"id": 0, "name": "dent"}], "info": {}}),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("place", [".", "labels", "labels/train"])
+def test_class_lists_of_labelling_tools(name: str, place: str, yolo_set: Path, write: Write) -> None:
+    path = write(yolo_set / place / name, LISTS[name])
+    message = refused(yolo_set / "data.yaml")
+    assert message.startswith(f"{path}: calls class 0 'dent', but {yolo_set / 'data.yaml'} calls it 'scratch': ")
+    findings = audit_dataset(load_dataset(yolo_set / "data.yaml"), 64).findings
+    assert any(finding.path == path and finding.severity == "error" for finding in findings)
+    path.write_text(LISTS[name].replace("dent", "x").replace("scratch", "Dent ").replace("x", "SCRATCH"))
+    assert len(read_split(load_dataset(yolo_set / "data.yaml"), "train")[0]) == 3  # written otherwise, the same names
+
+
+@pytest.mark.parametrize("names", ["[dent, scratch]", "{1: scratch, 0: dent}"])
+def test_the_data_yaml_beside_our_own(names: str, yolo_set: Path, write: Write) -> None:
+    (yolo_set / "data.yaml").rename(yolo_set / "ours.yaml")
+    path = write(yolo_set / "data.yaml", f"train: images/train\nnames: {names}\n")
+    assert refused(yolo_set / "ours.yaml").startswith(f"{path}: calls class 0 'dent'")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("classes.txt", "0 0.5 0.5 0.2 0.2\n"),
+        ("notes.json", "[1, {"),
+        ("notes.json", '{"categories": 3}'),
+        ("data.yml", ""),
+    ],
+)
+def test_other_files_of_those_names_do_not_matter(name: str, text: str, yolo_set: Path, write: Write) -> None:
+    write(yolo_set / "labels" / "train" / name, text)
+    assert len(read_split(load_dataset(yolo_set / "data.yaml"), "train")[0]) == 3
+
+
+def test_labels_that_name_their_classes_need_no_list(voc: Path, write: Write) -> None:
+    write(voc / "classes.txt", "dent\nscratch\n")
+    assert len(read_split(load_dataset(voc / "d.yaml"), "train")[0]) == 1
+
+
+@pytest.fixture
+def voc(tmp_path: Path, save_picture: Save, write: Write) -> Path:
+    root = tmp_path / "voc"
+    box = "<bndbox><xmin>10.5</xmin><ymin>20.25</ymin><xmax>50.75</xmax><ymax>55.5</ymax></bndbox>"
+    save_picture(root / "img" / "a.png")
+    write(root / "ann" / "a.xml", f"<annotation><object><name>scratch</name>{box}</object></annotation>")
+    text = "format: voc\nclasses: [scratch, dent]\nimages: img\nlabels: ann\nsplits: {train: {}}\n"
+    write(root / "d.yaml", text)
+    return root
+
+
+def test_edges_in_voc_are_seen_said_and_kept(voc: Path, tmp_path: Path) -> None:
+    spec = load_dataset(voc / "d.yaml")
+    edges = [[10.5, 20.25, 50.75, 55.5]]
+    assert read_split(spec, "train")[0][0].boxes.tolist() == edges
+    told = [finding for finding in audit_dataset(spec, 96).findings if finding.kind == "pixel-base"]
+    assert len(told) == 1 and "a.xml" in told[0].message
+    done = convert_dataset(spec, tmp_path / "new", "voc")
+    assert "first_pixel: 0" in done.yaml.read_text()
+    assert read_split(load_dataset(done.yaml), "train")[0][0].boxes.tolist() == edges
+
+
+@pytest.mark.parametrize(("first", "left"), [(0, 10.5), (1, 9.5)])
+def test_what_voc_counts_from_can_be_set(first: int, left: float, voc: Path) -> None:
+    text = (voc / "d.yaml").read_text()
+    (voc / "d.yaml").write_text(f"{text}first_pixel: {first}\n")
+    spec = load_dataset(voc / "d.yaml")
+    assert read_split(spec, "train")[0][0].boxes[0][0] == left
+    assert not [finding for finding in audit_dataset(spec, 96).findings if finding.kind == "pixel-base"]
+    (voc / "d.yaml").write_text(text + "first_pixel: 2\n")
+    with pytest.raises(UserError, match="'first_pixel' should be 0 or 1"):
+        load_dataset(voc / "d.yaml")
+
+
+@pytest.mark.parametrize("line", ["first_pixel: 0", "rows: polygons\nkpt_shape: [2, 3]"])
+def test_keys_of_other_formats(line: str, yolo_set: Path) -> None:
+    with (yolo_set / "data.yaml").open("a") as file:
+        file.write(line + "\n")
+    assert line.split(":", maxsplit=1)[0] in refused(yolo_set / "data.yaml")
+
+
+@pytest.mark.parametrize("form", ["yolo", "data.yaml"])
+def test_a_test_split_that_is_not_there(form: str, yolo_set: Path, tmp_path: Path) -> None:
+    text = (yolo_set / "data.yaml").read_text() + "  test: images/test\n"
+    if form == "data.yaml":
+        text = "train: images/train\nval: images/val\n\n\n\ntest: images/test\nnames: [scratch, dent]\n"
+    (yolo_set / "data.yaml").write_text(text)
+    spec = load_dataset(yolo_set / "data.yaml")
+    assert list(spec.splits) == ["train", "val"]
+    assert "data.yaml:6: the picture folder of the split 'test' does not exist" in refused(
+        yolo_set / "data.yaml", "test"
+    )
+    findings = [finding for finding in audit_dataset(spec, 64).findings if finding.kind == "split-gone"]
+    assert [(finding.severity, finding.line) for finding in findings] == [("warning", 6)]
+    done = convert_dataset(spec, tmp_path / "new", "coco")
+    assert any("test" in note and "it is left out" in note for note in done.notes)
+    assert list(load_dataset(done.yaml).splits) == ["train", "val"]
+
+
+def test_marks_are_told_where_there_are_some(voc: Path, tmp_path: Path) -> None:
+    spec = load_dataset(voc / "d.yaml")
+    assert not any("not carried over" in note for note in convert_dataset(spec, tmp_path / "one", "coco").notes)
+    text = (voc / "ann" / "a.xml").read_text()
+    (voc / "ann" / "a.xml").write_text(text.replace("<name>", "<difficult>1</difficult><pose>Left</pose><name>"))
+    assert (
+        "not carried over: the mark 'difficult', the mark 'pose'"
+        in convert_dataset(spec, tmp_path / "two", "coco").notes
+    )
+    coco = load_dataset(tmp_path / "one" / "d.yaml")
+    assert not any("not carried over" in note for note in convert_dataset(coco, tmp_path / "three", "yolo").notes)
+    path = tmp_path / "one" / "annotations" / "train.json"
+    path.write_text(path.read_text().replace('"iscrowd"', '"segmentation": [[1, 2, 3, 4, 5, 6]], "iscrowd"'))
+    assert "not carried over: polygons and masks" in convert_dataset(coco, tmp_path / "four", "yolo").notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root: 2024\nsplits: {train: x}",
+        "root: 2024-05-01\nsplits: {train: x}",
+        "name: 7\nsplits: {train: x}",
+        "images: 1\nsplits: {train: {}}",
+        "images: [a, 1]\nsplits: {train: {}}",
+        "labels: 010\nsplits: {train: x}",
+        "splits: {train: 1}",
+        "splits: {train: [1, 2]}",
+        "splits: {train: {images: 1.5}}",
+        "splits: {train: {labels: 1}}",
+        "splits: {train: {list: 1}}",
+        "splits: {train: {list: yes}}",
+    ],
+)
+def test_numbers_where_names_belong(text: str, tmp_path: Path, write: Write) -> None:
+    path = write(tmp_path / "d.yaml", f"format: yolo\nclasses: [x]\n{text}\n")
+    assert "put it into quotes" in refused(path)
+
+
+@pytest.mark.parametrize("text", ["path: 1\ntrain: x", "train: 1", "train: [x, 2]", "train: x\nval: 3"])
+def test_numbers_where_names_belong_in_a_data_yaml(text: str, tmp_path: Path, write: Write) -> None:
+    assert "put it into quotes" in refused(write(tmp_path / "d.yaml", f"{text}\nnames: [x]\n"))
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [("{'0': x, '1': y}", ("x", "y")), ("{1: y, 0: x}", ("x", "y")), ("{0: x, '1': y}", ("x", "y"))],
+)
+def test_names_by_number(names: str, classes: tuple[str, ...], tmp_path: Path, write: Write) -> None:
+    assert load_dataset(write(tmp_path / "d.yaml", f"train: x\nnames: {names}\n")).classes == classes
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("train: x\nnames: {1: x, 2: y}", "they begin with 1, but labels count from 0"),
+        ("train: x\nnames: {0: x, '0': y}", "given twice"),
+        ("train: x\nnames: {0: x, 2: y}", "must number its names 0, 1, 2"),
+        ("train: x\nnc: 1", "the key 'names' is missing"),
+        ("train: x\nnc: 2\nnames: [x]", "nc is 2, but there is 1 name"),
+        ("path: gone\ntrain: x\nnames: [x]", "correct 'path'"),
+    ],
+)
+def test_data_yamls_with_mistakes(text: str, word: str, tmp_path: Path, write: Write) -> None:
+    assert word in refused(write(tmp_path / "d.yaml", text + "\n"))
+
+
+def test_coco_categories_of_one_name_say_the_way_out(tmp_path: Path, save_picture: Save, write: Write) -> None:
+    save_picture(tmp_path / "a.png")
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "x"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": n, "bbox": [1, 1, n, 9]} for n in (1, 2)],
+    }
+    write(tmp_path / "t.json", json.dumps(content))
+    text = "format: coco\nsplits: {train: {images: ., labels: t.json}}\n"
+    assert "list them under 'classes' in the YAML" in refused(write(tmp_path / "d.yaml", text))
+    found, _ = read_split(load_dataset(write(tmp_path / "d.yaml", f"{text}classes: [x]\n")), "train")
+    assert found[0].labels.tolist() == [0, 0]
