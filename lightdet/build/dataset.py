@@ -17,7 +17,7 @@ from lightdet.data.class_list import read_class_names
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.yolo import Rows
 from lightdet.data.image_labels import find_classes
-from lightdet.data.paths import find_folder, refuse_two
+from lightdet.data.paths import find_folder, refuse_two, with_home
 from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
 
@@ -73,7 +73,7 @@ def _error(message: str, file: YamlFile, *key: str) -> UserError:
 
 def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path | None) -> Path:
     if data_root is not None:
-        root = Path(data_root).expanduser()
+        root = with_home(str(data_root))
         if not root.is_dir():
             raise UserError("the folder given with --data-root does not exist", path=root)
         return root
@@ -86,7 +86,7 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
             raise _error(message, file, *key)
         return value
 
-    expanded = Path(_VARIABLE.sub(variable, text)).expanduser()
+    expanded = with_home(_VARIABLE.sub(variable, text))
     root = _yaml_path(file).parent / expanded
     if not root.is_dir():
         message = f"the data's folder {root} does not exist; correct '{key[0]}', or give the folder with --data-root"
@@ -96,7 +96,7 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
 
 def _below(root: Path, name: str, file: YamlFile) -> Path:
     """A path relative to the root, or to the YAML if it lies only there."""
-    below, beside = root / Path(name).expanduser(), _yaml_path(file).parent / name
+    below, beside = root / with_home(name), _yaml_path(file).parent / name
     with _told_of(file):
         refuse_two(name, (below, beside))
     return beside if not below.exists() and beside.exists() else below

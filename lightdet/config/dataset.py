@@ -73,6 +73,18 @@ def _folders(value: Any) -> tuple[str, ...]:
     return tuple(entry.strip() for entry in entries)
 
 
+def _optional_folders(value: Any) -> tuple[str, ...] | None:
+    """Folders, or nothing: exports write ``test: ''`` for a split that they do not have."""
+    blank = value is None or value == [] or (isinstance(value, str) and not value.strip())
+    return None if blank else _folders(value)
+
+
+def _no_switch(value: Any) -> Any:
+    if isinstance(value, bool):  # true would count as 1
+        raise ValueError("should be 0 or 1")
+    return value
+
+
 def _lists(value: Any) -> tuple[str, ...]:
     """One list file or several."""
     try:
@@ -84,6 +96,7 @@ def _lists(value: Any) -> tuple[str, ...]:
 
 Classes = Annotated[tuple[str, ...] | str, PlainValidator(_classes)]
 Folders = Annotated[tuple[str, ...], PlainValidator(_folders)]
+MaybeFolders = Annotated[tuple[str, ...] | None, PlainValidator(_optional_folders)]
 Lists = Annotated[tuple[str, ...], PlainValidator(_lists)]
 Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 FileName = Annotated[str, Field(min_length=1), BeforeValidator(_quoted)]
@@ -150,7 +163,7 @@ class DatasetConfig(Section):
     """Significant bits of 16-bit pictures: 12 for a 12-bit camera."""
     outside: Literal["error", "clip"] = "error"
     """A box that reaches more than a pixel outside its picture is an error, or is cut at the border."""
-    first_pixel: Literal[0, 1] | None = None
+    first_pixel: Annotated[Literal[0, 1] | None, BeforeValidator(_no_switch)] = None
     """For ``voc``: 1 where corners are pixels counted from 1, the last one included, as Pascal VOC has it; 0 where they
     are edges counted from 0, as CVAT and Label Studio write them. Default: 0 where the files show it, else 1."""
     rows: Literal["polygons"] | None = None
@@ -163,9 +176,9 @@ class UltralyticsConfig(Section):
     """The ``data.yaml`` that YOLO tools write: taken as it is if it has ``names`` and no ``format``."""
 
     path: FileName | None = None
-    train: Folders | None = None
-    val: Folders | None = None
-    test: Folders | None = None
+    train: MaybeFolders = None
+    val: MaybeFolders = None
+    test: MaybeFolders = None
     names: Classes
     nc: Annotated[int, Field(ge=1)] | None = None
     rows: Literal["polygons"] | None = None

@@ -31,11 +31,15 @@ MAX_BYTES = 1 << 30
 """Largest file that is read, in bytes."""
 MAX_PIXELS = 178_000_000
 """Largest picture that is decoded (about 13 300 x 13 300); Pillow refuses slightly above this by itself."""
-SUFFIXES = frozenset(
+READ = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k"}
 )
-"""File name endings (lower case) taken for pictures when a folder is scanned."""
+"""File name endings (lower case) of the pictures that are read."""
+UNREAD = frozenset({".heic", ".heif", ".hif", ".avif", ".jxl"})
+"""Endings of pictures that are not read: they are found when a folder is scanned, so that each is told by name."""
+SUFFIXES = READ | UNREAD
+"""File name endings taken for pictures when a folder is scanned."""
 EXCHANGED_SIDES = 5
 """EXIF orientations from this on exchange width and height."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
@@ -222,7 +226,10 @@ def _explained(shown: str) -> Iterator[None]:
     except (UserError, MemoryError):
         raise
     except UnidentifiedImageError:
+        kind = Path(shown).suffix.lower()
         message = f"not a picture that can be read ({_FORMATS_TEXT}), or its first bytes are damaged"
+        if kind in UNREAD:
+            message = f"{kind[1:].upper()} is not read; save it as PNG or JPEG"
         raise UnknownFormatError(message, path=shown) from None
     except Pil.DecompressionBombError:
         raise _too_large(shown, MAX_PIXELS) from None

@@ -44,7 +44,7 @@ def find_folder(text: str, root: Path) -> Path:
     Raises:
         UserError: it may be either of two different folders.
     """
-    written = root / text
+    written = root / with_home(text)
     parts = _named(text)
     if written.is_dir():
         beside = [root.joinpath(*parts)] if text.replace("\\", "/").startswith("../") and parts else []
@@ -70,20 +70,30 @@ def lookalike(text: str, bases: Sequence[Path]) -> str:
     return f"; {found} is there: if it is meant, correct the path" if found else ""
 
 
-def near_folder(folder: Path) -> str:
+def near_folder(folder: Path, root: Path | None = None) -> str:
     """Name a folder beside the missing one that differs in upper and lower case only, or say what there is.
 
-    For the end of a message; empty where there is nothing to say.
+    For the end of a message; empty where there is nothing to say. `root` is looked through if not even the folder above
+    is there.
     """
     if "\\" in folder.name:
         return "; write / instead of \\ in the YAML"
     if not folder.parent.is_dir():
-        return ""
+        beside = root / folder.name if root is not None else None
+        return f"; {beside} is there: if it is meant, write that" if beside is not None and beside.is_dir() else ""
     names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
     alike = [name for name in names if name.lower() == folder.name.lower()]
     if alike:
         return f"; did you mean '{alike[0]}'?"
     return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
+
+
+def with_home(text: str) -> Path:
+    """A path with ``~`` written out, where that means somebody's folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def refuse_two(text: str, candidates: Iterable[Path]) -> None:

@@ -122,9 +122,9 @@ def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
         return
     for folder in place.images:
         if not folder.is_dir():
-            raise refuse("picture folder", folder, near_folder(folder))
+            raise refuse("picture folder", folder, near_folder(folder, spec.root))
     if place.labels is not None and not place.labels.is_dir():
-        raise refuse("label folder", place.labels, near_folder(place.labels))
+        raise refuse("label folder", place.labels, near_folder(place.labels, spec.root))
 
 
 def _slashes(path: Path) -> str:

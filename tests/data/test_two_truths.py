@@ -105,6 +105,34 @@ def test_what_voc_counts_from_can_be_set(first: int, left: float, voc: Path) -> 
         load_dataset(voc / "d.yaml")
 
 
+def test_a_switch_is_no_pixel(voc: Path) -> None:
+    (voc / "d.yaml").write_text((voc / "d.yaml").read_text() + "first_pixel: true\n")
+    with pytest.raises(UserError, match="'first_pixel' should be 0 or 1"):
+        load_dataset(voc / "d.yaml")
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-this-name/x", "/content/y/images", "C:/y/images", "images\\x"])
+def test_folders_that_are_not_there(text: str, yolo_set: Path) -> None:
+    (yolo_set / "data.yaml").write_text(f"train: {text}\nnames: [x]\n")
+    message = refused(yolo_set / "data.yaml")
+    assert "data.yaml:1: the picture folder of the split 'train' does not exist" in message
+    assert message.endswith(f"{yolo_set / 'images'} is there: if it is meant, write that") == text.endswith("/images")
+
+
+@pytest.mark.parametrize("blank", ["", "''", "[]", "null"])
+def test_splits_left_blank(blank: str, yolo_set: Path) -> None:
+    text = (
+        f"path: {blank.replace('[]', '')}\ntrain: images/train\nval: {blank}\ntest: {blank}\nnames: [scratch, dent]\n"
+    )
+    (yolo_set / "data.yaml").write_text(text.replace("path: ''", "path: ."))
+    assert list(load_dataset(yolo_set / "data.yaml").splits) == ["train"]
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(yolo_set: Path) -> None:
+    (yolo_set / "images" / "train" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    assert refused(yolo_set / "data.yaml").endswith("phone.HEIC: HEIC is not read; save it as PNG or JPEG")
+
+
 @pytest.mark.parametrize("line", ["first_pixel: 0", "rows: polygons\nkpt_shape: [2, 3]"])
 def test_keys_of_other_formats(line: str, yolo_set: Path) -> None:
     with (yolo_set / "data.yaml").open("a") as file:
@@ -150,6 +178,7 @@ def test_marks_are_told_where_there_are_some(voc: Path, tmp_path: Path) -> None:
     "text",
     [
         "root: 2024\nsplits: {train: x}",
+        "splits: {1: x}",
         "root: 2024-05-01\nsplits: {train: x}",
         "name: 7\nsplits: {train: x}",
         "images: 1\nsplits: {train: {}}",
