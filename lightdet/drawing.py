@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.fonts import text_mask
+from lightdet.fonts import has_letters, text_mask
 from lightdet.structures import Detections
 
 Color = tuple[int, int, int]
@@ -45,13 +45,15 @@ def draw_detections(
     Args:
         image: the picture that the boxes belong to.
         detections: in its pixels.
-        names: class names by label; by default those of `detections`, else the label itself is shown.
+        names: class names by label; by default those of `detections`, else the label itself is shown. A name in a
+            script that no font of this computer has is shown as its label, ``#3``.
         scores: show the score behind the name.
     """
     known = names or detections.names
     texts = []
     for _, score, label in detections:
         name = known[label] if label < len(known) else str(label)
+        name = name if has_letters(name) else f"#{label}"
         texts.append(f"{name} {score:.2f}" if scores else name)
     return draw_boxes(image, detections.boxes, texts, [class_color(int(label)) for label in detections.labels])
 

@@ -36,13 +36,15 @@ WIDE_FONTS = (  # for scripts that DejaVu lacks, Chinese, Japanese and Korean ab
 
 @lru_cache(maxsize=512)
 def text_mask(text: str, size: int) -> Image:
-    """Render one line of `text` at `size` pixels.
+    """Render one line of `text` at `size` pixels; what no font has is written as its number: ``[5212]``.
 
     Returns:
         uint8 ``[H, W]``, 255 where the letters are. H depends on `size` alone, so labels line up.
     """
     shown = "".join(character if character.isprintable() else " " for character in text)
     font = _font_for(shown, size)
+    if not shown.isascii() and isinstance(font, ImageFont.FreeTypeFont):
+        shown = "".join(f"[{ord(c):x}]" if _is_missing(font, c) else c for c in shown)
     height = _line_height(size)
     left, _, right, _ = font.getbbox(shown or " ")
     canvas = PillowImage.new("L", (max(1, round(right - min(left, 0))), height))
@@ -53,6 +55,15 @@ def text_mask(text: str, size: int) -> Image:
     else:
         ImageDraw.Draw(canvas).text((0, 0), shown, fill=255, font=font)
     return np.asarray(canvas)
+
+
+@lru_cache(maxsize=1024)
+def has_letters(text: str) -> bool:
+    """Whether a font of this computer has all letters of `text`."""
+    font = _font_for(text, 16)
+    return text.isascii() or not (
+        isinstance(font, ImageFont.FreeTypeFont) and any(_is_missing(font, letter) for letter in set(text))
+    )
 
 
 def _line_height(size: int) -> int:

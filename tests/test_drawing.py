@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightdet.drawing import PALETTE, class_color, draw_boxes, draw_detections
-from lightdet.fonts import text_mask
+from lightdet.fonts import has_letters, text_mask
 from lightdet.structures import Detections
 
 NAMES = ("Kratzer Öl", "Трещина", "a very long name that cannot fit into a small picture at all")
@@ -92,3 +92,19 @@ def test_names_are_optional():
     assert not np.array_equal(with_numbers, draw_detections(image, found, names=("hole",)))
     assert not np.array_equal(with_numbers, draw_detections(image, found, scores=False))
     assert np.array_equal(draw_detections(image, Detections.empty()), image)
+
+
+def test_names_that_no_font_has_are_told_apart(monkeypatch):
+    monkeypatch.setattr("lightdet.fonts._wide_font_path", lambda: None)
+    for function in (text_mask, has_letters):
+        function.cache_clear()
+    first, second = text_mask("划痕", 20), text_mask("凹坑", 20)
+    assert first.shape != second.shape or (first != second).any()
+    assert np.array_equal(first, text_mask("[5212][75d5]", 20))
+    assert has_letters("Трещина") and not has_letters("划痕 1")
+    image = np.full((120, 160, 3), 7, np.uint8)
+    box = np.array([[40, 40, 90, 90]], np.float32)
+    found = Detections(box, np.array([0.5], np.float32), np.array([3]), ("a", "b", "c", "划痕"), (160, 120))
+    assert np.array_equal(draw_detections(image, found), draw_boxes(image, box, ["#3 0.50"], [class_color(3)]))
+    for function in (text_mask, has_letters):
+        function.cache_clear()

@@ -180,6 +180,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     from rich.markup import escape
     from rich.table import Table
 
+    from lightdet.fonts import has_letters
+
     totals = outcome.totals
     if totals.per_class:
         table = Table("class")
@@ -196,6 +198,9 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     medians = totals.medians()
     if medians:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))
+    drawn = [(label, outcome.names[label]) for label in totals.per_class] if outcome.folder is not None else []
+    if numbers := [f"#{label} {name}" for label, name in sorted(drawn) if not has_letters(name)]:
+        lines.append(f"no font here has the letters of {', '.join(numbers)}: on pictures the numbers stand for them")
     if sources.passed_over:
         lines.append(f"passed over {counted(sources.passed_over, 'file')}: neither picture nor video")
     if totals.skipped:
