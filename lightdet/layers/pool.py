@@ -1,16 +1,33 @@
-"""Max-pools of stride 1 in a chain: by oneDNN on the CPU, where that takes a fifth of the time.
+"""Max-pools of stride 1 in a chain, by whichever library is quicker on this machine.
 
-PyTorch's own max-pool notes the place of every maximum in 64 bits, which costs it several times what the pooling
-does; oneDNN's does not, but is only reached through its own tensors.
+PyTorch's own max-pool notes the place of every maximum in 64 bits, which costs more than the pooling. oneDNN's does
+not, and is five times quicker where the processor has AVX-512; without it oneDNN has no fast path for channels-last
+tensors and takes three to four times as long as PyTorch's. `lightdet.compute` measures and chooses.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
+
+Pools = Literal["torch", "onednn"]
+
+_in_use: Pools = "torch"
+
+
+def use_pools(pools: Pools) -> None:
+    """Choose for this process: ``torch``, or ``onednn`` where it can take a tensor (ours are then PyTorch's again)."""
+    global _in_use  # noqa: PLW0603 - a property of the machine, not of a network
+    _in_use = pools
+
+
+def pools_in_use() -> Pools:
+    """What `use_pools` has chosen; ``torch`` at first."""
+    return _in_use
 
 
 def chained_max_pools(x: Tensor, count: int, kernel: int = 5) -> list[Tensor]:
@@ -20,7 +37,7 @@ def chained_max_pools(x: Tensor, count: int, kernel: int = 5) -> list[Tensor]:
     may go to the other one.
     """
     pad = kernel // 2
-    if not _by_onednn(x):
+    if not (_in_use == "onednn" and onednn_takes(x)):
         pooled = [x]
         for _ in range(count):
             pooled.append(max_pool2d(pooled[-1], kernel, 1, pad))
@@ -33,7 +50,8 @@ def chained_max_pools(x: Tensor, count: int, kernel: int = 5) -> list[Tensor]:
     return results
 
 
-def _by_onednn(x: Tensor) -> bool:
+def onednn_takes(x: Tensor) -> bool:
+    """Whether oneDNN can pool this tensor: on the CPU, channels last, of a type that the processor has."""
     # A graph that is recorded for export must hold plain operations.
     recorded = torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
     if recorded or x.device.type != "cpu" or x.numel() == 0:

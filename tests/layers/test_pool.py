@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from lightdet.layers import pool
-from lightdet.layers.pool import chained_max_pools
+from lightdet.layers.pool import chained_max_pools, onednn_takes, use_pools
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 12), st.integers(1, 12))
 
@@ -32,8 +32,15 @@ def distinct(shape: tuple[int, ...], seed: int, dtype: torch.dtype = torch.float
     return values.reshape(shape).contiguous(memory_format=torch.channels_last)
 
 
+@pytest.fixture(autouse=True, params=["torch", "onednn"])
+def _pools(request: pytest.FixtureRequest) -> Iterator[None]:
+    use_pools(request.param)
+    yield
+    use_pools("torch")
+
+
 @given(shape=shapes, seed=st.integers(0, 999), kernel=st.sampled_from([3, 5]), count=st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], seed: int, kernel: int, count: int) -> None:
     ours, theirs = distinct(shape, seed).requires_grad_(), distinct(shape, seed).requires_grad_()
     found, wanted = chained_max_pools(ours, count, kernel), plain(theirs, count, kernel)
@@ -58,7 +65,8 @@ def test_each_number_format(mode: type, dtype: torch.dtype) -> None:
 
 def test_a_recorded_graph_holds_plain_operations() -> None:
     x = distinct((1, 4, 8, 8), 0)
-    assert pool._by_onednn(x) == torch.backends.mkldnn.is_available()
+    use_pools("onednn")
+    assert onednn_takes(x) == torch.backends.mkldnn.is_available()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # newer versions advise against it; exporters still use it
         traced = torch.jit.trace(lambda y: chained_max_pools(y, 3)[-1], x)

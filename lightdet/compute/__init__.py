@@ -1,0 +1,14 @@
+"""How this machine computes: decided in one place, by measuring."""
+
+from lightdet.compute.choice import Computing
+from lightdet.compute.memory import keep_freed_memory
+from lightdet.compute.probe import PROBE_VARIABLE, Wanted, choose_computing, fixed_computing
+
+__all__ = [
+    "PROBE_VARIABLE",
+    "Computing",
+    "Wanted",
+    "choose_computing",
+    "fixed_computing",
+    "keep_freed_memory",
+]

@@ -1,0 +1,44 @@
+"""Which number format the network is run in while it is trained."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from lightdet.errors import UserError
+
+BF16_UNITS = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "sve_bf16", "arm_bf16")
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """Turn ``auto`` into bf16 where the device has units for it, else fp32; other names are checked.
+
+    Raises:
+        UserError: fp16 on a CPU.
+    """
+    if name == "auto":
+        return "bf16" if has_bf16_units(device) else "fp32"
+    if name == "fp16" and device.type == "cpu":
+        raise UserError("train.precision=fp16 needs a GPU; take bf16, fp32 or auto on a CPU")
+    return name
+
+
+def has_bf16_units(device: torch.device) -> bool:
+    """Whether bf16 is computed in hardware, and so pays."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    read = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch that we support
+    if read is None:
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return any(bool(value) for name, value in read().items() if name in BF16_UNITS)
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which the network runs forward."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, DTYPES[precision])

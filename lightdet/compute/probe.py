@@ -1,0 +1,229 @@
+"""A second's measurement on the real network and input side, instead of a list of processors' names.
+
+Kernels are compared by forward passes on one thread, then the ways to use all processors by whole steps. A candidate
+that is clearly slower at its first try gets no second one. What the machine does beside it disturbs such a short
+measurement, so it decides between things that differ by much: max-pools by a factor of 4, memory orders by 2.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from lightdet.compute.choice import Computing
+from lightdet.compute.precision import autocast, has_bf16_units, resolve_precision
+from lightdet.layers.pool import Pools, pools_in_use, use_pools
+from lightdet.processors import available_processors
+
+PROBE_VARIABLE = "LIGHTDET_PROBE"
+"""Environment variable; ``off`` takes fixed choices everywhere."""
+SECONDS = 1.0
+SIDE = 320
+"""Larger inputs are probed at this side: it shows the same, and a second is enough for it."""
+CLEARLY = 1.5
+STEADY = 0.9
+"""Replicas are taken from this share of the best speed on: beside another program they lose the least."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user fixed; None or ``auto`` leaves it to the probe.
+
+    Attributes:
+        probe: False takes fixed choices for all that is left open.
+        replicas, threads, channels_last, pools, precision: see `Computing`.
+    """
+
+    precision: str = "auto"
+    channels_last: bool | None = None
+    pools: Pools | Literal["auto"] = "auto"
+    replicas: int | None = None
+    threads: int | None = None
+    probe: bool = True
+
+    @property
+    def measures(self) -> bool:
+        """Whether anything is to be measured."""
+        return self.probe and os.environ.get(PROBE_VARIABLE, "").lower() not in ("off", "0", "no", "false")
+
+
+def default_threads() -> int:
+    """How many threads compute where nothing is measured: one less than there are processors (docs/adr/0009)."""
+    processors = available_processors()
+    if "OMP_NUM_THREADS" in os.environ or processors < 3:
+        return torch.get_num_threads()
+    return processors - 1
+
+
+def fixed_computing(wanted: Wanted, device: torch.device) -> Computing:
+    """What is taken without a measurement.
+
+    Raises:
+        UserError: a precision that the device has not.
+    """
+    return Computing(
+        precision=resolve_precision(wanted.precision, device),
+        channels_last=wanted.channels_last is not False,
+        pools="torch" if wanted.pools == "auto" else wanted.pools,
+        replicas=wanted.replicas or 1,
+        threads=wanted.threads or (default_threads() if (wanted.replicas or 1) == 1 else 1),
+    )
+
+
+def choose_computing(network: nn.Module, wanted: Wanted, *, imgsz: int, batch: int, device: torch.device) -> Computing:
+    """Measure for about a second how `network` is trained fastest here; a GPU is not asked.
+
+    The network and torch's random numbers stay as they are; the number of torch's threads may be another afterwards.
+
+    Args:
+        network: pictures ``[B, 3, S, S]`` → tensors, alone or in tuples, lists and dictionaries.
+        wanted: what is fixed already.
+        imgsz: side of the input in pixels, a multiple of 32.
+        batch: pictures of a step; replicas share it evenly.
+        device: where to train.
+
+    Raises:
+        UserError: a precision that the device has not.
+    """
+    start = fixed_computing(wanted, device)
+    if device.type != "cpu" or not wanted.measures:
+        return start
+    before = torch.get_num_threads(), pools_in_use()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            probe = _Probe(network, imgsz, batch)
+            chosen = probe.kernels(replace(start, replicas=1, threads=1), wanted)
+            return probe.workers(chosen, wanted)
+    finally:
+        torch.set_num_threads(before[0])
+        use_pools(before[1])
+
+
+class _Probe:
+    def __init__(self, network: nn.Module, imgsz: int, batch: int) -> None:
+        self.deadline = time.perf_counter() + SECONDS
+        self.network = copy.deepcopy(network).train()
+        self.side = min(imgsz, SIDE)
+        self.batch = batch
+        self.few = max(1, min(batch, round(SIDE**2 / self.side**2)))
+
+    def kernels(self, computing: Computing, wanted: Wanted) -> Computing:
+        """Choose pools, memory order and precision, one after the other, by forward passes on one thread."""
+        best = self._forward(computing, float("inf"))
+        candidates: list[dict[str, Any]] = []
+        if wanted.pools == "auto":
+            candidates.append({"pools": "onednn"})
+        if wanted.channels_last is None:
+            candidates.append({"channels_last": False})
+        if wanted.precision == "auto" and has_bf16_units(torch.device("cpu")):
+            candidates.append({"precision": "fp32" if computing.precision == "bf16" else "bf16"})
+        for change in candidates:
+            if time.perf_counter() > self.deadline:
+                break
+            other = replace(computing, **change)
+            seconds = self._forward(other, best)
+            if seconds < best:
+                computing, best = other, seconds
+        return computing
+
+    def _forward(self, computing: Computing, best: float) -> float:
+        """Seconds of a forward pass; the second one counts, unless the first is clearly slower than `best`."""
+        computing.apply()
+        network = self.network.to(memory_format=computing.memory_format)
+        images = self._images(self.few, computing)
+        seconds = float("inf")
+        for _ in range(2):
+            began = time.perf_counter()
+            with torch.no_grad(), autocast(computing.precision, torch.device("cpu")):
+                network(images)
+            seconds = min(seconds, time.perf_counter() - began)
+            if seconds > CLEARLY * best:
+                break
+        return seconds
+
+    def workers(self, computing: Computing, wanted: Wanted) -> Computing:
+        """Choose how the processors share a step: replicas, threads inside the layers, or both."""
+        found: list[Computing] = []
+        for replicas, threads in self._shares(wanted):
+            if found and time.perf_counter() > self.deadline:
+                break
+            other = replace(computing, replicas=replicas, threads=threads)
+            found.append(replace(other, images_per_second=round(self._steps(other), 1)))
+        return preferred(found)
+
+    def _shares(self, wanted: Wanted) -> list[tuple[int, int]]:
+        limited = os.environ.get("OMP_NUM_THREADS", "")
+        processors = int(limited) if limited.isdecimal() and int(limited) > 0 else available_processors()
+        return shares(processors, self.batch, wanted)
+
+    def _steps(self, computing: Computing) -> float:
+        """Pictures per second of forward and backward passes, by all replicas at once."""
+        use_pools(computing.pools)
+        network = self.network.to(memory_format=computing.memory_format)
+        networks = [network, *(copy.deepcopy(network) for _ in range(computing.replicas - 1))]
+        each = max(1, self.few * computing.threads)
+        images = self._images(each, computing)
+        seconds = min(_side_by_side(networks, images, computing) for _ in range(2))
+        network.zero_grad(set_to_none=True)
+        return each * computing.replicas / seconds
+
+    def _images(self, count: int, computing: Computing) -> Tensor:
+        shape = (count, 3, self.side, self.side)
+        return torch.rand(shape).contiguous(memory_format=computing.memory_format)
+
+
+def shares(processors: int, batch: int, wanted: Wanted) -> list[tuple[int, int]]:
+    """(replicas, threads) that are worth measuring, the likeliest first."""
+    if wanted.replicas is not None:
+        return [(wanted.replicas, wanted.threads or max(1, processors // wanted.replicas))]
+    divisors = [count for count in range(1, min(processors, batch) + 1) if batch % count == 0]
+    counts = [count for count in reversed(divisors) if count in (1, divisors[-1], processors // 2)]
+    found = [(count, wanted.threads or max(1, processors // count)) for count in counts]
+    if wanted.threads is None and processors > 2:
+        found.append((1, processors - 1))  # one for the data (docs/adr/0009)
+    return found
+
+
+def preferred(found: Sequence[Computing]) -> Computing:
+    """The quickest; replicas also where they are nearly as quick, since they wait for each other only once a step."""
+    speed = {id(each): each.images_per_second or 0.0 for each in found}
+    best = max(found, key=lambda each: speed[id(each)])
+    steady = [each for each in found if each.replicas > 1 and speed[id(each)] >= STEADY * speed[id(best)]]
+    return max(steady, key=lambda each: speed[id(each)]) if steady else best
+
+
+def _side_by_side(networks: Sequence[nn.Module], images: Tensor, computing: Computing) -> float:
+    """Seconds that one step of every network takes, each in a thread of its own with ``computing.threads``."""
+
+    def step(network: nn.Module) -> None:
+        torch.set_num_threads(computing.threads)  # a setting of each thread
+        with autocast(computing.precision, torch.device("cpu")):
+            outputs = network(images)
+        torch.stack([each.float().sum() for each in _tensors(outputs)]).sum().backward()  # type: ignore[no-untyped-call]
+
+    threads = [threading.Thread(target=step, args=(network,), daemon=True) for network in networks[1:]]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    step(networks[0])
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def _tensors(outputs: Any) -> Iterator[Tensor]:
+    if isinstance(outputs, Tensor):
+        yield outputs
+    elif isinstance(outputs, dict):
+        yield from _tensors(list(outputs.values()))
+    else:
+        for each in outputs:
+            yield from _tensors(each)

@@ -1,0 +1,116 @@
+"""Every way to compute gives the same values; the probe keeps its second, its hands off, and to what was fixed."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lightdet.build.model import build_detector
+from lightdet.compute import PROBE_VARIABLE, Computing, Wanted, choose_computing, fixed_computing, keep_freed_memory
+from lightdet.compute.probe import preferred, shares
+from lightdet.config import ModelConfig
+from lightdet.layers.pool import pools_in_use, use_pools
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Any:
+    yield
+    use_pools("torch")
+    torch.set_num_threads(1)
+
+
+def detector() -> nn.Module:
+    torch.manual_seed(0)
+    return build_detector(ModelConfig(widths=(8, 16, 16, 32, 32)), 3, 64)
+
+
+# Normalization over the few cells of a small map makes much of the last digit.
+@pytest.mark.parametrize(("training", "tolerance"), [(False, 1e-4), (True, 2e-2)])
+def test_all_variants_give_the_same_values_and_gradients(training: bool, tolerance: float) -> None:
+    images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    results = []
+    for last, pools, threads in product((True, False), ("torch", "onednn"), (1, 2)):
+        computing = Computing(channels_last=last, pools=pools, threads=threads)  # type: ignore[arg-type]
+        computing.apply()
+        network = detector().train(training).to(memory_format=computing.memory_format)  # type: ignore[call-overload]
+        grids = network(images.contiguous(memory_format=computing.memory_format))
+        sum((grid**2).mean() for grid in grids).backward()  # type: ignore[union-attr]
+        results.append([*grids, *(p.grad for p in network.parameters())])
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other, strict=True):
+            scale = float(mine.detach().abs().max())
+            torch.testing.assert_close(theirs, mine, rtol=0, atol=tolerance * max(scale, 1e-3))
+
+
+def test_the_probe_takes_about_a_second_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROBE_VARIABLE, "on")
+    network = detector()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    state, mode = torch.get_rng_state(), network.training
+    began = time.perf_counter()
+    chosen = choose_computing(network, Wanted(), imgsz=64, batch=8, device=CPU)
+    assert time.perf_counter() - began < 20  # a second on a quiet machine
+    assert torch.equal(state, torch.get_rng_state())
+    assert (pools_in_use(), torch.get_num_threads(), network.training) == ("torch", 1, mode)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(p.grad is None for p in network.parameters())
+    assert chosen.images_per_second is not None and chosen.images_per_second > 0
+    assert 8 % chosen.replicas == 0
+    assert "img/s" in chosen.describe()
+
+
+def test_what_is_fixed_is_not_chosen_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROBE_VARIABLE, "on")
+    wanted = Wanted(precision="fp32", channels_last=False, pools="onednn", replicas=2, threads=1)
+    chosen = choose_computing(detector(), wanted, imgsz=64, batch=4, device=CPU)
+    assert (chosen.precision, chosen.channels_last, chosen.pools) == ("fp32", False, "onednn")
+    assert (chosen.replicas, chosen.threads) == (2, 1)
+
+
+@pytest.mark.parametrize("way", ["variable", "argument"])
+def test_without_the_probe_nothing_is_run(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setenv(PROBE_VARIABLE, "off" if way == "variable" else "on")
+    wanted = Wanted(probe=way == "variable")
+    chosen = choose_computing(nn.Identity(), wanted, imgsz=64, batch=4, device=CPU)
+    assert chosen == fixed_computing(wanted, CPU)
+    assert chosen.images_per_second is None and "img/s" not in chosen.describe()
+
+
+@given(processors=st.integers(1, 64), batch=st.integers(1, 64), threads=st.none() | st.integers(1, 8))
+def test_candidates_share_the_batch_evenly(processors: int, batch: int, threads: int | None) -> None:
+    found = shares(processors, batch, Wanted(threads=threads))
+    assert found
+    assert (1, threads or processors) in found
+    for replicas, each in found:
+        assert batch % replicas == 0
+        assert each == threads if threads else replicas * each <= processors
+
+
+@given(speeds=st.lists(st.floats(0.1, 1000), min_size=1, max_size=5), replicas=st.data())
+def test_replicas_are_preferred_where_they_are_nearly_as_quick(speeds: list[float], replicas: st.DataObject) -> None:
+    counts = [replicas.draw(st.integers(1, 4)) for _ in speeds]
+    found = [Computing(replicas=c, images_per_second=s) for c, s in zip(counts, speeds, strict=True)]
+    chosen = preferred(found)
+    assert (chosen.images_per_second or 0) >= 0.9 * max(speeds)
+    if chosen.replicas == 1:
+        assert chosen.images_per_second == max(speeds)
+
+
+def test_the_allocator_is_told_or_left_alone() -> None:
+    assert keep_freed_memory() in (True, False)
+
+
+def test_the_line_of_the_log() -> None:
+    computing = Computing("fp32", True, "torch", 2, 1, 58.3)
+    assert computing.describe() == ("computes: fp32, channels last, PyTorch's pools, 2 replicas of 1 thread; 58 img/s")
+    assert Computing(**computing.as_dict()) == computing
