@@ -1,12 +1,15 @@
-"""Images a second of the trainer, of a bare loop, and of another package's trainer, in turn in one run.
+"""Images per second of the trainer, of a bare loop, and of another package's trainer, in turn in one run.
 
     python benchmarks/training_speed.py --output benchmarks/results/training_speed.json
     python benchmarks/training_speed.py --peer-python PEER/bin/python      with a venv that has `ultralytics`
 
-The bare loop runs forward, loss, backward and step on one batch that stays in memory: no data, no average, no
-clipping. The trainer is the one of ``lightdet train``, augmentation included. The peer trains its yolov5n from
-scratch at the same size and batch on the same pictures (`ultralytics` is AGPL: it lives in a venv of its own
-and nothing of it is imported here).
+The trainer is the one of ``lightdet train``, augmentation included, as its probe chooses to compute; ``one core`` is
+the same with one thread. The bare loop takes the same steps on one batch that stays in memory: no data, no average,
+no clipping. The peers train from scratch at the same size and batch on the same pictures (`ultralytics` is AGPL: it
+lives in a venv of its own and nothing of it is imported here). With ``--beside``, ours also trains beside a process
+that keeps a core busy.
+
+A larger processor is held to AVX2 by ``ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`` before the command.
 """
 
 from __future__ import annotations
@@ -21,22 +24,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from lightdet.build.computing import FACT
 from lightdet.build.dataset import load_dataset
 from lightdet.build.training import build_trainer, load_training_data
-from lightdet.cli.train_run import compute_threads
+from lightdet.compute import Computing
 from lightdet.config import Config, YamlFile, validate
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.files import write_json
+from lightdet.processors import available_processors
 from lightdet.structures import Batch
-from lightdet.training.optimizer import build_optimizer
 from lightdet.training.reporting import SilentReporter
 from lightdet.training.trainer import Trainer
 
 HERE = Path(__file__).parent
+PEERS = ("yolov5n", "yolo11n")
+ONE_CORE = ["train.replicas=1", "train.threads=1"]
 
 
 def main() -> None:
@@ -45,27 +54,25 @@ def main() -> None:
         work = Path(folder)
         plan = SyntheticPlan(images=options.images * 5 // 4, imgsz=options.imgsz, seed=0, val=0.2)
         write_synthetic(work / "set", plan)
-        memory = peak_of_the_command(options, work)
-        trainer = make_trainer(options, work)
-        bare, bare_batch = make_trainer(options, work), None
+        memory = None if options.no_memory else peak_of_the_command(options, work)
+        trainers = {"trainer": make_trainer(options, work), "one core": make_trainer(options, work, ONE_CORE)}
+        bare = make_trainer(options, work)
+        batch = next(bare.loader.epoch(0))
         rounds: list[dict[str, float]] = []
         for number in range(options.rounds + 1):
-            bare_batch = bare_batch or next(bare.loader.epoch(0))
-            # The bare loop with every processor, the trainer as the command runs it (docs/adr/0009).
-            torch.set_num_threads(os.cpu_count() or 1)
-            speeds = {"bare": bare_loop(bare, bare_batch, len(trainer.loader))}
-            torch.set_num_threads(compute_threads(None) or torch.get_num_threads())
-            speeds["trainer"] = one_epoch(trainer)
-            if options.peer_python:
-                speeds["peer"] = peer_epochs(options, work)
-            print(
-                f"round {number}{' (warm-up)' if number == 0 else ''}: "
-                + ", ".join(f"{k} {v:.1f}" for k, v in speeds.items()),
-                flush=True,
-            )
+            speeds = {"bare": bare_loop(bare, batch, len(bare.loader))}
+            speeds |= {name: one_epoch(trainer) for name, trainer in trainers.items()}
+            if options.beside:
+                with busy_process():
+                    speeds["beside a busy process"] = one_epoch(trainers["trainer"])
+            for peer in options.peers if options.peer_python else ():
+                speeds[peer] = peer_epochs(options, work, peer)
+            told = ", ".join(f"{name} {speed:.1f}" for name, speed in speeds.items())
+            print(f"round {number}{' (warm-up)' if number == 0 else ''}: {told}", flush=True)
             if number:
                 rounds.append(speeds)
-    result = summarize(options, rounds, memory)
+        computing = trainers["trainer"].run_facts[FACT]
+    result = summarize(options, rounds, memory, computing)
     print(json.dumps(result, indent=2))
     if options.output:
         write_json(options.output, result)
@@ -78,12 +85,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=320, help="training pictures, and so an epoch's length")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-python", help="interpreter of a venv with ultralytics")
+    parser.add_argument("--peers", nargs="+", default=list(PEERS), help="networks of ultralytics")
+    parser.add_argument("--beside", action="store_true", help="ours beside a busy process, too")
+    parser.add_argument("--no-memory", action="store_true", help="do not measure the command's peak of memory")
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
 
 
-def make_trainer(options: argparse.Namespace, work: Path) -> Trainer:
-    changes = [f"imgsz={options.imgsz}", f"train.batch={options.batch}", "train.epochs=1000"]
+def make_trainer(options: argparse.Namespace, work: Path, more: Sequence[str] = ()) -> Trainer:
+    changes = [f"imgsz={options.imgsz}", f"train.batch={options.batch}", "train.epochs=1000", *more]
     config = validate(Config, YamlFile({}), changes)
     data = load_training_data(config, load_dataset(work / "set" / "dataset.yaml"))
     trainer = build_trainer(
@@ -93,24 +103,41 @@ def make_trainer(options: argparse.Namespace, work: Path) -> Trainer:
     return trainer
 
 
+def compute_as(trainer: Trainer) -> None:
+    """The number of threads belongs to the process; each trainer here has its own."""
+    Computing(**trainer.run_facts[FACT]).apply()
+
+
 def bare_loop(trainer: Trainer, batch: Batch, steps: int) -> float:
-    network = trainer.task.network.train()
-    optimizer = build_optimizer(network, "adamw", lr=1e-4, momentum=0.9, weight_decay=0.02, batch=len(batch))
+    compute_as(trainer)
+    trainer._training_mode()
     began = time.perf_counter()
     for _ in range(steps):
-        trainer.task.loss(network, batch).total.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        trainer.gradients(batch)
+        trainer.gradients.collect()
+        trainer.optimizer.step()
+        trainer.gradients.clear()
     return steps * len(batch) / (time.perf_counter() - began)
 
 
 def one_epoch(trainer: Trainer) -> float:
+    compute_as(trainer)
     trainer._run_epoch()
     return float(trainer.progress.history[-1]["images_per_second"])
 
 
-def peer_epochs(options: argparse.Namespace, work: Path) -> float:
-    flags = [str(work / "set"), str(options.imgsz), str(options.batch)]
+@contextmanager
+def busy_process() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def peer_epochs(options: argparse.Namespace, work: Path, network: str) -> float:
+    flags = [str(work / "set"), str(options.imgsz), str(options.batch), network]
     done = subprocess.run(
         [options.peer_python, str(HERE / "peers" / "ultralytics_training.py"), *flags],
         capture_output=True, text=True, check=False, cwd=work,
@@ -130,24 +157,34 @@ def peak_of_the_command(options: argparse.Namespace, work: Path) -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / scale
 
 
-def summarize(options: argparse.Namespace, rounds: list[dict[str, float]], memory: float) -> dict[str, object]:
+def summarize(
+    options: argparse.Namespace, rounds: list[dict[str, float]], memory: float | None, computing: dict[str, Any]
+) -> dict[str, object]:
     medians = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
-    result: dict[str, object] = {
+    ratios = {
+        f"trainer_over_{name.replace(' ', '_')}": round(statistics.median(r["trainer"] / r[name] for r in rounds), 3)
+        for name in medians
+        if name not in ("trainer", "beside a busy process")
+    }
+    if options.beside:
+        beside = [r["beside a busy process"] / r["trainer"] for r in rounds]
+        ratios["beside_over_quiet"] = round(statistics.median(beside), 3)
+    return {
         "imgsz": options.imgsz,
         "batch": options.batch,
         "rounds": len(rounds),
         "images_per_second": {name: round(value, 1) for name, value in medians.items()},
-        "trainer_over_bare": round(statistics.median(r["trainer"] / r["bare"] for r in rounds), 3),
-        "peak_memory_mib": round(memory),
+        **ratios,
+        "peak_memory_mib": None if memory is None else round(memory),
+        "computing": computing,
         "torch": torch.__version__,
-        "threads": {"bare": os.cpu_count(), "trainer": torch.get_num_threads()},
-        "processors": os.cpu_count(),
+        "processors": available_processors(),
         "machine": platform.machine(),
         "processor": str(getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name", platform.processor())),
+        "held_to": {
+            name: os.environ[name] for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY") if name in os.environ
+        },
     }
-    if "peer" in medians:
-        result["trainer_over_peer"] = round(statistics.median(r["trainer"] / r["peer"] for r in rounds), 3)
-    return result
 
 
 if __name__ == "__main__":

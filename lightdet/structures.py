@@ -136,6 +136,19 @@ class Batch:
     def __len__(self) -> int:
         return int(self.images.shape[0])
 
+    def parts(self, count: int) -> list[Batch]:
+        """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
+        each = len(self) // count
+        if each * count != len(self):
+            raise ValueError(f"{len(self)} pictures cannot be shared evenly by {count}")
+        found = []
+        for first in range(0, len(self), each):
+            mine = (self.targets[:, 0] >= first) & (self.targets[:, 0] < first + each)
+            targets = self.targets[mine]
+            targets[:, 0] -= first
+            found.append(Batch(self.images[first : first + each], targets, self.indices[first : first + each]))
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:

@@ -16,12 +16,14 @@ PACKAGE = ROOT / "lightdet"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
-BASE = {"errors", "arrays", "files", "fonts", "wording"}  # anyone may import these; they need nothing but each other
+# Anyone may import these; they need nothing but each other.
+BASE = {"errors", "arrays", "files", "fonts", "processors", "wording"}
 TYPES = BASE | {"geometry", "structures"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "geometry": BASE,
     "layers": BASE,
+    "compute": BASE | {"layers"},
     "config": BASE,
     "structures": BASE | {"geometry"},
     "drawing": TYPES,
@@ -32,12 +34,12 @@ ALLOWED: dict[str, set[str]] = {
     "data": TYPES | {"drawing"},
     "evaluation": TYPES | {"drawing"},
     "comparison": TYPES | {"drawing", "evaluation"},
-    "training": TYPES | {"drawing", "models", "losses", "data", "evaluation"},
+    "training": TYPES | {"compute", "drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
     "export": TYPES | {"layers", "models", "inference", "classification"},
     "classification": TYPES
-    | {"calibration", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
+    | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
     "explain": TYPES | {"drawing", "models", "classification", "inference"},
     "tuning": TYPES | {"evaluation"},
 }

@@ -1,6 +1,6 @@
-"""Run by the peer's own interpreter: images a second of `ultralytics` training yolov5n from scratch.
+"""Run by the peer's own interpreter: images per second of `ultralytics` training a network from scratch.
 
-    PEER/bin/python ultralytics_training.py SET_FOLDER IMGSZ BATCH
+    PEER/bin/python ultralytics_training.py SET_FOLDER IMGSZ BATCH NETWORK
 
 Prints one JSON line. Its first epoch is left out, it warms up; validation and start-up are not counted.
 """
@@ -17,14 +17,14 @@ from ultralytics import YOLO
 EPOCHS = 3
 
 
-def main(folder: str, imgsz: int, batch: int) -> None:
+def main(folder: str, imgsz: int, batch: int, network: str) -> None:
     root = Path(folder)
     names = yaml.safe_load((root / "dataset.yaml").read_text())["classes"]
     data = Path("peer.yaml")
     data.write_text(yaml.safe_dump({"path": str(root), "train": "images/train", "val": "images/val", "names": names}))
     times: list[float] = []
     begun = [0.0]
-    model = YOLO("yolov5n.yaml", verbose=False)
+    model = YOLO(f"{network}.yaml", verbose=False)
     model.add_callback("on_train_epoch_start", lambda trainer: begun.__setitem__(0, time.perf_counter()))
     model.add_callback("on_train_epoch_end", lambda trainer: times.append(time.perf_counter() - begun[0]))
     model.train(
@@ -37,4 +37,4 @@ def main(folder: str, imgsz: int, batch: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -19,12 +19,17 @@ from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import build_optimizer
+from lightdet.training.plan import SINGLE_SHARE, EpochPlan, Plan, TimePlan
+from lightdet.training.replicas import Gradients
 from lightdet.training.reporting import Reporter
 from lightdet.training.schedule import WarmupCosine
+from lightdet.training.stopwatch import Stopwatch
 from lightdet.training.task import Task
 from lightdet.training.trainer import Trainer, TrainerSettings
 from lightdet.training.validation import Validation
 
+SCORING_COST = 0.5
+"""A picture's validation as a share of its training step, before it is known."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -41,6 +46,7 @@ class Surroundings:
         stop: raised by a signal.
         resume: go on from there.
         board: write TensorBoard files.
+        began: when the command began, of `time.perf_counter`; None: now. ``train.minutes`` count from there.
     """
 
     folder: Path
@@ -51,6 +57,7 @@ class Surroundings:
     stop: StopRequest | None = None
     resume: TrainingState | None = None
     board: bool = True
+    began: float | None = None
 
 
 def check_shares(train: TrainConfig, processes: Processes) -> None:
@@ -63,9 +70,8 @@ def check_shares(train: TrainConfig, processes: Processes) -> None:
         raise UserError(f"train.batch={train.batch} cannot be shared by {processes.count} processes; take a multiple")
 
 
-def place_network(network: Network, train: TrainConfig, around: Surroundings) -> Network:
-    """Move a network to its device, in the memory layout and with the batch norm that the configuration asks for."""
-    layout = torch.channels_last if train.channels_last else torch.contiguous_format
+def place_network(network: Network, train: TrainConfig, around: Surroundings, layout: torch.memory_format) -> Network:
+    """Move a network to its device, in a memory layout and with the batch norm that the configuration asks for."""
     network = network.to(device=around.device, memory_format=layout)  # type: ignore[call-overload]
     if train.sync_batchnorm and around.processes.count > 1 and around.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
@@ -81,12 +87,14 @@ def assemble_trainer(
     *,
     save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
     draw_batch: Callable[[Any], Image],
-    compose_off_epochs: int = 0,
+    single_epochs: int = 0,
+    replicas: Callable[[Stopwatch], Gradients] | None = None,
 ) -> Trainer:
-    """Add optimizer, schedule and average to a task and its data; from ``around.resume``, go on where it was saved."""
-    steps = train.epochs * -(-len(loader) // train.accumulate)
-    # A short training must have time to come down again.
-    warmup = min(round(train.warmup_epochs * steps / train.epochs), steps // 3)
+    """Add optimizer, plan and average to a task and its data; from ``around.resume``, go on where it was saved.
+
+    Args:
+        single_epochs: the last ones, in which no pictures are combined; at most a fifth of the training.
+    """
     trainer = Trainer(
         task,
         loader,
@@ -99,13 +107,11 @@ def assemble_trainer(
             weight_decay=train.weight_decay,
             batch=train.batch * train.accumulate,
         ),
-        schedule=WarmupCosine(train.lr, train.lr_final, warmup, steps),
+        plan=_plan(train, around, len(loader), single_epochs, 0 if validation is None else len(validation)),
         average=ExponentialMovingAverage(task.network, train.ema_decay),
         settings=TrainerSettings(
-            epochs=train.epochs,
             accumulate=train.accumulate,
             clip_norm=train.clip_norm,
-            compose_off_epochs=compose_off_epochs,
             patience=train.patience,
             validate_every=train.validate_every,
             save_every=train.save_every,
@@ -120,7 +126,29 @@ def assemble_trainer(
         reporter=around.reporter,
         stop=around.stop,
         board=around.board,
+        replicas=replicas,
     )
     if around.resume is not None:
         trainer.resume(around.resume)
     return trainer
+
+
+def _plan(train: TrainConfig, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:
+    """The plan of a training with `batches` an epoch whose validation scores so many pictures."""
+    steps = -(-batches // train.accumulate)
+    if train.minutes is not None:
+        return TimePlan(
+            60 * train.minutes,
+            lr=train.lr,
+            final=train.lr_final,
+            warmup=round(train.warmup_epochs * steps),
+            single_epochs=single_epochs,
+            batches=batches,
+            first_guess=scored / (batches * train.batch) * SCORING_COST,
+            began=around.began,
+            before=around.resume.progress.spent if around.resume is not None else 0.0,
+        )
+    whole = train.epochs * steps
+    warmup = min(round(train.warmup_epochs * steps), whole // 3)  # a short training must come down again
+    singles = min(single_epochs, int(train.epochs * SINGLE_SHARE))
+    return EpochPlan(train.epochs, WarmupCosine(train.lr, train.lr_final, warmup, whole), singles)

@@ -15,6 +15,7 @@ from torch import nn
 from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
 from lightdet.build.class_balance import inverse_class_weights
 from lightdet.build.classifier import build_classifier, classifier_card, logits_for, start_weights
+from lightdet.build.computing import build_replicas, compute_with
 from lightdet.classification.dataset import (
     ClassifyRecipe,
     ClassifySamples,
@@ -37,7 +38,6 @@ from lightdet.structures import ImageLabel, Preprocessing
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.distributed import Processes
 from lightdet.training.interrupt import StopRequest
-from lightdet.training.precision import resolve_precision
 from lightdet.training.reporting import Reporter
 from lightdet.training.trainer import Trainer
 
@@ -125,6 +125,7 @@ def build_classify_trainer(
     stop: StopRequest | None = None,
     resume: TrainingState | None = None,
     board: bool = True,
+    began: float | None = None,
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -135,7 +136,7 @@ def build_classify_trainer(
             batch that the processes cannot share, a precision that the device has not.
     """
     run = {} if run is None else run
-    around = Surroundings(folder, device, reporter, run, processes or Processes(), stop, resume, board)
+    around = Surroundings(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
     train = config.train
     check_shares(train, around.processes)
     torch.manual_seed(train.seed)
@@ -148,20 +149,24 @@ def build_classify_trainer(
     else:
         preprocessing = Preprocessing(**resume.run["preprocessing"])
     run["preprocessing"] = asdict(preprocessing)
-    task = ClassifyTask(
-        place_network(network, train, around),
-        _loss(config, data).to(device),
-        preprocessing,
-        precision=resolve_precision(train.precision, device),
+    computing = compute_with(network, train, config.imgsz, around)
+    network = place_network(network, train, around, computing.memory_format)
+    loss = _loss(config, data).to(device)
+    task, replicas = build_replicas(
+        network,
+        lambda each, _: ClassifyTask(each, loss, preprocessing, precision=computing.precision),
+        around,
+        computing,
     )
     return assemble_trainer(
         task,
         _loader(config, data, preprocessing, around.processes),
-        ClassifyValidation(data.val, data.names, config.eval.batch) if data.val else None,
+        ClassifyValidation(data.val, data.names, config.eval.batch, computing.replicas) if data.val else None,
         train,
         around,
         save_weights=_weight_writer(config, data.names, preprocessing),
         draw_batch=partial(labelled_sheet, names=data.names),
+        replicas=replicas,
     )
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 
 from lightdet.build.predictor import load_detector
+from lightdet.compute import Computing
 from lightdet.config import LossConfig, RunConfig
 from lightdet.errors import UserError
 from lightdet.losses import DetectionLoss, DistillationLoss
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.training.distillation import DistillationTask
 from lightdet.training.distributed import Processes
+from lightdet.training.replicas import Member
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ def build_distillation(
     loss: DetectionLoss,
     teacher: Teacher,
     device: torch.device,
-    processes: Processes,
+    processes: Processes | Member,
     settings: dict[str, Any],
+    computing: Computing,
 ) -> DistillationTask:
     """Return the student with the loss on the labels and its distance from the teacher."""
     assert isinstance(config.loss, LossConfig)  # noqa: S101 - for the type checker
@@ -80,8 +83,7 @@ def build_distillation(
         mean_count=processes.mean,
         processes=processes.count,
     ).to(device)
-    layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
-    placed = teacher.network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    placed = teacher.network.to(device=device, memory_format=computing.memory_format)  # type: ignore[call-overload]
     return DistillationTask(
         student, loss, placed, follow, weight=config.train.distill_weight, order=teacher.order, **settings
     )

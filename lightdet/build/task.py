@@ -8,6 +8,7 @@ import torch
 
 from lightdet.build.class_balance import class_frequencies, inverse_class_weights
 from lightdet.build.distillation import Teacher, build_distillation
+from lightdet.compute import Computing
 from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
 from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
@@ -15,7 +16,7 @@ from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
 from lightdet.models.torchvision_detectors import LossInsideNetwork
 from lightdet.training.distributed import Processes
 from lightdet.training.loss_inside_task import LossInsideTask
-from lightdet.training.precision import resolve_precision
+from lightdet.training.replicas import Member
 from lightdet.training.task import DetectionTask, Task
 
 
@@ -24,7 +25,8 @@ def build_task(
     pictures: Pictures,
     network: DetectionNetwork,
     device: torch.device,
-    processes: Processes,
+    processes: Processes | Member,
+    computing: Computing,
     teacher: Teacher | None = None,
 ) -> Task:
     """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are.
@@ -32,7 +34,7 @@ def build_task(
     With a `teacher`, the network follows that one, too.
     """
     settings: dict[str, Any] = {
-        "precision": resolve_precision(config.train.precision, device),
+        "precision": computing.precision,
         "confidence": config.eval.confidence,
         "iou": config.eval.iou,
         "max_detections": config.eval.max_detections,
@@ -42,7 +44,7 @@ def build_task(
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes)
         if teacher is not None:
-            return build_distillation(config, network, loss.to(device), teacher, device, processes, settings)
+            return build_distillation(config, network, loss.to(device), teacher, device, processes, settings, computing)
     elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
         loss = _anchor_free_loss(config.loss, pictures, network, processes)
     else:
@@ -50,7 +52,9 @@ def build_task(
     return DetectionTask(network, loss.to(device), **settings)
 
 
-def _anchor_loss(config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes) -> DetectionLoss:
+def _anchor_loss(
+    config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes | Member
+) -> DetectionLoss:
     return DetectionLoss(
         detector.anchors,
         detector.strides,
@@ -69,7 +73,7 @@ def _anchor_loss(config: LossConfig, pictures: Pictures, detector: Detector, pro
 
 
 def _anchor_free_loss(
-    config: SimOTALossConfig, pictures: Pictures, detector: AnchorFreeDetector, processes: Processes
+    config: SimOTALossConfig, pictures: Pictures, detector: AnchorFreeDetector, processes: Processes | Member
 ) -> AnchorFreeLoss:
     return AnchorFreeLoss(
         detector.strides,

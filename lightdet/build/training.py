@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import nn
 
 from lightdet.build.anchors import choose_anchors
 from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
 from lightdet.build.class_balance import class_frequencies, picture_weights
+from lightdet.build.computing import build_replicas, compute_with
 from lightdet.build.distillation import load_teacher
 from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
@@ -27,6 +26,7 @@ from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
 from lightdet.models import Detector
+from lightdet.models.torchvision_detectors import LossInsideNetwork
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Annotation, Preprocessing
 from lightdet.training.checkpoint import TrainingState
@@ -111,6 +111,7 @@ def build_trainer(
     resume: TrainingState | None = None,
     start: Path | None = None,
     board: bool = True,
+    began: float | None = None,
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -119,7 +120,8 @@ def build_trainer(
     Raises:
         UserError: a total batch that the processes cannot share, a precision that the device has not.
     """
-    around = Surroundings(folder, device, reporter, run or {}, processes or Processes(), stop, resume, board)
+    run = {} if run is None else run
+    around = Surroundings(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
     train = config.train
     check_shares(train, around.processes)
     torch.manual_seed(train.seed)
@@ -137,16 +139,26 @@ def build_trainer(
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
     elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
         detector.anchors.copy_(resume.tensors["network/anchors"])
-    detector = place_network(detector, train, around)
+    computing = compute_with(
+        detector, train, config.imgsz, around, forwards=not isinstance(detector, LossInsideNetwork)
+    )
+    detector = place_network(detector, train, around, computing.memory_format)
+    task, replicas = build_replicas(
+        detector,
+        lambda network, peers: build_task(config, data.train, network, device, peers, computing, teacher),
+        around,
+        computing,
+    )
     return assemble_trainer(
-        build_task(config, data.train, detector, device, around.processes, teacher),
+        task,
         _loader(config, data, around.processes),
-        DetectionValidation(data.val, data.names, config.eval.batch) if data.val else None,
+        DetectionValidation(data.val, data.names, config.eval.batch, replicas=computing.replicas) if data.val else None,
         train,
         around,
         save_weights=_weight_writer(config, data.names, bit_depth),
         draw_batch=partial(batch_sheet, names=data.names),
-        compose_off_epochs=min(config.augment.mosaic_off_epochs, train.epochs // 5),
+        single_epochs=config.augment.mosaic_off_epochs,
+        replicas=replicas,
     )
 
 
@@ -176,23 +188,3 @@ def _weight_writer(
         save_model(path, dict(network.state_dict()), card)
 
     return write
-
-
-def epochs_that_fit(trainer: Trainer, minutes: float, batches: int = 12) -> int:
-    """Time a few batches and one scoring on this machine and say how many epochs `minutes` hold (at least 1).
-
-    The trainer is used up by this: build another for the training.
-    """
-    trainer._training_mode()
-    times = []
-    for batch in trainer.loader.epoch(0):
-        began = time.perf_counter()
-        trainer._take(batch)
-        times.append(time.perf_counter() - began)
-        if len(times) == batches:
-            break
-    began = time.perf_counter()
-    trainer._score()
-    scoring = (time.perf_counter() - began) / trainer.settings.validate_every
-    epoch = float(np.median(times)) * len(trainer.loader) + scoring
-    return max(1, int(minutes * 60 * 0.95 / epoch))

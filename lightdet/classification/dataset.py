@@ -97,6 +97,14 @@ class ImageBatch:
     def __len__(self) -> int:
         return int(self.images.shape[0])
 
+    def parts(self, count: int) -> list[ImageBatch]:
+        """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
+        each = len(self.labels) // count
+        if each * count != len(self.labels):
+            raise ValueError(f"{len(self.labels)} pictures cannot be shared evenly by {count}")
+        slices = [slice(first, first + each) for first in range(0, len(self.labels), each)]
+        return [ImageBatch(self.images[part], self.labels[part], self.indices[part]) for part in slices]
+
 
 def join_images(samples: Sequence[LabelledImage], indices: Sequence[int] = ()) -> ImageBatch:
     """Stack samples of one size; images stay uint8."""

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightdet.classification.dataset import ImageBatch, normalize
+from lightdet.compute.precision import autocast
 from lightdet.structures import LossTerms, Preprocessing
-from lightdet.training.precision import autocast
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class ClassifyTask:
         network: pictures → logits, on its device.
         loss: its criterion.
         preprocessing: how pictures become its input.
-        precision: fp32, bf16 or fp16 (see `lightdet.training.precision`).
+        precision: fp32, bf16 or fp16 (see `lightdet.compute.precision`).
     """
 
     def __init__(

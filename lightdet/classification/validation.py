@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightdet.classification.dataset import LabelledPictures, labels_of
 from lightdet.classification.metrics import headline
@@ -16,6 +16,7 @@ from lightdet.classification.pictures import judged_sheet
 from lightdet.classification.task import ClassifyTask, probabilities
 from lightdet.errors import UserError
 from lightdet.inference.classifier import to_input
+from lightdet.training.side_by_side import side_by_side
 from lightdet.training.validation import Scored
 
 TIE = 1e-7
@@ -30,19 +31,27 @@ class ClassifyValidation:
         pictures: the split.
         names: class names.
         batch: pictures at a time.
+        replicas: threads that look at batches side by side.
     """
 
     pictures: LabelledPictures
     names: Sequence[str]
     batch: int = 32
+    replicas: int = 1
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self.pictures)
 
     def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
         """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss."""
-        found = []
-        for start in range(0, len(self.pictures), self.batch):
+
+        def look(start: int) -> Tensor:
             numbers = range(start, min(start + self.batch, len(self.pictures)))
             inputs = np.stack([to_input(self.pictures.image(index), task.preprocessing) for index in numbers])
-            found.append(task.logits(network, torch.from_numpy(inputs).permute(0, 3, 1, 2)))
+            return task.logits(network, torch.from_numpy(inputs).permute(0, 3, 1, 2))
+
+        found = side_by_side(look, range(0, len(self.pictures), self.batch), replicas=self.replicas)
         logits, labels = torch.cat(found), torch.from_numpy(labels_of(self.pictures))
         with torch.inference_mode():
             loss = float(task.criterion(logits, labels.to(logits.device)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def train(
     epochs: Epochs = None,
     minutes: Annotated[
         float | None,
-        typer.Option("--minutes", min=0.01, metavar="M", help="Instead of --epochs: as many as fit this machine."),
+        typer.Option("--minutes", min=0.01, metavar="M", help="Instead of --epochs: end this long after the start."),
     ] = None,
     weights: Annotated[
         Path | None,
@@ -60,6 +61,7 @@ def train(
     """
     from lightdet.cli.train_request import TrainRequest
 
+    began = time.perf_counter()
     flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs, "train.minutes": minutes, "train.seed": seed}
     changes = [f"{key}={value}" for key, value in flags.items() if value is not None]
     request = TrainRequest(
@@ -79,4 +81,4 @@ def train(
 
     from lightdet.cli.train_run import run_training
 
-    run_training(request, checked, spec)
+    run_training(request, checked, spec, began)

@@ -13,10 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from lightdet.cli.train_kinds import TrainingKind
 from lightdet.cli.train_request import AnyConfig
+from lightdet.config import TrainConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
-from lightdet.training.precision import resolve_precision
 from lightdet.wording import counted
+
+
+def _length(train: TrainConfig) -> str:
+    return counted(train.epochs, "epoch") if train.minutes is None else f"{train.minutes:g} minutes"
 
 
 class TrainDisplay:
@@ -62,8 +66,7 @@ class TrainDisplay:
         self._say(
             f"{self.kind.opening(data)} to train{val}; "
             f"{counted(len(data.names), 'class')}; "
-            f"input {config.imgsz}, batch {config.train.batch}, {counted(config.train.epochs, 'epoch')}, "
-            f"{resolve_precision(config.train.precision, device)} on {device}"
+            f"input {config.imgsz}, batch {config.train.batch}, {_length(config.train)}, on {device}"
         )
         if not data.val:
             self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +11,6 @@ import torch
 import typer
 from rich.console import Console
 
-from lightdet.build.training import epochs_that_fit
 from lightdet.cli.train_display import TrainDisplay
 from lightdet.cli.train_kinds import kind_of
 from lightdet.cli.train_request import AnyConfig, TrainRequest
@@ -22,34 +20,35 @@ from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.models.device import choose_device
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, load_state
-from lightdet.training.distributed import Processes, is_first_process, process_group
+from lightdet.training.distributed import is_first_process, process_group
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import StopRequest, stop_on_signal
 from lightdet.training.reporting import SilentReporter
+from lightdet.wording import counted
 
 # What may differ when a training is resumed: it changes speed, and no result by more than rounding (threads).
-FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib")
+FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib", "probe")
 
 
-def run_training(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
+def run_training(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: float) -> None:
     """Train, alone or as one of torchrun's processes; ends with exit code 130 after a Ctrl-C.
+
+    Args:
+        began: when the command began, of `time.perf_counter`: a time budget counts from there.
 
     Raises:
         UserError: another training writes to the output folder, or anything wrong with data or configuration.
     """
     with folder_lock(request.output) if is_first_process() else nullcontext():
-        _train(request, config, spec)
+        _train(request, config, spec, began)
 
 
-def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
+def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: float) -> None:
     state = load_state(request.output) if request.resume else None
     if state is not None:
         config = config_to_resume(request, state, config)
     _check_teacher(config)
     device = choose_device(request.device)
-    threads = compute_threads(config.train.threads)
-    if threads is not None:
-        torch.set_num_threads(threads)
     with process_group(device.type) as processes, stop_on_signal() as stop:
         if device.type == "cuda" and processes.count > 1:
             device = torch.device("cuda", processes.local_rank)
@@ -57,7 +56,8 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
         display = TrainDisplay(Console(quiet=not processes.is_first), kind)
         with display.loading() as progress:
             data = kind.load(config, spec, on_error="skip" if request.skip_broken else "fail", progress=progress)
-        config = _with_budget(config, data, spec, device, processes, state)
+        if config.train.minutes is not None and processes.count > 1:
+            raise UserError("train.minutes works in a single process; give --epochs to torchrun")
         run = {"config": config.model_dump(mode="json"), "data": kind.fingerprint(data), "names": list(data.names)}
         if state is not None:
             _check_same_data(state, run, request.output, kind.compared)
@@ -74,6 +74,7 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec) -> None:
                 reporter=display if processes.is_first else SilentReporter(),
                 stop=stop,
                 resume=state,
+                began=began,
                 **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
             )
             progress_made = trainer.fit()
@@ -89,18 +90,6 @@ def _check_teacher(config: AnyConfig) -> None:
         raise UserError("no such file; train.distill names a trained model (.safetensors) to learn from", path=teacher)
 
 
-def compute_threads(wanted: int | None) -> int | None:
-    """How many threads torch computes with; None leaves its own choice.
-
-    One less than there are processors: the data needs one, and a network of small layers waits at thousands of
-    barriers a step for its slowest thread. A single other busy program then costs five sixths of the speed.
-    """
-    if wanted is not None:
-        return wanted
-    processors = os.cpu_count() or 1
-    return None if "OMP_NUM_THREADS" in os.environ or processors < 3 else processors - 1
-
-
 def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyConfig) -> AnyConfig:
     """The configuration that a training was started with; `config` and flags may repeat it, not change it.
 
@@ -112,8 +101,7 @@ def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyCon
     before = read(kept, ())
     if state.progress.done:
         raise UserError(
-            f"this training has ended after {state.progress.epoch} of {before.train.epochs} epochs; "
-            "there is nothing to resume",
+            f"this training has ended after {_counted_epochs(state, before)}; there is nothing to resume",
             path=request.output,
         )
     base = request.file() if request.config else kept
@@ -131,6 +119,12 @@ def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyCon
     return resumed
 
 
+def _counted_epochs(state: TrainingState, config: AnyConfig) -> str:
+    if config.train.minutes is not None:
+        return f"{counted(state.progress.epoch, 'epoch')} in its {config.train.minutes:g} minutes"
+    return f"{state.progress.epoch} of {config.train.epochs} epochs"
+
+
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
     found = []
     for key, value in old.items():
@@ -140,27 +134,6 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         elif value != other:
             found.append((f"{prefix}{key}", value, other))
     return found
-
-
-def _with_budget(
-    config: AnyConfig,
-    data: Any,
-    spec: DatasetSpec,
-    device: torch.device,
-    processes: Processes,
-    state: TrainingState | None,
-) -> AnyConfig:
-    """With ``train.minutes``: replace the epochs by what this machine manages; unchanged on resuming."""
-    minutes = config.train.minutes
-    if minutes is None or state is not None:
-        return config
-    if processes.count > 1:
-        raise UserError("train.minutes works in a single process; give --epochs to torchrun")
-    trial = kind_of(config).build(
-        config, data, folder=Path(), device=device, bit_depth=spec.bit_depth, reporter=SilentReporter(), board=False
-    )
-    epochs = epochs_that_fit(trial, minutes)
-    return config.model_copy(update={"train": config.train.model_copy(update={"epochs": epochs})})
 
 
 def _check_same_data(state: TrainingState, run: Mapping[str, Any], output: Path, compared: str) -> None:
@@ -197,6 +170,7 @@ def summary(progress: Progress, data: Any) -> dict[str, Any]:
         "finished": progress.done,
         "minutes": progress.seconds / 60,
         "images_per_second": progress.images / progress.seconds if progress.seconds else None,
+        "seconds": {name: round(value, 3) for name, value in progress.time.items()},
         "train_pictures": len(data.train),
         "val_pictures": len(data.val) if data.val else 0,
         "skipped": [str(error) for error in data.skipped],

@@ -168,7 +168,7 @@ class TrainConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     minutes: Positive | None = None
-    """Wall-clock budget: the schedule is fitted to the epochs that it holds (measured in the first ones)."""
+    """Wall-clock budget from the command's start to its end, in place of `epochs`; the schedule follows the clock."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     """Batches a step."""
@@ -183,16 +183,24 @@ class TrainConfig(Section):
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     clip_norm: NonNegative = 10.0
     """Largest gradient norm; 0 turns clipping off."""
+    probe: bool = True
+    """Measure for a second how this machine computes fastest; false: take fixed choices for what is left open here."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """auto: bf16 where the processor or GPU has units for it, else fp32."""
-    channels_last: bool = True
+    """auto: bf16 where the processor or GPU has units for it and is faster with them, else fp32."""
+    channels_last: bool | None = None
+    """Memory order of pictures and features; null: as measured, or true."""
+    pools: Literal["auto", "torch", "onednn"] = "auto"
+    """Which library's max-pools compute on a CPU; auto: as measured, or torch."""
+    replicas: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Copies of the network that share each batch, side by side in threads (docs/adr/0015); null: as measured, or 1."""
     sync_batchnorm: bool = True
     freeze_batchnorm: bool = False
     image_weights: bool = False
     """Draw pictures of rare classes more often."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Stop after this many validations without a better mAP@0.5:0.95; 0 never stops early."""
-    validate_every: Annotated[int, Field(ge=1)] = 1
+    validate_every: Annotated[int, Field(ge=1)] | None = None
+    """Epochs from one validation to the next; null: each, or fewer where that takes over a tenth of the time."""
     save_every: Annotated[int, Field(ge=1)] = 1
     fit_anchors: bool = True
     anchor_recall: Fraction = 0.98
@@ -202,7 +210,7 @@ class TrainConfig(Section):
     workers: Annotated[int, Field(ge=0, le=64)] | None = None
     """Threads that prepare batches; null: chosen from the processor count."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Processor threads that compute; null: one less than there are (see docs/adr/0009), or OMP_NUM_THREADS."""
+    """Processor threads that compute, per replica; null: as measured (docs/adr/0009), or OMP_NUM_THREADS."""
     distill: str | None = None
     """A larger trained detector (a .safetensors file) to learn from beside the labels; null: from the labels alone."""
     distill_weight: NonNegative = 1.0

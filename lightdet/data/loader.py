@@ -7,10 +7,9 @@ copied between processes, and no shared-memory limit of a container can kill a t
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ import numpy as np
 
 from lightdet.arrays import AnyArray, IntArray
 from lightdet.data.collate import collate
+from lightdet.processors import available_processors
 
 
 def epoch_order(count: int, batch: int, epoch: int, seed: int, weights: AnyArray | None = None) -> IntArray:
@@ -39,7 +39,7 @@ def epoch_order(count: int, batch: int, epoch: int, seed: int, weights: AnyArray
 
 def default_workers() -> int:
     """Threads that prepare samples, from the processor count: the training itself wants most of it."""
-    return max(2, min(8, (os.cpu_count() or 2) // 2))
+    return max(2, min(8, available_processors() // 2))
 
 
 class SampleMaker(Protocol):
@@ -110,7 +110,7 @@ class TrainingLoader:
         """Batches an epoch."""
         return math.ceil(len(self.samples if self.order is None else self.order) / self.batch)
 
-    def epoch(self, epoch: int, *, first: int = 0, compose: bool = True) -> Iterator[Any]:
+    def epoch(self, epoch: int, *, first: int = 0, compose: bool = True) -> Generator[Any, None, None]:
         """Yield the epoch's batches from number `first` on (see `TrainingSamples.make` for `compose`)."""
         order = self._order(epoch)
         share = self.batch // self.processes

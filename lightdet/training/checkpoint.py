@@ -32,6 +32,10 @@ class Progress:
         step: optimizer steps taken in all.
         seconds: training time so far, over all sittings.
         images: pictures trained on so far.
+        batches: batches taken in all.
+        time: seconds by what they were spent on (see `lightdet.training.stopwatch`).
+        scoring: seconds of the last validation and of the writing after it; None before the first.
+        spent: seconds since the command began, over all sittings, where a plan counts them.
         losses: sums of the loss terms over the epoch's batches so far.
         best: best score so far, with its epoch; None before the first validation.
         since_best: validations since then.
@@ -44,6 +48,10 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     images: int = 0
+    batches: int = 0
+    time: dict[str, float] = field(default_factory=dict)
+    scoring: float | None = None
+    spent: float = 0.0
     losses: dict[str, float] = field(default_factory=dict)
     best: float | None = None
     best_epoch: int | None = None

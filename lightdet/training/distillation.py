@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightdet.compute.precision import autocast
 from lightdet.losses import DistillationLoss
 from lightdet.models import Detector
 from lightdet.structures import Batch, LossTerms
-from lightdet.training.precision import autocast
 from lightdet.training.task import DetectionTask
 
 

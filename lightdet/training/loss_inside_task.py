@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from lightdet.compute.precision import autocast
 from lightdet.models.torchvision_detectors import Losses, LossInsideNetwork
 from lightdet.structures import Batch, LossTerms
-from lightdet.training.precision import autocast
 from lightdet.training.task import DetectionTask
 
 
@@ -25,7 +25,7 @@ class LossInsideTask(DetectionTask):
         network: the detector, on its device.
         mean_count: mean of a count over processes.
         processes: how many there are.
-        precision: fp32, bf16 or fp16 (see `lightdet.training.precision`).
+        precision: fp32, bf16 or fp16 (see `lightdet.compute.precision`).
         confidence, iou, max_detections: post-processing in validation.
     """
 

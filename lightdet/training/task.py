@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from lightdet.compute.precision import autocast
 from lightdet.models import DetectionNetwork
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Batch, LossTerms
-from lightdet.training.precision import autocast
 
 
 class Task(Protocol):
@@ -42,7 +42,7 @@ class DetectionTask:
     Args:
         network: the detector, on its device.
         loss: (what the network returns, targets ``[M, 6]``) → loss.
-        precision: fp32, bf16 or fp16 (see `lightdet.training.precision`).
+        precision: fp32, bf16 or fp16 (see `lightdet.compute.precision`).
         confidence, iou, max_detections: post-processing in validation.
     """
 

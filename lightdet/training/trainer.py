@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,18 @@ from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import clip_gradients
+from lightdet.training.plan import Plan
+from lightdet.training.replicas import Gradients, OwnGradients
 from lightdet.training.reporting import Board, Reporter, SilentReporter, write_results_csv
-from lightdet.training.schedule import WarmupCosine
+from lightdet.training.stopwatch import Stopwatch, describe_time
 from lightdet.training.task import Task
 from lightdet.training.validation import Scored, Validation
 
 BATCHES_BETWEEN_READINGS = 20
+SCORING_SHARE = 0.1
+"""Without ``validate_every``, scoring takes at most this share of the time ..."""
+SHORT_SCORING = 0.5
+"""... unless it takes fewer seconds than this."""
 BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "results.csv"
 
 
@@ -37,12 +43,10 @@ BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "re
 class TrainerSettings:
     """The plain numbers of a training; see ``TrainConfig`` for their meaning."""
 
-    epochs: int
     accumulate: int = 1
     clip_norm: float = 10.0
-    compose_off_epochs: int = 10
     patience: int = 0
-    validate_every: int = 1
+    validate_every: int | None = 1
     save_every: int = 1
     freeze_batchnorm: bool = False
     seed: int = 0
@@ -56,13 +60,14 @@ class Trainer:
         loader: batches of the training split.
         validation: what to score on; None skips scoring.
         optimizer: over the network's parameters.
-        schedule: learning rate by optimizer step.
+        plan: learning rate by step, and when to end.
         average: the averaged network.
         settings: plain numbers.
         folder: where files go.
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
         run: kept in the state file and compared on resuming.
         draw_batch: makes a sheet of a batch's pictures for the board, uint8 ``[H, W, 3]``.
+        replicas: what takes gradients instead of the network itself; made with the stopwatch to tell.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class Trainer:
         validation: Validation | None,
         *,
         optimizer: Optimizer,
-        schedule: WarmupCosine,
+        plan: Plan,
         average: ExponentialMovingAverage,
         settings: TrainerSettings,
         folder: Path,
@@ -83,12 +88,13 @@ class Trainer:
         reporter: Reporter | None = None,
         stop: StopRequest | None = None,
         board: bool = True,
+        replicas: Callable[[Stopwatch], Gradients] | None = None,
     ) -> None:
         self.task = task
         self.loader = loader
         self.validation = validation
         self.optimizer = optimizer
-        self.schedule = schedule
+        self.plan = plan
         self.average = average
         self.settings = settings
         self.folder = folder
@@ -100,11 +106,24 @@ class Trainer:
         self.stop = stop or StopRequest()
         self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None, self.reporter.note)
         self.progress = Progress()
+        self._rate = 0.0
         self._pending: list[dict[str, Tensor]] = []
         self.device = next(task.network.parameters()).device
         fp16 = getattr(task, "precision", "") == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=fp16)
-        self.forward_module = self._distribute(task.network)
+        self.watch = Stopwatch()
+        self.progress.time = self.watch.seconds
+        self.gradients = self._own_gradients() if replicas is None else replicas(self.watch)
+
+    def _own_gradients(self) -> Gradients:
+        return OwnGradients(
+            self.task,
+            self._distribute(self.task.network),
+            watch=self.watch,
+            scale=self.scaler.scale,
+            # A GPU works behind the program's back, and there the samples are what is waited for.
+            held=self.loader.held if self.device.type == "cpu" else nullcontext,
+        )
 
     def _distribute(self, network: nn.Module) -> nn.Module:
         if self.processes.count == 1:
@@ -119,13 +138,14 @@ class Trainer:
         if state.scaler:
             self.scaler.load_state_dict(state.scaler)
         self.progress = state.progress
+        self.watch.seconds = self.progress.time
 
     def fit(self) -> Progress:
         """Train to the end, to an early stop, or to a signal; returns where it stands."""
         if self.processes.is_first:  # best.safetensors may never be written again
             for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE):
                 remove_leftover(self.folder / name)
-        with closing(self.board):
+        with closing(self.board), closing(self.gradients):
             while not self.progress.done:
                 if not self._run_epoch():
                     if self.processes.is_first:
@@ -134,6 +154,9 @@ class Trainer:
                     break
         if self.progress.done and self.processes.is_first:
             self._say_if_nothing_was_learned()
+            if self.device.type == "cpu":  # a GPU works behind the clock's back
+                whole = self.progress.seconds + self.progress.time.get("writing", 0.0)
+                self.reporter.note(describe_time(self.progress.time, whole))
         return self.progress
 
     def _say_if_nothing_was_learned(self) -> None:
@@ -142,41 +165,56 @@ class Trainer:
         if best is None or best.get("map50") != 0:
             return
         self.reporter.note(
-            f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {self.settings.epochs}), "
-            f"a lower train.lr (it was {self.schedule.lr:g}), or a larger --imgsz if the defects are small; "
+            f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {self.progress.epoch}), "
+            f"a lower train.lr (it was {self.plan.lr:g}), or a larger --imgsz if the defects are small; "
             "'lightdet data audit' shows whether labels and pictures belong together"
         )
 
     def _run_epoch(self) -> bool:
         """Take the rest of the current epoch; False if a signal asked to stop within it."""
         progress, epoch = self.progress, self.progress.epoch
-        self.reporter.epoch_begins(epoch, self.settings.epochs, len(self.loader), progress.batch)
+        self.reporter.epoch_begins(epoch, self.plan.epochs(progress), len(self.loader), progress.batch)
         self._training_mode()
-        compose = epoch < self.settings.epochs - self.settings.compose_off_epochs
-        began, images = time.perf_counter(), 0
-        for batch in self.loader.epoch(epoch, first=progress.batch, compose=compose):
-            if progress.step == 0 and progress.batch == 0 and self.board.is_open:
-                self.board.picture("training batch", self.draw_batch(batch), 0)
-            self._take(batch)
-            images += self.loader.batch
-            at_step = progress.batch % self.settings.accumulate == 0
-            if at_step and self.processes.any(self.stop.requested, self.device):
-                self._count(images, time.perf_counter() - began)
-                return progress.batch == len(self.loader) and self._finish_epoch(images, began)
-        self._count(images, time.perf_counter() - began)
-        return self._finish_epoch(images, began)
+        began, images = time.perf_counter(), progress.images
+        batches = self.loader.epoch(epoch, first=progress.batch, compose=self.plan.composes(progress))
+        with closing(batches), self._counted() as count:
+            for batch in self.watch.waiting(batches, "pictures"):
+                if progress.step == 0 and progress.batch == 0 and self.board.is_open:
+                    self.board.picture("training batch", self.draw_batch(batch), 0)
+                self._take(batch)
+                count()
+                at_step = progress.batch % self.settings.accumulate == 0
+                if at_step and self.processes.any(self.stop.requested, self.device):
+                    break
+                if self.plan.is_over(progress):
+                    break
+        speed = (progress.images - images) / max(1e-9, time.perf_counter() - began)
+        stopped = progress.batch < len(self.loader) and not self.plan.is_over(progress)
+        return not stopped and self._finish_epoch(speed)
 
-    def _count(self, images: int, seconds: float) -> None:
+    @contextmanager
+    def _counted(self) -> Iterator[Callable[[], None]]:
+        """Count a batch and its time, waiting for its pictures included, whenever the function is called."""
+        progress, last = self.progress, time.perf_counter()
+
+        def count() -> None:
+            nonlocal last
+            now = time.perf_counter()
+            progress.seconds += now - last
+            progress.images += self.loader.batch
+            progress.batches += 1
+            last = now
+
+        yield count
         self._read_losses()
-        self.progress.seconds += seconds
-        self.progress.images += images
 
     def _training_mode(self) -> None:
-        self.task.network.train()
-        if self.settings.freeze_batchnorm:
-            for module in self.task.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        for network in self.gradients.networks():
+            network.train()
+            if self.settings.freeze_batchnorm:
+                for module in network.modules():
+                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                        module.eval()
 
     def _take(self, batch: Any) -> None:
         """One batch: loss, gradients, and a step when enough batches have come together."""
@@ -184,25 +222,19 @@ class Trainer:
         # Dropout and other draws of networks depend on the batch's place alone: a resumed training repeats them.
         place = (self.settings.seed, progress.epoch, progress.batch, self.processes.rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        with self._samples_held():
-            terms = self.task.loss(self.forward_module, batch)
-        self.scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
-        whole = {} if "loss" in terms.parts else {"loss": terms.total.detach() / self.loader.batch}
+        terms = self.gradients(batch)
+        whole = {} if "loss" in terms.parts else {"loss": terms.total / self.loader.batch}
         self._pending.append({**terms.parts, **whole})
         progress.batch += 1
         # The last batches of an epoch step too, though fewer of them came together.
         if progress.batch % self.settings.accumulate == 0 or progress.batch == len(self.loader):
-            with self._samples_held():
+            with self.loader.held() if self.device.type == "cpu" else nullcontext():
                 self._step()
         # Reading a number from a GPU waits for all its work; there it is done now and then.
         if self.device.type == "cpu" or len(self._pending) >= BATCHES_BETWEEN_READINGS:
             self._read_losses()
         read = max(1, progress.batch - len(self._pending))
         self.reporter.batch_done({name: total / read for name, total in progress.losses.items()})
-
-    def _samples_held(self) -> AbstractContextManager[None]:
-        # A GPU works behind the program's back, and there the samples are what is waited for.
-        return self.loader.held() if self.device.type == "cpu" else nullcontext()
 
     def _read_losses(self) -> None:
         """Add what the last batches cost to the epoch's sums."""
@@ -213,9 +245,10 @@ class Trainer:
         self._pending.clear()
 
     def _step(self) -> None:
-        rate = self.schedule.at(self.progress.step)
+        rate = self.plan.rate(self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.gradients.collect()
         self.scaler.unscale_(self.optimizer)
         limit = self.settings.clip_norm or float("inf")
         norm = clip_gradients(self.task.network.parameters(), limit)
@@ -226,24 +259,25 @@ class Trainer:
             )
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.gradients.clear()
+        self._rate = rate
         self.average.update(self.task.network)
         self.progress.step += 1
 
-    def _finish_epoch(self, images: int, began: float) -> bool:
-        """Score, record and save a whole epoch; move on to the next."""
+    def _finish_epoch(self, speed: float) -> bool:
+        """Score, record and save a whole epoch, or what the time left of it; move on to the next."""
         progress = self.progress
-        speed = images / max(1e-9, time.perf_counter() - began)
         losses = {name: total / progress.batch for name, total in progress.losses.items()}
         record: dict[str, Any] = {
             "epoch": progress.epoch + 1,
             "minutes": round(progress.seconds / 60, 3),
             "images_per_second": round(speed, 1),
-            "lr": self.schedule.at(progress.step - 1),
+            "lr": self._rate,
             **losses,
         }
-        last = progress.epoch + 1 == self.settings.epochs
-        scored = self._score() if last or (progress.epoch + 1) % self.settings.validate_every == 0 else None
+        began = time.perf_counter()
+        last = self.plan.is_last(progress)
+        scored = self._score() if last or self._is_due() else None
         is_best = scored is not None and self._note_score(scored)
         if scored is not None:
             record |= scored.columns
@@ -255,16 +289,30 @@ class Trainer:
         out_of_patience = bool(patience and progress.since_best >= patience)
         progress.done = last or self.processes.any(out_of_patience, self.device)
         if self.processes.is_first:
-            self._write(record, is_best=is_best)
+            with self.watch.measure("writing"):
+                self._write(record, is_best=is_best)
+        if scored is not None:
+            progress.scoring = time.perf_counter() - began
         self.processes.wait()
         return not self.stop.requested or progress.done
+
+    def _is_due(self) -> bool:
+        """Whether to score this epoch: each one, unless scoring would take more than its share of the time."""
+        progress, every = self.progress, self.settings.validate_every
+        if every is not None:
+            return (progress.epoch + 1) % every == 0
+        if progress.scoring is None or progress.scoring < SHORT_SCORING:
+            return True
+        scoring = progress.time.get("validation", 0.0) + progress.scoring
+        return scoring <= SCORING_SHARE * (progress.seconds + progress.scoring)
 
     def _score(self) -> Scored | None:
         """What the averaged network is worth, from the first process; the others learn only whether to go on."""
         if self.validation is None or not self.processes.is_first:
             return None
         began = time.perf_counter()
-        scored = self.validation.score(self.task, self.average.network)
+        with self.watch.measure("validation"):
+            scored = self.validation.score(self.task, self.average.network)
         self.progress.seconds += time.perf_counter() - began
         if self.board.is_open:
             self.board.picture("validation", scored.draw(), self.progress.epoch + 1)
@@ -295,6 +343,7 @@ class Trainer:
         self.reporter.epoch_ends(record)
 
     def _save_state(self) -> None:
+        self.progress.spent = self.plan.spent()
         save_state(
             self.folder / STATE_FILE,
             network=self.task.network,

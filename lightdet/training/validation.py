@@ -19,6 +19,7 @@ from lightdet.geometry.letterbox import letterbox, plan_letterbox
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Detections
 from lightdet.training.pictures import detection_sheet
+from lightdet.training.side_by_side import side_by_side
 from lightdet.training.task import FindingTask
 
 COLUMNS = ("precision", "recall", "map50", "map75", "map50_95")
@@ -44,6 +45,9 @@ class Scored:
 class Validation(Protocol):
     """Pictures to score a network on."""
 
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
     def score(self, task: Any, network: nn.Module) -> Scored:
         """Score `network` (the averaged one), in evaluation mode, as the `task` of the same kind uses it."""
 
@@ -57,26 +61,34 @@ class DetectionValidation:
         names: class names.
         batch: pictures at a time.
         pad_value: letterbox gray.
+        replicas: threads that look at batches side by side.
     """
 
     pictures: Pictures
     names: Sequence[str]
     batch: int = 16
     pad_value: int = 114
+    replicas: int = 1
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self.pictures)
 
     def detections(self, task: FindingTask, network: nn.Module) -> list[Detections]:
         """What `network` finds, one result a picture, in pixels of the original picture."""
-        results = []
         side = self.pictures.imgsz
-        for start in range(0, len(self.pictures), self.batch):
+
+        def look(start: int) -> list[Detections]:
             numbers = range(start, min(start + self.batch, len(self.pictures)))
             images = [
                 letterbox(self.pictures.sample(i).image, (side, side), pad_value=self.pad_value)[0] for i in numbers
             ]
             batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
             found = task.predict(network, batch)
-            results += [self._to_picture(i, picture) for i, picture in zip(numbers, found, strict=True)]
-        return results
+            return [self._to_picture(i, picture) for i, picture in zip(numbers, found, strict=True)]
+
+        parts = side_by_side(look, range(0, len(self.pictures), self.batch), replicas=self.replicas)
+        return [picture for part in parts for picture in part]
 
     def _to_picture(self, index: int, found: PictureDetections) -> Detections:
         boxes, scores, labels = (part.cpu().numpy() for part in found)

@@ -21,6 +21,7 @@ SMALL = [
     "train.precision=fp32",
     "train.warmup_epochs=1",
     "train.workers=2",
+    "train.validate_every=1",
 ]
 
 

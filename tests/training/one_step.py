@@ -30,7 +30,7 @@ def main(data_yaml: str, output: str) -> None:
         )
         trainer._training_mode()
         batch = next(trainer.loader.epoch(0))
-        trainer.task.loss(trainer.forward_module, batch).total.backward()
+        trainer.gradients(batch)
         if processes.is_first:
             gradients = {n: p.grad for n, p in trainer.task.network.named_parameters() if p.grad is not None}
             save_file({n: g.contiguous() for n, g in gradients.items()}, output)

@@ -8,9 +8,9 @@ import torch
 from conftest_training import Recorder, make_trainer
 
 from lightdet.build.class_balance import class_frequencies, inverse_class_weights, picture_weights
-from lightdet.build.training import epochs_that_fit
 from lightdet.data.pictures import Pictures
 from lightdet.structures import Annotation
+from lightdet.training.plan import EpochPlan
 
 
 def test_badly_fitting_anchors_are_fitted_and_said_so(defect_set: Path, tmp_path: Path) -> None:
@@ -31,14 +31,10 @@ def test_given_anchors_are_kept(defect_set: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("epochs", "expected"), [(1, 1), (3, 4), (100, 12)])
 def test_warmup_leaves_time_to_come_down(defect_set: Path, tmp_path: Path, epochs: int, expected: int) -> None:
     trainer = make_trainer(defect_set, tmp_path, [f"train.epochs={epochs}", "train.warmup_epochs=3"])
-    assert trainer.schedule.warmup == expected
-    assert trainer.schedule.at(trainer.schedule.steps - 1) == pytest.approx(0.002 * 0.01, rel=1e-6)
-
-
-def test_epochs_follow_the_minutes(defect_set: Path, tmp_path: Path) -> None:
-    few, many = (epochs_that_fit(make_trainer(defect_set, tmp_path), minutes, batches=4) for minutes in (0.001, 10.0))
-    assert few == 1
-    assert many > 20
+    plan = trainer.plan
+    assert isinstance(plan, EpochPlan)
+    assert plan.schedule.warmup == expected
+    assert plan.schedule.at(plan.schedule.steps - 1) == pytest.approx(0.002 * 0.01, rel=1e-6)
 
 
 def annotated(labels: list[int], crowd: list[bool] | None = None) -> Annotation:

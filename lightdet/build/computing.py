@@ -1,0 +1,93 @@
+"""A training's configuration → how this machine computes it, and the replicas that this may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from lightdet.build.assemble import Surroundings
+from lightdet.compute import Computing, Wanted, choose_computing, fixed_computing, keep_freed_memory
+from lightdet.config import TrainConfig
+from lightdet.errors import UserError
+from lightdet.training.distributed import Processes
+from lightdet.training.replicas import Gradients, Member, Peers, ReplicaGradients, draws_numbers, replica_of
+from lightdet.training.stopwatch import Stopwatch
+from lightdet.training.task import Task
+
+FACT = "computing"
+"""Under this name the choice stands among a run's facts; a resumed training computes as it began."""
+
+
+def compute_with(
+    network: nn.Module, train: TrainConfig, imgsz: int, around: Surroundings, *, forwards: bool = True
+) -> Computing:
+    """Decide how to compute, tell it, keep it among the run's facts, and set this process up for it.
+
+    Args:
+        forwards: the network takes pictures alone and returns tensors; otherwise the probe cannot run it, and it draws
+            what it learns from by chance.
+
+    Raises:
+        UserError: a precision that the device has not; replicas that cannot share a batch, or several processes with
+            replicas.
+    """
+    alone = around.processes.count == 1
+    chance = not forwards or draws_numbers(network)
+    _check_replicas(train, around, chance=chance)
+    wanted = Wanted(
+        train.precision,
+        train.channels_last,
+        train.pools,
+        1 if chance or not alone else train.replicas,
+        train.threads,
+        train.probe and alone and forwards,
+    )
+    if around.resume is not None:
+        kept = around.resume.run.get(FACT)  # older trainings did not note it; they knew no other way
+        chosen = fixed_computing(wanted, around.device) if kept is None else _as_before(Computing(**kept), wanted)
+    else:
+        chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=around.device)
+    around.run[FACT] = chosen.as_dict()
+    if around.device.type == "cpu":
+        keep_freed_memory()
+        if alone:
+            chosen.apply()
+            around.reporter.note(chosen.describe())
+    return chosen
+
+
+def _check_replicas(train: TrainConfig, around: Surroundings, *, chance: bool) -> None:
+    replicas = train.replicas or 1
+    if replicas > 1 and around.processes.count > 1:
+        raise UserError("train.replicas is for one process; torchrun's processes are its replicas")
+    if replicas > 1 and chance:  # they come from one source for all threads: who asks first would be chance
+        raise UserError("train.replicas: this network draws random numbers while it trains (dropout); leave it out")
+    if replicas > 1 and around.device.type != "cpu":
+        raise UserError(f"train.replicas shares the processors of a CPU, not {around.device}; leave it out")
+    if train.batch % replicas:
+        raise UserError(f"train.batch={train.batch} cannot be shared evenly by {replicas} replicas; take a multiple")
+
+
+def _as_before(kept: Computing, wanted: Wanted) -> Computing:
+    """Threads may be others than when the training began: they change no result by more than rounding."""
+    if wanted.threads is None:
+        return kept
+    return Computing(**{**kept.as_dict(), "threads": wanted.threads, "images_per_second": None})
+
+
+TaskMaker = Callable[[Any, Processes | Member], Task]
+"""(network, this process or this replica among its peers) → its task."""
+
+
+def build_replicas(
+    network: nn.Module, make: TaskMaker, around: Surroundings, computing: Computing
+) -> tuple[Task, Callable[[Stopwatch], Gradients] | None]:
+    """Return the task of `network`, and with replicas what takes gradients by all of them."""
+    if computing.replicas == 1:
+        return make(network, around.processes), None
+    peers = Peers(computing.replicas)
+    networks = [network, *(replica_of(network) for _ in range(computing.replicas - 1))]
+    tasks = [make(each, member) for each, member in zip(networks, peers.members(), strict=True)]
+    return tasks[0], lambda watch: ReplicaGradients(tasks, peers, threads=computing.threads, watch=watch)
