@@ -88,7 +88,8 @@ def test_pictures_to_every_format(detect: Detect, part: np.ndarray) -> None:
     assert "median ms: read" in out and "postprocess" in out
     assert files("runs/detect") == [
         "Prüfling ☃.jpg", "a.jpg", "coco.json", "detections.csv", "detections.json",
-        "labels/Prüfling ☃.txt", "labels/a.txt", "labels/classes.txt", "labels/sub/a.txt", "sub/a.jpg",
+        "labels/Prüfling ☃.txt", "labels/a.txt", "labels/classes.txt",
+        "labels/sub/a.txt", "labels/sub/classes.txt", "sub/a.jpg",
     ]  # fmt: skip
     assert read("all.json") == read("runs/detect/detections.json")
     summary = read("all.json")
