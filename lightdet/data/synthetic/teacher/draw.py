@@ -190,7 +190,7 @@ def _stands_out(change: NDArray[np.int16], mask: BoolArray, seen: NDArray[np.int
     rows = seen[0, ::2]
     texture = float(np.abs(rows[:, 1:] - rows[:, :-1]).mean()) if rows.shape[1] > 1 else 0.0
     noise = texture + camera.noise + 2
-    return float(change[mask].mean()) > noise * max(0.8, 2.4 - 0.4 * float(np.log10(area)))
+    return float(change[mask].mean()) > noise * max(1.0, 2.6 - 0.4 * float(np.log10(area)))
 
 
 def _bounds(mask: BoolArray, window: Window) -> tuple[int, int, int, int]:
