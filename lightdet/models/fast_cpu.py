@@ -10,19 +10,20 @@ What `lightdet.models.fuse` gives is rewritten once more, into operations that a
   more than the maximum does.
 - Sums go into one of their terms, and a blend by a constant is one operation.
 
-oneDNN's convolutions with weights that are laid out in advance are left aside: 8 % quicker in the 3x3 ones at the
-input size they were laid out for, and ten times slower at some others.
+oneDNN's private operations (weights ordered in advance, the activation in the convolution) are left aside: over the
+whole network they gained nothing that could be measured, and an order made for another input size takes up to ten
+times as long.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 
 from lightdet.models.agreement import agree
 from lightdet.models.faster_rcnn import FasterRCNN
@@ -113,23 +114,23 @@ class SumOfProducts(nn.Module):
     """A 1x1 convolution over a concatenation, and the activation after it, from the parts that would be joined.
 
     Args:
-        weight: ``[c_out, c_in]`` with the parts' channels in their order.
+        weights: ``[c_out, c]`` for each part.
         bias: ``[c_out]``.
         act: the activation.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, act: nn.Module | None) -> None:
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, act: nn.Module | None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.weights = nn.ParameterList(nn.Parameter(weight.contiguous(), requires_grad=False) for weight in weights)
         self.bias = bias
         self.act = act
 
     def forward(self, *parts: Tensor) -> Tensor:
         """``[B, c, H, W]`` each → ``[B, c_out, H, W]``, channels last."""
-        weights = torch.split(self.weight, [part.shape[1] for part in parts], dim=1)
-        total = linear(parts[0].permute(0, 2, 3, 1), weights[0], self.bias)  # [B, H, W, c_out]
+        first, *others = self.weights
+        total = linear(parts[0].permute(0, 2, 3, 1), first, self.bias)  # [B, H, W, c_out]
         rows = total.view(-1, total.shape[-1])
-        for part, weight in zip(parts[1:], weights[1:], strict=True):
+        for part, weight in zip(parts[1:], others, strict=True):
             places = part.permute(0, 2, 3, 1).flatten(0, 2)  # [B * H * W, c]
             # Where autocast has made the first product half as wide, this one is too: it works in place.
             rows.addmm_(places.to(rows.dtype), weight.t().to(rows.dtype))
@@ -144,7 +145,7 @@ class QuickCSP(FoldedCSP):
         nn.Module.__init__(self)
         self.enter, self.blocks, self.through, self.past = block.enter, block.blocks, block.through, block.past
         mix = cast(Pointwise, block.mix)
-        self.mix = SumOfProducts(mix.weight, mix.bias, mix.act)  # type: ignore[assignment]
+        self.mix = SumOfProducts(mix.weight.chunk(2, dim=1), mix.bias, mix.act)  # type: ignore[assignment]
 
     def join(self, entered: Tensor, past: Tensor) -> Tensor:
         """As `FoldedCSP.join`."""
@@ -159,7 +160,7 @@ class QuickSPP(nn.Module):
         super().__init__()
         self.reduce = block.reduce
         parts = [cast(Pointwise, part) for part in block.parts]
-        self.expand = SumOfProducts(torch.cat([part.weight for part in parts], dim=1), parts[-1].bias, block.act)
+        self.expand = SumOfProducts([part.weight for part in parts], parts[-1].bias, block.act)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, c_in, H, W]`` → ``[B, c_out, H, W]``."""
@@ -193,16 +194,18 @@ class QuickBlend(nn.Module):
 
 def shifted_pool5(x: Tensor) -> Tensor:
     """5x5 max-pool of stride 1, same padding: ``[B, C, H, W]`` → the same."""
-    return _five(_five(x, 2, (0, 0, 2, 2)), 3, (2, 2))
+    return _largest_of_five(_largest_of_five(x, 2), 3)
 
 
-def _five(x: Tensor, axis: int, sides: tuple[int, ...]) -> Tensor:
-    """The largest of five neighbours along an axis, from that of two and of four."""
+def _largest_of_five(x: Tensor, axis: int) -> Tensor:
+    """The largest of each value and the two before and after it along an axis; at the ends of those there are."""
     size = x.shape[axis]
-    one = pad(x, sides, value=float("-inf"))
-    two = torch.maximum(one.narrow(axis, 0, size + 3), one.narrow(axis, 1, size + 3))
-    four = torch.maximum(two.narrow(axis, 0, size + 1), two.narrow(axis, 2, size + 1))
-    return torch.maximum(four.narrow(axis, 0, size), one.narrow(axis, 4, size))
+    largest = x.clone()
+    for shift in range(1, min(3, size)):
+        first, last = (largest.narrow(axis, start, size - shift) for start in (0, shift))
+        torch.maximum(first, x.narrow(axis, shift, size - shift), out=first)
+        torch.maximum(last, x.narrow(axis, 0, size - shift), out=last)
+    return largest
 
 
 # A subclass may compute something else, so types are looked up as they are.
