@@ -280,6 +280,38 @@ def test_several_pictures_in_a_file_are_refused(tmp_path: Path) -> None:
             assert abs(int(read_image(tmp_path / name).mean()) - 10) <= 2
 
 
+def deep_tiff(planes: np.ndarray, *, separate: bool, photometric: int = 2, compression: int = 1) -> bytes:
+    """A little-endian TIFF of uint16 ``[3, H, W]``, its samples in one plane or in three, a strip for each."""
+    _, height, width = planes.shape
+    strips = list(planes) if separate else [np.moveaxis(planes, 0, -1)]
+    body = [np.ascontiguousarray(strip).astype("<u2").tobytes() for strip in strips]
+    extra = 8 + 2 + 12 * 10 + 4  # behind header and directory: bits, then places and lengths of the strips
+    start = extra + 6 + 8 * len(body)
+    places = [start + sum(map(len, body[:n])) for n in range(len(body))]
+    one = len(body) == 1
+    table = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, extra), (259, 3, 1, compression), (262, 3, 1, photometric),
+        (273, 4, len(body), places[0] if one else extra + 6), (277, 3, 1, 3), (278, 3, 1, height),
+        (279, 4, len(body), len(body[0]) if one else extra + 6 + 4 * len(body)), (284, 3, 1, 2 if separate else 1),
+    ]  # fmt: skip
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(table)) + b"".join(struct.pack("<HHII", *row) for row in table)
+    lists = struct.pack(f"<3H{2 * len(body)}I", 16, 16, 16, *places, *map(len, body))
+    return head + struct.pack("<I", 0) + lists + b"".join(body)
+
+
+def test_deep_tiffs_are_read_right_or_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    planes = np.moveaxis(DEEP_RGB, -1, 0)
+    read = read_image(deep_tiff(planes, separate=False), name="a.tif")
+    assert np.array_equal(read, np.rint(DEEP_RGB * (255 / 65535)).astype(np.uint8))
+    for more, word in (
+        ({"separate": True}, "with separate planes"),
+        ({"separate": False, "compression": 50000}, ""),
+        ({"separate": False, "photometric": 8}, ""),  # LAB
+    ):
+        check_refused(lambda more=more: read_image(deep_tiff(planes, **more), name="a.tif"), "a.tif: ", word)
+    assert capfd.readouterr().err == ""  # OpenCV's own lines
+
+
 def huge_png(width: int, height: int) -> bytes:
     """A sound header of a picture that would fill the memory."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
