@@ -23,6 +23,21 @@ class UnsupportedError(Exception):
     """A sound picture of a kind that is not read; the text says what to do."""
 
 
+def check_deep(picture: Pil.Image, bits: int) -> None:
+    """Refuse a picture of more than 8 bits a channel that would not be decoded right; from its header alone.
+
+    Raises:
+        UnsupportedError: it is of such a kind.
+    """
+    if picture.format != "TIFF" and bits <= 16:
+        return
+    if bits > 16 or picture.mode in ("I", "F"):
+        raise UnsupportedError("signed, 32-bit or floating-point pixels; save the picture with 8 or 16 unsigned bits")
+    fault = "" if picture.mode.startswith("I") else _tiff_fault(picture)
+    if fault:
+        raise UnsupportedError(f"a {bits}-bit TIFF {fault}; save it as 16-bit PNG")
+
+
 def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> AnyArray:
     """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled.
 
@@ -32,8 +47,6 @@ def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> A
         data: the file.
         inverted: 0 is white.
     """
-    if bits > 16 or (picture.format == "TIFF" and picture.mode in ("I", "F")):
-        raise UnsupportedError("signed, 32-bit or floating-point pixels; save the picture with 8 or 16 unsigned bits")
     if picture.mode.startswith("I"):
         pixels: AnyArray = np.asarray(picture).astype(np.uint16)
     else:
@@ -42,15 +55,10 @@ def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> A
 
 
 def _colour(picture: Pil.Image, bits: int, data: bytes) -> AnyArray:
-    unknown = f"a {bits}-bit {picture.format} of a kind not known; save it as 16-bit PNG"
-    if picture.format == "TIFF":
-        fault = _tiff_fault(picture)
-        if fault:
-            raise UnsupportedError(f"a {bits}-bit TIFF {fault}; save it as 16-bit PNG")
     _silence_opencv()
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (picture.height, picture.width):
-        raise UnsupportedError(unknown)
+        raise UnsupportedError(f"a {bits}-bit {picture.format} of a kind not known; save it as 16-bit PNG")
     return decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])
 
 

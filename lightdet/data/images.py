@@ -24,7 +24,7 @@ from PIL import Image as Pil
 from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
-from lightdet.data.deep_pixels import UnsupportedError, deep_pixels, to_bytes
+from lightdet.data.deep_pixels import UnsupportedError, check_deep, deep_pixels, to_bytes
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -303,6 +303,8 @@ def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, Picture
     with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
         facts = _facts(picture)
         inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+        if facts.bits > 8:
+            check_deep(picture, facts.bits)
         with _quiet() if facts.format == "TIFF" else nullcontext():
             picture.load()
         pixels = deep_pixels(picture, facts.bits, data, inverted) if facts.bits > 8 else _byte_pixels(picture)
