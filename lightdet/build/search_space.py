@@ -19,7 +19,8 @@ AnyConfig: TypeAlias = RunConfig | ClassifyConfig
 RANGE_KEYS = {"low", "high", "log", "step"}
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 """``1e-4`` is a text to YAML 1.1, which wants ``1.0e-4``."""
-NOT_SEARCHED = ("task", "train.save_every", "train.workers", "train.threads", "train.cache", "train.cache_mib")
+MACHINE = tuple(f"train.{key}" for key in ("workers", "threads", "replicas", "pools", "channels_last", "probe"))
+NOT_SEARCHED = ("task", "train.save_every", "train.cache", "train.cache_mib", *MACHINE)
 CHECKED_COMBINATIONS = 2000
 
 

@@ -16,6 +16,7 @@ from lightdet.classification.pictures import judged_sheet
 from lightdet.classification.task import ClassifyTask, probabilities
 from lightdet.errors import UserError
 from lightdet.inference.classifier import to_input
+from lightdet.models.fast_cpu import fast_cpu
 from lightdet.training.side_by_side import side_by_side
 from lightdet.training.validation import Scored
 
@@ -45,6 +46,8 @@ class ClassifyValidation:
 
     def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
         """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss."""
+        side = self.pictures.imgsz
+        network = fast_cpu(network, (side, side))
 
         def look(start: int) -> Tensor:
             numbers = range(start, min(start + self.batch, len(self.pictures)))

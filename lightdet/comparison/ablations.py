@@ -84,7 +84,10 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
 RECIPE = ("imgsz", "gray", "normalize", "sampling", "augment", "train", "eval")
 CLASS_LOSS = ("loss.label_smoothing", "loss.class_weights")
 """Of detectors the loss is the network's, and stands in the ablations."""
-IGNORED = {"train.seed", "train.workers", "train.threads", "train.cache", "train.cache_mib", "train.minutes"}
+IGNORED = {
+    f"train.{key}"
+    for key in ("seed", "workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "minutes")
+}
 """What changes no result, or is another in every run."""
 
 

@@ -16,6 +16,7 @@ from lightdet.data.pictures import Pictures
 from lightdet.evaluation.average_precision import evaluate
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import letterbox, plan_letterbox
+from lightdet.models.fast_cpu import fast_cpu
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Detections
 from lightdet.training.pictures import detection_sheet
@@ -75,7 +76,8 @@ class DetectionValidation:
         return len(self.pictures)
 
     def detections(self, task: FindingTask, network: nn.Module) -> list[Detections]:
-        """What `network` finds, one result a picture, in pixels of the original picture."""
+        """What `network` finds, one result per picture, in pixels of the original picture."""
+        network = fast_cpu(network)
         side = self.pictures.imgsz
 
         def look(start: int) -> list[Detections]:

@@ -22,7 +22,9 @@ MODELS = "models"
 CONFIG_NAME = "config.yaml"
 STATE_NAME = "state.safetensors"
 FORMAT = 1
-FREE = ("train.workers", "train.threads", "train.cache", "train.cache_mib", "train.seed")
+FREE = tuple(
+    f"train.{key}" for key in ("workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "seed")
+)
 """Keys that change no result; the seed is the run's."""
 
 
