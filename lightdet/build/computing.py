@@ -8,7 +8,14 @@ from typing import Any
 from torch import nn
 
 from lightdet.build.assemble import Surroundings
-from lightdet.compute import Computing, Wanted, choose_computing, fixed_computing, keep_freed_memory
+from lightdet.compute import (
+    Computing,
+    Wanted,
+    choose_computing,
+    fixed_computing,
+    keep_freed_memory,
+    return_freed_memory,
+)
 from lightdet.config import TrainConfig
 from lightdet.errors import UserError
 from lightdet.training.distributed import Processes
@@ -52,6 +59,7 @@ def compute_with(
     around.run[FACT] = chosen.as_dict()
     if around.device.type == "cpu":
         keep_freed_memory()
+        return_freed_memory()  # the probe's
         if alone:
             chosen.apply()
             around.reporter.note(chosen.describe())

@@ -31,7 +31,7 @@ class ClassifyValidation:
     Attributes:
         pictures: the split.
         names: class names.
-        batch: pictures at a time.
+        batch: pictures at a time, over all replicas.
         replicas: threads that look at batches side by side.
     """
 
@@ -46,15 +46,15 @@ class ClassifyValidation:
 
     def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
         """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss."""
-        side = self.pictures.imgsz
+        side, share = self.pictures.imgsz, max(1, self.batch // self.replicas)
         network = fast_cpu(network, (side, side))
 
         def look(start: int) -> Tensor:
-            numbers = range(start, min(start + self.batch, len(self.pictures)))
+            numbers = range(start, min(start + share, len(self.pictures)))
             inputs = np.stack([to_input(self.pictures.image(index), task.preprocessing) for index in numbers])
             return task.logits(network, torch.from_numpy(inputs).permute(0, 3, 1, 2))
 
-        found = side_by_side(look, range(0, len(self.pictures), self.batch), replicas=self.replicas)
+        found = side_by_side(look, range(0, len(self.pictures), share), replicas=self.replicas)
         logits, labels = torch.cat(found), torch.from_numpy(labels_of(self.pictures))
         with torch.inference_mode():
             loss = float(task.criterion(logits, labels.to(logits.device)))

@@ -1,7 +1,7 @@
 """How this machine computes: decided in one place, by measuring."""
 
 from lightdet.compute.choice import Computing
-from lightdet.compute.memory import keep_freed_memory
+from lightdet.compute.memory import keep_freed_memory, return_freed_memory
 from lightdet.compute.probe import PROBE_VARIABLE, Wanted, choose_computing, fixed_computing
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "choose_computing",
     "fixed_computing",
     "keep_freed_memory",
+    "return_freed_memory",
 ]

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from lightdet.arrays import Image
+from lightdet.compute import return_freed_memory
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.files import remove_leftover
@@ -312,6 +313,7 @@ class Trainer:
             return None
         began = time.perf_counter()
         with self.watch.measure("validation"):
+            return_freed_memory()
             scored = self.validation.score(self.task, self.average.network)
         self.progress.seconds += time.perf_counter() - began
         if self.board.is_open:

@@ -60,7 +60,7 @@ class DetectionValidation:
     Attributes:
         pictures: the split.
         names: class names.
-        batch: pictures at a time.
+        batch: pictures at a time, over all replicas.
         pad_value: letterbox gray.
         replicas: threads that look at batches side by side.
     """
@@ -78,10 +78,10 @@ class DetectionValidation:
     def detections(self, task: FindingTask, network: nn.Module) -> list[Detections]:
         """What `network` finds, one result per picture, in pixels of the original picture."""
         network = fast_cpu(network)
-        side = self.pictures.imgsz
+        side, share = self.pictures.imgsz, max(1, self.batch // self.replicas)
 
         def look(start: int) -> list[Detections]:
-            numbers = range(start, min(start + self.batch, len(self.pictures)))
+            numbers = range(start, min(start + share, len(self.pictures)))
             images = [
                 letterbox(self.pictures.sample(i).image, (side, side), pad_value=self.pad_value)[0] for i in numbers
             ]
@@ -89,7 +89,7 @@ class DetectionValidation:
             found = task.predict(network, batch)
             return [self._to_picture(i, picture) for i, picture in zip(numbers, found, strict=True)]
 
-        parts = side_by_side(look, range(0, len(self.pictures), self.batch), replicas=self.replicas)
+        parts = side_by_side(look, range(0, len(self.pictures), share), replicas=self.replicas)
         return [picture for part in parts for picture in part]
 
     def _to_picture(self, index: int, found: PictureDetections) -> Detections:
