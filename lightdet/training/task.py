@@ -81,4 +81,4 @@ class DetectionTask:
 
     def _input(self, images: Tensor) -> Tensor:
         device = next(self.network.parameters()).device
-        return images.to(device, non_blocking=True).float() / 255
+        return images.to(device, non_blocking=True).to(torch.float32, copy=True).div_(255)
