@@ -124,6 +124,10 @@ class ClassExport(ExportJob):
     def _probabilities(self, weights: Path, pictures: Sequence[Image]) -> FloatArray:
         imgsz = self.request.imgsz if weights is self.request.weights else None
         runtime = load_predictor(weights, imgsz=imgsz).runtime
+        from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415
+
+        if isinstance(runtime, TorchClassRuntime):
+            runtime = runtime.as_trained()
         return np.concatenate([runtime(picture[None]) for picture in pictures])
 
     def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:

@@ -11,6 +11,7 @@ from lightdet.build.assemble import Surroundings
 from lightdet.compute import (
     Computing,
     Wanted,
+    adapts_to_machine,
     choose_computing,
     fixed_computing,
     keep_freed_memory,
@@ -58,8 +59,9 @@ def compute_with(
         chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=around.device)
     around.run[FACT] = chosen.as_dict()
     if around.device.type == "cpu":
-        keep_freed_memory()
-        return_freed_memory()  # the probe's
+        if adapts_to_machine():
+            keep_freed_memory()
+            return_freed_memory()  # the probe's
         if alone:
             chosen.apply()
             around.reporter.note(chosen.describe())

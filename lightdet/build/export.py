@@ -147,6 +147,7 @@ class Export(ExportJob):
         tolerance: Tolerance,
     ) -> Parity:
         from lightdet.export.parity import FLOORS, Side, choose_floor, compare  # noqa: PLC0415
+        from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
 
         own_nms = card.outputs == "detections"
         lowest = card.confidence if own_nms else FLOORS[-1]
@@ -154,7 +155,8 @@ class Export(ExportJob):
         def found(weights: Path, confidence: float, **thresholds: Any) -> list[RawDetections]:
             imgsz = self.request.imgsz if weights is self.request.weights else None
             thresholds = {"iou": card.iou, "max_detections": card.max_detections} | thresholds
-            return run_batches(load(weights, imgsz=imgsz, confidence=confidence, **thresholds).runtime, pictures)
+            runtime = load(weights, imgsz=imgsz, confidence=confidence, **thresholds).runtime
+            return run_batches(runtime.as_trained() if isinstance(runtime, TorchRuntime) else runtime, pictures)
 
         floor = max(choose_floor(found(self.request.weights, lowest)), lowest)
         # What is looked for may lie below the floor by the tolerance, except where NMS in the network ends at it.

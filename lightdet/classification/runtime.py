@@ -57,6 +57,11 @@ class TorchClassRuntime:
         self.network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.running: nn.Module = fast_cpu(self.network, (preprocessing.imgsz, preprocessing.imgsz))
 
+    def as_trained(self) -> TorchClassRuntime:
+        """Run the network as it was trained from now on: what an export is proved against."""
+        self.running = self.network
+        return self
+
     @torch.inference_mode()
     def __call__(self, batch: Image) -> FloatArray:
         """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""

@@ -11,6 +11,8 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 _LARGE = 2**31 - 1
 _PAD = 64 << 20
 
+_keeping = False
+
 
 def keep_freed_memory() -> bool:
     """Tell glibc's allocator not to give freed memory back to the system; True where that could be told.
@@ -22,20 +24,17 @@ def keep_freed_memory() -> bool:
     library = _glibc()
     if library is None:
         return False
-    return all(
-        (
-            library.mallopt(_MMAP_MAX, 0),
-            library.mallopt(_TRIM_THRESHOLD, _LARGE),
-            library.mallopt(_TOP_PAD, _PAD),
-            library.mallopt(_ARENA_MAX, 1),
-        )
-    )
+    global _keeping  # noqa: PLW0603 - the allocator is one for the process, too
+    _keeping = True
+    settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGE), (_TOP_PAD, _PAD), (_ARENA_MAX, 1))
+    told = [library.mallopt(name, value) for name, value in settings]  # each of them, whatever the others say
+    return all(told)
 
 
 def return_freed_memory() -> None:
-    """Give freed memory back all the same: what comes next needs other sizes, and must not pile up on it."""
+    """Give kept memory back all the same: what comes next needs other sizes, and must not pile up on it."""
     library = _glibc()
-    if library is not None:
+    if library is not None and _keeping:
         library.malloc_trim(0)
 
 

@@ -49,10 +49,10 @@ class Wanted:
     threads: int | None = None
     probe: bool = True
 
-    @property
-    def measures(self) -> bool:
-        """Whether anything is to be measured."""
-        return self.probe and os.environ.get(PROBE_VARIABLE, "").lower() not in ("off", "0", "no", "false")
+
+def adapts_to_machine() -> bool:
+    """Whether this process may adapt to the machine that it runs on; the environment can forbid it."""
+    return os.environ.get(PROBE_VARIABLE, "").lower() not in ("off", "0", "no", "false")
 
 
 def default_threads() -> int:
@@ -94,7 +94,7 @@ def choose_computing(network: nn.Module, wanted: Wanted, *, imgsz: int, batch: i
         UserError: a precision that the device has not.
     """
     start = fixed_computing(wanted, device)
-    if device.type != "cpu" or not wanted.measures:
+    if device.type != "cpu" or not (wanted.probe and adapts_to_machine()):
         return start
     before = torch.get_num_threads(), pools_in_use()
     try:

@@ -78,6 +78,11 @@ class TorchRuntime:
         self.detector = detector.eval().to(self.device, memory_format=self._format)  # type: ignore[call-overload]
         self.running: DetectionNetwork = fast_cpu(self.detector) if channels_last else self.detector
 
+    def as_trained(self) -> TorchRuntime:
+        """Run the detector as it was trained from now on: what an export is proved against."""
+        self.running = self.detector
+        return self
+
     @torch.inference_mode()
     def __call__(self, batch: Image) -> list[RawDetections]:
         """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32."""

@@ -47,6 +47,15 @@ class SilentReporter:
         """Ignore."""
 
 
+def nothing_learned(epochs: int, lr: float) -> str:
+    """What to say of a training that ran to its end and finds nothing, without any number that is not finite."""
+    return (
+        f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {epochs}), "
+        f"a lower train.lr (it was {lr:g}), or a larger --imgsz if the defects are small; "
+        "'lightdet data audit' shows whether labels and pictures belong together"
+    )
+
+
 def write_results_csv(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     """Write one row an epoch, whole or not at all."""
     columns: list[str] = []

@@ -27,7 +27,7 @@ from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import clip_gradients
 from lightdet.training.plan import Plan
 from lightdet.training.replicas import Gradients, OwnGradients
-from lightdet.training.reporting import Board, Reporter, SilentReporter, write_results_csv
+from lightdet.training.reporting import Board, Reporter, SilentReporter, nothing_learned, write_results_csv
 from lightdet.training.stopwatch import Stopwatch, describe_time
 from lightdet.training.task import Task
 from lightdet.training.validation import Scored, Validation
@@ -154,22 +154,12 @@ class Trainer:
                     self.processes.wait()
                     break
         if self.progress.done and self.processes.is_first:
-            self._say_if_nothing_was_learned()
+            if (self.progress.best_metrics or {}).get("map50") == 0:
+                self.reporter.note(nothing_learned(self.progress.epoch, self.plan.lr))
             if self.device.type == "cpu":  # a GPU works behind the clock's back
                 whole = self.progress.seconds + self.progress.time.get("writing", 0.0)
                 self.reporter.note(describe_time(self.progress.time, whole))
         return self.progress
-
-    def _say_if_nothing_was_learned(self) -> None:
-        """A training can run to its end and find nothing, without any number that is not finite."""
-        best = self.progress.best_metrics
-        if best is None or best.get("map50") != 0:
-            return
-        self.reporter.note(
-            f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {self.progress.epoch}), "
-            f"a lower train.lr (it was {self.plan.lr:g}), or a larger --imgsz if the defects are small; "
-            "'lightdet data audit' shows whether labels and pictures belong together"
-        )
 
     def _run_epoch(self) -> bool:
         """Take the rest of the current epoch; False if a signal asked to stop within it."""

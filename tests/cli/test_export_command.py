@@ -116,9 +116,8 @@ def test_what_excludes_each_other(folder: Path, options: dict[str, object], mess
 def test_an_export_that_finds_something_else_is_not_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightdet.export import fuse
-
-    monkeypatch.setattr(fuse, "_affine", lambda norm: (norm.weight.double(), norm.bias.double()))  # forgets statistics
+    # Forgets statistics.
+    monkeypatch.setattr("lightdet.models.fuse._affine", lambda norm: (norm.weight.double(), norm.bias.double()))
     target = tmp_path / "model.onnx"
     weights = tmp_path / "lively.safetensors"
     network = build_detector(CONFIG, len(CLASSES), 96)
