@@ -42,18 +42,18 @@ def test_boxes_without_area_do_not_break_it() -> None:
 
 def test_the_work_is_bounded_by_the_kept() -> None:
     boxes, scores, labels = random_boxes(0, 50_000, side=5000)
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(nms(boxes, scores, labels, 0.5, max_detections=300)) == 300
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_merging_thousands_of_boxes_takes_seconds() -> None:
     boxes, scores, labels = random_boxes(0, 60_000, side=5000)
     cut = np.random.default_rng(0).random((60_000, 4)) < 0.1
-    start = time.perf_counter()
+    start = time.process_time()
     merged, _, _ = merge_tiles(boxes, scores, labels, cut, iou=0.5, margin=6, max_detections=200)
     assert len(merged) == 200
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_cut_sides_are_those_inside_the_picture() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from lightdet.build.model import build_detector
 from lightdet.build.predictor import load, load_detector
 from lightdet.build.task import build_task
+from lightdet.compute import Computing
 from lightdet.config import AnchorNetworkConfig, RunConfig, YamlFile, load_config, network_names
 from lightdet.data.pictures import Pictures
 from lightdet.models import DetectionNetwork, Detector
@@ -41,7 +42,7 @@ def build(name: str) -> DetectionNetwork:
 
 def task_of(name: str) -> Task:
     no_pictures = cast(Pictures, None)  # asked for class frequencies alone, which no loss weighs by default
-    return build_task(run_of(name), no_pictures, build(name), torch.device("cpu"), Processes())
+    return build_task(run_of(name), no_pictures, build(name), torch.device("cpu"), Processes(), Computing())
 
 
 def images(count: int = 2, size: tuple[int, int] = (64, 64)) -> Tensor:
