@@ -134,7 +134,7 @@ def assemble_trainer(
 
 
 def _plan(train: TrainConfig, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:
-    """The plan of a training with `batches` an epoch whose validation scores so many pictures."""
+    """The plan of a training with `batches` per epoch whose validation scores so many pictures."""
     steps = -(-batches // train.accumulate)
     if train.minutes is not None:
         return TimePlan(

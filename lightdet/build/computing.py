@@ -57,6 +57,11 @@ def compute_with(
         chosen = fixed_computing(wanted, around.device) if kept is None else _as_before(Computing(**kept), wanted)
     else:
         chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=around.device)
+    if chosen.replicas > 1 and not (alone and around.device.type == "cpu"):
+        raise UserError(
+            f"this training began with {chosen.replicas} replicas in one process on a CPU, and others would change its "
+            "results: resume it so, or train into another --output"
+        )
     around.run[FACT] = chosen.as_dict()
     if around.device.type == "cpu":
         if adapts_to_machine():

@@ -119,7 +119,7 @@ class SplitConfig(Section):
     """Folder of label files, the COCO JSON or the CSV file, relative to `root`, or to this YAML if it lies only there.
     Default: beside the pictures, as the format's custom is."""
     list: Lists | None = None
-    """Text file (or several) with one picture a line: a stem, a file name or a path; for ``folders`` perhaps with its
+    """Text file (or several) with one picture per line: a stem, a file name or a path; for ``folders`` perhaps with its
     class. Relative to `root`, or to this YAML if it lies only there."""
     unlabelled: Literal["auto", "background", "error"] = "auto"
     """A picture without label file is background or an error; auto: background for YOLO, else an error."""

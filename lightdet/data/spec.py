@@ -29,7 +29,7 @@ class SplitSpec:
         labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures that the
             format's custom gives (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
             For ``csv`` the CSV file.
-        listings: text files that name the split's pictures, one a line: a stem, a file name or a path.
+        listings: text files that name the split's pictures, one per line: a stem, a file name or a path.
         unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
             of the split has one), an error for VOC and DeepPCB.
         declared: the file and 1-based line that name the split, for messages.
