@@ -26,9 +26,9 @@ from typing import Any
 import cv2
 import torch
 
+from lightdet.build.computing import FACT
 from lightdet.build.dataset import load_dataset
 from lightdet.build.training import TrainingData, build_trainer, load_training_data
-from lightdet.cli.train_run import compute_threads
 from lightdet.config import RunConfig, load_config, load_yaml
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures
@@ -178,11 +178,8 @@ def train(options: argparse.Namespace, config: RunConfig, data: TrainingData) ->
     state = load_state(folder) if (folder / STATE_FILE).exists() else None
     if state is not None and state.progress.done:
         return state.progress
-    threads = compute_threads(config.train.threads)
-    if threads is not None:
-        torch.set_num_threads(threads)
     run = {"config": config.model_dump(mode="json"), "redraw": options.redraw, "names": list(data.names)}
-    if state is not None and state.run != run:
+    if state is not None and {**state.run, FACT: None} != {**run, FACT: None}:
         raise SystemExit(f"{folder} was begun with another recipe; name another --output")
     with stop_on_signal() as stop:
         trainer = build_trainer(
