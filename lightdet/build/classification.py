@@ -55,6 +55,18 @@ class ClassifyData:
     val: LabelledPictures | None
     skipped: list[UserError]
 
+    @property
+    def unmeasured(self) -> str | None:
+        """See `unmeasured_classes`."""
+        return unmeasured_classes(self.val.annotations if self.val else ())
+
+
+def unmeasured_classes(val: Sequence[ImageLabel]) -> str | None:
+    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    if not val:
+        return "there is no split 'val'"
+    return None if len({each.label for each in val}) > 1 else "every picture of the split 'val' is of one class"
+
 
 def load_classify_data(
     config: ClassifyConfig,

@@ -49,6 +49,19 @@ class TrainingData:
     val: Pictures | None
     skipped: list[UserError]
 
+    @property
+    def unmeasured(self) -> str | None:
+        """See `unmeasured_boxes`."""
+        return unmeasured_boxes(self.val.annotations if self.val else ())
+
+
+def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
+    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    if not val:
+        return "there is no split 'val'"
+    measured = any(len(trainable(annotation)[1]) for annotation in val)
+    return None if measured else "no picture of the split 'val' has a box"
+
 
 def load_training_data(
     config: RunConfig,

@@ -320,6 +320,9 @@ class _Objective:
 
                 self._pictures = (key, load_training_data(config, self.tuning.spec, **options))
             self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
+            unmeasured = self._pictures[1].unmeasured
+            if unmeasured is not None:
+                raise UserError(f"{unmeasured}: there is no score to search by", path=self.tuning.spec.path)
         return self._pictures[1]
 
 

@@ -45,7 +45,10 @@ class ClassifyValidation:
         return len(self.pictures)
 
     def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
-        """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss."""
+        """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss.
+
+        Of a split with pictures of one class no epoch is the best: a network that always names it would be.
+        """
         side, share = self.pictures.imgsz, max(1, self.batch // self.replicas)
         network = fast_cpu(network, (side, side))
 
@@ -63,6 +66,7 @@ class ClassifyValidation:
             raise UserError("the network's output is no number any more: lower train.lr, or take train.precision=fp32")
         numbers_found = headline(labels.numpy(), shares)
         columns = {"val_loss": loss, **{f"val_{name}": value for name, value in numbers_found.items()}}
-        best_by = (numbers_found["balanced_accuracy"] or 0.0) - TIE * min(loss, 100.0)
+        balanced = numbers_found["balanced_accuracy"] if len(set(labels.tolist())) > 1 else None
+        best_by = None if balanced is None else balanced - TIE * min(loss, 100.0)
         draw = partial(judged_sheet, self.pictures, shares, tuple(self.names))
         return Scored(best_by, columns, {"loss": loss, **numbers_found}, draw)

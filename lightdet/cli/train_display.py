@@ -68,8 +68,6 @@ class TrainDisplay:
             f"{counted(len(data.names), 'class')}; "
             f"input {config.imgsz}, batch {config.train.batch}, {_length(config.train)}, on {device}"
         )
-        if not data.val:
-            self.note("no split 'val': no epoch is measured, and best.safetensors is that of the last epoch")
         for note in self.kind.notes(data):
             self.note(note)
         if data.train.cached < len(data.train):

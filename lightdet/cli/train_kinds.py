@@ -73,10 +73,9 @@ def _boxes_opening(data: TrainingData) -> str:
     return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
 
 
-def _boxes_notes(data: TrainingData) -> list[str]:
-    if not data.val or any(len(annotation) for annotation in data.val.annotations):
-        return []
-    return ["no picture of the split 'val' has a box: mAP is not measured, and every epoch counts alike"]
+def _unmeasured_notes(data: TrainingData | ClassifyData) -> list[str]:
+    reason = data.unmeasured
+    return [] if reason is None else [f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's"]
 
 
 def _boxes_epoch(record: Mapping[str, Any]) -> str:
@@ -88,11 +87,14 @@ def _boxes_epoch(record: Mapping[str, Any]) -> str:
 
 
 def _boxes_closing(progress: Progress) -> list[str]:
-    best = progress.best_metrics
-    if best is None:
-        return []
-    scores = f"mAP@0.5 {best['map50'] or 0:.3f}, mAP@0.5:0.95 {best['map50_95'] or 0:.3f}"
-    return [f"best epoch {progress.best_epoch}: {scores}; {progress.seconds / 60:.1f} minutes"]
+    return [_best_line(progress, lambda best: f"mAP@0.5 {best['map50']:.3f}, mAP@0.5:0.95 {best['map50_95']:.3f}")]
+
+
+def _best_line(progress: Progress, scores: Callable[[dict[str, Any]], str]) -> str:
+    took, best = f"{progress.seconds / 60:.1f} minutes", progress.best_metrics
+    if best is None or progress.best is None:
+        return f"{counted(progress.epoch, 'epoch')} in {took}; none was scored, so the last one counts as the best"
+    return f"best epoch {progress.best_epoch}: {scores(best)}; {took}"
 
 
 def _classes_fingerprint(data: ClassifyData) -> dict[str, Any]:
@@ -122,9 +124,7 @@ def _classes_opening(data: ClassifyData) -> str:
 def _classes_notes(data: ClassifyData) -> list[str]:
     counts = zip(data.names, _class_counts(data.train, data), strict=True)
     notes = [f"no picture of '{name}' to train on: it cannot be learnt" for name, count in counts if not count]
-    if data.val and len(set(labels_of(data.val).tolist())) < 2:
-        notes.append("every picture of the split 'val' is of one class: what is mistaken for it is not measured")
-    return notes
+    return notes + _unmeasured_notes(data)
 
 
 def _classes_epoch(record: Mapping[str, Any]) -> str:
@@ -138,12 +138,12 @@ def _classes_epoch(record: Mapping[str, Any]) -> str:
 
 
 def _classes_closing(progress: Progress) -> list[str]:
-    best, lines = progress.best_metrics, [judge_fit(progress.history)]
-    if best is not None:
-        scores = f"accuracy {best['accuracy']:.3f}, balanced accuracy {best['balanced_accuracy']:.3f}"
-        scores += f", F1 {best['f1']:.3f}" + (f", AUC {best['auc']:.3f}" if best["auc"] is not None else "")
-        lines.insert(0, f"best epoch {progress.best_epoch}: {scores}; {progress.seconds / 60:.1f} minutes")
-    return lines
+    return [_best_line(progress, _class_scores), judge_fit(progress.history)]
+
+
+def _class_scores(best: dict[str, Any]) -> str:
+    scores = f"accuracy {best['accuracy']:.3f}, balanced accuracy {best['balanced_accuracy']:.3f}"
+    return scores + f", F1 {best['f1']:.3f}" + (f", AUC {best['auc']:.3f}" if best["auc"] is not None else "")
 
 
 DETECTOR = TrainingKind(
@@ -153,7 +153,7 @@ DETECTOR = TrainingKind(
     _boxes_fingerprint,
     "pictures or boxes",
     _boxes_opening,
-    _boxes_notes,
+    _unmeasured_notes,
     _boxes_epoch,
     _boxes_closing,
 )

@@ -61,7 +61,8 @@ def _column_head(model: Model) -> Markup:
     told = []
     if run is not None:
         told = [run.label] if run.label else []
-        told.append(f"from score {run.metrics['threshold'] or 0.0:.2g}")
+        threshold = run.metrics["threshold"]
+        told += [] if threshold is None else [f"from score {threshold:.2g}"]
     return tag("th", model.name, tag("small", ", ".join(told)), scope="col")
 
 

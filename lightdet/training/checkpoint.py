@@ -37,8 +37,9 @@ class Progress:
         scoring: seconds of the last validation and of the writing after it; None before the first.
         spent: seconds since the command began, over all sittings, where a plan counts them.
         losses: sums of the loss terms over the epoch's batches so far.
-        best: best score so far, with its epoch; None before the first validation.
-        since_best: validations since then.
+        best: best score so far; None before the first validation, and where nothing can be measured.
+        best_epoch: the latest epoch with that score; where nothing can be measured, the last one scored.
+        since_best: validations since the score was last exceeded.
         history: one record an epoch, the rows of results.csv.
         done: whether the training has ended.
     """
@@ -60,6 +61,21 @@ class Progress:
     best_metrics: dict[str, Any] | None = None
     last_metrics: dict[str, Any] | None = None
     done: bool = False
+
+    def note_score(self, score: float | None, metrics: dict[str, Any]) -> bool:
+        """Remember how the epoch in hand was scored; True if it is the best so far.
+
+        Of equal epochs the later one has learnt more; patience counts it all the same. Where nothing can be measured
+        (`score` is None), each epoch is the best in its turn.
+        """
+        self.last_metrics = metrics
+        if score is not None:
+            better = self.best is None or score > self.best
+            self.since_best = 0 if better else self.since_best + 1
+            if not better and score != self.best:
+                return False
+        self.best, self.best_epoch, self.best_metrics = score, self.epoch + 1, metrics
+        return True
 
 
 def save_state(

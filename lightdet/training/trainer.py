@@ -269,7 +269,7 @@ class Trainer:
         began = time.perf_counter()
         last = self.plan.is_last(progress)
         scored = self._score() if last or self._is_due() else None
-        is_best = scored is not None and self._note_score(scored)
+        is_best = scored is not None and progress.note_score(scored.best_by, scored.metrics)
         if scored is not None:
             record |= scored.columns
         progress.history.append(record)
@@ -279,6 +279,8 @@ class Trainer:
         # Only the first process has scored; what it decides holds for all.
         out_of_patience = bool(patience and progress.since_best >= patience)
         progress.done = last or self.processes.any(out_of_patience, self.device)
+        if self.validation is None and progress.done:
+            is_best, progress.best_epoch = True, progress.epoch
         if self.processes.is_first:
             with self.watch.measure("writing"):
                 self._write(record, is_best=is_best)
@@ -310,22 +312,11 @@ class Trainer:
             self.board.picture("validation", scored.draw(), self.progress.epoch + 1)
         return scored
 
-    def _note_score(self, scored: Scored) -> bool:
-        """Remember the score; True if it is the best so far."""
-        progress = self.progress
-        progress.last_metrics = scored.metrics
-        if progress.best is not None and scored.best_by <= progress.best:
-            progress.since_best += 1
-            return False
-        progress.best, progress.best_epoch, progress.since_best = scored.best_by, progress.epoch + 1, 0
-        progress.best_metrics = progress.last_metrics
-        return True
-
     def _write(self, record: dict[str, Any], *, is_best: bool) -> None:
         """Leave weights, results and state; the state comes last, it is what resuming trusts."""
         progress = self.progress
         facts = {"epoch": progress.epoch, "metrics": progress.last_metrics}
-        if is_best or (self.validation is None and progress.done):
+        if is_best:
             self.save_weights(self.folder / BEST_FILE, self.average.network, facts)
         if progress.done or progress.epoch % self.settings.save_every == 0:
             self.save_weights(self.folder / LAST_FILE, self.average.network, facts)

@@ -31,13 +31,14 @@ class Scored:
     """What a validation says of a network.
 
     Attributes:
-        best_by: the number by which the best epoch is chosen; more is better.
+        best_by: the number by which the best epoch is chosen; more is better. None where the split has nothing to
+            measure it on: then the last epoch is the one to use.
         columns: what goes into results.csv and onto the board; None where a number does not exist.
         metrics: all of it, as plain values for the JSON and the model's card.
         draw: makes a sheet of pictures for the board, uint8 ``[H, W, 3]``.
     """
 
-    best_by: float
+    best_by: float | None
     columns: Mapping[str, float | None]
     metrics: dict[str, Any]
     draw: Callable[[], Image]
@@ -111,4 +112,4 @@ class DetectionValidation:
         metrics = evaluate(found, self.pictures.annotations, self.names)
         columns = {name: getattr(metrics, name) for name in COLUMNS}
         draw = partial(detection_sheet, self.pictures, found)
-        return Scored(metrics.map50_95 or 0.0, columns, metrics.as_dict(), draw)
+        return Scored(metrics.map50_95, columns, metrics.as_dict(), draw)

@@ -293,6 +293,17 @@ def test_what_cannot_be_learnt_or_measured_is_said(
     assert "cannot be learnt" not in told and "of one class" not in told
 
 
+def test_with_one_class_to_validate_on_the_last_epoch_is_the_best(part_set: Path, tmp_path: Path) -> None:
+    (tmp_path / "set.yaml").write_text(
+        f"root: {part_set.parent}\nformat: folders\nclasses: [good, bad]\n"
+        "splits: {train: train, val: {images: val/good}}\n"
+    )
+    progress = make_trainer(tmp_path / "set.yaml", tmp_path / "out", ["train.patience=1"]).fit()
+    assert (progress.epoch, progress.best, progress.best_epoch) == (3, None, 3)
+    best, last = (load_model(tmp_path / "out" / f"{name}.safetensors")[0] for name in ("best", "last"))
+    assert all(torch.equal(best[name], last[name]) for name in best)
+
+
 def test_minutes_choose_the_epochs(part_set: Path, tmp_path: Path, recipe: Path) -> None:
     ended = run(command(part_set, tmp_path / "out", "--config", str(recipe), "--minutes", "0.01"))
     assert ended.returncode == 0, ended.stderr

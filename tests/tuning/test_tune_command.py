@@ -121,6 +121,22 @@ def test_pictures_that_are_left_out_are_told(
     assert len(json.loads((tmp_path / "run" / "tune.json").read_text())["skipped"]) == 1
 
 
+def test_there_is_no_search_without_a_score(
+    tmp_path: Path, defect_set: Path, space: Path, class_set: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = tmp_path / "good"
+    shutil.copytree(class_set.parent / "val" / "dark", good)
+    for picture in list(good.iterdir()):
+        picture.with_suffix(".txt").touch()
+    values = yaml.safe_load(defect_set.read_text()) | {"root": str(defect_set.parent)}
+    values["splits"]["val"] = str(good)
+    data = tmp_path / "set.yaml"
+    data.write_text(yaml.safe_dump(values))
+    told = error_of(capsys, command(data, space, tmp_path / "run", "--trials", 2, "--epochs", 1))
+    assert "set.yaml: no picture of the split 'val' has a box: there is no score to search by" in told
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
 def test_mistakes_are_told_before_anything_is_trained(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lightdet.build.classification import unmeasured_classes
 from lightdet.build.comparison.class_scoring import score_classes
 from lightdet.build.comparison.class_told import class_details_of, class_facts_of, class_notes_of
 from lightdet.build.comparison.costs import measure
@@ -112,7 +113,7 @@ class ClassifierComparison(ComparisonSteps):
             hard=hardest(models, wrong, request.pictures),
             facts=class_facts_of(request, spec, self.entries, marks, on),
             details=class_details_of(request, spec, marks, on),
-            notes=class_notes_of(request, self.entries, marks),
+            notes=class_notes_of(request, self.entries, marks, unmeasured_classes(self.splits.get("val", ()))),
             skipped=self.skipped,
         )
         load = partial(read_image, bit_depth=spec.bit_depth)

@@ -13,6 +13,7 @@ from lightdet.build.comparison.told import (
     several,
     timing_facts,
     training_facts,
+    unscored_note,
     versions,
 )
 from lightdet.config.classification import ClassifyConfig
@@ -52,8 +53,10 @@ def class_details_of(request: CompareRequest, spec: DatasetSpec, marks: Marks, o
     }
 
 
-def class_notes_of(request: CompareRequest, entries: Sequence[Entry], marks: Marks) -> list[str]:
-    """Return what a reader must know before comparing."""
+def class_notes_of(
+    request: CompareRequest, entries: Sequence[Entry], marks: Marks, unmeasured: str | None = None
+) -> list[str]:
+    """Return what a reader must know before comparing; `unmeasured`: why no epoch of a training was scored."""
     counts = ", ".join(f"{mark['pictures']} in {split}" for split, mark in marks.items())
     levels = {e.config.eval.intervals for e in entries if isinstance(e.config, ClassifyConfig)} or {0.95}
     notes = [
@@ -67,6 +70,8 @@ def class_notes_of(request: CompareRequest, entries: Sequence[Entry], marks: Mar
         notes.append(f"Trained here: {told['budget']}, batch {told['batch']}, input {told['input']}.")
         if request.take == "last":
             notes.append("Of each training the last epoch's weights count, not the epoch that scored best.")
+        elif unmeasured is not None:
+            notes.append(unscored_note(unmeasured))
         else:
             flatters = " It was chosen on these pictures, which flatters every network a little."
             shown = request.split == "val"

@@ -13,6 +13,7 @@ from lightdet.build.comparison.scoring import Pictures, score, unpack
 from lightdet.build.comparison.steps import ComparisonSteps, Outcome, Row
 from lightdet.build.comparison.told import details_of, facts_of, notes_of
 from lightdet.build.comparison.trainings import Watcher
+from lightdet.build.training import unmeasured_boxes
 from lightdet.build.validation import class_order
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.sheet import choose_pictures
@@ -124,7 +125,7 @@ class ModelComparison(ComparisonSteps):
             pictures=pictures.sheet(),
             facts=facts_of(request, self.spec, self.entries, pictures, on),
             details=details_of(request, self.spec, pictures, on),
-            notes=notes_of(request, self.entries, pictures),
+            notes=notes_of(request, self.entries, pictures, unmeasured_boxes(self.splits.get("val", ()))),
             skipped=self.skipped,
         )
 

@@ -16,6 +16,7 @@ from lightdet.build.comparison.request import CompareRequest, Entry
 from lightdet.build.comparison.scoring import Pictures
 from lightdet.build.profiling import device_name
 from lightdet.data.dataset import DatasetSpec
+from lightdet.wording import counted
 
 PACKAGES = ("lightdet", "torch", "torchvision", "numpy", "pycocotools")
 
@@ -54,12 +55,14 @@ def details_of(request: CompareRequest, spec: DatasetSpec, pictures: Pictures, o
     }
 
 
-def notes_of(request: CompareRequest, entries: Sequence[Entry], pictures: Pictures) -> list[str]:
-    """Return what a reader must know before comparing."""
+def notes_of(
+    request: CompareRequest, entries: Sequence[Entry], pictures: Pictures, unmeasured: str | None = None
+) -> list[str]:
+    """Return what a reader must know before comparing; `unmeasured`: why no epoch of a training was scored."""
     mark = pictures.mark
     notes = [
-        f"{len(entries)} models, scored by the same code on the {mark['pictures']} pictures of the split "
-        f"'{request.split}' ({mark['boxes']} boxes)."
+        f"{counted(len(entries), 'model')}, scored by the same code on the {mark['pictures']} pictures of the split "
+        f"'{request.split}' ({counted(mark['boxes'], 'box')})."
     ]
     trained = [entry for entry in entries if entry.kind == "trained"]
     if trained:
@@ -67,6 +70,8 @@ def notes_of(request: CompareRequest, entries: Sequence[Entry], pictures: Pictur
         notes.append(f"Trained here: {told['budget']}, batch {told['batch']}, input {told['input']}.")
         if request.take == "last":
             notes.append("Of each training the last epoch's averaged weights count, not the epoch that scored best.")
+        elif unmeasured is not None:
+            notes.append(unscored_note(unmeasured))
         elif request.split == "val":
             notes.append(
                 "Of each training the best epoch's weights count. It was chosen on these very pictures, which flatters "
@@ -78,6 +83,11 @@ def notes_of(request: CompareRequest, entries: Sequence[Entry], pictures: Pictur
     if given and trained:
         notes.append(f"Not trained here, so perhaps otherwise or longer: {', '.join(given)}.")
     return notes
+
+
+def unscored_note(unmeasured: str) -> str:
+    """Say which weights count where no epoch was scored."""
+    return f"No epoch was scored ({unmeasured}), so of each training the last one counts."
 
 
 def timing_facts(on: Mapping[str, Any]) -> dict[str, str]:
