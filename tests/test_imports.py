@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
 # Anyone may import these; they need nothing but each other.
-BASE = {"errors", "arrays", "files", "fonts", "processors", "wording"}
+BASE = {"addresses", "errors", "arrays", "files", "fonts", "processors", "wording"}
 TYPES = BASE | {"geometry", "structures"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -50,6 +50,7 @@ ALLOWED["lightdet"] = set(ALLOWED) - {"cli"}  # lightdet/__init__.py, the public
 ALLOWED["__main__"] = {"cli"}
 
 TORCH_FREE = (
+    "addresses",
     "arrays",
     "errors",
     "files",

@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from lightdet import __version__
+from lightdet.addresses import hide_sign_in
 from lightdet.build.dataset import load_dataset
 from lightdet.build.search_space import AnyConfig, Base, check_combinations, load_space
 from lightdet.config import YamlFile, load_yaml
@@ -31,7 +32,7 @@ from lightdet.tuning.page import search_page
 from lightdet.tuning.results import Results, collect
 from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
 from lightdet.tuning.space import SearchSpace, combined
-from lightdet.tuning.study import Pruner, Sampler, close, hidden, open_study, say_alive
+from lightdet.tuning.study import Pruner, Sampler, close, open_study, say_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,7 +228,7 @@ class Tuning:
                 "pruner": request.pruner,
                 "seed": str(request.seed),
                 "epochs a trial, at most": str(self.config.train.epochs),
-                "storage": hidden(request.storage) if request.storage else DATABASE,
+                "storage": hide_sign_in(request.storage) if request.storage else DATABASE,
             },
             "data": {"data set": self.spec.name, "classes": ", ".join(self.spec.classes)},
             "configuration": {

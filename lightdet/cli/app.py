@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lightdet.addresses import hide_sign_in
 from lightdet.cli import data
 from lightdet.cli.calibrate import calibrate
 from lightdet.cli.compare import compare
@@ -144,5 +145,7 @@ def _is_foreign(module: str | None) -> bool:
 def _usage(error: Any, program: str) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else program
-    message = error.format_message().strip().rstrip(".").replace("Value error, ", "").replace(": Input ", ": ")
+    message = (
+        hide_sign_in(error.format_message()).strip().rstrip(".").replace("Value error, ", "").replace(": Input ", ": ")
+    )
     return f"{message}; see '{path} --help'"

@@ -8,13 +8,14 @@ import itertools
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
 
+from lightdet.addresses import may_hold_secret, split_address
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
 from lightdet.data.paths import find_file
 from lightdet.errors import UserError
@@ -22,8 +23,11 @@ from lightdet.errors import UserError
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".3gp"}
 )
-STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 MAX_LIST_BYTES = 64 << 20
+NO_NAME = (
+    "a source is neither a file nor the address of a stream (rtsp://user:password@host:port/path); "
+    "it is not shown here, for it may hold a password"
+)
 LAST_CAMERA = 2**31 - 1
 """OpenCV takes no larger numbers."""
 
@@ -35,12 +39,12 @@ class Source:
     Attributes:
         kind: a picture, a video file, or a live stream (camera or URL).
         target: the path, the camera's index, or the URL.
-        name: how results and messages call it: the path as given; a URL without its password.
+        name: how results and messages call it: the path as given; of a URL what is no secret, different for each.
         stem: where its results go below the output folder, without suffix; no two sources share one.
     """
 
     kind: Literal["picture", "video", "stream"]
-    target: Path | str | int
+    target: Path | str | int = field(repr=False)
     name: str
     stem: Path
 
@@ -94,6 +98,8 @@ def expand_sources(
             found += [_Found(s, None) for s in files]
         elif stream := _stream(text):
             found.append(_Found(stream, None))
+        elif may_hold_secret(text):
+            raise UserError(NO_NAME)
         elif glob.has_magic(text):
             found += [_Found(s, None) for s in _glob(text, exclude, sources)]
         else:
@@ -188,6 +194,8 @@ def _list_file(path: Path) -> list[Source]:
                 target = find_file(entry, (path.parent, Path()))
             except UserError as error:
                 raise UserError(error.message, path=path, line=number) from None
+            if target is None and may_hold_secret(entry):
+                raise UserError("is no file; name a stream on the command line, not in a list", path=path, line=number)
             if target is None:
                 message = f"no such picture or video: '{entry[:200]}' (paths are told from the list's folder)"
                 raise UserError(message, path=path, line=number)
@@ -202,19 +210,14 @@ def _stream(text: str) -> Source | None:
         if int(text) > LAST_CAMERA:
             raise UserError(f"there is no camera of number {text[:30]}; they are counted from 0")
         return Source("stream", int(text), f"camera {int(text)}", Path(f"camera-{int(text)}"))
-    scheme, separator, _ = text.partition("://")
-    if not separator:
+    if "://" not in text:
         return None
-    if scheme.lower() not in STREAM_SCHEMES:
-        raise UserError(f"'{scheme}://' is no stream that can be read; known: {', '.join(STREAM_SCHEMES)}")
     try:
-        parts = urlsplit(text)
-        host = parts.hostname or ""
-        shown = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        shown = split_address(text.strip())
     except ValueError as error:
-        raise UserError(f"the stream's address is not valid: {error}") from None
-    # Neither a password nor a token of the query may end up in results or logs.
-    return Source("stream", text, shown, Path(re.sub(r"[^\w.-]+", "_", f"{host}{parts.path}").strip("._") or "stream"))
+        raise UserError(str(error)) from None
+    place = re.sub(r"[^\w.-]+", "_", f"{shown.host}{shown.path}").strip("._")
+    return Source("stream", text.strip(), str(shown), Path(place or "stream"))
 
 
 def _similar(path: Path) -> str:
@@ -243,10 +246,11 @@ def _each_once(found: Iterable[_Found]) -> list[_Found]:
 
 
 def _with_stems(found: Sequence[_Found]) -> list[Source]:
-    """Give each source a place of its own: sub-folders are kept, equal names get ``-2``, ``-3``."""
+    """Give each source a name and a place of its own: sub-folders are kept, equal places get ``-2``, ``-3``."""
     single = [_absolute(f.source.target) for f in found if f.base is None and isinstance(f.source.target, Path)]
     common = _common_folder(single)
     taken: set[str] = set()
+    names: Counter[str] = Counter()
     placed = []
     for source, base in found:
         stem = source.stem
@@ -259,7 +263,11 @@ def _with_stems(found: Sequence[_Found]) -> list[Source]:
             number += 1
             stem = wanted.with_name(f"{wanted.name}-{number}")
         taken.add(_key(stem))
-        placed.append(replace(source, stem=stem))
+        name = source.name
+        if source.kind == "stream":  # what is hidden may be all that two of them differ in
+            names[name] += 1
+            name = f"{name} ({names[name]})" if names[name] > 1 else name
+        placed.append(replace(source, name=name, stem=stem))
     return placed
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from lightdet.addresses import shown_name
 from lightdet.decisions import Verdict
 
 NAME_LENGTH = 200
@@ -76,6 +77,6 @@ def iso_time(time_ms: int) -> str:
 
 
 def clean_name(name: str | None) -> str:
-    """Return a caller's name of a part, fit for records: no folder, no control characters, bounded."""
-    shown = "".join(c if c.isprintable() else " " for c in (name or "").replace("\\", "/").rpartition("/")[2])
+    """Return a caller's name of a part, fit for records: no folder, no password, no control characters, bounded."""
+    shown = "".join(c if c.isprintable() else " " for c in shown_name(name or ""))
     return shown.strip()[:NAME_LENGTH]

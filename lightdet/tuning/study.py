@@ -8,13 +8,13 @@ of for a while. Both are marked failed and their parameters are put in line agai
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.tuning.space import Params, SearchSpace
 
@@ -229,7 +229,7 @@ def _storage(url: str) -> RDBStorage:
     import optuna  # noqa: PLC0415
 
     if "://" not in url:
-        raise UserError(f"--storage '{hidden(url)}' is no URL; for a file write sqlite:///study.db")
+        raise UserError("--storage is no URL; for a file write sqlite:///study.db")
     # Several processes write into one file: they wait for each other instead of giving up after 5 seconds.
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     for attempt in range(1, OPENINGS + 1):
@@ -251,12 +251,9 @@ def _is_race(error: Exception) -> bool:
 
 def _not_opened(url: str, error: Exception) -> UserError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"the study's database {hidden(url)} cannot be used: {hidden(reason)[:200]}")
-
-
-def hidden(url: str) -> str:
-    """A URL without its password."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
+    if isinstance(error, ValueError):  # a port that is no number is part of a password
+        reason = "it is not valid; in a user and a password write / as %2F, : as %3A and @ as %40"
+    return UserError(f"the study's database {hide_sign_in(url)} cannot be used: {hide_sign_in(reason)[:200]}")
 
 
 def close(study: Study) -> None:

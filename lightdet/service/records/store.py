@@ -31,6 +31,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.service.inspection import Inspection, first_id
@@ -76,7 +77,7 @@ class Store:
 
     def __init__(self, database: str) -> None:
         self.url = _url(database)
-        self.shown = self.url.render_as_string(hide_password=True)
+        self.shown = hide_sign_in(self.url.render_as_string(hide_password=True))
         self._engine = _engine(self.url)
         self._file = Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
         try:

@@ -1,0 +1,117 @@
+"""Addresses of streams, and what of them may be shown: never a user, a password, a key or a token.
+
+Parsers of URLs disagree about ``/``, ``?``, ``#`` and ``@`` in a password, so an address that could be split in two
+ways is refused rather than split, and no message quotes it. Cameras also take passwords in the path
+(``/user=admin_password=…``, ``/live/user/password/1.ts``) and in the query: of the path only words and numbers that
+name a channel are shown, of the query nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
+HOSTLESS = ("udp", "tcp")
+"""They may listen on a port of this computer: ``udp://@:1234``."""
+HIDDEN = "…"
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,15}", re.IGNORECASE)
+_HOST = re.compile(r"(?P<host>[\w.-]*|\[[0-9a-f:.]+(?:%\w+)?\])(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
+_WORD = (
+    "(?:a?live|av|axis|cam|camera|cgi|ch|channels?|event|feed|h26[45]|high|hd|image|img|line|low|m3u8?|main|media|mjpe?g"
+    "|mp4|mpeg4?|onvif|play|pr(?:im|eview|ofile)|realmonitor|screen|sd|sdp|sec|second|snap|snapshot|stream(?:ing)?|sub"
+    "|third|track(?:id)?|ts|video)"
+)
+_TOKEN = rf"(?:{_WORD}{{1,3}}[0-9]{{0,3}}|[0-9]{{1,3}})"
+_PLAIN_SEGMENT = re.compile(rf"{_TOKEN}(?:[._-]{_TOKEN}){{0,4}}", re.IGNORECASE)
+# A scheme of at least two letters, for C:/ is a drive; what Path makes of an address has one slash left.
+_ADDRESS = re.compile(rf"[a-z][a-z0-9+.-]+:[/\\]|\b(?:{'|'.join(SCHEMES)}):", re.IGNORECASE)
+_SIGN_IN = re.compile(
+    r"(?<!\A[a-z]):.*@|(?:user|usr|login|pass|passwd|password|pwd|pw|key|token|auth|secret)[=:]",
+    re.IGNORECASE | re.DOTALL,
+)
+_ANY_VALUE = re.compile(r"((?:user|usr|pass|passwd|password|pwd|token|key|secret)\w*=)[^&\s'\"]+", re.IGNORECASE)
+_ANY_SIGN_IN = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2}).*@", re.IGNORECASE)
+
+
+class Address(NamedTuple):
+    """What may be shown of a stream's address."""
+
+    scheme: str
+    host: str
+    port: str | None
+    path: str
+    """Begins with a slash, or is empty."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}{self.path}"
+
+
+def split_address(text: str) -> Address:
+    """Return what may be shown of an address ``scheme://user:password@host:port/path?query``.
+
+    Raises:
+        ValueError: of an unknown kind, or not to be split for certain; the message quotes nothing of it but a scheme.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        raise ValueError("the stream's address is not valid: write rtsp://user:password@host:port/path")
+    scheme = scheme.lower()
+    if scheme not in SCHEMES:
+        raise ValueError(f"'{scheme}://' is no stream that can be read; known: {', '.join(SCHEMES)}")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    behind = rest[len(authority) :]
+    if "@" in behind:
+        raise ValueError(
+            "the stream's address can be split in two ways: in a user and a password write / as %2F, ? as %3F, "
+            "# as %23, and an @ behind the host as %40"
+        )
+    where = _HOST.fullmatch(authority.rpartition("@")[2])
+    if where is None or not (where["host"] or scheme in HOSTLESS) or int(where["port"] or 0) > 0xFFFF:
+        raise ValueError(
+            "the stream's address is not valid: behind :// and user:password@ comes a host, and then at most a port "
+            "of up to 65535; in a user and a password write / as %2F, ? as %3F, # as %23 and @ as %40"
+        )
+    path = re.split(r"[?#]", behind, maxsplit=1)[0]
+    return Address(scheme, where["host"], where["port"], _plain_path(path))
+
+
+def _plain_path(path: str) -> str:
+    """The path up to its first segment that may be a secret."""
+    shown = ""
+    for segment in path.split("/")[1:]:
+        if segment and not _PLAIN_SEGMENT.fullmatch(segment):
+            return f"{shown}/{HIDDEN}"
+        shown += f"/{segment}"
+    return shown
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether a text that is no file's name may be an address, or part of one: then no message may quote it."""
+    return _ADDRESS.search(text) is not None or _SIGN_IN.search(text) is not None
+
+
+def shown_address(text: str) -> str:
+    """A text as messages may quote it: of an address without its secrets, any other as it is."""
+    if not _ADDRESS.search(text):
+        return text
+    try:
+        return str(split_address(re.sub(r":[/\\]*", "://", text, count=1)))
+    except ValueError:
+        scheme = text.partition(":")[0]
+        return f"{scheme.lower()}://{HIDDEN}" if _SCHEME.fullmatch(scheme) else HIDDEN
+
+
+def hide_sign_in(text: str) -> str:
+    """A text without the user and password of an address in it: ``rtsp://***@host?password=***``."""
+    # Up to the last @ of a line: rather too much hidden than a password with an @ or a blank in it shown.
+    return _ANY_VALUE.sub(r"\1***", _ANY_SIGN_IN.sub(r"\1***@", text))
+
+
+def shown_name(text: str) -> str:
+    """What a caller calls a picture, without its folders; of an address neither query nor what may be a secret."""
+    if _ADDRESS.search(text):
+        text = shown_address(text) if "@" in text else re.split(r"[?#]", text, maxsplit=1)[0]
+    name = text.replace("\\", "/").rpartition("/")[2]
+    return HIDDEN if _SIGN_IN.search(name) else name
