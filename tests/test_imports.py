@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": TYPES | {"drawing"},
     "comparison": TYPES | {"drawing", "evaluation"},
     "training": TYPES | {"compute", "drawing", "models", "losses", "data", "evaluation"},
-    "inference": TYPES | {"drawing", "decisions", "models", "data"},
+    "inference": TYPES | {"compute", "drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
     "export": TYPES | {"layers", "models", "inference", "classification"},
     "classification": TYPES

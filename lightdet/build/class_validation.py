@@ -19,6 +19,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.build.classifier_predictor import load_classifier, parameter_count
 from lightdet.build.dataset import load_dataset
 from lightdet.build.decision import class_decision_facts, judged_classes, stored_class_rule
+from lightdet.build.predictor import computed
 from lightdet.build.validation import RUNS, ValRequest, Watcher, class_order
 from lightdet.classification.metrics import evaluate_classes
 from lightdet.classification.report import ClassifyEvaluation, evaluation_as_dict, write_class_report
@@ -189,7 +190,7 @@ class ClassValidation:
                     "weights": str(self.weights),
                     "parameters": f"{params / 1e6:.3f} million",
                     "input": f"{side} × {side} pixels{', gray' if predictor.preprocessing.gray else ''}",
-                    "runs on": f"{runtime.device}, {runtime.precision}, batch {self.settings.batch}",
+                    "runs on": f"{computed(predictor)}, batch {self.settings.batch}",
                     "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
                     "pace": f"{len(found) / given.seconds:.1f} pictures a second, reading included",
                 },

@@ -63,8 +63,6 @@ def parameter_count(predictor: ClassifierPredictor) -> int:
 
 def _trained(path: Path, device: str, imgsz: int | None, precision: str | None, threads: int | None) -> ClassRuntime:
     need_torch(path)
-    import torch  # noqa: PLC0415
-
     from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
 
@@ -80,6 +78,6 @@ def _trained(path: Path, device: str, imgsz: int | None, precision: str | None, 
             preprocessing = replace(preprocessing, imgsz=imgsz)
         except ValueError as error:
             raise UserError(str(error)) from None
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return TorchClassRuntime(network, card.names, preprocessing, device=chosen, precision=precision or "fp32")
+    return TorchClassRuntime(
+        network, card.names, preprocessing, device=chosen, precision=precision or "fp32", threads=threads
+    )

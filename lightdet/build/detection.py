@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from lightdet.arrays import Image
 from lightdet.build.decision import stored_rule
-from lightdet.build.predictor import load
+from lightdet.build.predictor import computed, load
 from lightdet.decisions import DecisionRule
 from lightdet.drawing import draw_detections, draw_verdict
 from lightdet.errors import UserError
@@ -73,6 +73,8 @@ class Outcome:
     names: tuple[str, ...]
     decisions: Counter[str] | None = None
     """Pictures and frames by OK and NG, where the model brings a rule."""
+    computed: str = ""
+    """How, in words."""
 
 
 class Detection:
@@ -119,7 +121,8 @@ class Detection:
                 draw=None if rule is None else partial(draw_decision, rule=rule),
                 header=self._header(predictor, rule),
             )
-            self.outcome = Outcome(run.totals, folder, predictor.names, judge.counts if judge else None)
+            decisions = judge.counts if judge else None
+            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor))
             try:
                 run.run(self.sources.items)
             finally:

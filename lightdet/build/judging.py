@@ -9,6 +9,7 @@ from lightdet.arrays import Image
 from lightdet.build.classifier_predictor import load_classifier
 from lightdet.build.decision import stored_class_rule
 from lightdet.build.detection import DEFAULT_BATCH, Detection, DetectRequest, Outcome
+from lightdet.build.predictor import computed
 from lightdet.decisions import ClassRule
 from lightdet.drawing import draw_judged_class, draw_picture_class
 from lightdet.errors import UserError
@@ -110,7 +111,8 @@ class Judging(Detection):
                     "imgsz": predictor.preprocessing.imgsz,
                 },
             )
-            self.outcome = Outcome(run.totals, folder, predictor.names, judge.counts if judge else None)
+            decisions = judge.counts if judge else None
+            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor))
             try:
                 run.run(self.sources.items)
             finally:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightdet.build.need_torch import need_torch
 from lightdet.config import EvalConfig, YamlFile, load_network_config
 from lightdet.errors import UserError
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
+    from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.runtime import Runtime
     from lightdet.models import DetectionNetwork
@@ -77,6 +79,16 @@ def load(
     return Predictor(runtime, confidence=lowest, rect=rect)
 
 
+def computed(predictor: Predictor | ClassifierPredictor) -> str:
+    """How a predictor computes, in words, such as ``cpu, fp32, channels last, rewritten network, 2 threads``."""
+    runtime: Any = predictor.runtime
+    device, precision = getattr(runtime, "device", "cpu"), getattr(runtime, "precision", "fp32")
+    computing = getattr(runtime, "computing", None)  # what others run, they have arranged for themselves
+    if computing is None or str(device) != "cpu":
+        return f"{device}, {precision}"
+    return f"{device}, {computing.precision}, {computing.kernels}, {counted(computing.threads, 'thread')}"
+
+
 def _trained(
     path: Path,
     device: str,
@@ -88,8 +100,6 @@ def _trained(
     threads: int | None,
 ) -> Runtime:
     need_torch(path)
-    import torch  # noqa: PLC0415
-
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
 
@@ -101,8 +111,6 @@ def _trained(
             preprocessing = replace(preprocessing, imgsz=imgsz)
         except ValueError as error:
             raise UserError(str(error)) from None
-    if threads is not None:
-        torch.set_num_threads(threads)
     defaults = EvalConfig()
     return TorchRuntime(
         detector,
@@ -113,6 +121,7 @@ def _trained(
         max_detections=defaults.max_detections if max_detections is None else max_detections,
         device=chosen,
         precision=precision or "fp32",
+        threads=threads,
     )
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import torch
 
     from lightdet.arrays import Image
+    from lightdet.compute import Computing
     from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.torch_runtime import Precision
     from lightdet.models import DetectionNetwork
@@ -212,7 +213,9 @@ def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.dev
     preprocessing = Preprocessing(config.imgsz, gray=config.gray)
     network = build_classifier(config.model, len(names), preprocessing.imgsz)
     precision = request.precision or "fp32"
-    runtime = TorchClassRuntime(network, names, preprocessing, device=device or "cpu", precision=precision)
+    runtime = TorchClassRuntime(
+        network, names, preprocessing, device=device or "cpu", precision=precision, threads=_threads(request)
+    )
     return _judging(str(file.path), ClassifierPredictor(runtime))
 
 
@@ -222,7 +225,7 @@ def _judging(name: str, predictor: ClassifierPredictor) -> _Subject:
     if hasattr(runtime, "card"):
         cost, told = _stored_complexity(runtime.card), library_of(Path(runtime.file.path))
     else:
-        cost, told = measure_complexity(runtime.network, imgsz), _torch_told()
+        cost, told = measure_complexity(runtime.network, imgsz), _torch_told(runtime.computing)
     return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, runtime.device, runtime.precision, told)
 
 
@@ -239,16 +242,23 @@ def _in_torch(
     cost = measure_complexity(detector, preprocessing.imgsz)
     precision = request.precision or "fp32"
     runtime = TorchRuntime(
-        detector, names, preprocessing, confidence=request.confidence, device=device or "cpu", precision=precision
+        detector,
+        names,
+        preprocessing,
+        confidence=request.confidence,
+        device=device or "cpu",
+        precision=precision,
+        threads=_threads(request),
     )
     predictor = Predictor(runtime, confidence=request.confidence)
-    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, _torch_told())
+    told = _torch_told(runtime.computing)
+    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, told)
 
 
-def _torch_told() -> str:
+def _torch_told(computing: Computing) -> str:
     import torch  # noqa: PLC0415
 
-    return f"PyTorch {torch.__version__.partition('+')[0]}"
+    return f"PyTorch {torch.__version__.partition('+')[0]}, {computing.kernels}"
 
 
 def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject:

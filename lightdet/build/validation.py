@@ -17,7 +17,7 @@ import numpy as np
 from lightdet.arrays import Image, IntArray
 from lightdet.build.dataset import load_dataset
 from lightdet.build.decision import decision_facts, judged, stored_rule
-from lightdet.build.predictor import load
+from lightdet.build.predictor import computed, load
 from lightdet.config import EvalConfig, YamlFile, validate
 from lightdet.config.schema import Section
 from lightdet.data.dataset import DatasetSpec, OnError, read_split
@@ -216,7 +216,7 @@ class Validation:
             "weights": str(self.request.weights),
             "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
             "input": f"{side} × {side} pixels",
-            "runs on": f"{device}, {precision}, batch {self.settings.batch}",
+            "runs on": f"{computed(predictor)}, batch {self.settings.batch}",
             "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
             "pace": f"{rate:.1f} pictures a second, reading included",
         }

@@ -11,6 +11,7 @@ from torch import nn
 from lightdet.arrays import FloatArray, Image
 from lightdet.classification.dataset import normalize
 from lightdet.classification.task import probabilities
+from lightdet.compute import ready_for_inference
 from lightdet.errors import UserError
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.structures import Preprocessing
@@ -27,10 +28,12 @@ class TorchClassRuntime:
         preprocessing: how pictures become its input.
         device: where to run it.
         precision: fp32, or bf16 or fp16 where they are faster; fp16 needs a GPU.
+        threads: of the processor; None leaves them to a short measurement.
 
     Attributes:
         network: as it was trained.
         running: what computes the logits.
+        computing: how it was decided to compute (see `lightdet.compute.inference`); holds for the whole process.
 
     Raises:
         UserError: a precision that the device does not have.
@@ -44,6 +47,7 @@ class TorchClassRuntime:
         *,
         device: torch.device | str = "cpu",
         precision: str = "fp32",
+        threads: int | None = None,
     ) -> None:
         self._device = torch.device(device)
         if precision != "fp32" and precision not in PRECISIONS:
@@ -55,7 +59,14 @@ class TorchClassRuntime:
         self.precision = precision
         self.device = str(self._device)
         self.network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.running: nn.Module = fast_cpu(self.network, (preprocessing.imgsz, preprocessing.imgsz))
+        self.running, self.computing = ready_for_inference(
+            self.network,
+            fast_cpu(self.network, (preprocessing.imgsz, preprocessing.imgsz)),
+            side=preprocessing.imgsz,
+            precision=precision,
+            threads=threads,
+            device=self._device,
+        )
 
     def as_trained(self) -> TorchClassRuntime:
         """Run the network as it was trained from now on: what an export is proved against."""
@@ -66,7 +77,7 @@ class TorchClassRuntime:
     def __call__(self, batch: Image) -> FloatArray:
         """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device).permute(0, 3, 1, 2)
-        values = normalize(images, self.preprocessing).contiguous(memory_format=torch.channels_last)
+        values = normalize(images, self.preprocessing).contiguous(memory_format=self.computing.memory_format)
         if self.precision == "fp32":
             logits = self.running(values)
         else:

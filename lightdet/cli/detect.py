@@ -197,7 +197,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
         lines.append(f"by the model's decision rule: {outcome.decisions['OK']} OK, {outcome.decisions['NG']} NG")
     medians = totals.medians()
     if medians:
-        lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items()))
+        times = ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items())
+        lines.append(f"median ms: {times} ({outcome.computed})")
     drawn = [(label, outcome.names[label]) for label in totals.per_class] if outcome.folder is not None else []
     if numbers := [f"#{label} {name}" for label, name in sorted(drawn) if not has_letters(name)]:
         lines.append(f"no font here has the letters of {', '.join(numbers)}: on pictures the numbers stand for them")

@@ -24,6 +24,7 @@ class Computing:
         replicas: copies of the network that take a part of each batch, side by side, with one set of weights. Batch
             normalization sees the part (docs/adr/0015).
         threads: of the processor, per replica.
+        rewritten: the network runs as `lightdet.models.fast_cpu` rewrote it; for inference alone.
         images_per_second: as the probe measured it, loss and data left out; None where nothing was measured.
     """
 
@@ -32,6 +33,7 @@ class Computing:
     pools: Pools = "torch"
     replicas: int = 1
     threads: int = 1
+    rewritten: bool = False
     images_per_second: float | None = None
 
     @property
@@ -48,10 +50,15 @@ class Computing:
         """Plain values, for the run's facts."""
         return asdict(self)
 
+    @property
+    def kernels(self) -> str:
+        """Memory order and variants, in words."""
+        order = "channels last" if self.channels_last else "channels first"
+        return f"{order}, {'rewritten network' if self.rewritten else POOLS_IN_WORDS[self.pools]}"
+
     def describe(self) -> str:
         """One line for the log."""
-        order = "channels last" if self.channels_last else "channels first"
         shared = counted(self.threads, "thread")
         workers = shared if self.replicas == 1 else f"{self.replicas} replicas of {shared}"
         speed = "" if self.images_per_second is None else f"; {self.images_per_second:.0f} img/s"
-        return f"computes: {self.precision}, {order}, {POOLS_IN_WORDS[self.pools]}, {workers}{speed}"
+        return f"computes: {self.precision}, {self.kernels}, {workers}{speed}"

@@ -136,18 +136,8 @@ class _Probe:
 
     def _forward(self, computing: Computing, best: float) -> float:
         """Seconds of a forward pass; the second one counts, unless the first is clearly slower than `best`."""
-        computing.apply()
         network = self.network.to(memory_format=computing.memory_format)
-        images = self._images(self.few, computing)
-        seconds = float("inf")
-        for _ in range(2):
-            began = time.perf_counter()
-            with torch.no_grad(), autocast(computing.precision, torch.device("cpu")):
-                network(images)
-            seconds = min(seconds, time.perf_counter() - began)
-            if seconds > CLEARLY * best:
-                break
-        return seconds
+        return forward_seconds(network, self._images(self.few, computing), computing, best)
 
     def workers(self, computing: Computing, wanted: Wanted) -> Computing:
         """Choose how the processors share a step: replicas, threads inside the layers, or both."""
@@ -176,8 +166,26 @@ class _Probe:
         return each * computing.replicas / seconds
 
     def _images(self, count: int, computing: Computing) -> Tensor:
-        shape = (count, 3, self.side, self.side)
-        return torch.rand(shape).contiguous(memory_format=computing.memory_format)
+        return random_images(count, self.side, computing)
+
+
+def random_images(count: int, side: int, computing: Computing) -> Tensor:
+    """Pictures of noise, ``[B, 3, S, S]`` in [0, 1), in the order that is computed in."""
+    return torch.rand(count, 3, side, side).contiguous(memory_format=computing.memory_format)
+
+
+def forward_seconds(network: nn.Module, images: Tensor, computing: Computing, best: float) -> float:
+    """Seconds of a forward pass, computed so; the second one counts, unless the first is clearly slower than `best`."""
+    computing.apply()
+    seconds = float("inf")
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.no_grad(), autocast(computing.precision, torch.device("cpu")):
+            network(images)
+        seconds = min(seconds, time.perf_counter() - began)
+        if seconds > CLEARLY * best:
+            break
+    return seconds
 
 
 def shares(processors: int, batch: int, wanted: Wanted) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lightdet.arrays import Image
+from lightdet.compute import ready_for_inference
 from lightdet.errors import UserError
 from lightdet.inference.runtime import RawDetections
 from lightdet.models import DetectionNetwork
@@ -36,12 +37,13 @@ class TorchRuntime:
         max_detections: most boxes a picture.
         device: where to run.
         precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
-        channels_last: memory order of the network's values; usually the faster one.
+        threads: of the processor; None leaves them to a short measurement.
 
     Attributes:
         detector: the network as it was trained.
-        running: what computes its outputs: on the CPU in channels-last order a rewritten copy of the same values
-            (see `lightdet.models.fast_cpu`), else the detector itself.
+        running: what computes its outputs: on the CPU a rewritten copy of the same values (see
+            `lightdet.models.fast_cpu`) where that is the sooner, else the detector itself.
+        computing: how it was decided to compute (see `lightdet.compute.inference`); holds for the whole process.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class TorchRuntime:
         max_detections: int = 300,
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",
-        channels_last: bool = True,
+        threads: int | None = None,
     ) -> None:
         for what, value in (("confidence", confidence), ("iou", iou)):
             if not 0.0 <= value <= 1.0:
@@ -74,9 +76,15 @@ class TorchRuntime:
         self.max_detections = max_detections
         self.device = torch.device(device)
         self.precision = precision
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
-        self.detector = detector.eval().to(self.device, memory_format=self._format)  # type: ignore[call-overload]
-        self.running: DetectionNetwork = fast_cpu(self.detector) if channels_last else self.detector
+        self.detector = detector.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.running, self.computing = ready_for_inference(
+            self.detector,
+            fast_cpu(self.detector),
+            side=preprocessing.imgsz,
+            precision=precision,
+            threads=threads,
+            device=self.device,
+        )
 
     def as_trained(self) -> TorchRuntime:
         """Run the detector as it was trained from now on: what an export is proved against."""
@@ -105,7 +113,7 @@ class TorchRuntime:
     def _to_input(self, batch: Image) -> Tensor:
         # [B, H, W, 3] seen as [B, 3, H, W] already lies in channels-last order: nothing is copied for that.
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
-        return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self._format)
+        return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self.computing.memory_format)
 
     def _network(self, images: Tensor) -> Any:
         if self.precision == "fp32":

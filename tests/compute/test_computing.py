@@ -135,6 +135,6 @@ print(again, kept - resident())
 
 
 def test_the_line_of_the_log() -> None:
-    computing = Computing("fp32", True, "torch", 2, 1, 58.3)
+    computing = Computing("fp32", True, "torch", 2, 1, images_per_second=58.3)
     assert computing.describe() == ("computes: fp32, channels last, PyTorch's pools, 2 replicas of 1 thread; 58 img/s")
     assert Computing(**computing.as_dict()) == computing
