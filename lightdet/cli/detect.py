@@ -195,6 +195,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     lines = [f"{' and '.join(seen) or 'no pictures'}: {what}{where}"]
     if outcome.decisions is not None:
         lines.append(f"by the model's decision rule: {outcome.decisions['OK']} OK, {outcome.decisions['NG']} NG")
+    if totals.dropped:
+        lines.append(f"{counted(totals.dropped, 'frame')} of live streams dropped: newer ones were there")
     medians = totals.medians()
     if medians:
         times = ", ".join(f"{stage} {value:.1f}" for stage, value in medians.items())

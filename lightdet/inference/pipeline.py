@@ -77,12 +77,14 @@ class Totals:
         frames: frames of videos and streams looked at.
         per_class: detections, or judged pictures, by label.
         times: milliseconds by stage, one for each picture or frame.
+        dropped: frames of live streams that were not looked at, for newer ones were there.
         skipped: source and reason of what was left out (a video's readable frames are counted all the same).
         complete: the run came to its end.
     """
 
     pictures: int = 0
     frames: int = 0
+    dropped: int = 0
     per_class: Counter[int] = field(default_factory=Counter)
     times: dict[str, array[float]] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -111,6 +113,7 @@ class Totals:
             "complete": self.complete,
             "pictures": self.pictures,
             "frames": self.frames,
+            "dropped_frames": self.dropped,
             "detections": self.per_class.total(),
             "per_class": {name: self.per_class[label] for label, name in enumerate(names)},
             "milliseconds": self.medians(),
@@ -233,6 +236,8 @@ class DetectionRun:
                 if source.kind == "stream":  # Ctrl-C is how a camera is ended
                     raise _Stop from None
                 raise
+            finally:
+                self.totals.dropped += reader.dropped
         if broken is not None:
             self._note_bad(source, broken)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import cv2
 
 from lightdet.arrays import Image
 from lightdet.errors import UserError
+from lightdet.inference.newest import Newest
 
 DEFAULT_FPS = 25.0
 """For files and cameras that do not tell theirs."""
 TIMEOUT_MS = 10_000
+SLOW_READS = 3
+"""A busy computer may be slow to read a frame that was there already, but not so often."""
 _ISO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".3gp"})
 Capture = Any
 """A ``cv2.VideoCapture`` or what reads like one: isOpened, read, get, release."""
@@ -57,6 +61,7 @@ class VideoFile:
     Attributes:
         fps: frames a second; 25 where the file does not tell.
         frame_count: what the header says, 0 where it says nothing.
+        dropped: none, ever.
 
     Raises:
         UserError: missing, empty, foreign, or truncated so that nothing of it can be read.
@@ -75,6 +80,7 @@ class VideoFile:
             raise UserError(f"cannot be opened as a video: {self._reason()}", path=path)
         self.fps = _rate(self._capture)
         self.frame_count = _count(self._capture)
+        self.dropped = 0
 
     def frames(self, limit: int | None = None) -> Generator[Frame]:
         """Yield the frames, at most `limit`; the file is closed at the end.
@@ -88,9 +94,7 @@ class VideoFile:
                 good, picture = self._capture.read()
                 if not good:
                     break
-                # Some files tell no times, or 0 for all: then by the frame rate.
-                told = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
-                last = told if index == 0 or told > last else index / self.fps
+                last = _told_time(self._capture, index, last, self.fps)
                 yield Frame(_to_rgb(picture), index, last)
                 index += 1
         finally:
@@ -136,6 +140,9 @@ class VideoFile:
 class LiveStream:
     """A camera or a network stream; a broken connection is taken up again, a bounded number of times.
 
+    Of what is live the newest frame is handed out, whatever came in the meantime is dropped: the delay stays near a
+    frame, however slow the caller is. A recorded video behind an HTTP address is read frame by frame.
+
     Args:
         target: a camera's number, or a URL.
         name: how messages call it (without a password).
@@ -143,6 +150,11 @@ class LiveStream:
         wait: seconds before the first try, doubled before each further one.
         opener: for tests; opens a capture.
         sleep: for tests; waits.
+        settle: seconds after opening in which frames that come faster than the camera makes them are left out, for
+            they waited in a buffer.
+
+    Attributes:
+        dropped: frames of a live stream that came and were not handed out, a newer one being there.
 
     Raises:
         UserError: it cannot be opened; the message says what to check.
@@ -156,55 +168,81 @@ class LiveStream:
         attempts: int = 5,
         wait: float = 1.0,
         opener: Callable[[str | int], Capture] = open_capture,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
+        settle: float = 1.0,
     ) -> None:
         self.target, self.name = target, name
-        self.attempts, self.wait = attempts, wait
-        self._opener, self._sleep = opener, sleep
+        self.attempts, self.wait, self.settle = attempts, wait, settle
+        self._closing = threading.Event()
+        self._opener, self._sleep = opener, sleep or self._closing.wait
         self._capture = opener(target)
         if not self._capture.isOpened():
             raise UserError(f"{name} cannot be opened: {self._advice()}")
         self.fps = _rate(self._capture)
         # A URL of a recorded video has an end; taking it up again would play it from the start.
         self.frame_count = _count(self._capture) if isinstance(target, str) else 0
+        self.recorded = self.frame_count > 0 and str(target).lower().startswith(("http:", "https:"))
+        self.dropped = 0
+        self._settled = _Settling(settle, self.fps)
+        self._read, self._last = 0, 0.0
 
     def frames(self, limit: int | None = None) -> Generator[Frame]:
-        """Yield frames as they come, at most `limit`, with the seconds since the first.
+        """Yield frames, at most `limit`, with their own numbers and seconds since the first, dropped ones counted.
 
         Raises:
             UserError: the stream ended and did not come back.
         """
-        index, start = 0, time.monotonic()
+        if self.recorded:
+            try:
+                while (limit is None or self._read < limit) and (frame := self._next()) is not None:
+                    yield frame
+            finally:
+                self._capture.release()
+            return
+        newest = Newest(self._next, lambda: self._capture.release())  # noqa: PLW0108 - it may be another by then
+        handed, start = 0, 0.0
         try:
-            while limit is None or index < limit:
-                picture = self._next(index)
-                if picture is None:
-                    return
-                if index == 0:
-                    start = time.monotonic()
-                yield Frame(picture, index, time.monotonic() - start)
-                index += 1
+            while (limit is None or handed < limit) and (frame := newest.take()) is not None:
+                start = frame.time if handed == 0 else start
+                handed += 1
+                self.dropped = frame.index + 1 - handed
+                yield replace(frame, time=frame.time - start)
         finally:
-            self._capture.release()
+            self._closing.set()
+            newest.close()
 
-    def _next(self, seen: int) -> Image | None:
+    def _next(self) -> Frame | None:
         """The next frame, reconnecting where needed; None at the end of a recorded video."""
-        good, picture = self._capture.read()
-        if not good and self.frame_count and seen >= self.frame_count - 2:
-            return None
+        while True:
+            began = time.monotonic()
+            good, picture = self._capture.read()
+            if not good and self.frame_count and self._read >= self.frame_count - 2:
+                return None
+            if not good and (picture := self._reconnected()) is None:
+                return None
+            now = time.monotonic()
+            if not self.recorded and self._settled.from_buffer(now - began, now):
+                continue
+            index, self._read = self._read, self._read + 1
+            self._last = _told_time(self._capture, index, self._last, self.fps) if self.recorded else now
+            return Frame(_to_rgb(picture), index, self._last)
+
+    def _reconnected(self) -> Any:
+        """Open the stream anew; returns its first picture, or None where nobody waits for it any more."""
         for attempt in range(self.attempts):
-            if good:
-                break
             self._capture.release()
             self._sleep(self.wait * 2**attempt)
+            if self._closing.is_set():
+                return None
             self._capture = self._opener(self.target)
+            self._settled = _Settling(self.settle, self.fps)
             good, picture = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not good:
-            raise UserError(
-                f"{self.name} stopped after {seen} frames and did not come back in {self.attempts} attempts; "
-                f"{self._advice()}"
-            )
-        return _to_rgb(picture)
+            if good:
+                return picture
+        raise UserError(
+            f"{self.name} stopped after {self._read} frames and did not come back in {self.attempts} attempts; "
+            f"{self._advice()}"
+        )
 
     def _advice(self) -> str:
         if isinstance(self.target, int):
@@ -213,9 +251,31 @@ class LiveStream:
         return "check the address, the user and password in it, and that this computer reaches the camera"
 
 
+class _Settling:
+    """Tells frames that waited in a buffer while a stream was opened from those that come as the camera makes them."""
+
+    def __init__(self, seconds: float, fps: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._waited = 0.5 / fps
+        self._slow = 0
+
+    def from_buffer(self, seconds: float, now: float) -> bool:
+        """Whether a frame that came `now`, after `seconds` of reading, is an old one."""
+        self._slow += seconds >= self._waited
+        if self._slow >= SLOW_READS:
+            self._until = 0.0
+        return now < self._until
+
+
 def _to_rgb(picture: Any) -> Image:
     image: Image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     return image
+
+
+def _told_time(capture: Capture, index: int, last: float, fps: float) -> float:
+    """Seconds from the start of a recorded video; by the frame rate where it tells no times, or 0 for all."""
+    told = float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
+    return told if index == 0 or told > last else index / fps
 
 
 def _rate(capture: Capture) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from lightdet.errors import UserError
 from lightdet.inference.marked import VideoWriter
-from lightdet.inference.video import LiveStream, VideoFile
+from lightdet.inference.video import Frame, LiveStream, VideoFile
 
 
 def write_video(path: Path, frames: int = 30, codec: str = "MJPG", size: tuple[int, int] = (64, 48)) -> Path:
@@ -115,10 +117,11 @@ def test_ffmpeg_and_opencv_keep_quiet(tmp_path: Path) -> None:
 
 
 class Camera:
-    """A capture that gives `good` frames and then none."""
+    """A capture that gives `good` frames, each as somebody waits for it, and then none."""
 
     def __init__(self, good: int, count: float = 0.0, opens: bool = True) -> None:
         self.good, self.count, self.opens = good, count, opens
+        self.wanted: threading.Semaphore | None = None
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         return self.opens
@@ -128,6 +131,8 @@ class Camera:
 
     def read(self) -> tuple[bool, Any]:
         self.good -= 1
+        if self.good >= 0 and self.wanted is not None:
+            self.wanted.acquire(timeout=5)
         return (True, np.zeros((4, 6, 3), np.uint8)) if self.good >= 0 else (False, None)
 
     def release(self) -> None:
@@ -137,28 +142,44 @@ class Camera:
 def stream(captures: list[Camera], target: str | int = "rtsp://x", attempts: int = 3) -> tuple[LiveStream, list[float]]:
     waits: list[float] = []
     remaining = iter(captures)
-    live = LiveStream(target, "x", attempts=attempts, opener=lambda _: next(remaining), sleep=waits.append)
+    live = LiveStream(target, "x", attempts=attempts, opener=lambda _: next(remaining), sleep=waits.append, settle=0.0)
     return live, waits
 
 
+def in_turn(live: LiveStream, captures: list[Camera], limit: int | None = None) -> Iterator[Frame]:
+    """The frames of a camera that makes one whenever one is waited for."""
+    wanted = threading.Semaphore(0)
+    for capture in captures:
+        capture.wanted = wanted
+    frames = live.frames(limit)
+    while True:
+        wanted.release()
+        try:
+            yield next(frames)
+        except StopIteration:
+            return
+
+
 def test_a_broken_stream_is_taken_up_again() -> None:
-    live, waits = stream([Camera(3), Camera(0, opens=False), Camera(0), Camera(4), Camera(9)])
-    frames = list(live.frames(limit=9))
-    assert [f.index for f in frames] == list(range(9))
+    captures = [Camera(3), Camera(0, opens=False), Camera(0), Camera(4), Camera(9)]
+    live, waits = stream(captures)
+    frames = list(in_turn(live, captures, limit=9))
+    assert [f.index for f in frames] == list(range(9)) and live.dropped == 0
     assert waits == [1, 2, 4, 1]  # the count begins anew after a frame
 
 
 def test_the_attempts_are_bounded() -> None:
-    live, waits = stream([Camera(2), *(Camera(0, opens=False) for _ in range(3))])
+    captures = [Camera(2), *(Camera(0, opens=False) for _ in range(3))]
+    live, waits = stream(captures)
     seen = []
     with pytest.raises(UserError, match="stopped after 2 frames and did not come back in 3 attempts"):
-        for frame in live.frames():
+        for frame in in_turn(live, captures):
             seen.append(frame)
     assert len(seen) == 2 and waits == [1, 2, 4]
 
 
 def test_a_recorded_video_behind_a_url_ends() -> None:
-    live, waits = stream([Camera(5, count=5)])
+    live, waits = stream([Camera(5, count=5)], "http://x/a.mp4")
     assert len(list(live.frames())) == 5 and waits == []
 
 
