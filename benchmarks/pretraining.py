@@ -6,6 +6,7 @@ The same line again goes on after an interruption. The pictures of the first epo
 in DIR/pictures; every `--redraw` epochs each training picture is replaced by one never seen before, drawn beside the
 training (`--redraw 0` keeps the first ones for good). Words of the form train.lr=0.001 change the configuration.
 DIR/weights.safetensors is the averaged network of the last epoch, DIR/pretraining.json the recipe and its cost.
+With --keep the weights also go into the package, in half precision: lightdet/pretrained/NAME.safetensors.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ import torch
 
 from lightdet.build.computing import FACT
 from lightdet.build.dataset import load_dataset
+from lightdet.build.starting import FOLDER
 from lightdet.build.training import TrainingData, build_trainer, load_training_data
 from lightdet.config import RunConfig, load_config, load_yaml
 from lightdet.data.loader import TrainingLoader
@@ -35,6 +38,7 @@ from lightdet.data.pictures import Pictures
 from lightdet.data.synthetic import SyntheticPlan, Teacher, default_workers, write_synthetic
 from lightdet.files import write_json
 from lightdet.models.device import choose_device
+from lightdet.models.weights import load_model, save_model
 from lightdet.structures import Sample
 from lightdet.training.checkpoint import STATE_FILE, Progress, load_state
 from lightdet.training.folder_lock import folder_lock
@@ -42,7 +46,7 @@ from lightdet.training.interrupt import stop_on_signal
 from lightdet.training.reporting import SilentReporter
 
 HERE = Path(__file__).resolve().parent
-DEFAULTS = ("train.validate_every=5", "augment.mosaic_off_epochs=8")
+DEFAULTS = ("train.validate_every=5", "augment.mosaic_off_epochs=8", "train.start=chance")
 UNLIKE = 1_000_003
 """Added to the seed of pictures drawn later, so that none of them is among those that are scored on."""
 
@@ -137,6 +141,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--redraw", type=int, default=4, help="epochs after which a picture is replaced; 0: never")
     parser.add_argument("--config", type=Path, default=HERE.parent / "configs" / "lightdet.yaml")
     parser.add_argument("--start", type=Path, help="weights to begin with")
+    parser.add_argument("--keep", action="store_true", help="put the weights into the package")
     parser.add_argument("--device", default="auto")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE")
     return parser.parse_args()
@@ -169,6 +174,7 @@ def render_plan(options: argparse.Namespace) -> SyntheticPlan:
 
 def configuration(options: argparse.Namespace) -> RunConfig:
     own = [f"imgsz={options.imgsz}", f"train.epochs={options.epochs}", f"train.seed={options.seed}"]
+    own += [f"train.start={options.start}"] if options.start is not None else []
     return load_config(load_yaml(options.config), [*DEFAULTS, *own, *options.changes])
 
 
@@ -191,7 +197,6 @@ def train(options: argparse.Namespace, config: RunConfig, data: TrainingData) ->
             reporter=Printing(),
             stop=stop,
             resume=state,
-            start=options.start if state is None else None,
             board=False,
         )
         teacher = Teacher(options.seed + UNLIKE, options.imgsz)
@@ -223,6 +228,23 @@ def report(
     }
     write_json(options.output / "pretraining.json", result)
     print(json.dumps({name: result[name] for name in ("scores", "minutes", "weights")}, indent=2, default=str))
+    if options.keep:
+        keep(weights, config, result)
+
+
+def keep(weights: Path, config: RunConfig, result: Mapping[str, Any]) -> None:
+    """Write what the package keeps: matrices in half precision, all that normalizes in full, the recipe in the card."""
+    tensors, card = load_model(weights)
+    told = {name: result[name] for name in ("scores", "pictures_seen", "minutes", "commit", "torch", "processor")}
+    told["recipe"] = {
+        **result["recipe"]["config"]["train"],
+        "imgsz": config.imgsz,
+        "pictures": "teacher recipe, rendered",
+    }
+    small = {name: value.half() if value.dim() > 1 and name != "anchors" else value for name, value in tensors.items()}
+    path = FOLDER / f"{config.model.name}.safetensors"
+    save_model(path, small, replace(card, facts={"pretraining": told}))
+    print(f"kept {path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
 def commit() -> str | None:

@@ -12,8 +12,12 @@ from lightdet.errors import UserError
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lightdet.models import DetectionNetwork
 
+BOX_OUTPUTS = 5
+"""x, y, w, h and objectness of an anchor, before its classes."""
 SHOWN = 6
 """Most names of tensors in a note."""
 
@@ -73,11 +77,17 @@ def _check_same_network(
         raise UserError(message, path=path, line=line)
 
 
-def begin_with(weights: Path, network: DetectionNetwork, names: Sequence[str], config: RunConfig) -> str:
+def begin_with(
+    weights: Path, network: DetectionNetwork, names: Sequence[str], config: RunConfig, *, called: str | None = None
+) -> str:
     """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
 
-    What tells classes apart begins anew unless the file's classes are `names`, in that order. Anchors are scaled to
-    ``config.imgsz``, unless ``model.anchors`` gives others.
+    What tells classes apart begins anew unless the file's classes are `names`, in that order; of anchor grids the
+    outputs for box and objectness are taken all the same. Anchors are scaled to ``config.imgsz``, unless
+    ``model.anchors`` gives others.
+
+    Args:
+        called: the weights in words, for the note; else the file's name.
 
     Returns:
         A note that says how many tensors were taken, and which were not.
@@ -105,11 +115,38 @@ def begin_with(weights: Path, network: DetectionNetwork, names: Sequence[str], c
             own[name].copy_(theirs[name])
     if not fits:
         raise UserError("not one of its tensors fits this network", path=weights)
-    told = f"began with {weights}: took {len(fits)} of {counted(len(own), 'tensor')}"
-    if fresh:
+    told = f"begins with {called or weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
+    if _take_box_outputs(donor, network, fresh):
+        told += f", and of the outputs box and objectness; the {counted(len(names), 'class')} begin anew"
+    elif fresh:
         shown = ", ".join(fresh[:SHOWN]) + (f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else "")
         told += f"; {why}: {shown}"
     return told
+
+
+def _take_box_outputs(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> bool:
+    """Copy what the outputs of anchor grids hold besides classes, if that is all that is fresh; whether it was."""
+    from lightdet.models import Detector  # noqa: PLC0415
+
+    if not (fresh and isinstance(donor, Detector) and isinstance(network, Detector)):
+        return False
+    theirs, own = donor.state_dict(), network.state_dict()
+    pairs = []
+    for name in fresh:
+        if ".outputs." not in name or name not in theirs:
+            return False
+        mine, other = (_by_anchor(state[name], network.anchors.shape[1])[:, :BOX_OUTPUTS] for state in (own, theirs))
+        if mine.shape != other.shape:
+            return False
+        pairs.append((mine, other))
+    for mine, other in pairs:
+        mine.copy_(other)
+    return True
+
+
+def _by_anchor(values: Tensor, anchors: int) -> Tensor:
+    """``[A * (5 + C), ...]`` → ``[A, 5 + C, ...]``."""
+    return values.view(anchors, -1, *values.shape[1:])
 
 
 def _depends_on_classes(network: DetectionNetwork, num_classes: int, config: RunConfig) -> set[str]:

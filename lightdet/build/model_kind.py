@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -29,9 +30,15 @@ def judges_pictures(path: str | Path) -> bool | None:
             return read_card(path).outputs == "probabilities"
         except UserError:
             return None
+    card = card_of(path)
+    return None if card is None else isinstance(card["model"], dict) and card["model"].get("task") == TASK
+
+
+def card_of(path: str | Path) -> dict[str, Any] | None:
+    """The card of a trained model, with its key ``model``; None for what is missing, damaged or foreign."""
     try:
         with safe_open(path, framework="numpy") as file:
-            model = json.loads((file.metadata() or {})[METADATA_KEY])["model"]
+            card = json.loads((file.metadata() or {})[METADATA_KEY])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return isinstance(model, dict) and model.get("task") == TASK
+    return card if isinstance(card, dict) and "model" in card else None

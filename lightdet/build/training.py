@@ -18,6 +18,8 @@ from lightdet.build.computing import build_replicas, compute_with
 from lightdet.build.distillation import load_teacher
 from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
+from lightdet.build.starting import FACT as START
+from lightdet.build.starting import start_of
 from lightdet.build.task import build_task
 from lightdet.config import RunConfig
 from lightdet.data.dataset import DatasetSpec, read_split
@@ -141,8 +143,12 @@ def build_trainer(
     detector = build_detector(config.model, len(data.names), config.imgsz)
     teacher = load_teacher(config, data.names, detector)
     if resume is None:
-        if start is not None:
-            reporter.note(begin_with(start, detector, data.names, config))
+        begin = start_of(config, start)
+        run[START] = begin.kind
+        if begin.told:
+            reporter.note(begin.told)
+        if begin.file is not None:
+            reporter.note(begin_with(begin.file, detector, data.names, config, called=begin.called))
         if teacher is None:
             choose_anchors(config, data.train, detector, reporter)
         elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
@@ -150,8 +156,10 @@ def build_trainer(
             reporter.note(teacher.introduce(config.imgsz))
         if load_backbone(config.model, detector):
             reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
-    elif isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
-        detector.anchors.copy_(resume.tensors["network/anchors"])
+    else:
+        run[START] = resume.run.get(START)
+        if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
+            detector.anchors.copy_(resume.tensors["network/anchors"])
     computing = compute_with(
         detector, train, config.imgsz, around, forwards=not isinstance(detector, LossInsideNetwork)
     )
@@ -168,7 +176,7 @@ def build_trainer(
         DetectionValidation(data.val, data.names, config.eval.batch, replicas=computing.replicas) if data.val else None,
         train,
         around,
-        save_weights=_weight_writer(config, data.names, bit_depth),
+        save_weights=_weight_writer(config, data.names, bit_depth, run[START]),
         draw_batch=partial(batch_sheet, names=data.names),
         single_epochs=config.augment.mosaic_off_epochs,
         replicas=replicas,
@@ -192,12 +200,12 @@ def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> Trai
 
 
 def _weight_writer(
-    config: RunConfig, names: tuple[str, ...], bit_depth: int
+    config: RunConfig, names: tuple[str, ...], bit_depth: int, begun: str | None
 ) -> Callable[[Path, nn.Module, dict[str, Any]], None]:
     preprocessing = Preprocessing(config.imgsz, bit_depth=bit_depth)
 
     def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-        card = ModelCard(config.model.model_dump(mode="json"), names, preprocessing, facts)
+        card = ModelCard(config.model.model_dump(mode="json"), names, preprocessing, {**facts, START: begun})
         save_model(path, dict(network.state_dict()), card)
 
     return write

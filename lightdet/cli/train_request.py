@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from lightdet.build.dataset import load_dataset
 from lightdet.build.fine_tuning import config_from_card
 from lightdet.build.model_kind import is_classifier
+from lightdet.build.starting import start_of
 from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, load_yaml
 from lightdet.config.classification import ClassifyConfig, is_classify, load_classify_config
 from lightdet.data.dataset import DatasetSpec
@@ -76,6 +77,8 @@ class TrainRequest:
             file = config_from_card(self.weights, file, self.overrides)
         config = self.config_of(file)
         _check_backbone(config)
+        if isinstance(config, RunConfig) and not self.resume:
+            start_of(config, self.weights)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
         _check_kind(config, spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lightdet.comparison.results import Comparison, Cost, Model, Spread
+from lightdet.comparison.results import Comparison, Cost, Model, Run, Spread
 from lightdet.comparison.tables import Column, Row, Table
 
 MEANS = (("map50", "mAP@0.5"), ("map75", "mAP@0.75"), ("map50_95", "mAP@0.5:0.95"))
@@ -33,9 +33,10 @@ def short_table(comparison: Comparison) -> Table:
         percent("map50", "mAP@0.5 %"),
         percent("map50_95", "mAP@0.5:0.95 %"),
         *cost_columns()[:3],
+        Column("start", "begun with"),
     )
     rows = [
-        Row(model.name, (mean(model, "map50"), mean(model, "map50_95"), *cost_cells(model.cost)[:3]))
+        Row(model.name, (mean(model, "map50"), mean(model, "map50_95"), *cost_cells(model.cost)[:3], start(model.runs)))
         for model in comparison.models
     ]
     return Table("summary", "Accuracy and cost", "model", columns, tuple(rows), _runs_note(comparison.models))
@@ -87,6 +88,7 @@ def run_table(models: Sequence[Model]) -> Table:
         *(percent(key, f"{title} %") for key, title in MEANS),
         Column("epochs", "epochs", digits=0),
         Column("minutes", "minutes", digits=2),
+        Column("start", "begun with"),
     )
     rows = []
     for model in models:
@@ -94,13 +96,18 @@ def run_table(models: Sequence[Model]) -> Table:
             known = [_one(run.metrics[key]) for key, _ in MEANS]
             epochs = _one(len(run.history) or None)
             name = f"{model.name}, {run.label}" if run.label else model.name
-            rows.append(Row(name, (*known, epochs, _one(run.minutes))))
+            rows.append(Row(name, (*known, epochs, _one(run.minutes), run.start)))
         rows += [
-            Row(f"{model.name}, {label}" if label else model.name, (*(None,) * 3, "failed", None))
+            Row(f"{model.name}, {label}" if label else model.name, (*(None,) * 3, "failed", None, None))
             for label in model.problems
         ]
     plain = tuple(Column(c.key, c.title, c.factor, c.digits) for c in columns)
     return Table("runs", "Every run", "run", plain, tuple(rows))
+
+
+def start(runs: Sequence[Run]) -> str | None:
+    """What trainings began with: pretrained weights, chance, or a file."""
+    return " or ".join(sorted({run.start for run in runs if run.start is not None})) or None
 
 
 def mean(model: Model, key: str) -> Spread | None:

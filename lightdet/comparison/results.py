@@ -66,6 +66,7 @@ class Run:
         metrics: as `lightdet.evaluation.metrics.Metrics.as_dict` gives them, 0 to 1.
         history: one record an epoch (the rows of results.csv), empty where unknown.
         shown: detections in the pictures of the sheet, those at or above the run's own best threshold.
+        start: what its training began with: ``pretrained``, ``chance`` or a file; None where that is not known.
     """
 
     label: str
@@ -73,6 +74,7 @@ class Run:
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, float]] = ()
     shown: Sequence[Detections] = ()
+    start: str | None = None
 
     @property
     def minutes(self) -> float | None:
@@ -86,6 +88,7 @@ class Run:
             "seed": self.seed,
             "epochs": len(self.history) or None,
             "minutes": self.minutes,
+            "start": self.start,
             **self.metrics,
         }
 

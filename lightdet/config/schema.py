@@ -211,6 +211,9 @@ class TrainConfig(Section):
     """Threads that prepare batches; null: chosen from the processor count."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Processor threads that compute, per replica; null: as measured (docs/adr/0009), or OMP_NUM_THREADS."""
+    start: str | None = None
+    """pretrained (the package's own weights for this network), chance, or a model file; null: pretrained where there
+    are such weights, else chance."""
     distill: str | None = None
     """A larger trained detector (a .safetensors file) to learn from beside the labels; null: from the labels alone."""
     distill_weight: NonNegative = 1.0

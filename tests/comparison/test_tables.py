@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import statistics
+from dataclasses import replace
 
 import pytest
 from comparison_scenes import CLASSES, comparison, model, run
@@ -63,17 +64,27 @@ def test_cost_and_no_cost() -> None:
 def test_csv_has_the_values_as_measured() -> None:
     rows = list(csv.DictReader(io.StringIO(csv_text(short_table(comparison(OURS, THEIRS))))))
     assert [row["model"] for row in rows] == ["ours", "theirs"]
-    first = {key: float(value) for key, value in rows[0].items() if key != "model"}
+    first = {key: float(value) for key, value in rows[0].items() if key not in ("model", "start")}
+    assert rows[0]["start"] == ""  # not told by these runs
     assert (first["map50"], first["map50_min"], first["map50_max"]) == (0.70, 0.60, 0.80)
     assert (first["params"], first["total_ms"]) == (1_500_000, 3.5)
     assert rows[1]["params"] == "" and float(rows[1]["map50_max"]) == 0.65
 
 
+def test_where_each_training_began_is_told() -> None:
+    both = model(
+        "both",
+        *(replace(run, start=told) for run, told in zip(OURS.runs, ("chance", "pretrained", "chance"), strict=True)),
+    )
+    assert cells(markdown(short_table(comparison(both, THEIRS))), "both")[-1] == "chance or pretrained"
+    assert cells(markdown(run_table([both])), "both, seed 1")[-1] == "pretrained"
+
+
 def test_every_run_stands_by_itself_and_failures_too() -> None:
     broken = model("broken", problems={"seed 0": "diverged"}, params=None)
     text = markdown(run_table([OURS, broken]))
-    assert cells(text, "ours, seed 2") == ["60.0", "30.0", "15.0", "2", "1.00"]
-    assert cells(text, "broken, seed 0") == ["–", "–", "–", "failed", "–"]
+    assert cells(text, "ours, seed 2") == ["60.0", "30.0", "15.0", "2", "1.00", "–"]
+    assert cells(text, "broken, seed 0") == ["–", "–", "–", "failed", "–", "–"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=6))

@@ -60,10 +60,17 @@ def test_equal_classes_take_every_tensor(trained: Path, defect_set: Path, tmp_pa
         start=trained,
     )
     weights = load_model(trained)[0]
-    assert any(f"took {len(weights)} of {len(weights)} tensors" in note for note in recorder.notes)
+    assert any(f"takes {len(weights)} of {len(weights)} tensors" in note for note in recorder.notes)
     for network in (trainer.task.network, trainer.average.network):
         state = network.state_dict()
         assert all(torch.equal(state[name], value) for name, value in weights.items())
+
+
+def check_outputs(now: torch.Tensor, before: torch.Tensor, donor: torch.Tensor) -> None:
+    """Of each of three anchors: box and objectness of the donor, classes as they were."""
+    now, before, donor = (value.unflatten(0, (3, -1)) for value in (now, before, donor))
+    assert torch.equal(now[:, :5], donor[:, :5]) and not torch.equal(now[:, :5], before[:, :5])
+    assert torch.equal(now[:, 5:], before[:, 5:])
 
 
 def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
@@ -76,11 +83,14 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
     fresh = [name for name, value in weights.items() if value.shape != after[name].shape]
     assert len(fresh) == 6  # weight and bias of each grid's output
     assert (
-        f"took {len(weights) - 6} of {len(weights)} tensors; of another shape, so begun anew (6 classes before)" in told
+        f"takes {len(weights) - 6} of {len(weights)} tensors, and of the outputs box and obj" in told
+        and "the 2 classes begin anew" in told
     )
-    assert all(name in told for name in fresh)
     for name, value in after.items():
-        assert torch.equal(value, before[name] if name in fresh else weights[name])
+        if name in fresh:
+            check_outputs(value, before[name], weights[name])
+        else:
+            assert torch.equal(value, weights[name])
 
 
 @pytest.mark.parametrize("other_names", [False, True])
@@ -92,10 +102,15 @@ def test_as_many_classes_in_another_order_begin_the_outputs_anew(trained: Path, 
     names = tuple("abcdef") if other_names else tuple(reversed(names_of(trained)))
     told = begin_with(trained, network, names, config)
     weights, after = load_model(trained)[0], network.state_dict()
-    assert f"took {len(weights) - 6} of {len(weights)} tensors; what tells classes apart begins anew" in told
-    assert ("in another order" in told) is not other_names
+    assert (
+        f"takes {len(weights) - 6} of {len(weights)} tensors, and of the outputs box and obj" in told
+        and "the 6 classes begin anew" in told
+    )
     for name, value in after.items():
-        assert torch.equal(value, (before if ".outputs." in name else weights)[name])
+        if ".outputs." in name:
+            check_outputs(value, before[name], weights[name])
+        else:
+            assert torch.equal(value, weights[name])
 
 
 def test_anchors_keep_their_share_of_the_input(trained: Path) -> None:
@@ -127,7 +142,7 @@ def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, st
 def test_the_command(trained: Path, two_classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fast = ("train.epochs=1", "train.batch=4", "train.precision=fp32")
     code, out, err = run(capsys, "-d", two_classes, "-w", trained, "-o", tmp_path / "out", *fast)
-    assert (code, err) == (0, "") and f"began with {trained}: took" in out and "input 64" in out
+    assert (code, err) == (0, "") and f"begins with {trained}: takes" in out and "input 64" in out
     card = load_detector(tmp_path / "out" / "best.safetensors")[1]
     assert card.names == ("even", "odd") and card.model["widths"] == [8, 8, 16, 16, 16]
 

@@ -13,6 +13,7 @@ from lightdet.build.comparison.scoring import Pictures, score, unpack
 from lightdet.build.comparison.steps import ComparisonSteps, Outcome, Row
 from lightdet.build.comparison.told import details_of, facts_of, notes_of
 from lightdet.build.comparison.trainings import Watcher
+from lightdet.build.starting import start_in
 from lightdet.build.training import unmeasured_boxes
 from lightdet.build.validation import class_order
 from lightdet.comparison.results import Comparison, Cost, Model, Run
@@ -105,7 +106,9 @@ class ModelComparison(ComparisonSteps):
             self.skipped += [line for line in result["skipped"] if line not in self.skipped]
             shown = unpack(result["shown"], pictures.sheet(), self.spec.classes)
             history = row.histories.get(candidate.label, ())
-            row.runs.append(Run(candidate.label, candidate.seed, result["metrics"], history, shown))
+            row.runs.append(
+                Run(candidate.label, candidate.seed, result["metrics"], history, shown, start_in(candidate.file))
+            )
             row.scored = row.scored or candidate
 
     def _compared(self, rows: Sequence[Row], pictures: Pictures, watcher: Watcher) -> Comparison:

@@ -1,0 +1,116 @@
+"""Where a training begins: what `train.start` may say, what the package keeps, and what each run tells of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest_training import SMALL, Recorder, make_trainer
+
+from lightdet.build import starting
+from lightdet.build.fine_tuning import begin_with
+from lightdet.build.model import build_detector
+from lightdet.build.starting import networks, pretrained_for, start_in, start_of
+from lightdet.cli.app import main
+from lightdet.config import Config, RunConfig, YamlFile, load_config, load_yaml, validate
+from lightdet.errors import UserError
+from lightdet.models.weights import load_model
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def config(*changes: str) -> RunConfig:
+    return validate(Config, YamlFile({}), [*SMALL, *changes])
+
+
+@pytest.fixture(scope="module")
+def model(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("first")
+    make_trainer(defect_set, folder, ["train.epochs=1", "train.start=chance"]).fit()
+    return folder / "best.safetensors"
+
+
+@pytest.fixture
+def kept(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that keeps weights for the small network."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "lightdet.safetensors").write_bytes(model.read_bytes())
+    monkeypatch.setattr(starting, "FOLDER", folder)
+    return folder / "lightdet.safetensors"
+
+
+def test_weights_of_the_same_network_are_the_start(kept: Path) -> None:
+    anchors = [[[float(i + j + 4), float(i + 5)] for j in range(3)] for i in range(3)]
+    for same in ((), ("train.start=pretrained",), ("imgsz=128",), (f"model.anchors={anchors}",)):
+        begin = start_of(config(*same))
+        assert (begin.file, begin.kind) == (kept, "pretrained")
+    assert start_of(config("train.start=chance")).kind == "chance"
+
+
+@pytest.mark.parametrize(
+    "change", ["model.widths=[8,8,16,16,32]", "model.gate=scalar", "model.activation=relu", "model.attention_at=[]"]
+)
+def test_another_network_begins_from_chance_and_says_so(kept: Path, change: str) -> None:
+    begin = start_of(config(change))
+    assert (begin.file, begin.kind) == (None, "chance") and "no pretrained weights for this network" in begin.told
+    with pytest.raises(UserError, match="no weights are kept for this network; there are for lightdet with nothing"):
+        start_of(config(change, "train.start=pretrained"))
+
+
+def test_a_file(model: Path, tmp_path: Path) -> None:
+    begin = start_of(config(f"train.start={model}"))
+    assert (begin.file, begin.kind) == (model, str(model))
+    for path, told in ((tmp_path / "none", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(UserError, match=f"{told}.*'?train.start'?"):
+            start_of(config(f"train.start={path}"))
+    with pytest.raises(UserError, match="name two starts; leave one out"):
+        start_of(config("train.start=chance"), model)
+    assert start_of(config(), model).file == model
+
+
+def test_the_run_and_the_model_say_where_it_began(kept: Path, defect_set: Path, tmp_path: Path) -> None:
+    for changes, told, line in (
+        ([], "pretrained", "begins with lightdet's own pretrained weights: takes"),
+        (["train.start=chance"], "chance", "begins from chance, as train.start says"),
+    ):
+        recorder, folder = Recorder(), tmp_path / told
+        trainer = make_trainer(defect_set, folder, ["train.epochs=1", *changes], reporter=recorder)
+        assert trainer.run_facts["start"] == told and any(line in note for note in recorder.notes)
+        name, theirs = next(item for item in load_model(kept)[0].items() if item[0].endswith("conv.weight"))
+        assert torch.equal(trainer.task.network.state_dict()[name], theirs) == (told == "pretrained")
+        trainer.fit()
+        assert start_in(folder / "best.safetensors") == told
+    assert start_in(tmp_path / "none") is None
+
+
+def test_the_command_misses_the_file_before_it_reads_pictures(
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["train", "-d", str(defect_set), "-o", str(tmp_path / "out"), f"train.start={tmp_path / 'none'}"])
+    assert code == 2 and "no such file; 'train.start' names it: pretrained, chance or a model file" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", networks())
+def test_what_the_package_keeps(name: str) -> None:
+    """The weights are for the network as its configuration has it, small, finite, and give finite outputs."""
+    path = starting.FOLDER / f"{name}.safetensors"
+    settings = load_config(load_yaml(CONFIGS / f"{name}.yaml"))
+    assert pretrained_for(settings.model) == path
+    weights, card = load_model(path)
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    assert card.facts["pretraining"]["commit"]
+    network = build_detector(settings.model, 2, 64)
+    told = begin_with(path, network, ("a", "b"), settings)
+    assert "box and objectness; the 2 classes begin anew" in told
+    grids: Any = network.eval()(torch.rand(1, 3, 64, 64))
+    assert all(torch.isfinite(grid).all() for grid in grids)
+
+
+def test_all_that_is_kept_stays_small() -> None:
+    assert sum(path.stat().st_size for path in starting.FOLDER.glob("*.safetensors")) <= 12e6
