@@ -9,7 +9,7 @@ from typing import Any
 
 from lightdet.arrays import Image
 from lightdet.build.explainers import Explainer, ExplainRequest, Explanation, check_options, load_explainer
-from lightdet.data.images import read_image
+from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explain.overlay import draw_overlay
@@ -85,7 +85,10 @@ class ExplainRun:
         return outcome
 
     def _explain(self, explainer: Explainer, source: Source) -> None:
-        picture = read_image(str(source.target), bit_depth=explainer.preprocessing.bit_depth)
+        for page in read_pages(str(source.target), bit_depth=explainer.preprocessing.bit_depth):
+            self._explain_picture(explainer, source.page(page), page.image)
+
+    def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
         explanations = explainer.explain(picture, self.request)
         self.outcome.pictures += 1
         if not explanations:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.build.explainers import Explainer, ExplainRequest, load_explainer
-from lightdet.data.images import read_image
 from lightdet.drawing import class_color
 from lightdet.explain.overlay import draw_overlay
 from lightdet.inference.marked import write_picture
@@ -32,7 +31,9 @@ class HeatWriter:
 
     def add(self, record: Record) -> None:
         """Explain one picture."""
-        picture = read_image(record.source, bit_depth=self.explainer.preprocessing.bit_depth)
+        picture = record.image
+        if picture is None:
+            raise ValueError("a record without its picture cannot be explained")
         found = self.explainer.together(picture)
         texts, colors, boxes = [], [], None
         if found.detections is not None:

@@ -38,7 +38,7 @@ def check_deep(picture: Pil.Image, bits: int) -> None:
         raise UnsupportedError(f"a {bits}-bit TIFF {fault}; save it as 16-bit PNG")
 
 
-def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> AnyArray:
+def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool, page: int = 0) -> AnyArray:
     """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled.
 
     Args:
@@ -46,17 +46,23 @@ def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool) -> A
         bits: of a channel.
         data: the file.
         inverted: 0 is white.
+        page: number of the picture in the file, from 0.
     """
     if picture.mode.startswith("I"):
         pixels: AnyArray = np.asarray(picture).astype(np.uint16)
     else:
-        pixels = _colour(picture, bits, data)
+        pixels = _colour(picture, bits, data, page)
     return np.uint16((1 << bits) - 1) - pixels if inverted else pixels
 
 
-def _colour(picture: Pil.Image, bits: int, data: bytes) -> AnyArray:
+def _colour(picture: Pil.Image, bits: int, data: bytes, page: int) -> AnyArray:
     _silence_opencv()
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    buffer, flags = np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
+    if page == 0:
+        decoded = cv2.imdecode(buffer, flags)
+    else:
+        _, pages = cv2.imdecodemulti(buffer, flags, range=(page, page + 1))
+        decoded = pages[0] if len(pages) == 1 else None
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (picture.height, picture.width):
         raise UnsupportedError(f"a {bits}-bit {picture.format} of a kind not known; save it as 16-bit PNG")
     return decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])

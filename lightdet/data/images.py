@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, deep_pixels, to_bytes
+from lightdet.data.pages import MAX_PAGES, check_end, count_pages
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -40,6 +41,8 @@ UNREAD = frozenset({".heic", ".heif", ".hif", ".avif", ".jxl"})
 """Endings of pictures that are not read: they are found when a folder is scanned, so that each is told by name."""
 SUFFIXES = READ | UNREAD
 """File name endings taken for pictures when a folder is scanned."""
+MAX_FILE_PIXELS = 2_000_000_000
+"""Most pixels that all pictures of one file have together."""
 EXCHANGED_SIDES = 5
 """EXIF orientations from this on exchange width and height."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
@@ -123,6 +126,70 @@ def read_image(
     pixels, facts = _decode(data, shown, max_pixels)
     if facts.pages > 1:
         raise UserError(several_pages(facts), path=shown)
+    return _rgb(pixels, facts, bit_depth)
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One picture of a file: uint8 RGB ``[H, W, 3]``, its number from 1, and how many there are."""
+
+    image: Image
+    number: int
+    of: int
+
+    def name(self, file: str) -> str:
+        """The file's name, and behind a ``#`` the number where the file holds several pictures."""
+        return f"{file}#{self.number}" if self.of > 1 else file
+
+
+def read_pages(
+    source: str | Path | bytes,
+    *,
+    bit_depth: int = 16,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_pages: int = MAX_PAGES,
+) -> Iterator[Page]:
+    """Decode every picture of a file, one after the other: pages of a TIFF, frames of a GIF, WebP or PNG.
+
+    The arguments are those of `read_image`; `max_pixels` holds for each picture, and all together may have
+    `MAX_FILE_PIXELS`. Only one decoded picture is held at a time.
+
+    Raises:
+        UserError: as `read_image`, of a page as ``name#number``; more than `max_pages` pictures.
+    """
+    data, shown = _read_bytes(source, name, MAX_BYTES)
+    with _whole(data, shown, max_pixels) as (picture, first):
+        if first.pages > max_pages:
+            message = f"holds {first.pages} pictures, and at most {max_pages} are looked at; split it"
+            raise TooLargeError(message, path=shown)
+        total = 0
+        for index in range(first.pages):
+            with _explained(f"{shown}#{index + 1}" if first.pages > 1 else shown):
+                facts = _facts_of_page(picture, first, index)
+                total += facts.size[0] * facts.size[1]
+                if facts.size[0] * facts.size[1] > max_pixels:
+                    raise _too_large(f"{shown}#{index + 1}", max_pixels, facts.size)
+                if total > MAX_FILE_PIXELS:
+                    message = f"its pictures have more than {MAX_FILE_PIXELS / 1e6:g} million pixels together; split it"
+                    raise TooLargeError(message, path=f"{shown}#{index + 1}")
+                image = _rgb(_pixels(picture, facts, data, index), facts, bit_depth)
+            yield Page(image, index + 1, first.pages)
+
+
+def _facts_of_page(picture: Pil.Image, first: PictureFacts, index: int) -> PictureFacts:
+    """Go to a page and return what its header says."""
+    if index == 0:
+        return first
+    with _quiet():
+        picture.seek(index)
+    facts = _facts(picture, first.pages)
+    if first.bits > 8 and first.format != "TIFF":
+        raise UnsupportedError(f"an animated {first.format} of 16 bits; save each picture in a file of its own")
+    return facts if first.format == "TIFF" else replace(facts, orientation=first.orientation, bits=first.bits)
+
+
+def _rgb(pixels: AnyArray, facts: PictureFacts, bit_depth: int) -> Image:
     if pixels.dtype == np.uint16:
         pixels = to_bytes(pixels, _stored_depth(facts) or bit_depth)
     if pixels.ndim == 2:
@@ -245,7 +312,7 @@ def _explained(shown: str) -> Iterator[None]:
         raise UserError(f"the picture is damaged ({reason[:120]}); copy or export it again", path=shown) from None
 
 
-def _facts(picture: Pil.Image) -> PictureFacts:
+def _facts(picture: Pil.Image, pages: int | None = None) -> PictureFacts:
     orientation = _orientation(picture)
     # Pillow turns TIFFs by itself, header size included; other formats are turned here.
     turned = picture.format != "TIFF" and orientation >= 5
@@ -256,7 +323,7 @@ def _facts(picture: Pil.Image) -> PictureFacts:
         mode=picture.mode,
         bits=_bits(picture),
         orientation=orientation,
-        pages=_pages(picture),
+        pages=count_pages(picture) if pages is None else pages,
     )
 
 
@@ -290,29 +357,34 @@ def _bits(picture: Pil.Image) -> int:
     return 1 if picture.mode == "1" else 8
 
 
-def _pages(picture: Pil.Image) -> int:
-    if picture.format == "MPO":
-        return 1  # a phone's JPEG with a preview or depth map behind the picture
-    try:
-        return int(getattr(picture, "n_frames", 1))
-    except Exception:  # counting walks the file; damage further on shows when the pixels are read
-        return 1
+@contextmanager
+def _whole(data: bytes, shown: str, max_pixels: int) -> Iterator[tuple[Pil.Image, PictureFacts]]:
+    """Open a file of pictures, and see that nothing of it is missing or hidden."""
+    with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
+        check_end(picture, data)
+        yield picture, _facts(picture)
 
 
 def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, PictureFacts]:
-    with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
-        facts = _facts(picture)
-        inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
-        if facts.bits > 8:
-            check_deep(picture, facts.bits)
-        with _quiet() if facts.format == "TIFF" else nullcontext():
-            picture.load()
-        pixels = deep_pixels(picture, facts.bits, data, inverted) if facts.bits > 8 else _byte_pixels(picture)
-        if facts.format != "TIFF":
-            pixels = np.ascontiguousarray(_upright(pixels, facts.orientation))
-        if (pixels.shape[1], pixels.shape[0]) != facts.size:
-            raise UserError("the picture's header and pixels disagree about its size; export it again", path=shown)
-        return pixels, facts
+    """The first picture of a file."""
+    with _whole(data, shown, max_pixels) as (picture, facts):
+        return _pixels(picture, facts, data), facts
+
+
+def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0) -> AnyArray:
+    """The pixels of the picture that `picture` stands at."""
+    inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+    if facts.bits > 8:
+        check_deep(picture, facts.bits)
+    with _quiet() if facts.format == "TIFF" else nullcontext():
+        picture.load()
+    deep = facts.bits > 8
+    pixels = deep_pixels(picture, facts.bits, data, inverted, page) if deep else _byte_pixels(picture)
+    if facts.format != "TIFF":
+        pixels = np.ascontiguousarray(_upright(pixels, facts.orientation))
+    if (pixels.shape[1], pixels.shape[0]) != facts.size:
+        raise UnsupportedError("the picture's header and pixels disagree about its size; export it again")
+    return pixels
 
 
 def _byte_pixels(picture: Pil.Image) -> NDArray[np.uint8]:

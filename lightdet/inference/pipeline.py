@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lightdet.arrays import Image, IntArray
-from lightdet.data.images import read_image
+from lightdet.data.images import read_pages
 from lightdet.drawing import draw_detections
 from lightdet.errors import UserError
 from lightdet.inference.marked import VideoWriter, write_picture
@@ -73,7 +73,7 @@ class Totals:
     """What a run did.
 
     Attributes:
-        pictures: pictures looked at.
+        pictures: pictures looked at, each page of a file being one.
         frames: frames of videos and streams looked at.
         per_class: detections, or judged pictures, by label.
         times: milliseconds by stage, one for each picture or frame.
@@ -134,6 +134,8 @@ class _Job:
     read_ms: float
     frame: Frame | None = None
     video: VideoWriter | None = None
+    last: bool = True
+    """Nothing of its file is still to come."""
 
 
 class DetectionRun:
@@ -203,18 +205,27 @@ class DetectionRun:
                 self._video(source)
                 self.watcher.end(source)
                 continue
+            self._picture(source, pending)
+        self._finish(pending)
+
+    def _picture(self, source: Source, pending: list[_Job]) -> None:
+        """Read the pictures of a file, and take them through the network as batches fill."""
+        pages = read_pages(str(source.target), bit_depth=self.predictor.preprocessing.bit_depth)
+        while True:
             start = time.perf_counter()
             try:
-                image = read_image(str(source.target), bit_depth=self.predictor.preprocessing.bit_depth)
+                page = next(pages, None)
             except UserError as error:
                 self._finish(pending)
                 self._note_bad(source, error)
-                continue
-            pending.append(_Job(source, image, _since(start)))
+                return
+            if page is None:
+                return
+            last = page.number == page.of
+            pending.append(_Job(source.page(page), page.image, _since(start), last=last))
             waiting = sum(job.image.shape[0] * job.image.shape[1] for job in pending)
             if len(pending) >= self.batch or waiting > MAX_PENDING_PIXELS:
                 self._finish(pending)
-        self._finish(pending)
 
     def _video(self, source: Source) -> None:
         try:
@@ -286,7 +297,7 @@ class DetectionRun:
         elif marked is not None and self.folder is not None:
             write_picture(marked_file(self.folder, job.source), marked)
         frame, seconds = (job.frame.index, job.frame.time) if job.frame else (None, None)
-        record = Record(job.source.name, job.source.stem, detections, frame, seconds)
+        record = Record(job.source.name, job.source.stem, detections, frame, seconds, job.image)
         for writer in self.writers:
             writer.add(record)
         own = {"draw": (drawn - start) * 1e3} if marked is not None else {}
@@ -294,7 +305,7 @@ class DetectionRun:
             detections, {"read": job.read_ms, **own, "write": _since(drawn)}, moving=job.frame is not None
         )
         self.watcher.step(job.source)
-        if job.frame is None:
+        if job.frame is None and job.last:
             self.watcher.end(job.source)
         if self.show is not None and marked is not None and not self.show(marked, job.frame is not None):
             raise _Stop

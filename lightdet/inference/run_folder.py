@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.inference.save import Format, planned_file
-from lightdet.inference.sources import Source
+from lightdet.inference.sources import Source, page_place
+
+SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})
+"""Endings of files that hold one picture."""
 
 
 def fresh_folder(base: Path) -> Path:
@@ -89,10 +93,14 @@ def check_free(
 
 def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format], marked: bool) -> Iterator[Path]:
     for source in sources:
-        if marked:
-            yield marked_file(folder, source)
-        for format_ in formats:
-            yield planned_file(format_, folder, source.stem, video=source.kind != "picture")
+        # How many pages a file has is not known yet; where it has several, the first has a place of its own.
+        pages = source.kind == "picture" and source.target.suffix.lower() not in SINGLE  # type: ignore[union-attr]
+        first = [replace(source, stem=page_place(source.stem, 1))] if pages else []
+        for each in (source, *first):
+            if marked:
+                yield marked_file(folder, each)
+            for format_ in formats:
+                yield planned_file(format_, folder, each.stem, video=each.kind != "picture")
 
 
 def check_writable(folder: Path) -> Path:

@@ -13,10 +13,11 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from lightdet.arrays import Image
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import atomic_path, make_folder, write_text
@@ -31,16 +32,18 @@ MIN_SIDE = 0.01
 CSV_COLUMNS = ("source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """What was found in one picture or frame.
 
     Attributes:
-        source: the picture's path, the video's path or the stream's name.
+        source: the picture's path, with ``#2`` behind it for the second of several in a file; the video's path; the
+            stream's name.
         stem: where its results go below the output folder, without suffix (`lightdet.inference.sources`).
         detections: in its pixels; a classifier's `Classification` where the writers take those.
         frame: its number from 0, of a video or stream.
         time: seconds from the start, of a video or stream.
+        image: the picture itself, uint8 RGB ``[H, W, 3]``, for those who draw on it; not kept.
     """
 
     source: str
@@ -48,6 +51,7 @@ class Record:
     detections: Any
     frame: int | None = None
     time: float | None = None
+    image: Image | None = field(default=None, repr=False)
 
     @property
     def place(self) -> Path:

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from lightdet.addresses import may_hold_secret, split_address
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
+from lightdet.data.images import Page
 from lightdet.data.paths import find_file
 from lightdet.errors import UserError
 
@@ -47,6 +48,17 @@ class Source:
     target: Path | str | int = field(repr=False)
     name: str
     stem: Path
+
+    def page(self, page: Page) -> Source:
+        """The same for one picture of the file: ``stack.tif#2`` where it holds several."""
+        if page.of == 1:
+            return self
+        return replace(self, name=page.name(self.name), stem=page_place(self.stem, page.number))
+
+
+def page_place(stem: Path, number: int) -> Path:
+    """``stack`` and 2 → ``stack#2``."""
+    return stem.with_name(f"{stem.name}#{number}")
 
 
 @dataclass
@@ -252,14 +264,11 @@ def _with_stems(found: Sequence[_Found]) -> list[Source]:
     taken: set[str] = set()
     names: Counter[str] = Counter()
     placed = []
-    for source, base in found:
-        stem = source.stem
-        if isinstance(source.target, Path):
-            path, start = _absolute(source.target), base or common
-            stem = path.relative_to(start) if start is not None and path.is_relative_to(start) else Path(path.name)
-            stem = stem.with_name(stem.name.removesuffix(stem.suffix))
-        wanted, number = stem, 1
-        while _key(stem) in taken:
+    stems = [_stem(source, base or common) for source, base in found]
+    files = {_key(stem) for stem in stems}
+    for (source, _), wanted in zip(found, stems, strict=True):
+        stem, number = wanted, 1
+        while _key(stem) in taken or _may_be_page(_key(stem), files):
             number += 1
             stem = wanted.with_name(f"{wanted.name}-{number}")
         taken.add(_key(stem))
@@ -271,9 +280,24 @@ def _with_stems(found: Sequence[_Found]) -> list[Source]:
     return placed
 
 
+def _stem(source: Source, start: Path | None) -> Path:
+    """Where the results of a source go, told from the folder `start`."""
+    if not isinstance(source.target, Path):
+        return source.stem
+    path = _absolute(source.target)
+    stem = path.relative_to(start) if start is not None and path.is_relative_to(start) else Path(path.name)
+    return stem.with_name(stem.name.removesuffix(stem.suffix))
+
+
 def _key(stem: Path) -> str:
     """Equal for names that some file systems cannot tell apart."""
     return unicodedata.normalize("NFC", str(stem)).casefold()
+
+
+def _may_be_page(stem: str, files: set[str]) -> bool:
+    """The second page of a.tif goes where a file a#2.png would."""
+    file, mark, number = stem.rpartition("#")
+    return bool(mark) and number.isdecimal() and file in files
 
 
 def _common_folder(paths: Sequence[Path]) -> Path | None:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,14 +15,14 @@ from typing import Literal, Protocol
 import cv2
 
 from lightdet.arrays import Image
-from lightdet.data.images import read_image
+from lightdet.data.images import Page, read_pages
 from lightdet.decisions import DecisionRule
 from lightdet.drawing import draw_detections
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.runtime import RawDetections, Runtime
 from lightdet.service.errors import RefusalError, busy, unreadable
-from lightdet.service.inspection import Inspection, ModelIdentity, new_id
+from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
 from lightdet.service.settings import Limits
 from lightdet.structures import Detections, Preprocessing
 
@@ -165,26 +165,45 @@ class Engine:
         self, uploads: Sequence[Upload], rule: DecisionRule, picture: PictureKind, began: float
     ) -> list[Inspection]:
         """One after the other, so that only one decoded picture of a request is held at a time."""
-        inspections = []
+        inspections: list[Inspection] = []
         for part, upload in enumerate(uploads):
             try:
-                inspections.append(self._one(upload, rule, picture, began))
+                most = self.limits.max_parts - len(inspections) - (len(uploads) - part - 1)
+                inspections += self._pages(upload, rule, picture, began, most)
             except RefusalError as refusal:
                 raise refusal.in_part(part) if len(uploads) > 1 else refusal from None
             began = time.perf_counter()
         return inspections
 
-    def _one(self, upload: Upload, rule: DecisionRule, picture: PictureKind, arrived: float) -> Inspection:
-        began = time.perf_counter()
-        time_ms = time.time_ns() // 1_000_000
-        try:
-            image = read_image(
-                upload.data, bit_depth=self.predictor.preprocessing.bit_depth, max_pixels=self.limits.max_pixels
-            )
-        except UserError as error:
-            raise unreadable(error) from None
-        except MemoryError:
-            raise busy("memory", "there is not enough memory for this picture now", _LONG_WAIT) from None
+    def _pages(
+        self, upload: Upload, rule: DecisionRule, picture: PictureKind, arrived: float, most: int
+    ) -> Iterator[Inspection]:
+        """Inspect every picture of a file; one of more than `most` is refused."""
+        pages = read_pages(
+            upload.data,
+            bit_depth=self.predictor.preprocessing.bit_depth,
+            max_pixels=self.limits.max_pixels,
+            max_pages=most,
+        )
+        done = 0
+        while True:
+            began = time.perf_counter()
+            try:
+                page = next(pages, None)
+            except UserError as error:
+                refusal = unreadable(error)
+                raise refusal.about(f"picture {done + 1} of the file") if done else refusal from None
+            except MemoryError:
+                raise busy("memory", "there is not enough memory for this picture now", _LONG_WAIT) from None
+            if page is None:
+                return
+            yield self._one(upload, page, rule, picture, arrived, began)
+            done, arrived = page.number, time.perf_counter()
+
+    def _one(
+        self, upload: Upload, page: Page, rule: DecisionRule, picture: PictureKind, arrived: float, began: float
+    ) -> Inspection:
+        image, time_ms = page.image, time.time_ns() // 1_000_000
         read = (time.perf_counter() - began) * 1e3
         found = self.predictor(image)
         decision = rule.decide(found)
@@ -196,7 +215,7 @@ class Engine:
         return Inspection(
             id=new_id(time_ms),
             time_ms=time_ms,
-            name=upload.name,
+            name=page.name(upload.name[: NAME_LENGTH - 8]) if page.of > 1 else upload.name,
             sha256=hashlib.sha256(upload.data).hexdigest(),
             length=len(upload.data),
             size=found.size,

@@ -45,6 +45,10 @@ class RefusalError(Exception):
             extra["connection"] = "close"
         return {"content-type": "application/json", "cache-control": "no-store"} | extra
 
+    def about(self, what: str) -> RefusalError:
+        """Return the same with what it is about in front."""
+        return RefusalError(self.status, self.code, f"{what}: {self.message}", retry_after=self.retry_after)
+
     def in_part(self, part: int) -> RefusalError:
         """Return the same about picture number `part` (from 0)."""
         return RefusalError(self.status, self.code, self.message, retry_after=self.retry_after, part=part)

@@ -342,3 +342,39 @@ def test_neu_det_pictures_are_looked_at_without_a_word(detect: Detect) -> None:
         pytest.skip(f"NEU-DET is not at {folder}; set LIGHTDET_DATASETS")
     code, out, err = detect(str(folder), "--no-images", "--json", "x.json")
     assert (code, err) == (0, "") and "1,800 pictures" in out
+
+
+def save_pages(name: str, *pages: np.ndarray) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    first, *others = map(Pil.fromarray, pages)
+    first.save(name, save_all=True, append_images=others)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "gif"])
+def test_every_picture_of_a_file_is_a_result_of_its_own(
+    detect: Detect, part: np.ndarray, painted: Callable[..., np.ndarray], suffix: str
+) -> None:
+    save_pages(f"in/stack.{suffix}", painted(120, 90), part, painted(120, 90, ("red", 10, 10, 30, 40)))
+    save(part, "in/stack#2.bmp")
+    code, out, err = detect("in", "--output", "o", "--save", "json,yolo,coco")
+    assert (code, err) == (0, "") and "4 pictures" in out
+    told = json.loads(Path("o/detections.json").read_text())["results"]
+    expected = [(f"stack.{suffix}#1", 0), (f"stack.{suffix}#2", 2), (f"stack.{suffix}#3", 1), ("stack#2.bmp", 2)]
+    assert sorted((Path(r["source"]).name, len(r["detections"])) for r in told) == sorted(expected)
+    places = ["stack#1", "stack#2", "stack#2-2", "stack#3"]
+    assert sorted(p.stem for p in Path("o").glob("*.jpg")) == places
+    assert sorted(p.stem for p in Path("o/labels").glob("stack*.txt")) == places
+    code, _, err = detect(f"in/stack.{suffix}", "--output", "o")
+    assert code == 2 and "stack#1.jpg: is there already" in err
+
+
+def test_a_file_whose_last_page_is_broken_is_told(detect: Detect, part: np.ndarray) -> None:
+    save_pages("in/stack.tif", part, part, part)
+    data = Path("in/stack.tif").read_bytes()
+    save(part, "in/z.png")
+    Path("in/stack.tif").write_bytes(data[:-3000])
+    code, _, err = detect("in", "--output", "o")
+    assert code == 2 and "stack.tif" in err and err.count("\n") == 1
+    code, out, _ = detect("in", "--output", "p", "--on-error", "skip", "--save", "json")
+    summary = json.loads(Path("p/detections.json").read_text())
+    assert code == 0 and len(summary["skipped"]) == 1 and "stack.tif" in out

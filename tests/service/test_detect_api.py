@@ -38,6 +38,13 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, body["code"]
 
 
+def stack(*pictures: bytes, form: str = "TIFF") -> bytes:
+    first, *others = [Pil.open(io.BytesIO(data)) for data in pictures]
+    stream = io.BytesIO()
+    first.save(stream, form, save_all=True, append_images=others)
+    return stream.getvalue()
+
+
 # --- answers ----------------------------------------------------------------------------------------------
 
 
@@ -66,6 +73,24 @@ def test_a_good_part_is_ok(shared: Any) -> None:
     assert shared.detect(GOOD).json()["decision"] == "OK"
     answer = shared.detect(WEAK).json()
     assert answer["decision"] == "OK" and len(answer["results"][0]["detections"]) == 1
+
+
+@pytest.mark.parametrize("form", ["TIFF", "GIF", "PNG"])
+def test_every_picture_of_a_file(shared: Any, form: str) -> None:
+    data = stack(GOOD, WEAK, BAD, form=form)
+    answer = shared.detect(data, name="part 7", picture="plain").json()
+    assert answer["decision"] == "NG"
+    assert [(r["name"], r["decision"]) for r in answer["results"]] == [
+        ("part 7#1", "OK"), ("part 7#2", "OK"), ("part 7#3", "NG"),
+    ]  # fmt: skip
+    assert len({r["id"] for r in answer["results"]}) == 3 and len({r["picture"] for r in answer["results"]}) == 3
+    assert {r["sha256"] for r in answer["results"]} == {hashlib.sha256(data).hexdigest()}
+    many = [("a", ("a.tif", stack(*[GOOD] * 14))), ("b", ("b.png", GOOD)), ("c", ("c.tif", stack(GOOD, BAD)))]
+    response = shared.client.post("/api/detect", files=many)
+    assert error(response) == (413, "picture_too_large") and response.json()["error"]["part"] == 2
+    assert error(shared.detect(stack(*[GOOD] * 17))) == (413, "picture_too_large")
+    cut = stack(GOOD, BAD)[:-500]
+    assert error(shared.detect(cut)) == (422, "bad_picture")
 
 
 def test_several_pictures(shared: Any) -> None:

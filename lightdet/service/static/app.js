@@ -7,7 +7,7 @@ import * as history from "./history.js";
 import * as statistics from "./statistics.js";
 import { busy, fail, say, setRule, show } from "./viewer.js";
 
-const VIEWABLE = /^image\/(jpeg|png|webp|gif|bmp)$/;
+const VIEWABLE = /^image\/(jpeg|png|bmp)$/;
 const LOOK_EVERY = 10_000;
 const state = { model: null, override: null, waiting: [], done: 0, working: false };
 
@@ -48,7 +48,9 @@ async function work() {
 async function look(blob, name = "") {
   const preview = !VIEWABLE.test(blob.type);
   const answer = await inspect(blob, { name, threshold: state.override, preview });
-  const [result] = answer.results;
+  const bad = answer.results.filter((each) => each.decision === "NG");
+  const result = bad[0] ?? answer.results[0];
+  if (answer.results.length > 1) say(`${name}: ${answer.results.length} pictures in the file, ${bad.length} of them NG.`);
   const url = result.picture ?? URL.createObjectURL(blob);
   delete result.picture;
   result.recorded = answer.recorded;
