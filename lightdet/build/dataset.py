@@ -18,6 +18,7 @@ from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.yolo import Rows
 from lightdet.data.image_labels import find_classes
 from lightdet.data.paths import find_folder, refuse_two, with_home
+from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
 
@@ -44,7 +45,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     config = validate(DatasetConfig, file)
     root = _root(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
-    classes = _classes(config, root, splits, file)
+    classes = _classes(config, root, _found_or_needed(splits), file)
     _check_format_keys(config, file)
     spec = DatasetSpec(
         name=config.name or _yaml_path(file).stem,
@@ -87,6 +88,7 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
         return value
 
     expanded = with_home(_VARIABLE.sub(variable, text))
+    _refuse_impossible(_yaml_path(file).parent, str(expanded), file)
     root = _yaml_path(file).parent / expanded
     if not root.is_dir():
         message = f"the data's folder {root} does not exist; correct '{key[0]}', or give the folder with --data-root"
@@ -96,14 +98,27 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
 
 def _below(root: Path, name: str, file: YamlFile) -> Path:
     """A path relative to the root, or to the YAML if it lies only there."""
+    _refuse_impossible(root, name, file)
     below, beside = root / with_home(name), _yaml_path(file).parent / name
     with _told_of(file):
         refuse_two(name, (below, beside))
     return beside if not below.exists() and beside.exists() else below
 
 
+def _refuse_impossible(root: Path, name: str, file: YamlFile) -> None:
+    """Refuse a name that no file can have: most often text that slipped into the line of a path."""
+    try:
+        (root / with_home(name)).lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"'{name[:40]}...' cannot be a path: {reason}", path=file.path) from None
+
+
 def _folder(root: Path, name: str, file: YamlFile) -> Path:
     """A folder of pictures, relative to the root."""
+    _refuse_impossible(root, name, file)
     with _told_of(file):
         return find_folder(name, root)
 
@@ -171,6 +186,15 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
         ) from None
 
 
+def _found_or_needed(splits: dict[str, SplitSpec]) -> dict[str, SplitSpec]:
+    """The splits that can tell class names: a dead ``test`` is left out later, see `_without_absent`."""
+
+    def there(place: SplitSpec) -> bool:
+        return all(path.exists() for path in (*place.images, *place.listings, place.labels) if path is not None)
+
+    return {name: place for name, place in splits.items() if name in ("train", "val") or there(place)} or splits
+
+
 def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
     """Refuse keys that say how the labels of another format are read."""
     for key, form in (("first_pixel", "voc"), ("rows", "yolo"), ("kpt_shape", "yolo")):
@@ -228,7 +252,17 @@ def _without_absent(spec: DatasetSpec) -> DatasetSpec:
         if name not in ("train", "val", spec.misnamed_val()):
             try:
                 check_there(spec, name, place)
+                _check_filled(spec, name, place)
             except UserError as error:
                 absent[name] = error
     left = {name: place for name, place in spec.splits.items() if name not in absent}
     return replace(spec, splits=left, absent=absent) if absent and left else spec
+
+
+def _check_filled(spec: DatasetSpec, name: str, place: SplitSpec) -> None:
+    """Refuse a split whose folders hold no picture at all."""
+    if not place.images or place.listings or spec.format in ("coco", "csv"):
+        return
+    if not any(scan_pictures(spec.format, folder) for folder in place.images):
+        folders = ", ".join(map(str, place.images))
+        raise spec.split_error(name, f"the split '{name}' holds no pictures (looked in {folders})")

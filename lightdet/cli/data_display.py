@@ -54,6 +54,8 @@ def show_division(console: Console, done: Division) -> None:
     for split, counts in done.counts.items():
         table.add_row(escape(split), f"{int(counts.sum()):,}", *(f"{count:,}" for count in counts.tolist()))
     console.print(table)
+    for note in done.notes:
+        _line(console, f"[yellow]note[/] {escape(note)}")
     _line(console, f"{done.groups:,} groups of pictures that resemble each other, the largest of {done.largest:,}")
     if done.skipped:
         _line(console, f"[yellow]left out[/] {len(done.skipped)} with faults:")

@@ -62,8 +62,8 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: f
         if state is not None:
             _check_same_data(state, run, request.output, kind.compared)
         display.begin(config, data, device, request.output, resumed=state)
-        for absent in spec.absent.values():
-            display.note(f"{absent.message}; it is left out")
+        for note in spec.left_out():
+            display.note(note)
         with display.training() if processes.is_first else nullcontext():
             trainer = kind.build(
                 config,

@@ -19,7 +19,7 @@ from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import plain_number, read_bounded
 from lightdet.data.spec import DatasetSpec
 
-_TEXTS = ("classes.txt", "obj.names", "_darknet.labels")
+_TEXTS = ("classes.txt", "obj.names", "_darknet.labels", "labelmap.txt")
 _MAX_BYTES = 1 << 20
 
 
@@ -65,14 +65,24 @@ def _lists(place: Path, spec: DatasetSpec) -> Iterator[tuple[Path, Sequence[str]
                 listed = read_class_names(path, spec.format)
             except DataError:
                 continue
-            if not any(plain_number(name.split()[0]) is not None and " " in name for name in listed):
-                yield path, listed  # else they are the labels of a picture called 'classes'
+            if not (_are_labels(listed) or _have_no_order(listed)):
+                yield path, listed
     for name, key in (("notes.json", "categories"), ("data.yaml", "names")):
         path = place / name
         if path.is_file() and not (spec.path is not None and spec.path.is_file() and path.samefile(spec.path)):
             names = _names(_value(path), key)
             if names:
                 yield path, names
+
+
+def _are_labels(listed: Sequence[str]) -> bool:
+    """Whether the lines are the labels of a picture called 'classes'."""
+    return any(plain_number(name.split()[0]) is not None and " " in name for name in listed)
+
+
+def _have_no_order(listed: Sequence[str]) -> bool:
+    """Whether the lines tell colours (CVAT's labelmap.txt, ``scratch:255,0,0::``) or leave out what 0 is (``???``)."""
+    return any(name.count(":") >= 3 or name == "???" for name in listed)
 
 
 def _value(path: Path) -> Any:

@@ -112,7 +112,7 @@ def convert_dataset(
         spec, splits, new_notes = _divided(spec, splits, checks, val, seed)
     everything = [annotation for found in splits.values() for annotation in found]
     notes = new_notes + _losses(spec, form, everything)
-    notes += [f"{error.message}; it is left out" for error in spec.absent.values()]
+    notes += spec.left_out()
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
     count = 0  # what was looked at is half of the work
     for name, found in splits.items():

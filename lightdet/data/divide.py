@@ -34,6 +34,7 @@ class Division:
         counts: pictures by class, int64 ``[C]``, of each split.
         groups: groups of pictures that resemble each other, each of which lies in one split.
         largest: pictures in the largest group.
+        notes: what was not there to be divided.
         skipped: what was left out of the source with ``on_error="skip"``.
     """
 
@@ -42,6 +43,7 @@ class Division:
     counts: dict[str, IntArray] = field(default_factory=dict)
     groups: int = 0
     largest: int = 0
+    notes: list[str] = field(default_factory=list)
     skipped: list[UserError] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
@@ -54,6 +56,7 @@ class Division:
             },
             "groups": self.groups,
             "largest_group": self.largest,
+            "notes": self.notes,
             "skipped": [str(error) for error in self.skipped],
         }
 
@@ -90,7 +93,7 @@ def divide_dataset(
         raise UserError("the data set has a split 'test', which is kept: leave --test out", path=spec.path)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError("is not empty; name a new folder with --output", path=output)
-    done = Division(output / "dataset.yaml", spec.classes)
+    done = Division(output / "dataset.yaml", spec.classes, notes=spec.left_out())
     pool, kept = _read(spec, done, on_error)
     pool, groups = _groups(pool, done, on_error, progress)
     parts = {"train": pool, "val": [], "test": kept} if kept else {"train": pool, "val": []}

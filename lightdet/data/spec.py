@@ -85,6 +85,10 @@ class DatasetSpec:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
 
+    def left_out(self) -> list[str]:
+        """A line for each split of `absent`."""
+        return [f"{error.message}; it is left out" for error in self.absent.values()]
+
     def misnamed_val(self) -> str | None:
         """The split that is likely meant for validation but has another name; None if there is ``val``."""
         other = (name for name in self.splits if name.lower() in VAL_ALIASES)

@@ -12,6 +12,7 @@ from lightdet.build.dataset import load_dataset
 from lightdet.data.audit import audit_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
+from lightdet.data.divide import divide_dataset
 from lightdet.errors import UserError
 
 Save = Callable[..., Path]
@@ -29,6 +30,7 @@ LISTS = {
     "classes.txt": "dent\nscratch\n",
     "obj.names": "dent\nscratch\n",
     "_darknet.labels": "dent\nscratch\n",
+    "labelmap.txt": "dent\nscratch\n",
     "notes.json": json.dumps({"categories": [{"id": 1, "name": "scratch"}, {"id": 0, "name": "dent"}], "info": {}}),
 }
 
@@ -56,6 +58,8 @@ def test_the_data_yaml_beside_our_own(names: str, yolo_set: Path, write: Write) 
     ("name", "text"),
     [
         ("classes.txt", "0 0.5 0.5 0.2 0.2\n"),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ndent:9,9,9::\n"),
+        ("labelmap.txt", "???\nscratch\ndent\n"),
         ("notes.json", "[1, {"),
         ("notes.json", '{"categories": 3}'),
         ("data.yml", ""),
@@ -140,21 +144,40 @@ def test_keys_of_other_formats(line: str, yolo_set: Path) -> None:
     assert line.split(":", maxsplit=1)[0] in refused(yolo_set / "data.yaml")
 
 
+@pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize("form", ["yolo", "data.yaml"])
-def test_a_test_split_that_is_not_there(form: str, yolo_set: Path, tmp_path: Path) -> None:
+def test_a_test_split_that_is_not_there(form: str, empty: bool, yolo_set: Path, tmp_path: Path) -> None:
+    if empty:
+        (yolo_set / "images" / "test").mkdir()
+    fault = "the split 'test' holds no pictures" if empty else "the picture folder of the split 'test' does not exist"
     text = (yolo_set / "data.yaml").read_text() + "  test: images/test\n"
     if form == "data.yaml":
         text = "train: images/train\nval: images/val\n\n\n\ntest: images/test\nnames: [scratch, dent]\n"
     (yolo_set / "data.yaml").write_text(text)
     spec = load_dataset(yolo_set / "data.yaml")
     assert list(spec.splits) == ["train", "val"]
-    assert "data.yaml:6: the picture folder of the split 'test' does not exist" in refused(
-        yolo_set / "data.yaml", "test"
-    )
+    assert f"data.yaml:6: {fault}" in refused(yolo_set / "data.yaml", "test")
     findings = [finding for finding in audit_dataset(spec, 64).findings if finding.kind == "split-gone"]
     assert [(finding.severity, finding.line) for finding in findings] == [("warning", 6)]
     done = convert_dataset(spec, tmp_path / "new", "coco")
     assert any("test" in note and "it is left out" in note for note in done.notes)
+    assert list(load_dataset(done.yaml).splits) == ["train", "val"]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_test_split_of_folders_that_is_not_there(
+    empty: bool, tmp_path: Path, save_picture: Save, write: Write
+) -> None:
+    for number in range(8):
+        save_picture(tmp_path / "set" / "train" / "ab"[number % 2] / f"{number}.png", seed=number)
+    if empty:
+        (tmp_path / "set" / "test").mkdir()
+    spec = load_dataset(write(tmp_path / "set" / "d.yaml", "format: folders\nsplits:\n  train: train\n  test: test\n"))
+    assert list(spec.splits) == ["train"] and spec.classes == ("a", "b")
+    findings = [finding for finding in audit_dataset(spec, 64).findings if finding.kind == "split-gone"]
+    assert [(finding.severity, finding.line) for finding in findings] == [("warning", 4)]
+    done = divide_dataset(spec, tmp_path / "new", val=0.5)
+    assert any("'test'" in note and note.endswith("it is left out") for note in done.notes)
     assert list(load_dataset(done.yaml).splits) == ["train", "val"]
 
 
