@@ -9,6 +9,8 @@ PIP_FLAGS =
 VENV = .venv
 RUN = runs/demo
 MINUTES = 4
+CASES = 1000000
+JOBS = 2
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
@@ -19,6 +21,7 @@ help:
 	@echo "make test           install with the development extras, then lint, types and the quick tests"
 	@echo "make test-slow      the tests that train"
 	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
+	@echo "make fuzz           a million broken files through the readers; CASES=n, JOBS=n, goes on where it was"
 	@echo "make lint           ruff and mypy alone"
 	@echo "make clean          remove caches and the demo's results; make distclean removes .venv as well"
 
@@ -72,6 +75,9 @@ test-slow: $(VENV)/.installed-dev
 test-realdata: $(VENV)/.installed-dev
 	$(PYTEST) -m realdata
 
+fuzz: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --jobs $(JOBS) --folder build/fuzz
+
 clean:
 	rm -rf $(RUN) build dist lightdet.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find lightdet tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -79,4 +85,4 @@ clean:
 distclean: clean
 	rm -rf $(VENV)
 
-.PHONY: help demo lint test test-slow test-realdata clean distclean
+.PHONY: help demo lint test test-slow test-realdata fuzz clean distclean

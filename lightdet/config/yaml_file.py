@@ -50,15 +50,17 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
     if path.is_dir():
         raise UserError("is a folder; give the YAML file in it", path=path)
     try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_YAML_BYTES + 1)
+        text = data.decode("utf-8")
     except FileNotFoundError:
         raise UserError(f"no such file{_similar_files(path)}", path=path) from None
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text; is this the right file?", path=path) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    if len(data) > MAX_YAML_BYTES:
+        raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         places: dict[KeyPath, tuple[Path, int]] = {}

@@ -9,8 +9,8 @@ from pathlib import Path
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import read_lines
 
-_NUMBER_FIRST = re.compile(r"(\d+)(?:\s*[:,=;.)]\s*|\s+)(\S.*)")
-_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,=;\t]\s*(\d+)")  # 'type 1' is a name: a blank alone parts nothing
+_NUMBER_FIRST = re.compile(r"([0-9]+)(?:\s*[:,=;.)]\s*|\s+)(\S.*)")
+_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,=;\t]\s*([0-9]+)")  # 'type 1' is a name: a blank alone parts nothing
 _FIRST_NUMBER = {"yolo": 0, "deeppcb": 1}
 """What a format's labels count from; the others name the classes."""
 

@@ -103,6 +103,9 @@ def read_rows(table: Path) -> Iterator[Row]:
 
 def _column(names: Sequence[str], wanted: Sequence[str], table: Path) -> int:
     for name in wanted:
+        if names.count(name) > 1:
+            message = f"the first line names the column '{name}' twice; take one of them out, or call it otherwise"
+            raise DataError(message, "format", path=table, line=1)
         if name in names:
             return names.index(name)
     shown = ", ".join(name for name in names if name) or "nothing"

@@ -23,7 +23,8 @@ from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
-MAX_JSON_BYTES = 1 << 30
+MAX_JSON_BYTES = 1 << 29
+"""The largest known data sets have files of some 450 MB."""
 MAX_AREA = 1e12
 """More pixels than any picture has."""
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -258,25 +259,45 @@ def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
 
 
+_Lists = dict[str, list[tuple[int, dict[str, Any]]]]
+"""Of each top-level list its objects with their lines."""
+
+
+class _RepeatedKeyError(Exception):
+    """An object gives a key twice; the text is the key."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; of outlines, most of what a large file holds, only whether there are any."""
+    found = dict(pairs)
+    for key in ("segmentation", "keypoints"):
+        if key in found:
+            found[key] = bool(found[key])
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1)[:40])
+    return found
+
+
 class _Scanner:
     """Walks the top-level object and notes the line at which each element of its lists begins."""
 
     def __init__(self, text: str, path: Path) -> None:
         self.text = text
         self.path = path
-        self.decoder = json.JSONDecoder()
+        self.decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
         self.breaks = [match.start() for match in re.finditer("\n", text)]
 
-    def lists(self) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-        found: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    def lists(self) -> _Lists:
+        found: _Lists = {}
         if self._peek(0) == "[":
             message = 'not a COCO data set: it holds a list; the top level must be {"images": ..., ...}'
             raise UserError(message, path=self.path, line=1)
         position = self._expect("{", 0)
         if self._peek(position) == "}":
-            return found
+            return self._at_end(found, position)
         while True:
-            key, position = self.decoder.raw_decode(self.text, self._skip(position))
+            key, position = self._value(self._skip(position))
             position = self._expect(":", position)
             if key in found:
                 raise UserError(f"'{key}' is given twice; keep one of them", path=self.path, line=self._line(position))
@@ -285,10 +306,26 @@ class _Scanner:
             elif key in _LISTS:
                 raise UserError(f"'{key}' must be a list", path=self.path, line=self._line(position))
             else:
-                _, position = self.decoder.raw_decode(self.text, self._skip(position))
+                _, position = self._value(self._skip(position))
             if self._peek(position) == "}":
-                return found
+                return self._at_end(found, position)
             position = self._expect(",", position)
+
+    def _at_end(self, found: _Lists, position: int) -> _Lists:
+        """Return `found` if nothing stands behind the ``}`` at `position`: a second data set would be passed over."""
+        behind = self._skip(self._expect("}", position))
+        if behind < len(self.text):
+            message = "the file goes on after its last '}'; are these two files in one?"
+            raise UserError(message, path=self.path, line=self._line(behind))
+        return found
+
+    def _value(self, position: int) -> tuple[Any, int]:
+        """Decode the value that begins at `position`; returns it and the position behind it."""
+        try:
+            return self.decoder.raw_decode(self.text, position)
+        except _RepeatedKeyError as error:
+            message = f"'{error}' is given twice in one object; keep one of them"
+            raise UserError(message, path=self.path, line=self._line(position)) from None
 
     def _objects(self, key: str, position: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
         """Return (line, object) of each element of the list at `position`, and the position behind the list."""
@@ -298,7 +335,7 @@ class _Scanner:
             return found, self._expect("]", position)
         while True:
             start = self._skip(position)
-            value, position = self.decoder.raw_decode(self.text, start)
+            value, position = self._value(start)
             if not isinstance(value, dict):
                 message = f"an entry of '{key}' is not an object {{...}}"
                 raise UserError(message, path=self.path, line=self._line(start))

@@ -16,6 +16,7 @@ from lightdet.files import write_text
 from lightdet.structures import Annotation
 
 _SEPARATOR = re.compile(r"[\s,]+")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,15}")  # int() takes 1_0 and the digits of other scripts, too
 
 
 def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], outside: Outside = "error") -> LabelFile:
@@ -31,11 +32,10 @@ def parse_deeppcb(label: Path, size: tuple[int, int], classes: Sequence[str], ou
         if len(fields) != 5:
             found.problem(f"{len(fields)} columns instead of 5: x1 y1 x2 y2 type", number)
             continue
-        try:
-            x1, y1, x2, y2, kind = (int(field) for field in fields)
-        except ValueError:
+        if not all(_WHOLE.fullmatch(field) for field in fields):
             found.problem("a value is not a whole number; each line is: x1 y1 x2 y2 type", number)
             continue
+        x1, y1, x2, y2, kind = (int(field) for field in fields)
         if not 1 <= kind <= len(classes):
             count = len(classes)
             found.problem(f"type {kind} is out of range: {_types(count)}", number, "class")

@@ -31,6 +31,7 @@ SLIP_PIXELS, SLIP_SHARE = 1.0, 1e-3
 MIN_SIDE = 0.01
 """A box with a side below this many pixels has no area."""
 MAX_LABEL_BYTES = 16 << 20
+_LINE_END = re.compile("\r\n|\r|\n")
 _NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 
 
@@ -194,13 +195,15 @@ def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
         DataError: missing, unreadable or too large.
     """
     try:
-        if path.stat().st_size > limit:
-            raise DataError(f"larger than {limit >> 20} MiB; is this the right file?", "format", path=path)
-        return path.read_bytes()
+        with path.open("rb") as stream:  # what a device or a growing file holds, its size does not tell
+            data = stream.read(limit + 1) if path.stat().st_size <= limit else None
     except FileNotFoundError:
         raise DataError("no such file; check the name and the folder", "format", path=path) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", "format", path=path) from None
+    if data is None or len(data) > limit:
+        raise DataError(f"larger than {limit >> 20} MiB; is this the right file?", "format", path=path)
+    return data
 
 
 def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]]:
@@ -215,8 +218,8 @@ def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]
         raise DataError("not UTF-8 text; save it as UTF-8", "format", path=path) from None
     if "\0" in text:
         raise DataError("not a text file; is this the right file?", "format", path=path)
-    # splitlines() knows every line break there is: rows that end in a bare CR must not run together.
-    numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
+    # Rows that end in a bare CR must not run together. Unlike splitlines(), a form feed within a line ends none.
+    numbered = ((number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1))
     return [(number, line) for number, line in numbered if line]
 
 

@@ -144,23 +144,26 @@ def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
             found.problem(f"<object> has {len(several)} <{tag}>; write an object for each", several[1].line)
             return
     name = item.text_of("name")
-    if not name:
-        found.problem("<object> has no <name>; add the class", item.line)
-        return
     named = item.child("name")
-    label = found.class_index(name, named.line if named else item.line)
+    if named is None or not name or named.children:
+        what = "no <name>; add the class" if not name else "a <name> with elements of its own; write the class alone"
+        found.problem(f"<object> has {what}", item.line)
+        return
+    label = found.class_index(name, named.line)
     corners = item.child("bndbox")
     if corners is None:
         found.problem("<object> has no <bndbox>; add its box or remove it", item.line)
         return
     values = []
     for tag in _CORNERS:
-        text = corners.text_of(tag)
-        value = plain_number(text)
-        if value is None or len(list(corners.all(tag))) > 1:
-            place = corners.child(tag) or corners
-            what = "is given twice" if value is not None else f"is missing or not a number ('{text[:40]}')"
-            found.problem(f"<{tag}> {what}; correct the box", place.line, "value")
+        given = list(corners.all(tag))
+        value = plain_number(given[0].text.strip()) if given else None
+        if value is None or len(given) > 1 or given[0].children:
+            text = given[0].text.strip()[:40] if given else ""
+            what = f"is missing or not a number ('{text}')" if value is None else "holds elements of its own"
+            what = "is given twice" if len(given) > 1 else what
+            line = given[0].line if given else corners.line
+            found.problem(f"<{tag}> {what}; correct the box", line, "value")
             return
         values.append(value)
     if label is not None:
