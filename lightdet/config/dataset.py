@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from lightdet.config.schema import Section
+from lightdet.config.yaml_file import no_text
 from lightdet.wording import counted
 
 MAX_CLASSES = 1000
@@ -18,7 +19,7 @@ def check_class_names(value: Iterable[object]) -> tuple[str, ...]:
     names: list[str] = []
     for name in value:
         if not isinstance(name, str):
-            raise ValueError(f"must hold names; put {name!r} into quotes")
+            raise ValueError(f"must hold names; one is {no_text(name)}")
         stripped = name.strip()
         if not stripped or not stripped.isprintable():
             raise ValueError(f"holds a blank or unprintable name ({name!r})")
@@ -38,6 +39,7 @@ def _classes(value: Any) -> tuple[str, ...] | str:
         return check_class_names(_by_number(value))
     if isinstance(value, list | tuple):
         return check_class_names(value)
+    _quoted(value)
     raise ValueError("must be a list of names or the name of a file with one a line")
 
 
@@ -56,7 +58,7 @@ def _by_number(names: dict[Any, Any]) -> list[Any]:
 def _quoted(value: Any) -> Any:
     """Refuse what YAML takes for a number, a date or a switch where a name is wanted: 010 would have become 8."""
     if value is not None and not isinstance(value, str | list | tuple | dict):
-        raise ValueError(f"is no text to YAML ({value}); put it into quotes as you mean it, such as '{value}'")
+        raise ValueError(f"is {no_text(value)}")
     return value
 
 

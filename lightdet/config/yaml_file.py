@@ -196,6 +196,10 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         bound = error["ctx"]
         limit = f"at least {bound['min_length']}" if error["type"] == "too_short" else f"at most {bound['max_length']}"
         message = f"'{dotted}' must hold {limit}, not {bound['actual_length']}"
+    elif error["type"] == "string_type" and not isinstance(error["input"], list | dict | None):
+        if _has(over, key):  # the shell has taken the quotes that were there
+            return UserError(f"'{dotted}' wants a text: write \"{dotted}='{error['input']}'\" on the command line")
+        message = f"'{dotted}' is {no_text(error['input'])}"
     else:
         reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
         reason = reason.replace("a valid tuple", "a list").replace("a valid list", "a list")
@@ -208,6 +212,14 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         return UserError(f"{message} (from the command line)")
     path, line = file.place(key) if key else (file.path, None)
     return UserError(message, path=path, line=line)
+
+
+def no_text(value: Any) -> str:
+    """``no text to YAML (7); put it into quotes …``: of a number, a date or a switch where a text is wanted."""
+    shown, meant = str(value), str(value)
+    if isinstance(value, bool):
+        shown, meant = shown.lower(), "yes" if value else "no"
+    return f"no text to YAML ({shown}); put it into quotes as you mean it, such as '{meant}'"
 
 
 def _shown(value: Any) -> str:

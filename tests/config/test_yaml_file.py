@@ -230,3 +230,51 @@ def test_lists_of_fixed_length_say_what_they_hold(widths: str) -> None:
 def test_lists_of_free_length_say_their_limits() -> None:
     with pytest.raises(UserError, match="'splits' must hold at least 1, not 0"):
         validate(DatasetConfig, YamlFile({"format": "yolo", "classes": ["a"], "splits": {}}))
+
+
+# --- what YAML takes for something else ---------------------------------------------------------------------
+
+WHERE = (
+    "name: {}",
+    "root: {}",
+    "classes: {}",
+    "classes: [a, {}]",
+    "classes: {{0: a, 1: {}}}",
+    "bad: {}",
+    "bad: [{}]",
+    "images: {}",
+    "images: [a, {}]",
+    "labels: {}",
+    "splits: {{train: {}}}",
+    "splits: {{train: [a, {}]}}",
+    "splits: {{train: {{images: {}}}}}",
+    "splits: {{train: {{images: [{}]}}}}",
+    "splits: {{train: {{images: a, labels: {}}}}}",
+    "splits: {{train: {{list: {}}}}}",
+    "splits: {{{}: a}}",
+)
+NO_TEXT = (
+    st.integers(0, 10**6).map(str)
+    | st.integers(0, 7**5).map(lambda value: f"0{value:o}")
+    | st.floats(0, 1000).map(lambda value: f"{value:.3f}")
+    | st.sampled_from(["yes", "no", "on", "off", "true", "False", "2024-01-31", "1e5", "0x1f", ".5", "-3", ".inf"])
+)
+
+
+@given(where=st.sampled_from(WHERE), value=NO_TEXT)
+def test_what_is_no_text_to_yaml_is_told_to_want_quotes(where: str, value: str) -> None:
+    """A folder 010 would have been looked for as 8, a class 'no' as False; in quotes it is what stands there."""
+    base = {"format": "yolo", "classes": ["a"], "splits": {"train": "a"}}
+    given_so = yaml.safe_load(where.format(value))
+    if isinstance(yaml.safe_load(value), str):  # such as 1e5, which is a text to YAML
+        return
+    with pytest.raises(UserError, match="quotes"):
+        validate(DatasetConfig, YamlFile(base | given_so))
+    if value[0].isalnum() or where not in ("name: {}", "splits: {{{}: a}}"):  # those may become file names
+        validate(DatasetConfig, YamlFile(base | yaml.safe_load(where.format(f"'{value}'"))))
+
+
+def test_a_number_for_a_text_on_the_command_line_is_told_how_to_be_written(here: Path) -> None:
+    message = told("", "train.distill=7")
+    assert "\"train.distill='7'\"" in message
+    assert read("", "train.distill='7'").train.distill == "7"
