@@ -87,16 +87,37 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def make_folder(path: str | Path) -> Path:
-    """Create a folder with its parents; a UserError where that cannot be done."""
+def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
+    """Create a folder with its parents, and remember them for `remove_empty_folders`.
+
+    Raises:
+        UserError: that cannot be done.
+        FileExistsError: it is there already, without `exist_ok`.
+    """
     folder = Path(path)
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=exist_ok)
     except FileExistsError:
+        if not exist_ok:
+            raise
         raise UserError("the folder cannot be made: there is a file of this name; name another", path=folder) from None
     except OSError as error:
         raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
+    _made.extend(each.absolute() for each in missing)
     return folder
+
+
+_made: list[Path] = []
+"""The folders that this process has made."""
+
+
+def remove_empty_folders() -> None:
+    """Delete those folders that `make_folder` made and nothing came into: a command that failed leaves none behind."""
+    for folder in sorted(set(_made), key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):
+            folder.rmdir()
+    _made.clear()
 
 
 def _temporary_name(target: Path) -> Path:

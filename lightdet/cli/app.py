@@ -28,6 +28,7 @@ from lightdet.cli.train import train
 from lightdet.cli.tune import tune
 from lightdet.cli.val import val
 from lightdet.errors import UserError
+from lightdet.files import remove_empty_folders
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MEASURING = ("pycocotools", "scipy", "sklearn")
@@ -87,6 +88,16 @@ def door(name: str, args: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Any, args: Sequence[str], program: str) -> int:
+    code = None
+    try:
+        code = _outcome(command, args, program)
+        return code
+    finally:
+        if code != 0:
+            remove_empty_folders()
+
+
+def _outcome(command: Any, args: Sequence[str], program: str) -> int:
     for stream in (sys.stdout, sys.stderr):  # a file name that the terminal cannot show must not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -23,18 +23,13 @@ def fresh_folder(base: Path) -> Path:
     Raises:
         UserError: no folder can be made there.
     """
-    make_folder(base.parent)
     number = 1
     while True:
         folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
         try:
-            folder.mkdir()
+            return make_folder(folder, exist_ok=False)
         except FileExistsError:  # also made by another run in this very moment
             number += 1
-        except OSError as error:
-            raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
-        else:
-            return folder
 
 
 def results_of_runs(base: Path) -> Callable[[Path], bool]:
