@@ -1,4 +1,15 @@
-"""Numbers in sentences."""
+"""Numbers and times in sentences."""
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h 20 min``: as exact as one would say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes, -1), 60)
+    return f"{hours} h {rest} min" if rest and hours < 24 else f"{round(minutes / 60)} h"
 
 
 def counted(number: int, what: str) -> str:

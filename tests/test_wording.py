@@ -1,8 +1,8 @@
-"""One and many."""
+"""One and many; long and short."""
 
 import pytest
 
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,21 @@ from lightdet.wording import counted
 )
 def test_counted(number: int, what: str, told: str) -> None:
     assert counted(number, what) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "1 s"),
+        (40.4, "40 s"),
+        (89.6, "1 min"),
+        (90, "2 min"),
+        (720, "12 min"),
+        (5400, "1 h 30 min"),
+        (12_000, "3 h 20 min"),
+        (7200, "2 h"),
+        (100_000, "28 h"),
+    ],
+)
+def test_duration(seconds: float, told: str) -> None:
+    assert duration(seconds) == told

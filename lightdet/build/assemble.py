@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from lightdet import __version__
 from lightdet.arrays import Image
 from lightdet.config import TrainConfig
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
-from lightdet.training.checkpoint import TrainingState
+from lightdet.training.checkpoint import Progress, TrainingState
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import build_optimizer
+from lightdet.training.page import PAGE_FILE, PageWords, TrainingPage
 from lightdet.training.plan import SINGLE_SHARE, EpochPlan, Plan, TimePlan
 from lightdet.training.replicas import Gradients
 from lightdet.training.reporting import Reporter
@@ -27,9 +32,12 @@ from lightdet.training.stopwatch import Stopwatch
 from lightdet.training.task import Task
 from lightdet.training.trainer import Trainer, TrainerSettings
 from lightdet.training.validation import Validation
+from lightdet.wording import counted
 
 SCORING_COST = 0.5
 """A picture's validation as a share of its training step, before it is known."""
+FIRST_BATCHES, FIRST_PICTURES = 3, 64
+"""So many batches are shown on the page, and made anew for it: fewer where they hold more pictures than this."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -45,7 +53,7 @@ class Surroundings:
         processes: this process among its peers.
         stop: raised by a signal.
         resume: go on from there.
-        board: write TensorBoard files.
+        board: write TensorBoard files and the page.
         began: when the command began, of `time.perf_counter`; None: now. ``train.minutes`` count from there.
     """
 
@@ -88,13 +96,22 @@ def assemble_trainer(
     save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
     draw_batch: Callable[[Any], Image],
     single_epochs: int = 0,
+    words: PageWords,
+    about: Mapping[str, Mapping[str, str]],
     replicas: Callable[[Stopwatch], Gradients] | None = None,
 ) -> Trainer:
     """Add optimizer, plan and average to a task and its data; from ``around.resume``, go on where it was saved.
 
     Args:
+        words, about: of the page; `about` holds facts for its end, by group.
         single_epochs: the last ones, in which no pictures are combined; at most a fifth of the training.
     """
+    plan = _plan(train, around, len(loader), single_epochs, 0 if validation is None else len(validation))
+    page = None
+    if around.board and around.processes.is_first:
+        batches = partial(_first_batches, loader, draw_batch, plan)
+        title = f"Training: {around.folder.absolute().name}"
+        page = TrainingPage(around.folder / PAGE_FILE, title, words, batches, {**about, "Made": _made(around)})
     trainer = Trainer(
         task,
         loader,
@@ -107,7 +124,7 @@ def assemble_trainer(
             weight_decay=train.weight_decay,
             batch=train.batch * train.accumulate,
         ),
-        plan=_plan(train, around, len(loader), single_epochs, 0 if validation is None else len(validation)),
+        plan=plan,
         average=ExponentialMovingAverage(task.network, train.ema_decay),
         settings=TrainerSettings(
             accumulate=train.accumulate,
@@ -126,11 +143,36 @@ def assemble_trainer(
         reporter=around.reporter,
         stop=around.stop,
         board=around.board,
+        page=page,
         replicas=replicas,
     )
     if around.resume is not None:
         trainer.resume(around.resume)
     return trainer
+
+
+def _first_batches(loader: TrainingLoader, draw: Callable[[Any], Image], plan: Plan) -> list[Image]:
+    """The first batches as they were, for they depend on the seed alone."""
+    count = max(1, min(FIRST_BATCHES, FIRST_PICTURES // loader.batch))
+    with closing(loader.epoch(0, compose=plan.composes(Progress()))) as batches:
+        return [draw(batch) for batch in islice(batches, count)]
+
+
+def training_facts(train: TrainConfig, imgsz: int) -> dict[str, str]:
+    """What a reader of the page wants to know of the settings."""
+    length = counted(train.epochs, "epoch") if train.minutes is None else f"{train.minutes:g} minutes"
+    return {
+        "length": length,
+        "batch": str(train.batch) if train.accumulate == 1 else f"{train.batch}, {train.accumulate} together",
+        "input": f"{imgsz} × {imgsz} pixels",
+        "learning rate": f"{train.lr:g}, {train.optimizer}",
+        "seed": str(train.seed),
+    }
+
+
+def _made(around: Surroundings) -> dict[str, str]:
+    """By which versions, on what."""
+    return {"device": str(around.device), "lightdet": __version__, "torch": torch.__version__}
 
 
 def _plan(train: TrainConfig, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:

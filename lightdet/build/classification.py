@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
+from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.build.class_balance import inverse_class_weights
 from lightdet.build.classifier import build_classifier, classifier_card, logits_for, start_weights
 from lightdet.build.computing import build_replicas, compute_with
@@ -26,6 +26,7 @@ from lightdet.classification.dataset import (
 )
 from lightdet.classification.pictures import labelled_sheet
 from lightdet.classification.sampling import ClassOrder
+from lightdet.classification.shown import WORDS
 from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
 from lightdet.config.classification import ClassifyConfig
@@ -40,6 +41,7 @@ from lightdet.training.distributed import Processes
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.reporting import Reporter
 from lightdet.training.trainer import Trainer
+from lightdet.wording import counted
 
 OnError = Literal["fail", "skip"]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -179,7 +181,20 @@ def build_classify_trainer(
         save_weights=_weight_writer(config, data.names, preprocessing),
         draw_batch=partial(labelled_sheet, names=data.names),
         replicas=replicas,
+        words=WORDS,
+        about={"Data": _data_facts(data), "Training": training_facts(train, config.imgsz)},
     )
+
+
+def _data_facts(data: ClassifyData) -> dict[str, str]:
+    def told(pictures: LabelledPictures | None) -> str:
+        if not pictures:
+            return "none"
+        counts = np.bincount(labels_of(pictures), minlength=len(data.names))
+        each = ", ".join(f"{count} {name}" for count, name in zip(counts, data.names, strict=True))
+        return f"{counted(len(pictures), 'picture')} ({each})"
+
+    return {"to train": told(data.train), "to validate": told(data.val)}
 
 
 def _preprocessing(config: ClassifyConfig, data: ClassifyData, bit_depth: int, started: bool) -> Preprocessing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -17,6 +17,7 @@ from lightdet.compute import (
     keep_freed_memory,
     return_freed_memory,
 )
+from lightdet.compute.probe import SIDE
 from lightdet.config import TrainConfig
 from lightdet.errors import UserError
 from lightdet.training.distributed import Processes
@@ -71,6 +72,12 @@ def compute_with(
             chosen.apply()
             around.reporter.note(chosen.describe())
     return chosen
+
+
+def probed_speed(run: Mapping[str, Any], imgsz: int) -> float | None:
+    """Pictures per second at `imgsz`, as the probe noted it among a run's facts; None where it measured nothing."""
+    speed = run.get(FACT, {}).get("images_per_second")
+    return None if speed is None else float(speed) * (min(imgsz, SIDE) / imgsz) ** 2
 
 
 def _check_replicas(train: TrainConfig, around: Surroundings, *, chance: bool) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lightdet.build.anchors import choose_anchors
-from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network
+from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.build.class_balance import class_frequencies, picture_weights
 from lightdet.build.computing import build_replicas, compute_with
 from lightdet.build.distillation import load_teacher
@@ -36,8 +36,10 @@ from lightdet.training.distributed import Processes
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.pictures import batch_sheet
 from lightdet.training.reporting import Reporter
+from lightdet.training.shown import WORDS
 from lightdet.training.trainer import Trainer
 from lightdet.training.validation import DetectionValidation
+from lightdet.wording import counted
 
 OnError = Literal["fail", "skip"]
 
@@ -180,7 +182,17 @@ def build_trainer(
         draw_batch=partial(batch_sheet, names=data.names),
         single_epochs=config.augment.mosaic_off_epochs,
         replicas=replicas,
+        words=WORDS,
+        about={"Data": _data_facts(data), "Training": training_facts(train, config.imgsz)},
     )
+
+
+def _data_facts(data: TrainingData) -> dict[str, str]:
+    def told(pictures: Pictures | None) -> str:
+        boxes = sum(len(trainable(annotation)[1]) for annotation in pictures.annotations) if pictures else 0
+        return f"{counted(len(pictures), 'picture')} with {counted(boxes, 'box')}" if pictures else "none"
+
+    return {"to train": told(data.train), "to validate": told(data.val), "classes": ", ".join(data.names)}
 
 
 def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> TrainingLoader:

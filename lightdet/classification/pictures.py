@@ -10,15 +10,14 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.classification.dataset import ImageBatch, LabelledPictures
 from lightdet.drawing import draw_picture_class
 from lightdet.geometry.letterbox import letterbox
-from lightdet.training.pictures import SHOWN, sheet
+from lightdet.training.pictures import SHOWN, sheet, tile
 
 
 def labelled_sheet(batch: ImageBatch, names: Sequence[str]) -> Image:
     """The first pictures of a training batch with their classes, side by side."""
     tiles = []
     for image, label in zip(batch.images[:SHOWN], batch.labels[:SHOWN].tolist(), strict=True):
-        picture = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-        tiles.append(draw_picture_class(picture, label, names[label]))
+        tiles.append(draw_picture_class(tile(image.permute(1, 2, 0).numpy()), label, names[label]))
     return sheet(tiles)
 
 
@@ -33,5 +32,5 @@ def judged_sheet(pictures: LabelledPictures, shares: FloatArray, names: Sequence
         image, _ = letterbox(np.ascontiguousarray(pictures.image(index)), (side, side))
         label, truth = int(shares[index].argmax()), pictures.annotations[index].label
         wrong = "" if label == truth else f" (is {names[truth]})"
-        tiles.append(draw_picture_class(image, label, f"{names[label]} {shares[index, label]:.2f}{wrong}"))
+        tiles.append(draw_picture_class(tile(image), label, f"{names[label]} {shares[index, label]:.2f}{wrong}"))
     return sheet(tiles)

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from lightdet.classification.dataset import LabelledPictures, labels_of
 from lightdet.classification.metrics import headline
 from lightdet.classification.pictures import judged_sheet
+from lightdet.classification.shown import validation_pictures
 from lightdet.classification.task import ClassifyTask, probabilities
 from lightdet.errors import UserError
 from lightdet.inference.classifier import to_input
 from lightdet.models.fast_cpu import fast_cpu
+from lightdet.training.reporting import how_to_converge
 from lightdet.training.side_by_side import side_by_side
 from lightdet.training.validation import Scored
 
@@ -63,10 +65,11 @@ class ClassifyValidation:
             loss = float(task.criterion(logits, labels.to(logits.device)))
         shares = probabilities(logits).cpu().numpy()
         if not np.isfinite(shares).all():
-            raise UserError("the network's output is no number any more: lower train.lr, or take train.precision=fp32")
+            raise UserError(f"the network's output is no number any more: {how_to_converge(task.precision)}")
         numbers_found = headline(labels.numpy(), shares)
         columns = {"val_loss": loss, **{f"val_{name}": value for name, value in numbers_found.items()}}
         balanced = numbers_found["balanced_accuracy"] if len(set(labels.tolist())) > 1 else None
         best_by = None if balanced is None else balanced - TIE * min(loss, 100.0)
         draw = partial(judged_sheet, self.pictures, shares, tuple(self.names))
-        return Scored(best_by, columns, {"loss": loss, **numbers_found}, draw)
+        shown = partial(validation_pictures, self.pictures, shares, tuple(self.names))
+        return Scored(best_by, columns, {"loss": loss, **numbers_found}, draw, shown)

@@ -16,7 +16,9 @@ from lightdet.cli.train_request import AnyConfig
 from lightdet.config import TrainConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
-from lightdet.wording import counted
+from lightdet.training.outlook import FIRST_STEPS, Outlook, TimeLeft, too_early
+from lightdet.training.page import PAGE_FILE
+from lightdet.wording import counted, duration
 
 
 def _length(train: TrainConfig) -> str:
@@ -39,6 +41,9 @@ class TrainDisplay:
         )
         self._task: TaskID | None = None
         self._epochs = 0
+        self._steps = 0
+        self._left = TimeLeft()
+        self._judged = False
 
     def _say(self, text: str) -> None:
         """One line, as it is: no markup, not broken at the terminal's width."""
@@ -77,6 +82,21 @@ class TrainDisplay:
         if resumed is not None:
             self._say(f"going on in {output} after {counted(resumed.progress.epoch, 'epoch')}")
 
+    def expect(self, config: AnyConfig, data: Any, output: Path, speed: float | None, *, from_scratch: bool) -> None:
+        """Say how many steps and how long it will be; `speed` is the probe's, in pictures per second."""
+        train = config.train
+        outlook = Outlook(
+            len(data.train),
+            train.batch * train.accumulate,
+            train.epochs if train.minutes is None else None,
+            train.minutes,
+            speed,
+            self.kind.enough if from_scratch else None,
+        )
+        for line in outlook.lines():
+            self.note(line)
+        self.note(f"watch it: {output}/{PAGE_FILE}, written about every minute; tensorboard --logdir {output}")
+
     @contextmanager
     def training(self) -> Iterator[None]:
         """The bar of the epochs."""
@@ -89,7 +109,8 @@ class TrainDisplay:
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         """Start the epoch's bar."""
-        self._epochs = epochs
+        self._epochs, self._steps = epochs, batches
+        self._left.begins(epoch + done / batches)
         self._task = self._bar.add_task(f"epoch {epoch + 1}/{epochs}", total=batches, completed=done)
 
     def batch_done(self, losses: Mapping[str, float]) -> None:
@@ -102,8 +123,16 @@ class TrainDisplay:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
-        line = f"epoch {record['epoch']:>4}/{self._epochs}  {self.kind.epoch(record)}"
-        self._say(f"{line}  {record['images_per_second']:.0f} img/s")
+        epoch = int(record["epoch"])
+        line = f"epoch {epoch:>4}/{self._epochs}  {self.kind.epoch(record)}"
+        left = self._left.ends(epoch, self._epochs)
+        told = "" if left is None else f"  {duration(left)} left"
+        self._say(f"{line}  {record['images_per_second']:.0f} img/s{told}")
+        found = record.get("map50")
+        if found is not None and not self._judged:
+            if f"{found:.3f}" == "0.000" and epoch * self._steps < FIRST_STEPS:
+                self.note(too_early(epoch * self._steps, self._epochs * self._steps))
+            self._judged = True
 
     def end(self, progress: TrainingProgress, data: Any, output: Path) -> None:
         """Say how it ended and where things lie."""
@@ -119,3 +148,4 @@ class TrainDisplay:
         for line in self.kind.closing(progress):
             self._say(line)
         self._say(f"model: {output}/best.safetensors (best), {output}/last.safetensors (last)")
+        self._say(f"page: {output}/{PAGE_FILE}; curves of several trainings: tensorboard --logdir {output.parent}")

@@ -14,6 +14,7 @@ from lightdet.classification.fit import judge_fit
 from lightdet.config import YamlFile, load_config
 from lightdet.config.classification import ClassifyConfig, load_classify_config
 from lightdet.training.checkpoint import Progress
+from lightdet.training.outlook import ENOUGH_STEPS
 from lightdet.training.trainer import Trainer
 from lightdet.wording import counted
 
@@ -35,6 +36,7 @@ class TrainingKind:
         notes: data → what cannot be learnt from it, or not measured on it.
         epoch: a row of results.csv → the losses and scores of an epoch's line.
         closing: how it ended → lines about the best epoch.
+        enough: steps that a network of this kind wants from scratch; None where that cannot be said.
     """
 
     read: Callable[[YamlFile, Sequence[str]], Any]
@@ -46,6 +48,7 @@ class TrainingKind:
     notes: Callable[[Any], list[str]]
     epoch: Callable[[Mapping[str, Any]], str]
     closing: Callable[[Progress], list[str]]
+    enough: int | None = None
 
 
 def kind_of(config: Any) -> TrainingKind:
@@ -156,6 +159,7 @@ DETECTOR = TrainingKind(
     _unmeasured_notes,
     _boxes_epoch,
     _boxes_closing,
+    ENOUGH_STEPS,
 )
 CLASSIFIER = TrainingKind(
     load_classify_config,

@@ -11,10 +11,12 @@ import torch
 import typer
 from rich.console import Console
 
+from lightdet.build.computing import probed_speed
 from lightdet.cli.train_display import TrainDisplay
 from lightdet.cli.train_kinds import kind_of
 from lightdet.cli.train_request import AnyConfig, TrainRequest
 from lightdet.config import YamlFile
+from lightdet.config.classification import ClassifyConfig, TorchvisionClassifierConfig
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
@@ -24,6 +26,7 @@ from lightdet.training.distributed import is_first_process, process_group
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import StopRequest, stop_on_signal
 from lightdet.training.reporting import SilentReporter
+from lightdet.training.trainer import LAST_FILE
 from lightdet.wording import counted
 
 # What may differ when a training is resumed: it changes speed, and no result by more than rounding (threads).
@@ -64,6 +67,7 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: f
         display.begin(config, data, device, request.output, resumed=state)
         for note in spec.left_out():
             display.note(note)
+        from_scratch = request.weights is None and getattr(config.model, "backbone_weights", None) is None
         with display.training() if processes.is_first else nullcontext():
             trainer = kind.build(
                 config,
@@ -79,6 +83,8 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: f
                 began=began,
                 **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
             )
+            if state is None:
+                display.expect(config, data, request.output, probed_speed(run, config.imgsz), from_scratch=from_scratch)
             progress_made = trainer.fit()
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
 
@@ -103,7 +109,8 @@ def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyCon
     before = read(kept, ())
     if state.progress.done:
         raise UserError(
-            f"this training has ended after {_counted_epochs(state, before)}; there is nothing to resume",
+            f"this training has ended after {_counted_epochs(state, before)}, so there is nothing to resume; "
+            f"{_way_on(request.output, before)}",
             path=request.output,
         )
     base = request.file() if request.config else kept
@@ -119,6 +126,16 @@ def config_to_resume(request: TrainRequest, state: TrainingState, config: AnyCon
     free = {name: getattr(wanted.train, name) for name in FREE_ON_RESUME}
     resumed: AnyConfig = before.model_copy(update={"train": before.train.model_copy(update=free)})
     return resumed
+
+
+def _way_on(output: Path, config: AnyConfig) -> str:
+    """How to train longer. Not by resuming: the learning rate has come down, and has to rise again."""
+    last = output / LAST_FILE
+    if not isinstance(config, ClassifyConfig):
+        return f"to train on, begin another with its weights: --weights {last} --output ANOTHER"
+    if isinstance(config.model, TorchvisionClassifierConfig):
+        return f"to train on, begin another with its weights: model.pretrained={last} --output ANOTHER"
+    return "to train longer, begin anew with more --epochs and --overwrite, or with another --output"
 
 
 def _counted_epochs(state: TrainingState, config: AnyConfig) -> str:

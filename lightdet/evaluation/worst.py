@@ -1,4 +1,4 @@
-"""The pictures most worth looking at: what was missed and what was reported wrongly, and why."""
+"""The pictures most worth looking at: what was missed and what was reported wrongly, and why; and the best ones."""
 
 from __future__ import annotations
 
@@ -78,6 +78,34 @@ def worst_false_alarms(
         if explained:
             findings.append(_finding(index, explained, severity=max(weight for weight, _, _ in explained)))
     return sorted(findings, key=lambda finding: -finding.severity)[:limit]
+
+
+def best_pictures(
+    predictions: Sequence[Detections],
+    annotations: Sequence[Annotation],
+    names: Sequence[str],
+    *,
+    threshold: float,
+    iou: float = 0.5,
+    limit: int = 8,
+) -> list[Finding]:
+    """Return pictures whose every defect was found, and nothing else; those come first whose least sure one is surest.
+
+    Their boxes are ground truth.
+    """
+    findings = []
+    for index, (prediction, truth) in enumerate(zip(predictions, annotations, strict=True)):
+        found = prediction.above(threshold)
+        matched = match(found, truth, iou=iou)
+        hits = np.flatnonzero(matched.detection != FREE)
+        if not len(hits) or matched.missed.any() or matched.false_alarms.any():
+            continue
+        scores = found.scores[matched.detection[hits]]
+        reasons = tuple(
+            f"{names[truth.labels[box]]}: found with {score:.2f}" for box, score in zip(hits, scores, strict=True)
+        )
+        findings.append(Finding(index, hits.astype(np.int64), reasons, severity=-float(scores.min())))
+    return sorted(findings, key=lambda finding: finding.severity)[:limit]
 
 
 Explained = tuple[float, int, str]

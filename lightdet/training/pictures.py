@@ -9,11 +9,13 @@ import numpy as np
 from lightdet.arrays import Image
 from lightdet.data.pictures import Pictures
 from lightdet.drawing import class_color, draw_boxes, draw_detections
-from lightdet.geometry.letterbox import letterbox, plan_letterbox
+from lightdet.geometry.letterbox import letterbox, plan_letterbox, resize
 from lightdet.structures import Batch, Detections
 
 SHOWN = 8
 COLUMNS = 4
+TILE = 320
+"""Side in pixels of a picture on a sheet."""
 MIN_SCORE = 0.25
 
 
@@ -26,8 +28,8 @@ def batch_sheet(batch: Batch, names: Sequence[str]) -> Image:
         labels = rows[:, 1].astype(int)
         tiles.append(
             draw_boxes(
-                np.ascontiguousarray(image.permute(1, 2, 0).numpy()),
-                rows[:, 2:].astype(np.float32),
+                tile(image.permute(1, 2, 0).numpy()),
+                rows[:, 2:].astype(np.float32) * np.float32(TILE / image.shape[-1]),
                 [names[label] for label in labels],
                 [class_color(label) for label in labels],
             )
@@ -42,10 +44,15 @@ def detection_sheet(pictures: Pictures, detections: Sequence[Detections]) -> Ima
     for index in range(min(SHOWN, len(pictures))):
         image, _ = letterbox(np.ascontiguousarray(pictures.sample(index).image), (side, side))
         found = detections[index].above(MIN_SCORE)
-        transform, _ = plan_letterbox(found.size, (side, side))
-        placed = Detections(transform.apply(found.boxes), found.scores, found.labels, found.names, (side, side))
-        tiles.append(draw_detections(image, placed))
+        transform, _ = plan_letterbox(found.size, (TILE, TILE))
+        placed = Detections(transform.apply(found.boxes), found.scores, found.labels, found.names, (TILE, TILE))
+        tiles.append(draw_detections(tile(image), placed))
     return sheet(tiles)
+
+
+def tile(image: Image) -> Image:
+    """A square picture, uint8 ``[S, S, 3]``, at the size that it has on a sheet."""
+    return resize(np.ascontiguousarray(image), (TILE, TILE))
 
 
 def sheet(tiles: Sequence[Image]) -> Image:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.files import write_text
+from lightdet.training.outlook import ENOUGH_STEPS
+from lightdet.wording import counted
 
 
 class Reporter(Protocol):
@@ -47,13 +50,35 @@ class SilentReporter:
         """Ignore."""
 
 
-def nothing_learned(epochs: int, lr: float) -> str:
-    """What to say of a training that ran to its end and finds nothing, without any number that is not finite."""
+def nothing_learned(epochs: int, steps: int, lr: float) -> str:
+    """What to say of a training that ran to its end and finds nothing, without any number that is not finite.
+
+    Only what can be the reason is named: few steps, or with enough of them the rate.
+    """
+    if steps < ENOUGH_STEPS:
+        wanted = math.ceil(ENOUGH_STEPS * epochs / max(1, steps))
+        advice = f"These were only {counted(steps, 'step')}: about {ENOUGH_STEPS:,} are wanted (--epochs {wanted})"
+    else:
+        advice = f"Take another train.lr (it was {lr:g}; the default is 0.002)"
     return (
-        f"nothing was learned: the best mAP@0.5 is 0. Take more epochs (these were {epochs}), "
-        f"a lower train.lr (it was {lr:g}), or a larger --imgsz if the defects are small; "
+        f"nothing was learned: the best mAP@0.5 is 0. {advice}, or a larger --imgsz if the defects are small; "
         "'lightdet data audit' shows whether labels and pictures belong together"
     )
+
+
+def diverged(epoch: int, lr: float, precision: str, kept: int) -> str:
+    """What to say of a training whose gradients are no numbers any more in `epoch`; models of `kept` epochs lie there.
+
+    ``kept`` is 0 where nothing was saved yet.
+    """
+    saved = f"; the models of epoch {kept} are kept" if kept else ""
+    return f"the training diverged in epoch {epoch} (gradients are not finite): {how_to_converge(precision, lr)}{saved}"
+
+
+def how_to_converge(precision: str, lr: float | None = None) -> str:
+    """The advice for a training whose numbers are not finite any more, as far as it is not followed already."""
+    told = "" if lr is None else f" (it is {lr:g})"
+    return f"lower train.lr{told}" + ("" if precision == "fp32" else ", or take train.precision=fp32")
 
 
 def write_results_csv(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
@@ -88,6 +113,7 @@ class Board:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - slow to import
 
         self._folder = folder
+        self._before = set(folder.iterdir()) if folder.is_dir() else set()
         self._hook = threading.excepthook
         threading.excepthook = self._hear
         with self._explained():
@@ -119,6 +145,16 @@ class Board:
             with self._explained():
                 self._writer.close()
             threading.excepthook = self._hook  # where closing failed, the thread may still be about to tell
+
+    def discard(self) -> None:
+        """Close, and delete what was written: the training came to nothing."""
+        if self._writer is not None:
+            with suppress(UserError):
+                self.close()
+            for path in set(self._folder.iterdir()) - self._before:
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._folder.rmdir()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -25,9 +25,10 @@ from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
 from lightdet.training.optimizer import clip_gradients
+from lightdet.training.page import PAGE_FILE, TrainingPage
 from lightdet.training.plan import Plan
 from lightdet.training.replicas import Gradients, OwnGradients
-from lightdet.training.reporting import Board, Reporter, SilentReporter, nothing_learned, write_results_csv
+from lightdet.training.reporting import Board, Reporter, SilentReporter, diverged, nothing_learned, write_results_csv
 from lightdet.training.stopwatch import Stopwatch, describe_time
 from lightdet.training.task import Task
 from lightdet.training.validation import Scored, Validation
@@ -68,6 +69,7 @@ class Trainer:
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
         run: kept in the state file and compared on resuming.
         draw_batch: makes a sheet of a batch's pictures for the board, uint8 ``[H, W, 3]``.
+        page: shows how it goes; None writes none.
         replicas: what takes gradients instead of the network itself; made with the stopwatch to tell.
     """
 
@@ -89,6 +91,7 @@ class Trainer:
         reporter: Reporter | None = None,
         stop: StopRequest | None = None,
         board: bool = True,
+        page: TrainingPage | None = None,
         replicas: Callable[[Stopwatch], Gradients] | None = None,
     ) -> None:
         self.task = task
@@ -106,8 +109,10 @@ class Trainer:
         self.reporter = reporter or SilentReporter()
         self.stop = stop or StopRequest()
         self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None, self.reporter.note)
+        self.page = page
         self.progress = Progress()
         self._rate = 0.0
+        self._saved = False
         self._pending: list[dict[str, Tensor]] = []
         self.device = next(task.network.parameters()).device
         fp16 = getattr(task, "precision", "") == "fp16"
@@ -139,23 +144,30 @@ class Trainer:
         if state.scaler:
             self.scaler.load_state_dict(state.scaler)
         self.progress = state.progress
+        self._saved = True
         self.watch.seconds = self.progress.time
 
     def fit(self) -> Progress:
         """Train to the end, to an early stop, or to a signal; returns where it stands."""
         if self.processes.is_first:  # best.safetensors may never be written again
-            for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE):
+            for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE, PAGE_FILE):
                 remove_leftover(self.folder / name)
-        with closing(self.board), closing(self.gradients):
-            while not self.progress.done:
-                if not self._run_epoch():
-                    if self.processes.is_first:
-                        self._save_state()
-                    self.processes.wait()
-                    break
+        try:
+            with closing(self.board), closing(self.gradients):
+                while not self.progress.done:
+                    if not self._run_epoch():
+                        if self.processes.is_first:
+                            self._save_state()
+                            self._write_page(now=True)
+                        self.processes.wait()
+                        break
+        except BaseException:
+            if not self._saved:
+                self.board.discard()
+            raise
         if self.progress.done and self.processes.is_first:
             if (self.progress.best_metrics or {}).get("map50") == 0:
-                self.reporter.note(nothing_learned(self.progress.epoch, self.plan.lr))
+                self.reporter.note(nothing_learned(self.progress.epoch, self.progress.step, self.plan.lr))
             if self.device.type == "cpu":  # a GPU works behind the clock's back
                 whole = self.progress.seconds + self.progress.time.get("writing", 0.0)
                 self.reporter.note(describe_time(self.progress.time, whole))
@@ -244,10 +256,9 @@ class Trainer:
         limit = self.settings.clip_norm or float("inf")
         norm = clip_gradients(self.task.network.parameters(), limit)
         if not self.scaler.is_enabled() and not torch.isfinite(norm):
-            raise UserError(
-                f"the training diverged in epoch {self.progress.epoch + 1} (gradients are not finite): "
-                "lower train.lr, or take train.precision=fp32; the last saved state is kept"
-            )
+            done, precision = self.progress.epoch, getattr(self.task, "precision", "fp32")
+            kept = done - done % self.settings.save_every
+            raise UserError(diverged(done + 1, self.plan.lr, precision, kept))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.gradients.clear()
@@ -272,6 +283,8 @@ class Trainer:
         is_best = scored is not None and progress.note_score(scored.best_by, scored.metrics)
         if scored is not None:
             record |= scored.columns
+            if self.page is not None:
+                self.page.keep(progress.epoch + 1, scored.pictures, best=is_best)
         progress.history.append(record)
         progress.epoch += 1
         progress.batch, progress.losses = 0, {}
@@ -286,6 +299,8 @@ class Trainer:
                 self._write(record, is_best=is_best)
         if scored is not None:
             progress.scoring = time.perf_counter() - began
+            if self.page is not None and not self.page.fresh:  # at the end it is written in any case
+                progress.scoring += self.page.seconds
         self.processes.wait()
         return not self.stop.requested or progress.done
 
@@ -294,10 +309,10 @@ class Trainer:
         progress, every = self.progress, self.settings.validate_every
         if every is not None:
             return (progress.epoch + 1) % every == 0
-        if progress.scoring is None or progress.scoring < SHORT_SCORING:
+        cost = (progress.scoring or 0.0) - (0.0 if self.page is None else self.page.seconds)
+        if cost < SHORT_SCORING:
             return True
-        scoring = progress.time.get("validation", 0.0) + progress.scoring
-        return scoring <= SCORING_SHARE * (progress.seconds + progress.scoring)
+        return progress.time.get("validation", 0.0) + cost <= SCORING_SHARE * (progress.seconds + cost)
 
     def _score(self) -> Scored | None:
         """What the averaged network is worth, from the first process; the others learn only whether to go on."""
@@ -323,7 +338,12 @@ class Trainer:
             write_results_csv(self.folder / RESULTS_FILE, progress.history)
             self._save_state()
         self.board.scalars(record, progress.epoch)
+        self._write_page(now=progress.done)
         self.reporter.epoch_ends(record)
+
+    def _write_page(self, *, now: bool) -> None:
+        if self.page is not None and self.progress.history:
+            self.page.write(self.progress, self.plan.epochs(self.progress), now=now)
 
     def _save_state(self) -> None:
         self.progress.spent = self.plan.spent()
@@ -337,3 +357,4 @@ class Trainer:
             progress=self.progress,
             run=self.run_facts,
         )
+        self._saved = True

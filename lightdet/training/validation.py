@@ -14,12 +14,14 @@ from torch import nn
 from lightdet.arrays import Image
 from lightdet.data.pictures import Pictures
 from lightdet.evaluation.average_precision import evaluate
+from lightdet.evaluation.report.markup import Markup
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import letterbox, plan_letterbox
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Detections
 from lightdet.training.pictures import detection_sheet
+from lightdet.training.shown import validation_pictures
 from lightdet.training.side_by_side import side_by_side
 from lightdet.training.task import FindingTask
 
@@ -36,12 +38,14 @@ class Scored:
         columns: what goes into results.csv and onto the board; None where a number does not exist.
         metrics: all of it, as plain values for the JSON and the model's card.
         draw: makes a sheet of pictures for the board, uint8 ``[H, W, 3]``.
+        pictures: draws the best and the worst pictures for the page; None where there are none.
     """
 
     best_by: float | None
     columns: Mapping[str, float | None]
     metrics: dict[str, Any]
     draw: Callable[[], Image]
+    pictures: Callable[[], Markup | None]
 
 
 class Validation(Protocol):
@@ -112,4 +116,5 @@ class DetectionValidation:
         metrics = evaluate(found, self.pictures.annotations, self.names)
         columns = {name: getattr(metrics, name) for name in COLUMNS}
         draw = partial(detection_sheet, self.pictures, found)
-        return Scored(metrics.map50_95, columns, metrics.as_dict(), draw)
+        shown = partial(validation_pictures, self.pictures, found, metrics, self.names)
+        return Scored(metrics.map50_95, columns, metrics.as_dict(), draw, shown)

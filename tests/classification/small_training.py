@@ -64,6 +64,7 @@ def make_trainer(
     *,
     reporter: SilentReporter | None = None,
     resume: TrainingState | None = None,
+    board: bool = False,
 ) -> Trainer:
     """A trainer over a small set; `changes` are ``key.path=value``."""
     config = load_classify_config(YamlFile({}), [*SMALL, *changes])
@@ -75,5 +76,5 @@ def make_trainer(
         device=torch.device("cpu"),
         reporter=reporter or SilentReporter(),
         resume=resume,
-        board=False,
+        board=board,
     )

@@ -304,6 +304,16 @@ def test_with_one_class_to_validate_on_the_last_epoch_is_the_best(part_set: Path
     assert all(torch.equal(best[name], last[name]) for name in best)
 
 
+def test_the_page_shows_curves_batches_and_the_surest_pictures(part_set: Path, tmp_path: Path) -> None:
+    make_trainer(part_set, tmp_path / "first", board=True).fit()
+    text = (tmp_path / "first" / "training.html").read_text(encoding="utf-8")
+    for heading in ("Accuracy", "AUC of the validation", "Best: surest of what they are", "First training batches"):
+        assert f">{heading}</h" in text
+    assert "Over- and underfitting cannot be told" in text
+    assert "36 good, 12 bad" in text
+    assert text.count("<img") == text.count('src="data:image/jpeg;base64,') >= 3 + 8
+
+
 def test_minutes_choose_the_epochs(part_set: Path, tmp_path: Path, recipe: Path) -> None:
     ended = run(command(part_set, tmp_path / "out", "--config", str(recipe), "--minutes", "0.01"))
     assert ended.returncode == 0, ended.stderr

@@ -10,11 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lightdet.arrays import AnyArray, FloatArray, Image, IntArray
+from lightdet.arrays import FloatArray, Image, IntArray
 from lightdet.classification.intervals import Estimate
 from lightdet.classification.metrics import ClassifyMetrics, ClassScores
 from lightdet.errors import UserError
-from lightdet.evaluation.report.charts import Line, chart, ticks_for
+from lightdet.evaluation.report.charts import Line, chart
+from lightdet.evaluation.report.history import Curve, history_charts
 from lightdet.evaluation.report.markup import Content, Markup, join, tag
 from lightdet.evaluation.report.tables import number
 from lightdet.geometry.letterbox import resize
@@ -139,41 +140,18 @@ def _named(scores: ClassScores, estimate: Estimate) -> str:
 
 def training_section(history: Sequence[Mapping[str, Any]], sentence: str) -> Markup:
     """Return loss and accuracy by epoch, of training and validation, and what they say."""
-    charts = []
-    for heading, mine, other, title in (
-        ("Loss", "loss", "val_loss", "loss"),
-        ("Accuracy", "accuracy", "val_accuracy", "share of pictures right"),
-    ):
-        lines = [
-            line
-            for name, column, kind in (("training", mine, 0), ("validation", other, 1))
-            if len((line := _history_line(history, name, column, kind)).x)
-        ]
-        if not lines:
-            continue
-        x = ticks_for(min(float(line.x.min()) for line in lines), max(float(line.x.max()) for line in lines))
-        highest = max(float(line.y.max()) for line in lines)
-        y = ticks_for(0.0, highest) if mine == "loss" else ticks_for(min(float(line.y.min()) for line in lines), 1.0)
-        drawing = chart(lines, x_title="epoch", y_title=title, x_ticks=x, y_ticks=y)
-        charts.append(tag("div", tag("h3", heading), drawing))
-    return join([tag("p", sentence), tag("div", charts, class_="charts"), tag("p", _TRAINING_NOTE, class_="soft")])
+    charts = history_charts(history, CURVES)
+    return join([tag("p", sentence), charts, tag("p", _TRAINING_NOTE, class_="soft")])
 
 
+CURVES = (
+    Curve("Loss", {"training": "loss", "validation": "val_loss"}, "loss"),
+    Curve("Accuracy", {"training": "accuracy", "validation": "val_accuracy"}, "share of pictures right", is_share=True),
+)
 _TRAINING_NOTE = (
     "The training's numbers are those of changed pictures, with dropout and of weights that are still moving: they may "
     "be worse than the validation's, which are of the averaged weights on whole pictures."
 )
-
-
-def _history_line(history: Sequence[Mapping[str, Any]], name: str, column: str, kind: int) -> Line:
-    points = []
-    for row in history:
-        try:
-            points.append((float(row["epoch"]), float(row[column])))
-        except (KeyError, TypeError, ValueError):  # an epoch without validation
-            continue
-    array: AnyArray = np.array([point for point in points if np.isfinite(point).all()]).reshape(-1, 2)
-    return Line(name, array[:, 0], array[:, 1], kind)
 
 
 def wrong_pictures(
@@ -202,16 +180,40 @@ def wrong_pictures(
     for index in surest:
         taken, right = int(predicted[index]), int(truth[index])
         text = f"is {names[right]} ({shares[index, right]:.2f}), taken for {names[taken]} ({shares[index, taken]:.2f})"
-        path = labels[index].image
-        caption = tag("figcaption", tag("strong", path.name, title=str(path)), tag("ul", tag("li", text)))
-        try:
-            shown: Content = tag("img", src=_data_uri(load(path)), alt=f"{path.name}: {text}")
-        except UserError as error:  # a picture that went away since; the numbers stand without it
-            shown = tag("p", str(error))
-        cards.append(tag("figure", shown, caption, class_="card"))
+        cards.append(_card(labels[index].image, text, load))
     more = len(wrong) - len(surest)
     rest = tag("p", f"and {more} more", class_="soft") if more else None
     return join([tag("div", cards, class_="cards"), rest])
+
+
+def right_pictures(
+    labels: Sequence[ImageLabel],
+    shares: FloatArray,
+    names: Sequence[str],
+    load: Callable[[Path], Image],
+    limit: int,
+) -> Markup:
+    """Return the pictures that were most surely taken for what they are; arguments as of `wrong_pictures`."""
+    truth = np.array([each.label for each in labels])
+    right = np.flatnonzero(shares.argmax(axis=1) == truth)
+    if not len(right):
+        return tag("p", "None.", class_="soft")
+    own = shares[right, truth[right]]
+    surest = right[np.argsort(-own, kind="stable")][:limit]
+    cards = [
+        _card(labels[index].image, f"is {names[truth[index]]} ({shares[index, truth[index]]:.2f})", load)
+        for index in surest
+    ]
+    return tag("div", cards, class_="cards")
+
+
+def _card(path: Path, text: str, load: Callable[[Path], Image]) -> Markup:
+    caption = tag("figcaption", tag("strong", path.name, title=str(path)), tag("ul", tag("li", text)))
+    try:
+        shown: Content = tag("img", src=_data_uri(load(path)), alt=f"{path.name}: {text}")
+    except UserError as error:  # a picture that went away since; the numbers stand without it
+        shown = tag("p", str(error))
+    return tag("figure", shown, caption, class_="card")
 
 
 def _data_uri(image: Image) -> str:

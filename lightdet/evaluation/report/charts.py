@@ -12,7 +12,7 @@ from lightdet.arrays import AnyArray
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
 WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 42, 12, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 40
 DASHES = (None, "7 3", "2 3", "9 3 2 3")
 COLORS = 8
 """How many line colours the style sheet has. Every four lines the dashes change, so that like colours differ."""
@@ -131,7 +131,8 @@ def _marker(value: float, text: str) -> list[Content]:
 
 def _draw(line: Line, x_ticks: Ticks, y_ticks: Ticks) -> Markup:
     shares = ((_share(float(x), x_ticks), _share(float(y), y_ticks)) for x, y in _thinned(line.x, line.y))
-    points = " ".join(f"{_x(x)},{_y(y)}" for x, y in shares)
+    places = [f"{_x(x)},{_y(y)}" for x, y in shares]
+    points = " ".join(places if len(places) > 1 else 2 * places)  # a single one shows by its round cap
     shape = tag("polyline", points=points, **style_of(line.kind))
     # a wide invisible twin is easier to point at
     hover = tag("g", tag("title", line.name), shape, tag("polyline", points=points, class_="reach"))

@@ -12,8 +12,9 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image, IntArray
 from lightdet.drawing import Color, draw_boxes
+from lightdet.errors import UserError
 from lightdet.evaluation.matching import FREE, crowd_flags, match
-from lightdet.evaluation.report.markup import Content, Markup, tag
+from lightdet.evaluation.report.markup import Content, Markup, join, tag
 from lightdet.evaluation.worst import Finding
 from lightdet.geometry.letterbox import resize
 from lightdet.structures import Annotation, Detections
@@ -42,6 +43,32 @@ MAX_REASONS = 4
 def legend() -> Markup:
     """Return the key to the colours."""
     return tag("ul", [tag("li", tag("span", class_=f"key {kind}"), text) for _, kind, text in LEGEND], class_="legend")
+
+
+def finding_cards(
+    findings: Sequence[Finding],
+    found: Sequence[Detections],
+    annotations: Sequence[Annotation],
+    names: Sequence[str],
+    load: Callable[[Path], Image],
+    *,
+    marks_truth: bool,
+) -> Markup:
+    """Return the pictures of the `findings`, with the key to the colours; `found` and `annotations` of all pictures.
+
+    The other arguments are those of `finding_card`.
+    """
+    if not findings:
+        return tag("p", "None.", class_="soft")
+    cards = []
+    for finding in findings:
+        truth = annotations[finding.index]
+        try:
+            card = finding_card(finding, found[finding.index], truth, names, load, marks_truth=marks_truth)
+        except UserError as error:  # a picture that went away since; the numbers stand without it
+            card = tag("figure", tag("figcaption", str(error)), class_="card")
+        cards.append(card)
+    return join([legend(), tag("div", cards, class_="cards")])
 
 
 def finding_card(

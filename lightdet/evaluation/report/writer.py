@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import Image
-from lightdet.errors import UserError
 from lightdet.evaluation.confusion import Confusion, confusion_matrix
 from lightdet.evaluation.metrics import Metrics
-from lightdet.evaluation.report.findings import finding_card, legend
+from lightdet.evaluation.report.findings import finding_cards
 from lightdet.evaluation.report.markup import Content, Markup, join, tag
 from lightdet.evaluation.report.page import curve_section, page
 from lightdet.evaluation.report.tables import class_table, confusion_table, fact_lists, size_table, tiles
-from lightdet.evaluation.worst import Finding, worst_false_alarms, worst_misses
+from lightdet.evaluation.worst import worst_false_alarms, worst_misses
 from lightdet.files import write_json, write_text
 from lightdet.structures import Annotation, Detections
 
@@ -102,10 +101,10 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
         shown = [
             tag("h2", "Worst misses"),
             tag("p", "Pictures with defects that were missed; most defects and least noticed first.", class_="soft"),
-            _cards(misses, found, evaluation, load, marks_truth=True),
+            finding_cards(misses, found, *arguments[1:], load, marks_truth=True),
             tag("h2", "Worst false alarms"),
             tag("p", "Pictures with alarms that are wrong; the surest alarm first.", class_="soft"),
-            _cards(alarms, found, evaluation, load, marks_truth=False),
+            finding_cards(alarms, found, *arguments[1:], load, marks_truth=False),
         ]
     return join(
         [
@@ -157,27 +156,6 @@ def _summary(metrics: Metrics) -> Markup:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _cards(
-    findings: Sequence[Finding],
-    found: Sequence[Detections],
-    evaluation: Evaluation,
-    load: Callable[[Path], Image],
-    *,
-    marks_truth: bool,
-) -> Markup:
-    if not findings:
-        return tag("p", "None.", class_="soft")
-    cards = []
-    for finding in findings:
-        truth = evaluation.annotations[finding.index]
-        try:
-            card = finding_card(finding, found[finding.index], truth, evaluation.names, load, marks_truth=marks_truth)
-        except UserError as error:  # a picture that went away since; the numbers stand without it
-            card = tag("figure", tag("figcaption", str(error)), class_="card")
-        cards.append(card)
-    return join([legend(), tag("div", cards, class_="cards")])
 
 
 def _sizes(metrics: Metrics) -> list[Content]:
