@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lightdet.build.dataset import load_dataset
 from lightdet.data.audit import audit_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.divide import divide_dataset
+from lightdet.data.marks import marks_not_read
 from lightdet.errors import UserError
 
 Save = Callable[..., Path]
@@ -195,6 +197,44 @@ def test_marks_are_told_where_there_are_some(voc: Path, tmp_path: Path) -> None:
     path = tmp_path / "one" / "annotations" / "train.json"
     path.write_text(path.read_text().replace('"iscrowd"', '"segmentation": [[1, 2, 3, 4, 5, 6]], "iscrowd"'))
     assert "not carried over: polygons and masks" in convert_dataset(coco, tmp_path / "four", "yolo").notes
+
+
+BOX = [10.0, 20.0, 30.0, 40.0]
+CORNERS = [10, 20, 40, 20, 40, 60, 10, 60]
+
+
+@pytest.mark.parametrize(
+    ("marks", "told"),
+    [
+        ({}, False),
+        ({"segmentation": []}, False),
+        ({"segmentation": [[]]}, False),
+        ({"segmentation": [CORNERS]}, False),
+        ({"segmentation": [CORNERS[2:] + CORNERS[:2]]}, False),
+        ({"segmentation": [[10.2, 20.1, 39.9, 19.8, 40, 60, 10, 60]]}, False),
+        ({"segmentation": [CORNERS, [1, 2, 3, 4, 5, 6]]}, True),
+        ({"segmentation": [[*CORNERS, 25, 30]]}, True),
+        ({"segmentation": {"counts": [1, 2], "size": [3, 4]}}, True),
+        ({"keypoints": []}, False),
+        ({"keypoints": [0, 0, 0]}, False),
+        ({"keypoints": [3, 4, 2]}, True),
+    ],
+)
+def test_polygons_are_told_where_they_say_more_than_the_box(
+    tmp_path: Path, marks: dict[str, object], told: bool
+) -> None:
+    """Tools write empty lists, or the box's own corners, for boxes."""
+    Image.new("RGB", (100, 80)).save(tmp_path / "a.png")
+    value = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 80}],
+        "categories": [{"id": 1, "name": "x"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": BOX, "area": 1200, "iscrowd": 0, **marks}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    (tmp_path / "d.yaml").write_text("format: coco\nsplits: {train: {images: ., labels: a.json}}\n")
+    spec = load_dataset(tmp_path / "d.yaml")
+    notes = marks_not_read(spec, read_split(spec, "train")[0])
+    assert bool(notes) == told, notes
 
 
 @pytest.mark.parametrize(
