@@ -1,5 +1,6 @@
 """What every network holds to, whatever it is: trainer, predictor and profile know no more of it than this."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from lightdet.config import AnchorNetworkConfig, RunConfig, YamlFile, load_confi
 from lightdet.data.pictures import Pictures
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.models.weights import ModelCard, save_model
+from lightdet.profiling import count_flops, count_parameters
 from lightdet.structures import Batch, LossTerms, Preprocessing
 from lightdet.training.distributed import Processes
 from lightdet.training.task import Task
@@ -150,3 +152,16 @@ def test_the_order_in_memory_changes_nothing(name: str) -> None:
         turned = network.to(memory_format=torch.channels_last)(batch.contiguous(memory_format=torch.channels_last))
     for one, other in zip(plain, turned, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", [name for name in network_names() if name in LIGHT])
+def test_the_configuration_says_the_size_of_its_network(name: str) -> None:
+    """``1.54 M parameters and 3.2 GFLOPs with six classes at 608``, as the head of its YAML has it."""
+    head = (Path(__file__).parents[2] / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
+    size = re.search(r"([\d.]+) M parameters and ([\d.]+) GFLOPs with six classes at 608", head)
+    assert size is not None
+    network = build_detector(load_config(YamlFile({}), [f"model.name={name}"]).model, 6, 608)
+    for told, real in zip(
+        size.groups(), (count_parameters(network) / 1e6, count_flops(network, 608) / 1e9), strict=True
+    ):
+        assert told == f"{real:.{len(told.partition('.')[2])}f}"
