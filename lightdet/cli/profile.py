@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightdet.cli.common import Device, Imgsz, Json, OptionalPrecision, Overrides
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +104,8 @@ def _show(console: Console, report: Report, layers: bool) -> None:
         "size and operations not known"
         if cost is None
         else f"{cost.params / 1e6:.3f} M parameters, {cost.flops / 1e9:.2f} GFLOPs (2 x multiply-adds)",
-        f"{report.device_name} ({report.device}), {report.threads} threads, {report.precision}, {report.runtime}; "
+        f"{report.device_name} ({report.device}), {counted(report.threads, 'thread')}, "
+        f"{report.precision}, {report.runtime}; "
         + (
             f"{runs} times random input"
             if report.classes is None

@@ -53,6 +53,9 @@ _IMPORTANCE = (
 )
 
 
+_NO_IMPORTANCE = f"At least {FEWEST} finished trials with different scores and values are needed to say."
+
+
 def _summary(results: Results) -> str:
     words = {
         "complete": "finished",
@@ -93,7 +96,7 @@ def _table(results: Results) -> Markup:
 
 def _importance(results: Results) -> Markup:
     if not results.importance:
-        return tag("p", f"Told from {FEWEST} finished trials on whose scores and values differ.", class_="soft")
+        return tag("p", _NO_IMPORTANCE, class_="soft")
     rows = [
         tag("tr", tag("th", key, scope="row"), tag("td", f"{share:.0%}", class_="bar", style=f"--v:{100 * share:.1f}%"))
         for key, share in results.importance.items()

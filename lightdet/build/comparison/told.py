@@ -96,7 +96,7 @@ def timing_facts(on: Mapping[str, Any]) -> dict[str, str]:
         return {}
     width, height = on["picture"]
     return {
-        "timed on": f"{on['device_name']} ({on['device']}), {on['threads']} threads, {on['precision']}",
+        "timed on": f"{on['device_name']} ({on['device']}), {counted(on['threads'], 'thread')}, {on['precision']}",
         "timed with": f"one picture of {width} × {height}, {on['runs']} times a model, one at a time",
     }
 

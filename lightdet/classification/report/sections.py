@@ -34,7 +34,7 @@ def interval_text(estimate: Estimate) -> str:
 def tiles(metrics: ClassifyMetrics) -> Markup:
     """Return the headline numbers with their intervals."""
     entries = [
-        ("Accuracy", metrics.accuracy, "pictures given their class"),
+        ("Accuracy", metrics.accuracy, "share of pictures classified correctly"),
         ("Balanced accuracy", metrics.balanced_accuracy, "mean recall of the classes"),
         ("F1", metrics.macro["f1"], "mean over classes"),
         ("Precision", metrics.macro["precision"], "mean over classes"),

@@ -95,8 +95,8 @@ def _content(evaluation: ClassifyEvaluation, load: Callable[[Path], Image], pict
     metrics = evaluation.metrics
     right = round((metrics.accuracy.value or 0.0) * metrics.pictures)
     summary = (
-        f"{counted(metrics.pictures, 'picture')} of {counted(len(evaluation.names), 'class')}, {right} given their "
-        f"class. Intervals hold the true value with {metrics.confidence:.0%} confidence."
+        f"{counted(metrics.pictures, 'picture')} of {counted(len(evaluation.names), 'class')}; {right} of them were "
+        f"classified correctly. Intervals hold the true value with {metrics.confidence:.0%} confidence."
     )
     training: list[Content] = [tag("h2", "How the training went")]
     if evaluation.history:
