@@ -26,6 +26,7 @@ from lightdet.cli.profile import profile
 from lightdet.cli.serve import serve
 from lightdet.cli.train import train
 from lightdet.cli.tune import tune
+from lightdet.cli.unknown_options import what_it_is_here
 from lightdet.cli.val import val
 from lightdet.errors import UserError
 from lightdet.files import remove_empty_folders
@@ -156,6 +157,9 @@ def _is_foreign(module: str | None) -> bool:
 def _usage(error: Any, program: str) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else program
+    ours = what_it_is_here(error)
+    if ours is not None:
+        return f"{ours}; see '{path} --help'"
     message = (
         hide_sign_in(error.format_message()).strip().rstrip(".").replace("Value error, ", "").replace(": Input ", ": ")
     )

@@ -38,6 +38,19 @@ def check_json(path: Path | None) -> Path | None:
     return path
 
 
+def check_device(value: str) -> str:
+    """Take ``0`` for ``cuda:0``, as other tools do; of ``0,1`` say how several GPUs are used here."""
+    if value.isdecimal():
+        return f"cuda:{value}"
+    if value.replace(",", "").replace(" ", "").isdecimal():
+        count = len(value.split(","))
+        raise typer.BadParameter(
+            f"{value} are several GPUs: train on them with torchrun --nproc_per_node {count} tools/train.py …, "
+            "or take one, such as cuda:0"
+        )
+    return value
+
+
 class OnError(StrEnum):
     """What to do with a bad picture or label: stop at the first, or go on without it and list it at the end."""
 
@@ -72,10 +85,39 @@ DataRoot = Annotated[
     Path | None, typer.Option("--data-root", metavar="DIR", help="Where the data set lies; replaces its YAML's root.")
 ]
 Imgsz = Annotated[int | None, _IMGSZ]
-Batch = Annotated[int | None, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures a batch.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, metavar="N", help="Rounds over the training pictures.")]
+Batch = Annotated[int | None, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures per batch.")]
+TrainImgsz = Annotated[
+    int | None,
+    typer.Option(
+        "--imgsz",
+        metavar="PIXELS",
+        callback=check_imgsz,
+        help="Side of the network input, a multiple of 32; default: the configuration's (of a detector 608).",
+    ),
+]
+TrainBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch", "-b", min=1, metavar="N", help="Pictures per batch; default: the configuration's (of a detector 16)."
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=1,
+        metavar="N",
+        help="Rounds over the training pictures; default: the configuration's (of a detector 100).",
+    ),
+]
 Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:0, cuda:1, …; gpu for OpenVINO.")
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        callback=check_device,
+        help="auto, cpu, cuda or cuda:0, cuda:1, … (or 0, 1); gpu for OpenVINO.",
+    ),
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, max=2**31 - 1, metavar="N", help="Seed of all that is drawn.")

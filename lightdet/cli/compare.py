@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightdet.cli.common import Batch, Data, DataRoot, Device, Epochs, Imgsz, Json, OnError, OnErrorOption, Output
+from lightdet.cli.common import (
+    Data,
+    DataRoot,
+    Device,
+    Epochs,
+    Json,
+    OnError,
+    OnErrorOption,
+    Output,
+    TrainBatch,
+    TrainImgsz,
+)
 
 if TYPE_CHECKING:
     from lightdet.build.comparison.request import CompareRequest
@@ -60,8 +71,8 @@ def compare(
         float | None,
         typer.Option("--minutes", min=0.01, metavar="M", help="Instead of --epochs: each training as many as fit."),
     ] = None,
-    imgsz: Imgsz = None,
-    batch: Batch = None,
+    imgsz: TrainImgsz = None,
+    batch: TrainBatch = None,
     data_root: DataRoot = None,
     split: Annotated[
         str | None,

@@ -9,12 +9,10 @@ from typing import Annotated
 import typer
 
 from lightdet.cli.common import (
-    Batch,
     Data,
     DataRoot,
     Device,
     Epochs,
-    Imgsz,
     Json,
     OnError,
     OnErrorOption,
@@ -22,6 +20,8 @@ from lightdet.cli.common import (
     Output,
     Overrides,
     Seed,
+    TrainBatch,
+    TrainImgsz,
 )
 
 
@@ -30,8 +30,8 @@ def train(
     overrides: Overrides = None,
     config: OptionalConfig = None,
     data_root: DataRoot = None,
-    imgsz: Imgsz = None,
-    batch: Batch = None,
+    imgsz: TrainImgsz = None,
+    batch: TrainBatch = None,
     epochs: Epochs = None,
     minutes: Annotated[
         float | None,

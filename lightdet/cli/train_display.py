@@ -82,7 +82,7 @@ class TrainDisplay:
         if resumed is not None:
             self._say(f"going on in {output} after {counted(resumed.progress.epoch, 'epoch')}")
 
-    def expect(self, config: AnyConfig, data: Any, output: Path, speed: float | None, *, from_scratch: bool) -> None:
+    def expect(self, config: AnyConfig, data: Any, output: Path, speed: float | None, from_scratch: bool) -> None:
         """Say how many steps and how long it will be; `speed` is the probe's, in pictures per second."""
         train = config.train
         outlook = Outlook(

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 
 from lightdet.build.computing import probed_speed
+from lightdet.build.starting import CHANCE
+from lightdet.build.starting import FACT as START
 from lightdet.cli.train_display import TrainDisplay
 from lightdet.cli.train_kinds import kind_of
 from lightdet.cli.train_request import AnyConfig, TrainRequest
@@ -67,7 +69,6 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: f
         display.begin(config, data, device, request.output, resumed=state)
         for note in spec.left_out():
             display.note(note)
-        from_scratch = request.weights is None and getattr(config.model, "backbone_weights", None) is None
         with display.training() if processes.is_first else nullcontext():
             trainer = kind.build(
                 config,
@@ -84,9 +85,14 @@ def _train(request: TrainRequest, config: AnyConfig, spec: DatasetSpec, began: f
                 **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
             )
             if state is None:
-                display.expect(config, data, request.output, probed_speed(run, config.imgsz), from_scratch=from_scratch)
+                display.expect(config, data, request.output, probed_speed(run, config.imgsz), from_scratch(config, run))
             progress_made = trainer.fit()
     _finish(request, display, progress_made, data, stop, is_first=processes.is_first)
+
+
+def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
+    """Whether a training begins without any trained weights; `run` holds its facts."""
+    return run.get(START) == CHANCE and getattr(config.model, "backbone_weights", None) is None
 
 
 def _check_teacher(config: AnyConfig) -> None:

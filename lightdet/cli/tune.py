@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightdet.cli.common import (
-    Batch,
     Data,
     DataRoot,
     Device,
     Epochs,
-    Imgsz,
     Json,
     OnError,
     OnErrorOption,
     OptionalConfig,
     Output,
     Overrides,
+    TrainBatch,
+    TrainImgsz,
 )
 from lightdet.wording import counted
 
@@ -75,8 +75,8 @@ def tune(
     ] = None,
     study: Annotated[str | None, typer.Option("--study", metavar="NAME", help="Its name in the database.")] = None,
     data_root: DataRoot = None,
-    imgsz: Imgsz = None,
-    batch: Batch = None,
+    imgsz: TrainImgsz = None,
+    batch: TrainBatch = None,
     epochs: Epochs = None,
     device: Device = "auto",
     seed: Annotated[

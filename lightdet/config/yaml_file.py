@@ -12,9 +12,12 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lightdet.config.other_names import KEYS, OPTIONS, normal
 from lightdet.errors import UserError
 
 MAX_YAML_BYTES = 4 << 20
+TOP_KEY = "imgsz"
+"""A key of every run's configuration."""
 KeyPath = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -262,18 +265,24 @@ def _likely_meant(model: type[BaseModel], key: KeyPath, siblings: list[str]) -> 
     """The dotted path most like the unknown `key`: the same name elsewhere, or one close to it, here first."""
     name, above = str(key[-1]), "".join(f"{part}." for part in key[:-1])
     everywhere: dict[str, str] = {}
-    for path in _all_paths(model):
+    for path in all_paths(model):
         everywhere.setdefault(path.rpartition(".")[2], path)
     if name in everywhere:
         return everywhere[name]
+    taught = normal(name)
+    if KEYS.get(taught) in everywhere.values():
+        return KEYS[taught]
+    if taught in OPTIONS and TOP_KEY in everywhere:  # a data set has no options
+        return OPTIONS[taught]
     if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.5):
         return above + close[0]
     close = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.75)
     return everywhere[close[0]] if close else None
 
 
-def _all_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
+def all_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Every key of a configuration, dotted."""
     for name, info in model.model_fields.items():
         yield above + name
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield from _all_paths(info.annotation, f"{above}{name}.")
+            yield from all_paths(info.annotation, f"{above}{name}.")

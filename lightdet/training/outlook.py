@@ -105,6 +105,6 @@ class TimeLeft:
 def too_early(step: int, steps: int) -> str:
     """What to say of a first mAP of 0.000, measured after `step` of `steps` steps."""
     return (
-        f"mAP 0.000 is normal this early (step {step:,} of {steps:,}): from scratch, the first defects are usually "
-        f"found within {FIRST_STEPS} steps"
+        f"mAP 0.000 is normal this early (step {step:,} of {steps:,}): "
+        f"the first defects are usually found within {FIRST_STEPS} steps"
     )
