@@ -25,7 +25,7 @@ def test_counted(number: int, what: str, told: str) -> None:
     [
         (0, "1 s"),
         (40.4, "40 s"),
-        (89.6, "1 min"),
+        (89.4, "89 s"),
         (90, "2 min"),
         (720, "12 min"),
         (5400, "1 h 30 min"),
