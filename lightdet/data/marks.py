@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.label_file import read_bounded, read_lines
@@ -42,38 +41,12 @@ def _of_voc(source: Path) -> Iterator[str]:
 def _of_coco(source: Path) -> Iterator[str]:
     file = parse_coco(source)
     entries = [entry for image in file.images for _, entry in image.annotations]
-    if any(_is_outline(entry.get("segmentation"), entry.get("bbox")) for entry in entries):
+    if any(entry.get("segmentation") for entry in entries):
         yield "polygons and masks"
-    if any(any(number != 0 for number in _flat(entry.get("keypoints"))) for entry in entries):
+    if any(entry.get("keypoints") for entry in entries):
         yield "key points"
     if any(group and group != "none" and group != file.categories[number] for number, group in file.groups.items()):
         yield "supercategories"
-
-
-def _is_outline(segmentation: Any, bbox: Any) -> bool:
-    """Whether it says more than the box: a mask, or a polygon that is not the box's own four corners."""
-    if isinstance(segmentation, dict):
-        return True
-    for polygon in segmentation if isinstance(segmentation, list) else ():
-        numbers = _flat(polygon)
-        if numbers and not (len(numbers) == 8 and _is_box(numbers, _flat(bbox))):
-            return True
-    return False
-
-
-def _is_box(numbers: list[float], bbox: list[float]) -> bool:
-    """Whether eight numbers are the corners of a box (x, y, width, height), to half a pixel."""
-    if len(bbox) != 4:
-        return False
-    x, y, width, height = bbox
-    ends = ((x, x + width), (y, y + height))
-    return all(min(abs(number - end) for end in ends[place % 2]) <= 0.5 for place, number in enumerate(numbers))
-
-
-def _flat(values: Any) -> list[float]:
-    """The numbers of a list; nothing where it is none."""
-    found = [value for value in values if isinstance(value, int | float)] if isinstance(values, list) else []
-    return [float(value) for value in found]
 
 
 def _of_yolo(wide: str, source: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from lightdet.data.faults import DataError
+from lightdet.data.formats.coco_outlines import has_points, is_outline
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
 from lightdet.errors import UserError
 from lightdet.files import write_text
@@ -268,11 +269,12 @@ class _RepeatedKeyError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; of outlines, most of what a large file holds, only whether there are any."""
+    """The object; of outlines, most of what a large file holds, only whether there are any that are not the box."""
     found = dict(pairs)
-    for key in ("segmentation", "keypoints"):
-        if key in found:
-            found[key] = bool(found[key])
+    if "segmentation" in found:
+        found["segmentation"] = is_outline(found["segmentation"], found.get("bbox"))
+    if "keypoints" in found:
+        found["keypoints"] = has_points(found["keypoints"])
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1)[:40])
