@@ -13,12 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from lightdet.build.assemble import Surroundings
+from lightdet.build.computing import compute_with
 from lightdet.classification.dataset import ImageBatch
+from lightdet.compute import Computing
+from lightdet.config import TrainConfig
 from lightdet.errors import UserError
 from lightdet.models.weights import read_safetensors
 from lightdet.structures import Batch
-from lightdet.training.checkpoint import load_state
+from lightdet.training.checkpoint import Progress, TrainingState, load_state
+from lightdet.training.distributed import Processes
 from lightdet.training.replicas import Peers, draws_numbers, replica_of
+from lightdet.training.reporting import SilentReporter
 from lightdet.training.trainer import Trainer
 
 assert SMALL
@@ -163,6 +169,16 @@ def test_the_fault_of_one_replica_is_told_and_nobody_waits(defect_set: Path, tmp
 def test_replicas_that_cannot_be_are_refused(defect_set: Path, tmp_path: Path, changes: list[str], told: str) -> None:
     with pytest.raises(UserError, match=told):
         make_trainer(defect_set, tmp_path, changes)
+
+
+@pytest.mark.parametrize(
+    ("device", "processes"), [("cuda", Processes()), ("cpu", Processes(rank=0, count=2, local_rank=0))]
+)
+def test_replicas_are_not_resumed_where_they_cannot_be(tmp_path: Path, device: str, processes: Processes) -> None:
+    before = TrainingState({}, Progress(), 0, {}, {}, {"computing": Computing(replicas=2).as_dict()})
+    around = Surroundings(tmp_path, torch.device(device), SilentReporter(), {}, processes, None, before, False, None)
+    with pytest.raises(UserError, match=r"began with 2 replicas in one process on a CPU.*resume it so, or train in"):
+        compute_with(nn.Conv2d(3, 3, 1), TrainConfig(precision="fp32"), 64, around)
 
 
 def test_networks_that_draw_numbers_are_known() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,9 @@ from lightdet.training.checkpoint import Progress, load_state
 from lightdet.training.plan import EpochPlan, TimePlan
 from lightdet.training.schedule import WarmupCosine
 from lightdet.training.stopwatch import Stopwatch, describe_time
+
+PYTHON_SECONDS = 3.0
+"""Before the command begins and after it ends the interpreter takes some, more beside busy programs."""
 
 
 class Clock:
@@ -133,6 +139,22 @@ def test_a_training_by_minutes_stops_within_an_epoch_and_scores_it(defect_set: P
     assert load_state(tmp_path).progress.spent > 1.0
     assert reporter.records[-1]["lr"] < 0.002
     assert any(note.startswith("time: network") for note in reporter.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("busy", [0, 2])
+def test_the_command_takes_its_minutes_beside_busy_programs(defect_set: Path, tmp_path: Path, busy: int) -> None:
+    command = [sys.executable, "-m", "lightdet", "train", "-d", str(defect_set), "-o", str(tmp_path / "out")]
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+    try:
+        began = time.monotonic()
+        subprocess.run([*command, "--minutes", "1", "--imgsz", "96", "--device", "cpu"], check=True)
+        took = time.monotonic() - began
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert 0.97 * 60 < took < 1.03 * 60 + PYTHON_SECONDS
 
 
 def test_without_validate_every_scoring_keeps_to_its_share(defect_set: Path, tmp_path: Path) -> None:
