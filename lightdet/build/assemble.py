@@ -15,7 +15,7 @@ from torch import nn
 
 from lightdet import __version__
 from lightdet.arrays import Image
-from lightdet.config import TrainConfig
+from lightdet.config import Pace, TrainConfig
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.training.checkpoint import Progress, TrainingState
@@ -95,6 +95,7 @@ def assemble_trainer(
     *,
     save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
     draw_batch: Callable[[Any], Image],
+    pace: Pace,
     single_epochs: int = 0,
     words: PageWords,
     about: Mapping[str, Mapping[str, str]],
@@ -105,8 +106,9 @@ def assemble_trainer(
     Args:
         words, about: of the page; `about` holds facts for its end, by group.
         single_epochs: the last ones, in which no pictures are combined; at most a fifth of the training.
+        pace: see `Pace.of`.
     """
-    plan = _plan(train, around, len(loader), single_epochs, 0 if validation is None else len(validation))
+    plan = _plan(train, pace, around, len(loader), single_epochs, 0 if validation is None else len(validation))
     page = None
     if around.board and around.processes.is_first:
         batches = partial(_first_batches, loader, draw_batch, plan)
@@ -119,7 +121,7 @@ def assemble_trainer(
         optimizer=build_optimizer(
             task.network,
             train.optimizer,
-            lr=train.lr,
+            lr=pace.lr,
             momentum=train.momentum,
             weight_decay=train.weight_decay,
             batch=train.batch * train.accumulate,
@@ -158,14 +160,14 @@ def _first_batches(loader: TrainingLoader, draw: Callable[[Any], Image], plan: P
         return [draw(batch) for batch in islice(batches, count)]
 
 
-def training_facts(train: TrainConfig, imgsz: int) -> dict[str, str]:
+def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]:
     """What a reader of the page wants to know of the settings."""
     length = counted(train.epochs, "epoch") if train.minutes is None else f"{train.minutes:g} minutes"
     return {
         "length": length,
         "batch": str(train.batch) if train.accumulate == 1 else f"{train.batch}, {train.accumulate} together",
         "input": f"{imgsz} × {imgsz} pixels",
-        "learning rate": f"{train.lr:g}, {train.optimizer}",
+        "learning rate": f"{pace.lr:g}, {train.optimizer}",
         "seed": str(train.seed),
     }
 
@@ -175,15 +177,15 @@ def _made(around: Surroundings) -> dict[str, str]:
     return {"device": str(around.device), "lightdet": __version__, "torch": torch.__version__}
 
 
-def _plan(train: TrainConfig, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:
+def _plan(train: TrainConfig, pace: Pace, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:
     """The plan of a training with `batches` per epoch whose validation scores so many pictures."""
     steps = -(-batches // train.accumulate)
     if train.minutes is not None:
         return TimePlan(
             60 * train.minutes,
-            lr=train.lr,
+            lr=pace.lr,
             final=train.lr_final,
-            warmup=round(train.warmup_epochs * steps),
+            warmup=round(pace.warmup_epochs * steps),
             single_epochs=single_epochs,
             batches=batches,
             first_guess=scored / (batches * train.batch) * SCORING_COST,
@@ -191,6 +193,6 @@ def _plan(train: TrainConfig, around: Surroundings, batches: int, single_epochs:
             before=around.resume.progress.spent if around.resume is not None else 0.0,
         )
     whole = train.epochs * steps
-    warmup = min(round(train.warmup_epochs * steps), whole // 3)  # a short training must come down again
+    warmup = min(round(pace.warmup_epochs * steps), whole // 3)  # a short training must come down again
     singles = min(single_epochs, int(train.epochs * SINGLE_SHARE))
-    return EpochPlan(train.epochs, WarmupCosine(train.lr, train.lr_final, warmup, whole), singles)
+    return EpochPlan(train.epochs, WarmupCosine(pace.lr, train.lr_final, warmup, whole), singles)

@@ -29,6 +29,7 @@ from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.shown import WORDS
 from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
+from lightdet.config import Pace
 from lightdet.config.classification import ClassifyConfig
 from lightdet.data.dataset import DatasetSpec
 from lightdet.data.image_labels import read_image_labels
@@ -172,6 +173,7 @@ def build_classify_trainer(
         around,
         computing,
     )
+    pace = Pace.of(train, from_weights=False)  # torchvision's weights came with the paper's own pace
     return assemble_trainer(
         task,
         _loader(config, data, preprocessing, around.processes),
@@ -180,9 +182,10 @@ def build_classify_trainer(
         around,
         save_weights=_weight_writer(config, data.names, preprocessing),
         draw_batch=partial(labelled_sheet, names=data.names),
+        pace=pace,
         replicas=replicas,
         words=WORDS,
-        about={"Data": _data_facts(data), "Training": training_facts(train, config.imgsz)},
+        about={"Data": _data_facts(data), "Training": training_facts(train, pace, config.imgsz)},
     )
 
 

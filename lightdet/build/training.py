@@ -18,10 +18,10 @@ from lightdet.build.computing import build_replicas, compute_with
 from lightdet.build.distillation import load_teacher
 from lightdet.build.fine_tuning import begin_with
 from lightdet.build.model import build_detector, load_backbone
+from lightdet.build.starting import CHANCE, start_of
 from lightdet.build.starting import FACT as START
-from lightdet.build.starting import start_of
 from lightdet.build.task import build_task
-from lightdet.config import RunConfig
+from lightdet.config import Pace, RunConfig
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
@@ -162,6 +162,7 @@ def build_trainer(
         run[START] = resume.run.get(START)
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
             detector.anchors.copy_(resume.tensors["network/anchors"])
+    pace = Pace.of(train, from_weights=run[START] not in (None, CHANCE))
     computing = compute_with(
         detector, train, config.imgsz, around, forwards=not isinstance(detector, LossInsideNetwork)
     )
@@ -183,7 +184,11 @@ def build_trainer(
         single_epochs=config.augment.mosaic_off_epochs,
         replicas=replicas,
         words=WORDS,
-        about={"Data": _data_facts(data), "Training": training_facts(train, config.imgsz)},
+        about={
+            "Data": _data_facts(data),
+            "Training": {"begun with": run[START] or CHANCE, **training_facts(train, pace, config.imgsz)},
+        },
+        pace=pace,
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -173,13 +174,14 @@ class TrainConfig(Section):
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     """Batches a step."""
     optimizer: Literal["sgd", "adamw"] = "adamw"
-    lr: Positive = 0.002
+    lr: Positive | None = None
+    """Highest learning rate; null: as `Pace` has it for what the training begins with."""
     lr_final: Fraction = 0.01
     """Last learning rate as a share of `lr` (cosine)."""
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     weight_decay: NonNegative = 0.02
-    warmup_epochs: NonNegative = 3.0
-    """Epochs in which the rate rises from 0 to `lr`; at most a third of all."""
+    warmup_epochs: NonNegative | None = None
+    """Epochs in which the rate rises from 0 to `lr`, at most a third of all; null: as `Pace` has it."""
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     clip_norm: NonNegative = 10.0
     """Largest gradient norm; 0 turns clipping off."""
@@ -222,6 +224,31 @@ class TrainConfig(Section):
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a training goes; what works depends on what it begins with (docs/recipe.md).
+
+    Attributes:
+        lr: highest learning rate.
+        warmup_epochs: in which it is reached.
+    """
+
+    lr: float
+    warmup_epochs: float
+
+    @classmethod
+    def of(cls, train: TrainConfig, *, from_weights: bool) -> Pace:
+        """What is configured, and for the rest what suits a start from trained weights, or from chance."""
+        usual = FROM_WEIGHTS if from_weights else FROM_CHANCE
+        return cls(
+            usual.lr if train.lr is None else train.lr,
+            usual.warmup_epochs if train.warmup_epochs is None else train.warmup_epochs,
+        )
+
+
+FROM_CHANCE, FROM_WEIGHTS = Pace(0.002, 3.0), Pace(0.002, 1.0)
 
 
 class EvalConfig(Section):
