@@ -17,7 +17,7 @@ def test_badly_fitting_anchors_are_fitted_and_said_so(defect_set: Path, tmp_path
     reporter = Recorder()
     trainer = make_trainer(defect_set, tmp_path, ["train.anchor_similarity=0.99"], reporter=reporter)
     assert any("fit badly" in note for note in reporter.notes)
-    assert "fitted new ones" in reporter.notes[0]
+    assert any("fitted new ones" in note for note in reporter.notes)
     default = make_trainer(defect_set, tmp_path, ["train.fit_anchors=false"])
     assert not torch.equal(trainer.task.network.anchors, default.task.network.anchors)
 

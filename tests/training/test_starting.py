@@ -15,8 +15,10 @@ from lightdet.build.model import build_detector
 from lightdet.build.starting import networks, pretrained_for, start_in, start_of
 from lightdet.cli.app import main
 from lightdet.config import Config, RunConfig, YamlFile, load_config, load_yaml, validate
+from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, Pace
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model
+from lightdet.training.checkpoint import load_state
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -84,6 +86,29 @@ def test_the_run_and_the_model_say_where_it_began(kept: Path, defect_set: Path, 
         trainer.fit()
         assert start_in(folder / "best.safetensors") == told
     assert start_in(tmp_path / "none") is None
+
+
+def test_the_pace_depends_on_the_start_unless_it_is_given(kept: Path, defect_set: Path, tmp_path: Path) -> None:
+    given = ["train.lr=0.005", "train.warmup_epochs=0.5"]
+    for changes, pace in (
+        (["train.warmup_epochs=null"], FROM_WEIGHTS),
+        (["train.start=chance", "train.warmup_epochs=null"], FROM_CHANCE),
+        (given, Pace(0.005, 0.5)),
+        ([*given, "train.start=chance"], Pace(0.005, 0.5)),
+    ):
+        trainer = make_trainer(defect_set, tmp_path / "out", ["train.epochs=30", *changes])
+        schedule: Any = trainer.plan.schedule  # type: ignore[attr-defined]
+        assert (schedule.lr, schedule.warmup) == (pace.lr, round(pace.warmup_epochs * len(trainer.loader)))
+
+
+def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_path: Path) -> None:
+    changes = ["train.epochs=30", "train.warmup_epochs=null"]
+    first = make_trainer(defect_set, tmp_path, changes, with_run=True)
+    first.reporter.batch_done = lambda losses: setattr(first.stop, "requested", True)  # type: ignore[method-assign]
+    first.fit()
+    again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
+    assert again.run_facts["start"] == "pretrained"
+    assert vars(again.plan) == vars(first.plan)
 
 
 def test_the_command_misses_the_file_before_it_reads_pictures(
