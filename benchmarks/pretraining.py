@@ -239,7 +239,7 @@ def keep(weights: Path, config: RunConfig, result: Mapping[str, Any]) -> None:
     told["recipe"] = {
         **result["recipe"]["config"]["train"],
         "imgsz": config.imgsz,
-        "pictures": "teacher recipe, rendered",
+        **{name: result["recipe"][name] for name in ("pictures", "redraw")},
     }
     small = {name: value.half() if value.dim() > 1 and name != "anchors" else value for name, value in tensors.items()}
     path = FOLDER / f"{config.model.name}.safetensors"

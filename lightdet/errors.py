@@ -12,8 +12,8 @@ class UserError(Exception):
     """A mistake in what was given (a file, a key, a flag), told in one line that says what to do.
 
     `path` and `line` (1-based), where known, stand before the message: ``labels/a.txt:3: …``; of an address only what
-    is no secret. What files hold may stand in a message, so characters that break a line or steer a terminal are written
-    out.
+    is no secret. What files hold may stand in a message, so characters that break a line or steer a terminal are
+    written out.
     """
 
     def __init__(self, message: str, *, path: str | Path | None = None, line: int | None = None) -> None:
