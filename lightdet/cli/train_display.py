@@ -38,6 +38,7 @@ class TrainDisplay:
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # an empty line would be left in a log
         )
         self._task: TaskID | None = None
         self._epochs = 0

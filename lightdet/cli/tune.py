@@ -24,7 +24,7 @@ from lightdet.cli.common import (
     TrainBatch,
     TrainImgsz,
 )
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,12 +136,15 @@ class _Display:
     def __init__(self, console: Console, score: str, trials: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        from lightdet.training.outlook import TimeLeft
+
         self.console = console
         self.score = score
         self.trials = trials
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         self.bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
         self.bar.disable = not console.is_terminal
+        self._left = TimeLeft()
         self._task: Any = None
 
     @contextmanager
@@ -160,6 +163,7 @@ class _Display:
     def begins(self, attempt: Attempt) -> None:
         """Begin a trial's bar."""
         self._end_bar()
+        self._left.begins(attempt.number)
 
     def epoch(self, attempt: Attempt, epoch: int, epochs: int, score: float | None) -> None:
         """Move the bar of the epochs."""
@@ -175,7 +179,9 @@ class _Display:
         told = what.get(ended.state, "")
         if ended.score is not None:
             told = f"{self.score} {ended.score:.4f}{' *' if ended.best else ''}"
-        self._say(f"trial {attempt.number:>3}  {told}  {combined(attempt.params)}")
+        left = self._left.ends(attempt.number + 1, self.trials)
+        longer = "" if left is None else f"  {duration(left)} left"
+        self._say(f"trial {attempt.number:>3}  {told}  {combined(attempt.params)}{longer}")
 
     def _advance(self, text: str, done: int, total: int) -> None:
         if self._task is None:
