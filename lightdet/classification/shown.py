@@ -14,7 +14,7 @@ from lightdet.evaluation.report.history import Curve
 from lightdet.evaluation.report.markup import Markup, join, tag
 from lightdet.training.page import PageWords
 
-SHOWN = 8
+SHOWN = 6
 """Pictures of each kind."""
 
 WORDS = PageWords(

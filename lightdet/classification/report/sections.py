@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,13 +194,20 @@ def right_pictures(
     load: Callable[[Path], Image],
     limit: int,
 ) -> Markup:
-    """Return the pictures that were most surely taken for what they are; arguments as of `wrong_pictures`."""
+    """Return the pictures that were most surely taken for what they are, of every class; see `wrong_pictures`."""
     truth = np.array([each.label for each in labels])
     right = np.flatnonzero(shares.argmax(axis=1) == truth)
     if not len(right):
         return tag("p", "None.", class_="soft")
     own = shares[right, truth[right]]
-    surest = right[np.argsort(-own, kind="stable")][:limit]
+    ordered = np.argsort(-own, kind="stable")
+    # The surest of each class, then the second of each: one class alone would fill the page.
+    seen: Counter[int] = Counter()
+    place = []
+    for label in truth[right[ordered]].tolist():
+        place.append(seen[label])
+        seen[label] += 1
+    surest = right[ordered[np.argsort(place, kind="stable")]][:limit]
     cards = [
         _card(labels[index].image, f"is {names[truth[index]]} ({shares[index, truth[index]]:.2f})", load)
         for index in surest

@@ -12,6 +12,8 @@ from lightdet.arrays import AnyArray
 from lightdet.evaluation.report.charts import Line, chart, ticks_for
 from lightdet.evaluation.report.markup import Markup, tag
 
+HIGHEST = 0.9
+"""A share's axis begins no higher, where all its values are near 1."""
 FEW = 6
 """So many epochs get a tick each."""
 
@@ -48,7 +50,7 @@ def history_charts(history: Sequence[Mapping[str, Any]], curves: Sequence[Curve]
         few = last - first <= FEW  # no half epochs
         x = tuple(np.arange(first, max(last, first + 1) + 1).tolist()) if few else ticks_for(first, last)
         low, high = min(float(line.y.min()) for line in lines), max(float(line.y.max()) for line in lines)
-        y = ticks_for(low, 1.0) if curve.is_share else ticks_for(min(0.0, low), high)
+        y = ticks_for(min(low, HIGHEST), 1.0) if curve.is_share else ticks_for(min(0.0, low), high)
         drawing = chart(lines, x_title="epoch", y_title=curve.title, x_ticks=x, y_ticks=y)
         charts.append(tag("div", tag("h3", curve.heading), drawing))
     return tag("div", charts, class_="charts")
