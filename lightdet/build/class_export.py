@@ -17,6 +17,7 @@ from lightdet.build.export_job import (
     ExportJob,
     ProofData,
     Watcher,
+    proof_precision,
     rendered_pictures,
     spread,
     way_out,
@@ -105,13 +106,13 @@ class ClassExport(ExportJob):
         return data
 
     def _prove(
-        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher
+        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher, computed: str
     ) -> tuple[dict[str, Any], str]:
         if card.precision == "int8":
             return self._score(draft, watcher)
         wanted, given = (self._probabilities(path, pictures) for path in (self.request.weights, draft))
         difference = float(np.abs(wanted - given).max())
-        tolerance = TOLERANCES[card.precision]
+        tolerance = TOLERANCES[proof_precision(card.precision, computed)]
         if not difference <= tolerance:  # also where it is no number
             raise UserError(
                 f"not exported: probabilities of {len(pictures)} pictures differ from the checkpoint's by up to "

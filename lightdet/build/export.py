@@ -14,6 +14,7 @@ from lightdet.build.export_job import (
     ExportJob,
     ProofData,
     Watcher,
+    proof_precision,
     rendered_pictures,
     spread,
     way_out,
@@ -104,7 +105,7 @@ class Export(ExportJob):
         return data
 
     def _prove(
-        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher
+        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher, computed: str
     ) -> tuple[dict[str, Any], str]:
         if card.precision == "int8":
             before, after = self._score(draft, watcher)
@@ -115,7 +116,7 @@ class Export(ExportJob):
             )
         from lightdet.export.parity import TOLERANCES  # noqa: PLC0415
 
-        tolerance = TOLERANCES[card.precision]
+        tolerance = TOLERANCES[proof_precision(card.precision, computed)]
         parity = self._compare(draft, card, pictures, tolerance)
         if not parity.detections:
             raise UserError(self._nothing_found(parity.floor), path=self.request.weights)

@@ -121,9 +121,9 @@ class ExportJob(ABC):
 
     @abstractmethod
     def _prove(
-        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher
+        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher, computed: str
     ) -> tuple[dict[str, Any], str]:
-        """Compare the draft with the checkpoint; returns the figures and one line about them.
+        """Compare the draft, which runs in `computed`, with the checkpoint; returns the figures and a line about them.
 
         Raises:
             UserError: it does not give the same.
@@ -161,11 +161,20 @@ class ExportJob(ABC):
                 traced = self._quantize(traced, deploy, pictures.calibration)
             self._write(traced, draft, card)
             watcher.stage("proving")
-            proof, told = self._prove(draft, card, pictures.proof, watcher)
-            card = replace(card, facts={**card.facts, "proof": proof})
+            computed = self._computed(draft, card)
+            proof, told = self._prove(draft, card, pictures.proof, watcher, computed)
+            card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
             self._write(traced, draft, card)
             size = self._publish(draft)
-        return ExportOutcome(self.path, size, card, told)
+        return ExportOutcome(self.path, size, card, told + _not_proved(card.precision, computed))
+
+    def _computed(self, draft: Path, card: ExportCard) -> str:
+        """What the draft computes in here: a processor without units for a format computes in another."""
+        if self.request.kind == "onnx" or card.precision == "int8":
+            return card.precision
+        from lightdet.inference.openvino_runtime import OpenVinoFile  # noqa: PLC0415
+
+        return OpenVinoFile(draft, device="cpu").precision
 
     def _card(self, trained: ModelCard, network: Any, preprocessing: Preprocessing, deploy: Deployable) -> ExportCard:
         from lightdet.profiling.complexity import measure_complexity  # noqa: PLC0415
@@ -245,6 +254,21 @@ class ExportJob(ABC):
             with atomic_path(target) as temporary:
                 source.replace(temporary)
         return size
+
+
+def _not_proved(precision: str, computed: str) -> str:
+    """What a proof does not say that ran in another format than the file is for."""
+    if computed == precision:
+        return ""
+    return (
+        f". Computed in {computed}, for this processor has no {precision}: nothing is proved of {precision}; "
+        f"export on one that has it, or take --precision {computed}"
+    )
+
+
+def proof_precision(precision: str, computed: str) -> str:
+    """Whose tolerance a proof is held to: bf16 leaves the weights as they are, fp16 rounds them in the file."""
+    return computed if precision == "bf16" else precision
 
 
 def _preprocessing(trained: ModelCard, imgsz: int | None) -> Preprocessing:

@@ -144,8 +144,9 @@ def _show(console: Console, outcome: ExportOutcome) -> None:
     side = f"{card.preprocessing.imgsz} x {card.preprocessing.imgsz}"
     takes = f"any multiples of 32 (trained at {side})" if card.dynamic_size else side
     many = "any number of pictures" if card.batch is None else f"{card.batch} picture{'s' * (card.batch > 1)}"
+    made = "" if card.facts["proof"]["computed"] == card.precision else "made for "
     lines = (
-        f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {card.precision}, takes {many} of {takes}, "
+        f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {made}{card.precision}, takes {many} of {takes}, "
         f"gives {card.outputs}",
         outcome.told,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from lightdet.arrays import AnyArray
 from lightdet.errors import UserError
 from lightdet.inference.onnx_runtime import open_session
-from lightdet.inference.openvino_runtime import compile_model, read_ir
+from lightdet.inference.openvino_runtime import compile_model, computed_precision, read_ir
 from lightdet.structures import Detections
 
 DEFAULT_SIDE = 640
@@ -66,6 +66,7 @@ class ForeignNetwork:
             request, self.device = compile_model(
                 core, model, path, device=device, threads=threads, precision=self.precision
             )
+            self.precision = computed_precision(request) or self.precision
             self._run = lambda: request.infer([values], share_inputs=True, share_outputs=True)
         self.imgsz = max(values.shape[1:])
         self.path = path

@@ -44,12 +44,11 @@ class OpenVinoFile(ExportedFile):
         card = parse_card(_text(model, METADATA_KEY), path)
         _check_weights(model, Path(path).with_suffix(".bin"))
         self.card, self.path = card, str(path)
-        self.precision = precision or card.precision
         self.threads = threads
         # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.
-        self._request, self.device = compile_model(
-            core, model, path, device=device, threads=threads, precision=self.precision
-        )
+        wanted = precision or card.precision
+        self._request, self.device = compile_model(core, model, path, device=device, threads=threads, precision=wanted)
+        self.precision = computed_precision(self._request) or wanted if wanted in HINTS else wanted
 
     def run(self, images: Image) -> list[FloatArray]:
         """See `ExportedFile`."""
@@ -117,6 +116,18 @@ def compile_model(
         return core.compile_model(model, name, settings).create_infer_request(), name.lower()
     except Exception as error:
         raise UserError(f"cannot run on {name} ({_short(error)})", path=path) from None
+
+
+def computed_precision(request: Any) -> str | None:
+    """Return what OpenVINO computes in: fp32 where a processor has no units for what was asked; None: it does not tell.
+
+    Of a quantized file that is what is not quantized.
+    """
+    try:
+        told = request.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
+    except Exception:  # not every device has this property
+        return None
+    return {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}.get(told.to_string())
 
 
 def _device(device: str, available: list[str]) -> str:

@@ -20,6 +20,7 @@ from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
+from lightdet.inference.openvino_runtime import OpenVinoFile
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Preprocessing
 
@@ -88,6 +89,29 @@ def test_a_proved_export_detects_and_evaluates_without_torch(
     data = folder / "set" / "dataset.yaml"
     without_torch("val", "-w", model, "-d", data, "-o", tmp_path / "v", "--threads", 1, "--json", numbers)
     assert json.loads(numbers.read_text())["precision_mode"] == "fp32"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_proof_counts_for_what_was_computed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], precision: str
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    model, result = tmp_path / "model.xml", tmp_path / "export.json"
+    command = ["export", "-w", str(folder / "model.safetensors"), "-f", "openvino", "--precision", precision]
+    code = main([*command, "-o", str(model), "--json", str(result)])
+    out, err = capsys.readouterr()
+    if code != 0:  # where a processor does compute in few bits, an untrained network may differ by too much
+        assert precision != "fp32" and "not exported" in err
+        return
+    hint = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[precision]}
+    told = openvino.Core().compile_model(str(model), "CPU", hint).get_property("INFERENCE_PRECISION_HINT").to_string()
+    computed = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}[told]
+    assert json.loads(result.read_text())["computed"] == computed
+    card = json.loads(openvino.Core().read_model(str(model)).get_rt_info("lightdet").astype(str))
+    assert card["facts"]["proof"]["computed"] == computed and card["precision"] == precision
+    assert (f"nothing is proved of {precision}" in out) == (computed != precision)
+    assert (f"made for {precision}" in out) == (computed != precision)
+    assert OpenVinoFile(model, device="cpu").precision == computed
 
 
 def test_what_cannot_be_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
