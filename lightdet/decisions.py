@@ -145,6 +145,38 @@ class DecisionRule:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What a class rule goes by in one picture.
+
+    Attributes:
+        name: the bad class that matters: the likeliest, or the one furthest above its own threshold.
+        label: its label.
+        score: what is compared, in [0, 1], to four decimals: its probability, or that of all bad classes together.
+        threshold: what it is compared with.
+        others: whether `score` is that of several bad classes together.
+    """
+
+    name: str
+    label: int
+    score: float
+    threshold: float
+    others: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """``OK`` or ``NG``."""
+        return "NG" if self.score >= self.threshold else "OK"
+
+    def caption(self) -> str:
+        """One line for people: ``NG: bent 0.32 (threshold 0.1)``."""
+        score = f"{self.score:.2f}"
+        if (float(score) >= self.threshold) != (self.score >= self.threshold):  # rounded, it would say the opposite
+            score = f"{self.score:.4f}"
+        who = f"{self.name} or another bad class" if self.others else self.name
+        return f"{self.verdict}: {who} {score} (threshold {self.threshold:.4g})"
+
+
+@dataclass(frozen=True)
 class ClassRule:
     """Which probabilities of whole pictures make a part NG.
 
@@ -187,18 +219,23 @@ class ClassRule:
         """Return the probability that a picture is bad, in [0, 1], to four decimals."""
         return bad_probability(found.probabilities, [found.names.index(name) for name in self.bad])
 
+    def evidence(self, found: Classification) -> Evidence:
+        """Return what decides on a picture."""
+        labels = {name: found.names.index(name) for name in self.bad}
+        each = {name: bad_probability(found.probabilities, [label]) for name, label in labels.items()}
+        if self.thresholds:
+            name = max(each, key=lambda bad: each[bad] - self.thresholds[bad])
+            return Evidence(name, labels[name], each[name], self.thresholds[name])
+        name = max(each, key=lambda bad: each[bad])
+        return Evidence(name, labels[name], self.score(found), self.threshold, others=len(self.bad) > 1)
+
     def ok(self, found: Classification) -> bool:
         """Whether a picture passes."""
-        if not self.thresholds:
-            return self.score(found) < self.threshold
-        return all(
-            bad_probability(found.probabilities, [found.names.index(name)]) < least
-            for name, least in self.thresholds.items()
-        )
+        return self.verdict(found) == "OK"
 
     def verdict(self, found: Classification) -> Verdict:
         """Return ``OK`` or ``NG`` for a picture."""
-        return "OK" if self.ok(found) else "NG"
+        return self.evidence(found).verdict
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""

@@ -112,11 +112,10 @@ def draw_picture_class(image: Image, label: int, text: str) -> Image:
 
 
 def draw_judged_class(image: Image, ok: bool, text: str) -> Image:
-    """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in green or red, with OK or NG and `text` in it."""
+    """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) framed in green or red, with `text` in it."""
     height, width = image.shape[:2]
     box = np.array([[0, 0, width, height]], np.float32)
-    label = f"{'OK' if ok else 'NG'}: {text}"
-    return draw_boxes(image, box, [label], [VERDICT_COLORS[ok]], widths=[2.0])
+    return draw_boxes(image, box, [text], [VERDICT_COLORS[ok]], widths=[2.0])
 
 
 def draw_verdict(image: Image, ok: bool) -> Image:

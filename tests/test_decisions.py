@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.decisions import Decision, DecisionRule
+from lightdet.decisions import ClassRule, Decision, DecisionRule
 from lightdet.errors import UserError
-from lightdet.structures import Detections
+from lightdet.inference.save import Record
+from lightdet.inference.save_classes import ClassCsvWriter, ClassJsonWriter
+from lightdet.inference.save_decisions import ClassDecisionWriter
+from lightdet.structures import Classification, Detections
 
 NAMES = ("dent", "scratch", "stain")
 
@@ -97,3 +105,70 @@ def test_a_rule_for_a_class_that_is_not_there() -> None:
     DecisionRule(0.5, {"dent": 0.1}).check_names(NAMES)
     with pytest.raises(UserError, match="no class 'dnet'; it has dent, scratch, stain"):
         DecisionRule(0.5, {"dnet": 0.1}).check_names(NAMES)
+
+
+@st.composite
+def judged_pictures(draw: st.DrawFn) -> tuple[ClassRule, Classification]:
+    names = ("ok_front", "def_front", "bent", "stained")[: draw(st.integers(2, 4))]
+    weights = np.array([draw(st.integers(1, 1000)) for _ in names], np.float32)
+    bad = draw(st.lists(st.sampled_from(names[1:]), min_size=1, unique=True))
+    levels = st.integers(0, 10_000).map(lambda value: value / 10_000)
+    by_class = {name: draw(levels) for name in bad} if draw(st.booleans()) else {}
+    rule = ClassRule(tuple(bad), draw(levels), by_class)
+    return rule, Classification(weights / weights.sum(), names, (8, 6))
+
+
+@given(judged_pictures())
+def test_caption_and_tables_of_a_classifier_say_what_decided(
+    tmp_path_factory: pytest.TempPathFactory, judged: tuple[ClassRule, Classification]
+) -> None:
+    rule, found = judged
+    shares = {name: round(float(found.probabilities[found.names.index(name)]), 4) for name in found.names}
+    if rule.thresholds:
+        reached = any(shares[name] >= least for name, least in rule.thresholds.items())
+    else:
+        reached = rule.score(found) >= rule.threshold
+    why = rule.evidence(found)
+    assert (why.verdict == "NG") == reached == (not rule.ok(found))
+    assert why.name in rule.bad and found.names[why.label] == why.name
+    assert (why.score >= why.threshold) == reached
+    score = why.caption().removeprefix(f"{why.verdict}: {why.name}").split(" (threshold ")[0].rpartition(" ")[2]
+    assert (float(score) >= why.threshold) == reached
+    folder = tmp_path_factory.getbasetemp() / "tables"
+    writers = (
+        ClassDecisionWriter(rule, folder / "decisions.csv"),
+        ClassCsvWriter(folder / "detections.csv", found.names, rule),
+        ClassJsonWriter(folder / "detections.json", rule),
+    )
+    for writer in writers:
+        writer.add(Record("a.png", Path("a"), found))
+        writer.close({})
+    tables = [(folder / f"{name}.csv").read_text().splitlines() for name in ("decisions", "detections")]
+    (result,) = json.loads((folder / "detections.json").read_text())["results"]
+    rows: list[Any] = [*(next(csv.DictReader(table)) for table in tables), result]
+    for row in rows:
+        told = [row["decision"], row["bad_class"], float(row["bad"]), float(row["threshold"])]
+        assert told == [why.verdict, why.name, why.score, why.threshold]
+    assert rows[1]["name"] == rows[2]["name"] == found.name
+
+
+def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
+    from lightdet.build.explainers import ExplainRequest, _Classifier
+    from lightdet.explain.heat import Heat
+
+    class Look:
+        probabilities, size = np.array([0.68, 0.32], np.float32), (8, 6)
+
+        def category(self, label: int) -> Heat:
+            return Heat(np.full((6, 8), label + 1, np.float32))
+
+    network: Any = SimpleNamespace(names=("ok_front", "def_front"), preprocessing=None, look=lambda _: Look())
+    request = ExplainRequest(["a.png"], Path("m"))
+    picture = np.zeros((6, 8, 3), np.uint8)
+    ruled, plain = _Classifier(network, ClassRule(("def_front",), 0.1)), _Classifier(network, None)
+    (why,) = ruled.explain(picture, request)
+    assert (why.name, round(why.score, 2)) == ("def_front", 0.32)
+    assert "NG: def_front 0.32 (threshold 0.1)" in why.caption()
+    assert "NG: def_front" in ruled.together(picture).caption
+    assert plain.explain(picture, request)[0].name == "ok_front"
+    assert [each.name for each in ruled.explain(picture, replace(request, top=2))] == ["ok_front", "def_front"]

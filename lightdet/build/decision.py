@@ -46,14 +46,22 @@ def stored_class_rule(path: str | Path, predictor: ClassifierPredictor) -> Class
     Raises:
         UserError: the rule is damaged.
     """
-    record = _record(path, predictor)
+    return class_rule(_record(path, predictor), predictor.names, path)
+
+
+def class_rule(record: Any, names: Sequence[str], path: str | Path) -> ClassRule | None:
+    """Return the rule in what a classifier's card says of its decision; None where that is nothing.
+
+    Raises:
+        UserError: the rule is damaged, or made for other classes.
+    """
     if record is None:
         return None
     if not isinstance(record, dict) or "rule" not in record:
         raise UserError("its decision rule is damaged; calibrate it again", path=path)
     rule = ClassRule.from_dict(record["rule"], path)
     try:
-        rule.check_names(predictor.names)
+        rule.check_names(names)
     except UserError as error:
         raise UserError(
             f"its decision rule is another model's: {error.message}; calibrate it again", path=path

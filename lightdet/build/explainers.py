@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
+from lightdet.build.decision import class_rule
 from lightdet.build.predictor import load_detector
 from lightdet.config import EvalConfig
+from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
 from lightdet.explain.cam import METHODS, Method
 from lightdet.explain.detector import DetectorExplainer, DetectorLook
 from lightdet.explain.heat import Heat, hottest
 from lightdet.models.device import choose_device
 from lightdet.models.weights import load_model
-from lightdet.structures import Detections, Preprocessing
+from lightdet.structures import Classification, Detections, Preprocessing
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
-    from lightdet.explain.classifier import ClassifierExplainer
+    from lightdet.explain.classifier import ClassifierExplainer, ClassifierLook
 
 MOST_TOGETHER = 5
 """Boxes whose heat ``lightdet detect --explain`` shows in one picture."""
@@ -172,7 +174,8 @@ def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
             if fixed_size(config):
                 raise UserError(f"takes inputs of {preprocessing.imgsz} pixels alone: leave out --imgsz", path=path)
             preprocessing = replace(preprocessing, imgsz=request.imgsz)
-        return _Classifier(ClassifierExplainer(network, card.names, preprocessing, device=device, method=method))
+        rule = class_rule(card.decision, card.names, path)
+        return _Classifier(ClassifierExplainer(network, card.names, preprocessing, device=device, method=method), rule)
     detector, card = load_detector(path)
     preprocessing = card.preprocessing
     if request.imgsz is not None:
@@ -259,26 +262,31 @@ def _box(look: DetectorLook, number: int) -> Explanation:
 
 
 class _Classifier:
-    """Answers for a classifier."""
+    """Answers for a classifier; where it has a rule of OK and NG, for the bad class that the rule goes by."""
 
-    def __init__(self, explainer: ClassifierExplainer) -> None:
-        self.explainer = explainer
+    def __init__(self, explainer: ClassifierExplainer, rule: ClassRule | None) -> None:
+        self.explainer, self.rule = explainer, rule
         self.names = explainer.names
         self.preprocessing = explainer.preprocessing
 
     def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
         wanted = None if request.class_name is None else label_of(request.class_name, self.names)
         look = self.explainer.look(picture)
+        if wanted is None and request.top is None:
+            return [self._decisive(look)]
         order = np.argsort(-look.probabilities, kind="stable")[: request.top or 1]
         labels = [int(label) for label in order] if wanted is None else [wanted]
-        return [
-            Explanation(self.names[label], label, float(look.probabilities[label]), look.category(label))
-            for label in labels
-        ]
+        return [self._of(look, label) for label in labels]
 
     def together(self, picture: Image) -> Together:
-        look = self.explainer.look(picture)
-        label = int(look.probabilities.argmax())
-        heat = look.category(label)
-        explanation = Explanation(self.names[label], label, float(look.probabilities[label]), heat)
-        return Together(heat, explanation.caption(), None)
+        explanation = self._decisive(self.explainer.look(picture))
+        return Together(explanation.heat, explanation.caption(), None)
+
+    def _decisive(self, look: ClassifierLook) -> Explanation:
+        if self.rule is None:
+            return self._of(look, int(look.probabilities.argmax()))
+        evidence = self.rule.evidence(Classification(look.probabilities, self.names, look.size))
+        return self._of(look, evidence.label, note=evidence.caption())
+
+    def _of(self, look: ClassifierLook, label: int, note: str = "") -> Explanation:
+        return Explanation(self.names[label], label, float(look.probabilities[label]), look.category(label), note=note)

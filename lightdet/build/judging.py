@@ -28,8 +28,9 @@ def draw_classification(image: Image, found: Classification) -> Image:
 
 
 def draw_class_decision(image: Image, found: Classification, rule: ClassRule) -> Image:
-    """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed by OK or NG, with its class in it."""
-    return draw_judged_class(image, rule.ok(found), f"{found.name} {found.probability:.2f}")
+    """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed by OK or NG, with what that goes by."""
+    evidence = rule.evidence(found)
+    return draw_judged_class(image, evidence.verdict == "OK", evidence.caption())
 
 
 class Judging(Detection):
@@ -81,7 +82,7 @@ class Judging(Detection):
                 for name in request.formats:
                     path = folder / f"detections.{name}"
                     writers.append(
-                        ClassJsonWriter(path, rule) if name == "json" else ClassCsvWriter(path, predictor.names)
+                        ClassJsonWriter(path, rule) if name == "json" else ClassCsvWriter(path, predictor.names, rule)
                     )
             if folder is not None and request.explain:
                 from lightdet.build.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch

@@ -18,7 +18,8 @@ class ClassJsonWriter:
 
     ``{"source", "frame", "time_s", "width", "height", "milliseconds", "label", "name", "probability",
     "probabilities"}``, the last by class name; ``frame`` and ``time_s`` are null for pictures. With a decision rule
-    there are also ``"decision"``, OK or NG, and ``"bad"``, the probability that it goes by.
+    there are also ``"decision"``, OK or NG, and what it goes by: ``"bad_class"``, ``"bad"`` (the probability) and
+    ``"threshold"``.
     """
 
     def __init__(self, path: Path, rule: ClassRule | None = None) -> None:
@@ -39,7 +40,8 @@ class ClassJsonWriter:
             **found.as_dict(),
         }
         if self.rule is not None:
-            entry |= {"decision": self.rule.verdict(found), "bad": self.rule.score(found)}
+            why = self.rule.evidence(found)
+            entry |= {"decision": why.verdict, "bad_class": why.name, "bad": why.score, "threshold": why.threshold}
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
     def close(self, summary: Mapping[str, Any]) -> None:
@@ -55,13 +57,15 @@ class ClassJsonWriter:
 class ClassCsvWriter:
     """A line a picture or frame: what it is, how probable that is, and the probability of each class.
 
-    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures.
+    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures. With a decision rule the decision stands there,
+    too: a picture may be NG by a bad class that is not its likeliest.
     """
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
-        self.path = path
+    def __init__(self, path: Path, names: Sequence[str], rule: ClassRule | None = None) -> None:
+        self.path, self.rule = path, rule
         self.columns = ["source", "frame", "time_s", "label", "name", "probability", "width", "height"]
         self.columns += [f"p({name})" for name in names]
+        self.columns += ["decision", "bad_class", "bad", "threshold"] if rule is not None else []
         self._rows = Spool(path)
 
     def add(self, record: Record) -> None:
@@ -69,8 +73,11 @@ class ClassCsvWriter:
         found: Classification = record.detections
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        shares = [round(float(value), 4) for value in found.probabilities]
+        shares: list[object] = [round(float(value), 4) for value in found.probabilities]
         row = [record.source, frame, seconds, found.label, found.name, round(found.probability, 4), *found.size]
+        if self.rule is not None:
+            why = self.rule.evidence(found)
+            shares += [why.verdict, why.name, why.score, why.threshold]
         self._rows.append(csv_line([*row, *shares]))
 
     def close(self, summary: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
 
 COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score")
-CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "name", "bad")
+CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "bad_class", "bad", "threshold")
 FILE = "decisions.csv"
 
 
@@ -48,7 +48,10 @@ class DecisionWriter:
 
 
 class ClassDecisionWriter:
-    """A line a picture or frame under the header of `CLASS_COLUMNS`: OK or NG, its class, how probable it is bad.
+    """A line a picture or frame under the header of `CLASS_COLUMNS`: OK or NG, and what that goes by.
+
+    ``bad_class`` is the bad class that matters, ``bad`` the probability that was compared with ``threshold``; the
+    likeliest class of all, which may be a good one, stands in ``detections.csv``.
 
     Attributes:
         counts: pictures by ``OK`` and ``NG``.
@@ -63,13 +66,14 @@ class ClassDecisionWriter:
     def add(self, record: Record) -> None:
         """Take one picture or frame."""
         found: Classification = record.detections
-        verdict = self.rule.verdict(found)
-        self.counts[verdict] += 1
+        evidence = self.rule.evidence(found)
+        self.counts[evidence.verdict] += 1
         if self._rows is None:
             return
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        self._rows.append(csv_line((record.source, frame, seconds, verdict, found.name, self.rule.score(found))))
+        judged = (evidence.verdict, evidence.name, evidence.score, evidence.threshold)
+        self._rows.append(csv_line((record.source, frame, seconds, *judged)))
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""
