@@ -8,6 +8,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.fonts import has_letters, text_mask
+from lightdet.geometry.nms import overlap_areas
 from lightdet.structures import Detections
 
 Color = tuple[int, int, int]
@@ -30,6 +31,10 @@ PALETTE: tuple[Color, ...] = (
 VERDICT_COLORS: tuple[Color, Color] = ((210, 30, 30), (30, 160, 60))
 """Of NG and of OK."""
 SMALLEST_TEXT = 8
+SMALL_PICTURE = 640
+"""Up to this side in pixels a label may be as large as what it is about."""
+HIDDEN_SHARE = 0.3
+LEGEND_LINES = 12
 
 
 def class_color(label: int) -> Color:
@@ -38,7 +43,12 @@ def class_color(label: int) -> Color:
 
 
 def draw_detections(
-    image: Image, detections: Detections, *, names: Sequence[str] | None = None, scores: bool = True
+    image: Image,
+    detections: Detections,
+    *,
+    names: Sequence[str] | None = None,
+    scores: bool = True,
+    legend: bool = False,
 ) -> Image:
     """Return a copy of `image` (uint8 RGB ``[H, W, 3]``) with every detection drawn, the best on top.
 
@@ -48,6 +58,8 @@ def draw_detections(
         names: class names by label; by default those of `detections`, else the label itself is shown. A name in a
             script that no font of this computer has is shown as its label, ``#3``.
         scores: show the score behind the name.
+        legend: on a small picture whose labels would hide what they are about, write them in a strip below it instead,
+            each on the colour of its box; the copy is higher then.
     """
     known = names or detections.names
     texts = []
@@ -55,7 +67,37 @@ def draw_detections(
         name = known[label] if label < len(known) else str(label)
         name = name if has_letters(name) else f"#{label}"
         texts.append(f"{name} {score:.2f}" if scores else name)
-    return draw_boxes(image, detections.boxes, texts, [class_color(int(label)) for label in detections.labels])
+    boxes, colors = detections.boxes, [class_color(int(label)) for label in detections.labels]
+    height, width = image.shape[:2]
+    if legend and max(height, width) <= SMALL_PICTURE and _hidden_by_labels(boxes, texts, (width, height)):
+        return _with_legend(draw_boxes(image, boxes, [""] * len(boxes), colors), texts, colors)
+    return draw_boxes(image, boxes, texts, colors)
+
+
+def _hidden_by_labels(boxes: FloatArray, texts: Sequence[str], picture: tuple[int, int]) -> bool:
+    """Whether a box lies under labels with more than `HIDDEN_SHARE` of its area."""
+    line, size = line_width(*picture), text_size(*picture)
+    places = np.array([place for _, place, _ in _placed(boxes, texts, size, picture, line)], np.float32).reshape(-1, 4)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return any(
+        float(overlap_areas(box, places).sum()) > HIDDEN_SHARE * area for box, area in zip(boxes, areas, strict=True)
+    )
+
+
+def _with_legend(canvas: Image, texts: Sequence[str], colors: Sequence[Color]) -> Image:
+    """Return `canvas` with a strip below it, a line for each of `texts` on its colour."""
+    height, width = canvas.shape[:2]
+    size = text_size(width, height)
+    shown = list(zip(texts, colors, strict=True))[:LEGEND_LINES]
+    if len(texts) > len(shown):
+        shown.append((f"… {len(texts) - len(shown)} more", (60, 60, 60)))
+    masks = [_fitted_mask(text, size, width, height) for text, _ in shown]
+    strip = np.full((sum(mask.shape[0] for mask in masks), width, 3), 30, np.uint8)
+    top = 0
+    for mask, (_, color) in zip(masks, shown, strict=True):
+        _draw_label(strip, mask, (0, top, mask.shape[1], top + mask.shape[0]), color)
+        top += mask.shape[0]
+    return np.concatenate((canvas, strip))
 
 
 def draw_boxes(
@@ -91,17 +133,23 @@ def draw_boxes(
         thickness = max(1, round(line * factors[index]))
         _draw_outline(canvas, boxes[index], colors[index], thickness, broken[index])
     size = round(text_size(width, height) * scale)
-    taken: list[Rectangle] = []
-    labels: list[tuple[Image, Rectangle, Color]] = []
-    for box, text, color in zip(boxes, texts, colors, strict=True):
-        if text:
-            mask = _fitted_mask(text, size, width, height)
-            place = _free_place(box, (mask.shape[1], mask.shape[0]), (width, height), line, taken)
-            taken.append(place)
-            labels.append((mask, place, color))
-    for mask, place, color in reversed(labels):
-        _draw_label(canvas, mask, place, color)
+    for mask, place, index in reversed(_placed(boxes, texts, size, (width, height), line)):
+        _draw_label(canvas, mask, place, colors[index])
     return canvas
+
+
+def _placed(
+    boxes: FloatArray, texts: Sequence[str], size: int, picture: tuple[int, int], line: int
+) -> list[tuple[Image, Rectangle, int]]:
+    """Choose a place for every text: its letters, where they stand, and the number of its box."""
+    labels: list[tuple[Image, Rectangle, int]] = []
+    taken: list[Rectangle] = []
+    for index, (box, text) in enumerate(zip(boxes, texts, strict=True)):
+        if text:
+            mask = _fitted_mask(text, size, *picture)
+            taken.append(_free_place(box, (mask.shape[1], mask.shape[0]), picture, line, taken, boxes))
+            labels.append((mask, taken[-1], index))
+    return labels
 
 
 def draw_picture_class(image: Image, label: int, text: str) -> Image:
@@ -184,14 +232,21 @@ def _with_margin(mask: Image) -> Image:
 
 
 def _free_place(
-    box: FloatArray, label: tuple[int, int], picture: tuple[int, int], line: int, taken: Sequence[Rectangle]
+    box: FloatArray,
+    label: tuple[int, int],
+    picture: tuple[int, int],
+    line: int,
+    taken: Sequence[Rectangle],
+    boxes: FloatArray,
 ) -> Rectangle:
-    """Choose where a label stands: above, below, inside; the first that covers no other label."""
+    """Choose where a label stands: above, below, beside or inside; the first that covers no label and no box, else
+    the first that covers no label."""
     width, height = label
     x1, y1, x2, y2 = (round(float(value)) for value in box)
     left, right = x1 - line, x2 + line - width
     above, below, inside = y1 - line - height, y2 + line, y1 + line
     choices = [(left, above), (left, below), (right, above), (right, below), (x1 + line, inside)]
+    beside = [(x1 - line - width, y1), (x2 + line, y1)]
     # One line further out, for boxes that share a corner.
     choices += [(left, above - height), (left, below + height)]
     places = []
@@ -202,7 +257,13 @@ def _free_place(
     if not places:
         x, y = min(max(x1, 0), picture[0] - width), min(max(y1, 0), picture[1] - height)
         return x, y, x + width, y + height
-    return next((place for place in places if not any(_touch(place, other) for other in taken)), places[0])
+    free = [place for place in places if not any(_touch(place, other) for other in taken)]
+    for x, y in beside:  # here alone, for it covers more of what is around the box
+        place = (x, y, x + width, y + height)
+        if x >= 0 and place[2] <= picture[0] and place[3] <= picture[1] and not any(_touch(place, t) for t in taken):
+            free.append(place)
+    bare = (place for place in free if not overlap_areas(np.array(place, np.float32), boxes).any())
+    return next(bare, free[0] if free else places[0])
 
 
 def _touch(a: Rectangle, b: Rectangle) -> bool:

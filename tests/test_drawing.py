@@ -108,3 +108,40 @@ def test_names_that_no_font_has_are_told_apart(monkeypatch):
     assert np.array_equal(draw_detections(image, found), draw_boxes(image, box, ["#3 0.50"], [class_color(3)]))
     for function in (text_mask, has_letters):
         function.cache_clear()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(60, 700),
+    st.integers(60, 700),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(4, 60), st.integers(4, 60)), min_size=1, max_size=20
+    ),
+)
+def test_no_defect_of_a_small_picture_lies_under_a_label(width, height, rows):
+    image = np.full((height, width, 3), 90, np.uint8)
+    boxes = []
+    for x, y, w, h in rows:
+        left, top = round(x * (width - min(w, width))), round(y * (height - min(h, height)))
+        boxes.append((left, top, min(left + w, width), min(top + h, height)))
+        image[top : top + h, left : left + w] = 200
+    found = detections(boxes)
+    drawn = draw_detections(image, found, legend=True)
+    assert drawn.shape[1:] == image.shape[1:] and drawn.shape[0] >= height
+    plain = draw_boxes(image, found.boxes, [""] * len(boxes), [class_color(int(label)) for label in found.labels])
+    if drawn.shape[0] > height:  # all is said below the picture
+        assert max(width, height) <= 640 and np.array_equal(drawn[:height], plain)
+    elif max(width, height) <= 640:
+        covered = (drawn != plain).any(axis=2)
+        for left, top, right, bottom in boxes:
+            assert covered[top:bottom, left:right].mean() <= 0.31
+    assert draw_detections(image, found).shape == image.shape  # frames of a video keep their size
+
+
+def test_a_label_stands_beside_the_other_boxes_where_it_can():
+    image = np.full((300, 400, 3), 90, np.uint8)
+    found = detections([(100, 100, 200, 200), (100, 60, 200, 98)], ("ab", "cd", "ef"))
+    drawn = draw_detections(image, found)
+    plain = draw_boxes(image, found.boxes, ["", ""], [class_color(0), class_color(1)])
+    covered = (drawn != plain).any(axis=2)
+    assert covered.any() and not covered[60:98, 100:200].any() and not covered[100:200, 100:200].any()

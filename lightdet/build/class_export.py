@@ -51,6 +51,7 @@ class ClassExport(ExportJob):
             "--nms": request.nms,
             "--confidence": request.confidence is not None,
             "--iou": request.iou is not None,
+            "--agnostic": request.agnostic,
             "--max-detections": request.max_detections is not None,
         }
         flag = next((flag for flag, is_given in given.items() if is_given), None)

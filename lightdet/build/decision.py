@@ -36,6 +36,21 @@ def stored_rule(path: str | Path, predictor: Predictor) -> DecisionRule | None:
     return DecisionRule.from_dict(record["rule"], path)
 
 
+def check_agnostic(rule: DecisionRule | None, predictor: Predictor) -> None:
+    """Refuse suppression across classes where it could take the very box that counts.
+
+    Raises:
+        UserError: the rule tells classes or sizes apart, so a better box need not count where a dropped one does.
+    """
+    if predictor.agnostic_iou is None or rule is None:
+        return
+    if rule.thresholds or rule.min_size or rule.min_sizes:
+        raise UserError(
+            "with thresholds by class or smallest sizes, --agnostic could drop the box that makes a part NG: "
+            "leave it out"
+        )
+
+
 def stored_class_rule(path: str | Path, predictor: ClassifierPredictor) -> ClassRule | None:
     """Return the calibrated rule of a classifier's checkpoint, or of what was exported from one; else None.
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from lightdet.arrays import Image
-from lightdet.build.decision import stored_rule
+from lightdet.build.decision import check_agnostic, stored_rule
 from lightdet.build.predictor import computed, load
+from lightdet.data.images import read_pages
 from lightdet.decisions import DecisionRule
-from lightdet.drawing import draw_detections, draw_verdict
+from lightdet.drawing import draw_verdict
 from lightdet.errors import UserError
-from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
+from lightdet.inference.pipeline import DetectionRun, Totals, Watcher, draw_found
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
@@ -30,6 +31,8 @@ from lightdet.structures import Detections
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
 DEFAULT_BATCH = 8
+SECOND_LOOKS = 16
+"""So many pictures at most are looked at again where nothing was found."""
 TILE_IOU = 0.5
 TILED_DETECTIONS = 1000
 """Most boxes of a picture in tiles, unless asked otherwise: it is larger than what a network's input shows."""
@@ -44,6 +47,7 @@ class DetectRequest:
     imgsz: int | None = None
     confidence: float | None = None
     iou: float | None = None
+    agnostic: bool | None = None
     max_detections: int | None = None
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] | None = None
@@ -65,6 +69,23 @@ class DetectRequest:
 
 
 @dataclass(frozen=True)
+class Surest:
+    """The best score in some of the pictures in which nothing was found.
+
+    Attributes:
+        score: below `confidence`; None where there is none of `LOWEST` or more.
+        source: the picture that it is in.
+        pictures: how many were looked at again.
+        confidence: the lowest score that was reported.
+    """
+
+    score: float | None
+    source: str
+    pictures: int
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a run did and where: `folder` is None where no files were asked for but ``--json``."""
 
@@ -75,6 +96,8 @@ class Outcome:
     """Pictures and frames by OK and NG, where the model brings a rule."""
     computed: str = ""
     """How, in words."""
+    surest: Surest | None = None
+    """Where nothing was found in pictures."""
 
 
 class Detection:
@@ -128,6 +151,21 @@ class Detection:
             finally:
                 if folder is not None and request.output is None and not run.totals.seen:
                     self._remove_empty(folder)
+            if not run.totals.per_class and run.totals.pictures:
+                self.outcome = replace(self.outcome, surest=self._surest(predictor))
+
+    def _surest(self, predictor: Predictor) -> Surest:
+        """Look again at the first pictures, to say how far from a detection they are."""
+        best, where, looked = None, "", 0
+        for source in [each for each in self.sources.items if each.kind == "picture"][:SECOND_LOOKS]:
+            with suppress(UserError):  # a bad one was told already
+                for page in read_pages(str(source.target), bit_depth=predictor.preprocessing.bit_depth):
+                    score, looked = predictor.surest(page.image), looked + 1
+                    if score is not None and (best is None or score > best):
+                        best, where = score, page.name(source.name)
+                    if looked >= SECOND_LOOKS:
+                        break
+        return Surest(best, where, looked, predictor.confidence)
 
     def _load(self) -> tuple[Predictor, DecisionRule | None]:
         """Load the model and the decision rule that it may bring; the rule must see every detection that counts.
@@ -148,10 +186,12 @@ class Detection:
                 precision=request.precision,
                 threads=request.threads,
                 rect=request.rect,
+                agnostic=request.agnostic,
             )
 
         predictor = loaded(request.confidence)
         rule = stored_rule(request.weights, predictor)
+        check_agnostic(rule, predictor)
         if rule is None or rule.lowest_threshold >= predictor.confidence:
             return predictor, rule
         if request.confidence is not None:
@@ -232,11 +272,12 @@ class Detection:
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
             "confidence": predictor.confidence,
+            "agnostic": predictor.agnostic_iou is not None,
             "tile": request.tile,
             "overlap": request.overlap if request.tile is not None else None,
         }
 
 
-def draw_decision(image: Image, found: Detections, rule: DecisionRule) -> Image:
+def draw_decision(image: Image, found: Detections, still: bool, *, rule: DecisionRule) -> Image:
     """Return a marked-up copy of a picture, uint8 RGB ``[H, W, 3]``: what was found, and OK or NG around it."""
-    return draw_verdict(draw_detections(image, found), rule.decide(found).ok)
+    return draw_verdict(draw_found(image, found, still), rule.decide(found).ok)

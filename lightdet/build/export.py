@@ -84,6 +84,7 @@ class Export(ExportJob):
             "outputs": "detections" if self.request.nms else deploy.outputs,
             "anchors": deploy.anchors,
             "strides": deploy.strides,
+            "agnostic": self.request.agnostic,
             **self._thresholds(),
         }
 

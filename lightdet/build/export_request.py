@@ -28,6 +28,7 @@ class ExportRequest:
         dynamic_size: it takes any sides in multiples of 32.
         nms: put non-maximum suppression into the network.
         precision: number format.
+        agnostic: boxes of different classes suppress each other, too, when the file is used.
         confidence, iou, max_detections: thresholds that go into the file; with `nms` they are fixed there.
         data: the data set that calibrates (training pictures), proves and scores; None: rendered pictures prove.
         data_root: replaces the root of its YAML.
@@ -46,6 +47,7 @@ class ExportRequest:
     precision: FilePrecision = "fp32"
     confidence: float | None = None
     iou: float | None = None
+    agnostic: bool = False
     max_detections: int | None = None
     data: Path | None = None
     data_root: Path | None = None

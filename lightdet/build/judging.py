@@ -22,12 +22,12 @@ from lightdet.inference.sources import printable
 from lightdet.structures import Classification
 
 
-def draw_classification(image: Image, found: Classification) -> Image:
+def draw_classification(image: Image, found: Classification, still: bool = True) -> Image:
     """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed in the colour of its class, with its probability."""
     return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
 
 
-def draw_class_decision(image: Image, found: Classification, rule: ClassRule) -> Image:
+def draw_class_decision(image: Image, found: Classification, still: bool = True, *, rule: ClassRule) -> Image:
     """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, framed by OK or NG, with what that goes by."""
     evidence = rule.evidence(found)
     return draw_judged_class(image, evidence.verdict == "OK", evidence.caption())
@@ -46,6 +46,7 @@ class Judging(Detection):
         flags = {
             "--confidence": request.confidence,
             "--iou": request.iou,
+            "--agnostic": request.agnostic or None,
             "--max-detections": request.max_detections,
             "--tile": request.tile,
             "--rect": request.rect or None,

@@ -14,7 +14,7 @@ from lightdet.wording import counted
 if TYPE_CHECKING:
     from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
-    from lightdet.inference.runtime import Runtime
+    from lightdet.inference.torch_runtime import TorchRuntime
     from lightdet.models import DetectionNetwork
     from lightdet.models.weights import ModelCard
 
@@ -32,6 +32,7 @@ def load(
     precision: Precision | None = None,
     threads: int | None = None,
     rect: bool = False,
+    agnostic: bool | None = None,
 ) -> Predictor:
     """Return a predictor for a trained model, or for what was exported from one; torch is imported for the first only.
 
@@ -45,6 +46,7 @@ def load(
         precision: fp32, or bf16 or fp16 where they are faster; default fp32, or what the export was made for.
         threads: of the processor; by default what the runtime chooses.
         rect: letterbox to rectangles in multiples of 32 instead of squares.
+        agnostic: boxes of different classes suppress each other, too; default no, or what the export says.
 
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range.
@@ -73,10 +75,12 @@ def load(
         )
         if rect and not exported.card.dynamic_size:
             raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
-        return Predictor(exported, confidence=exported.confidence, rect=rect)
+        across = exported.iou if (exported.card.agnostic if agnostic is None else agnostic) else None
+        return Predictor(exported, confidence=exported.confidence, rect=rect, agnostic_iou=across)
     lowest = EvalConfig().show_confidence if confidence is None else confidence
     runtime = _trained(source, device, imgsz, lowest, iou, max_detections, precision, threads)
-    return Predictor(runtime, confidence=lowest, rect=rect)
+    across = runtime.iou if agnostic else None
+    return Predictor(runtime, confidence=lowest, rect=rect, agnostic_iou=across)
 
 
 def computed(predictor: Predictor | ClassifierPredictor) -> str:
@@ -98,7 +102,7 @@ def _trained(
     max_detections: int | None,
     precision: Precision | None,
     threads: int | None,
-) -> Runtime:
+) -> TorchRuntime:
     need_torch(path)
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415

@@ -16,7 +16,7 @@ import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.build.dataset import load_dataset
-from lightdet.build.decision import decision_facts, judged, stored_rule
+from lightdet.build.decision import check_agnostic, decision_facts, judged, stored_rule
 from lightdet.build.predictor import computed, load
 from lightdet.config import EvalConfig, YamlFile, validate
 from lightdet.config.schema import Section
@@ -59,6 +59,7 @@ class ValRequest:
     device: str = "auto"
     precision: Literal["fp32", "bf16", "fp16"] | None = None
     threads: int | None = None
+    agnostic: bool | None = None
     output: Path | None = None
     pictures: int = 8
     skip_bad: bool = False
@@ -177,7 +178,10 @@ class Validation:
             max_detections=settings.max_detections,
             precision=request.precision,
             threads=request.threads,
+            agnostic=request.agnostic,
         )
+        rule = stored_rule(request.weights, predictor)
+        check_agnostic(rule, predictor)
         order = class_order(predictor.names, self.spec, request.weights)
         watcher.begin(len(annotations))
         kept: list[Annotation] = []
@@ -199,7 +203,7 @@ class Validation:
         if not kept:
             raise UserError(f"no picture of the split '{request.split}' can be read; the first: {skipped[0]}")
         told = self._told(predictor, found, time.perf_counter() - began)
-        return Found(kept, found, skipped, *told, rule=stored_rule(request.weights, predictor))
+        return Found(kept, found, skipped, *told, rule=rule)
 
     def _told(
         self, predictor: Predictor, found: Sequence[Detections], seconds: float
@@ -239,7 +243,7 @@ class Validation:
         data = {"name": spec.name, "split": request.split, "format": spec.format, "folder": str(spec.root)}
         settings = {
             "lowest score": f"{self.settings.confidence:g}",
-            "NMS overlap": f"{self.settings.iou:g}",
+            "NMS overlap": f"{self.settings.iou:g}" + (", across classes" if request.agnostic else ""),
             "most detections": str(self.settings.max_detections),
         }
         versions = _versions()

@@ -135,6 +135,10 @@ OptionalPrecision = Annotated[
     Precision | None,
     typer.Option("--precision", help="Number format of the network; default fp32, or what an export was made for."),
 ]
+Agnostic = Annotated[
+    bool,
+    typer.Option("--agnostic", help="One box for a place: boxes of different classes suppress each other, too."),
+]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Processor threads that compute.")
 ]

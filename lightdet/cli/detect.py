@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightdet.cli.common import (
+    Agnostic,
     Batch,
     Device,
     Imgsz,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.build.detection import Detection, Outcome
+    from lightdet.build.detection import Detection, Outcome, Surest
     from lightdet.inference.sources import Source, Sources
 
 FORMATS = ("json", "csv", "yolo", "coco")
@@ -71,6 +72,7 @@ def detect(
         float | None,
         typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55, between tiles 0.5."),
     ] = None,
+    agnostic: Agnostic = False,
     max_detections: Annotated[
         int | None,
         typer.Option(
@@ -135,6 +137,7 @@ def detect(
         imgsz=imgsz,
         confidence=confidence,
         iou=iou,
+        agnostic=agnostic or None,
         max_detections=max_detections,
         device=device,
         precision=None if precision is None else precision.value,
@@ -193,6 +196,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
     what = "judged" if judged else counted(totals.per_class.total(), "detection")
     lines = [f"{' and '.join(seen) or 'no pictures'}: {what}{where}"]
+    if outcome.surest is not None:
+        lines.append(_how_near(outcome.surest))
     if outcome.decisions is not None:
         lines.append(f"by the model's decision rule: {outcome.decisions['OK']} OK, {outcome.decisions['NG']} NG")
     if totals.dropped:
@@ -213,6 +218,21 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
         lines += [f"  … and {more} more (all of them with --json or --save json)"] if more > 0 else []
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _how_near(surest: Surest) -> str:
+    """What to say where nothing was found, so that nobody takes a threshold for a network that sees nothing."""
+    from math import floor, log10
+
+    where = "" if surest.pictures == 1 else f" of the first {surest.pictures} pictures"
+    if surest.score is None or surest.score >= surest.confidence:
+        return f"nothing{where} comes near the confidence of {surest.confidence:g}"
+    digit = 10.0 ** floor(log10(surest.score))
+    lower = floor(surest.score / digit) * digit
+    return (
+        f"nothing reached the confidence of {surest.confidence:g}; the surest candidate{where} has {surest.score:.2g}, "
+        f"in {surest.source}: --confidence {lower:.1g} shows it"
+    )
 
 
 class _Bar:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lightdet.cli.common import DataRoot, Imgsz, Json, OptionalData
+from lightdet.cli.common import Agnostic, DataRoot, Imgsz, Json, OptionalData
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def export(
         float | None,
         typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; goes into the file; default 0.55."),
     ] = None,
+    agnostic: Agnostic = False,
     max_detections: Annotated[
         int | None,
         typer.Option(
@@ -124,6 +125,7 @@ def export(
         precision=precision.value,
         confidence=confidence,
         iou=iou,
+        agnostic=agnostic,
         max_detections=max_detections,
         data=data,
         data_root=data_root,

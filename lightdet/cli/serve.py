@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lightdet.cli.common import Device, Imgsz, Json, Precision
+from lightdet.cli.common import Agnostic, Device, Imgsz, Json, Precision
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
@@ -247,6 +247,7 @@ def serve(
     iou: Annotated[
         float | None, typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55.")
     ] = None,
+    agnostic: Agnostic = False,
     max_detections: Annotated[
         int | None,
         typer.Option("--max-detections", min=1, max=10_000, metavar="N", help="Most boxes of a picture; default 300."),
@@ -303,6 +304,7 @@ def serve(
             device=device,
             imgsz=imgsz,
             iou=iou,
+            agnostic=agnostic or None,
             max_detections=max_detections,
             precision=None if precision is None else precision.value,
             threads=threads,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lightdet.cli.common import (
+    Agnostic,
     Batch,
     Data,
     DataRoot,
@@ -23,6 +24,7 @@ from lightdet.cli.common import (
     Overrides,
     Threads,
 )
+from lightdet.errors import UserError
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def val(
     device: Device = "auto",
     precision: OptionalPrecision = None,
     threads: Threads = None,
+    agnostic: Agnostic = False,
     output: OptionalOutput = None,
     pictures: Annotated[
         int,
@@ -78,6 +81,7 @@ def val(
         device=device,
         precision=None if precision is None else precision.value,
         threads=threads,
+        agnostic=agnostic or None,
         output=output,
         pictures=pictures,
         skip_bad=on_error is OnError.skip,
@@ -87,7 +91,12 @@ def val(
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a log has room for whole class names
-    if weights is not None and is_classifier(weights):
+    judges = weights is not None and is_classifier(weights)
+    if agnostic and (judges or weights is None):
+        raise UserError(
+            f"--agnostic is for boxes that a detector finds now: leave it out with {weights or predictions}"
+        )
+    if judges:
         from lightdet.build.class_validation import ClassValidation
         from lightdet.cli.val_classes import show_classes
 

@@ -44,6 +44,7 @@ class ExportCard:
         strides: pixels a cell, for ``grids``.
         confidence: lowest score reported, unless asked otherwise; ``detections`` cannot go below it.
         iou: NMS threshold, unless asked otherwise; fixed in ``detections``.
+        agnostic: boxes of different classes suppress each other, too, unless asked otherwise; never in the network.
         max_detections: most boxes a picture, unless asked otherwise; ``detections`` cannot give more.
         batch: pictures that the file takes at once; None: any number.
         dynamic_size: it takes any sides in multiples of 32, not `preprocessing.imgsz` alone.
@@ -61,6 +62,7 @@ class ExportCard:
     strides: tuple[int, ...] = ()
     confidence: float = 0.25
     iou: float = 0.55
+    agnostic: bool = False
     max_detections: int = 300
     batch: int | None = 1
     dynamic_size: bool = False
@@ -113,6 +115,7 @@ def _check(card: ExportCard) -> None:
         and all(math.isfinite(side) and side > 0 for side in sizes)
         and min(card.strides) > 0
     )
+    named = named and isinstance(card.agnostic, bool)
     shares = 0.0 <= card.confidence <= 1.0 and 0.0 <= card.iou <= 1.0 and card.max_detections >= 1
     if not (known and named and grids and shares and (card.batch is None or card.batch >= 1)):
         raise ValueError("damaged")

@@ -21,7 +21,7 @@ from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
 from lightdet.inference.sources import Source, printable
 from lightdet.inference.video import Frame, LiveStream, VideoFile
-from lightdet.structures import Preprocessing
+from lightdet.structures import Detections, Preprocessing
 
 STAGES = ("read", "preprocess", "network", "postprocess", "draw", "write")
 MAX_PENDING_PIXELS = 64_000_000
@@ -150,7 +150,8 @@ class DetectionRun:
         max_frames: most frames of each video or stream.
         show: is given each marked-up picture and whether it is one of a moving kind; false ends the run.
         watcher: is told how it goes.
-        draw: (picture, what was found) → a marked-up copy; default: boxes with their names.
+        draw: (picture, what was found, whether it is a picture and no frame) → a marked-up copy; default: boxes with
+            their names. Frames keep their size.
         header: facts that stand first in the summary.
     """
 
@@ -165,7 +166,7 @@ class DetectionRun:
         skip_bad: bool = False,
         max_frames: int | None = None,
         show: Callable[[Image, bool], bool] | None = None,
-        draw: Callable[[Image, Any], Image] | None = None,
+        draw: Callable[[Image, Any, bool], Image] | None = None,
         header: dict[str, Any] | None = None,
     ) -> None:
         self.predictor = predictor
@@ -176,7 +177,7 @@ class DetectionRun:
         self.skip_bad = skip_bad
         self.max_frames = max_frames
         self.show = show
-        self.draw = draw or draw_detections
+        self.draw = draw or draw_found
         self.header = header or {}
         self.totals = Totals()
 
@@ -290,7 +291,8 @@ class DetectionRun:
 
     def _write(self, job: _Job, detections: Any) -> None:
         start = time.perf_counter()
-        marked = self.draw(job.image, detections) if self.folder is not None or self.show is not None else None
+        still = job.frame is None
+        marked = self.draw(job.image, detections, still) if self.folder is not None or self.show is not None else None
         drawn = time.perf_counter()
         if marked is not None and job.video is not None:
             job.video.write(marked)
@@ -318,6 +320,11 @@ class DetectionRun:
         self.totals.skipped.append((source.name, printable(error.message)))
         if source.kind == "picture":
             self.watcher.end(source)
+
+
+def draw_found(image: Image, found: Detections, still: bool) -> Image:
+    """Return a marked-up copy of a picture or frame, uint8 RGB; of a small picture with a strip of names."""
+    return draw_detections(image, found, legend=still)
 
 
 def _open(source: Source) -> VideoFile | LiveStream:

@@ -8,13 +8,17 @@ from typing import Protocol
 
 import numpy as np
 
+from lightdet.arrays import FloatArray, IntArray
 from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
+from lightdet.geometry.nms import nms
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.inference.runtime import RawDetections, Runtime
 from lightdet.structures import Detections, Preprocessing
 
+LOWEST = 0.001
+"""The lowest score that `Predictor.surest` looks for."""
 MIN_SIDE = 0.1
 """Pixels: what is left of a box after clipping to the picture is dropped below this."""
 
@@ -43,16 +47,21 @@ class Predictor:
     Args:
         runtime: the network.
         confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor of its own.
+        agnostic_iou: boxes that overlap a better one of any class by more than this are dropped, after the suppression
+            by class; None: classes leave each other alone.
         rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: less work for long
             pictures, slightly other results; not every exported network can.
     """
 
-    def __init__(self, runtime: Runtime, *, confidence: float = 0.25, rect: bool = False) -> None:
+    def __init__(
+        self, runtime: Runtime, *, confidence: float = 0.25, rect: bool = False, agnostic_iou: float | None = None
+    ) -> None:
         if not 0.0 <= confidence <= 1.0:
             raise UserError(f"confidence must lie in 0-1, got {confidence}")
         self.runtime = runtime
         self.confidence = confidence
         self.rect = rect
+        self.agnostic_iou = agnostic_iou
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,6 +101,23 @@ class Predictor:
                 results[index] = self._map_back(prepared[index], found, shared)
         return [result for result in results if result is not None]
 
+    def surest(self, image: ImageLike) -> float | None:
+        """Return the best score in a picture, also below `confidence`; None where the network shows no lower ones.
+
+        Raises:
+            UserError: as for one picture.
+        """
+        floor = getattr(self.runtime, "confidence", None)
+        if floor is None:
+            return None
+        prepared = _Prepared(image, self.preprocessing, self.rect)
+        try:
+            self.runtime.confidence = LOWEST  # type: ignore[attr-defined]
+            ((_, scores, _),) = self.runtime(prepared.input[None])
+        finally:
+            self.runtime.confidence = floor  # type: ignore[attr-defined]
+        return float(scores.max()) if len(scores) else None
+
     def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> Detections:
         start = time.perf_counter()
         boxes, scores, labels = raw
@@ -100,11 +126,22 @@ class Predictor:
         width, height = prepared.size
         boxes = clip_boxes(prepared.transform.invert(boxes), width, height)
         kept = (scores >= self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
+        boxes, scores, labels = one_class_each(boxes[kept], scores[kept], labels[kept], self.agnostic_iou)
         milliseconds = prepared.milliseconds | shared
         elapsed = (time.perf_counter() - start) * 1e3
         milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
-        scores = np.clip(scores[kept].astype(np.float32), 0.0, 1.0)
-        return Detections(boxes[kept], scores, labels[kept].astype(np.int64), self.names, prepared.size, milliseconds)
+        scores = np.clip(scores.astype(np.float32), 0.0, 1.0)
+        return Detections(boxes, scores, labels.astype(np.int64), self.names, prepared.size, milliseconds)
+
+
+def one_class_each(
+    boxes: FloatArray, scores: FloatArray, labels: IntArray, iou: float | None
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Drop boxes ``[N, 4]`` that overlap a better one of any class by more than `iou`; None leaves all."""
+    if iou is None or len(boxes) < 2:
+        return boxes, scores, labels
+    kept = nms(boxes, scores, np.zeros_like(labels), iou)
+    return boxes[kept], scores[kept], labels[kept]
 
 
 class _Prepared:

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from lightdet import __version__
-from lightdet.build.decision import stored_rule
+from lightdet.build.decision import check_agnostic, stored_rule
 from lightdet.build.predictor import load
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
@@ -77,6 +77,7 @@ def load_with_rule(settings: Settings, loader: Loader) -> tuple[Predictor, Decis
     """
     predictor = _load_reporting(settings, min(LOWEST_SCORE, settings.rule_over(None).lowest_threshold), loader)
     rule = settings.rule_over(stored_rule(settings.model, predictor))
+    check_agnostic(rule, predictor)
     rule.check_names(predictor.names)
     if rule.lowest_threshold < predictor.confidence:
         predictor = _load_reporting(settings, rule.lowest_threshold, loader)

@@ -110,7 +110,10 @@ class Engine:
         watcher: Watcher,
     ) -> None:
         self.predictor = Predictor(
-            SharedRuntime(predictor.runtime), confidence=predictor.confidence, rect=predictor.rect
+            SharedRuntime(predictor.runtime),
+            confidence=predictor.confidence,
+            rect=predictor.rect,
+            agnostic_iou=predictor.agnostic_iou,
         )
         self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
         self._watcher = watcher

@@ -74,7 +74,7 @@ class Settings:
         min_size: shortest defect in pixels; None: the rule's.
         min_sizes: the same by class name, over what the rule has.
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
-        device, imgsz, iou, max_detections, precision, rect: as for `lightdet.load`.
+        device, imgsz, iou, agnostic, max_detections, precision, rect: as for `lightdet.load`.
         threads: of the processor that compute, in each worker; None: see `compute_threads`.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
@@ -103,6 +103,7 @@ class Settings:
     device: str = "auto"
     imgsz: int | None = None
     iou: float | None = None
+    agnostic: bool | None = None
     max_detections: int | None = None
     precision: Literal["fp32", "bf16", "fp16"] | None = None
     threads: int | None = None
@@ -167,7 +168,7 @@ class Settings:
 
     def load_options(self) -> dict[str, Any]:
         """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
-        names = ("device", "imgsz", "iou", "max_detections", "precision", "confidence", "rect")
+        names = ("device", "imgsz", "iou", "agnostic", "max_detections", "precision", "confidence", "rect")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return given | {"threads": self.compute_threads()}
 

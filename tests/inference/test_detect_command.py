@@ -277,11 +277,11 @@ def test_no_screen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int) -> None:
     real, seen = pipeline.draw_detections, []
 
-    def draw(*args: Any) -> Any:
+    def draw(*args: Any, **more: Any) -> Any:
         seen.append(1)
         if len(seen) > pictures:
             signal.raise_signal(number)
-        return real(*args)
+        return real(*args, **more)
 
     monkeypatch.setattr(pipeline, "draw_detections", draw)
 
@@ -378,3 +378,33 @@ def test_a_file_whose_last_page_is_broken_is_told(detect: Detect, part: np.ndarr
     code, out, _ = detect("in", "--output", "p", "--on-error", "skip", "--save", "json")
     summary = json.loads(Path("p/detections.json").read_text())
     assert code == 0 and len(summary["skipped"]) == 1 and "stack.tif" in out
+
+
+def test_where_nothing_is_found_the_surest_candidate_is_told(
+    detect: Detect, monkeypatch: pytest.MonkeyPatch, part: np.ndarray, painted: Callable[..., np.ndarray]
+) -> None:
+    monkeypatch.setattr(Predictor, "surest", lambda _, image: float(image[0, 0, 0]) / 1000 or None)
+    save(painted(60, 60, ground=83), "in/a.png", "in/b.png")
+    save(painted(60, 60, ground=0), "in/c.png")
+    _, out, _ = detect("in")
+    assert "nothing reached the confidence of 0.25; the surest candidate of the first 3 pictures has 0.083" in out
+    assert "in/a.png: --confidence 0.08 shows it" in out
+    _, out, _ = detect("in/c.png")
+    assert "nothing comes near the confidence of 0.25" in out
+    save(part, "in/d.png")
+    assert "surest" not in detect("in")[1]
+
+
+def test_the_surest_candidate_is_looked_for_below_the_confidence(make_runtime: Callable[..., Any]) -> None:
+    class Floored(make_runtime):  # type: ignore[misc]
+        confidence = 0.95
+
+        def __call__(self, batch: np.ndarray) -> Any:
+            found = super().__call__(batch)
+            return [tuple(part[scores >= self.confidence] for part in (b, scores, n)) for b, scores, n in found]
+
+    predictor = Predictor(Floored(96), confidence=0.95)
+    image = np.full((60, 60, 3), 60, np.uint8)
+    assert predictor.surest(image) is None
+    image[20:40, 20:40, 0] = 250
+    assert predictor.surest(image) == pytest.approx(0.9) and predictor.runtime.confidence == 0.95  # type: ignore[attr-defined]
