@@ -87,6 +87,12 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def run_name(model: Path) -> str:
+    """What a model file is called: its stem; for ``best`` and ``last``, as every training writes them, its folder."""
+    folder = model.absolute().parent.name
+    return folder if model.stem.lower() in ("best", "last") and folder else model.stem
+
+
 def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
     """Create a folder with its parents, and remember them for `remove_empty_folders`.
 

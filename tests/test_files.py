@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.files import atomic_path, make_folder, remove_leftover, write_bytes, write_json, write_text
+from lightdet.files import atomic_path, make_folder, remove_leftover, run_name, write_bytes, write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -197,3 +197,17 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
         second.write_text("second")
     assert (tmp_path / "a").read_text() == "first"
     assert left_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("runs/mine/best.safetensors", "mine"),
+        ("runs/mine/last.onnx", "mine"),
+        ("runs/mine/Best.xml", "mine"),
+        ("runs/mine/best-of-all.safetensors", "best-of-all"),
+        ("models/line 4.onnx", "line 4"),
+    ],
+)
+def test_a_model_is_called_as_its_training(path: str, name: str) -> None:
+    assert run_name(Path(path)) == name

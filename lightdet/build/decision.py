@@ -173,4 +173,4 @@ def _share(judgement: Mapping[str, Any], rate: str) -> str:
     if found["rate"] is None:
         return "none to count that"
     low, high = found["interval"]
-    return f"{found['rate']:.1%} ({judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
+    return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"

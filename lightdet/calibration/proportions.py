@@ -34,7 +34,7 @@ class Proportion:
     def __str__(self) -> str:
         if self.rate is None:
             return "none to count"
-        interval = f"{self.confidence:.0%} interval {self.low:.1%}-{self.high:.1%}"
+        interval = f"two-sided {self.confidence:.0%} interval {self.low:.1%}-{self.high:.1%}"
         return f"{self.rate:.1%} ({self.count} of {self.total}; {interval})"
 
 

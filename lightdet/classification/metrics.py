@@ -77,7 +77,7 @@ class ClassifyMetrics:
     Attributes:
         pictures: how many.
         confidence: of all intervals.
-        accuracy: share of pictures given their class.
+        accuracy: share of pictures whose class was told right.
         balanced_accuracy: mean recall of the classes that occur.
         macro: means over the classes that occur: precision, recall, specificity, f1, auc, average_precision.
         weighted: the same means weighted by the classes' pictures; values alone.

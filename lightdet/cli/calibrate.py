@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lightdet.build.calibration import Calibrated, Calibration, CalibrationRequest, Kind
+    from lightdet.calibration import ImageJudgement
 
+LARGE_SHARE = 0.2
+"""From this share on of good pictures rejected, or bad ones passed, a promise is hardly worth its price."""
 SHOWN_SKIPPED = 20
 
 
@@ -125,6 +128,21 @@ def _prepared(request: CalibrationRequest) -> Calibration:
     return Calibration(request)
 
 
+def price(kind: Kind, judged: ImageJudgement) -> list[str]:
+    """Warn where the promise about one kind of pictures is paid with a large share of the other kind."""
+    other = judged.false_rejects if kind == "escape_rate" else judged.escapes
+    if other.rate is None or other.rate < LARGE_SHARE:
+        return []
+    if kind == "escape_rate":
+        paid, flag = "good pictures are rejected for it", "--escape-rate"
+    else:
+        paid, flag = "bad pictures are passed for it", "--false-reject-rate"
+    return [
+        f"warning: {other.rate:.0%} of the {paid}: the model tells good from bad too badly for this promise; train it "
+        f"longer or on more pictures, or allow a larger {flag}"
+    ]
+
+
 def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, told: str = "") -> None:
     from lightdet.build.calibration import WORDS
 
@@ -136,8 +154,8 @@ def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, to
         of = "" if name == "all" else f" of '{name}'"
         lines.append(
             f"threshold{of} {found['threshold']:.4f}: {found['errors']} of {found['pictures']} wrong, "
-            f"{WORDS[request.kind]} at most {found['bound']:.2%} with {request.confidence:.0%} confidence "
-            f"(promised {request.target:.2%})"
+            f"{WORDS[request.kind]} at most {found['bound']:.2%} with {request.confidence:.0%} confidence, a one-sided "
+            f"bound (promised {request.target:.2%})"
         )
     judged = outcome.judgement
     lines += [
@@ -145,6 +163,7 @@ def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, to
         f"  escapes {judged.escapes}",
         f"  false rejects {judged.false_rejects}",
     ]
+    lines += price(request.kind, judged)
     if judged.auc is not None:
         lines.append(f"  area under the ROC curve {judged.auc:.4f}")
     if outcome.skipped:

@@ -194,8 +194,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
         console.print(table)
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
-    what = "judged" if judged else counted(totals.per_class.total(), "detection")
-    lines = [f"{' and '.join(seen) or 'no pictures'}: {what}{where}"]
+    what = " judged" if judged else f": {counted(totals.per_class.total(), 'detection')}"
+    lines = [f"{' and '.join(seen) or 'no pictures'}{what}{where}"]
     if outcome.surest is not None:
         lines.append(_how_near(outcome.surest))
     if outcome.decisions is not None:

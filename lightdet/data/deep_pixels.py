@@ -86,7 +86,6 @@ def _tiff_fault(picture: Pil.Image) -> str:
     return ""
 
 
-@lru_cache(maxsize=1)
 def _silence_opencv() -> None:
     """What OpenCV cannot decode is told in our own line; its ERROR lines would stand on stderr beside it."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

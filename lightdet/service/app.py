@@ -19,6 +19,7 @@ from lightdet.build.decision import check_agnostic, stored_rule
 from lightdet.build.predictor import load
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
+from lightdet.files import run_name
 from lightdet.inference.predictor import Predictor
 from lightdet.service import routes_detect, routes_records, routes_status
 from lightdet.service.engine import Engine
@@ -66,7 +67,7 @@ def identify(model: Path) -> ModelIdentity:
                     digest.update(chunk)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=model) from None
-    return ModelIdentity(model.stem[:200], digest.hexdigest()[:12])
+    return ModelIdentity(run_name(model)[:200], digest.hexdigest()[:12])
 
 
 def load_with_rule(settings: Settings, loader: Loader) -> tuple[Predictor, DecisionRule]:

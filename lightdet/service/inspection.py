@@ -15,7 +15,7 @@ NAME_LENGTH = 200
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model decides: the file's name without suffix, and the first twelve digits of its SHA-256."""
+    """Which model decides: its name (`lightdet.files.run_name`), and the first twelve digits of its SHA-256."""
 
     name: str
     version: str

@@ -46,7 +46,7 @@ def test_known_numbers() -> None:
     assert pictures_needed(0.01, 0.95) == 299
     assert pictures_needed(0.05, 0.95) == 59
     assert str(proportion(0, 0)) == "none to count"
-    assert str(proportion(1, 4)) == "25.0% (1 of 4; 95% interval 0.6%-80.6%)"
+    assert str(proportion(1, 4)) == "25.0% (1 of 4; two-sided 95% interval 0.6%-80.6%)"
 
 
 @given(target=st.sampled_from([0.001, 0.01, 0.05, 0.2]), confidence=confidences, errors=st.integers(0, 6))

@@ -86,7 +86,7 @@ def test_detect_marks_and_saves(
     flags = ["--weights", str(model), "--device", "cpu", "--recursive", "--save", "json,csv"]
     assert main(["detect", str(folder), *flags, "--output", str(tmp_path / "d")]) == 0
     told = capsys.readouterr().out
-    assert "12 pictures: judged" in told
+    assert "12 pictures judged" in told
     rows = list(csv.DictReader((tmp_path / "d" / "detections.csv").read_text().splitlines()))
     assert len(rows) == 12 and all(Path(row["source"]).parent.name == row["name"] for row in rows)
     assert all(float(row["p(good)"]) + float(row["p(bad)"]) == pytest.approx(1, abs=2e-4) for row in rows)

@@ -121,7 +121,7 @@ def test_val_judges_pictures_by_the_rule(weights: Path, capsys: pytest.CaptureFi
     args = ["val", "--weights", str(weights), "--data", "set.yaml", "--output", "out", "--json", "val.json"]
     assert main(args) == 0
     out = capsys.readouterr().out
-    assert "bad pictures: 2 NG, 1 OK: 33.3% (95% interval 0.8%-90.6%) escape" in out
+    assert "bad pictures: 2 NG, 1 OK: 33.3% (two-sided 95% interval 0.8%-90.6%) escape" in out
     decision = json.loads(Path("val.json").read_text())["decision"]
     assert decision["confusion"] == {"bad": {"NG": 2, "OK": 1}, "good": {"NG": 0, "OK": 1}}
     assert decision["rule"]["threshold"] == 0.3

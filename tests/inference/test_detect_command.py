@@ -408,3 +408,14 @@ def test_the_surest_candidate_is_looked_for_below_the_confidence(make_runtime: C
     assert predictor.surest(image) is None
     image[20:40, 20:40, 0] = 250
     assert predictor.surest(image) == pytest.approx(0.9) and predictor.runtime.confidence == 0.95  # type: ignore[attr-defined]
+
+
+def test_what_a_phone_saves_is_named_and_not_passed_over(detect: Detect, part: np.ndarray) -> None:
+    save(part, "in/a.png")
+    for name in ("b.heic", "c.HEIF", "d.avif", "e.jxl"):
+        Path("in", name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    code, _, err = detect("in", "--output", "o")
+    assert code == 2 and "b.heic: HEIC is not read; save it as PNG or JPEG" in err
+    code, out, _ = detect("in", "--output", "p", "--on-error", "skip", "--save", "coco")
+    assert code == 0 and "skipped 4" in out and "AVIF is not read" in out and "passed over" not in out
+    assert json.loads(Path("p/coco.json").read_text())["info"] == {}  # pycocotools 2.0.8 to 2.0.10 copy it

@@ -16,10 +16,10 @@ from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig, i
 from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.config.schema import Section
 from lightdet.errors import UserError
+from lightdet.files import run_name
 
 YAML_ENDINGS = (".yaml", ".yml")
 WEIGHT_ENDING = ".safetensors"
-PLAIN_STEMS = ("best", "last")
 """Model files of these names are called by their folder."""
 
 
@@ -229,10 +229,8 @@ def _kind_of(path: Path) -> Kind:
 
 
 def _name_of(path: Path) -> str:
-    """The file's stem; for ``best`` and ``last`` the training's folder."""
-    stem = path.stem
-    if path.suffix.lower() == WEIGHT_ENDING and stem in PLAIN_STEMS:
-        stem = path.absolute().parent.name or stem
+    """The file's stem; for ``best`` and ``last`` of a training its folder."""
+    stem = run_name(path) if path.suffix.lower() == WEIGHT_ENDING else path.stem
     return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100].rstrip(". ") or "model"
 
 
