@@ -39,6 +39,16 @@ def start(args: Sequence[str]) -> tuple[int, set[str], str]:
     return result.returncode, set(result.stdout.rpartition("HEAVY")[2].split()), result.stderr
 
 
+@pytest.mark.parametrize("way", ["main()", "door('train')"])
+def test_nothing_is_looked_through_for_garbage_on_the_way_out(way: str) -> None:
+    """With torch that takes seconds of each command, and more beside busy programs."""
+    code = (
+        "import atexit, gc, sys; from lightdet.cli import start; sys.argv[1:] = ['--help'];"
+        f"atexit.register(lambda: print('FROZEN', gc.get_freeze_count() > 1000)); start.{way}"
+    )
+    assert "FROZEN True" in python("-c", code).stdout
+
+
 @pytest.mark.parametrize("args", [(), ("--help",), ("--version",), *((name, "--help") for name in COMMANDS)])
 def test_help_needs_nothing_heavy(args: tuple[str, ...]) -> None:
     code, heavy, stderr = start(args)
