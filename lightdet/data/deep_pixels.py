@@ -16,11 +16,29 @@ from PIL import Image as Pil
 from lightdet.arrays import AnyArray
 
 _SAMPLES, _PLANES, _PHOTOMETRIC, _COMPRESSION, _SAMPLE_FORMAT, _BITS = 277, 284, 262, 259, 339, 258  # TIFF tags
+_EXTRA = 338  # what samples beyond the colours are: 1 and 2 alpha
 _COMPRESSIONS = {1: "none", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
 
 
 class UnsupportedError(Exception):
     """A sound picture of a kind that is not read; the text says what to do."""
+
+
+def check_samples(picture: Pil.Image) -> None:
+    """Refuse a TIFF of signed samples, or of more channels than its kind has colours, from its header alone.
+
+    Decoders take signed values for unsigned ones, and of separate planes that are not called colours the first alone.
+
+    Raises:
+        UnsupportedError: it is of such a kind.
+    """
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    formats, samples, extra = tags.get(_SAMPLE_FORMAT, (1,)), tags.get(_SAMPLES, 1), tags.get(_EXTRA, ())
+    if not set(formats if isinstance(formats, tuple) else (formats,)) <= {1, 4}:  # unsigned, not told
+        raise UnsupportedError("signed or floating-point pixels; save the picture with 8 or 16 unsigned bits")
+    alphas = sum(kind in (1, 2) for kind in (extra if isinstance(extra, tuple) else (extra,)))
+    if tags.get(_PHOTOMETRIC) in (0, 1, 3) and samples > 1 + alphas:
+        raise UnsupportedError(f"{samples} channels that are no colours; save the one that is meant as a gray picture")
 
 
 def check_deep(picture: Pil.Image, bits: int) -> None:

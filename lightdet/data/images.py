@@ -24,7 +24,7 @@ from PIL import Image as Pil
 from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
-from lightdet.data.deep_pixels import UnsupportedError, check_deep, deep_pixels, to_bytes
+from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.pages import MAX_PAGES, check_end, count_pages
 from lightdet.errors import UserError
 
@@ -47,6 +47,7 @@ EXCHANGED_SIDES = 5
 """EXIF orientations from this on exchange width and height."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
 _FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000"
+_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
 
 # Silencing warnings is a change to the whole process, so only one thread at a time does it, for a header's time.
@@ -273,7 +274,14 @@ def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) ->
 def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image]:
     """Open a picture's header, quietly, within `max_pixels`."""
     with _quiet():
-        picture = Pil.open(stream, formats=_FORMATS)
+        try:
+            picture = Pil.open(stream, formats=_FORMATS)
+        except UnidentifiedImageError:
+            stream.seek(0)
+            if stream.read(4) in _TIFF_HEADS:
+                message = "a TIFF of a kind that is not read, or a damaged one; save it as PNG"
+                raise UnsupportedError(message) from None
+            raise
     with picture:
         if picture.width * picture.height > max_pixels:
             raise _too_large(shown, max_pixels, picture.size)
@@ -374,6 +382,8 @@ def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, Picture
 def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0) -> AnyArray:
     """The pixels of the picture that `picture` stands at."""
     inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+    if facts.format == "TIFF":
+        check_samples(picture)
     if facts.bits > 8:
         check_deep(picture, facts.bits)
     with _quiet() if facts.format == "TIFF" else nullcontext():
@@ -397,6 +407,8 @@ def _byte_pixels(picture: Pil.Image) -> NDArray[np.uint8]:
         picture = picture.convert("RGBA")
     if picture.mode in ("RGBA", "RGBX"):
         return np.ascontiguousarray(np.asarray(picture)[:, :, :3])
+    if picture.mode == "LAB":
+        raise UnsupportedError("LAB colours; save the picture as RGB")
     if picture.mode == "F":
         raise UnsupportedError("floating-point pixels; save the picture with 8 or 16 bits")
     return np.array(picture.convert("RGB"))

@@ -84,9 +84,17 @@ def _check_array(array: AnyArray, bit_depth: int) -> Image:
 
 
 def _from_pillow(picture: Pil.Image) -> AnyArray:
+    if picture.mode == "I":  # converting it cuts at 255, and whether white is 255 or 65535 nobody can tell
+        raise UserError(
+            "the Pillow picture has 32-bit pixels (mode I); give its path, or numpy.asarray(picture) as uint8 or uint16"
+        )
+    if picture.mode == "LAB":  # which white it is told from, nobody says
+        raise UserError("the Pillow picture has LAB colours; convert it to RGB with its own profile")
     try:
         picture = ImageOps.exif_transpose(picture)
-        if picture.mode in ("L", "RGB", "RGBA", "F") or picture.mode.startswith("I;16"):
+        if picture.mode.startswith("I;16"):
+            return np.asarray(picture).astype(np.uint16)  # in the byte order of this computer
+        if picture.mode in ("L", "RGB", "RGBA", "F"):
             return np.asarray(picture)
         return np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from PIL import Image
 from lightdet.build.dataset import load_dataset
 from lightdet.data.audit import KINDS, AuditReport, Finding, audit_dataset
 from lightdet.data.audit.duplicates import near_matches, thumbnail
+from lightdet.data.audit.gallery import EXTREMES, MAX_CLASSES, PICTURES
 from lightdet.data.audit.page import audit_page
 from lightdet.data.formats.coco import write_coco
 from lightdet.structures import Annotation
@@ -339,6 +340,40 @@ def test_page_is_whole_escaped_and_self_contained(yolo_set: Path) -> None:
     assert not page.open
     assert page.sources and all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
     assert "<script>" not in text and "&lt;b&gt;&amp;copy.png" in text
+
+
+def test_gallery_shows_each_class_and_its_extremes(tmp_path: Path, save_picture: Save) -> None:
+    root, rng = tmp_path / "set", np.random.default_rng(2)
+    (root / "labels" / "train").mkdir(parents=True)
+    for number in range(30):
+        save_picture(root / "images" / "train" / f"{number}.png", size=(200, 100))
+        rows = [f"{number % 3} {x:.3f} .5 .1 .2" for x in rng.uniform(0.1, 0.9, 3)]
+        rows += {4: ["0 .5 .5 .01 .02"], 7: ["0 .5 .5 .9 .9"], 9: ["0 .5 .5 .2 .1"]}.get(number, [])
+        (root / "labels" / "train" / f"{number}.txt").write_text("\n".join(rows))
+    text = "format: yolo\nclasses: [a, b, c, never]\nsplits: {train: images/train}\n"
+    (root / "data.yaml").write_text(text)
+    report = audit(root)
+    assert [shelf.name for shelf in report.gallery] == ["a", "b", "c"]
+    rows = dict(report.gallery[0].rows)
+    assert {title: [each.image.stem for each in row][:1] for title, row in rows.items() if title != "pictures"} == {
+        "smallest": ["4"],
+        "largest": ["7"],
+        "oddest shapes": ["9"],
+    }
+    assert all(each.box is None and 0 in each.labels for each in rows["pictures"])
+    page = audit_page(report, root)
+    assert page.count("<img ") >= 3 * (PICTURES + 2 * EXTREMES) and len(page) < 1_000_000
+
+
+def test_gallery_is_bounded(yolo_set: Path) -> None:
+    names = [f"c{number}" for number in range(1000)]
+    (yolo_set / "data.yaml").write_text(
+        f"format: yolo\nclasses: {json.dumps(names)}\nsplits: {{train: images/train, val: images/val}}\n"
+    )
+    (yolo_set / "labels" / "train" / "a.txt").write_text("".join(f"{n} .5 .5 .1 .1\n" for n in range(1000)))
+    report = audit(yolo_set)
+    assert len(report.gallery) == MAX_CLASSES
+    assert f"Not shown: {1000 - MAX_CLASSES} classes" in audit_page(report, yolo_set)
 
 
 def test_every_kind_is_explained() -> None:

@@ -11,6 +11,7 @@ from lightdet.arrays import FloatArray, IntArray
 from lightdet.data.audit.classes import check_classes
 from lightdet.data.audit.compare import Member, check_colours, check_copies, check_near, check_shared
 from lightdet.data.audit.findings import AuditReport, Finding
+from lightdet.data.audit.gallery import Shelf, boxes_gallery, pictures_gallery
 from lightdet.data.audit.labels import check_labels
 from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.audit.statistics import SplitStatistics, picture_statistics, split_statistics
@@ -42,7 +43,8 @@ def audit_dataset(
     Returns:
         The report. Faults of the data, a whole split that cannot be read included, are findings in it.
     """
-    report = AuditReport(spec.name, spec.classes, imgsz, labels_pictures=spec.labels_pictures)
+    pictures = spec.labels_pictures
+    report = AuditReport(spec.name, spec.classes, imgsz, labels_pictures=pictures, bit_depth=spec.bit_depth)
     records: dict[str, Sequence[Record | LabelRecord]] = {}
     faults: list[DataError]
     for split in spec.splits:
@@ -71,7 +73,23 @@ def audit_dataset(
     report.findings += _empty_folders(spec)
     report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
     report.findings = _without_repeats(report.findings)
+    report.gallery = _gallery(records, spec.classes)
     return report
+
+
+def _gallery(records: Mapping[str, Sequence[Record | LabelRecord]], classes: Sequence[str]) -> list[Shelf]:
+    """What to look at of all splits, each picture once."""
+    boxes: dict[Path, LabelFile] = {}
+    pictures: dict[Path, int] = {}
+    for record in (record for group in records.values() for record in group):
+        if isinstance(record, LabelRecord):
+            pictures.setdefault(record.image, record.label)
+        elif record.labels is not None:
+            boxes.setdefault(record.image, record.labels)
+    by_class: dict[int, list[Path]] = {}
+    for path, label in pictures.items():
+        by_class.setdefault(label, []).append(path)
+    return boxes_gallery(list(boxes.items()), classes) + pictures_gallery(by_class, classes)
 
 
 def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:

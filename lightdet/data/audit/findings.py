@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lightdet.data.audit.gallery import Shelf
 from lightdet.data.audit.statistics import SplitStatistics
 
 Severity = Literal["error", "warning", "note"]
@@ -122,7 +123,8 @@ KINDS: dict[str, Kind] = {
 class AuditReport:
     """The whole result: statistics of each split, and all findings, errors first.
 
-    With `labels_pictures` each picture has one class and no boxes.
+    With `labels_pictures` each picture has one class and no boxes; `gallery` is for the page, with 16-bit pictures of
+    `bit_depth`.
     """
 
     name: str
@@ -131,6 +133,8 @@ class AuditReport:
     splits: dict[str, SplitStatistics] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     labels_pictures: bool = False
+    bit_depth: int = 16
+    gallery: list[Shelf] = field(default_factory=list)
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""

@@ -1,15 +1,12 @@
-"""The audit as one self-contained HTML page, with small pictures of pairs and oddities."""
+"""The audit as one self-contained HTML page, with small pictures of pairs, oddities and labels."""
 
 from __future__ import annotations
 
-import base64
 import html
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from lightdet.data.audit.findings import KINDS, AuditReport, Finding
+from lightdet.data.audit.gallery_page import STYLE, gallery, small_jpeg
 from lightdet.data.audit.statistics import SIDE_LIMITS
 from lightdet.data.faults import shown_below
 from lightdet.data.images import read_image
@@ -21,7 +18,6 @@ MAX_LISTED = 500
 MAX_PICTURES = 12
 """Findings of one kind shown with their pictures."""
 _WITH_PICTURES = ("leak", "leak-near", "duplicate", "duplicate-near", "colour", "flat", "exif", "elongated")
-_SIDE = 160
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881 }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -46,10 +42,12 @@ def audit_page(report: AuditReport, root: Path) -> str:
     )
     name = html.escape(report.name)
     sections = [_tables(report), "<h2>Findings</h2>", f"<p>Paths are below {html.escape(str(root))}.</p>"]
-    sections += [_group(kind, severity, findings, root) for kind, severity, findings in report.by_kind()]
+    depth = report.bit_depth
+    sections += [_group(kind, severity, findings, root, depth) for kind, severity, findings in report.by_kind()]
+    sections.append(gallery(report.gallery, report.classes, root, depth))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit of {name}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{STYLE}</style></head><body>'
         f"<h1>Audit of {name}</h1><p>{counts}</p>{''.join(sections)}</body></html>\n"
     )
 
@@ -85,9 +83,9 @@ def _table(rows: list[list[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _group(kind: str, severity: str, findings: list[Finding], root: Path) -> str:
+def _group(kind: str, severity: str, findings: list[Finding], root: Path, bit_depth: int) -> str:
     title, advice = html.escape(KINDS[kind].title), html.escape(KINDS[kind].advice)
-    figures = [_figure(f, root) for f in findings[:MAX_PICTURES]] if kind in _WITH_PICTURES else []
+    figures = [_figure(f, root, bit_depth) for f in findings[:MAX_PICTURES]] if kind in _WITH_PICTURES else []
     listed = [
         f"<li>{html.escape(shown_below(f.place(), root))}: {html.escape(f.message)}</li>"
         for f in findings[len(figures) : MAX_LISTED]
@@ -101,20 +99,14 @@ def _group(kind: str, severity: str, findings: list[Finding], root: Path) -> str
     )
 
 
-def _figure(finding: Finding, root: Path) -> str:
-    pictures = "".join(_picture(path) for path in (finding.path, finding.other) if path is not None)
+def _figure(finding: Finding, root: Path, bit_depth: int) -> str:
+    pictures = "".join(_picture(path, bit_depth) for path in (finding.path, finding.other) if path is not None)
     place = html.escape(shown_below(finding.place(), root))
     return f"<figure>{pictures}<figcaption>{place}: {html.escape(finding.message)}</figcaption></figure>"
 
 
-def _picture(path: Path) -> str:
+def _picture(path: Path, bit_depth: int) -> str:
     try:
-        image = read_image(path)
+        return small_jpeg(read_image(path, bit_depth=bit_depth), path.name)
     except UserError:
         return ""
-    scale = _SIDE / max(image.shape[:2])
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
-    _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(small[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    data = base64.b64encode(encoded.tobytes()).decode()
-    return f'<img alt="{html.escape(path.name)}" src="data:image/jpeg;base64,{data}">'
