@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -106,6 +107,8 @@ def _wide_font_path() -> Path | None:
     elif sys.platform == "darwin":
         folders = [Path("/System/Library/Fonts"), Path("/Library/Fonts")]
     else:
-        folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".local/share/fonts"]
+        folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts")]
+        with suppress(RuntimeError):  # a user whom the computer does not know has no home folder
+            folders.append(Path.home() / ".local/share/fonts")
     found = {path.name: path for folder in folders for path in folder.rglob("*") if path.name in WIDE_FONTS}
     return next((found[name] for name in WIDE_FONTS if name in found), None)
