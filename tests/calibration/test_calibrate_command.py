@@ -72,7 +72,7 @@ def test_the_promise_and_what_it_costs(make: Callable[..., None], calibrate: Cal
     assert confusion["bad"] == {"NG": 100 - allowed, "OK": allowed}
     rejected = int((np.linspace(0.01, 0.4, 40).round(4) >= record["rule"]["threshold"]).sum())
     assert confusion["good"] == {"NG": rejected, "OK": 40 - rejected}
-    assert "with 95% confidence (promised 5.00%)" in out
+    assert "with 95% confidence, a one-sided bound (promised 5.00%)" in out
 
 
 def test_false_rejects_are_bounded_too(make: Callable[..., None], calibrate: Callable[..., Told]) -> None:
