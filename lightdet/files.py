@@ -87,6 +87,14 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def with_home(text: str | Path) -> Path:
+    """A path with ``~`` written out, where that means somebody's folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def run_name(model: Path) -> str:
     """What a model file is called: its stem; for ``best`` and ``last``, as every training writes them, its folder."""
     folder = model.absolute().parent.name

@@ -17,10 +17,11 @@ from lightdet.data.class_list import read_class_names
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.yolo import Rows
 from lightdet.data.image_labels import find_classes
-from lightdet.data.paths import find_folder, refuse_two, with_home
+from lightdet.data.paths import find_folder, refuse_two
 from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
+from lightdet.files import with_home
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

@@ -9,6 +9,7 @@ from typing import Any
 from lightdet.build.model_kind import card_of
 from lightdet.config import RunConfig, YamlFile, load_network_config
 from lightdet.errors import UserError
+from lightdet.files import with_home
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 """The package's own weights, one file a network (docs/pretrained.md)."""
@@ -67,7 +68,7 @@ def start_of(config: RunConfig, weights: Path | None = None) -> Start:
                 "with nothing changed under 'model'. Take train.start=chance, or a model file"
             )
         return Start(found, PRETRAINED)
-    file = Path(said).expanduser()
+    file = with_home(said)
     if not file.is_file():
         what = "is a folder; train.start takes the .safetensors in it" if file.is_dir() else "no such file"
         raise UserError(f"{what}; 'train.start' names it: pretrained, chance or a model file", path=said)

@@ -17,7 +17,7 @@ from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, lo
 from lightdet.config.classification import ClassifyConfig, is_classify, load_classify_config
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
-from lightdet.files import make_folder
+from lightdet.files import make_folder, with_home
 
 # Of lightdet.training.checkpoint, whose import would bring torch:
 STATE_FILE = "state.safetensors"
@@ -100,7 +100,7 @@ class TrainRequest:
 def _check_backbone(config: AnyConfig) -> None:
     """Miss the backbone's weights before the pictures are decoded."""
     weights = config.model.backbone_weights if isinstance(config.model, BackboneConfig) else None
-    if weights is not None and not Path(weights).expanduser().is_file():
+    if weights is not None and not with_home(weights).is_file():
         raise UserError("no such file; 'model.backbone_weights' names it", path=weights)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from lightdet.errors import UserError
+from lightdet.files import with_home
 
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 
@@ -86,14 +87,6 @@ def near_folder(folder: Path, root: Path | None = None) -> str:
     if alike:
         return f"; did you mean '{alike[0]}'?"
     return f"; {folder.parent} holds {', '.join(names[:8])}" if names else ""
-
-
-def with_home(text: str) -> Path:
-    """A path with ``~`` written out, where that means somebody's folder."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
 
 
 def refuse_two(text: str, candidates: Iterable[Path]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightdet.errors import UserError
+from lightdet.files import with_home
 from lightdet.models.weights import read_safetensors
 
 
@@ -17,7 +18,7 @@ def read_backbone(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is missing, unreadable, truncated, or holds no tensors by name.
     """
-    source = Path(path).expanduser()
+    source = with_home(path)
     if source.suffix == ".safetensors":
         return read_safetensors(source)[0]
     if not source.is_file():

@@ -65,7 +65,8 @@ def test_another_network_begins_from_chance_and_says_so(kept: Path, change: str)
 def test_a_file(model: Path, tmp_path: Path) -> None:
     begin = start_of(config(f"train.start={model}"))
     assert (begin.file, begin.kind) == (model, str(model))
-    for path, told in ((tmp_path / "none", "no such file"), (tmp_path, "is a folder")):
+    nobody = Path("~nobody-of-this-name/w.safetensors")
+    for path, told in ((tmp_path / "none", "no such file"), (tmp_path, "is a folder"), (nobody, "no such file")):
         with pytest.raises(UserError, match=f"{told}.*'?train.start'?"):
             start_of(config(f"train.start={path}"))
     with pytest.raises(UserError, match="name two starts; leave one out"):

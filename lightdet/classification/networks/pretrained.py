@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from lightdet.errors import UserError
+from lightdet.files import with_home
 from lightdet.models.weights import read_safetensors
 
 HEADS = ("classifier.", "fc.", "head.")
@@ -59,7 +60,7 @@ def load_backbone(network: nn.Module, path: str | Path) -> str:
     Raises:
         UserError: the file is missing, damaged, holds more than tensors, or is another network's.
     """
-    source = Path(path).expanduser()
+    source = with_home(path)
     if not source.is_file():
         raise UserError("model.pretrained: no such file" if not source.is_dir() else "is a folder", path=source)
     state = read_safetensors(source)[0] if source.suffix == ".safetensors" else _read_torch(source)
