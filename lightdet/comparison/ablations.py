@@ -135,9 +135,14 @@ def _single(key: str) -> Facet:
     """Any other key that models differ in."""
 
     def label(flat: Flat, _: int) -> str:
-        return str(flat[key])
+        return _told(flat[key])
 
     return Facet(key.replace(".", "_"), f"What {key} changes", key, (key,), label)
+
+
+def _told(value: Any) -> str:
+    """A value in a table; what is not set is left to lightdet."""
+    return "default" if value is None else str(value)
 
 
 def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
@@ -148,7 +153,7 @@ def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]
     for key in keys:
         if key in IGNORED or (key.split(".")[0] not in RECIPE and key not in CLASS_LOSS):
             continue
-        values = [str(flat.get(key, "–")) for flat in flats]
+        values = [_told(flat[key]) if key in flat else "–" for flat in flats]
         if len(set(values)) > 1:
             found.append((key, values))
     return found

@@ -56,7 +56,7 @@ def test_each_thing_has_its_table() -> None:
         "gate": ["one a channel, at 38×38, 19×19 (ours)", "off (off)", "one number, at 38×38, 19×19 (scalar)"],
         "backbone": ["SPP and a way past it (ours)", "SPP (spp)", "CSP1_X (csp)"],
         "box_loss": ["GIoU (ours)", "CIoU (ciou)"],
-        "train_lr": ["0.002 (ours)", "0.01 (fast)"],
+        "train_lr": ["default (ours)", "0.01 (fast)"],
     }
 
 
@@ -82,7 +82,7 @@ def test_another_name_is_no_ablation() -> None:
 
 def test_differences_of_the_recipe_are_found() -> None:
     models = [configured("ours"), configured("b", "train.lr=0.01", "model.gate=scalar", "train.workers=3")]
-    assert training_differences(models) == [("train.lr", ["0.002", "0.01"])]
+    assert training_differences(models) == [("train.lr", ["default", "0.01"])]
     assert training_differences([configured("ours"), configured("c")]) == []
 
 
