@@ -150,11 +150,18 @@ def test_rows_with_key_points_are_the_box_in_front(
         read_yolo(path, Path("a.png"), SIZE, CLASSES, rows=rows)
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("rows", [Rows(), Rows(polygons=True)])
 def test_every_line_break_ends_a_row(end: str, rows: Rows, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(end.join([BOX_ROW] * 3 + [""]).encode())
     assert np.allclose(read_yolo(tmp_path / "a.txt", Path("a.png"), SIZE, CLASSES, rows=rows).boxes, BOX * 3)
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
+@pytest.mark.parametrize("rows", [Rows(), Rows(polygons=True)])
+def test_no_other_sign_ends_a_row(end: str, rows: Rows, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a.txt:1: .*are 3 rows in one line"):
+        read(tmp_path, end.join([BOX_ROW] * 3), rows=rows)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
