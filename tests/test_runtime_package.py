@@ -25,6 +25,8 @@ def test_version_python_command_and_files_are_the_same() -> None:
         ours, theirs = (dict(part["tool"]["setuptools"][key]) for part in (RUNTIME, WHOLE))
         if key == "packages":
             ours["find"] = {name: value for name, value in ours["find"].items() if name != "where"}
+        else:  # nothing is trained there
+            theirs["lightdet"] = [pattern for pattern in theirs["lightdet"] if not pattern.startswith("pretrained/")]
         assert ours == theirs
     assert (ROOT / "packaging/runtime/LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
