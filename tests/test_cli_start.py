@@ -106,7 +106,7 @@ def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_a_users_mistake_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_raising(UserError("first\nsecond", path="a.yaml", line=3), monkeypatch) == 2
-    assert capsys.readouterr().err == "error: a.yaml:3: first second\n"
+    assert capsys.readouterr().err == "error: a.yaml:3: first\\nsecond\n"
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from lightdet.errors import UserError
 def test_a_validation_split_of_another_name_is_not_left_unused(tmp_path: Path, name: str, fits: bool) -> None:
     data = tmp_path / "d.yaml"
     (tmp_path / "images" / "v").mkdir(parents=True)
+    (tmp_path / "images" / "v" / "a.png").touch()
     data.write_text(f"format: yolo\nclasses: [a]\nsplits: {{train: images/train, {name}: images/v}}\n")
     output = tmp_path / "out"
     request = TrainRequest(data, None, None, [], "cpu", output, False, False, False, None)
