@@ -160,7 +160,7 @@ def test_every_line_break_ends_a_row(end: str, rows: Rows, tmp_path: Path) -> No
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
 @pytest.mark.parametrize("rows", [Rows(), Rows(polygons=True)])
 def test_no_other_sign_ends_a_row(end: str, rows: Rows, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a.txt:1: .*are 3 rows in one line"):
+    with pytest.raises(UserError, match=r"a\.txt:1: .*are 3 rows in one line"):
         read(tmp_path, end.join([BOX_ROW] * 3), rows=rows)
 
 
