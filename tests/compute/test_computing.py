@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from itertools import product
-from typing import Any
 
 import pytest
 import torch
@@ -18,16 +17,9 @@ from lightdet.build.model import build_detector
 from lightdet.compute import PROBE_VARIABLE, Computing, Wanted, choose_computing, fixed_computing
 from lightdet.compute.probe import preferred, shares
 from lightdet.config import ModelConfig
-from lightdet.layers.pool import pools_in_use, use_pools
+from lightdet.layers.pool import pools_in_use
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Any:
-    yield
-    use_pools("torch")
-    torch.set_num_threads(1)
 
 
 def detector() -> nn.Module:

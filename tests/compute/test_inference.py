@@ -15,18 +15,11 @@ from lightdet.build.model import build_detector
 from lightdet.compute import PROBE_VARIABLE, Computing, inference, ready_for_inference
 from lightdet.config import ModelConfig
 from lightdet.inference.torch_runtime import TorchRuntime
-from lightdet.layers.pool import pools_in_use, use_pools
+from lightdet.layers.pool import pools_in_use
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.structures import Preprocessing
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Any:
-    yield
-    use_pools("torch")
-    torch.set_num_threads(1)
 
 
 TRAINED, REWRITTEN = nn.Identity(), nn.Identity()
