@@ -136,7 +136,7 @@ def theirs(options: argparse.Namespace, folder: Path, peer: str, seed: int) -> d
     )
     start = str(Path(peer).resolve()) if peer.endswith(".pt") else peer
     words = [str(folder), str(options.imgsz), str(options.batch), str(options.minutes), str(seed), start]
-    command = [options.peer_python, str(HERE / "peers" / "ultralytics_detector.py"), *words]
+    command = [options.peer_python, str(HERE / "peer_networks" / "ultralytics_detector.py"), *words]
     done = subprocess.run(
         [*command, str(folder / "val.txt"), str(found)],
         capture_output=True, text=True, check=False, cwd=options.output,

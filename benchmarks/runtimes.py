@@ -5,7 +5,7 @@
 
 First the files are made, as far as ``--files`` does not hold them already: ours by ``lightdet export`` (proved on
 the data set), the peers' by their own export in a venv that has `ultralytics` (AGPL: nothing of it is imported
-here), the original YOLOv5n from parts of our own (``peers/yolov5n.py``). Then each is measured once a round, the
+here), the original YOLOv5n from parts of our own (``peer_networks/yolov5n.py``). Then each is measured once a round, the
 rounds in random order: three runs to warm up, the median of ten. Told are the medians over the rounds, and the
 medians of the rounds' ratios. Ours takes the picture's bytes and gives raw grids; a peer takes floats and decodes in
 the network, as its own export has it. The second table has what ours does outside of the network.
@@ -119,11 +119,11 @@ def make_files(options: argparse.Namespace, folder: Path) -> None:
 
 def export_yolov5n(target: Path, imgsz: int) -> None:
     import torch  # noqa: PLC0415 - a measurement needs none, and its threads would be in the way
-    from peers.yolov5n import PUBLISHED_PARAMETERS, Decoded, folded_parameters, settled, yolov5n  # noqa: PLC0415
+    from peer_networks.yolov5n import PUBLISHED_PARAMETERS, Decoded, folded_parameters, settled, yolov5n  # noqa: PLC0415
 
     count = folded_parameters(yolov5n(80, imgsz))
     if count != PUBLISHED_PARAMETERS:
-        sys.exit(f"peers/yolov5n.py has {count} parameters with 80 classes, not {PUBLISHED_PARAMETERS}")
+        sys.exit(f"peer_networks/yolov5n.py has {count} parameters with 80 classes, not {PUBLISHED_PARAMETERS}")
     network = Decoded(settled(yolov5n(CLASSES, imgsz), imgsz)).eval()
     torch.onnx.export(
         network, (torch.zeros(1, 3, imgsz, imgsz),), target, dynamo=True, opset_version=18, external_data=False
@@ -136,7 +136,7 @@ def export_peers(options: argparse.Namespace, folder: Path, names: Sequence[str]
     with tempfile.TemporaryDirectory() as work:
         dataset = Path(work) / "set"
         write_synthetic(dataset, SyntheticPlan(images=60, imgsz=options.imgsz, seed=0, val=0.5))
-        command = [options.peer_python, str((HERE / "peers" / "ultralytics_export.py").resolve())]
+        command = [options.peer_python, str((HERE / "peer_networks" / "ultralytics_export.py").resolve())]
         command += [str(folder), str(dataset), str(options.imgsz), str(CLASSES), *names]
         subprocess.run(command, check=True, cwd=work)
 

@@ -139,7 +139,7 @@ def busy_process() -> Iterator[None]:
 def peer_epochs(options: argparse.Namespace, work: Path, network: str) -> float:
     flags = [str(work / "set"), str(options.imgsz), str(options.batch), network]
     done = subprocess.run(
-        [options.peer_python, str(HERE / "peers" / "ultralytics_training.py"), *flags],
+        [options.peer_python, str(HERE / "peer_networks" / "ultralytics_training.py"), *flags],
         capture_output=True, text=True, check=False, cwd=work,
     )  # fmt: skip
     if done.returncode:
