@@ -37,7 +37,7 @@ from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.files import write_json
 from lightdet.inference.exported import ExportedRuntime
-from lightdet.inference.foreign import ForeignNetwork
+from lightdet.inference.foreign_network import ForeignNetwork
 from lightdet.inference.predictor import Predictor
 
 HERE = Path(__file__).parent

@@ -42,7 +42,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """Where a training runs and whom it tells.
 
     Attributes:
@@ -78,10 +78,10 @@ def check_shares(train: TrainConfig, processes: Processes) -> None:
         raise UserError(f"train.batch={train.batch} cannot be shared by {processes.count} processes; take a multiple")
 
 
-def place_network(network: Network, train: TrainConfig, around: Surroundings, layout: torch.memory_format) -> Network:
+def place_network(network: Network, train: TrainConfig, context: RunContext, layout: torch.memory_format) -> Network:
     """Move a network to its device, in a memory layout and with the batch norm that the configuration asks for."""
-    network = network.to(device=around.device, memory_format=layout)  # type: ignore[call-overload]
-    if train.sync_batchnorm and around.processes.count > 1 and around.device.type == "cuda":
+    network = network.to(device=context.device, memory_format=layout)  # type: ignore[call-overload]
+    if train.sync_batchnorm and context.processes.count > 1 and context.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     return network
 
@@ -91,7 +91,7 @@ def assemble_trainer(
     loader: TrainingLoader,
     validation: Validation | None,
     train: TrainConfig,
-    around: Surroundings,
+    context: RunContext,
     *,
     save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
     draw_batch: Callable[[Any], Image],
@@ -101,19 +101,19 @@ def assemble_trainer(
     about: Mapping[str, Mapping[str, str]],
     replicas: Callable[[Stopwatch], Gradients] | None = None,
 ) -> Trainer:
-    """Add optimizer, plan and average to a task and its data; from ``around.resume``, go on where it was saved.
+    """Add optimizer, plan and average to a task and its data; from ``context.resume``, go on where it was saved.
 
     Args:
         words, about: of the page; `about` holds facts for its end, by group.
         single_epochs: the last ones, in which no pictures are combined; at most a fifth of the training.
         pace: see `Pace.of`.
     """
-    plan = _plan(train, pace, around, len(loader), single_epochs, 0 if validation is None else len(validation))
+    plan = _plan(train, pace, context, len(loader), single_epochs, 0 if validation is None else len(validation))
     page = None
-    if around.board and around.processes.is_first:
+    if context.board and context.processes.is_first:
         batches = partial(_first_batches, loader, draw_batch, plan)
-        title = f"Training: {around.folder.absolute().name}"
-        page = TrainingPage(around.folder / PAGE_FILE, title, words, batches, {**about, "Made": _made(around)})
+        title = f"Training: {context.folder.absolute().name}"
+        page = TrainingPage(context.folder / PAGE_FILE, title, words, batches, {**about, "Made": _made(context)})
     trainer = Trainer(
         task,
         loader,
@@ -137,19 +137,19 @@ def assemble_trainer(
             freeze_batchnorm=train.freeze_batchnorm,
             seed=train.seed,
         ),
-        folder=around.folder,
+        folder=context.folder,
         save_weights=save_weights,
-        run=around.run,
+        run=context.run,
         draw_batch=draw_batch,
-        processes=around.processes,
-        reporter=around.reporter,
-        stop=around.stop,
-        board=around.board,
+        processes=context.processes,
+        reporter=context.reporter,
+        stop=context.stop,
+        board=context.board,
         page=page,
         replicas=replicas,
     )
-    if around.resume is not None:
-        trainer.resume(around.resume)
+    if context.resume is not None:
+        trainer.resume(context.resume)
     return trainer
 
 
@@ -172,12 +172,12 @@ def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]
     }
 
 
-def _made(around: Surroundings) -> dict[str, str]:
+def _made(context: RunContext) -> dict[str, str]:
     """By which versions, on what."""
-    return {"device": str(around.device), "lightdet": __version__, "torch": torch.__version__}
+    return {"device": str(context.device), "lightdet": __version__, "torch": torch.__version__}
 
 
-def _plan(train: TrainConfig, pace: Pace, around: Surroundings, batches: int, single_epochs: int, scored: int) -> Plan:
+def _plan(train: TrainConfig, pace: Pace, context: RunContext, batches: int, single_epochs: int, scored: int) -> Plan:
     """The plan of a training with `batches` per epoch whose validation scores so many pictures."""
     steps = -(-batches // train.accumulate)
     if train.minutes is not None:
@@ -189,8 +189,8 @@ def _plan(train: TrainConfig, pace: Pace, around: Surroundings, batches: int, si
             single_epochs=single_epochs,
             batches=batches,
             first_guess=scored / (batches * train.batch) * SCORING_COST,
-            began=around.began,
-            before=around.resume.progress.spent if around.resume is not None else 0.0,
+            began=context.began,
+            before=context.resume.progress.spent if context.resume is not None else 0.0,
         )
     whole = train.epochs * steps
     warmup = min(round(pace.warmup_epochs * steps), whole // 3)  # a short training must come down again

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.build.assemble import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.build.class_balance import inverse_class_weights
 from lightdet.build.classifier import build_classifier, classifier_card, logits_for, start_weights
 from lightdet.build.computing import build_replicas, compute_with
+from lightdet.classification.best_and_worst import WORDS
+from lightdet.classification.board_pictures import labelled_sheet
 from lightdet.classification.dataset import (
     ClassifyRecipe,
     ClassifySamples,
@@ -24,9 +26,7 @@ from lightdet.classification.dataset import (
     labels_of,
     mean_and_deviation,
 )
-from lightdet.classification.pictures import labelled_sheet
 from lightdet.classification.sampling import ClassOrder
-from lightdet.classification.shown import WORDS
 from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
 from lightdet.config import Pace
@@ -151,9 +151,9 @@ def build_classify_trainer(
             batch that the processes cannot share, a precision that the device has not.
     """
     run = {} if run is None else run
-    around = Surroundings(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
     train = config.train
-    check_shares(train, around.processes)
+    check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     network = build_classifier(config.model, len(data.names), config.imgsz)
     if resume is None:
@@ -164,22 +164,22 @@ def build_classify_trainer(
     else:
         preprocessing = Preprocessing(**resume.run["preprocessing"])
     run["preprocessing"] = asdict(preprocessing)
-    computing = compute_with(network, train, config.imgsz, around)
-    network = place_network(network, train, around, computing.memory_format)
+    computing = compute_with(network, train, config.imgsz, context)
+    network = place_network(network, train, context, computing.memory_format)
     loss = _loss(config, data).to(device)
     task, replicas = build_replicas(
         network,
         lambda each, _: ClassifyTask(each, loss, preprocessing, precision=computing.precision),
-        around,
+        context,
         computing,
     )
     pace = Pace.of(train, from_weights=False)  # torchvision's weights came with the paper's own pace
     return assemble_trainer(
         task,
-        _loader(config, data, preprocessing, around.processes),
+        _loader(config, data, preprocessing, context.processes),
         ClassifyValidation(data.val, data.names, config.eval.batch, computing.replicas) if data.val else None,
         train,
-        around,
+        context,
         save_weights=_weight_writer(config, data.names, preprocessing),
         draw_batch=partial(labelled_sheet, names=data.names),
         pace=pace,

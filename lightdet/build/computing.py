@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from lightdet.build.assemble import Surroundings
+from lightdet.build.assemble import RunContext
 from lightdet.compute import (
     Computing,
     Wanted,
@@ -30,7 +30,7 @@ FACT = "computing"
 
 
 def compute_with(
-    network: nn.Module, train: TrainConfig, imgsz: int, around: Surroundings, *, forwards: bool = True
+    network: nn.Module, train: TrainConfig, imgsz: int, context: RunContext, *, forwards: bool = True
 ) -> Computing:
     """Decide how to compute, tell it, keep it among the run's facts, and set this process up for it.
 
@@ -42,9 +42,9 @@ def compute_with(
         UserError: a precision that the device has not; replicas that cannot share a batch, or several processes with
             replicas.
     """
-    alone = around.processes.count == 1
+    alone = context.processes.count == 1
     chance = not forwards or draws_numbers(network)
-    _check_replicas(train, around, chance=chance)
+    _check_replicas(train, context, chance=chance)
     wanted = Wanted(
         train.precision,
         train.channels_last,
@@ -53,24 +53,24 @@ def compute_with(
         train.threads,
         train.probe and alone and forwards,
     )
-    if around.resume is not None:
-        kept = around.resume.run.get(FACT)  # older trainings did not note it; they knew no other way
-        chosen = fixed_computing(wanted, around.device) if kept is None else _as_before(Computing(**kept), wanted)
+    if context.resume is not None:
+        kept = context.resume.run.get(FACT)  # older trainings did not note it; they knew no other way
+        chosen = fixed_computing(wanted, context.device) if kept is None else _as_before(Computing(**kept), wanted)
     else:
-        chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=around.device)
-    if chosen.replicas > 1 and not (alone and around.device.type == "cpu"):
+        chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=context.device)
+    if chosen.replicas > 1 and not (alone and context.device.type == "cpu"):
         raise UserError(
             f"this training began with {chosen.replicas} replicas in one process on a CPU, and others would change its "
             "results: resume it so, or train into another --output"
         )
-    around.run[FACT] = chosen.as_dict()
-    if around.device.type == "cpu":
+    context.run[FACT] = chosen.as_dict()
+    if context.device.type == "cpu":
         if adapts_to_machine():
             keep_freed_memory()
             return_freed_memory()  # the probe's
         if alone:
             chosen.apply()
-            around.reporter.note(chosen.describe())
+            context.reporter.note(chosen.describe())
     return chosen
 
 
@@ -80,14 +80,14 @@ def probed_speed(run: Mapping[str, Any], imgsz: int) -> float | None:
     return None if speed is None else float(speed) * (min(imgsz, SIDE) / imgsz) ** 2
 
 
-def _check_replicas(train: TrainConfig, around: Surroundings, *, chance: bool) -> None:
+def _check_replicas(train: TrainConfig, context: RunContext, *, chance: bool) -> None:
     replicas = train.replicas or 1
-    if replicas > 1 and around.processes.count > 1:
+    if replicas > 1 and context.processes.count > 1:
         raise UserError("train.replicas is for one process; torchrun's processes are its replicas")
     if replicas > 1 and chance:  # they come from one source for all threads: who asks first would be chance
         raise UserError("train.replicas: this network draws random numbers while it trains (dropout); leave it out")
-    if replicas > 1 and around.device.type != "cpu":
-        raise UserError(f"train.replicas shares the processors of a CPU, not {around.device}; leave it out")
+    if replicas > 1 and context.device.type != "cpu":
+        raise UserError(f"train.replicas shares the processors of a CPU, not {context.device}; leave it out")
     if train.batch % replicas:
         raise UserError(f"train.batch={train.batch} cannot be shared evenly by {replicas} replicas; take a multiple")
 
@@ -104,11 +104,11 @@ TaskMaker = Callable[[Any, Processes | Member], Task]
 
 
 def build_replicas(
-    network: nn.Module, make: TaskMaker, around: Surroundings, computing: Computing
+    network: nn.Module, make: TaskMaker, context: RunContext, computing: Computing
 ) -> tuple[Task, Callable[[Stopwatch], Gradients] | None]:
     """Return the task of `network`, and with replicas what takes gradients by all of them."""
     if computing.replicas == 1:
-        return make(network, around.processes), None
+        return make(network, context.processes), None
     peers = Peers(computing.replicas)
     networks = [network, *(replica_of(network) for _ in range(computing.replicas - 1))]
     tasks = [make(each, member) for each, member in zip(networks, peers.members(), strict=True)]

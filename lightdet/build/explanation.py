@@ -14,7 +14,7 @@ from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explain.overlay import draw_overlay
 from lightdet.files import write_json
-from lightdet.inference.marked import write_picture
+from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
 from lightdet.inference.sources import Source, expand_sources, printable
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lightdet.build.explainers import Explainer, ExplainRequest, load_explainer
 from lightdet.drawing import class_color
 from lightdet.explain.overlay import draw_overlay
-from lightdet.inference.marked import write_picture
+from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import heat_file
 from lightdet.inference.save import Record
 

@@ -44,11 +44,11 @@ def load_backbone(config: NetworkConfig, network: DetectionNetwork) -> bool:
         UserError: the file is missing, unreadable or another network's.
     """
     from lightdet.models.backbone_file import read_backbone  # noqa: PLC0415
-    from lightdet.models.torchvision_detectors import LossInsideNetwork  # noqa: PLC0415
+    from lightdet.models.torchvision_detectors import BuiltInLossNetwork  # noqa: PLC0415
 
     if not isinstance(config, BackboneConfig) or config.backbone_weights is None:
         return False
-    assert isinstance(network, LossInsideNetwork)  # noqa: S101 - for the type checker
+    assert isinstance(network, BuiltInLossNetwork)  # noqa: S101 - for the type checker
     network.load_backbone(read_backbone(config.backbone_weights), config.backbone_weights)
     return True
 

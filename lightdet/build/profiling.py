@@ -22,7 +22,7 @@ from lightdet.config.classification import is_classify, load_classify_config
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard
-from lightdet.inference.foreign import ForeignNetwork, library_of
+from lightdet.inference.foreign_network import ForeignNetwork, library_of
 from lightdet.inference.open_exported import SUFFIXES as EXPORTED
 from lightdet.inference.predictor import Predictor
 from lightdet.profiling.complexity import Complexity, measure_complexity

@@ -13,9 +13,9 @@ from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
 from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
 from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
-from lightdet.models.torchvision_detectors import LossInsideNetwork
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork
+from lightdet.training.built_in_loss_task import BuiltInLossTask
 from lightdet.training.distributed import Processes
-from lightdet.training.loss_inside_task import LossInsideTask
 from lightdet.training.replicas import Member
 from lightdet.training.task import DetectionTask, Task
 
@@ -39,8 +39,8 @@ def build_task(
         "iou": config.eval.iou,
         "max_detections": config.eval.max_detections,
     }
-    if isinstance(network, LossInsideNetwork):
-        return LossInsideTask(network, mean_count=processes.mean, processes=processes.count, **settings)
+    if isinstance(network, BuiltInLossNetwork):
+        return BuiltInLossTask(network, mean_count=processes.mean, processes=processes.count, **settings)
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes)
         if teacher is not None:

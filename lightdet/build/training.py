@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lightdet.build.anchors import choose_anchors
-from lightdet.build.assemble import Surroundings, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.build.assemble import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.build.class_balance import class_frequencies, picture_weights
 from lightdet.build.computing import build_replicas, compute_with
 from lightdet.build.distillation import load_teacher
@@ -28,15 +28,15 @@ from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
 from lightdet.models import Detector
-from lightdet.models.torchvision_detectors import LossInsideNetwork
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.structures import Annotation, Preprocessing
+from lightdet.training.best_and_worst import WORDS
+from lightdet.training.board_pictures import batch_sheet
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.distributed import Processes
 from lightdet.training.interrupt import StopRequest
-from lightdet.training.pictures import batch_sheet
 from lightdet.training.reporting import Reporter
-from lightdet.training.shown import WORDS
 from lightdet.training.trainer import Trainer
 from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
@@ -138,9 +138,9 @@ def build_trainer(
         UserError: a total batch that the processes cannot share, a precision that the device has not.
     """
     run = {} if run is None else run
-    around = Surroundings(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
     train = config.train
-    check_shares(train, around.processes)
+    check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
     teacher = load_teacher(config, data.names, detector)
@@ -164,21 +164,21 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     pace = Pace.of(train, from_weights=run[START] not in (None, CHANCE))
     computing = compute_with(
-        detector, train, config.imgsz, around, forwards=not isinstance(detector, LossInsideNetwork)
+        detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
     )
-    detector = place_network(detector, train, around, computing.memory_format)
+    detector = place_network(detector, train, context, computing.memory_format)
     task, replicas = build_replicas(
         detector,
         lambda network, peers: build_task(config, data.train, network, device, peers, computing, teacher),
-        around,
+        context,
         computing,
     )
     return assemble_trainer(
         task,
-        _loader(config, data, around.processes),
+        _loader(config, data, context.processes),
         DetectionValidation(data.val, data.names, config.eval.batch, replicas=computing.replicas) if data.val else None,
         train,
-        around,
+        context,
         save_weights=_weight_writer(config, data.names, bit_depth, run[START]),
         draw_batch=partial(batch_sheet, names=data.names),
         single_epochs=config.augment.mosaic_off_epochs,

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lightdet.classification.best_and_worst import validation_pictures
+from lightdet.classification.board_pictures import judged_sheet
 from lightdet.classification.dataset import LabelledPictures, labels_of
 from lightdet.classification.metrics import headline
-from lightdet.classification.pictures import judged_sheet
-from lightdet.classification.shown import validation_pictures
 from lightdet.classification.task import ClassifyTask, probabilities
 from lightdet.errors import UserError
 from lightdet.inference.classifier import to_input
 from lightdet.models.fast_cpu import fast_cpu
+from lightdet.training.parallel import parallel_map
 from lightdet.training.reporting import how_to_converge
-from lightdet.training.side_by_side import side_by_side
 from lightdet.training.validation import Scored
 
 TIE = 1e-7
@@ -59,7 +59,7 @@ class ClassifyValidation:
             inputs = np.stack([to_input(self.pictures.image(index), task.preprocessing) for index in numbers])
             return task.logits(network, torch.from_numpy(inputs).permute(0, 3, 1, 2))
 
-        found = side_by_side(look, range(0, len(self.pictures), share), replicas=self.replicas)
+        found = parallel_map(look, range(0, len(self.pictures), share), replicas=self.replicas)
         logits, labels = torch.cat(found), torch.from_numpy(labels_of(self.pictures))
         with torch.inference_mode():
             loss = float(task.criterion(logits, labels.to(logits.device)))

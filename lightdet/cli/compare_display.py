@@ -15,7 +15,7 @@ from lightdet.comparison.tables import Table
 
 if TYPE_CHECKING:
     from lightdet.build.comparison.run import Outcome
-    from lightdet.build.comparison.trainings import Job, Standing
+    from lightdet.build.comparison.trainings import Job, TrainingProgress
 
 PRINTED = ("summary", "table1", "table2", "table3", "table4", "splits", "cost")
 
@@ -55,7 +55,7 @@ class CompareDisplay:
         self._newest[job] = line
         self._show()
 
-    def training_ends(self, job: Job, failure: str | None, reached: Standing | None) -> None:
+    def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
         """Say how, and what was reached."""
         self._newest.pop(job, None)
         told = f"failed: {failure}" if failure else "done"

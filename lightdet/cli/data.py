@@ -95,8 +95,8 @@ def split(
     from rich.console import Console
 
     from lightdet.build.dataset import load_dataset
-    from lightdet.cli.data_display import counting, show_division
-    from lightdet.data.divide import divide_dataset
+    from lightdet.cli.data_display import counting, show_drawn_splits
+    from lightdet.data.draw_splits import draw_splits
     from lightdet.errors import UserError
     from lightdet.files import write_json
 
@@ -105,10 +105,8 @@ def split(
         raise UserError("marks boxes: divide it with 'lightdet data convert --val'", path=data)
     console = Console()
     with counting(console, "looking at pictures") as progress:
-        done = divide_dataset(
-            spec, output, val=val, test=test, seed=seed or 0, on_error=on_error.value, progress=progress
-        )
-    show_division(console, done)
+        done = draw_splits(spec, output, val=val, test=test, seed=seed or 0, on_error=on_error.value, progress=progress)
+    show_drawn_splits(console, done)
     if json is not None:
         write_json(json, done.as_dict())
 

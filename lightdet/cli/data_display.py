@@ -14,7 +14,7 @@ from rich.table import Table
 from lightdet.data.audit import KINDS, AuditReport
 from lightdet.data.audit.statistics import SIDE_LIMITS
 from lightdet.data.convert import Conversion
-from lightdet.data.divide import Division
+from lightdet.data.draw_splits import DrawnSplits
 from lightdet.data.faults import shown_below
 from lightdet.wording import counted
 
@@ -46,7 +46,7 @@ def show_conversion(console: Console, done: Conversion) -> None:
     _line(console, f"data set: {escape(str(done.yaml))}")
 
 
-def show_division(console: Console, done: Division) -> None:
+def show_drawn_splits(console: Console, done: DrawnSplits) -> None:
     """Print how many pictures of each class every split got, and what was left out."""
     table = Table("split")
     for column in ("pictures", *map(escape, done.classes)):

@@ -9,9 +9,9 @@ from pathlib import Path
 from lightdet.arrays import Image
 from lightdet.comparison.ablations import training_differences
 from lightdet.comparison.curves import training_charts
+from lightdet.comparison.picture_table import MOST, picture_table
 from lightdet.comparison.results import Comparison, Model
 from lightdet.comparison.scatter import cost_charts
-from lightdet.comparison.sheet import MOST, sheet
 from lightdet.comparison.tables import Table, html
 from lightdet.evaluation.report.markup import Content, Markup, join, tag
 from lightdet.evaluation.report.page import page
@@ -81,7 +81,7 @@ def charts_section(title: str, charts: Sequence[tuple[str, Markup]], note: str) 
 
 
 def _pictures(comparison: Comparison, load: Callable[[Path], Image]) -> list[Content]:
-    drawn = sheet(comparison, load)
+    drawn = picture_table(comparison, load)
     if drawn is None:
         return []
     note = (

@@ -2,7 +2,6 @@
 
 from lightdet.config.anchor_free import SimOTALossConfig, YoloxModelConfig
 from lightdet.config.families import load_config, load_network_config, network_names
-from lightdet.config.loss_inside import BackboneConfig, FasterRCNNModelConfig, SSDModelConfig
 from lightdet.config.schema import (
     AnchorNetworkConfig,
     AugmentConfig,
@@ -17,6 +16,7 @@ from lightdet.config.schema import (
     TrainConfig,
     YoloModelConfig,
 )
+from lightdet.config.torchvision_detectors import BackboneConfig, FasterRCNNModelConfig, SSDModelConfig
 from lightdet.config.yaml_file import YamlFile, load_yaml, parse_overrides, validate
 
 __all__ = [

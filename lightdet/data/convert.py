@@ -18,9 +18,9 @@ from lightdet.data.formats.deeppcb import deeppcb_text
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
 from lightdet.data.images import picture_facts
-from lightdet.data.marks import marks_not_read
 from lightdet.data.paired_records import pixel_base
 from lightdet.data.splits import alike_groups, draw_validation
+from lightdet.data.unread_marks import marks_not_read
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation

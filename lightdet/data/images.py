@@ -25,7 +25,7 @@ from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
-from lightdet.data.pages import MAX_PAGES, check_end, count_pages
+from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30

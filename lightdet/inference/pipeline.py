@@ -16,7 +16,7 @@ from lightdet.arrays import Image, IntArray
 from lightdet.data.images import read_pages
 from lightdet.drawing import draw_detections
 from lightdet.errors import UserError
-from lightdet.inference.marked import VideoWriter, write_picture
+from lightdet.inference.image_writers import VideoWriter, write_picture
 from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
 from lightdet.inference.sources import Source, printable

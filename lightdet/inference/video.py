@@ -15,7 +15,7 @@ import cv2
 
 from lightdet.arrays import Image
 from lightdet.errors import UserError
-from lightdet.inference.newest import Newest
+from lightdet.inference.newest_frame import NewestFrame
 
 DEFAULT_FPS = 25.0
 """For files and cameras that do not tell theirs."""
@@ -199,7 +199,7 @@ class LiveStream:
             finally:
                 self._capture.release()
             return
-        newest = Newest(self._next, lambda: self._capture.release())  # noqa: PLW0108 - it may be another by then
+        newest = NewestFrame(self._next, lambda: self._capture.release())  # noqa: PLW0108 - it may be another by then
         handed, start = 0, 0.0
         try:
             while (limit is None or handed < limit) and (frame := newest.take()) is not None:

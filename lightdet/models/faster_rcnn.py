@@ -20,7 +20,7 @@ from torchvision.ops import clip_boxes_to_image
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from lightdet.models.postprocess import PictureDetections, suppress
-from lightdet.models.torchvision_detectors import Labelled, Losses, LossInsideNetwork, split_targets, take_weights
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork, Labelled, Losses, split_targets, take_weights
 
 RATIOS = (0.5, 1.0, 2.0)
 BETA = 1 / 9  # where the smooth L1 loss turns from a parabola to a line
@@ -42,7 +42,7 @@ class RegionOutputs(NamedTuple):
     size: tuple[int, int]
 
 
-class FasterRCNN(LossInsideNetwork):
+class FasterRCNN(BuiltInLossNetwork):
     """Proposals from a feature pyramid, then class and box of each.
 
     Args:

@@ -23,9 +23,9 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 
 from lightdet.models.torchvision_detectors import (
     IMAGENET,
+    BuiltInLossNetwork,
     Labelled,
     Losses,
-    LossInsideNetwork,
     split_targets,
     take_weights,
 )
@@ -69,12 +69,12 @@ class _AtLeastOneCell(nn.Conv2d):
         return super().forward(x)
 
 
-class SSD(LossInsideNetwork):
+class SSD(BuiltInLossNetwork):
     """Classes and boxes from six maps at once.
 
     Args:
         num_classes: C.
-        normalization: see `LossInsideNetwork`.
+        normalization: see `BuiltInLossNetwork`.
         trainable_stages: of VGG16's five, from the last.
     """
 

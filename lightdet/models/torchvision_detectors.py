@@ -41,7 +41,7 @@ class Labelled:
         return {"boxes": self.boxes, "labels": self.labels}
 
 
-class LossInsideNetwork(DetectionNetwork):
+class BuiltInLossNetwork(DetectionNetwork):
     """A network that computes its own loss.
 
     ``forward(images)`` returns raw outputs, whatever the mode; ``forward(images, targets)`` returns `Losses`.

@@ -20,9 +20,9 @@ from lightdet.geometry.letterbox import letterbox, plan_letterbox
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.models.postprocess import PictureDetections
 from lightdet.structures import Detections
-from lightdet.training.pictures import detection_sheet
-from lightdet.training.shown import validation_pictures
-from lightdet.training.side_by_side import side_by_side
+from lightdet.training.best_and_worst import validation_pictures
+from lightdet.training.board_pictures import detection_sheet
+from lightdet.training.parallel import parallel_map
 from lightdet.training.task import FindingTask
 
 COLUMNS = ("precision", "recall", "map50", "map75", "map50_95")
@@ -94,7 +94,7 @@ class DetectionValidation:
             found = task.predict(network, batch)
             return [self._to_picture(i, picture) for i, picture in zip(numbers, found, strict=True)]
 
-        parts = side_by_side(look, range(0, len(self.pictures), share), replicas=self.replicas)
+        parts = parallel_map(look, range(0, len(self.pictures), share), replicas=self.replicas)
         return [picture for part in parts for picture in part]
 
     def _to_picture(self, index: int, found: PictureDetections) -> Detections:

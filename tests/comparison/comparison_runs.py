@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lightdet.build.comparison import trainings
-from lightdet.build.comparison.trainings import standing
+from lightdet.build.comparison.trainings import read_progress
 from lightdet.cli.app import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -76,7 +76,7 @@ def start(data: Path, folder: Path, *args: str) -> subprocess.Popen[str]:
 def wait_for_epoch(process: subprocess.Popen[str], folder: Path, epoch: int) -> None:
     """Until the training in `folder` has saved this epoch."""
     while process.poll() is None:
-        reached = standing(folder)
+        reached = read_progress(folder)
         if reached is not None and reached.epoch >= epoch:
             return
         time.sleep(0.02)
@@ -91,7 +91,7 @@ class StopAfterAnEpoch:
 
     @property
     def requested(self) -> bool:
-        reached = standing(self.folder)
+        reached = read_progress(self.folder)
         return reached is not None and reached.epoch >= 1
 
 
@@ -104,7 +104,7 @@ def interrupted_comparison(data: Path, folder: Path) -> None:
         with pytest.MonkeyPatch.context() as stop:
             stop.setattr(trainings, "stop_on_signal", lambda: nullcontext(StopAfterAnEpoch(first)))
             assert main(command) == 130
-        reached = standing(first)
+        reached = read_progress(first)
         assert reached is not None and not reached.done and not Path("out/comparison.html").exists()
         assert main(command) == 0
     assert "going on in" in (first / "log.txt").read_text(encoding="utf-8")

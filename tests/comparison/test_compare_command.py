@@ -12,7 +12,7 @@ import pytest
 import torch
 from comparison_runs import MODELS, NEARLY_ALL, SMALL, Compare, result, start, wait_for_epoch
 
-from lightdet.build.comparison.trainings import Standing, standing
+from lightdet.build.comparison.trainings import TrainingProgress, read_progress
 from lightdet.build.dataset import load_dataset
 from lightdet.build.model import build_detector
 from lightdet.build.training import build_trainer, load_training_data
@@ -214,7 +214,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     assert (process.returncode, err) == (130, "interrupted\n"), out
     for folder in folders:
         with folder_lock(folder):  # nobody is left behind
-            reached = standing(folder)
+            reached = read_progress(folder)
         assert reached is not None and not reached.done
     code, _, _ = compare(*MODELS, "train.epochs=500", "--no-train")
     assert code == 1 and f"({reached.epoch} epochs done)" in result()["models"]["far"]["problems"]["seed 0"]
@@ -230,7 +230,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     out = tmp_path / "out"
     moments = [
         (out / "plan.json").exists,
-        lambda: (standing(out / "models/near/seed0") or Standing(0, False, ())).epoch >= 2,
+        lambda: (read_progress(out / "models/near/seed0") or TrainingProgress(0, False, ())).epoch >= 2,
         (out / "models/far/seed0/best.safetensors").exists,
         (out / "models/near/seed0/val/metrics.json").exists,
         (out / "profile.json").exists,

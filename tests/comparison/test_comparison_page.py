@@ -9,8 +9,8 @@ from comparison_scenes import comparison, history, metrics, model, picture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightdet.comparison.picture_table import choose_pictures
 from lightdet.comparison.results import Comparison, Run
-from lightdet.comparison.sheet import choose_pictures
 from lightdet.comparison.writer import write_comparison
 from lightdet.config import Config, YamlFile, validate
 from lightdet.errors import UserError

@@ -1,4 +1,4 @@
-"""A small untrained network with lively statistics, and what is exported from it: made once for all tests."""
+"""A small untrained network with random statistics, and what is exported from it: made once for all tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from export_networks import CONFIG, NAMES, SIDE
-from lively import enliven
+from random_statistics import randomize_statistics
 
 from lightdet.build.model import build_detector
 from lightdet.export.network import deployable
@@ -28,7 +28,7 @@ def network() -> DetectionNetwork:
     with torch.no_grad():  # scores that pass thresholds
         for conv in made.head.outputs:  # type: ignore[union-attr]
             conv.bias.zero_()  # type: ignore[operator]
-    return enliven(made)  # type: ignore[return-value]
+    return randomize_statistics(made)  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import lightdet
 from lightdet.cli.app import main
 from lightdet.cli.common import MAX_IMGSZ, check_imgsz
 from lightdet.errors import UserError
-from lightdet.inference.foreign import ForeignNetwork
+from lightdet.inference.foreign_network import ForeignNetwork
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.structures import Preprocessing
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lively import enliven
+from random_statistics import randomize_statistics
 from torch import nn
 
 from lightdet.export.network import deployable
@@ -29,7 +29,7 @@ def biggest_difference(ours: Any, theirs: Any) -> float:
 @pytest.mark.parametrize("name", ["lightdet_nano", "yolov5n"])
 def test_pixels_in_raw_grids_out(name: str, layout: str) -> None:
     torch.manual_seed(0)
-    network = enliven(getattr(zoo, name)(3, anchors=ANCHORS))
+    network = randomize_statistics(getattr(zoo, name)(3, anchors=ANCHORS))
     made = deployable(network, Preprocessing(96), layout=layout)  # type: ignore[arg-type]
     images = picture(64)
     given = images if layout == "planar" else images.permute(0, 2, 3, 1).contiguous()
@@ -62,7 +62,7 @@ class Twice(nn.Module):
 
 @pytest.mark.parametrize("layout", ["planar", "interleaved"])
 def test_another_network_is_decoded_as_it_says_and_not_spoilt(layout: str) -> None:
-    network = enliven(Twice())
+    network = randomize_statistics(Twice())
     made = deployable(network, Preprocessing(96), layout=layout)  # type: ignore[arg-type]
     images = picture(64)
     given = images if layout == "planar" else images.permute(0, 2, 3, 1).contiguous()

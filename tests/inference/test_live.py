@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightdet.arrays import Image
-from lightdet.inference.newest import Newest
+from lightdet.inference.newest_frame import NewestFrame
 from lightdet.inference.pipeline import DetectionRun
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.save import Record
@@ -87,7 +87,7 @@ def test_the_delay_stays_near_a_frame_whatever_the_work(fps: float, work: float,
 
 
 def test_the_last_thing_is_handed_out_before_the_end_and_before_an_error() -> None:
-    def read_then(error: Exception | None) -> Newest[int]:
+    def read_then(error: Exception | None) -> NewestFrame[int]:
         things = iter([1, 2, 3])
 
         def read() -> int | None:
@@ -96,7 +96,7 @@ def test_the_last_thing_is_handed_out_before_the_end_and_before_an_error() -> No
                 raise error
             return value
 
-        newest = Newest(read, lambda: None)
+        newest = NewestFrame(read, lambda: None)
         newest._thread.join()
         return newest
 
@@ -109,10 +109,10 @@ def test_the_last_thing_is_handed_out_before_the_end_and_before_an_error() -> No
 
 
 def test_a_camera_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightdet.inference.newest._CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("lightdet.inference.newest_frame._CLOSE_SECONDS", 0.05)
     hangs, released = threading.Event(), threading.Event()
     first = iter([7])
-    newest = Newest(lambda: next(first, None) or hangs.wait(5) or None, released.set)
+    newest = NewestFrame(lambda: next(first, None) or hangs.wait(5) or None, released.set)
     assert newest.take() == 7
     start = time.monotonic()
     newest.close()

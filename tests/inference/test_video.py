@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.inference.marked import VideoWriter
+from lightdet.inference.image_writers import VideoWriter
 from lightdet.inference.video import Frame, LiveStream, VideoFile
 
 

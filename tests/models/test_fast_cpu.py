@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from lively import enliven
+from random_statistics import randomize_statistics
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
@@ -37,7 +37,7 @@ PARTS: list[dict[str, Any]] = [
 
 def small(**parts: Any) -> nn.Module:
     torch.manual_seed(0)
-    return enliven(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
+    return randomize_statistics(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
 
 
 def pictures(*shape: int) -> Tensor:
@@ -70,7 +70,7 @@ def test_the_same_values_with_every_choice_of_parts(parts: dict[str, Any]) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_every_detector(name: str) -> None:
     torch.manual_seed(0)
-    network = enliven(build_detector(load_config(YamlFile({"model": {"name": name}})).model, 3, 64))
+    network = randomize_statistics(build_detector(load_config(YamlFile({"model": {"name": name}})).model, 3, 64))
     rewritten = fast_cpu(network)
     assert rewritten is not network and type(rewritten) is type(network)
     if isinstance(network, FasterRCNN):  # its proposals hang on the last digit
@@ -85,7 +85,7 @@ def test_every_detector(name: str) -> None:
 def test_every_classifier(name: str, batch_norm: bool) -> None:
     torch.manual_seed(0)
     more = {"batch_norm": True} if batch_norm and name == "cnn" else {}
-    network = enliven(build_classifier(load_classifier_config(YamlFile({"name": name, **more})), 2, 64))
+    network = randomize_statistics(build_classifier(load_classifier_config(YamlFile({"name": name, **more})), 2, 64))
     rewritten = fast_cpu(network, (64, 64))
     assert rewritten is not network
     assert_same(rewritten, network, (1, 3, 64, 64), (3, 3, 64, 64))

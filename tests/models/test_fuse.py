@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lively import enliven
+from random_statistics import randomize_statistics
 from torch import nn
 
 from lightdet.layers import SPP, BottleneckCSP, Focus
@@ -36,7 +36,7 @@ def biggest_difference(ours: Any, theirs: Any) -> float:
 @pytest.mark.parametrize("parts", PARTS)
 def test_the_same_values_with_every_choice_of_parts(parts: dict[str, Any], sums: bool) -> None:
     torch.manual_seed(0)
-    network = enliven(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
+    network = randomize_statistics(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images = picture().float() / 255
     with torch.no_grad():

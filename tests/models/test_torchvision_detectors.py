@@ -26,7 +26,7 @@ from lightdet.config import FasterRCNNModelConfig, NetworkConfig, SSDModelConfig
 from lightdet.errors import UserError
 from lightdet.models.faster_rcnn import FasterRCNN
 from lightdet.models.ssd import SSD, default_boxes
-from lightdet.models.torchvision_detectors import LossInsideNetwork, split_targets
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork, split_targets
 from lightdet.models.weights import ModelCard, save_model
 from lightdet.profiling import count_flops, measure_complexity
 from lightdet.structures import Preprocessing
@@ -37,7 +37,7 @@ TARGETS = torch.tensor([[0, 1, 5.0, 5.0, 30.0, 40.0], [0, 0, 8.0, 8.0, 30.0, 20.
 
 
 @cache
-def built(name: str) -> LossInsideNetwork:
+def built(name: str) -> BuiltInLossNetwork:
     torch.manual_seed(0)
     network = build_detector(MODELS[name], 3, 64)
     if isinstance(network, FasterRCNN):  # fewer proposals: each costs 28 million operations
@@ -46,7 +46,7 @@ def built(name: str) -> LossInsideNetwork:
     return network  # type: ignore[return-value]
 
 
-def fresh(name: str) -> LossInsideNetwork:
+def fresh(name: str) -> BuiltInLossNetwork:
     """A copy: initializing the millions of weights takes longer."""
     return deepcopy(built(name))
 

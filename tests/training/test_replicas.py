@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lightdet.build.assemble import Surroundings
+from lightdet.build.assemble import RunContext
 from lightdet.build.computing import compute_with
 from lightdet.classification.dataset import ImageBatch
 from lightdet.compute import Computing
@@ -176,9 +176,9 @@ def test_replicas_that_cannot_be_are_refused(defect_set: Path, tmp_path: Path, c
 )
 def test_replicas_are_not_resumed_where_they_cannot_be(tmp_path: Path, device: str, processes: Processes) -> None:
     before = TrainingState({}, Progress(), 0, {}, {}, {"computing": Computing(replicas=2).as_dict()})
-    around = Surroundings(tmp_path, torch.device(device), SilentReporter(), {}, processes, None, before, False, None)
+    context = RunContext(tmp_path, torch.device(device), SilentReporter(), {}, processes, None, before, False, None)
     with pytest.raises(UserError, match=r"began with 2 replicas in one process on a CPU.*resume it so, or train in"):
-        compute_with(nn.Conv2d(3, 3, 1), TrainConfig(precision="fp32"), 64, around)
+        compute_with(nn.Conv2d(3, 3, 1), TrainConfig(precision="fp32"), 64, context)
 
 
 def test_networks_that_draw_numbers_are_known() -> None:

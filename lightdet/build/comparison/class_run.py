@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.build.classification import unmeasured_classes
+from lightdet.build.comparison.class_provenance import class_details_of, class_facts_of, class_notes_of
 from lightdet.build.comparison.class_scoring import score_classes
-from lightdet.build.comparison.class_told import class_details_of, class_facts_of, class_notes_of
 from lightdet.build.comparison.costs import measure
 from lightdet.build.comparison.plan import class_fingerprint
 from lightdet.build.comparison.request import CompareRequest, Entry, finished_classifier_settings

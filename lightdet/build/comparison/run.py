@@ -8,16 +8,16 @@ from typing import Any
 
 from lightdet.build.comparison.costs import measure
 from lightdet.build.comparison.plan import fingerprint
+from lightdet.build.comparison.provenance import details_of, facts_of, notes_of
 from lightdet.build.comparison.request import CompareRequest, Entry, finished_model_settings
 from lightdet.build.comparison.scoring import Pictures, score, unpack
 from lightdet.build.comparison.steps import ComparisonSteps, Outcome, Row
-from lightdet.build.comparison.told import details_of, facts_of, notes_of
 from lightdet.build.comparison.trainings import Watcher
 from lightdet.build.starting import start_in
 from lightdet.build.training import unmeasured_boxes
 from lightdet.build.validation import class_order
+from lightdet.comparison.picture_table import choose_pictures
 from lightdet.comparison.results import Comparison, Cost, Model, Run
-from lightdet.comparison.sheet import choose_pictures
 from lightdet.comparison.writer import Written, write_comparison
 from lightdet.config import EvalConfig
 from lightdet.data.dataset import OnError, read_split

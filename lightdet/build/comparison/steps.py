@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lightdet.build.comparison.plan import MODELS, open_plan
 from lightdet.build.comparison.request import CompareRequest, Entry, entries_of
 from lightdet.build.comparison.scoring import Candidate
-from lightdet.build.comparison.trainings import Job, Watcher, jobs_of, standing, train_all
+from lightdet.build.comparison.trainings import Job, Watcher, jobs_of, read_progress, train_all
 from lightdet.build.dataset import load_dataset
 from lightdet.comparison.class_results import ClassComparison
 from lightdet.comparison.results import Comparison, Run
@@ -140,7 +140,7 @@ class ComparisonSteps(ABC):
         jobs = jobs_of(self.request, self.entries)
         for job in jobs:
             try:
-                before = standing(job.folder)
+                before = read_progress(job.folder)
             except UserError as error:
                 rows[job.name].problems[job.label] = str(error)
                 continue
@@ -161,7 +161,7 @@ class ComparisonSteps(ABC):
 
     def _add_trained(self, row: Row, job: Job) -> None:
         config = row.entry.config
-        reached = standing(job.folder)
+        reached = read_progress(job.folder)
         if config is None or reached is None:
             return
         file = job.folder / f"{self.request.take}.safetensors"

@@ -26,7 +26,7 @@ from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import stop_on_signal
 
 LOG_NAME = "log.txt"
-LAUNCHER = "lightdet.cli.attended"
+LAUNCHER = "lightdet.cli.stop_with_parent"
 POLL_SECONDS = 0.1
 ORPHAN_SECONDS = 180.0
 """How long the training of a comparison that was killed is given to save and end."""
@@ -50,7 +50,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainingProgress:
     """How far a training has come, from its state file."""
 
     epoch: int
@@ -70,7 +70,7 @@ class Watcher(Protocol):
     def training_says(self, job: Job, line: str) -> None:
         """The newest line of its log."""
 
-    def training_ends(self, job: Job, failure: str | None, reached: Standing | None) -> None:
+    def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
         """It ended, well (with what it reached) or with a reason."""
 
     def scoring(self, name: str, label: str) -> None:
@@ -80,7 +80,7 @@ class Watcher(Protocol):
         """So many models are about to be timed in turn."""
 
 
-def standing(folder: Path) -> Standing | None:
+def read_progress(folder: Path) -> TrainingProgress | None:
     """Read how far the training in `folder` has come; None where it has left no state.
 
     Raises:
@@ -92,7 +92,7 @@ def standing(folder: Path) -> Standing | None:
     try:
         with safe_open(path, framework="numpy") as file:
             progress = json.loads((file.metadata() or {})[METADATA_KEY])["progress"]
-        return Standing(progress["epoch"], progress["done"], progress["history"])
+        return TrainingProgress(progress["epoch"], progress["done"], progress["history"])
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     except (SafetensorError, ValueError, KeyError, TypeError):
@@ -160,7 +160,7 @@ def train_all(request: CompareRequest, jobs: Sequence[Job], watcher: Watcher) ->
             while (waiting and not stop.requested) or running:
                 while waiting and len(running) < request.together and not stop.requested:
                     number, job = waiting.popleft()
-                    before = standing(job.folder)
+                    before = read_progress(job.folder)
                     watcher.training_begins(job, number, len(jobs), resumed=before is not None)
                     running.append(_start(request, job, resume=before is not None))
                 time.sleep(POLL_SECONDS)
@@ -174,7 +174,7 @@ def train_all(request: CompareRequest, jobs: Sequence[Job], watcher: Watcher) ->
                         if failure is not None and not stop.requested:
                             failed[one.job] = failure
                         if not stop.requested:
-                            reached = standing(one.job.folder) if failure is None else None
+                            reached = read_progress(one.job.folder) if failure is None else None
                             watcher.training_ends(one.job, failure, reached)
         finally:
             for one in running:
@@ -245,7 +245,7 @@ def _wait_for_orphan(folder: Path) -> None:
 def _failure(job: Job, code: int) -> str | None:
     """Why a training ended without its last epoch, in one line; None if it has it."""
     try:
-        ended = standing(job.folder)
+        ended = read_progress(job.folder)
     except UserError as error:
         return str(error)
     if code == 0 and ended is not None and ended.done:

@@ -40,7 +40,7 @@ def choose_pictures(annotations: Sequence[Annotation], classes: int, count: int)
     return sorted(taken)
 
 
-def sheet(comparison: Comparison, load: Callable[[Path], Image]) -> Markup | None:
+def picture_table(comparison: Comparison, load: Callable[[Path], Image]) -> Markup | None:
     """Return the table of pictures; None where there is nothing to show.
 
     Args:

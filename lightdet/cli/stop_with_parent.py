@@ -1,4 +1,4 @@
-"""``python -m lightdet.cli.attended``: the command ``lightdet``, which ends when the process that started it does.
+"""``python -m lightdet.cli.stop_with_parent``: the command ``lightdet``, ended when the process that started it ends.
 
 Standard input is a pipe that the starter holds open and never writes to. When it closes, because the starter wants
 this or because it is gone (``kill -9`` too), the command is interrupted as by Ctrl-C: a training saves and ends.

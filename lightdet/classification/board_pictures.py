@@ -10,7 +10,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.classification.dataset import ImageBatch, LabelledPictures
 from lightdet.drawing import draw_picture_class
 from lightdet.geometry.letterbox import letterbox
-from lightdet.training.pictures import SHOWN, sheet, tile
+from lightdet.training.board_pictures import SHOWN, sheet, tile
 
 
 def labelled_sheet(batch: ImageBatch, names: Sequence[str]) -> Image:

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item], *, replicas: int) -> list[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Iterable[Item], *, replicas: int) -> list[Result]:
     """Results in the order of `items`; with several `replicas`, each computes with the caller's number of threads."""
     if replicas == 1:
         return [work(item) for item in items]

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from lightdet.compute.precision import autocast
-from lightdet.models.torchvision_detectors import Losses, LossInsideNetwork
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork, Losses
 from lightdet.structures import Batch, LossTerms
 from lightdet.training.task import DetectionTask
 
 
-class LossInsideTask(DetectionTask):
+class BuiltInLossTask(DetectionTask):
     """A network whose ``forward(images, targets)`` returns its losses.
 
     Sums are divided by counts over all processes, as elsewhere. What the network draws by chance (anchors and
@@ -31,7 +31,7 @@ class LossInsideTask(DetectionTask):
 
     def __init__(
         self,
-        network: LossInsideNetwork,
+        network: BuiltInLossNetwork,
         *,
         mean_count: Callable[[Tensor], Tensor] = lambda count: count,
         processes: int = 1,

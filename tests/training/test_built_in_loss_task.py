@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from lightdet.build.model import build_detector
 from lightdet.config import FasterRCNNModelConfig
 from lightdet.models.faster_rcnn import FasterRCNN
-from lightdet.models.torchvision_detectors import Losses, LossInsideNetwork
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork, Losses
 from lightdet.structures import Batch
-from lightdet.training.loss_inside_task import LossInsideTask
+from lightdet.training.built_in_loss_task import BuiltInLossTask
 
 
-class Drawing(LossInsideNetwork):
+class Drawing(BuiltInLossNetwork):
     """Each box costs the square of its width times a weight; each picture a number drawn by chance."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ def batch_of(pictures: int, boxes: int, seed: int = 0) -> Batch:
 
 
 def test_the_parts_are_means_and_the_total_grows_with_the_batch() -> None:
-    task, batch = LossInsideTask(Drawing()), batch_of(4, 3)
+    task, batch = BuiltInLossTask(Drawing()), batch_of(4, 3)
     terms = task.loss(task.network, batch)
     expected = float((2 * batch.targets[:, 4] ** 2).mean())
     assert terms.parts["box"].item() == pytest.approx(expected)
@@ -53,7 +53,7 @@ def test_the_parts_are_means_and_the_total_grows_with_the_batch() -> None:
 
 
 def test_without_boxes_nothing_is_divided_by_nothing() -> None:
-    task = LossInsideTask(Drawing())
+    task = BuiltInLossTask(Drawing())
     terms = task.loss(task.network, batch_of(2, 0))
     assert terms.parts["box"].item() == 0
     assert math.isfinite(terms.total.item())
@@ -61,7 +61,7 @@ def test_without_boxes_nothing_is_divided_by_nothing() -> None:
 
 def test_draws_depend_on_the_batch_alone() -> None:
     """So a resumed training, which has drawn less before, goes on to the very weights."""
-    task = LossInsideTask(Drawing())
+    task = BuiltInLossTask(Drawing())
     first = task.loss(task.network, batch_of(4, 3)).parts["chance"]
     torch.rand(17)
     assert task.loss(task.network, batch_of(4, 3)).parts["chance"] == first
@@ -78,7 +78,7 @@ def test_the_anchors_and_proposals_of_faster_rcnn_are_drawn_so() -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.requires_grad_(False).eval()
-    task, batch = LossInsideTask(network), batch_of(2, 3)
+    task, batch = BuiltInLossTask(network), batch_of(2, 3)
     with torch.no_grad():
         first = task.loss(network, batch)
         torch.rand(17)
@@ -91,7 +91,7 @@ def test_the_anchors_and_proposals_of_faster_rcnn_are_drawn_so() -> None:
 
 
 def test_nobody_else_notices_the_draws() -> None:
-    task = LossInsideTask(Drawing())
+    task = BuiltInLossTask(Drawing())
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -115,7 +115,7 @@ def test_two_processes_take_the_step_of_one(boxes: tuple[int, int]) -> None:
             assert isinstance(losses, Mapping)
             return {"box": losses["box"]}
 
-    single = LossInsideTask(Certain())
+    single = BuiltInLossTask(Certain())
     single.loss(single.network, whole).total.backward()
     counts: list[Tensor] = []
 
@@ -124,11 +124,11 @@ def test_two_processes_take_the_step_of_one(boxes: tuple[int, int]) -> None:
         return count
 
     for half in halves:
-        task = LossInsideTask(Certain(), mean_count=note, processes=2)
+        task = BuiltInLossTask(Certain(), mean_count=note, processes=2)
         task.loss(task.network, half)
     gradients = []
     for half in halves:
-        task = LossInsideTask(Certain(), mean_count=lambda _: means(counts), processes=2)
+        task = BuiltInLossTask(Certain(), mean_count=lambda _: means(counts), processes=2)
         task.loss(task.network, half).total.backward()
         gradients.append(task.network.weight.grad)  # type: ignore[union-attr]
     assert means(gradients).item() == pytest.approx(single.network.weight.grad.item(), rel=1e-5)  # type: ignore

@@ -25,7 +25,7 @@ LIST_NAME = "drawn-{}.txt"
 
 
 @dataclass
-class Division:
+class DrawnSplits:
     """What was drawn.
 
     Attributes:
@@ -61,7 +61,7 @@ class Division:
         }
 
 
-def divide_dataset(
+def draw_splits(
     spec: DatasetSpec,
     output: Path,
     *,
@@ -70,7 +70,7 @@ def divide_dataset(
     seed: int = 0,
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] | None = None,
-) -> Division:
+) -> DrawnSplits:
     """Draw the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` into ``test``, too.
 
     Classes are shared out evenly; pictures that are copies of one another, or nearly so, stay in one split.
@@ -93,7 +93,7 @@ def divide_dataset(
         raise UserError("the data set has a split 'test', which is kept: leave --test out", path=spec.path)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError("is not empty; name a new folder with --output", path=output)
-    done = Division(output / "dataset.yaml", spec.classes, notes=spec.left_out())
+    done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.left_out())
     pool, kept = _read(spec, done, on_error)
     pool, groups = _groups(pool, done, on_error, progress)
     parts = {"train": pool, "val": [], "test": kept} if kept else {"train": pool, "val": []}
@@ -113,7 +113,7 @@ def divide_dataset(
     return done
 
 
-def _read(spec: DatasetSpec, done: Division, on_error: OnError) -> tuple[list[ImageLabel], list[ImageLabel]]:
+def _read(spec: DatasetSpec, done: DrawnSplits, on_error: OnError) -> tuple[list[ImageLabel], list[ImageLabel]]:
     """The pictures to draw from, each once, and those of ``test``."""
     pool: dict[Path, ImageLabel] = {}
     kept: list[ImageLabel] = []
@@ -132,7 +132,7 @@ def _read(spec: DatasetSpec, done: Division, on_error: OnError) -> tuple[list[Im
 
 
 def _groups(
-    pool: list[ImageLabel], done: Division, on_error: OnError, progress: Callable[[int, int], None] | None
+    pool: list[ImageLabel], done: DrawnSplits, on_error: OnError, progress: Callable[[int, int], None] | None
 ) -> tuple[list[ImageLabel], IntArray]:
     """Leave out what cannot be decoded and number pictures that are alike, alike."""
     checks = list(check_pictures([each.image for each in pool], progress))

@@ -1,4 +1,4 @@
-"""What makes an untrained network lively."""
+"""Gives an untrained network statistics and gates as a trained one has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def enliven(network: Network) -> Network:
+def randomize_statistics(network: Network) -> Network:
     """Give normalizations statistics and gates values that a mistake in folding them would show."""
     draw = torch.Generator().manual_seed(1)
     for module in network.modules():

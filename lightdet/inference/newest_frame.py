@@ -12,7 +12,7 @@ _WAIT_SECONDS = 0.5
 _CLOSE_SECONDS = 2.0
 
 
-class Newest(Generic[T]):
+class NewestFrame(Generic[T]):
     """Reads in a thread of its own, as fast as things come, and hands out the newest.
 
     Args:

@@ -13,8 +13,8 @@ from lightdet.build.dataset import load_dataset
 from lightdet.data.audit import audit_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
-from lightdet.data.divide import divide_dataset
-from lightdet.data.marks import marks_not_read
+from lightdet.data.draw_splits import draw_splits
+from lightdet.data.unread_marks import marks_not_read
 from lightdet.errors import UserError
 
 Save = Callable[..., Path]
@@ -178,7 +178,7 @@ def test_a_test_split_of_folders_that_is_not_there(
     assert list(spec.splits) == ["train"] and spec.classes == ("a", "b")
     findings = [finding for finding in audit_dataset(spec, 64).findings if finding.kind == "split-gone"]
     assert [(finding.severity, finding.line) for finding in findings] == [("warning", 4)]
-    done = divide_dataset(spec, tmp_path / "new", val=0.5)
+    done = draw_splits(spec, tmp_path / "new", val=0.5)
     assert any("'test'" in note and note.endswith("it is left out") for note in done.notes)
     assert list(load_dataset(done.yaml).splits) == ["train", "val"]
 

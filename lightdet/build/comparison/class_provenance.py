@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lightdet.build.comparison.request import CompareRequest, Entry
-from lightdet.build.comparison.told import (
+from lightdet.build.comparison.provenance import (
     KINDS,
     machine,
     now,
@@ -16,6 +15,7 @@ from lightdet.build.comparison.told import (
     unscored_note,
     versions,
 )
+from lightdet.build.comparison.request import CompareRequest, Entry
 from lightdet.config.classification import ClassifyConfig
 from lightdet.data.dataset import DatasetSpec
 from lightdet.wording import counted

@@ -15,7 +15,7 @@ from lightdet.build.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.audit import audit_dataset
 from lightdet.data.audit.pictures import check_picture
-from lightdet.data.divide import divide_dataset
+from lightdet.data.draw_splits import draw_splits
 from lightdet.data.image_labels import read_image_labels
 from lightdet.data.splits import alike_groups
 from lightdet.errors import UserError
@@ -38,7 +38,7 @@ def tree(tmp_path: Path, save_picture: Save) -> Path:
 
 
 def test_a_division_keeps_twins_together_and_classes_even(tree: Path, tmp_path: Path) -> None:
-    done = divide_dataset(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.2, test=0.2, seed=1)
+    done = draw_splits(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.2, test=0.2, seed=1)
     assert done.groups == 40 and done.largest == 2
     spec = load_dataset(done.yaml)
     place: dict[str, str] = {}
@@ -57,7 +57,7 @@ def test_a_division_keeps_twins_together_and_classes_even(tree: Path, tmp_path: 
 
 def test_bad_classes_stay_bad(tree: Path, tmp_path: Path) -> None:
     (tree / "set.yaml").write_text("format: folders\nclasses: [a, b]\nbad: [a]\nsplits: {train: .}\n")
-    done = divide_dataset(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.2)
+    done = draw_splits(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.2)
     assert load_dataset(done.yaml).bad == ("a",)
 
 
@@ -66,7 +66,7 @@ def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_pat
     (tree / "test.txt").write_text("".join(f"{name}\n" for name in kept))
     (tree / "set.yaml").write_text("format: folders\nsplits: {train: ., test: test.txt}\n")
     spec = load_dataset(tree / "set.yaml")
-    done = divide_dataset(spec, tmp_path / "new", val=0.25)
+    done = draw_splits(spec, tmp_path / "new", val=0.25)
     new = load_dataset(done.yaml)
     paths = {
         split: {each.image.relative_to(new.root).as_posix() for each in read_image_labels(new, split)[0]}
@@ -75,7 +75,7 @@ def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_pat
     assert paths["test"] == set(kept)
     assert len(paths["train"] | paths["val"]) == 77 and not paths["test"] & (paths["train"] | paths["val"])
     with pytest.raises(UserError, match="leave --test out"):
-        divide_dataset(spec, tmp_path / "other", val=0.2, test=0.1)
+        draw_splits(spec, tmp_path / "other", val=0.2, test=0.1)
 
 
 def test_classes_of_a_csv_come_along(tree: Path, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_classes_of_a_csv_come_along(tree: Path, tmp_path: Path) -> None:
     (tree / "t.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
     (tree / "set.yaml").write_text("format: csv\nsplits: {train: t.csv}\n")
     spec = load_dataset(tree / "set.yaml")
-    new = load_dataset(divide_dataset(spec, tmp_path / "new", val=0.2).yaml)
+    new = load_dataset(draw_splits(spec, tmp_path / "new", val=0.2).yaml)
     before = {each.image.resolve(): spec.classes[each.label] for each in read_image_labels(spec, "train")[0]}
     after = {
         each.image.resolve(): new.classes[each.label]
@@ -99,7 +99,7 @@ def test_classes_of_a_csv_come_along(tree: Path, tmp_path: Path) -> None:
 def test_the_same_seed_draws_the_same(tree: Path, tmp_path: Path) -> None:
     spec = load_dataset(tree / "set.yaml")
     texts = [
-        (divide_dataset(spec, tmp_path / name, val=0.3, seed=seed).yaml.parent / "drawn-val.txt").read_text()
+        (draw_splits(spec, tmp_path / name, val=0.3, seed=seed).yaml.parent / "drawn-val.txt").read_text()
         for name, seed in (("one", 5), ("two", 5), ("three", 6))
     ]
     assert texts[0] == texts[1] != texts[2]
@@ -110,7 +110,7 @@ def test_everything_alike_cannot_be_divided(tmp_path: Path, save_picture: Save) 
         save_picture(tmp_path / f"{name}.png", seed=1)
     (tmp_path / "set.yaml").write_text("format: folders\nsplits: {train: .}\n")
     with pytest.raises(UserError, match=r"nothing is left for '(train|val)': 1 groups"):
-        divide_dataset(load_dataset(tmp_path / "set.yaml"), tmp_path / "new", val=0.3)
+        draw_splits(load_dataset(tmp_path / "set.yaml"), tmp_path / "new", val=0.3)
     assert not (tmp_path / "new").exists()
 
 
