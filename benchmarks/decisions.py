@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import AnyArray
-from lightdet.build.bad_classes import bad_classes
-from lightdet.build.calibration import picture_scores
-from lightdet.build.class_validation import ClassValidation
-from lightdet.build.model_kind import is_classifier
-from lightdet.build.validation import Validation, ValRequest
 from lightdet.calibration import judge, proportion, threshold_for_escapes
+from lightdet.data.bad_classes import bad_classes
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.files import write_json
+from lightdet.runs.calibrate import picture_scores
+from lightdet.runs.validate import Validation, ValRequest
+from lightdet.runs.validate_classes import ClassValidation
+from lightdet.tasks import CLASSIFICATION, task_of_model
 
 
 class Quiet:
@@ -50,7 +50,7 @@ def main() -> None:
     request = ValRequest(
         data=options.data, weights=options.weights, split=options.split, data_root=options.data_root, device="cpu"
     )
-    scores, bad = of_classifier(request) if is_classifier(options.weights) else of_detector(request)
+    scores, bad = of_classifier(request) if task_of_model(options.weights) is CLASSIFICATION else of_detector(request)
     result = simulate(scores[bad], scores[~bad], options)
     auc = judge(bad, scores >= 0.5, scores).auc
     result |= {"auc": auc, "pool": {"bad": int(bad.sum()), "good": int((~bad).sum())}, "machine": platform.machine()}

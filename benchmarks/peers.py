@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.formats.yolo import write_yolo
 from lightdet.files import write_json

@@ -28,10 +28,10 @@ from typing import Any
 import cv2
 import torch
 
-from lightdet.build.computing import FACT
-from lightdet.build.dataset import load_dataset
-from lightdet.build.starting import FOLDER
-from lightdet.build.training import TrainingData, build_trainer, load_training_data
+from lightdet.assembly.computing import FACT
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector_training import TrainingData, build_trainer, load_training_data
+from lightdet.assembly.starting import FOLDER
 from lightdet.config import RunConfig, load_config, load_yaml
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures

@@ -5,8 +5,8 @@
 
 First the files are made, as far as ``--files`` does not hold them already: ours by ``lightdet export`` (proved on
 the data set), the peers' by their own export in a venv that has `ultralytics` (AGPL: nothing of it is imported
-here), the original YOLOv5n from parts of our own (``peer_networks/yolov5n.py``). Then each is measured once a round, the
-rounds in random order: three runs to warm up, the median of ten. Told are the medians over the rounds, and the
+here), the original YOLOv5n from parts of our own (``peer_networks/yolov5n.py``). Then each is measured once a round,
+the rounds in random order: three runs to warm up, the median of ten. Told are the medians over the rounds, and the
 medians of the rounds' ratios. Ours takes the picture's bytes and gives raw grids; a peer takes floats and decodes in
 the network, as its own export has it. The second table has what ours does outside of the network.
 """
@@ -32,7 +32,7 @@ import numpy as np
 
 import lightdet
 from lightdet.arrays import Image
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.files import write_json

@@ -31,9 +31,9 @@ from typing import Any
 
 import torch
 
-from lightdet.build.computing import FACT
-from lightdet.build.dataset import load_dataset
-from lightdet.build.training import build_trainer, load_training_data
+from lightdet.assembly.computing import FACT
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.compute import Computing
 from lightdet.config import Config, YamlFile, validate
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic

@@ -15,8 +15,8 @@ TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightdet.build.classifier_predictor import load_classifier
-    from lightdet.build.predictor import load
+    from lightdet.assembly.classifier_predictor import load_classifier
+    from lightdet.assembly.predictor import load
     from lightdet.errors import UserError
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.tiled import TiledPredictor
@@ -43,8 +43,8 @@ _HOMES = {
     "Predictor": "lightdet.inference.predictor",
     "TiledPredictor": "lightdet.inference.tiled",
     "UserError": "lightdet.errors",
-    "load": "lightdet.build.predictor",
-    "load_classifier": "lightdet.build.classifier_predictor",
+    "load": "lightdet.assembly.predictor",
+    "load_classifier": "lightdet.assembly.classifier_predictor",
 }
 
 

@@ -24,8 +24,8 @@ from lightdet.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.build.calibration import Calibrated, Calibration, CalibrationRequest, Kind
     from lightdet.calibration import ImageJudgement
+    from lightdet.runs.calibrate import Calibrated, Calibration, CalibrationRequest, Kind
 
 LARGE_SHARE = 0.2
 """From this share on of good pictures rejected, or bad ones passed, a promise is hardly worth its price."""
@@ -82,8 +82,8 @@ def calibrate(
     """
     from rich.console import Console
 
-    from lightdet.build.calibration import CalibrationRequest
     from lightdet.cli.val import _Bar
+    from lightdet.runs.calibrate import CalibrationRequest
 
     if (escape_rate is None) == (false_reject_rate is None):
         raise UserError("give either --escape-rate or --false-reject-rate, such as --escape-rate 0.01")
@@ -117,13 +117,13 @@ def calibrate(
 
 
 def _prepared(request: CalibrationRequest) -> Calibration:
-    from lightdet.build.model_kind import is_classifier
+    from lightdet.tasks import CLASSIFICATION, task_of_model
 
-    if request.weights is not None and is_classifier(request.weights):
-        from lightdet.build.class_calibration import ClassCalibration
+    if request.weights is not None and task_of_model(request.weights) is CLASSIFICATION:
+        from lightdet.runs.calibrate_classes import ClassCalibration
 
         return ClassCalibration(request)
-    from lightdet.build.calibration import Calibration
+    from lightdet.runs.calibrate import Calibration
 
     return Calibration(request)
 
@@ -144,7 +144,7 @@ def price(kind: Kind, judged: ImageJudgement) -> list[str]:
 
 
 def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, told: str = "") -> None:
-    from lightdet.build.calibration import WORDS
+    from lightdet.runs.calibrate import WORDS
 
     lines = []
     bad = outcome.record["rule"].get("bad")

@@ -23,7 +23,7 @@ from lightdet.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from lightdet.build.comparison.request import CompareRequest
+    from lightdet.runs.compare.request import CompareRequest
 
 MODEL_ENDINGS = (".yaml", ".yml", ".safetensors")
 
@@ -106,7 +106,7 @@ def compare(
     The same command goes on where an interrupted comparison stood, and takes in models and seeds that are new.
     Exit code 1 if a training failed: the others are compared, and the page says why.
     """
-    from lightdet.build.comparison.request import CompareRequest
+    from lightdet.runs.compare.request import CompareRequest
 
     files, overrides, numbers = _sort(models or [])
     wanted = _seeds(seeds, numbers)
@@ -139,20 +139,22 @@ def compare(
 
 
 def _run(request: CompareRequest) -> None:
-    from lightdet.build.comparison.request import compares_classifiers, entries_of
-    from lightdet.build.dataset import load_dataset
+    from lightdet.assembly.dataset import load_dataset
+    from lightdet.runs.compare.request import entries_of, task_of_entries
+    from lightdet.tasks import CLASSIFICATION, task_of_dataset
 
     # Before torch is imported, which takes seconds: most mistakes are told at once.
-    judges = compares_classifiers(entries_of(request))
+    task = task_of_entries(entries_of(request))
     spec = load_dataset(request.data, request.data_root)
-    if judges is None:  # loading the weights says what is wrong with them
-        judges = spec.labels_pictures
+    if task is None:  # loading the weights says what is wrong with them
+        task = task_of_dataset(spec)
+    judges = task is CLASSIFICATION
     if request.split or not judges:
         spec.split(request.split or "val")
 
-    from lightdet.build.comparison.class_run import ClassifierComparison
-    from lightdet.build.comparison.run import ModelComparison
     from lightdet.cli.compare_display import CompareDisplay
+    from lightdet.runs.compare.class_run import ClassifierComparison
+    from lightdet.runs.compare.run import ModelComparison
 
     comparison = ClassifierComparison(request) if judges else ModelComparison(request)
     display = CompareDisplay()
@@ -179,8 +181,8 @@ def _sort(texts: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 def _seeds(given: list[str] | None, numbers: list[str]) -> tuple[int, ...]:
     """``--seeds 0 1 2``: the numbers after the first come as arguments."""
-    from lightdet.build.comparison.request import parse_seeds
     from lightdet.errors import UserError
+    from lightdet.runs.compare.request import parse_seeds
 
     if numbers and not given:
         raise UserError(f"'{numbers[0]}' is neither a file nor KEY.PATH=VALUE; seeds stand after --seeds")

@@ -14,8 +14,8 @@ from rich.status import Status
 from lightdet.comparison.tables import Table
 
 if TYPE_CHECKING:
-    from lightdet.build.comparison.run import Outcome
-    from lightdet.build.comparison.trainings import Job, TrainingProgress
+    from lightdet.runs.compare.run import Outcome
+    from lightdet.runs.compare.trainings import Job, TrainingProgress
 
 PRINTED = ("summary", "table1", "table2", "table3", "table4", "splits", "cost")
 

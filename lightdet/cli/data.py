@@ -46,7 +46,7 @@ def convert(
     """
     from rich.console import Console
 
-    from lightdet.build.dataset import load_dataset
+    from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_conversion
     from lightdet.data.convert import convert_dataset
     from lightdet.errors import UserError
@@ -94,7 +94,7 @@ def split(
     """
     from rich.console import Console
 
-    from lightdet.build.dataset import load_dataset
+    from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_drawn_splits
     from lightdet.data.draw_splits import draw_splits
     from lightdet.errors import UserError
@@ -130,7 +130,7 @@ def audit(
     """
     from rich.console import Console
 
-    from lightdet.build.dataset import load_dataset
+    from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_audit
     from lightdet.data.audit import audit_dataset
     from lightdet.data.audit.page import audit_page

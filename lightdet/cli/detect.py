@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.build.detection import Detection, Outcome, Surest
     from lightdet.inference.sources import Source, Sources
+    from lightdet.runs.detect import Detection, Outcome, Surest
 
 FORMATS = ("json", "csv", "yolo", "coco")
 SHOWN_SKIPPED = 20
@@ -126,8 +126,8 @@ def detect(
     """
     from rich.console import Console
 
-    from lightdet.build.detection import Detection, DetectRequest
-    from lightdet.build.model_kind import is_classifier
+    from lightdet.runs.detect import Detection, DetectRequest
+    from lightdet.tasks import CLASSIFICATION, task_of_model
 
     if overlap is not None and tile is None:
         raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
@@ -157,8 +157,8 @@ def detect(
         json=json,
         explain=explain,
     )
-    if is_classifier(weights):
-        from lightdet.build.judging import Judging
+    if task_of_model(weights) is CLASSIFICATION:
+        from lightdet.runs.detect_classes import Judging
 
         _run(Judging(request), Console())
         return

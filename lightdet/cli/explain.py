@@ -13,7 +13,7 @@ from lightdet.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.build.explanation import Explained, ExplainRun
+    from lightdet.runs.explain import Explained, ExplainRun
 
 SHOWN = 20
 
@@ -75,8 +75,8 @@ def explain(
     """
     from rich.console import Console
 
-    from lightdet.build.explainers import ExplainRequest
-    from lightdet.build.explanation import ExplainRun
+    from lightdet.runs.explain import ExplainRun
+    from lightdet.runs.explainers import ExplainRequest
 
     run = ExplainRun(
         ExplainRequest(

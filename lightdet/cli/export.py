@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.build.export_job import ExportOutcome
+    from lightdet.runs.export import ExportOutcome
 
 
 class Format(StrEnum):
@@ -106,11 +106,11 @@ def export(
     """
     from rich.console import Console
 
-    from lightdet.build.class_export import ClassExport
-    from lightdet.build.export import Export
-    from lightdet.build.export_request import ExportRequest
-    from lightdet.build.model_kind import is_classifier
     from lightdet.files import write_json
+    from lightdet.runs.export_boxes import Export
+    from lightdet.runs.export_classes import ClassExport
+    from lightdet.runs.export_request import ExportRequest
+    from lightdet.tasks import CLASSIFICATION, task_of_model
 
     if split != "val" and data is None:
         raise UserError("--split is one of the data set's: give --data as well")
@@ -133,7 +133,7 @@ def export(
         calibration=calibration,
         max_drop=max_drop,
     )
-    job = ClassExport(request) if is_classifier(weights) else Export(request)
+    job = ClassExport(request) if task_of_model(weights) is CLASSIFICATION else Export(request)
     with _Bar() as bar:
         outcome = job.run(bar)
     _show(Console(), outcome)

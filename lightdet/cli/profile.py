@@ -62,8 +62,8 @@ def profile(
     """Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory."""
     from rich.console import Console
 
-    from lightdet.build.profiling import ProfileRequest, profile_models
     from lightdet.files import write_json
+    from lightdet.runs.profile import ProfileRequest, profile_models
 
     console = Console()
     with console.status("measuring …"):

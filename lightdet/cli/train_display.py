@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lightdet.cli.train_kinds import TrainingKind
-from lightdet.cli.train_request import AnyConfig
 from lightdet.config import TrainConfig
+from lightdet.tasks import AnyConfig
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.outlook import FIRST_STEPS, Outlook, TimeLeft, too_early

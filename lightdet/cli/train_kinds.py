@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lightdet.build.classification import ClassifyData, build_classify_trainer, load_classify_data
-from lightdet.build.training import TrainingData, build_trainer, load_training_data
+from lightdet.assembly.classifier_training import ClassifyData, build_classify_trainer, load_classify_data
+from lightdet.assembly.detector_training import TrainingData, build_trainer, load_training_data
 from lightdet.classification.dataset import labels_of
 from lightdet.classification.fit import judge_fit
 from lightdet.config import YamlFile, load_config

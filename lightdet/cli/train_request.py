@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from safetensors import SafetensorError, safe_open
 
-from lightdet.build.dataset import load_dataset
-from lightdet.build.fine_tuning import config_from_card
-from lightdet.build.model_kind import is_classifier
-from lightdet.build.starting import start_of
-from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_config, load_yaml
-from lightdet.config.classification import ClassifyConfig, is_classify, load_classify_config
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.fine_tuning import config_from_card
+from lightdet.assembly.starting import start_of
+from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home
+from lightdet.tasks import CLASSIFICATION, AnyConfig, read_config, task_of_config, task_of_model
 
 # Of lightdet.training.checkpoint, whose import would bring torch:
 STATE_FILE = "state.safetensors"
 METADATA_KEY = "lightdet_training"
-AnyConfig: TypeAlias = RunConfig | ClassifyConfig
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,7 @@ class TrainRequest:
         """
         if self.resume and self.config is None:
             file = kept_config(self.output) or file
-        if is_classify(file, self.overrides):
-            return load_classify_config(file, self.overrides)
-        plain = YamlFile({key: value for key, value in file.values.items() if key != "task"}, file.path, file.places)
-        return load_config(plain, [text for text in self.overrides if not text.startswith("task=")])
+        return read_config(file, self.overrides)
 
     def check(self) -> tuple[AnyConfig, DatasetSpec]:
         """Read configuration and data set's YAML and look at the output folder.
@@ -67,7 +61,8 @@ class TrainRequest:
         if self.weights is not None and self.resume:
             raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
         file = self.file()
-        if self.weights is not None and (is_classify(file, self.overrides) or is_classifier(self.weights)):
+        tasks = [task_of_config(file, self.overrides)] + ([task_of_model(self.weights)] if self.weights else [])
+        if self.weights is not None and CLASSIFICATION in tasks:
             raise UserError(
                 "--weights begins detectors; of classifiers, those of torchvision (mobilenet_v2, resnet18, "
                 "efficientnet_b0) begin with model.pretrained=FILE",
@@ -81,7 +76,7 @@ class TrainRequest:
             start_of(config, self.weights)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
-        _check_kind(config, spec)
+        task_of_config(file, self.overrides).check_dataset(spec)
         _check_val(spec)
         state = self.output / STATE_FILE
         if self.resume and not state.is_file():
@@ -113,21 +108,6 @@ def kept_config(output: Path) -> YamlFile | None:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # told when the state is loaded
     return YamlFile(values, path) if isinstance(values, dict) else None
-
-
-def _check_kind(config: AnyConfig, spec: DatasetSpec) -> None:
-    """Refuse boxes for a classifier and classes of pictures for a detector."""
-    if isinstance(config, ClassifyConfig) and not spec.labels_pictures:
-        raise UserError(
-            f"marks boxes (format: {spec.format}), and a classifier needs one class a picture: format folders or csv",
-            path=spec.path,
-        )
-    if spec.labels_pictures and not isinstance(config, ClassifyConfig):
-        raise UserError(
-            f"gives each picture a class (format: {spec.format}): train a classifier on it, such as "
-            "--config configs/classify/mobilenet_v2.yaml",
-            path=spec.path,
-        )
 
 
 def _check_val(spec: DatasetSpec) -> None:

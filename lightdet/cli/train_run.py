@@ -11,18 +11,19 @@ import torch
 import typer
 from rich.console import Console
 
-from lightdet.build.computing import probed_speed
-from lightdet.build.starting import CHANCE
-from lightdet.build.starting import FACT as START
+from lightdet.assembly.computing import probed_speed
+from lightdet.assembly.starting import CHANCE
+from lightdet.assembly.starting import FACT as START
 from lightdet.cli.train_display import TrainDisplay
 from lightdet.cli.train_kinds import kind_of
-from lightdet.cli.train_request import AnyConfig, TrainRequest
+from lightdet.cli.train_request import TrainRequest
 from lightdet.config import YamlFile
 from lightdet.config.classification import ClassifyConfig, TorchvisionClassifierConfig
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.models.device import choose_device
+from lightdet.tasks import AnyConfig
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, load_state
 from lightdet.training.distributed import is_first_process, process_group
 from lightdet.training.folder_lock import folder_lock

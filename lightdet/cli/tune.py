@@ -29,7 +29,7 @@ from lightdet.wording import counted, duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.build.tuning import TuneOutcome, Tuning
+    from lightdet.runs.tune.tuning import TuneOutcome, Tuning
     from lightdet.tuning.search import Attempt, Ended
 
 
@@ -97,7 +97,7 @@ def tune(
     require_optuna()  # said before torch is imported, which takes seconds
     from rich.console import Console
 
-    from lightdet.build.tuning import TuneRequest, Tuning
+    from lightdet.runs.tune.tuning import TuneRequest, Tuning
     from lightdet.training.interrupt import stop_on_signal
 
     flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs}

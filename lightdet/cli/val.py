@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.build.validation import Outcome
     from lightdet.evaluation.metrics import Metrics
+    from lightdet.runs.validate import Outcome
 
 SHOWN_SKIPPED = 20
 
@@ -67,8 +67,8 @@ def val(
     """
     from rich.console import Console
 
-    from lightdet.build.model_kind import is_classifier
-    from lightdet.build.validation import Validation, ValRequest
+    from lightdet.runs.validate import Validation, ValRequest
+    from lightdet.tasks import CLASSIFICATION, task_of_model
 
     request = ValRequest(
         data=data,
@@ -91,14 +91,14 @@ def val(
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a log has room for whole class names
-    judges = weights is not None and is_classifier(weights)
+    judges = weights is not None and task_of_model(weights) is CLASSIFICATION
     if agnostic and (judges or weights is None):
         raise UserError(
             f"--agnostic is for boxes that a detector finds now: leave it out with {weights or predictions}"
         )
     if judges:
-        from lightdet.build.class_validation import ClassValidation
         from lightdet.cli.val_classes import show_classes
+        from lightdet.runs.validate_classes import ClassValidation
 
         judging = ClassValidation(request)
         with _Bar() as bar:

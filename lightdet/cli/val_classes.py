@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from lightdet.build.class_validation import ClassOutcome
     from lightdet.classification.intervals import Estimate
     from lightdet.classification.metrics import ClassifyMetrics
+    from lightdet.runs.validate_classes import ClassOutcome
 
 SHOWN_SKIPPED = 20
 

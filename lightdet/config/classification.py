@@ -16,7 +16,6 @@ from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
-TASK = "classify"
 
 
 class ClassifierConfig(Section):
@@ -186,19 +185,6 @@ class MixerRun(ClassifyConfig):
 
 RUNS: tuple[type[ClassifyConfig], ...] = (TorchvisionRun, CnnRun, DnnRun, MixerRun)
 DEFAULT_NAME = "mobilenet_v2"
-
-
-def is_classify(file: YamlFile, overrides: Sequence[str] = ()) -> bool:
-    """Whether a configuration is a classifier's: its key ``task`` says so.
-
-    Raises:
-        UserError: another task than ``classify`` and ``detect``.
-    """
-    task = merge(file.values, parse_overrides(overrides)).get("task", "detect")
-    if task not in (TASK, "detect"):
-        path, line = file.place(("task",))
-        raise UserError(f"'task' should be 'detect' or 'classify' (given: {task!r})", path=path, line=line)
-    return bool(task == TASK)
 
 
 def load_classify_config(file: YamlFile, overrides: Sequence[str] = ()) -> ClassifyConfig:

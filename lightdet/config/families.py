@@ -12,6 +12,7 @@ from lightdet.config.torchvision_detectors import FasterRCNNConfig, SSDConfig
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 
+TASK = "detect"
 DEFAULT_NAME = "lightdet"
 FAMILIES: tuple[type[RunConfig], ...] = (
     Config,
@@ -36,6 +37,7 @@ def load_config(file: YamlFile, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         UserError: an unknown network; otherwise as `lightdet.config.validate`.
     """
+    file, overrides = _without_task(file, overrides)
     over = parse_overrides(overrides)
     if {"splits", "names"} & set(file.values) and "model" not in file.values:
         raise UserError("is the YAML of a data set: give it with --data, not as a configuration", path=file.path)
@@ -44,6 +46,14 @@ def load_config(file: YamlFile, overrides: Sequence[str] = ()) -> RunConfig:
     given = over.get("model")
     told_by_override = isinstance(given, Mapping) and "name" in given
     return validate(_family(name, file, ("model", "name"), told_by_override), file, overrides)
+
+
+def _without_task(file: YamlFile, overrides: Sequence[str]) -> tuple[YamlFile, Sequence[str]]:
+    """Take out ``task: detect``, which says no more than this function's name."""
+    if file.values.get("task") == TASK:
+        values = {key: value for key, value in file.values.items() if key != "task"}
+        file = YamlFile(values, file.path, file.places)
+    return file, [text for text in overrides if text.replace(" ", "") != f"task={TASK}"]
 
 
 def load_network_config(file: YamlFile) -> NetworkConfig:

@@ -14,8 +14,9 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from lightdet.card import METADATA_KEY
 from lightdet.export.network import Deployable
-from lightdet.inference.export_card import METADATA_KEY, ExportCard
+from lightdet.inference.export_card import ExportCard
 
 OPSET = 18
 IR_VERSION = 9

@@ -7,7 +7,8 @@ from typing import Any
 
 import onnx
 
-from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, ExportCard, weights_checksum
+from lightdet.card import METADATA_KEY
+from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, weights_checksum
 
 
 def to_openvino(model: onnx.ModelProto) -> Any:

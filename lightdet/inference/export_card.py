@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from lightdet.card import TaskName
 from lightdet.errors import UserError
 from lightdet.structures import Preprocessing
 
-METADATA_KEY = "lightdet"
 WEIGHTS_KEY = "lightdet_weights"
 """Where an ``.xml`` keeps the check sum of the ``.bin`` that belongs to it."""
 FORMAT = 1
@@ -70,6 +70,11 @@ class ExportCard:
     version: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
+
+    @property
+    def task(self) -> TaskName:
+        """What the network does: ``detect`` or ``classify``."""
+        return "classify" if self.outputs == "probabilities" else "detect"
 
     def as_json(self) -> str:
         """Return the card as JSON."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
+from lightdet.card import METADATA_KEY
 from lightdet.errors import UserError
-from lightdet.inference.export_card import METADATA_KEY, ExportCard, parse_card
+from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
 
 QUIET = 4  # errors are raised and told by us

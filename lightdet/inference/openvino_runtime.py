@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
+from lightdet.card import METADATA_KEY
 from lightdet.errors import UserError
-from lightdet.inference.export_card import METADATA_KEY, WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
+from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.onnx_runtime import check_threads
 

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save_file
 from torch import Tensor
 
+from lightdet.card import ModelCard, parse_model_card
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
-from lightdet.structures import Preprocessing
-
-METADATA_KEY = "lightdet"
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What stands beside the weights.
-
-    Attributes:
-        model: the model section of the configuration, as plain values.
-        names: class names by label.
-        preprocessing: how pictures become input.
-        facts: anything worth keeping: metrics, epoch, data set, versions.
-        decision: the rule by which pictures are OK or NG and what it promises (see `lightdet.build.calibration`).
-    """
-
-    model: dict[str, Any]
-    names: tuple[str, ...]
-    preprocessing: Preprocessing
-    facts: dict[str, Any] = field(default_factory=dict)
-    decision: dict[str, Any] | None = None
 
 
 def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) -> None:
     """Write weights and card to a safetensors file, whole or not at all."""
-    metadata = {METADATA_KEY: json.dumps({"format": FORMAT, **asdict(card)}, ensure_ascii=False)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    write_safetensors(path, tensors, metadata)
+    write_safetensors(path, tensors, card.as_metadata())
 
 
 def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
@@ -52,20 +27,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
         UserError: the file is missing, truncated, not safetensors, or not one of ours.
     """
     tensors, metadata = read_safetensors(path)
-    try:
-        values = json.loads(metadata[METADATA_KEY])
-        if values["format"] > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
-        card = ModelCard(
-            model=values["model"],
-            names=tuple(values["names"]),
-            preprocessing=Preprocessing(**values["preprocessing"]),
-            facts=values.get("facts", {}),
-            decision=values.get("decision"),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise UserError("holds no lightdet model; give a best.safetensors or last.safetensors", path=path) from None
-    return tensors, card
+    return tensors, parse_model_card(metadata, path)
 
 
 def write_safetensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -15,8 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from lightdet import __version__
-from lightdet.build.decision import check_agnostic, stored_rule
-from lightdet.build.predictor import load
+from lightdet.assembly.decision import check_agnostic, stored_rule
+from lightdet.assembly.predictor import load
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import run_name

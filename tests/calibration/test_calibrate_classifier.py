@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pil
 
-from lightdet.build.bad_classes import bad_classes
 from lightdet.calibration import upper_bound
 from lightdet.cli.app import main
+from lightdet.data.bad_classes import bad_classes
 from lightdet.data.dataset import DatasetSpec
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
@@ -114,10 +114,11 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
     """A set whose pictures' brightness is the probability of being bad, and a classifier that reads it off."""
     import torch
 
-    from lightdet.build.classifier import build_classifier, classifier_card
+    from lightdet.assembly.classifier import build_classifier, classifier_card
+    from lightdet.card import ModelCard
     from lightdet.config import YamlFile
     from lightdet.config.classification import load_classify_config
-    from lightdet.models.weights import ModelCard, save_model
+    from lightdet.models.weights import save_model
     from lightdet.structures import Preprocessing
 
     monkeypatch.chdir(tmp_path)

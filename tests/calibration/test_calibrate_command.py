@@ -156,12 +156,13 @@ def test_an_export_is_refused_before_any_picture(make: Callable[..., None], caps
 
 
 def test_the_record_travels_in_the_model_file(make: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    from lightdet.build import validation
-    from lightdet.build.model import build_detector
+    from lightdet.assembly.detector import build_detector
+    from lightdet.card import ModelCard
     from lightdet.config import ModelConfig
     from lightdet.decisions import DecisionRule
     from lightdet.inference.predictor import Predictor
-    from lightdet.models.weights import ModelCard, load_model, save_model
+    from lightdet.models.weights import load_model, save_model
+    from lightdet.runs import validate as validation
     from lightdet.structures import Preprocessing
 
     class Always:

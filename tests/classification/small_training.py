@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from lightdet.build.classification import build_classify_trainer, load_classify_data
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.classifier_training import build_classify_trainer, load_classify_data
+from lightdet.assembly.dataset import load_dataset
 from lightdet.config import YamlFile
 from lightdet.config.classification import load_classify_config
 from lightdet.training.checkpoint import TrainingState

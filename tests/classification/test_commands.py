@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import lightdet
-from lightdet.build.model_kind import is_classifier
 from lightdet.cli.app import main
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
@@ -159,10 +158,3 @@ def test_from_python(model: Path, part_set: Path) -> None:
     assert predictor.batch([]) == []
     with pytest.raises(UserError, match="no such file"):
         lightdet.load_classifier("missing.safetensors")
-
-
-def test_the_header_tells_a_classifier(model: Path, tmp_path: Path) -> None:
-    assert is_classifier(model)
-    assert not is_classifier(model.parent / "state.safetensors")
-    (tmp_path / "x.safetensors").write_bytes(b"junk")
-    assert not is_classifier(tmp_path / "x.safetensors") and not is_classifier(tmp_path / "none")

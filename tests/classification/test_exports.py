@@ -15,17 +15,18 @@ import torch
 from PIL import Image
 
 import lightdet
-from lightdet.build.class_validation import ClassFound, ClassValidation
-from lightdet.build.classifier import build_classifier, classifier_card
-from lightdet.build.model_kind import judges_pictures
+from lightdet.assembly.classifier import build_classifier, classifier_card
+from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import YamlFile
 from lightdet.config.classification import classifier_names, load_classifier_config
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
+from lightdet.runs.validate_classes import ClassFound, ClassValidation
 from lightdet.structures import Preprocessing
+from lightdet.tasks import CLASSIFICATION, known_task_of_model
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_its_card_tells_what_it_is(exported: Path) -> None:
     assert card.decision is not None and card.facts["proof"]["pictures"] == 14
     assert 0 <= card.facts["proof"]["probability"] < 1e-4
     assert card.facts["complexity"]["params"] > 0
-    assert judges_pictures(exported) is True
+    assert card.task == "classify" and known_task_of_model(exported) is CLASSIFICATION
 
 
 def test_it_judges_by_its_rule_without_torch(exported: Path, ruled: Path, part_set: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from lightdet.build.classifier import build_classifier, fixed_size, start_weights
+from lightdet.assembly.classifier import build_classifier, fixed_size, start_weights
 from lightdet.classification.networks import (
     BasicCNN,
     DenseNet,

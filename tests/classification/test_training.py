@@ -22,8 +22,8 @@ from small_training import Recorder, StopAt, make_trainer
 from torch.nn import functional
 
 import lightdet
-from lightdet.build.classification import IMAGENET
-from lightdet.build.classifier import load_classifier
+from lightdet.assembly.classifier import load_classifier
+from lightdet.assembly.classifier_training import IMAGENET
 from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.task import ClassifyLoss, probabilities
 from lightdet.cli.app import main

@@ -14,14 +14,15 @@ import onnx
 import pytest
 import torch
 
-from lightdet.build.export_request import ExportRequest, check_request
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
 from lightdet.inference.openvino_runtime import OpenVinoFile
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
+from lightdet.runs.export_request import ExportRequest, check_request
 from lightdet.structures import Preprocessing
 
 CONFIG = ModelConfig(widths=[8, 8, 16, 16, 16])
@@ -159,7 +160,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)  # root may write everywhere
-    monkeypatch.setattr("lightdet.build.export.Export._traced", lambda *_: pytest.fail("too late"))
+    monkeypatch.setattr("lightdet.runs.export_boxes.Export._traced", lambda *_: pytest.fail("too late"))
     message = failed(capsys, "export", "-w", folder / "model.safetensors", "-o", folder / "closed" / "m.onnx")
     assert "m.onnx: cannot be written: Permission denied" in message
 
@@ -198,8 +199,8 @@ def test_what_finds_nothing_proves_nothing(folder: Path, tmp_path: Path, capsys:
 def test_8_bits_of_what_finds_nothing_right_are_not_measured(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightdet.build.export.evaluate", lambda *_: SimpleNamespace(map50_95=0.0))
-    monkeypatch.setattr("lightdet.build.export.Export._quantize", lambda _, traced, *__: traced)
+    monkeypatch.setattr("lightdet.runs.export_boxes.evaluate", lambda *_: SimpleNamespace(map50_95=0.0))
+    monkeypatch.setattr("lightdet.runs.export_boxes.Export._quantize", lambda _, traced, *__: traced)
     asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--precision", "int8"]
     told = failed(capsys, *asked, "--data", folder / "set" / "dataset.yaml", "--max-drop", 100)
     assert "finds nothing right on 'val' (mAP 0): what 8 bits lose there cannot be told" in told
@@ -215,7 +216,7 @@ def test_8_bits_tell_their_loss_and_stop_past_a_limit(
     asked = ["export", "-w", folder / "model.safetensors", "-f", kind, "-o", target, "--precision", "int8"]
     asked += ["--data", folder / "set" / "dataset.yaml", "--calibration", 4]
     scores = iter([0.50, 0.48] * 2)
-    monkeypatch.setattr("lightdet.build.export.evaluate", lambda *_: SimpleNamespace(map50_95=next(scores)))
+    monkeypatch.setattr("lightdet.runs.export_boxes.evaluate", lambda *_: SimpleNamespace(map50_95=next(scores)))
     message = failed(capsys, *asked, "--max-drop", 1.9)
     assert "8 bits lose 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
     assert list(tmp_path.iterdir()) == []

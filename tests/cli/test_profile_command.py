@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.profiling import count_flops, count_parameters
 from lightdet.structures import Preprocessing
 
@@ -22,8 +23,8 @@ STAGES = ["preprocess", "network", "postprocess", "total"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lightdet.profiling.latency.MIN_BATCHES", 1)
-    original = __import__("lightdet.build.profiling", fromlist=["measure_throughput"]).measure_throughput
-    monkeypatch.setattr("lightdet.build.profiling.measure_throughput", lambda *a, **k: original(*a, **k, seconds=0.0))
+    original = __import__("lightdet.runs.profile", fromlist=["measure_throughput"]).measure_throughput
+    monkeypatch.setattr("lightdet.runs.profile.measure_throughput", lambda *a, **k: original(*a, **k, seconds=0.0))
 
 
 def profiled(tmp_path: Path, *args: str) -> dict:  # type: ignore[type-arg]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lightdet.build.comparison import trainings
-from lightdet.build.comparison.trainings import read_progress
 from lightdet.cli.app import main
+from lightdet.runs.compare import trainings
+from lightdet.runs.compare.trainings import read_progress
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = """\

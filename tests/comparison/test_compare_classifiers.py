@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightdet.build.comparison.class_run import hardest
 from lightdet.cli.app import main
 from lightdet.comparison.class_page import class_comparison_page
 from lightdet.comparison.class_results import ClassComparison, ClassModel
 from lightdet.comparison.class_tables import class_tables, measure_of
 from lightdet.comparison.results import Cost, Run, Spread
 from lightdet.comparison.tables import Column, Row, Table, csv_text, html, markdown
+from lightdet.runs.compare.class_run import hardest
 
 CONFIG = """\
 task: classify

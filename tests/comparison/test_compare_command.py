@@ -12,15 +12,15 @@ import pytest
 import torch
 from comparison_runs import MODELS, NEARLY_ALL, SMALL, Compare, result, start, wait_for_epoch
 
-from lightdet.build.comparison.trainings import TrainingProgress, read_progress
-from lightdet.build.dataset import load_dataset
-from lightdet.build.model import build_detector
-from lightdet.build.training import build_trainer, load_training_data
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector import build_detector
+from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.cli.app import main
 from lightdet.config import load_config, load_yaml
 from lightdet.data.dataset import read_split
 from lightdet.models.weights import read_safetensors
 from lightdet.profiling import count_flops, count_parameters
+from lightdet.runs.compare.trainings import TrainingProgress, read_progress
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.reporting import SilentReporter
 

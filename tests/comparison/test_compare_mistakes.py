@@ -9,11 +9,12 @@ from comparison_runs import SMALL, Compare
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.build.comparison.request import CompareRequest, Entry, entries_of, parse_seeds
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
+from lightdet.runs.compare.request import CompareRequest, Entry, entries_of, parse_seeds
 from lightdet.structures import Preprocessing
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

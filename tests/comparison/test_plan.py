@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.build.comparison.plan import CONFIG_NAME, MODELS, differences, open_plan
-from lightdet.build.comparison.request import Entry
 from lightdet.config import load_config, load_yaml
-from lightdet.config.classification import is_classify
 from lightdet.errors import UserError
+from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, differences, open_plan
+from lightdet.runs.compare.request import Entry
+from lightdet.tasks import CLASSIFICATION, task_of_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-DETECTORS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if not is_classify(load_yaml(path))]
+DETECTORS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if task_of_config(load_yaml(path)) is not CLASSIFICATION]
 DATA = {"classes": ["a"], "train": {"pictures": 2, "boxes": 3, "sum": 1.0, "bytes": 9}}
 PLAIN = st.recursive(
     st.integers() | st.booleans() | st.text(max_size=3),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.compute import PROBE_VARIABLE, Computing, Wanted, choose_computing, fixed_computing
 from lightdet.compute.probe import preferred, shares
 from lightdet.config import ModelConfig

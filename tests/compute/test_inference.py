@@ -11,7 +11,7 @@ import torch
 from random_statistics import randomize_statistics
 from torch import Tensor, nn
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.compute import PROBE_VARIABLE, Computing, inference, ready_for_inference
 from lightdet.config import ModelConfig
 from lightdet.inference.torch_runtime import TorchRuntime

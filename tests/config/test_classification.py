@@ -10,7 +10,6 @@ from lightdet.config import YamlFile, load_yaml
 from lightdet.config.classification import (
     TorchvisionRun,
     classifier_names,
-    is_classify,
     load_classifier_config,
     load_classify_config,
 )
@@ -23,7 +22,7 @@ ALL = sorted(RECIPES.glob("*.yaml"))
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_each_recipe_is_a_classifier(path: Path) -> None:
     file = load_yaml(path)
-    assert is_classify(file)
+    assert file.values["task"] == "classify"
     config = load_classify_config(file)
     card = config.model.model_dump(mode="json")
     assert load_classifier_config(YamlFile(card)) == config.model
@@ -94,13 +93,3 @@ def test_a_network_that_the_command_line_misspells_is_not_sought_in_the_file(tmp
     path.write_text("task: classify\nmodel: {name: cnn}\n")
     with pytest.raises(UserError, match=r"^'model.name': there is no .* did you mean 'resnet18'\? \(from"):
         load_classify_config(load_yaml(path), ["model.name=resnet"])
-
-
-def test_the_task_is_read_from_file_and_command_line(tmp_path: Path) -> None:
-    assert not is_classify(YamlFile({}))
-    assert not is_classify(YamlFile({"task": "detect"}))
-    assert is_classify(YamlFile({}), ["task=classify"])
-    path = tmp_path / "c.yaml"
-    path.write_text("imgsz: 64\ntask: clasify\n")
-    with pytest.raises(UserError, match=r"c\.yaml:2: 'task' should be 'detect' or 'classify'"):
-        is_classify(load_yaml(path))

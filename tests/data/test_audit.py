@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.audit import KINDS, AuditReport, Finding, audit_dataset
 from lightdet.data.audit.duplicates import near_matches, thumbnail
 from lightdet.data.audit.gallery import EXTREMES, MAX_CLASSES, PICTURES

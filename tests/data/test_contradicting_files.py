@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.audit import audit_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split

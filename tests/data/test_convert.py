@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import DatasetSpec, Format, SplitSpec, read_split
 from lightdet.data.formats.coco import write_coco

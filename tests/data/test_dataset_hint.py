@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.config import load_config, load_yaml
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.config.dataset import DatasetConfig
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.errors import UserError

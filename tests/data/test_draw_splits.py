@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.audit import audit_dataset
 from lightdet.data.audit.pictures import check_picture

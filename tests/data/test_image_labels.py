@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.audit import AuditReport, audit_dataset
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.image_labels import read_image_labels

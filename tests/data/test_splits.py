@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.splits import draw_validation

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from lightdet.build import validation
 from lightdet.cli.app import main
 from lightdet.inference.predictor import Predictor
+from lightdet.runs import validate as validation
 from lightdet.structures import Preprocessing
 
 NAMES = ("red", "green", "blue")
@@ -208,7 +208,7 @@ def test_detections_by_the_numbers_of_a_coco_set(data, val):
 
 
 def test_what_detect_saves_is_read_back(val, monkeypatch):
-    from lightdet.build import detection
+    from lightdet.runs import detect as detection
 
     monkeypatch.setattr(
         detection, "load", lambda *_, confidence, **__: Predictor(PatchRuntime(), confidence=confidence or 0.25)
@@ -221,9 +221,10 @@ def test_what_detect_saves_is_read_back(val, monkeypatch):
 
 
 def test_with_a_real_network(data, tmp_path, capsys):
-    from lightdet.build.model import build_detector
+    from lightdet.assembly.detector import build_detector
+    from lightdet.card import ModelCard
     from lightdet.config import ModelConfig
-    from lightdet.models.weights import ModelCard, save_model
+    from lightdet.models.weights import save_model
 
     config = ModelConfig(widths=[8, 8, 8, 16, 16], gate="scalar")
     network = build_detector(config, 3, SIDE)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lightdet.build.classifier import build_classifier
-from lightdet.build.model import build_detector
+from lightdet.assembly.classifier import build_classifier
+from lightdet.assembly.detector import build_detector
 from lightdet.config import YamlFile, load_config
 from lightdet.config.classification import load_classify_config
 from lightdet.explain.classifier import ClassifierExplainer

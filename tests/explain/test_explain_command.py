@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from lightdet.build.classifier import build_classifier, classifier_card
-from lightdet.build.model import build_detector
+from lightdet.assembly.classifier import build_classifier, classifier_card
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig, YamlFile
 from lightdet.config.classification import load_classify_config
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 
 NAMES = ("dent", "long scratch/ü")

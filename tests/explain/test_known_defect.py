@@ -102,9 +102,9 @@ def test_heat_of_a_detector_lies_on_the_defect(tmp_path: Path, spot_picture: Spo
     """Trained by the trainer on a data set in YOLO's format, explained through the model file."""
     from PIL import Image
 
-    from lightdet.build.dataset import load_dataset
-    from lightdet.build.predictor import load_detector
-    from lightdet.build.training import build_trainer, load_training_data
+    from lightdet.assembly.dataset import load_dataset
+    from lightdet.assembly.detector_training import build_trainer, load_training_data
+    from lightdet.assembly.predictor import load_detector
     from lightdet.config import YamlFile, load_config
     from lightdet.training.reporting import SilentReporter
 

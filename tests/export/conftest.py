@@ -11,13 +11,14 @@ import torch
 from export_networks import CONFIG, NAMES, SIDE
 from random_statistics import randomize_statistics
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.export.network import deployable
 from lightdet.export.onnx import add_nms, to_onnx, with_card
 from lightdet.export.openvino import save_ir, to_openvino
 from lightdet.inference.export_card import ExportCard
 from lightdet.models import DetectionNetwork
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 
 

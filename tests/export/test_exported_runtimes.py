@@ -17,9 +17,9 @@ from export_networks import NAMES, SIDE
 from onnx import TensorProto, helper
 
 import lightdet
-from lightdet.build import profiling
 from lightdet.cli.app import main
 from lightdet.errors import UserError
+from lightdet.runs import profile as profiling
 
 Exported = Callable[..., Path]
 

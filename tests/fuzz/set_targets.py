@@ -20,7 +20,7 @@ from fuzz_target import CLASSES, Sound, Target, check_line, check_same, write
 from hypothesis import strategies as st
 from PIL import Image
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.config.dataset import check_class_names
 from lightdet.data.class_list import read_class_names
 from lightdet.data.dataset import read_split

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.decisions import DecisionRule
 from lightdet.inference.predictor import Predictor
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 
 SIDE = 64
@@ -44,7 +45,8 @@ class ByBrightness:
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model file with a rule from 0.3 on, pictures of each brightness, and their truth: all but the last are bad."""
-    from lightdet.build import detection, validation
+    from lightdet.runs import detect as detection
+    from lightdet.runs import validate as validation
 
     monkeypatch.chdir(tmp_path)
     for folder in ("set/images/val", "set/labels/val"):

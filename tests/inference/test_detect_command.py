@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from lightdet.build import detection
 from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.inference import pipeline, tiled, window
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.video import VideoFile
+from lightdet.runs import detect as detection
 
 Detect = Callable[..., tuple[int, str, str]]
 

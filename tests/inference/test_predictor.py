@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pil
 
-from lightdet.build.decision import check_agnostic
+from lightdet.assembly.decision import check_agnostic
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.inputs import to_picture

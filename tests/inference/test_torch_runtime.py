@@ -12,13 +12,14 @@ import pytest
 import torch
 
 import lightdet
-from lightdet.build.model import build_detector
-from lightdet.build.predictor import load_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.assembly.predictor import load_detector
+from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
 from lightdet.inference.torch_runtime import TorchRuntime
 from lightdet.models.device import choose_device
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 
 NAMES = ("dent", "scratch", "stain")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import Config, load_config, load_yaml
 from lightdet.profiling import measure_complexity
 

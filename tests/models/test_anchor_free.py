@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightdet.build.model import build_detector
-from lightdet.build.predictor import load_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.assembly.predictor import load_detector
+from lightdet.card import ModelCard
 from lightdet.config import YamlFile, YoloxModelConfig, load_config, load_network_config, load_yaml
 from lightdet.layers import C3, BottleneckCSP
 from lightdet.models import AnchorFreeDetector
 from lightdet.models.heads import decode_cells
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 
 CONFIG = Path(__file__).parents[2] / "configs" / "yolox-s.yaml"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import AnchorNetworkConfig, Config, ModelConfig, load_config, load_yaml
 from lightdet.layers import CBAM, SPP, BottleneckCSP, Focus, GatedFusion
 from lightdet.models import Detector

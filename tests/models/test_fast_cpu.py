@@ -11,8 +11,8 @@ from random_statistics import randomize_statistics
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from lightdet.build.classifier import build_classifier
-from lightdet.build.model import build_detector
+from lightdet.assembly.classifier import build_classifier
+from lightdet.assembly.detector import build_detector
 from lightdet.config import YamlFile, load_config, network_names
 from lightdet.config.classification import classifier_names, load_classifier_config
 from lightdet.models import fast_cpu as fast_module

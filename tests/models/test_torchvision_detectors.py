@@ -20,14 +20,15 @@ from torchvision.models.detection.roi_heads import fastrcnn_loss
 from torchvision.ops import batched_nms, box_iou
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from lightdet.build.model import build_detector, load_backbone
-from lightdet.build.predictor import load_detector
+from lightdet.assembly.detector import build_detector, load_backbone
+from lightdet.assembly.predictor import load_detector
+from lightdet.card import ModelCard
 from lightdet.config import FasterRCNNModelConfig, NetworkConfig, SSDModelConfig, YamlFile, load_config, load_yaml
 from lightdet.errors import UserError
 from lightdet.models.faster_rcnn import FasterRCNN
 from lightdet.models.ssd import SSD, default_boxes
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork, split_targets
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.profiling import count_flops, measure_complexity
 from lightdet.structures import Preprocessing
 

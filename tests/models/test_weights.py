@@ -8,10 +8,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import METADATA_KEY, ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
-from lightdet.models.weights import METADATA_KEY, ModelCard, load_model, read_safetensors, save_model
+from lightdet.models.weights import load_model, read_safetensors, save_model
 from lightdet.structures import Preprocessing
 
 CARD = ModelCard(

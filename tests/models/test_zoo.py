@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import AnchorNetworkConfig, LossConfig, RunConfig, YamlFile, load_config, load_yaml, network_names
 from lightdet.errors import UserError
 from lightdet.layers import CBAM, SPP, BottleneckCSP, Focus, GatedFusion

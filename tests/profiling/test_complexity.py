@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import Config, ModelConfig
 from lightdet.profiling import count_flops, count_parameters, measure_complexity
 

@@ -152,9 +152,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of the real kind, untrained, exported."""
     code = """
 import sys, torch
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import ModelConfig
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.card import ModelCard
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 config = ModelConfig(widths=[8, 8, 16, 16, 16])
 detector = build_detector(config, 2, 96)

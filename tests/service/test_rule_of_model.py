@@ -13,7 +13,7 @@ import pytest
 from colors import ColorRuntime
 from safetensors.numpy import save_file
 
-from lightdet.build.decision import stored_rule
+from lightdet.assembly.decision import stored_rule
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor

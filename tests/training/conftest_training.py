@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from lightdet.build.dataset import load_dataset
-from lightdet.build.training import build_trainer, load_training_data
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.config import Config, YamlFile, validate
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.reporting import SilentReporter

@@ -7,8 +7,8 @@ import torch
 from conftest_training import SMALL
 from safetensors.torch import save_file
 
-from lightdet.build.dataset import load_dataset
-from lightdet.build.training import build_trainer, load_training_data
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.config import Config, YamlFile, validate
 from lightdet.training.distributed import process_group
 from lightdet.training.reporting import SilentReporter

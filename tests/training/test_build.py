@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest_training import Recorder, make_trainer
 
-from lightdet.build.class_balance import class_frequencies, inverse_class_weights, picture_weights
+from lightdet.assembly.class_balance import class_frequencies, inverse_class_weights, picture_weights
 from lightdet.data.pictures import Pictures
 from lightdet.structures import Annotation
 from lightdet.training.plan import EpochPlan

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import FasterRCNNModelConfig
 from lightdet.models.faster_rcnn import FasterRCNN
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork, Losses

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import SGD, AdamW
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
 from lightdet.config import ModelConfig
 from lightdet.layers import ChannelGate, ScalarGate
 from lightdet.models import Detector

@@ -9,8 +9,8 @@ import torch
 from conftest_training import Recorder
 from torch import nn
 
-from lightdet.build.predictor import load
-from lightdet.build.training import TrainingData, build_trainer
+from lightdet.assembly.detector_training import TrainingData, build_trainer
+from lightdet.assembly.predictor import load
 from lightdet.config import YamlFile, load_config, network_names
 from lightdet.data.pictures import Pictures
 from lightdet.data.synthetic import CLASSES

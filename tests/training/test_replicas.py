@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lightdet.build.assemble import RunContext
-from lightdet.build.computing import compute_with
+from lightdet.assembly.computing import compute_with
+from lightdet.assembly.trainer import RunContext
 from lightdet.classification.dataset import ImageBatch
 from lightdet.compute import Computing
 from lightdet.config import TrainConfig

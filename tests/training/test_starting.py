@@ -9,10 +9,10 @@ import pytest
 import torch
 from conftest_training import SMALL, Recorder, make_trainer
 
-from lightdet.build import starting
-from lightdet.build.fine_tuning import begin_with
-from lightdet.build.model import build_detector
-from lightdet.build.starting import networks, pretrained_for, start_in, start_of
+from lightdet.assembly import starting
+from lightdet.assembly.detector import build_detector
+from lightdet.assembly.fine_tuning import begin_with
+from lightdet.assembly.starting import networks, pretrained_for, start_in, start_of
 from lightdet.cli.app import main
 from lightdet.config import Config, RunConfig, YamlFile, load_config, load_yaml, validate
 from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, Pace

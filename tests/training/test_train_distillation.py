@@ -9,12 +9,13 @@ import pytest
 import torch
 from conftest_training import SMALL, Recorder, assert_same_tensors, make_trainer
 
-from lightdet.build.model import build_detector
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
 from lightdet.config import Config, ModelConfig, NetworkConfig, YamlFile, validate
 from lightdet.config.families import load_network_config
 from lightdet.errors import UserError
 from lightdet.models import Detector
-from lightdet.models.weights import ModelCard, save_model
+from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
 from lightdet.training.checkpoint import load_state
 from lightdet.training.distillation import DistillationTask
@@ -34,7 +35,7 @@ def write_teacher(path: Path, names: Sequence[str], config: NetworkConfig | None
 
 @pytest.fixture
 def names(defect_set: Path) -> tuple[str, ...]:
-    from lightdet.build.dataset import load_dataset
+    from lightdet.assembly.dataset import load_dataset
 
     return load_dataset(defect_set).classes
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lightdet.build.search_space import Base, check_combinations, load_space
 from lightdet.config import YamlFile
 from lightdet.errors import UserError
+from lightdet.runs.tune.search_space import Base, check_combinations, load_space
 from lightdet.tuning.space import Choices, Range
 
 DETECTOR = Base(YamlFile({}), ())

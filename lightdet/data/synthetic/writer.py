@@ -50,7 +50,7 @@ class SyntheticSet:
 def write_synthetic(
     output: str | Path, plan: SyntheticPlan, *, workers: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> SyntheticSet:
-    """Render a data set into the new folder `output`, ready for `lightdet.build.dataset.load_dataset`.
+    """Render a data set into the new folder `output`, ready for `lightdet.assembly.dataset.load_dataset`.
 
     The YAML comes last: a folder with one is complete, whatever became of the process.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.data.class_list import read_class_names
 from lightdet.data.formats.class_csv import read_rows
 from lightdet.data.formats.coco import parse_coco

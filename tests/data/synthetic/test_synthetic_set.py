@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lightdet.build.dataset import load_dataset
+from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image

@@ -1,0 +1,1 @@
+"""Configuration → constructors; nothing else."""

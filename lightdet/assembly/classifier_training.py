@@ -1,0 +1,255 @@
+"""A classifier's configuration and data set → a trainer, ready to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from lightdet.assembly.class_balance import inverse_class_weights
+from lightdet.assembly.classifier import build_classifier, classifier_card, logits_for, start_weights
+from lightdet.assembly.computing import build_replicas, compute_with
+from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.card import ModelCard
+from lightdet.classification.best_and_worst import WORDS
+from lightdet.classification.board_pictures import labelled_sheet
+from lightdet.classification.dataset import (
+    ClassifyRecipe,
+    ClassifySamples,
+    LabelledPictures,
+    join_images,
+    labels_of,
+    mean_and_deviation,
+)
+from lightdet.classification.sampling import ClassOrder
+from lightdet.classification.task import ClassifyLoss, ClassifyTask
+from lightdet.classification.validation import ClassifyValidation
+from lightdet.config import Pace
+from lightdet.config.classification import ClassifyConfig
+from lightdet.data.dataset import DatasetSpec
+from lightdet.data.image_labels import read_image_labels
+from lightdet.data.loader import TrainingLoader
+from lightdet.errors import UserError
+from lightdet.models.weights import save_model
+from lightdet.structures import ImageLabel, Preprocessing
+from lightdet.training.checkpoint import TrainingState
+from lightdet.training.distributed import Processes
+from lightdet.training.interrupt import StopRequest
+from lightdet.training.reporting import Reporter
+from lightdet.training.trainer import Trainer
+from lightdet.wording import counted
+
+OnError = Literal["fail", "skip"]
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation by channel that torchvision's weights were trained with."""
+
+
+@dataclass
+class ClassifyData:
+    """The two splits of a training, decoded as far as memory allows."""
+
+    names: tuple[str, ...]
+    train: LabelledPictures
+    val: LabelledPictures | None
+    skipped: list[UserError]
+
+    @property
+    def unmeasured(self) -> str | None:
+        """See `unmeasured_classes`."""
+        return unmeasured_classes(self.val.annotations if self.val else ())
+
+
+def unmeasured_classes(val: Sequence[ImageLabel]) -> str | None:
+    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    if not val:
+        return "there is no split 'val'"
+    return None if len({each.label for each in val}) > 1 else "every picture of the split 'val' is of one class"
+
+
+def load_classify_data(
+    config: ClassifyConfig,
+    spec: DatasetSpec,
+    *,
+    on_error: OnError = "fail",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ClassifyData:
+    """Read the splits ``train`` and ``val`` (if there is one) and decode every picture once.
+
+    Args:
+        progress: called with pictures done and in all.
+
+    Raises:
+        UserError: a data set of boxes; the first broken picture or label, with ``on_error="skip"`` only if nothing is
+            left; a network that cannot tell that many classes; one class alone in training.
+    """
+    if len(spec.classes) < 2:
+        only = f"the data set has only '{spec.classes[0]}'"
+        empty = ", and folders without pictures are none" if spec.format == "folders" else ""
+        raise UserError(f"a classifier needs at least two classes, such as good and bad; {only}{empty}", path=spec.path)
+    logits_for(config.model, len(spec.classes))
+    train, skipped = read_image_labels(spec, "train", on_error=on_error)
+    val: list[ImageLabel] = []
+    if "val" in spec.splits:
+        val, more = read_image_labels(spec, "val", on_error=on_error)
+        skipped = skipped + more
+    if len({each.label for each in train}) < 2:
+        only = spec.classes[train[0].label]
+        raise spec.split_error(
+            "train", f"every picture of the split 'train' is '{only}'; there is nothing to tell apart"
+        )
+    total, done = len(train) + len(val), 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    def decode(labels: Sequence[ImageLabel]) -> LabelledPictures:
+        room = int(config.train.cache_mib * len(labels) / total) if config.train.cache else 0
+        return LabelledPictures(
+            labels,
+            config.imgsz,
+            bit_depth=spec.bit_depth,
+            gray=config.gray,
+            cache_mib=room,
+            skip_broken=on_error == "skip",
+            progress=one_more,
+        )
+
+    pictures = decode(train)
+    validation = decode(val) if val else None
+    skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
+    return ClassifyData(spec.classes, pictures, validation, skipped)
+
+
+def build_classify_trainer(
+    config: ClassifyConfig,
+    data: ClassifyData,
+    *,
+    folder: Path,
+    device: torch.device,
+    bit_depth: int = 16,
+    run: dict[str, Any] | None = None,
+    processes: Processes | None = None,
+    reporter: Reporter,
+    stop: StopRequest | None = None,
+    resume: TrainingState | None = None,
+    board: bool = True,
+    began: float | None = None,
+) -> Trainer:
+    """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
+
+    How pictures become input is decided here and kept in `run`, so that a resumed training has the same.
+
+    Raises:
+        UserError: weights that cannot be had or do not fit, class weights of another number than the classes, a total
+            batch that the processes cannot share, a precision that the device has not.
+    """
+    run = {} if run is None else run
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    train = config.train
+    check_shares(train, context.processes)
+    torch.manual_seed(train.seed)
+    network = build_classifier(config.model, len(data.names), config.imgsz)
+    if resume is None:
+        started, told = start_weights(network, config.model)
+        if told:
+            reporter.note(told)
+        preprocessing = _preprocessing(config, data, bit_depth, started)
+    else:
+        preprocessing = Preprocessing(**resume.run["preprocessing"])
+    run["preprocessing"] = asdict(preprocessing)
+    computing = compute_with(network, train, config.imgsz, context)
+    network = place_network(network, train, context, computing.memory_format)
+    loss = _loss(config, data).to(device)
+    task, replicas = build_replicas(
+        network,
+        lambda each, _: ClassifyTask(each, loss, preprocessing, precision=computing.precision),
+        context,
+        computing,
+    )
+    pace = Pace.of(train, from_weights=False)  # torchvision's weights came with the paper's own pace
+    return assemble_trainer(
+        task,
+        _loader(config, data, preprocessing, context.processes),
+        ClassifyValidation(data.val, data.names, config.eval.batch, computing.replicas) if data.val else None,
+        train,
+        context,
+        save_weights=_weight_writer(config, data.names, preprocessing),
+        draw_batch=partial(labelled_sheet, names=data.names),
+        pace=pace,
+        replicas=replicas,
+        words=WORDS,
+        about={"Data": _data_facts(data), "Training": training_facts(train, pace, config.imgsz)},
+    )
+
+
+def _data_facts(data: ClassifyData) -> dict[str, str]:
+    def told(pictures: LabelledPictures | None) -> str:
+        if not pictures:
+            return "none"
+        counts = np.bincount(labels_of(pictures), minlength=len(data.names))
+        each = ", ".join(f"{count} {name}" for count, name in zip(counts, data.names, strict=True))
+        return f"{counted(len(pictures), 'picture')} ({each})"
+
+    return {"to train": told(data.train), "to validate": told(data.val)}
+
+
+def _preprocessing(config: ClassifyConfig, data: ClassifyData, bit_depth: int, started: bool) -> Preprocessing:
+    wanted = ("imagenet" if started else "dataset") if config.normalize == "auto" else config.normalize
+    own: dict[str, Any] = {}
+    if wanted == "imagenet":
+        own = {"mean": IMAGENET[0], "std": IMAGENET[1]}
+    elif wanted == "dataset":
+        mean, deviation = mean_and_deviation(data.train)
+        own = {"mean": mean, "std": deviation}
+    return Preprocessing(config.imgsz, bit_depth=bit_depth, gray=config.gray, **own)
+
+
+def _loss(config: ClassifyConfig, data: ClassifyData) -> ClassifyLoss:
+    wanted, count = config.loss.class_weights, len(data.names)
+    weights = None
+    if wanted == "inverse_frequency":
+        weights = inverse_class_weights(np.bincount(labels_of(data.train), minlength=count))
+    elif not isinstance(wanted, str):
+        if len(wanted) != count:
+            raise UserError(f"loss.class_weights has {len(wanted)} numbers and the data set {count} classes")
+        weights = torch.tensor(wanted, dtype=torch.float32)
+    return ClassifyLoss(label_smoothing=config.loss.label_smoothing, class_weights=weights)
+
+
+def _loader(
+    config: ClassifyConfig, data: ClassifyData, preprocessing: Preprocessing, processes: Processes
+) -> TrainingLoader:
+    train = config.train
+    return TrainingLoader(
+        ClassifySamples(
+            data.train,
+            ClassifyRecipe(**config.augment.model_dump()),
+            seed=train.seed,
+            pad_value=preprocessing.pad_value,
+        ),
+        train.batch,
+        seed=train.seed,
+        workers=train.workers,
+        rank=processes.rank,
+        processes=processes.count,
+        order=ClassOrder(labels_of(data.train), config.sampling, seed=train.seed),
+        join=join_images,
+    )
+
+
+def _weight_writer(
+    config: ClassifyConfig, names: tuple[str, ...], preprocessing: Preprocessing
+) -> Callable[[Path, nn.Module, dict[str, Any]], None]:
+    def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
+        card = ModelCard(classifier_card(config.model), names, preprocessing, facts)
+        save_model(path, dict(network.state_dict()), card)
+
+    return write

@@ -1,0 +1,269 @@
+"""From a data set's YAML to a `DatasetSpec`: the root, the paths below it, the class names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_kinds
+from lightdet.config import YamlFile, load_yaml, validate
+from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
+from lightdet.data.class_list import read_class_names
+from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.yolo import Rows
+from lightdet.data.image_labels import find_classes
+from lightdet.data.paths import find_folder, refuse_two
+from lightdet.data.scanning import scan_pictures
+from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
+from lightdet.errors import UserError
+from lightdet.files import with_home
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load_dataset(path: str | Path, data_root: str | Path | None = None) -> DatasetSpec:
+    """Read a data set's YAML (`lightdet.config.dataset`), or the ``data.yaml`` of YOLO tools.
+
+    Args:
+        path: the YAML file.
+        data_root: the folder of the data; replaces the YAML's ``root``.
+
+    Raises:
+        UserError: a fault in the YAML, an environment variable that is not set, a root or class file that is missing.
+    """
+    refuse_other_kinds(Path(path))
+    file = load_yaml(path)
+    refuse_configuration(file)
+    if "format" not in file.values and "names" in file.values:
+        return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
+    if "format" not in file.values and "splits" not in file.values and {"train", "val", "nc"} & set(file.values):
+        raise UserError("the key 'names' is missing: list the class names in the order of their ids", path=file.path)
+    config = validate(DatasetConfig, file)
+    root = _root(config.root, ("root",), file, data_root)
+    splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
+    classes = _classes(config, root, _found_or_needed(splits), file)
+    _check_format_keys(config, file)
+    spec = DatasetSpec(
+        name=config.name or _yaml_path(file).stem,
+        root=root,
+        format=config.format,
+        classes=classes,
+        splits=splits,
+        bit_depth=config.bit_depth,
+        path=file.path,
+        outside=config.outside,
+        bad=_bad(config, classes, file),
+        first_pixel=config.first_pixel,
+        rows=Rows(config.rows == "polygons", config.kpt_shape),
+    )
+    return _without_absent(spec)
+
+
+def _yaml_path(file: YamlFile) -> Path:
+    return file.path or Path("dataset.yaml")
+
+
+def _error(message: str, file: YamlFile, *key: str) -> UserError:
+    path, line = file.place(key)
+    return UserError(message, path=path, line=line)
+
+
+def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path | None) -> Path:
+    if data_root is not None:
+        root = with_home(str(data_root))
+        if not root.is_dir():
+            raise UserError("the folder given with --data-root does not exist", path=root)
+        return root
+
+    def variable(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = os.environ.get(name)
+        if not value:
+            message = f"the environment variable {name} is not set; set it, or give the data's folder with --data-root"
+            raise _error(message, file, *key)
+        return value
+
+    expanded = with_home(_VARIABLE.sub(variable, text))
+    _refuse_impossible(_yaml_path(file).parent, str(expanded), file)
+    root = _yaml_path(file).parent / expanded
+    if not root.is_dir():
+        message = f"the data's folder {root} does not exist; correct '{key[0]}', or give the folder with --data-root"
+        raise _error(message, file, *key)
+    return root
+
+
+def _below(root: Path, name: str, file: YamlFile) -> Path:
+    """A path relative to the root, or to the YAML if it lies only there."""
+    _refuse_impossible(root, name, file)
+    below, beside = root / with_home(name), _yaml_path(file).parent / name
+    with _told_of(file):
+        refuse_two(name, (below, beside))
+    return beside if not below.exists() and beside.exists() else below
+
+
+def _refuse_impossible(root: Path, name: str, file: YamlFile) -> None:
+    """Refuse a name that no file can have: most often text that slipped into the line of a path."""
+    try:
+        (root / with_home(name)).lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"'{name[:40]}...' cannot be a path: {reason}", path=file.path) from None
+
+
+def _folder(root: Path, name: str, file: YamlFile) -> Path:
+    """A folder of pictures, relative to the root."""
+    _refuse_impossible(root, name, file)
+    with _told_of(file):
+        return find_folder(name, root)
+
+
+@contextmanager
+def _told_of(file: YamlFile) -> Iterator[None]:
+    """Put the YAML's name before a message that has none."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.message, path=error.path or file.path, line=error.line) from None
+
+
+def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile, name: str) -> SplitSpec:
+    folders = split.images or config.images
+    images = tuple(_folder(root, folder, file) for folder in folders) if folders else ()
+    label_name = split.labels or config.labels
+    labels = _below(root, label_name, file) if label_name else None
+    listings = tuple(_below(root, name, file) for name in split.list or ())
+    if config.format == "coco":
+        labels = labels or _json_beside(images)
+        if labels is None:
+            raise _error(f"the COCO split '{name}' needs 'labels: FILE.json'", file, "splits", name)
+        images = images or (root,)
+    if config.format == "csv":
+        if labels is None or listings:
+            raise _error(f"the split '{name}' needs 'labels: FILE.csv' (and no 'list')", file, "splits", name)
+        return SplitSpec(images, labels, declared=file.place(("splits", name)))
+    if config.format == "folders" and labels is not None:
+        raise _error(f"the split '{name}': format folders has no 'labels'; the folders are", file, "splits", name)
+    if not images and not listings:
+        raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
+    return SplitSpec(images, labels, listings, split.unlabelled, file.place(("splits", name)))
+
+
+def _json_beside(images: tuple[Path, ...]) -> Path | None:
+    """The one JSON file that lies with the pictures, as some exports have it."""
+    found = [path for folder in images if folder.is_dir() for path in folder.glob("*.json")]
+    return found[0] if len(found) == 1 else None
+
+
+def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], file: YamlFile) -> tuple[str, ...]:
+    if isinstance(config.classes, tuple):
+        return config.classes
+    if config.classes is not None:
+        path = _below(root, config.classes, file)
+        try:
+            return check_class_names(read_class_names(path, config.format))
+        except ValueError as error:
+            raise UserError(f"the class list {error}", path=path) from None
+    if config.format in get_args(ClassFormat):
+        try:
+            return check_class_names(find_classes(config.format, root, splits))
+        except ValueError as error:
+            raise UserError(f"the list of classes {error}; add 'classes'", path=file.path) from None
+    labels = next((split.labels for split in splits.values() if split.labels), None)
+    if config.format != "coco" or labels is None:
+        raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
+    try:
+        return check_class_names(parse_coco(labels).class_names())
+    except ValueError as error:
+        way_out = "; or list them under 'classes' in the YAML, and equal names are one class"
+        raise UserError(
+            f"the list of categories {error}{way_out if 'twice' in str(error) else ''}", path=labels
+        ) from None
+
+
+def _found_or_needed(splits: dict[str, SplitSpec]) -> dict[str, SplitSpec]:
+    """The splits that can tell class names: a dead ``test`` is left out later, see `_without_absent`."""
+
+    def there(place: SplitSpec) -> bool:
+        return all(path.exists() for path in (*place.images, *place.listings, place.labels) if path is not None)
+
+    return {name: place for name, place in splits.items() if name in ("train", "val") or there(place)} or splits
+
+
+def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
+    """Refuse keys that say how the labels of another format are read."""
+    for key, form in (("first_pixel", "voc"), ("rows", "yolo"), ("kpt_shape", "yolo")):
+        if getattr(config, key) is not None and config.format != form:
+            raise _error(f"'{key}' is for format {form}, and this data set is {config.format}: take it out", file, key)
+    if config.rows is not None and config.kpt_shape is not None:
+        raise _error("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
+
+
+def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tuple[str, ...]:
+    """The classes of bad parts that the YAML names, if it does."""
+    if config.bad is None:
+        return ()
+    if config.format not in get_args(ClassFormat):
+        raise _error(
+            "'bad' names classes of whole pictures; a picture with boxes is bad by them: take it out", file, "bad"
+        )
+    for name in config.bad:
+        if name not in classes:
+            raise _error(f"'bad': there is no class '{name}'; the classes are {', '.join(classes)}", file, "bad")
+    if len(config.bad) == len(classes):
+        raise _error("'bad' names every class; one at least must be good", file, "bad")
+    return config.bad
+
+
+def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str | Path | None) -> DatasetSpec:
+    root = _root(config.path or ".", ("path",), file, data_root)
+    splits = {}
+    for name in ("train", "val", "test"):
+        entries: tuple[str, ...] | None = getattr(config, name)
+        if not entries:
+            continue
+        lists = [entry for entry in entries if entry.lower().endswith(".txt")]
+        if lists and len(lists) < len(entries):
+            raise _error(f"'{name}' holds lists and folders; give either lists or folders", file, name)
+        if lists:
+            listings = tuple(_below(root, entry, file) for entry in lists)
+            splits[name] = SplitSpec((), None, listings, declared=file.place((name,)))
+        else:
+            folders = tuple(_folder(root, entry, file) for entry in entries)
+            splits[name] = SplitSpec(folders, declared=file.place((name,)))
+    if not splits:
+        raise UserError("names no split; add 'train' and 'val'", path=file.path)
+    if not isinstance(config.names, tuple):
+        raise _error("'names' must list the class names", file, "names")
+    rows = Rows(config.rows == "polygons", config.kpt_shape)
+    spec = DatasetSpec(_yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path, rows=rows)
+    return _without_absent(spec)
+
+
+def _without_absent(spec: DatasetSpec) -> DatasetSpec:
+    """Leave out splits other than ``train`` and ``val`` that are not there: exports name a ``test`` without one."""
+    absent: dict[str, UserError] = {}
+    for name, place in spec.splits.items():
+        if name not in ("train", "val", spec.misnamed_val()):
+            try:
+                check_there(spec, name, place)
+                _check_filled(spec, name, place)
+            except UserError as error:
+                absent[name] = error
+    left = {name: place for name, place in spec.splits.items() if name not in absent}
+    return replace(spec, splits=left, absent=absent) if absent and left else spec
+
+
+def _check_filled(spec: DatasetSpec, name: str, place: SplitSpec) -> None:
+    """Refuse a split whose folders hold no picture at all."""
+    if not place.images or place.listings or spec.format in ("coco", "csv"):
+        return
+    if not any(scan_pictures(spec.format, folder) for folder in place.images):
+        folders = ", ".join(map(str, place.images))
+        raise spec.split_error(name, f"the split '{name}' holds no pictures (looked in {folders})")

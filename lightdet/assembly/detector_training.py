@@ -1,0 +1,229 @@
+"""Configuration and data set → a trainer, ready to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from lightdet.assembly.anchors import choose_anchors
+from lightdet.assembly.class_balance import class_frequencies, picture_weights
+from lightdet.assembly.computing import build_replicas, compute_with
+from lightdet.assembly.detection_task import build_task
+from lightdet.assembly.detector import build_detector, load_backbone
+from lightdet.assembly.distillation import load_teacher
+from lightdet.assembly.fine_tuning import begin_with
+from lightdet.assembly.starting import CHANCE, start_of
+from lightdet.assembly.starting import FACT as START
+from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.card import ModelCard
+from lightdet.config import Pace, RunConfig
+from lightdet.data.dataset import DatasetSpec, read_split
+from lightdet.data.loader import TrainingLoader
+from lightdet.data.pictures import Pictures, trainable
+from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
+from lightdet.errors import UserError
+from lightdet.models import Detector
+from lightdet.models.torchvision_detectors import BuiltInLossNetwork
+from lightdet.models.weights import save_model
+from lightdet.structures import Annotation, Preprocessing
+from lightdet.training.best_and_worst import WORDS
+from lightdet.training.board_pictures import batch_sheet
+from lightdet.training.checkpoint import TrainingState
+from lightdet.training.distributed import Processes
+from lightdet.training.interrupt import StopRequest
+from lightdet.training.reporting import Reporter
+from lightdet.training.trainer import Trainer
+from lightdet.training.validation import DetectionValidation
+from lightdet.wording import counted
+
+OnError = Literal["fail", "skip"]
+
+
+@dataclass
+class TrainingData:
+    """The two splits of a training, decoded as far as memory allows."""
+
+    names: tuple[str, ...]
+    train: Pictures
+    val: Pictures | None
+    skipped: list[UserError]
+
+    @property
+    def unmeasured(self) -> str | None:
+        """See `unmeasured_boxes`."""
+        return unmeasured_boxes(self.val.annotations if self.val else ())
+
+
+def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
+    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    if not val:
+        return "there is no split 'val'"
+    measured = any(len(trainable(annotation)[1]) for annotation in val)
+    return None if measured else "no picture of the split 'val' has a box"
+
+
+def load_training_data(
+    config: RunConfig,
+    spec: DatasetSpec,
+    *,
+    on_error: OnError = "fail",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TrainingData:
+    """Read the splits ``train`` and ``val`` (if there is one) and decode every picture once.
+
+    Args:
+        progress: called with pictures done and in all.
+
+    Raises:
+        UserError: the first broken picture or label; with ``on_error="skip"`` only if nothing is left.
+    """
+    train, skipped = read_split(spec, "train", on_error=on_error)
+    val: list[Annotation] = []
+    if "val" in spec.splits:
+        val, more = read_split(spec, "val", on_error=on_error)
+        skipped = skipped + more
+    total, done = len(train) + len(val), 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    def decode(annotations: Sequence[Annotation]) -> Pictures:
+        share = len(annotations) / total
+        room = int(config.train.cache_mib * share) if config.train.cache else 0
+        return Pictures(
+            annotations,
+            config.imgsz,
+            bit_depth=spec.bit_depth,
+            cache_mib=room,
+            skip_broken=on_error == "skip",
+            progress=one_more,
+        )
+
+    pictures = decode(train)
+    if not any(len(trainable(a)[1]) for a in pictures.annotations):
+        raise UserError("no picture of the split 'train' has a box; there is nothing to learn", path=spec.path)
+    validation = decode(val) if val else None
+    skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
+    return TrainingData(spec.classes, pictures, validation, skipped)
+
+
+def build_trainer(
+    config: RunConfig,
+    data: TrainingData,
+    *,
+    folder: Path,
+    device: torch.device,
+    bit_depth: int = 16,
+    run: dict[str, Any] | None = None,
+    processes: Processes | None = None,
+    reporter: Reporter,
+    stop: StopRequest | None = None,
+    resume: TrainingState | None = None,
+    start: Path | None = None,
+    board: bool = True,
+    began: float | None = None,
+) -> Trainer:
+    """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
+
+    With `start`, a model file of the same network, training begins with its weights as far as they fit.
+
+    Raises:
+        UserError: a total batch that the processes cannot share, a precision that the device has not.
+    """
+    run = {} if run is None else run
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    train = config.train
+    check_shares(train, context.processes)
+    torch.manual_seed(train.seed)
+    detector = build_detector(config.model, len(data.names), config.imgsz)
+    teacher = load_teacher(config, data.names, detector)
+    if resume is None:
+        begin = start_of(config, start)
+        run[START] = begin.kind
+        if begin.told:
+            reporter.note(begin.told)
+        if begin.file is not None:
+            reporter.note(begin_with(begin.file, detector, data.names, config, called=begin.called))
+        if teacher is None:
+            choose_anchors(config, data.train, detector, reporter)
+        elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
+            detector.anchors.copy_(teacher.network.anchors)
+            reporter.note(teacher.introduce(config.imgsz))
+        if load_backbone(config.model, detector):
+            reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
+    else:
+        run[START] = resume.run.get(START)
+        if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
+            detector.anchors.copy_(resume.tensors["network/anchors"])
+    pace = Pace.of(train, from_weights=run[START] not in (None, CHANCE))
+    computing = compute_with(
+        detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
+    )
+    detector = place_network(detector, train, context, computing.memory_format)
+    task, replicas = build_replicas(
+        detector,
+        lambda network, peers: build_task(config, data.train, network, device, peers, computing, teacher),
+        context,
+        computing,
+    )
+    return assemble_trainer(
+        task,
+        _loader(config, data, context.processes),
+        DetectionValidation(data.val, data.names, config.eval.batch, replicas=computing.replicas) if data.val else None,
+        train,
+        context,
+        save_weights=_weight_writer(config, data.names, bit_depth, run[START]),
+        draw_batch=partial(batch_sheet, names=data.names),
+        single_epochs=config.augment.mosaic_off_epochs,
+        replicas=replicas,
+        words=WORDS,
+        about={
+            "Data": _data_facts(data),
+            "Training": {"begun with": run[START] or CHANCE, **training_facts(train, pace, config.imgsz)},
+        },
+        pace=pace,
+    )
+
+
+def _data_facts(data: TrainingData) -> dict[str, str]:
+    def told(pictures: Pictures | None) -> str:
+        boxes = sum(len(trainable(annotation)[1]) for annotation in pictures.annotations) if pictures else 0
+        return f"{counted(len(pictures), 'picture')} with {counted(boxes, 'box')}" if pictures else "none"
+
+    return {"to train": told(data.train), "to validate": told(data.val), "classes": ", ".join(data.names)}
+
+
+def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> TrainingLoader:
+    recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic_off_epochs"}))
+    weights = None
+    if config.train.image_weights:
+        weights = picture_weights(data.train, class_frequencies(data.train, len(data.names)))
+    return TrainingLoader(
+        TrainingSamples(data.train, recipe, seed=config.train.seed),
+        config.train.batch,
+        seed=config.train.seed,
+        workers=config.train.workers,
+        rank=processes.rank,
+        processes=processes.count,
+        weights=weights,
+    )
+
+
+def _weight_writer(
+    config: RunConfig, names: tuple[str, ...], bit_depth: int, begun: str | None
+) -> Callable[[Path, nn.Module, dict[str, Any]], None]:
+    preprocessing = Preprocessing(config.imgsz, bit_depth=bit_depth)
+
+    def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
+        card = ModelCard(config.model.model_dump(mode="json"), names, preprocessing, {**facts, START: begun})
+        save_model(path, dict(network.state_dict()), card)
+
+    return write

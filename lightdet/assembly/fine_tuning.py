@@ -1,0 +1,159 @@
+"""A training that begins with a trained model's weights: its card gives the network, its tensors the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightdet.config import RunConfig, YamlFile, load_network_config, parse_overrides
+from lightdet.config.yaml_file import merge
+from lightdet.errors import UserError
+from lightdet.wording import counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lightdet.models import DetectionNetwork
+
+BOX_OUTPUTS = 5
+"""x, y, w, h and objectness of an anchor, before its classes."""
+SHOWN = 6
+"""Most names of tensors in a note."""
+
+
+def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str]) -> YamlFile:
+    """Lay the network of the model file `weights` below the configuration `file`, and its input side if none is given.
+
+    Args:
+        weights: what training wrote (``best.safetensors``).
+        file: the configuration given, which may repeat what the model's card says of its network.
+        overrides: ``key.path=value`` of the command line; they are checked, not laid over.
+
+    Raises:
+        UserError: a missing or foreign model file, or a configuration that asks for another network.
+    """
+    if not weights.is_file():  # said before torch is imported, which takes seconds
+        what = "is a folder; give the .safetensors in it" if weights.is_dir() else "no such file"
+        raise UserError(what, path=weights)
+    from lightdet.models.weights import load_model  # noqa: PLC0415 - torch only when a model is read
+
+    over = parse_overrides(overrides)
+    asked = merge(file.values, over)
+    card = load_model(weights)[1]
+    kept = load_network_config(YamlFile(dict(card.model), weights)).model_dump(mode="json")
+    if "backbone_weights" in kept:
+        kept["backbone_weights"] = None  # what that training began with; this one has more
+    wanted = asked.get("model") or {}
+    if isinstance(wanted, Mapping):
+        _check_same_network(weights, kept, wanted, file, over)
+    values = merge({"imgsz": card.preprocessing.imgsz, "model": kept}, file.values)
+    return YamlFile(values, file.path, file.places)
+
+
+def _check_same_network(
+    weights: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any], file: YamlFile, over: Mapping[str, Any]
+) -> None:
+    """Refuse a configuration that asks for another network than that of the card, at the line that does."""
+    try:
+        name = wanted.get("name", kept["name"])
+        base = kept if name == kept["name"] else {"name": name}
+        asked = load_network_config(YamlFile(merge(base, wanted))).model_dump(mode="json")
+    except UserError:
+        return  # told with its line when the whole configuration is read
+    for key in ("name", *wanted):
+        if key == "anchors" or asked.get(key) == kept.get(key):
+            continue  # anchors are no part of what the tensors fit
+        message = (
+            f"model.{key} is {asked.get(key)}, but {weights} has {kept.get(key)}: "
+            "leave it out, and the network is that of the weights"
+        )
+        given = over.get("model")
+        if isinstance(given, Mapping) and key in given:
+            raise UserError(f"{message} (from the command line)")
+        path, line = file.place(("model", key))
+        raise UserError(message, path=path, line=line)
+
+
+def begin_with(
+    weights: Path, network: DetectionNetwork, names: Sequence[str], config: RunConfig, *, called: str | None = None
+) -> str:
+    """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
+
+    What tells classes apart begins anew unless the file's classes are `names`, in that order; of anchor grids the
+    outputs for box and objectness are taken all the same. Anchors are scaled to ``config.imgsz``, unless
+    ``model.anchors`` gives others.
+
+    Args:
+        called: the weights in words, for the note; else the file's name.
+
+    Returns:
+        A note that says how many tensors were taken, and which were not.
+
+    Raises:
+        UserError: as `lightdet.assembly.predictor.load_detector`; or nothing fits.
+    """
+    from lightdet.assembly.predictor import load_detector  # noqa: PLC0415 - torch only when a network is wanted
+
+    donor, card = load_detector(weights)
+    theirs, own = donor.state_dict(), network.state_dict()
+    fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
+    why = f"of another shape, so begun anew ({len(card.names)} classes before)"
+    if len(names) == len(card.names) and tuple(names) != tuple(card.names):
+        order = "in another order" if set(names) == set(card.names) else ", ".join(card.names)
+        why = f"what tells classes apart begins anew (before: {order})"
+        apart = _depends_on_classes(network, len(names), config)
+        fits = [name for name in fits if name not in apart]
+    fresh = [name for name in own if name not in fits]
+    for name in fits:
+        if name == "anchors":
+            if getattr(config.model, "anchors", None) is None:
+                own[name].copy_(theirs[name] * (config.imgsz / card.preprocessing.imgsz))
+        else:
+            own[name].copy_(theirs[name])
+    if not fits:
+        raise UserError("not one of its tensors fits this network", path=weights)
+    told = f"begins with {called or weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
+    if _take_box_outputs(donor, network, fresh):
+        told += f", and of the outputs box and objectness; the {counted(len(names), 'class')} begin anew"
+    elif fresh:
+        shown = ", ".join(fresh[:SHOWN]) + (f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else "")
+        told += f"; {why}: {shown}"
+    return told
+
+
+def _take_box_outputs(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> bool:
+    """Copy what the outputs of anchor grids hold besides classes, if that is all that is fresh; whether it was."""
+    from lightdet.models import Detector  # noqa: PLC0415
+
+    if not (fresh and isinstance(donor, Detector) and isinstance(network, Detector)):
+        return False
+    theirs, own = donor.state_dict(), network.state_dict()
+    pairs = []
+    for name in fresh:
+        if ".outputs." not in name or name not in theirs:
+            return False
+        mine, other = (_by_anchor(state[name], network.anchors.shape[1])[:, :BOX_OUTPUTS] for state in (own, theirs))
+        if mine.shape != other.shape:
+            return False
+        pairs.append((mine, other))
+    for mine, other in pairs:
+        mine.copy_(other)
+    return True
+
+
+def _by_anchor(values: Tensor, anchors: int) -> Tensor:
+    """``[A * (5 + C), ...]`` → ``[A, 5 + C, ...]``."""
+    return values.view(anchors, -1, *values.shape[1:])
+
+
+def _depends_on_classes(network: DetectionNetwork, num_classes: int, config: RunConfig) -> set[str]:
+    """Return the names of the tensors whose shape would be another with one class more."""
+    import torch  # noqa: PLC0415
+
+    from lightdet.assembly.detector import build_detector  # noqa: PLC0415
+
+    state = torch.random.get_rng_state()
+    more = build_detector(config.model, num_classes + 1, config.imgsz).state_dict()
+    torch.random.set_rng_state(state)
+    return {name for name, value in network.state_dict().items() if more[name].shape != value.shape}

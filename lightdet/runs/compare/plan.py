@@ -1,0 +1,161 @@
+"""The output folder of a comparison: what it was begun with, and that it is ours to write in."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightdet.config import RunConfig, YamlFile, load_yaml
+from lightdet.config.classification import ClassifyConfig
+from lightdet.errors import UserError
+from lightdet.files import write_json, write_text
+from lightdet.runs.compare.request import Entry
+from lightdet.structures import Annotation, ImageLabel
+from lightdet.tasks import read_config
+
+PLAN_NAME = "plan.json"
+MODELS = "models"
+CONFIG_NAME = "config.yaml"
+STATE_NAME = "state.safetensors"
+FORMAT = 1
+FREE = tuple(
+    f"train.{key}" for key in ("workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "seed")
+)
+"""Keys that change no result; the seed is the run's."""
+
+
+def fingerprint(annotations: Sequence[Annotation]) -> dict[str, Any]:
+    """Enough of a split to notice that it was changed: pictures, boxes, what they sum up to, bytes of the files."""
+    boxes = sum(float(a.boxes.sum(dtype="float64")) + float(a.labels.sum()) for a in annotations)
+    return {
+        "pictures": len(annotations),
+        "boxes": sum(len(a) for a in annotations),
+        "sum": round(boxes, 2),
+        "bytes": sum(a.image.stat().st_size for a in annotations),
+    }
+
+
+def class_fingerprint(labels: Sequence[ImageLabel], classes: int) -> dict[str, Any]:
+    """The same of pictures with one class each: pictures, how many of each class, which ones, bytes of the files."""
+    kinds = [each.label for each in labels]
+    return {
+        "pictures": len(labels),
+        "classes": [kinds.count(number) for number in range(classes)],
+        "names": zlib.crc32("\n".join(f"{each.image.name} {each.label}" for each in labels).encode()),
+        "bytes": sum(each.image.stat().st_size for each in labels),
+    }
+
+
+def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+    """Begin a comparison in `folder`, or go on with the one in it; models and seeds may join, none may change.
+
+    Args:
+        folder: new, empty, or a comparison's.
+        data: classes and fingerprints of the splits that training takes, plain values.
+        entries: what is asked for now.
+
+    Raises:
+        UserError: the folder holds something else; other data or another configuration than it was begun with.
+    """
+    path = folder / PLAN_NAME
+    if not path.exists():
+        # a lock is not yet anything of the user's; any other file is
+        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
+        if others:
+            raise UserError(
+                f"holds something else than a comparison ('{others[0].name}'); take a new folder", path=folder
+            )
+        kept: dict[str, Any] = {}
+    else:
+        kept = _read(path)
+        _check_data(kept["data"], data, folder)
+    for entry in entries:
+        if entry.config is not None:
+            _keep_config(folder / MODELS / entry.name, entry.config)
+    models = kept.get("models", {}) | {entry.name: _told(entry) for entry in entries}
+    merged = {**kept.get("data", {}), **data}
+    write_json(path, {"comparison": FORMAT, "data": merged, "models": models})
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    return {"kind": entry.kind, "files": [str(path) for path in entry.files], "seeds": list(entry.seeds)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value["comparison"] > FORMAT:
+            raise UserError("was written by a newer lightdet; upgrade to go on with it", path=path)
+        if not isinstance(value["data"], dict) or not isinstance(value["models"], dict):
+            raise TypeError
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError("is no plan of a comparison; take a new --output", path=path) from None
+    result: dict[str, Any] = value
+    return result
+
+
+def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    for key, value in now.items():
+        old = before.get(key)
+        if old is None or old == value:
+            continue
+        if key == "classes":
+            raise UserError(
+                f"this comparison was begun with the classes {', '.join(old)}, the data set now has "
+                f"{', '.join(value)}; take another --output",
+                path=folder,
+            )
+        counts = [_counted(given) for given in (old, value)]
+        what = "boxes" if "boxes" in value else "classes"
+        detail = f"{counts[0]} then, {counts[1]} now" if counts[0] != counts[1] else f"{what} or files were changed"
+        raise UserError(
+            f"the split '{key}' is not what this comparison was begun with ({detail}); take another --output",
+            path=folder,
+        )
+
+
+def _counted(mark: Mapping[str, Any]) -> str:
+    """What a fingerprint says to people."""
+    if "boxes" in mark:
+        return f"{mark['pictures']} pictures with {mark['boxes']} boxes"
+    return f"{mark['pictures']} pictures ({', '.join(map(str, mark.get('classes', ())))} by class)"
+
+
+def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
+    """Write the configuration that the runs in `folder` are trained with, unless they have begun with another."""
+    path = folder / CONFIG_NAME
+    begun = any(folder.glob(f"seed*/{STATE_NAME}"))
+    wanted = config.model_dump(mode="json")
+    if begun and path.exists():
+        before = read_config(load_yaml(path)).model_dump(mode="json")
+        for key, old, new in differences(before, wanted):
+            if key not in FREE and not key.startswith("eval."):
+                raise UserError(
+                    f"was begun with {key}: {old}, and now it would be {new}; a comparison goes on as it was begun. "
+                    "Take another --output, give the row another name, or remove this folder to train it anew",
+                    path=folder,
+                )
+        # The evaluation may change afterwards; a training that goes on wants the one that it had.
+        wanted["eval"] = before["eval"]
+    wanted["train"].pop("seed")
+    read_config(YamlFile(wanted, path))
+    write_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Return (dotted key, old, new) of everything that differs; None stands for what is not there."""
+    found: list[tuple[str, Any, Any]] = []
+    for key in {**old, **new}:
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            found += differences(before, now, f"{prefix}{key}.")
+        elif before != now:
+            found.append((f"{prefix}{key}", before, now))
+    return found

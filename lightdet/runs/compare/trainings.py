@@ -1,0 +1,268 @@
+"""Trainings as processes of their own: one that fails or is killed takes nothing else with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+from safetensors import SafetensorError, safe_open
+
+from lightdet.errors import UserError
+from lightdet.files import make_folder
+from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, STATE_NAME
+from lightdet.runs.compare.request import CompareRequest, Entry
+from lightdet.training.checkpoint import METADATA_KEY
+from lightdet.training.folder_lock import folder_lock
+from lightdet.training.interrupt import stop_on_signal
+
+LOG_NAME = "log.txt"
+LAUNCHER = "lightdet.cli.stop_with_parent"
+POLL_SECONDS = 0.1
+ORPHAN_SECONDS = 180.0
+"""How long the training of a comparison that was killed is given to save and end."""
+INTERRUPTED = 130
+SOURCES = Path(__file__).resolve().parents[3]
+"""The folder that holds the package: a process of ours must find it even where it is not installed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: a row's configuration with one seed; `folder` is its output."""
+
+    name: str
+    seed: int
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        """What it is called among the row's runs."""
+        return f"seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training has come, from its state file."""
+
+    epoch: int
+    done: bool
+    history: Sequence[dict[str, float]]
+
+
+class Watcher(Protocol):
+    """Is told what happens."""
+
+    def note(self, text: str) -> None:
+        """One line worth reading."""
+
+    def training_begins(self, job: Job, number: int, total: int, *, resumed: bool) -> None:
+        """One of `total` trainings to do."""
+
+    def training_says(self, job: Job, line: str) -> None:
+        """The newest line of its log."""
+
+    def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
+        """It ended, well (with what it reached) or with a reason."""
+
+    def scoring(self, name: str, label: str) -> None:
+        """A run is about to be evaluated."""
+
+    def profiling(self, models: int) -> None:
+        """So many models are about to be timed in turn."""
+
+
+def read_progress(folder: Path) -> TrainingProgress | None:
+    """Read how far the training in `folder` has come; None where it has left no state.
+
+    Raises:
+        UserError: a state file that is damaged.
+    """
+    path = folder / STATE_NAME
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            progress = json.loads((file.metadata() or {})[METADATA_KEY])["progress"]
+        return TrainingProgress(progress["epoch"], progress["done"], progress["history"])
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise UserError("is damaged; remove its folder to train it anew", path=path) from None
+
+
+def jobs_of(request: CompareRequest, entries: Sequence[Entry]) -> list[Job]:
+    """All trainings of the comparison, first seeds first: an early end leaves a run of every model."""
+    trained = [entry for entry in entries if entry.kind == "trained"]
+    most = max((len(entry.seeds) for entry in trained), default=0)
+    return [
+        Job(entry.name, entry.seeds[turn], request.output / MODELS / entry.name / f"seed{entry.seeds[turn]}")
+        for turn in range(most)
+        for entry in trained
+        if turn < len(entry.seeds)
+    ]
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+    tail: bytearray = field(default_factory=bytearray)
+
+    def newest_line(self) -> str | None:
+        """The last whole line written since the last call."""
+        self.tail += self.log.read()
+        end = self.tail.rfind(b"\n")
+        if end < 0:
+            return None
+        lines = self.tail[:end].decode("utf-8", "replace").splitlines()
+        del self.tail[: end + 1]
+        return next((line.strip() for line in reversed(lines) if line.strip()), None)
+
+    def ask_to_stop(self) -> None:
+        """Close the pipe that it watches: it saves and ends."""
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+    def end(self) -> None:
+        """End it now, if it still runs, and close what belongs to it."""
+        self.ask_to_stop()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+def train_all(request: CompareRequest, jobs: Sequence[Job], watcher: Watcher) -> dict[Job, str]:
+    """Train what has not ended yet, `request.together` at a time; returns why each that failed did.
+
+    The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once.
+
+    Raises:
+        KeyboardInterrupt: after a signal.
+        UserError: a training of an earlier comparison is still at work in this folder.
+    """
+    waiting = deque(enumerate(jobs, 1))
+    running: list[_Running] = []
+    failed: dict[Job, str] = {}
+    with stop_on_signal() as stop:
+        try:
+            while (waiting and not stop.requested) or running:
+                while waiting and len(running) < request.together and not stop.requested:
+                    number, job = waiting.popleft()
+                    before = read_progress(job.folder)
+                    watcher.training_begins(job, number, len(jobs), resumed=before is not None)
+                    running.append(_start(request, job, resume=before is not None))
+                time.sleep(POLL_SECONDS)
+                for one in list(running):
+                    if stop.requested:
+                        one.ask_to_stop()
+                    if not _still_running(one, watcher):
+                        running.remove(one)
+                        failure = _failure(one.job, one.process.returncode)
+                        one.end()
+                        if failure is not None and not stop.requested:
+                            failed[one.job] = failure
+                        if not stop.requested:
+                            reached = read_progress(one.job.folder) if failure is None else None
+                            watcher.training_ends(one.job, failure, reached)
+        finally:
+            for one in running:
+                one.end()
+    if stop.requested:
+        raise KeyboardInterrupt
+    return failed
+
+
+def _still_running(one: _Running, watcher: Watcher) -> bool:
+    ended = one.process.poll() is not None  # asked first: the log may grow until then
+    line = one.newest_line()
+    if line is not None:
+        watcher.training_says(one.job, line)
+    return not ended
+
+
+def _start(request: CompareRequest, job: Job, *, resume: bool) -> _Running:
+    make_folder(job.folder)
+    _wait_for_orphan(job.folder)
+    config = job.folder.parent / CONFIG_NAME
+    command = [sys.executable, "-m", LAUNCHER, "train", "--config", str(config), "--data", str(request.data)]
+    command += ["--seed", str(job.seed), "--device", request.device, "--output", str(job.folder)]
+    command += ["--data-root", str(request.data_root)] if request.data_root is not None else []
+    command += ["--on-error", "skip"] if request.skip_bad else []
+    command.append("--resume" if resume else "--overwrite")
+    path = job.folder / LOG_NAME
+    try:
+        with path.open("ab") as log:
+            begin = log.tell()
+            # A session of its own: a Ctrl-C at the terminal is for us, and we pass it on.
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=_environment(request),
+                start_new_session=True,
+            )
+        reader = path.open("rb")
+        reader.seek(begin)
+    except OSError as error:
+        raise UserError(f"the training cannot be started: {error.strerror}", path=job.folder) from None
+    return _Running(job, process, reader)
+
+
+def _environment(request: CompareRequest) -> dict[str, str]:
+    found = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+    found["PYTHONPATH"] = os.pathsep.join(part for part in (str(SOURCES), os.environ.get("PYTHONPATH")) if part)
+    if request.together > 1 and "OMP_NUM_THREADS" not in os.environ:
+        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // request.together))
+    return found
+
+
+def _wait_for_orphan(folder: Path) -> None:
+    """Wait until the training that a killed comparison left behind has saved and ended."""
+    until = time.monotonic() + ORPHAN_SECONDS
+    while True:
+        try:
+            with folder_lock(folder):
+                return
+        except UserError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(POLL_SECONDS)
+
+
+def _failure(job: Job, code: int) -> str | None:
+    """Why a training ended without its last epoch, in one line; None if it has it."""
+    try:
+        ended = read_progress(job.folder)
+    except UserError as error:
+        return str(error)
+    if code == 0 and ended is not None and ended.done:
+        return None
+    where = f"see {job.folder / LOG_NAME}"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        why = "; perhaps memory ran out" if name == "SIGKILL" else ""
+        return f"its process was ended by {name}{why}; {where}"
+    if code == INTERRUPTED:
+        return f"it was interrupted from outside; {where}"
+    return f"{_last_words(job.folder / LOG_NAME) or f'it ended with exit code {code}'}; {where}"
+
+
+def _last_words(path: Path) -> str | None:
+    with suppress(OSError), path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - 20_000))
+        lines = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1].removeprefix("error: ")[:500] if lines else None
+    return None

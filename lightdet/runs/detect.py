@@ -1,0 +1,283 @@
+"""A request to detect → a run that is ready to go, everything that can go wrong beforehand checked beforehand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from lightdet.arrays import Image
+from lightdet.assembly.decision import check_agnostic, stored_rule
+from lightdet.assembly.predictor import computed, load
+from lightdet.data.images import read_pages
+from lightdet.decisions import DecisionRule
+from lightdet.drawing import draw_verdict
+from lightdet.errors import UserError
+from lightdet.inference.pipeline import DetectionRun, Totals, Watcher, draw_found
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
+from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
+from lightdet.inference.save_decisions import FILE as DECISIONS
+from lightdet.inference.save_decisions import DecisionWriter
+from lightdet.inference.sources import Sources, expand_sources, printable
+from lightdet.inference.tiled import TiledPredictor
+from lightdet.inference.window import Window
+from lightdet.structures import Detections
+
+RUNS = Path("runs/detect")
+"""Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
+DEFAULT_BATCH = 8
+SECOND_LOOKS = 16
+"""So many pictures at most are looked at again where nothing was found."""
+TILE_IOU = 0.5
+TILED_DETECTIONS = 1000
+"""Most boxes of a picture in tiles, unless asked otherwise: it is larger than what a network's input shows."""
+
+
+@dataclass(frozen=True)
+class DetectRequest:
+    """What ``lightdet detect`` was asked; see its help for the meaning of each."""
+
+    sources: Sequence[str]
+    weights: Path
+    imgsz: int | None = None
+    confidence: float | None = None
+    iou: float | None = None
+    agnostic: bool | None = None
+    max_detections: int | None = None
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    threads: int | None = None
+    batch: int | None = None
+    tile: int | None = None
+    overlap: float = 0.2
+    rect: bool = False
+    recursive: bool = False
+    max_frames: int | None = None
+    formats: Sequence[Format] = ()
+    output: Path | None = None
+    overwrite: bool = False
+    images: bool = True
+    show: bool = False
+    skip_bad: bool = False
+    json: Path | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Surest:
+    """The best score in some of the pictures in which nothing was found.
+
+    Attributes:
+        score: below `confidence`; None where there is none of `LOWEST` or more.
+        source: the picture that it is in.
+        pictures: how many were looked at again.
+        confidence: the lowest score that was reported.
+    """
+
+    score: float | None
+    source: str
+    pictures: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did and where: `folder` is None where no files were asked for but ``--json``."""
+
+    totals: Totals
+    folder: Path | None
+    names: tuple[str, ...]
+    decisions: Counter[str] | None = None
+    """Pictures and frames by OK and NG, where the model brings a rule."""
+    computed: str = ""
+    """How, in words."""
+    surest: Surest | None = None
+    """Where nothing was found in pictures."""
+
+
+class Detection:
+    """One request, in two steps: made (sources found, places checked; quick), then run (the network loaded).
+
+    Raises:
+        UserError: a source that is not there, results in the way, no window for ``show``.
+    """
+
+    judges: ClassVar[bool] = False
+    """Whether whole pictures get a class, instead of boxes."""
+
+    def __init__(self, request: DetectRequest) -> None:
+        self.request = request
+        self.sources: Sources = self._find_sources()
+        if request.explain:
+            self._check_heat()
+        self._window = Window() if request.show else None
+        self.outcome: Outcome | None = None
+
+    def run(self, watcher: Watcher) -> None:
+        """Load the network and look at every source; `outcome` is set before anything is raised from there.
+
+        Raises:
+            UserError: the model cannot be loaded, a source cannot be read (unless skipped), a file not written.
+        """
+        request = self.request
+        with ExitStack() as stack:
+            if self._window is not None:
+                stack.enter_context(self._window)
+            predictor, rule = self._load()
+            folder = self._folder()
+            table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
+            judge = None if rule is None else DecisionWriter(rule, table)
+            run = DetectionRun(
+                self._tiled(predictor),
+                [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
+                folder=folder if request.images else None,
+                watcher=watcher,
+                batch=request.batch or DEFAULT_BATCH,
+                skip_bad=request.skip_bad,
+                max_frames=request.max_frames,
+                show=self._window.show if self._window is not None else None,
+                draw=None if rule is None else partial(draw_decision, rule=rule),
+                header=self._header(predictor, rule),
+            )
+            decisions = judge.counts if judge else None
+            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor))
+            try:
+                run.run(self.sources.items)
+            finally:
+                if folder is not None and request.output is None and not run.totals.seen:
+                    self._remove_empty(folder)
+            if not run.totals.per_class and run.totals.pictures:
+                self.outcome = replace(self.outcome, surest=self._surest(predictor))
+
+    def _surest(self, predictor: Predictor) -> Surest:
+        """Look again at the first pictures, to say how far from a detection they are."""
+        best, where, looked = None, "", 0
+        for source in [each for each in self.sources.items if each.kind == "picture"][:SECOND_LOOKS]:
+            with suppress(UserError):  # a bad one was told already
+                for page in read_pages(str(source.target), bit_depth=predictor.preprocessing.bit_depth):
+                    score, looked = predictor.surest(page.image), looked + 1
+                    if score is not None and (best is None or score > best):
+                        best, where = score, page.name(source.name)
+                    if looked >= SECOND_LOOKS:
+                        break
+        return Surest(best, where, looked, predictor.confidence)
+
+    def _load(self) -> tuple[Predictor, DecisionRule | None]:
+        """Load the model and the decision rule that it may bring; the rule must see every detection that counts.
+
+        Raises:
+            UserError: as `load`; a ``confidence`` that hides detections from the rule.
+        """
+        request = self.request
+
+        def loaded(confidence: float | None) -> Predictor:
+            return load(
+                request.weights,
+                device=request.device,
+                imgsz=request.imgsz,
+                confidence=confidence,
+                iou=request.iou,
+                max_detections=request.max_detections,
+                precision=request.precision,
+                threads=request.threads,
+                rect=request.rect,
+                agnostic=request.agnostic,
+            )
+
+        predictor = loaded(request.confidence)
+        rule = stored_rule(request.weights, predictor)
+        check_agnostic(rule, predictor)
+        if rule is None or rule.lowest_threshold >= predictor.confidence:
+            return predictor, rule
+        if request.confidence is not None:
+            raise UserError(
+                f"the model's decision rule counts detections from {rule.lowest_threshold:g} on, "
+                f"which --confidence {request.confidence:g} would hide: leave it out"
+            )
+        return loaded(rule.lowest_threshold), rule
+
+    def _find_sources(self) -> Sources:
+        request = self.request
+        earlier = results_of_runs(RUNS)
+        output = request.output.absolute() if request.output is not None else None
+        sources = expand_sources(
+            request.sources,
+            recursive=request.recursive,
+            exclude=lambda folder: earlier(folder) or folder.absolute() == output,
+        )
+        check_free(
+            request.output or RUNS,
+            sources.items,
+            request.formats,
+            marked=request.images,
+            extra=[request.json] if request.json is not None else [],
+            overwrite=request.overwrite,
+            fresh=output is None,
+        )
+        return sources
+
+    def _check_heat(self) -> None:
+        """Refuse what cannot be explained, and heat in the way."""
+        if self.request.tile is not None:
+            raise UserError("--explain looks at whole pictures; leave out --tile, or explain a part of the picture")
+        for source in self.sources.items:
+            if source.kind != "picture":
+                raise UserError(f"is a {source.kind}, and --explain takes pictures alone", path=source.name)
+            path = heat_file(self.request.output or RUNS, source.stem)
+            if self.request.output is not None and path.exists() and not self.request.overwrite:
+                raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
+
+    def _folder(self) -> Path | None:
+        if not (self.request.images or self.request.formats or self.request.explain):
+            return None
+        return check_writable(self.request.output) if self.request.output is not None else fresh_folder(RUNS)
+
+    @staticmethod
+    def _remove_empty(folder: Path) -> None:
+        """A fresh folder that a failed run left empty is in nobody's way but the next number's."""
+        with suppress(OSError):
+            folder.rmdir()
+
+    def _tiled(self, predictor: Predictor) -> Predictor | TiledPredictor:
+        request = self.request
+        if request.tile is None:
+            return predictor
+        return TiledPredictor(
+            predictor,
+            tile=request.tile,
+            overlap=request.overlap,
+            batch=request.batch or DEFAULT_BATCH,
+            iou=TILE_IOU if request.iou is None else request.iou,
+            max_detections=request.max_detections or TILED_DETECTIONS,
+        )
+
+    def _writers(self, folder: Path | None, names: tuple[str, ...], rule: DecisionRule | None = None) -> list[Writer]:
+        writers = [make_writer(format_, folder, names, rule) for format_ in self.request.formats] if folder else []
+        if folder is not None and self.request.explain:
+            from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
+
+            writers.append(heat_writer(self.request, folder))
+        return [*writers, JsonWriter(self.request.json, rule)] if self.request.json is not None else writers
+
+    def _header(self, predictor: Predictor, rule: DecisionRule | None = None) -> dict[str, Any]:
+        request = self.request
+        return {
+            **({"rule": rule.as_dict()} if rule is not None else {}),
+            "weights": printable(request.weights),
+            "names": list(predictor.names),
+            "imgsz": predictor.preprocessing.imgsz,
+            "confidence": predictor.confidence,
+            "agnostic": predictor.agnostic_iou is not None,
+            "tile": request.tile,
+            "overlap": request.overlap if request.tile is not None else None,
+        }
+
+
+def draw_decision(image: Image, found: Detections, still: bool, *, rule: DecisionRule) -> Image:
+    """Return a marked-up copy of a picture, uint8 RGB ``[H, W, 3]``: what was found, and OK or NG around it."""
+    return draw_verdict(draw_found(image, found, still), rule.decide(found).ok)

@@ -1,0 +1,140 @@
+"""A request to explain → overlays and numbers, picture by picture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightdet.arrays import Image
+from lightdet.data.images import read_pages
+from lightdet.drawing import class_color
+from lightdet.errors import UserError
+from lightdet.explain.overlay import draw_overlay
+from lightdet.files import write_json
+from lightdet.inference.image_writers import write_picture
+from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
+from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.runs.explainers import Explainer, ExplainRequest, Explanation, check_options, load_explainer
+
+RUNS = Path("runs/explain")
+"""Overlays go here, or to ``runs/explain-2``, …, where no output folder is named."""
+
+
+@dataclass
+class Explained:
+    """What was done: one entry an overlay with `path`, `source` and numbers; pictures without any; what was skipped."""
+
+    folder: Path | None = None
+    pictures: int = 0
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+class ExplainRun:
+    """One request, in two steps: made (sources found, contradictions refused; quick), then run.
+
+    Raises:
+        UserError: a source that is not there or no picture, options that contradict each other.
+    """
+
+    def __init__(self, request: ExplainRequest) -> None:
+        check_options(request)
+        self.request = request
+        earlier = results_of_runs(RUNS)
+        output = request.output.absolute() if request.output is not None else None
+        found = expand_sources(
+            request.sources,
+            recursive=request.recursive,
+            exclude=lambda folder: earlier(folder) or folder.absolute() == output,
+        )
+        other = next((source for source in found.items if source.kind != "picture"), None)
+        if other is not None:
+            raise UserError(
+                f"is a {other.kind}, and pictures alone can be explained; save the frame that matters as a picture",
+                path=other.name,
+            )
+        self.sources = found.items
+        self.originals = {source.target.resolve() for source in found.items if isinstance(source.target, Path)}
+        self.outcome = Explained()
+
+    def run(self, done: Any = lambda source: None) -> Explained:
+        """Load the network and explain every picture; `done` is called with each source.
+
+        Raises:
+            UserError: the model cannot be loaded or has no gradients, a class or box that is not there, a picture
+                that cannot be read (unless skipped), a file that is in the way.
+        """
+        request, outcome = self.request, self.outcome
+        explainer = load_explainer(request)
+        try:
+            for source in self.sources:
+                try:
+                    self._explain(explainer, source)
+                except UserError as error:
+                    placed = error if error.path is not None else UserError(error.message, path=source.name)
+                    if not request.skip_bad:
+                        raise placed from None
+                    outcome.skipped.append((source.name, printable(placed.message)))
+                done(source)
+        finally:
+            if request.json is not None:
+                write_json(request.json, self._as_dict())
+        return outcome
+
+    def _explain(self, explainer: Explainer, source: Source) -> None:
+        for page in read_pages(str(source.target), bit_depth=explainer.preprocessing.bit_depth):
+            self._explain_picture(explainer, source.page(page), page.image)
+
+    def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
+        explanations = explainer.explain(picture, self.request)
+        self.outcome.pictures += 1
+        if not explanations:
+            self.outcome.empty.append(source.name)
+        for place, explanation in enumerate(explanations, start=1):
+            path = self._free(source, explanation.number or place, explanation.name)
+            written = write_picture(path, overlay(picture, explanation))
+            entry = {"source": printable(source.name), "overlay": printable(written), **explanation.as_dict()}
+            self.outcome.entries.append(entry)
+
+    def _free(self, source: Source, number: int, name: str) -> Path:
+        """Where an overlay goes: ``<stem>.<number>.<class>.jpg``, nothing lost.
+
+        Raises:
+            UserError: something lies there already.
+        """
+        if self.outcome.folder is None:
+            given = self.request.output
+            self.outcome.folder = check_writable(given) if given is not None else fresh_folder(RUNS)
+        plain = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "class"
+        path = self.outcome.folder / source.stem.with_name(f"{source.stem.name}.{number}.{plain}.jpg")
+        if path.exists() and (not self.request.overwrite or path.resolve() in self.originals):
+            raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
+        return path
+
+    def _as_dict(self) -> dict[str, Any]:
+        request, outcome = self.request, self.outcome
+        return {
+            "weights": printable(request.weights),
+            "method": request.method,
+            "pictures": outcome.pictures,
+            "explanations": outcome.entries,
+            "nothing_found": [printable(name) for name in outcome.empty],
+            "skipped": [{"source": printable(source), "reason": reason} for source, reason in outcome.skipped],
+        }
+
+
+def overlay(picture: Image, explanation: Explanation) -> Image:
+    """Draw one explanation over its picture, uint8 RGB with a strip below."""
+    boxes = None if explanation.box is None else explanation.box[None]
+    texts = [f"{explanation.name} {explanation.score:.2f}"]
+    return draw_overlay(
+        picture,
+        explanation.heat,
+        explanation.caption(),
+        boxes=boxes,
+        texts=texts,
+        colors=[class_color(explanation.label)],
+    )

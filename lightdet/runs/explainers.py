@@ -1,0 +1,292 @@
+"""A request to explain → a network that answers it, a detector or a classifier, and its answers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from lightdet.arrays import FloatArray, Image
+from lightdet.assembly.decision import class_rule
+from lightdet.assembly.predictor import load_detector
+from lightdet.config import EvalConfig
+from lightdet.decisions import ClassRule
+from lightdet.errors import UserError
+from lightdet.explain.cam import METHODS, Method
+from lightdet.explain.detector import DetectorExplainer, DetectorLook
+from lightdet.explain.heat import Heat, hottest
+from lightdet.models.device import choose_device
+from lightdet.models.weights import load_model
+from lightdet.structures import Classification, Detections, Preprocessing
+from lightdet.wording import counted
+
+if TYPE_CHECKING:
+    from lightdet.explain.classifier import ClassifierExplainer, ClassifierLook
+
+MOST_TOGETHER = 5
+"""Boxes whose heat ``lightdet detect --explain`` shows in one picture."""
+WITHOUT_GRADIENTS = (".onnx", ".xml", ".bin", ".engine", ".tflite")
+
+
+@dataclass(frozen=True)
+class ExplainRequest:
+    """What ``lightdet explain`` was asked; see its help for the meaning of each."""
+
+    sources: Sequence[str]
+    weights: Path
+    class_name: str | None = None
+    box: int | None = None
+    top: int | None = None
+    method: str = "hires-cam"
+    imgsz: int | None = None
+    confidence: float | None = None
+    iou: float | None = None
+    max_detections: int | None = None
+    device: str = "auto"
+    recursive: bool = False
+    output: Path | None = None
+    overwrite: bool = False
+    skip_bad: bool = False
+    json: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why one box, or one class, is reported.
+
+    Attributes:
+        name: of the class.
+        label: of the class.
+        score: the box's score, the class's probability, or of a class without a box the best candidate's score.
+        heat: over the picture.
+        number: of the box in its picture, from 1; None for a class.
+        box: x1, y1, x2, y2 in pixels; None for a class.
+        note: what else is to be known.
+    """
+
+    name: str
+    label: int
+    score: float
+    heat: Heat
+    number: int | None = None
+    box: FloatArray | None = None
+    note: str = ""
+
+    def caption(self) -> str:
+        """One line for the overlay."""
+        if self.heat.is_empty:
+            return f"nothing in the picture speaks for '{self.name}' ({self.score:.2f})"
+        text = f"why '{self.name}' {self.score:.2f}"
+        if self.box is not None:
+            share = self.heat.share_in(self.box) or 0.0
+            text = f"why box {self.number}: '{self.name}' {self.score:.2f} – {share:.0%} of the heat lies in it"
+        return f"{text} – {self.note}" if self.note else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON: pixels of the picture, shares 0 to 1."""
+        values: dict[str, Any] = {
+            "kind": "class" if self.box is None else "box",
+            "name": self.name,
+            "label": self.label,
+            "score": round(self.score, 4),
+            "peak": list(self.heat.peak) if self.heat.peak is not None else None,
+        }
+        if self.box is not None:
+            share = self.heat.share_in(self.box)
+            values |= {
+                "number": self.number,
+                "box": [round(float(value), 2) for value in self.box],
+                "heat_in_box": None if share is None else round(share, 4),
+                "area_of_box": round(self.heat.area_share(self.box), 4),
+            }
+        return values | ({"note": self.note} if self.note else {})
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """What speaks for all that is reported of a picture: one heat, one line, and the boxes, if it is a detector."""
+
+    heat: Heat
+    caption: str
+    detections: Detections | None
+
+
+class Explainer(Protocol):
+    """A network that can say why."""
+
+    names: tuple[str, ...]
+    preprocessing: Preprocessing
+
+    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+        """Return what `request` asks of one picture (uint8 RGB ``[H, W, 3]``); may be nothing.
+
+        Raises:
+            UserError: a box that is not there.
+        """
+        ...
+
+    def together(self, picture: Image) -> Together:
+        """Return what speaks for all that is reported of one picture."""
+        ...
+
+
+def check_options(request: ExplainRequest) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        UserError: does.
+    """
+    if request.box is not None and request.class_name is not None:
+        raise UserError("--box and --class exclude each other: why this box, or why this class?")
+    if request.top is not None and (request.box is not None or request.class_name is not None):
+        raise UserError("--top counts what is explained; leave it out with --box or --class")
+    if request.method not in METHODS:
+        raise UserError(f"unknown method '{request.method}'; take {' or '.join(METHODS)}")
+
+
+def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
+    """Return what explains the model file's network, a detector's or a classifier's.
+
+    Raises:
+        UserError: a file that is no model or has no gradients, options that do not belong to it.
+    """
+    path = request.weights
+    if path.suffix.lower() in WITHOUT_GRADIENTS:
+        raise UserError(
+            "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
+        )
+    device = choose_device(request.device)
+    method: Method = "grad-cam" if request.method == "grad-cam" else "hires-cam"
+    _, card = load_model(path)
+    if isinstance(card.model, dict) and card.model.get("task") == "classify":
+        if request.box is not None:
+            raise UserError("is a classifier, which has no boxes: leave out --box", path=path)
+        from lightdet.assembly.classifier import fixed_size, load_classifier  # noqa: PLC0415 - most models are detectors
+        from lightdet.explain.classifier import ClassifierExplainer  # noqa: PLC0415
+
+        network, config, card = load_classifier(path)
+        preprocessing = card.preprocessing
+        if request.imgsz not in (None, preprocessing.imgsz):
+            if fixed_size(config):
+                raise UserError(f"takes inputs of {preprocessing.imgsz} pixels alone: leave out --imgsz", path=path)
+            preprocessing = replace(preprocessing, imgsz=request.imgsz)
+        rule = class_rule(card.decision, card.names, path)
+        return _Classifier(ClassifierExplainer(network, card.names, preprocessing, device=device, method=method), rule)
+    detector, card = load_detector(path)
+    preprocessing = card.preprocessing
+    if request.imgsz is not None:
+        preprocessing = replace(preprocessing, imgsz=request.imgsz)
+    defaults = EvalConfig()
+    return _Detector(
+        DetectorExplainer(
+            detector,
+            card.names,
+            preprocessing,
+            confidence=defaults.show_confidence if request.confidence is None else request.confidence,
+            iou=defaults.iou if request.iou is None else request.iou,
+            max_detections=request.max_detections or defaults.max_detections,
+            device=device,
+            method=method,
+            rect=rect,
+        )
+    )
+
+
+def label_of(name: str, names: Sequence[str]) -> int:
+    """The label of the class called `name`.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name in names:
+        return list(names).index(name)
+    folded = [known.casefold() for known in names]
+    if folded.count(name.casefold()) == 1:
+        return folded.index(name.casefold())
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
+    raise UserError(f"the model has no class '{name}'{hint}")
+
+
+class _Detector:
+    """Answers for a detector."""
+
+    def __init__(self, explainer: DetectorExplainer) -> None:
+        self.explainer = explainer
+        self.names = explainer.names
+        self.preprocessing = explainer.preprocessing
+
+    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+        wanted = None if request.class_name is None else label_of(request.class_name, self.names)
+        look = self.explainer.look(picture)
+        if wanted is not None:
+            return [self._category(look, wanted)]
+        count = len(look.detections)
+        if request.box is None:
+            return [_box(look, number) for number in range(min(count, request.top or 3))]
+        if request.box > count:
+            found = f"{counted(count, 'box')} of a score of at least {self.explainer.confidence:g}"
+            raise UserError(f"has only {found}, so there is no box {request.box}; a lower --confidence shows more")
+        return [_box(look, request.box - 1)]
+
+    def together(self, picture: Image) -> Together:
+        look = self.explainer.look(picture)
+        shown = min(len(look.detections), MOST_TOGETHER)
+        if not shown:
+            return Together(Heat(np.zeros(picture.shape[:2], np.float32)), "nothing was found", None)
+        heat = hottest([look.box(number) for number in range(shown)])
+        which = counted(shown, "box") if shown == len(look.detections) else f"the {shown} surest boxes"
+        return Together(heat, f"what speaks for {which}", look.detections)
+
+    def _category(self, look: DetectorLook, label: int) -> Explanation:
+        count = int((look.detections.labels == label).sum())
+        note = f"{counted(count, 'box')}" if count else "not reported; what comes closest"
+        return Explanation(self.names[label], label, look.best_score(label), look.category(label), note=note)
+
+
+def _box(look: DetectorLook, number: int) -> Explanation:
+    found = look.detections
+    label = int(found.labels[number])
+    return Explanation(
+        found.names[label],
+        label,
+        float(found.scores[number]),
+        look.box(number),
+        number=number + 1,
+        box=found.boxes[number],
+    )
+
+
+class _Classifier:
+    """Answers for a classifier; where it has a rule of OK and NG, for the bad class that the rule goes by."""
+
+    def __init__(self, explainer: ClassifierExplainer, rule: ClassRule | None) -> None:
+        self.explainer, self.rule = explainer, rule
+        self.names = explainer.names
+        self.preprocessing = explainer.preprocessing
+
+    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+        wanted = None if request.class_name is None else label_of(request.class_name, self.names)
+        look = self.explainer.look(picture)
+        if wanted is None and request.top is None:
+            return [self._decisive(look)]
+        order = np.argsort(-look.probabilities, kind="stable")[: request.top or 1]
+        labels = [int(label) for label in order] if wanted is None else [wanted]
+        return [self._of(look, label) for label in labels]
+
+    def together(self, picture: Image) -> Together:
+        explanation = self._decisive(self.explainer.look(picture))
+        return Together(explanation.heat, explanation.caption(), None)
+
+    def _decisive(self, look: ClassifierLook) -> Explanation:
+        if self.rule is None:
+            return self._of(look, int(look.probabilities.argmax()))
+        evidence = self.rule.evidence(Classification(look.probabilities, self.names, look.size))
+        return self._of(look, evidence.label, note=evidence.caption())
+
+    def _of(self, look: ClassifierLook, label: int, note: str = "") -> Explanation:
+        return Explanation(self.names[label], label, float(look.probabilities[label]), look.category(label), note=note)

@@ -1,0 +1,65 @@
+"""``detect --explain``: beside each marked picture one with the heat of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightdet.drawing import class_color
+from lightdet.explain.overlay import draw_overlay
+from lightdet.inference.image_writers import write_picture
+from lightdet.inference.run_folder import heat_file
+from lightdet.inference.save import Record
+from lightdet.runs.explainers import Explainer, ExplainRequest, load_explainer
+
+if TYPE_CHECKING:
+    from lightdet.runs.detect import DetectRequest
+
+
+class HeatWriter:
+    """Writes ``<stem>.heat.jpg`` for every picture; frames are never its business (see `check_heat`).
+
+    Args:
+        folder: where the marked pictures go.
+        explainer: the network.
+    """
+
+    def __init__(self, folder: Path, explainer: Explainer) -> None:
+        self.folder = folder
+        self.explainer = explainer
+
+    def add(self, record: Record) -> None:
+        """Explain one picture."""
+        picture = record.image
+        if picture is None:
+            raise ValueError("a record without its picture cannot be explained")
+        found = self.explainer.together(picture)
+        texts, colors, boxes = [], [], None
+        if found.detections is not None:
+            boxes = found.detections.boxes
+            texts = [f"{entry['name']} {entry['score']:.2f}" for entry in found.detections.as_dicts()]
+            colors = [class_color(int(label)) for label in found.detections.labels]
+        drawn = draw_overlay(picture, found.heat, found.caption, boxes=boxes, texts=texts, colors=colors)
+        write_picture(heat_file(self.folder, record.stem), drawn)
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Nothing is left to write."""
+
+
+def heat_writer(request: DetectRequest, folder: Path) -> HeatWriter:
+    """Return the writer for a run of detection, with the boxes that it reports.
+
+    Raises:
+        UserError: the model has no gradients.
+    """
+    wanted = ExplainRequest(
+        sources=request.sources,
+        weights=request.weights,
+        imgsz=request.imgsz,
+        confidence=request.confidence,
+        iou=request.iou,
+        max_detections=request.max_detections,
+        device=request.device,
+    )
+    return HeatWriter(folder, load_explainer(wanted, rect=request.rect))

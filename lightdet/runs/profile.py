@@ -1,0 +1,326 @@
+"""Configurations and weights → their profiles, measured side by side; exported networks without torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from lightdet.assembly.classifier import build_classifier
+from lightdet.assembly.classifier_predictor import load_classifier
+from lightdet.assembly.detector import build_detector
+from lightdet.assembly.need_torch import need_torch
+from lightdet.assembly.predictor import load, load_detector
+from lightdet.config import YamlFile, load_config, load_yaml
+from lightdet.config.classification import load_classify_config
+from lightdet.data.images import read_image
+from lightdet.errors import UserError
+from lightdet.inference.export_card import ExportCard
+from lightdet.inference.foreign_network import ForeignNetwork, library_of
+from lightdet.inference.open_exported import SUFFIXES as EXPORTED
+from lightdet.inference.predictor import Predictor
+from lightdet.profiling.complexity import Complexity, measure_complexity
+from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
+from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
+from lightdet.profiling.report import Report
+from lightdet.structures import Detections, Preprocessing
+from lightdet.tasks import CLASSIFICATION, task_of_config, task_of_model
+
+if TYPE_CHECKING:
+    import torch
+
+    from lightdet.arrays import Image
+    from lightdet.compute import Computing
+    from lightdet.inference.classifier import ClassifierPredictor
+    from lightdet.inference.torch_runtime import Precision
+    from lightdet.models import DetectionNetwork
+
+DEFAULT_CLASSES = 6
+CLASSES_OF_PICTURES = 2
+"""Of a classifier that is not trained: good and bad."""
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """What to measure and how.
+
+    Attributes:
+        configs: configurations, each profiled with fresh weights; the defaults if there are no `weights` either.
+        weights: trained models, or what was exported from them.
+        against: foreign networks (ONNX, OpenVINO): random input of their own shape, the network's time alone.
+        overrides: ``key.path=value`` for every configuration.
+        imgsz: side of the input; None: the one of the configuration or the training.
+        sides: the same for each of `weights`, in place of `imgsz`; empty or one for each.
+        classes: number of classes of a fresh model; None: six, as the paper has, of a classifier two.
+        batch: pictures at once for throughput and memory.
+        device: see `lightdet.models.device.choose_device`.
+        threads: of the CPU; None: as torch has chosen.
+        runs: single pictures timed a model.
+        precision: fp32, bf16 or fp16; None: fp32, or what an export was made for.
+        confidence: lowest score that reaches NMS.
+        picture: what is timed; None: a generated picture of 1280 x 960 pixels.
+    """
+
+    configs: Sequence[Path] = ()
+    weights: Sequence[Path] = ()
+    against: Sequence[Path] = ()
+    overrides: Sequence[str] = ()
+    imgsz: int | None = None
+    sides: Sequence[int | None] = ()
+    classes: int | None = None
+    batch: int = 16
+    device: str = "auto"
+    threads: int | None = None
+    runs: int = 50
+    precision: Precision | None = None
+    confidence: float = 0.25
+    picture: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is timed: a `Predictor`, or a `ForeignNetwork`, which is called in the same way."""
+
+    name: str
+    predictor: Any
+    imgsz: int
+    classes: int | None
+    complexity: Complexity | None
+    device: str
+    precision: str
+    runtime: str
+
+
+def profile_models(request: ProfileRequest) -> list[Report]:
+    """Measure every model of `request`, the times of several in turn; configurations first, weights, then foreign ones.
+
+    Raises:
+        UserError: an unreadable or wrong configuration, weights or picture; a device that is not there.
+    """
+    if request.weights and not request.configs and request.overrides:
+        raise UserError(f"'{request.overrides[0]}' would change a configuration; a trained model stays as it is")
+    if request.weights and not request.configs and request.classes is not None:
+        raise UserError("--classes is for a configuration; a trained model brings its own")
+    device = _device_of_torch(request)
+    picture = sample_picture() if request.picture is None else read_image(request.picture)
+    if request.threads is not None:
+        if device is not None:
+            import torch  # noqa: PLC0415
+
+            torch.set_num_threads(request.threads)
+        cv2.setNumThreads(request.threads)
+    subjects = _subjects(request, device)
+    predictors = [subject.predictor for subject in subjects]
+    latencies = measure_latency(predictors, picture, runs=request.runs)
+    reset_peak_memory(device or "cpu")
+    speeds = measure_throughput(predictors, picture, batch=request.batch)
+    memory = peak_memory_mib(device or "cpu")
+    return [
+        Report(
+            model=subject.name,
+            imgsz=subject.imgsz,
+            classes=subject.classes,
+            device=subject.device,
+            device_name=device_name(device or subject.device),
+            threads=_threads(request),
+            precision=subject.precision,
+            runtime=subject.runtime,
+            picture=(picture.shape[1], picture.shape[0]),
+            complexity=subject.complexity,
+            latency=latency,
+            batch=request.batch,
+            images_per_second=speed,
+            peak_memory_mib=memory,
+        )
+        for subject, latency, speed in zip(subjects, latencies, speeds, strict=True)
+    ]
+
+
+def _device_of_torch(request: ProfileRequest) -> torch.device | None:
+    """The device of what torch runs; None if nothing is: exported networks find theirs, and need no torch."""
+    checkpoints = [path for path in request.weights if path.suffix.lower() not in EXPORTED]
+    if request.weights and not request.configs and not checkpoints:
+        return None
+    for path in checkpoints:
+        need_torch(path)
+    from lightdet.models.device import choose_device  # noqa: PLC0415
+
+    return choose_device(request.device)
+
+
+def _subjects(request: ProfileRequest, device: torch.device | None) -> list[_Subject]:
+    files = [load_yaml(path) for path in request.configs]
+    if not files and not request.weights:
+        files = [YamlFile({})]
+    subjects = []
+    names = tuple(f"class {index}" for index in range(request.classes or DEFAULT_CLASSES))
+    for file in files:
+        if task_of_config(file, request.overrides) is CLASSIFICATION:
+            subjects.append(_fresh_classifier(file, request, device))
+            continue
+        config = load_config(file, request.overrides)
+        imgsz = request.imgsz or config.imgsz
+        detector = build_detector(config.model, len(names), imgsz)
+        name = str(file.path) if file.path else "default configuration"
+        subjects.append(_in_torch(name, detector, names, Preprocessing(imgsz), request, device))
+    sides = request.sides or [request.imgsz] * len(request.weights)
+    for path, side in zip(request.weights, sides, strict=True):
+        if task_of_model(path) is CLASSIFICATION:
+            own = request.device if path.suffix.lower() in EXPORTED else str(device)
+            judge = load_classifier(
+                path, device=own, imgsz=side, precision=request.precision, threads=_threads(request)
+            )
+            subjects.append(_judging(str(path), judge))
+            continue
+        if path.suffix.lower() in EXPORTED:
+            subjects.append(_exported(path, side, request))
+            continue
+        detector, card = load_detector(path)
+        preprocessing = replace(card.preprocessing, imgsz=side or card.preprocessing.imgsz)
+        subjects.append(_in_torch(str(path), detector, card.names, preprocessing, request, device))
+    return subjects + [_foreign(path, request) for path in request.against]
+
+
+class _ClassTimer:
+    """A classifier as what is timed: nothing comes after its network, and it finds no boxes."""
+
+    def __init__(self, predictor: ClassifierPredictor) -> None:
+        self.predictor = predictor
+
+    def __call__(self, picture: Image) -> Detections:
+        """Judge a picture; the result is empty but for the times."""
+        found = Detections.empty()
+        found.milliseconds.update(self.predictor(picture).milliseconds, postprocess=0.0)
+        return found
+
+    def batch(self, pictures: Sequence[Image]) -> list[Any]:
+        """Judge several together."""
+        return list(self.predictor.batch(pictures))
+
+
+def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device | None) -> _Subject:
+    from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415 - most models are detectors
+    from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415
+
+    side = [] if request.imgsz is None else [f"imgsz={request.imgsz}"]
+    config = load_classify_config(file, [*request.overrides, *side])
+    names = tuple(f"class {index}" for index in range(request.classes or CLASSES_OF_PICTURES))
+    preprocessing = Preprocessing(config.imgsz, gray=config.gray)
+    network = build_classifier(config.model, len(names), preprocessing.imgsz)
+    precision = request.precision or "fp32"
+    runtime = TorchClassRuntime(
+        network, names, preprocessing, device=device or "cpu", precision=precision, threads=_threads(request)
+    )
+    return _judging(str(file.path), ClassifierPredictor(runtime))
+
+
+def _judging(name: str, predictor: ClassifierPredictor) -> _Subject:
+    imgsz, names = predictor.preprocessing.imgsz, predictor.names
+    runtime: Any = predictor.runtime
+    if hasattr(runtime, "card"):
+        cost, told = _stored_complexity(runtime.card), library_of(Path(runtime.file.path))
+    else:
+        cost, told = measure_complexity(runtime.network, imgsz), _torch_told(runtime.computing)
+    return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, runtime.device, runtime.precision, told)
+
+
+def _in_torch(
+    name: str,
+    detector: DetectionNetwork,
+    names: tuple[str, ...],
+    preprocessing: Preprocessing,
+    request: ProfileRequest,
+    device: torch.device | None,
+) -> _Subject:
+    from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
+
+    cost = measure_complexity(detector, preprocessing.imgsz)
+    precision = request.precision or "fp32"
+    runtime = TorchRuntime(
+        detector,
+        names,
+        preprocessing,
+        confidence=request.confidence,
+        device=device or "cpu",
+        precision=precision,
+        threads=_threads(request),
+    )
+    predictor = Predictor(runtime, confidence=request.confidence)
+    told = _torch_told(runtime.computing)
+    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, told)
+
+
+def _torch_told(computing: Computing) -> str:
+    import torch  # noqa: PLC0415
+
+    return f"PyTorch {torch.__version__.partition('+')[0]}, {computing.kernels}"
+
+
+def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject:
+    predictor = load(
+        path,
+        device=request.device,
+        imgsz=side,
+        confidence=request.confidence,
+        precision=request.precision,
+        threads=_threads(request),
+    )
+    runtime: Any = predictor.runtime
+    complexity = _stored_complexity(runtime.card)
+    imgsz = predictor.preprocessing.imgsz
+    told = library_of(path)
+    names = len(predictor.names)
+    return _Subject(str(path), predictor, imgsz, names, complexity, runtime.device, runtime.precision, told)
+
+
+def _stored_complexity(card: ExportCard) -> Complexity | None:
+    """Of the network as it was trained: rewriting it saves time, and few of the operations that are counted."""
+    cost = card.facts.get("complexity")
+    return Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
+
+
+def _foreign(path: Path, request: ProfileRequest) -> _Subject:
+    network = ForeignNetwork(
+        path, imgsz=request.imgsz, device=request.device, threads=_threads(request), precision=request.precision
+    )
+    return _Subject(str(path), network, network.imgsz, None, None, network.device, network.precision, library_of(path))
+
+
+def _threads(request: ProfileRequest) -> int:
+    """As many as torch has, or would have: models beside each other get the same."""
+    if request.threads is not None:
+        return request.threads
+    with suppress(ImportError):
+        import torch  # noqa: PLC0415
+
+        return torch.get_num_threads()
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdecimal() else os.cpu_count() or 1
+
+
+def device_name(device: torch.device | str) -> str:
+    """Return what a processor or GPU calls itself."""
+    if str(device).startswith("cuda"):
+        with suppress(ImportError):
+            import torch  # noqa: PLC0415
+
+            return torch.cuda.get_device_name(device)
+        return str(device)
+    for line in _cpu_info().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    import platform  # noqa: PLC0415 - it may start a process
+
+    return platform.processor() or platform.machine()
+
+
+def _cpu_info() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return ""

@@ -1,0 +1,384 @@
+"""A request to search → trainings, one a trial, and the files that tell what came of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import torch
+import yaml
+
+from lightdet import __version__
+from lightdet.addresses import hide_sign_in
+from lightdet.assembly.dataset import load_dataset
+from lightdet.config import YamlFile, load_yaml
+from lightdet.config.classification import ClassifyConfig
+from lightdet.data.dataset import DatasetSpec
+from lightdet.errors import UserError
+from lightdet.files import make_folder, write_json, write_text
+from lightdet.models.device import choose_device
+from lightdet.runs.tune.search_space import Base, check_combinations, load_space
+from lightdet.tasks import AnyConfig
+from lightdet.training.checkpoint import STATE_FILE
+from lightdet.training.folder_lock import folder_lock
+from lightdet.training.interrupt import StopRequest
+from lightdet.training.reporting import SilentReporter
+from lightdet.training.trainer import BEST_FILE, LAST_FILE, Trainer
+from lightdet.tuning.page import search_page
+from lightdet.tuning.results import Results, collect
+from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
+from lightdet.tuning.space import SearchSpace, combined
+from lightdet.tuning.study import Pruner, Sampler, close, open_study, say_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optuna import Study
+
+DATABASE, PAGE, BEST, NUMBERS = "study.db", "tune.html", "best.yaml", "tune.json"
+DEFAULT_TRIALS = 20
+HEARD_SECONDS = 30.0
+DETECTOR_SCORE, CLASSIFIER_SCORE = "map50_95", "val_balanced_accuracy"
+SCORE_WORDS = {DETECTOR_SCORE: "mAP@0.5:0.95", CLASSIFIER_SCORE: "balanced accuracy"}
+Pictures: TypeAlias = Any
+"""What the trainings read: `TrainingData`, or `ClassifyData`."""
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What ``lightdet tune`` was asked; see its help for the meaning of each."""
+
+    data: Path
+    space: Path
+    output: Path
+    config: Path | None = None
+    data_root: Path | None = None
+    overrides: Sequence[str] = ()
+    sampler: Sampler = "tpe"
+    pruner: Pruner = "median"
+    trials: int | None = None
+    storage: str | None = None
+    study: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    overwrite: bool = False
+    skip_bad: bool = False
+    json: Path | None = None
+
+
+@dataclass
+class TuneOutcome:
+    """What a search came to: the study's results, whether it was stopped, the files."""
+
+    results: Results
+    stopped: bool
+    page: Path
+    best: Path | None = None
+    skipped: list[str] = field(default_factory=list)
+
+
+class TuneWatcher(Watcher, Protocol):
+    """Also hears what happens within a trial."""
+
+    def reading(self, done: int, total: int) -> None:
+        """Pictures are read."""
+
+    def epoch(self, attempt: Attempt, epoch: int, epochs: int, score: float | None) -> None:
+        """An epoch of a trial is over."""
+
+
+@dataclass
+class Tuning:
+    """One request, in two steps: made (space and data set checked; quick), then run.
+
+    Raises:
+        UserError: anything wrong with configuration, space or data set.
+    """
+
+    request: TuneRequest
+    base: Base = field(init=False)
+    config: AnyConfig = field(init=False)
+    space: SearchSpace = field(init=False)
+    spec: DatasetSpec = field(init=False)
+    trials: int = field(init=False)
+    skipped: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        request = self.request
+        file = load_yaml(request.config) if request.config else YamlFile({})
+        self.base = Base(file, tuple(request.overrides))
+        self.config = self.base.config()
+        self.space = load_space(request.space, self.base)
+        check_combinations(self.space, self.base)
+        self.spec = load_dataset(request.data, request.data_root)
+        for split in ("train", "val"):
+            self.spec.split(split)
+        if self.spec.labels_pictures != isinstance(self.config, ClassifyConfig):
+            kind = "gives each picture a class" if self.spec.labels_pictures else "marks boxes"
+            other = "a classifier" if self.spec.labels_pictures else "a detector"
+            raise UserError(f"{kind}: search the settings of {other}, with its --config", path=request.data)
+        self.trials = self._count()
+
+    def _count(self) -> int:
+        request = self.request
+        if request.sampler != "grid":
+            return request.trials or DEFAULT_TRIALS
+        endless = self.space.uncountable()
+        if endless:
+            raise UserError(
+                f"'{endless[0]}' has no end of values, and a grid takes them all: give it a list or a step, "
+                "or search with --sampler tpe",
+                path=request.space,
+            )
+        size = self.space.grid_size()
+        if size > 10_000:
+            raise UserError(
+                f"the grid has {size:,} combinations; take fewer values, or --sampler tpe", path=request.space
+            )
+        return min(size, request.trials or size)
+
+    @property
+    def score_name(self) -> str:
+        """What is searched for, as people call it."""
+        return SCORE_WORDS[_column(self.config)]
+
+    def run(self, watcher: TuneWatcher, stop: StopRequest) -> TuneOutcome:
+        """Search until the study has its trials or `stop` is raised; the page and best.yaml are written in any case.
+
+        Raises:
+            UserError: Optuna is missing, another study is in the way, the data cannot be read, every trial fails.
+        """
+        request = self.request
+        make_folder(request.output)
+        url = request.storage or f"sqlite:///{(request.output / DATABASE).absolute()}"
+        study = open_study(
+            url,
+            request.study or "lightdet",
+            self._identity(),
+            pruner=request.pruner,
+            epochs=self.config.train.epochs,
+            anew=request.overwrite,
+        )
+        objective = _Objective(self, watcher, stop)
+        search = Search(
+            study,
+            self.space,
+            request.sampler,
+            request.seed,
+            self.trials,
+            request.output,
+            objective,
+            _locked,
+            lambda: stop.requested,
+            watcher,
+            lambda: keep_best_alone(study),
+        )
+        try:
+            finished = search.run()
+        finally:
+            try:
+                outcome = self._write(study)
+            finally:
+                close(study)
+        outcome.stopped = not finished
+        return outcome
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "search space": self.space.as_dict(),
+            "configuration": self.config.model_dump(mode="json"),
+            "data set": {"name": self.spec.name, "classes": list(self.spec.classes)},
+            "sampler": self.request.sampler,
+        }
+
+    def _write(self, study: Study) -> TuneOutcome:
+        """The page, the numbers, and the best configuration as YAML."""
+        request = self.request
+        results = collect(study, self.space, self.score_name)
+        outcome = TuneOutcome(results, False, request.output / PAGE, skipped=self.skipped)
+        if results.best is not None:
+            outcome.best = request.output / BEST
+            write_text(outcome.best, self._best_yaml(results))
+        values = {**results.as_dict(), "facts": self._facts(), "skipped": self.skipped}
+        write_json(request.output / NUMBERS, values)
+        if request.json is not None:
+            write_json(request.json, values)
+        write_text(outcome.page, search_page(results, self._facts()))
+        return outcome
+
+    def _best_yaml(self, results: Results) -> str:
+        assert results.best is not None  # noqa: S101 - for the type checker
+        best = results.best
+        values = self.base.config(best.params).model_dump(mode="json")
+        head = (
+            f"# The best of {results.complete} finished trials: {self.score_name} {best.score:.4f} on the validation "
+            f"split of {self.spec.name} (trial {best.number})\n# {combined(best.params)}\n"
+        )
+        return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+    def _facts(self) -> dict[str, dict[str, str]]:
+        request = self.request
+        return {
+            "search": {
+                "sampler": request.sampler,
+                "pruner": request.pruner,
+                "seed": str(request.seed),
+                "epochs a trial, at most": str(self.config.train.epochs),
+                "storage": hide_sign_in(request.storage) if request.storage else DATABASE,
+            },
+            "data": {"data set": self.spec.name, "classes": ", ".join(self.spec.classes)},
+            "configuration": {
+                "file": str(request.config) if request.config else "defaults",
+                "overrides": " ".join(request.overrides) or "none",
+            },
+            "versions": {"lightdet": __version__, "torch": torch.__version__},
+        }
+
+
+@dataclass
+class _Objective:
+    """Trains with the values of a trial; decoded pictures are kept for trials that read them alike."""
+
+    tuning: Tuning
+    watcher: TuneWatcher
+    stop: StopRequest
+    _pictures: tuple[tuple[Any, ...], Pictures] | None = None
+
+    def __call__(self, attempt: Attempt) -> tuple[float, Mapping[str, Any]]:
+        try:
+            config = self.tuning.base.config(attempt.params)
+        except UserError as error:
+            raise Unfit(f"these values do not go together: {error.message}") from None
+        device = choose_device(self.tuning.request.device)
+        pictures = self._read(config)
+        began = time.perf_counter()
+        try:
+            trainer = self._build(config, pictures, attempt, device)
+            progress = trainer.fit()
+        except UserError as error:
+            _remove(attempt.folder, BEST_FILE)
+            raise Unfit(error.message) from None
+        except torch.OutOfMemoryError:
+            raise Unfit("the device's memory was full") from None
+        except Pruned:
+            _remove(attempt.folder, BEST_FILE)
+            raise
+        finally:
+            _remove(attempt.folder, STATE_FILE, LAST_FILE)
+        if not progress.done:
+            _remove(attempt.folder, BEST_FILE)
+            raise Stopped
+        score = progress.best
+        if score is None or not math.isfinite(score):
+            raise Unfit("no epoch gave a score")
+        facts = {
+            "minutes": round((time.perf_counter() - began) / 60, 3),
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            "weights": str(attempt.folder / BEST_FILE),
+        }
+        return float(score), facts
+
+    def _build(self, config: AnyConfig, pictures: Pictures, attempt: Attempt, device: torch.device) -> Trainer:
+        # A broken-off trial begins anew, so its state is needed at the end alone.
+        train = config.train.model_copy(update={"save_every": config.train.epochs})
+        settings: dict[str, Any] = {
+            "folder": attempt.folder,
+            "device": device,
+            "bit_depth": self.tuning.spec.bit_depth,
+            "reporter": _Scores(attempt, _column(config), config.train.epochs, self.watcher),
+            "stop": self.stop,
+            "board": False,
+        }
+        changed = config.model_copy(update={"train": train})
+        if isinstance(changed, ClassifyConfig):
+            from lightdet.assembly.classifier_training import build_classify_trainer  # noqa: PLC0415 - one half is enough
+
+            return build_classify_trainer(changed, pictures, **settings)
+        from lightdet.assembly.detector_training import build_trainer  # noqa: PLC0415
+
+        return build_trainer(changed, pictures, **settings)
+
+    def _read(self, config: AnyConfig) -> Pictures:
+        """The decoded pictures, those of the last trial if they were decoded the same way."""
+        key = (config.imgsz, getattr(config, "gray", None), config.train.cache, config.train.cache_mib)
+        if self._pictures is None or self._pictures[0] != key:
+            self._pictures = None  # first let go of the old ones
+            options: dict[str, Any] = {
+                "on_error": "skip" if self.tuning.request.skip_bad else "fail",
+                "progress": self.watcher.reading,
+            }
+            if isinstance(config, ClassifyConfig):
+                from lightdet.assembly.classifier_training import load_classify_data  # noqa: PLC0415
+
+                self._pictures = (key, load_classify_data(config, self.tuning.spec, **options))
+            else:
+                from lightdet.assembly.detector_training import load_training_data  # noqa: PLC0415
+
+                self._pictures = (key, load_training_data(config, self.tuning.spec, **options))
+            self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
+            unmeasured = self._pictures[1].unmeasured
+            if unmeasured is not None:
+                raise UserError(f"{unmeasured}: there is no score to search by", path=self.tuning.spec.path)
+        return self._pictures[1]
+
+
+class _Scores(SilentReporter):
+    """Tells the study the score of each epoch, and asks it whether to go on."""
+
+    def __init__(self, attempt: Attempt, column: str, epochs: int, watcher: TuneWatcher) -> None:
+        self.attempt = attempt
+        self.column = column
+        self.epochs = epochs
+        self.watcher = watcher
+        self.best = -math.inf
+        self.heard = time.monotonic()
+
+    def batch_done(self, losses: Mapping[str, float]) -> None:
+        """Say now and then that this process lives."""
+        if time.monotonic() - self.heard > HEARD_SECONDS:
+            say_alive(self.attempt.trial)
+            self.heard = time.monotonic()
+
+    def epoch_ends(self, record: Mapping[str, Any]) -> None:
+        """Report the best score so far: what the trial would be worth if it ended here."""
+        epoch, score = int(record["epoch"]), record.get(self.column)
+        self.watcher.epoch(self.attempt, epoch, self.epochs, score)
+        if score is None or not math.isfinite(score):
+            return
+        self.best = max(self.best, float(score))
+        self.attempt.trial.report(self.best, epoch)
+        if epoch < self.epochs and self.attempt.trial.should_prune():
+            raise Pruned
+
+
+def keep_best_alone(study: Study) -> None:
+    """Delete the model files of all finished trials but the best's."""
+    finished = [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
+    best = max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+    for trial in finished:
+        weights = trial.user_attrs.get("weights")
+        if weights is not None and trial is not best and Path(weights).name == BEST_FILE:
+            _remove(Path(weights).parent, BEST_FILE)
+
+
+def _column(config: AnyConfig) -> str:
+    return CLASSIFIER_SCORE if isinstance(config, ClassifyConfig) else DETECTOR_SCORE
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    make_folder(folder)
+    with folder_lock(folder):
+        yield
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)

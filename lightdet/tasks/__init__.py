@@ -1,0 +1,88 @@
+"""The two tasks, and which of them a model file, a configuration or a data set belongs to.
+
+This is the only place in the package that asks which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from lightdet.card import peek_model_card
+from lightdet.config.yaml_file import YamlFile, merge, parse_overrides
+from lightdet.data.spec import DatasetSpec
+from lightdet.errors import UserError
+from lightdet.inference.open_exported import SUFFIXES, read_card
+from lightdet.tasks.classification import CLASSIFICATION
+from lightdet.tasks.detection import DETECTION
+from lightdet.tasks.task import Task
+
+if TYPE_CHECKING:
+    from lightdet.config import RunConfig
+    from lightdet.config.classification import ClassifyConfig
+
+AnyConfig: TypeAlias = "RunConfig | ClassifyConfig"
+
+__all__ = [
+    "CLASSIFICATION",
+    "DETECTION",
+    "TASKS",
+    "AnyConfig",
+    "Task",
+    "known_task_of_model",
+    "read_config",
+    "task_of_config",
+    "task_of_dataset",
+    "task_of_model",
+]
+
+TASKS: Mapping[str, Task] = {task.name: task for task in (DETECTION, CLASSIFICATION)}
+
+
+def task_of_model(path: str | Path) -> Task:
+    """The task of a trained model, or of what was exported from one, by its card; torch is not needed for it.
+
+    Detection as well for what is missing, damaged or foreign: who loads it says more.
+    """
+    return known_task_of_model(path) or DETECTION
+
+
+def known_task_of_model(path: str | Path) -> Task | None:
+    """As `task_of_model`; None for what is missing, damaged or foreign."""
+    if Path(path).suffix.lower() in SUFFIXES:
+        try:
+            return TASKS[read_card(path).task]
+        except UserError:
+            return None
+    card = peek_model_card(path)
+    return None if card is None else TASKS[card.task]
+
+
+def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:
+    """The task that a configuration names under ``task``; detection where it names none.
+
+    Raises:
+        UserError: another task than the two.
+    """
+    name = merge(file.values, parse_overrides(overrides)).get("task", DETECTION.name)
+    task = TASKS.get(name) if isinstance(name, str) else None
+    if task is None:
+        path, line = file.place(("task",))
+        raise UserError(f"'task' should be 'detect' or 'classify' (given: {name!r})", path=path, line=line)
+    return task
+
+
+def task_of_dataset(spec: DatasetSpec) -> Task:
+    """The task that a data set's labels are for."""
+    return CLASSIFICATION if spec.labels_pictures else DETECTION
+
+
+def read_config(file: YamlFile, overrides: Sequence[str] = ()) -> AnyConfig:
+    """Check the configuration of a run with ``key.path=value`` overrides, whichever task it is for.
+
+    Raises:
+        UserError: anything wrong with it.
+    """
+    config: AnyConfig = task_of_config(file, overrides).configuration(file, overrides)
+    return config
