@@ -63,17 +63,18 @@ def main() -> None:
         return
     cv2.setNumThreads(options.threads)
     cases: dict[str, Case] = {}
+    computed: dict[str, str] = {}
     for name in (OURS, YOLOV5N, *PEERS):
         for runtime, (pattern, _) in RUNTIMES.items():
             path = folder / pattern.format(name)
             if path.is_file():
-                cases[f"{name} {runtime}"] = network_case(path, options)
+                cases[f"{name} {runtime}"], computed[runtime] = network_case(path, options)
     for runtime, (pattern, _) in RUNTIMES.items():
         path = folder / pattern.format(OURS)
         for what, pictures in pictures_of(options).items():
             cases[f"on top {runtime} {what}"] = predictor_case(path, pictures, options)
     rounds = measure(cases, options)
-    result = summarize(options, rounds)
+    result = summarize(options, rounds) | {"computed_in": computed}
     tell(result)
     if options.json:
         write_json(options.json, result)
@@ -161,8 +162,8 @@ def convert(source: Path, *, eight_bits: bool, imgsz: int) -> None:
         openvino.save_model(quantized, target, compress_to_fp16=False)
 
 
-def network_case(path: Path, options: argparse.Namespace) -> Case:
-    """The network alone, on one random picture."""
+def network_case(path: Path, options: argparse.Namespace) -> tuple[Case, str]:
+    """The network alone, on one random picture; and the precision that the runtime says it computes in."""
     precision = None if path.suffix == ".onnx" else "bf16"
     network = ForeignNetwork(path, imgsz=options.imgsz, threads=options.threads, precision=precision, device="cpu")
 
@@ -170,7 +171,7 @@ def network_case(path: Path, options: argparse.Namespace) -> Case:
         times = [network().milliseconds["network"] for _ in range(WARM_UP + RUNS)]
         return {"ms": statistics.median(times[WARM_UP:])}
 
-    return visit
+    return visit, network.precision
 
 
 def pictures_of(options: argparse.Namespace) -> dict[str, list[Image]]:
@@ -295,7 +296,8 @@ def tell(result: dict[str, Any]) -> None:
             f"{found[r]['ms']:.2f} | {found[r]['lightdet_over_it']:.2f}" if r in found else " | " for r in RUNTIMES
         ]
         print(f"| {name} | {' | '.join(cells)} |")
-    print(f"\nINT8 / bf16 of ours: {result['int8_over_bf16']:.2f}; {result['rounds']} rounds\n")
+    print(f"\ncomputed in: {result['computed_in']}")
+    print(f"INT8 / bf16 of ours: {result['int8_over_bf16']:.2f}; {result['rounds']} rounds\n")
     print("| runtime and picture | on top of the network, ms | whole, ms | boxes |\n| --- | --- | --- | --- |")
     for name, found in result["on_top"].items():
         print(f"| {name} | {found['ms']:.2f} | {found['whole']:.2f} | {found['boxes']} |")

@@ -4,10 +4,10 @@
     python benchmarks/training_speed.py --peer-python PEER/bin/python      with a venv that has `ultralytics`
 
 The trainer is the one of ``lightdet train``, augmentation included, as its probe chooses to compute; ``one core`` is
-the same with one thread. The bare loop takes the same steps on one batch that stays in memory: no data, no average,
-no clipping. The peers train from scratch at the same size and batch on the same pictures (`ultralytics` is AGPL: it
-lives in a venv of its own and nothing of it is imported here). With ``--beside``, ours also trains beside a process
-that keeps a core busy.
+the same with one thread and all of its work, the loader's too, on one processor. The bare loop takes the same steps
+on one batch that stays in memory: no data, no average, no clipping. The peers train from scratch at the same size and
+batch on the same pictures (`ultralytics` is AGPL: it lives in a venv of its own and nothing of it is imported here).
+With ``--beside``, ours also trains beside a process that keeps a core busy.
 
 A larger processor is held to AVX2 by ``ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`` before the command.
 """
@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,9 @@ def main() -> None:
         rounds: list[dict[str, float]] = []
         for number in range(options.rounds + 1):
             speeds = {"bare": bare_loop(bare, batch, len(bare.loader))}
-            speeds |= {name: one_epoch(trainer) for name, trainer in trainers.items()}
+            speeds["trainer"] = one_epoch(trainers["trainer"])
+            with one_processor():
+                speeds["one core"] = one_epoch(trainers["one core"])
             if options.beside:
                 with busy_process():
                     speeds["beside a busy process"] = one_epoch(trainers["trainer"])
@@ -124,6 +126,26 @@ def one_epoch(trainer: Trainer) -> float:
     compute_as(trainer)
     trainer._run_epoch()
     return float(trainer.progress.history[-1]["images_per_second"])
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep all of this process's threads, the loader's too, on one processor (Linux; elsewhere they run free)."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+
+    def keep_to(processors: set[int]) -> None:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # ended in between
+                os.sched_setaffinity(int(thread.name), processors)
+
+    keep_to({max(allowed)})
+    try:
+        yield
+    finally:
+        keep_to(allowed)
 
 
 @contextmanager
