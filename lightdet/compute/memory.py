@@ -1,4 +1,4 @@
-"""Keep what was freed: a training asks for the same gigabyte again in every step."""
+"""Keep what was freed: a training asks for the same gigabyte again in every step, a network for the same maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def keep_freed_memory() -> bool:
     """Tell glibc's allocator not to give freed memory back to the system; True where that could be told.
 
     Each large tensor is otherwise mapped anew and its pages are cleared by the system at the first touch, in every
-    step of a training: a tenth to a fifth of the time on one thread. All threads share one heap: what one freed serves
+    step of a training: a tenth to a fifth of the time on one thread. At 608 pixels the same takes an eighth of an
+    inference on one thread, a third on two. All threads share one heap: what one freed serves
     the others. Elsewhere (Windows, macOS, musl) nothing is done.
     """
     library = _glibc()

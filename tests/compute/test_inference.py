@@ -26,7 +26,13 @@ TRAINED, REWRITTEN = nn.Identity(), nn.Identity()
 
 
 @pytest.fixture
-def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[nn.Module, Computing]]:
+def kept() -> list[str]:
+    """One entry for each time that the allocator was told to keep freed memory."""
+    return []
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch, kept: list[str]) -> Callable[..., tuple[nn.Module, Computing]]:
     """Choose as if a forward pass took 1 second, and 0.1 in the ways given."""
 
     def choose(*quick: dict[str, Any], told: str = "on", **options: Any) -> tuple[nn.Module, Computing]:
@@ -38,6 +44,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[nn.Module, Co
         monkeypatch.setattr(inference, "forward_seconds", seconds)
         monkeypatch.setenv(PROBE_VARIABLE, told)
         monkeypatch.setattr(inference, "SECONDS", 60.0)  # the machine may be busy
+        monkeypatch.setattr(inference, "keep_freed_memory", lambda: kept.append(told))
         torch.set_num_threads(2)
         return ready_for_inference(TRAINED, REWRITTEN, side=32, device=CPU, **options)
 
@@ -68,9 +75,14 @@ def test_threads_and_precision_of_the_user_are_kept(probed: Any) -> None:
     assert (found.threads, found.precision) == (2, "bf16")
 
 
-def test_without_the_probe_nothing_is_run(probed: Any) -> None:
+def test_freed_memory_is_kept_for_the_next_picture(probed: Any, kept: list[str]) -> None:
+    probed({})
+    assert kept == ["on"]
+
+
+def test_without_the_probe_nothing_is_run(probed: Any, kept: list[str]) -> None:
     network, found = probed({"rewritten": False}, told="off")
-    assert network is REWRITTEN
+    assert network is REWRITTEN and not kept
     assert found == Computing(rewritten=True, threads=2)
 
 
