@@ -17,6 +17,13 @@ TaskName = Literal["detect", "classify"]
 METADATA_KEY = "lightdet"
 """Under this key the card stands in the metadata of a file, as JSON."""
 FORMAT = 1
+MAX_CARD = 4 << 20
+"""Longest card that is read, in characters: one of ten thousand classes has a tenth of it."""
+MAX_CLASSES = 10_000
+MAX_NAME = 1000
+"""Longest name of a class, in characters."""
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a card that is none may raise; JSON holds numbers that no float holds, and lists of any depth."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +60,56 @@ def parse_model_card(metadata: Mapping[str, str], path: str | Path) -> ModelCard
     Raises:
         UserError: none is there, it is damaged, or from a newer version.
     """
+    if METADATA_KEY not in metadata:
+        raise UserError("holds no lightdet model; give a best.safetensors or last.safetensors", path=path)
     try:
-        values = json.loads(metadata[METADATA_KEY])
-        if values["format"] > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
-        return ModelCard(
+        values = card_values(metadata[METADATA_KEY], path)
+        card = ModelCard(
             model=values["model"],
-            names=tuple(values["names"]),
+            names=class_names(values["names"]),
             preprocessing=Preprocessing(**values["preprocessing"]),
             facts=values.get("facts", {}),
             decision=values.get("decision"),
         )
-    except (KeyError, TypeError, ValueError):
-        raise UserError("holds no lightdet model; give a best.safetensors or last.safetensors", path=path) from None
+        if not (isinstance(card.model, dict) and isinstance(card.facts, dict)):
+            raise TypeError("damaged")
+    except DAMAGED:
+        raise UserError("its model card is damaged; train or export it again", path=path) from None
+    return card
+
+
+def card_values(text: str, path: str | Path) -> dict[str, Any]:
+    """Return what a card holds, without its format.
+
+    Raises:
+        UserError: of a newer version.
+        KeyError, TypeError, ValueError, RecursionError: no card, or longer than `MAX_CARD`.
+    """
+    if len(text) > MAX_CARD:
+        raise ValueError(f"longer than {MAX_CARD} characters")
+    values = json.loads(text)
+    if values.pop("format") > FORMAT:
+        raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
+    if not isinstance(values.get("decision"), dict | None):
+        raise TypeError("decision")
+    return dict(values)
+
+
+def class_names(values: Any) -> tuple[str, ...]:
+    """Return the names of classes, by label, as a card may hold them.
+
+    Raises:
+        ValueError: none, more than `MAX_CLASSES`, one that is no text, empty, longer than `MAX_NAME` or not writable.
+        TypeError: no list.
+    """
+    names = tuple(values)
+    if not 0 < len(names) <= MAX_CLASSES:
+        raise ValueError(f"{len(names)} classes")
+    for name in names:
+        if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME):
+            raise ValueError("a name")
+        name.encode()  # half of a surrogate pair can be in JSON, and nowhere else
+    return names
 
 
 def peek_model_card(path: str | Path) -> ModelCard | None:

@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this": commands turn it into one line and exit code 2."""
+"""The exception that means "the user can mend this": commands turn it into one line and exit code 2."""
 
 import re
 from pathlib import Path
@@ -23,6 +23,10 @@ class UserError(Exception):
         self.message = _one_line(message)
         self.path = None if path is None else Path(path)
         self.line = line
+
+
+class NetworkError(UserError):
+    """A network gave values that are no numbers: nothing can be said of any picture, least of all that it is OK."""
 
 
 def _one_line(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -279,9 +280,13 @@ class Preprocessing:
         imgsz: side of the square input in pixels, a multiple of 32 up to `MAX_IMGSZ`.
         pad_value: gray value (0–255) of the letterbox border.
         bit_depth: significant bits of 16-bit pictures; they are scaled by ``255 / (2**bit_depth - 1)``.
-        scale: factor from 0–255 to network input (1/255).
-        mean, std: of red, green and blue after `scale`; the input is ``(value * scale - mean) / std``.
+        scale: factor from 0–255 to network input (1/255); above 0, at most 1.
+        mean, std: of red, green and blue after `scale`; the input is ``(value * scale - mean) / std``; `std` is at
+            least 0.000001, and no more than 1000 either.
         gray: colours are averaged to gray (ITU-R BT.601) before anything else, repeated on three channels.
+
+    Raises:
+        ValueError: a value out of range, or of another type: a network that sees nothing finds nothing.
     """
 
     imgsz: int
@@ -295,16 +300,23 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for name in ("mean", "std"):  # lists where it was read from JSON
             object.__setattr__(self, name, tuple(float(value) for value in getattr(self, name)))
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(np.isfinite([*self.mean, *self.std])):
-            raise ValueError(f"mean and std must be three finite numbers each, got {self.mean} and {self.std}")
-        if min(self.std) <= 0:
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(abs(value) <= 1e3 for value in (*self.mean, *self.std)):
+            raise ValueError(f"mean and std must be three numbers up to 1000 each, got {self.mean} and {self.std}")
+        if min(self.std) < 1e-6:
             raise ValueError(f"std must be positive, got {self.std}")
+        whole = (self.imgsz, self.pad_value, self.bit_depth)
+        if not all(isinstance(value, Integral) and not isinstance(value, bool) for value in whole):
+            raise ValueError(f"imgsz, pad_value and bit_depth must be whole numbers, got {whole}")
         if not 32 <= self.imgsz <= MAX_IMGSZ or self.imgsz % 32:
             raise ValueError(f"imgsz must be a multiple of 32, from 32 to {MAX_IMGSZ}, got {self.imgsz}")
         if not 0 <= self.pad_value <= 255:
             raise ValueError(f"pad_value must lie in 0-255, got {self.pad_value}")
         if not 8 < self.bit_depth <= 16:
             raise ValueError(f"bit_depth must lie in 9-16, got {self.bit_depth}")
+        if not (isinstance(self.scale, int | float) and 1e-6 <= self.scale <= 1):
+            raise ValueError(f"scale must be above 0 and at most 1, got {self.scale}")
+        if not isinstance(self.gray, bool):
+            raise ValueError(f"gray must be true or false, got {self.gray!r}")
 
 
 @dataclass(frozen=True)

@@ -141,10 +141,6 @@ def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
     from lightdet.models.weights import load_model  # noqa: PLC0415
 
     weights, card = load_model(path)
-    if not isinstance(card.model, dict) or not all(isinstance(name, str) for name in card.names):
-        raise UserError("its model card is damaged; train or export it again", path=path)
-    if not card.names:
-        raise UserError("names no classes; train or export it again", path=path)
     if card.model.get("task") == "classify":
         raise UserError("is a classifier, and a detector is needed here (Python: lightdet.load_classifier)", path=path)
     config = load_network_config(YamlFile(card.model, Path(path)))

@@ -25,7 +25,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.classification.dataset import normalize
 from lightdet.classification.networks import BasicCNN, MLPMixer
 from lightdet.classification.task import probabilities
-from lightdet.errors import UserError
+from lightdet.errors import NetworkError
 from lightdet.explain.cam import Method, captured, heat_of
 from lightdet.explain.heat import Heat, picture_heat
 from lightdet.geometry.letterbox import plan_letterbox
@@ -66,7 +66,7 @@ class ClassifierExplainer:
         """Run the network over uint8 RGB ``[H, W, 3]``.
 
         Raises:
-            UserError: the network's output is not a number.
+            NetworkError: the network's output is not a number.
         """
         size = (picture.shape[1], picture.shape[0])
         boxed = np.ascontiguousarray(to_input(picture, self.preprocessing))
@@ -81,7 +81,7 @@ class ClassifierExplainer:
                 with captured(module) as maps:
                     logits = self.network(images)
         if not torch.isfinite(logits).all():
-            raise UserError("the network's output is not a number; the weights are damaged")
+            raise NetworkError("the network's output is not a number; the weights are damaged")
         return ClassifierLook(self, maps, logits, size, over_pixels=module is None)
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.errors import UserError
+from lightdet.errors import NetworkError, UserError
 from lightdet.explain.cam import Method, captured, heat_of
 from lightdet.explain.heat import Heat, hottest, picture_heat
 from lightdet.geometry.boxes import clip_boxes
@@ -69,7 +69,7 @@ class DetectorExplainer:
         """Run the network over uint8 RGB ``[H, W, 3]``.
 
         Raises:
-            UserError: the network's output is not a number.
+            NetworkError: the network's output is not a number.
         """
         size = (picture.shape[1], picture.shape[0])
         side = self.preprocessing.imgsz
@@ -112,7 +112,7 @@ class DetectorLook:
         self._target = target
         raw, scores, labels = (part.numpy() for part in found)
         if not (np.isfinite(raw).all() and np.isfinite(scores).all()):
-            raise UserError("the network's output is not a number; the weights are damaged")
+            raise NetworkError("the network's output is not a number; the weights are damaged")
         boxes = clip_boxes(transform.invert(raw), *size)
         kept = (scores >= explainer.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
         self._raw: FloatArray = raw[kept]

@@ -10,9 +10,9 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.data.pictures import to_gray
-from lightdet.errors import UserError
 from lightdet.geometry.letterbox import letterbox
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
+from lightdet.inference.runtime import check_numbers
 from lightdet.structures import Classification, Preprocessing
 
 
@@ -94,8 +94,7 @@ class ClassifierPredictor:
         inputs, sizes, times = zip(*(self._prepared(image) for image in images), strict=True)
         began = time.perf_counter()
         shares = self.runtime(np.stack(inputs))
-        if not np.isfinite(shares).all():
-            raise UserError("the network's output is not a number; the weights are damaged, or fp32 is needed")
+        check_numbers((shares,))
         each = (time.perf_counter() - began) * 1e3 / len(inputs)
         return [
             Classification(row, self.names, size, {**taken, "network": each})

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lightdet.card import TaskName
+from lightdet.card import DAMAGED, FORMAT, TaskName, card_values, class_names
 from lightdet.errors import UserError
-from lightdet.structures import Preprocessing
+from lightdet.structures import MAX_IMGSZ, Preprocessing
 
 WEIGHTS_KEY = "lightdet_weights"
 """Where an ``.xml`` keeps the check sum of the ``.bin`` that belongs to it."""
-FORMAT = 1
 
 Layout = Literal["planar", "interleaved"]
 """Order of the input's bytes: ``[B, 3, H, W]`` or ``[B, H, W, 3]``; uint8 RGB, 0-255, letterboxed."""
@@ -29,6 +27,9 @@ Outputs = Literal["grids", "candidates", "detections", "probabilities"]
 - ``probabilities``: of a classifier, ``[B, C]`` by class.
 """
 FilePrecision = Literal["fp32", "bf16", "fp16", "int8"]
+MAX_BATCH = 1024
+"""Most pictures that a file may take at once."""
+MAX_DETECTIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -95,32 +96,46 @@ def parse_card(text: str | None, path: str | Path) -> ExportCard:
     if text is None:
         raise UserError("was not exported by lightdet: it does not tell its classes; export a checkpoint", path=path)
     try:
-        values = json.loads(text)
-        if values.pop("format") > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
-        values["names"] = tuple(values["names"])
+        values = card_values(text, path)
+        values["names"] = class_names(values["names"])
         values["preprocessing"] = Preprocessing(**values["preprocessing"])
         values["anchors"] = tuple(tuple((float(w), float(h)) for w, h in level) for level in values["anchors"])
-        values["strides"] = tuple(int(stride) for stride in values["strides"])
+        values["strides"] = tuple(values["strides"])
         card = ExportCard(**values)
         _check(card)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except DAMAGED:
         raise UserError("its model card is damaged; export it again", path=path) from None
     return card
 
 
 def _check(card: ExportCard) -> None:
-    """Raise ValueError where a card cannot be true."""
-    known = card.layout in get_args(Layout) and card.outputs in get_args(Outputs)
-    named = bool(card.names) and all(isinstance(name, str) for name in card.names)
-    sizes = [side for level in card.anchors for pair in level for side in pair]
-    grids = card.outputs != "grids" or (
-        len(card.anchors) == len(card.strides) > 0
-        and all(card.anchors)
-        and all(math.isfinite(side) and side > 0 for side in sizes)
-        and min(card.strides) > 0
+    """Raise ValueError where a card cannot be true, or asks for more than any picture needs."""
+    known = (
+        card.layout in get_args(Layout)
+        and card.outputs in get_args(Outputs)
+        and card.precision in get_args(FilePrecision)
     )
-    named = named and isinstance(card.agnostic, bool)
-    shares = 0.0 <= card.confidence <= 1.0 and 0.0 <= card.iou <= 1.0 and card.max_detections >= 1
-    if not (known and named and grids and shares and (card.batch is None or card.batch >= 1)):
+    switches = isinstance(card.agnostic, bool) and isinstance(card.dynamic_size, bool)
+    held = isinstance(card.facts, dict) and isinstance(card.version, str)
+    shares = all(_is_number(share) and 0.0 <= share <= 1.0 for share in (card.confidence, card.iou))
+    counts = _is_count(card.max_detections, MAX_DETECTIONS) and (card.batch is None or _is_count(card.batch, MAX_BATCH))
+    if not (known and switches and held and shares and counts and _has_grids(card)):
         raise ValueError("damaged")
+
+
+def _has_grids(card: ExportCard) -> bool:
+    """Whether anchors and strides are those of a network with grids, or it has none."""
+    sizes = [side for level in card.anchors for pair in level for side in pair]
+    if not all(0 < side <= MAX_IMGSZ for side in sizes):  # NaN is not
+        return False
+    if not all(_is_count(stride, MAX_IMGSZ) for stride in card.strides):
+        return False
+    return card.outputs != "grids" or (len(card.anchors) == len(card.strides) > 0 and all(card.anchors))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

@@ -10,7 +10,7 @@ from lightdet.errors import UserError
 from lightdet.inference.decode import decode_cells, select, split_detections
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
-from lightdet.inference.runtime import RawDetections
+from lightdet.inference.runtime import RawDetections, check_numbers
 
 NO_DETECTOR = "is a classifier, and a detector is needed here (Python: lightdet.load_classifier)"
 
@@ -65,6 +65,7 @@ class ExportedRuntime:
 
         Raises:
             UserError: pictures of another size than the file takes; a network that is not the card's.
+            NetworkError: the network gives values that are no numbers.
         """
         results: list[RawDetections] = []
         network = post = 0.0
@@ -74,6 +75,7 @@ class ExportedRuntime:
             done = time.perf_counter()
             if not _fits(self.card, outputs):
                 raise UserError("its model card is that of another network; export it again", path=self.file.path)
+            check_numbers(outputs, self.file.path)
             results += self._select(outputs, len(group))
             network += done - start
             post += time.perf_counter() - done

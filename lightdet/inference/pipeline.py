@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from lightdet.arrays import Image, IntArray
 from lightdet.data.images import read_pages
 from lightdet.drawing import draw_detections
-from lightdet.errors import UserError
+from lightdet.errors import NetworkError, UserError
 from lightdet.inference.image_writers import VideoWriter, write_picture
 from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
@@ -279,6 +279,8 @@ class DetectionRun:
             return
         try:
             found = self.predictor.batch([job.image for job in batch])
+        except NetworkError:
+            raise  # no picture is to blame
         except UserError as error:
             if len(batch) == 1:
                 self._note_bad(batch[0].source, error)

@@ -14,7 +14,7 @@ from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
 from lightdet.geometry.nms import nms
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
-from lightdet.inference.runtime import RawDetections, Runtime
+from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
 from lightdet.structures import Detections, Preprocessing
 
 LOWEST = 0.001
@@ -121,8 +121,7 @@ class Predictor:
     def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> Detections:
         start = time.perf_counter()
         boxes, scores, labels = raw
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-            raise UserError("the network's output is not a number; the weights are damaged, or fp32 is needed")
+        check_numbers((boxes, scores))
         width, height = prepared.size
         boxes = clip_boxes(prepared.transform.invert(boxes), width, height)
         kept = (scores >= self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from lightdet.arrays import FloatArray, Image, IntArray
+import numpy as np
+
+from lightdet.arrays import AnyArray, FloatArray, Image, IntArray
+from lightdet.errors import NetworkError
 from lightdet.structures import Preprocessing
+
+NO_NUMBERS = "the network's output is not a number; the weights are damaged, or fp32 is needed"
 
 RawDetections = tuple[FloatArray, FloatArray, IntArray]
 """Of one input picture: boxes ``[N, 4]`` x1, y1, x2, y2 in input pixels, scores ``[N]``, labels ``[N]``."""
@@ -36,3 +41,15 @@ class Runtime(Protocol):
     def __call__(self, batch: Image) -> list[RawDetections]:
         """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, best score first."""
         ...
+
+
+def check_numbers(outputs: Iterable[AnyArray], path: str | None = None) -> None:
+    """Refuse the outputs of a network unless each value is a finite number; `path` is its file, for the message.
+
+    What comes after would see in NaN a score that passes no threshold: no box, and so an OK.
+
+    Raises:
+        NetworkError: there is one that is none.
+    """
+    if not all(np.isfinite(values).all() for values in outputs):
+        raise NetworkError(NO_NUMBERS, path=path)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from lightdet.arrays import Image
 from lightdet.compute import ready_for_inference
-from lightdet.errors import UserError
-from lightdet.inference.runtime import RawDetections
+from lightdet.errors import NetworkError, UserError
+from lightdet.inference.runtime import NO_NUMBERS, RawDetections
 from lightdet.models import DetectionNetwork
+from lightdet.models.agreement import all_finite
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.structures import Preprocessing
 
@@ -93,9 +94,15 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def __call__(self, batch: Image) -> list[RawDetections]:
-        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32."""
+        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
+
+        Raises:
+            NetworkError: the network gives values that are no numbers.
+        """
         start = time.perf_counter()
         outputs = self._network(self._to_input(batch))
+        if not all_finite(outputs):
+            raise NetworkError(NO_NUMBERS)
         network = self._clock()
         found = self.detector.select(
             outputs,

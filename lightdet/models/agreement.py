@@ -25,6 +25,11 @@ def agree(ours: Any, wanted: Any) -> bool:
     return all(_close(a, b) for a, b in pairs)
 
 
+def all_finite(outputs: Any) -> bool:
+    """Whether each value of a network's outputs (tensors, or tuples, lists and mappings of them) is a finite number."""
+    return all(bool(torch.isfinite(values).all()) for values in _tensors(outputs))
+
+
 def _close(a: Tensor, b: Tensor) -> bool:
     if a.shape != b.shape or not (torch.isfinite(a).all() and torch.isfinite(b).all()):
         return False

@@ -18,7 +18,7 @@ from lightdet.arrays import Image
 from lightdet.data.images import Page, read_pages
 from lightdet.decisions import DecisionRule
 from lightdet.drawing import draw_detections
-from lightdet.errors import UserError
+from lightdet.errors import NetworkError, UserError
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.runtime import RawDetections, Runtime
 from lightdet.service.errors import RefusalError, busy, unreadable
@@ -133,7 +133,7 @@ class Engine:
 
         Raises:
             RefusalError: the queue is full or the time is up (503), a picture is too large (413), none (415) or
-                damaged (422).
+                damaged (422), or the network gives no numbers (500).
         """
         if self._admitted >= self.limits.concurrency + self.limits.queue:
             wait = self._mean_seconds * self._admitted / self.limits.concurrency
@@ -208,7 +208,11 @@ class Engine:
     ) -> Inspection:
         image, time_ms = page.image, time.time_ns() // 1_000_000
         read = (time.perf_counter() - began) * 1e3
-        found = self.predictor(image)
+        try:
+            found = self.predictor(image)
+        except NetworkError as error:
+            log.error("no verdict: %s", error)
+            raise RefusalError(500, "no_verdict", f"no verdict: {error.message}") from None
         decision = rule.decide(found)
         detections = [each | {"defect": index in decision.defects} for index, each in enumerate(found.as_dicts())]
         thumbnail = encode_jpeg(shrink(image, THUMBNAIL_SIDE), 80) if self.thumbnails else None

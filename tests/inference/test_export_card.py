@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
+from lightdet.card import METADATA_KEY, parse_model_card
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.structures import Preprocessing
@@ -47,7 +48,49 @@ CHANGES = [
     {"preprocessing": {"imgsz": 100}},
     {"surprise": 1},
     {"names": None},
+    {"names": ["a", ""]},
+    {"names": ["\ud800"]},
+    {"names": ["x" * 1001]},
+    {"names": [str(i) for i in range(10_001)]},
+    {"anchors": [[[5, float("nan")]]]},
+    {"anchors": [[[5, 10**400]]]},
+    {"strides": [8.0]},
+    {"confidence": True},
+    {"batch": 1_000_000},
+    {"batch": 1.0},
+    {"max_detections": 10**9},
+    {"precision": "fp8"},
+    {"dynamic_size": 1},
+    {"facts": []},
+    {"decision": [1]},
+    {"version": None},
 ]
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Preprocessing)])
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -1, 0.5, 10**400, "1", [], [1e9] * 3, [0] * 3])
+def test_no_picture_is_prepared_with_numbers_that_are_none(key: str, value: object) -> None:
+    """Half a gray value per step, a mean of nothing, an input of half a pixel: each would find nothing, and say OK."""
+    values = json.loads(CARD.as_json())
+    if (key, value) in (("scale", 0.5), ("mean", [0] * 3)):
+        return  # may be meant
+    values["preprocessing"][key] = value
+    with pytest.raises(UserError, match=r"^m\.onnx: its model card is damaged; export it again$"):
+        parse_card(json.dumps(values), "m.onnx")
+    model = {"format": 1, "model": {}, "names": ["a"], "preprocessing": values["preprocessing"]}
+    with pytest.raises(UserError, match=r"^m\.safetensors: its model card is damaged"):
+        parse_model_card({METADATA_KEY: json.dumps(model)}, "m.safetensors")
+
+
+LONG = '{"format": 1, "names": [' + '"a",' * 2_000_000 + '"a"]}'
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, LONG], ids=["lists", "mappings", "long"])
+def test_cards_of_any_depth_and_length(text: str) -> None:
+    with pytest.raises(UserError, match="damaged"):
+        parse_card(text, "m.onnx")
+    with pytest.raises(UserError, match="its model card is damaged"):
+        parse_model_card({METADATA_KEY: text}, "m.safetensors")
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)

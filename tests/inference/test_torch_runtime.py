@@ -131,7 +131,7 @@ def damaged(model: Path, tmp_path: Path, kind: str) -> Path:
         ("missing", "no such file"),
         ("nan", "no numbers"),
         ("classes", "do not fit"),
-        ("no names", "no classes"),
+        ("no names", "card is damaged"),
         ("shape", "do not fit"),
         ("key", "widths"),
     ],

@@ -122,7 +122,7 @@ def test_one_of_a_newer_version(model: Path) -> None:
     ids=str,
 )
 def test_metadata_of_another_shape(tmp_path: Path, metadata: object) -> None:
-    assert "no lightdet model" in refused(with_metadata(tmp_path / "x.safetensors", metadata))
+    assert "model card is damaged" in refused(with_metadata(tmp_path / "x.safetensors", metadata))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_metadata_of_another_shape(tmp_path: Path, metadata: object) -> None:
     ids=str,
 )
 def test_a_card_with_a_damaged_part(model: Path, change: dict[str, object]) -> None:
-    assert "no lightdet model" in refused(with_metadata(model, metadata_of(model) | change))
+    assert "model card is damaged" in refused(with_metadata(model, metadata_of(model) | change))
 
 
 def test_the_file_stands_for_itself(model: Path, tmp_path: Path) -> None:

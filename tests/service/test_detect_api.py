@@ -480,7 +480,9 @@ def test_a_model_whose_output_is_no_number(served: Any) -> None:
         "Broken", (), {"names": served.runtime.names, "preprocessing": served.runtime.preprocessing,
                        "milliseconds": {}, "__call__": lambda *_: [nothing]},
     )()  # fmt: skip
-    assert error(served.detect(BAD)) == (500, "internal")
+    response = served.detect(BAD)
+    assert error(response) == (500, "no_verdict") and "not a number" in response.text
+    assert served.client.get("/api/inspections").json()["results"] == []
 
 
 def test_an_answer_does_not_need_the_database(start: Start, postgres_cluster: Any, postgres: str) -> None:
