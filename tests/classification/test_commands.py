@@ -139,7 +139,7 @@ def test_a_classifier_is_no_detector(
     boxes = tmp_path / "boxes.yaml"
     boxes.write_text(f"root: {part_set.parent}\nformat: yolo\nclasses: [good, bad]\nsplits: {{val: val}}\n")
     assert main(["val", "--weights", str(model), "--data", str(boxes), "--output", str(tmp_path / "v")]) == 2
-    assert "needs a data set with one class a picture" in capsys.readouterr().err
+    assert "needs a data set with one class per picture" in capsys.readouterr().err
     other = tmp_path / "other.yaml"
     other.write_text(f"root: {part_set.parent}\nformat: folders\nclasses: [good, ugly]\nsplits: {{val: val/good}}\n")
     assert main(["val", "--weights", str(model), "--data", str(other), "--output", str(tmp_path / "v")]) == 2

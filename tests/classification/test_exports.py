@@ -147,7 +147,7 @@ def test_a_data_set_of_boxes_is_refused(
     boxes = tmp_path / "boxes.yaml"
     boxes.write_text(f"root: {part_set.parent}\nformat: yolo\nclasses: [good, bad]\nsplits: {{val: val}}\n")
     message = failed(capsys, "export", "-w", model, "--data", boxes, "-o", tmp_path / "m.onnx")
-    assert "needs a data set with one class a picture" in message
+    assert "needs a data set with one class per picture" in message
 
 
 def test_a_file_that_says_something_else_is_not_written(

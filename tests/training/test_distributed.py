@@ -6,19 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import one_step
 import pytest
 import torch
 from conftest_training import SMALL
 from safetensors.torch import load_file
+
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.config import Config, YamlFile, validate
+from lightdet.errors import UserError
+from lightdet.training.distributed import Processes
+from lightdet.training.reporting import SilentReporter
 
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parents[1]
 
 
 def launch(processes: int, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    launcher = [sys.executable]
-    if processes > 1:
-        launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TESTS)))}
     return subprocess.run(
         [*launcher, *arguments], capture_output=True, text=True, env=environment, check=False, timeout=100
@@ -26,13 +32,11 @@ def launch(processes: int, arguments: list[str]) -> subprocess.CompletedProcess[
 
 
 def test_gradients_of_two_processes_equal_those_of_one(defect_set: Path, tmp_path: Path) -> None:
-    gradients = []
-    for processes in (1, 2):
-        output = tmp_path / f"{processes}.safetensors"
-        done = launch(processes, [str(TESTS / "one_step.py"), str(defect_set), str(output)])
-        assert done.returncode == 0, done.stderr
-        gradients.append(load_file(output))
-    one, two = gradients
+    alone, shared = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    one_step.main(str(defect_set), str(alone))
+    done = launch(2, [str(TESTS / "one_step.py"), str(defect_set), str(shared)])
+    assert done.returncode == 0, done.stderr
+    one, two = load_file(alone), load_file(shared)
     assert one.keys() == two.keys()
     largest = max(float(g.abs().max()) for g in one.values())
     assert largest > 0
@@ -52,10 +56,17 @@ def test_the_command_trains_under_torchrun(defect_set: Path, tmp_path: Path) -> 
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(defect_set: Path, tmp_path: Path) -> None:
-    flags = ["--data", str(defect_set), "--output", str(tmp_path / "run"), "--device", "cpu", *SMALL, "train.batch=5"]
-    done = launch(2, [str(REPOSITORY / "tools" / "train.py"), *flags])
-    assert done.returncode != 0
-    assert "cannot be shared by 2 processes" in done.stderr
+    config = validate(Config, YamlFile({}), [*SMALL, "train.batch=5"])
+    data = load_training_data(config, load_dataset(defect_set))
+    with pytest.raises(UserError, match="cannot be shared by 2 processes"):
+        build_trainer(
+            config,
+            data,
+            folder=tmp_path / "run",
+            device=torch.device("cpu"),
+            processes=Processes(count=2),
+            reporter=SilentReporter(),
+        )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: synchronized batch norm is CUDA's")

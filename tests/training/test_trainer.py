@@ -18,6 +18,7 @@ import torch
 from conftest_training import SMALL, Recorder, assert_same_tensors, make_trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, read_safetensors
 from lightdet.training.checkpoint import STATE_FILE, load_state
@@ -77,13 +78,25 @@ def test_a_training_leaves_models_results_and_state(defect_set: Path, tmp_path: 
     assert len(reporter.records) == 3
 
 
+def changes_for(optimizer: str) -> list[str]:
+    return [f"train.optimizer={optimizer}", "augment.mixup=0.3", "train.channels_last=true"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By optimizer, the folder of a training that nothing stopped."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("sgd", "adamw")}
+    for name, folder in folders.items():
+        make_trainer(defect_set, folder, changes_for(name)).fit()
+    return folders
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("stop_after", [2, 4, 7])
 def test_resumed_training_ends_with_the_very_weights(
-    defect_set: Path, tmp_path: Path, optimizer: str, stop_after: int
+    defect_set: Path, tmp_path: Path, uninterrupted: dict[str, Path], optimizer: str, stop_after: int
 ) -> None:
-    changes = [f"train.optimizer={optimizer}", "augment.mixup=0.3", "train.channels_last=true"]
-    make_trainer(defect_set, tmp_path / "whole", changes).fit()
+    whole_folder, changes = uninterrupted[optimizer], changes_for(optimizer)
     stopper = StopAt(stop_after)
     first = make_trainer(defect_set, tmp_path / "parts", changes, reporter=stopper)
     stopper.trainer = first
@@ -91,8 +104,8 @@ def test_resumed_training_ends_with_the_very_weights(
     state = load_state(tmp_path / "parts")
     assert state.progress.epoch * 4 + state.progress.batch == stop_after
     assert make_trainer(defect_set, tmp_path / "parts", changes, resume=state).fit().done
-    assert_same_tensors(weights_after(tmp_path / "whole"), weights_after(tmp_path / "parts"))
-    whole, parts = (read_safetensors(tmp_path / name / STATE_FILE)[0] for name in ("whole", "parts"))
+    assert_same_tensors(weights_after(whole_folder), weights_after(tmp_path / "parts"))
+    whole, parts = (read_safetensors(folder / STATE_FILE)[0] for folder in (whole_folder, tmp_path / "parts"))
     assert_same_tensors(whole, parts)
 
 
@@ -156,58 +169,54 @@ def test_frozen_batchnorm_keeps_its_statistics(defect_set: Path, tmp_path: Path)
 
 def command(defect_set: Path, output: Path, *more: str) -> list[str]:
     flags = ["--data", str(defect_set), "--output", str(output), "--device", "cpu"]
-    return [sys.executable, str(REPOSITORY / "tools" / "train.py"), *flags, *SMALL, "train.epochs=6", *more]
+    return ["train", *flags, *SMALL, "train.epochs=6", *more]
 
 
-LONG = "train.epochs=12"
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    """The command as a process of its own, for what only a process can meet: signals."""
+    door = [sys.executable, str(REPOSITORY / "tools" / "train.py")]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*door, *arguments[1:]], env=ONE_THREAD, stdout=pipe, stderr=pipe, text=True)
 
 
-def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, text=True, env=one_thread(), check=False, timeout=200)
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+LONG = "train.epochs=8"
 
 
-def one_thread() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """The one line with which the command ends."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    return told
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_very_weights(defect_set: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_goes_on_to_the_very_weights(
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert run(command(defect_set, whole, LONG)).returncode == 0
+    assert main(command(defect_set, whole, LONG)) == 0
     for kill_after_epoch in (1, 3):
         resume = ["--resume"] if (parts / STATE_FILE).exists() else []
-        process = subprocess.Popen(
-            command(defect_set, parts, LONG, *resume),
-            env=one_thread(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        process = start(command(defect_set, parts, LONG, *resume))
         while process.poll() is None:
             if (parts / STATE_FILE).exists() and load_state(parts).progress.epoch >= kill_after_epoch:
                 process.kill()  # in time, however seldom a busy machine lets us look
             time.sleep(0.05)
-        assert process.returncode == -signal.SIGKILL, process.stderr.read().decode()  # type: ignore[union-attr]
-        process.stderr.close()  # type: ignore[union-attr]
-    ended = run(command(defect_set, parts, LONG, "--resume", "--json", str(tmp_path / "train.json")))
-    assert ended.returncode == 0, ended.stderr
+        _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL, errors
+    assert main(command(defect_set, parts, LONG, "--resume", "--json", str(tmp_path / "train.json"))) == 0
     assert_same_tensors(weights_after(whole), weights_after(parts))
     assert (whole / "results.csv").read_text().count("\n") == (parts / "results.csv").read_text().count("\n")
     result = json.loads((tmp_path / "train.json").read_text())
     assert {"last", "best", "images_per_second"} <= result.keys()
     assert {"map50", "map75", "map50_95", "per_class"} <= result["best"].keys()
-    again = run(command(defect_set, parts, LONG, "--resume"))
-    assert again.returncode == 2
-    assert "nothing to resume" in again.stderr
-    assert again.stderr.count("\n") == 1
+    assert "nothing to resume" in refusal(capsys, command(defect_set, parts, LONG, "--resume"))
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(defect_set: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command(defect_set, tmp_path, "train.epochs=1000"),
-        env=one_thread(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(command(defect_set, tmp_path, "train.epochs=1000"))
     while not (tmp_path / STATE_FILE).exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -218,27 +227,25 @@ def test_ctrl_c_saves_and_says_how_to_go_on(defect_set: Path, tmp_path: Path) ->
     assert not load_state(tmp_path).progress.done
 
 
-def test_an_output_that_holds_a_training_is_not_overwritten(defect_set: Path, tmp_path: Path) -> None:
+def test_an_output_that_holds_a_training_is_not_overwritten(
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_trainer(defect_set, tmp_path, ["train.epochs=1"]).fit()
-    refused = run(command(defect_set, tmp_path))
-    assert refused.returncode == 2
-    assert "--resume" in refused.stderr
+    assert "--resume" in refusal(capsys, command(defect_set, tmp_path))
 
 
-def test_resuming_with_another_configuration_is_refused(defect_set: Path, tmp_path: Path) -> None:
+def test_resuming_with_another_configuration_is_refused(
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stopper = StopAt(2)
     trainer = make_trainer(defect_set, tmp_path, ["train.epochs=6"], reporter=stopper, with_run=True)
     stopper.trainer = trainer
     trainer.fit()
-    refused = run(command(defect_set, tmp_path, "--resume", "train.lr=0.5"))
-    assert refused.returncode == 2
-    assert "train.lr" in refused.stderr
+    assert "train.lr" in refusal(capsys, command(defect_set, tmp_path, "--resume", "train.lr=0.5"))
     other = REPOSITORY / "configs" / "yolov5n.yaml"  # its section has other keys
     flags = ["--data", str(defect_set), "--output", str(tmp_path), "--device", "cpu", "--imgsz", "64"]
-    door = [sys.executable, str(REPOSITORY / "tools" / "train.py")]
-    refused = run([*door, *flags, "--resume", "--config", str(other)])
-    assert refused.returncode == 2
-    assert "model.name was lightdet, now yolov5n" in " ".join(refused.stderr.split())
+    told = refusal(capsys, ["train", *flags, "--resume", "--config", str(other)])
+    assert "model.name was lightdet, now yolov5n" in told
 
 
 def test_a_training_that_learned_nothing_says_so(defect_set: Path, tmp_path: Path) -> None:
