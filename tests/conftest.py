@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +18,45 @@ os.environ.setdefault("LIGHTDET_PROBE", "off")
 # Hypothesis times its examples; on a busy machine that would fail tests for no fault of the code.
 settings.register_profile("lightdet", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("lightdet")
+
+
+MOST_SECONDS = 20.0
+"""Processor time of a quick test, or of what its fixtures make; those above are listed at the end."""
+
+
+def processor_seconds() -> float:
+    """Of this process and of its ended children: unlike the clock's, hardly longer on a busy machine."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    before = processor_seconds()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("setup", processor_seconds() - before))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    before = processor_seconds()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("call", processor_seconds() - before))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, ()) if r.when == "call"]
+    spent = [
+        (*kept, report.nodeid) for report in reports if "slow" not in report.keywords for kept in report.user_properties
+    ]
+    slow = sorted((each for each in spent if each[1] > MOST_SECONDS), key=lambda each: -each[1])
+    if slow:
+        terminalreporter.section(f"more than {MOST_SECONDS:g} s of processor time: make quicker, or mark slow")
+        for what, seconds, name in slow:
+            terminalreporter.line(f"{seconds:6.1f} s {what:5} {name}")
 
 
 @pytest.fixture(autouse=True)
