@@ -11,6 +11,7 @@ RUN = runs/demo
 MINUTES = 4
 CASES = 1000000
 JOBS = 2
+DIST_FLAGS =
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
@@ -23,6 +24,8 @@ help:
 	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
 	@echo "make fuzz           a million broken files through the readers; CASES=n, JOBS=n, goes on where it was"
 	@echo "make lint           ruff and mypy alone"
+	@echo "make docs           the documentation as a site, in build/site"
+	@echo "make dist           sdist and wheel, each installed into an empty environment and used there"
 	@echo "make clean          remove caches and the demo's results; make distclean removes .venv as well"
 
 # The stamps are newer than pyproject.toml once its dependencies are in: a second call installs nothing.
@@ -47,6 +50,10 @@ $(VENV)/.installed-dev: $(VENV)/.python pyproject.toml
 	$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: $(VENV)/.python pyproject.toml
+	$(PIP) -e '.[docs]'
+	@touch $@ $(VENV)/.installed
+
 demo: $(VENV)/.installed
 	rm -rf $(RUN)
 	$(BIN)/lightdet data synth --output $(RUN)/data --images 600 --seed 0
@@ -67,7 +74,7 @@ lint: $(VENV)/.installed-dev
 
 # One thread a process: the tests' tensors are small, and two processes share the processor.
 test: lint
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not slow and not realdata"
+	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not slow and not realdata"
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m slow
@@ -78,6 +85,13 @@ test-realdata: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --jobs $(JOBS) --folder build/fuzz
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python packaging/build_docs.py
+
+# The dependencies come from the index again, as they do for a user; DIST_FLAGS=--quick borrows those of .venv.
+dist: $(VENV)/.installed-dev
+	$(BIN)/python packaging/check_dist.py $(DIST_FLAGS) --pip-flags="$(PIP_FLAGS)"
+
 clean:
 	rm -rf $(RUN) build dist lightdet.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find lightdet tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -85,4 +99,4 @@ clean:
 distclean: clean
 	rm -rf $(VENV)
 
-.PHONY: help demo lint test test-slow test-realdata fuzz clean distclean
+.PHONY: help demo lint test test-slow test-realdata fuzz docs dist clean distclean
