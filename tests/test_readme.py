@@ -1,4 +1,4 @@
-"""What the README and the Makefile tell people to type is understood: commands, data sets, Python, files."""
+"""What README, documentation and Makefile tell people to type is understood: commands, data sets, Python, files."""
 
 from __future__ import annotations
 
@@ -16,17 +16,25 @@ from lightdet.config import YamlFile, validate
 from lightdet.config.dataset import DatasetConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md"))
+}
+SCREEN = 120
+"""Lines of README that a newcomer reads; what is longer belongs to a page of its own."""
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    pieces = re.split(r"^```(.*)\n", README, flags=re.MULTILINE)  # text, language, block, "", text, …
-    return [block for tag, block in zip(pieces[1::4], pieces[2::4], strict=True) if tag == language]
+    found = []
+    for page in ("README.md", *(name for name in PAGES if name.startswith("docs/"))):
+        pieces = re.split(r"^ *```(.*)\n", PAGES[page], flags=re.MULTILINE)  # text, language, block, "", text, …
+        found += [block for tag, block in zip(pieces[1::4], pieces[2::4], strict=True) if tag == language]
+    return found
 
 
 def commands() -> list[str]:
-    """Every ``lightdet …`` of the README's code blocks and the Makefile, and every ``python tools/….py …``."""
+    """Every ``lightdet …`` of the pages' code blocks and the Makefile, and every ``python tools/….py …``."""
     lines = [line.strip() for block in blocks("") for line in block.replace("\\\n", " ").splitlines()]
     lines += [line.strip() for line in MAKEFILE.replace("$(RUN)", "runs/demo").replace("$(MINUTES)", "4").splitlines()]
     found = []
@@ -50,10 +58,14 @@ def test_a_command_is_understood(text: str) -> None:
 
 
 def test_there_are_commands_at_all() -> None:
-    assert len(commands()) >= 12
+    assert len(commands()) >= 40
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= SCREEN
+
+
+@pytest.mark.parametrize("text", [text for text in blocks("yaml") if "format:" in text])
 def test_a_data_set_is_understood(text: str) -> None:
     validate(DatasetConfig, YamlFile(yaml.safe_load(text)))
 
@@ -71,11 +83,36 @@ def test_the_listing_is_what_there_is() -> None:
     assert named == there
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
-def test_a_link_leads_somewhere(link: str) -> None:
-    assert (ROOT / link).exists()
+LINKS = [
+    (name, link) for name, text in PAGES.items() for link in re.findall(r"\]\((?!http)([^)#]*(?:#[^)]*)?)\)", text)
+]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:configs|datasets|tools|docs|tests)/[\w./-]+)`", README))))
+def anchors(text: str) -> set[str]:
+    """Of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ +(.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("name", "link"), sorted(set(LINKS)))
+def test_a_link_leads_somewhere(name: str, link: str) -> None:
+    path, _, anchor = link.partition("#")
+    target = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+    assert target.exists()
+    if anchor:
+        assert anchor in anchors(target.read_text(encoding="utf-8"))
+
+
+NAMED = re.compile(r"`((?:configs|datasets|tools|docs|tests)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("path", sorted({path for text in PAGES.values() for path in NAMED.findall(text)}))
 def test_a_named_file_is_there(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_the_site_has_every_page() -> None:
+    """Each page of the documentation stands in the site's navigation, and each line of it exists."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r": ([\w./-]+\.md)$", text, re.MULTILINE))
+    assert listed == {name for name in PAGES if not name.startswith(".")}

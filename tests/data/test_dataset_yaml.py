@@ -542,8 +542,10 @@ def test_exif_turned_picture_has_the_size_as_shown(tmp_path: Path, save_picture:
     assert found.size == (60, 80) and found.boxes.tolist() == [[0, 0, 60, 80]]
 
 
-def test_the_readme_shows_yamls_that_are_valid() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (DATASETS.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_pages_show_yamls_that_are_valid() -> None:
+    pages = [DATASETS.parent / "README.md", DATASETS.parent / "docs" / "formats.md"]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     shown = [config for config in map(yaml.safe_load, blocks) if "format" in config]
     assert {config["format"] for config in shown} >= {"yolo", "voc", "coco"}
     for config in shown:
