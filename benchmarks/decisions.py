@@ -4,7 +4,7 @@
     python benchmarks/decisions.py --weights runs/demo/train/best.safetensors --data runs/decisions/pool/dataset.yaml \
         --split train --pictures 300 --escape-rate 0.1 --output benchmarks/results/decisions.json
 
-A classifier is taken as well, with a data set of one class a picture:
+A classifier is taken as well, with a data set of one class per picture:
 
     python benchmarks/decisions.py --weights runs/casting/models/ours/seed0/best.safetensors \
         --data datasets/casting.yaml --split test --pictures 100 --escape-rate 0.05

@@ -1,4 +1,4 @@
-"""How many pictures a second one core draws for pretraining, and what they hold.
+"""How many pictures per second one core draws for pretraining, and what they hold.
 
     python benchmarks/rendering.py --output benchmarks/results/rendering.json
 

@@ -143,7 +143,7 @@ class Bare:
         self.found = json.loads(self._ask("\t".join(str(path.resolve()) for path in paths)))
 
     def rate(self, count: int) -> float:
-        """Return pictures a second."""
+        """Return pictures per second."""
         return float(self._ask(str(count)))
 
     def _ask(self, line: str) -> str:

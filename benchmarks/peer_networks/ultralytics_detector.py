@@ -3,7 +3,7 @@
     PEER/bin/python ultralytics_detector.py SET_FOLDER IMGSZ BATCH MINUTES SEED START PICTURES OUTPUT.json
 
 START is a network's name (``yolo11n``: from chance) or a file of weights (``yolo11n.pt``: pretrained). PICTURES names
-the pictures to look at, one a line. Trained on all of the training pictures, the last epoch's averaged weights count;
+the pictures to look at, one per line. Trained on all of the training pictures, the last epoch's averaged weights count;
 nothing else of the package's recipe is changed. Prints one JSON line.
 """
 

@@ -1,4 +1,4 @@
-"""A classifier with its loss, as the trainer sees it; one logit or one a class."""
+"""A classifier with its loss, as the trainer sees it; one logit or one per class."""
 
 from __future__ import annotations
 

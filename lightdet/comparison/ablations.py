@@ -115,7 +115,7 @@ def _gate(flat: Flat, imgsz: int) -> str:
 
 def _block(flat: Flat, _: int) -> str:
     name = str(flat["model.backbone_block"])
-    return {"spp_residual": "SPP and a way past it", "spp": "SPP", "csp": "CSP1_X"}.get(name, name)
+    return {"spp_residual": "residual SPP", "spp": "SPP", "csp": "CSP1_X"}.get(name, name)
 
 
 def _box(flat: Flat, _: int) -> str:

@@ -105,7 +105,7 @@ def class_comparison_page(comparison: ClassComparison, tables: Sequence[Table], 
 
 
 _CURVES = (
-    "One line a run. Validation is of whole pictures and (where the recipe averages) of averaged weights; the "
+    "One line per run. Validation is of whole pictures and (where the recipe averages) of averaged weights; the "
     "training's own loss and accuracy are of changed pictures, with dropout and weights that still move."
 )
 _NOTE = (

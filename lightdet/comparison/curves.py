@@ -1,4 +1,4 @@
-"""How the trainings went: accuracy and losses over epochs, one line a run."""
+"""How the trainings went: accuracy and losses over epochs, one line per run."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def comparison_page(comparison: Comparison, tables: Sequence[Table], load: Calla
 
 
 _CURVE_NOTE = (
-    "One line a run, scored while it was trained, on the averaged weights. Losses of different kinds of detectors "
+    "One line per run, scored while it was trained, on the averaged weights. Losses of different kinds of detectors "
     "are different sums: compare their shapes, not their heights."
 )
 _NOTE = (
@@ -86,7 +86,7 @@ def _pictures(comparison: Comparison, load: Callable[[Path], Image]) -> list[Con
         return []
     note = (
         "Chosen by a fixed draw that takes every class in turn, not by what anyone found. Each model at the score "
-        f"where its own F1 is best, at most {MOST} boxes a picture; of several runs, the one with the median "
+        f"where its own F1 is best, at most {MOST} boxes per picture; of several runs, the one with the median "
         "mAP@0.5:0.95."
     )
     return [tag("h2", "Detections side by side"), tag("p", note, class_="soft"), drawn]

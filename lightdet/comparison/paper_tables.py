@@ -133,7 +133,7 @@ def cost_columns() -> tuple[Column, ...]:
     return (
         Column("params", "parameters M", 1e-6, 3, "low"),
         Column("flops", "GFLOPs", 1e-9, 2, "low"),
-        Column("total_ms", "ms a picture", 1.0, 2, "low"),
+        Column("total_ms", "ms per picture", 1.0, 2, "low"),
     )
 
 

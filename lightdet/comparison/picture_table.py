@@ -1,4 +1,4 @@
-"""Detections side by side: a row a picture, a column a model, each drawn against what is labelled."""
+"""Detections side by side: one row per picture, one column per model, each drawn against what is labelled."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Spread:
     """One number of several runs, in their order.
 
     Attributes:
-        values: one a run.
+        values: one per run.
         interval: of the run (or the two) in the middle, what the pictures leave open; None where none is known.
     """
 

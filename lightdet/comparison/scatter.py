@@ -53,7 +53,7 @@ def accuracy_charts(models: Sequence[tuple[int, Model, Spread | None]], y_title:
         models: a number that chooses the colour, the model, and the share in 0-1 (None: unknown).
         y_title: what the share is.
     """
-    points: dict[str, list[Point]] = {"parameters, M": [], "GFLOPs": [], "ms a picture": []}
+    points: dict[str, list[Point]] = {"parameters, M": [], "GFLOPs": [], "ms per picture": []}
     for kind, model, accuracy in models:
         if model.cost is None or accuracy is None:
             continue
@@ -62,7 +62,7 @@ def accuracy_charts(models: Sequence[tuple[int, Model, Spread | None]], y_title:
         points["parameters, M"].append(Point(model.name, cost.params / 1e6, share, kind))
         points["GFLOPs"].append(Point(model.name, cost.flops / 1e9, share, kind))
         if cost.latency_ms:
-            points["ms a picture"].append(Point(model.name, cost.latency_ms["total"], share, kind))
+            points["ms per picture"].append(Point(model.name, cost.latency_ms["total"], share, kind))
     headings = {"parameters, M": "Accuracy against size", "GFLOPs": "Accuracy against work"}
     return [
         (headings.get(title, "Accuracy against time"), scatter(known, title, y_title))

@@ -1,4 +1,4 @@
-"""Classifiers over training, validation and test in one chart: a row a network, a dot a split, its interval a line."""
+"""Classifiers over training, validation and test: a row per network, a dot per split, its interval as a line."""
 
 from __future__ import annotations
 

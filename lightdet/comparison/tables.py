@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A name and its cells, one a column."""
+    """A name and its cells, one per column."""
 
     name: str
     cells: tuple[Cell, ...]

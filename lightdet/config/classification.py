@@ -81,7 +81,7 @@ class ClassifyLossConfig(Section):
 
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     class_weights: Literal["none", "inverse_frequency"] | Annotated[list[Positive], Field(min_length=2)] = "none"
-    """Weight of each class in the loss: by its rarity in training, or a number a class in the order of the ids."""
+    """Weight of each class in the loss: by its rarity in training, or a number per class in the order of the ids."""
 
 
 class ClassifyAugmentConfig(Section):

@@ -40,7 +40,7 @@ def _classes(value: Any) -> tuple[str, ...] | str:
     if isinstance(value, list | tuple):
         return check_class_names(value)
     _quoted(value)
-    raise ValueError("must be a list of names or the name of a file with one a line")
+    raise ValueError("must be a list of names or the name of a file with one per line")
 
 
 def _by_number(names: dict[Any, Any]) -> list[Any]:
@@ -151,7 +151,7 @@ class DatasetConfig(Section):
     format: Literal["yolo", "voc", "coco", "deeppcb", "folders", "csv"]
     """How labels are written. ``folders`` and ``csv`` give each picture one class: they are for classifiers."""
     classes: Classes | None = None
-    """The names in the order of their ids, or a file with one a line. COCO files bring their own; ``folders`` and
+    """The names in the order of their ids, or a file with one per line. COCO files bring their own; ``folders`` and
     ``csv`` take the names of folders and labels, sorted, where none are given."""
     bad: Names | None = None
     """For ``folders`` and ``csv``: the classes of bad parts, for `lightdet calibrate`; a name or a list of them."""

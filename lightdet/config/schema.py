@@ -77,7 +77,7 @@ class LightNetworkConfig(AnchorNetworkConfig):
     """Output channels of Focus and of the four stages below it."""
     activation: Activation = "leaky_relu"
     backbone_block: Literal["spp_residual", "spp", "csp"] = "spp_residual"
-    """What each backbone stage ends with: the paper's SPP block, a way past it or none, or the CSP1_X it replaces."""
+    """What each backbone stage ends with: the paper's SPP block, residual or plain, or the CSP1_X it replaces."""
     attention_at: list[Stride] = [8]
     """Strides of the heads that get CBAM before their 1x1 convolution (Table 4 of the paper)."""
     gate_at: list[Stride] = [16, 32]

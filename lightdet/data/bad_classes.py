@@ -27,7 +27,7 @@ def bad_classes(spec: DatasetSpec, asked: Sequence[str] = ()) -> tuple[tuple[str
     """Return the names of the bad classes in the data set's order, and where that is from in a few words.
 
     Args:
-        spec: a data set with one class a picture.
+        spec: a data set with one class per picture.
         asked: names from the command line; each may hold several, with commas between.
 
     Raises:

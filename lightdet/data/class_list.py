@@ -1,4 +1,4 @@
-"""The file that lists a data set's classes: a name a line, or names with their numbers."""
+"""The file that lists a data set's classes: one name per line, or names with their numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_class_names(path: Path, form: str) -> tuple[str, ...]:
         UserError: a missing or unreadable file, one of another kind, or numbers that the format does not count so.
     """
     if path.suffix.lower() in (".yaml", ".yml", ".json", ".pbtxt", ".xml", ".csv"):
-        message = "the list of classes must be a text file with one name a line; or list the names in the YAML"
+        message = "the list of classes must be a text file with one name per line; or list the names in the YAML"
         raise DataError(message, "format", path=path)
     lines = read_lines(path)
     numbered = _numbered([line for _, line in lines])
@@ -41,7 +41,7 @@ def read_class_names(path: Path, form: str) -> tuple[str, ...]:
     wanted = _FIRST_NUMBER.get(form, begin)
     if begin != wanted:
         message = f"numbers its classes from {begin}, but {form} labels count from {wanted}: which is meant? "
-        raise DataError(f"{message}List the names alone, one a line, in the order of the labels", "format", path=path)
+        raise DataError(f"{message}List the names alone, one per line, in the order of the labels", "format", path=path)
     return tuple(numbered[number] for number in sorted(numbered))
 
 

@@ -74,7 +74,7 @@ def draw_splits(
     """Draw the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` into ``test``, too.
 
     Classes are shared out evenly; pictures that are copies of one another, or nearly so, stay in one split.
-    Writes a list a split and ``dataset.yaml`` (last, so a folder with one is complete) into `output`.
+    Writes one list per split and ``dataset.yaml`` (last, so a folder with one is complete) into `output`.
 
     Args:
         spec: a data set that gives each picture one class.

@@ -76,7 +76,7 @@ def label_records(spec: DatasetSpec, split: str) -> tuple[list[LabelRecord], lis
     """
     if not spec.labels_pictures:
         raise UserError(
-            f"this data set marks boxes (format: {spec.format}), and a classifier needs one class a picture: "
+            f"this data set marks boxes (format: {spec.format}), and a classifier needs one class per picture: "
             "format: folders, or format: csv",
             path=spec.path,
         )

@@ -27,7 +27,7 @@ def file_key(path: Path) -> FileKey:
 
 
 def _name_key(name: str) -> tuple[str, str]:
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - some thousand times a second
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - some thousand times per second
     return (stem if stem.isascii() else unicodedata.normalize("NFC", stem)), suffix.lower()
 
 

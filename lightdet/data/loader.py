@@ -67,7 +67,7 @@ class TrainingLoader:
 
     Args:
         samples: makes a sample from (epoch, position, index).
-        batch: pictures a step over all processes; a multiple of `processes`.
+        batch: pictures per step over all processes; a multiple of `processes`.
         seed: of the order.
         workers: threads.
         rank, processes: this process and how many there are.

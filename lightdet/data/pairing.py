@@ -38,7 +38,7 @@ class Pair:
 def find_pairs(
     form: str, root: Path, images: Sequence[Path], labels: Path | None, listings: Sequence[Path]
 ) -> tuple[list[Pair], list[DataError]]:
-    """Find a split's pictures and the label file of each, for the formats with one label file a picture.
+    """Find a split's pictures and the label file of each, for the formats with one label file per picture.
 
     Returns:
         The pairs in the order of the lists (or sorted by path), and what is wrong with entries of the lists.

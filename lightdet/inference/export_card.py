@@ -46,7 +46,7 @@ class ExportCard:
         confidence: lowest score reported, unless asked otherwise; ``detections`` cannot go below it.
         iou: NMS threshold, unless asked otherwise; fixed in ``detections``.
         agnostic: boxes of different classes suppress each other, too, unless asked otherwise; never in the network.
-        max_detections: most boxes a picture, unless asked otherwise; ``detections`` cannot give more.
+        max_detections: most boxes per picture, unless asked otherwise; ``detections`` cannot give more.
         batch: pictures that the file takes at once; None: any number.
         dynamic_size: it takes any sides in multiples of 32, not `preprocessing.imgsz` alone.
         precision: number format that the file was made for and proved in.

@@ -23,7 +23,7 @@ class ExportedRuntime:
         imgsz: side of the input, where the file leaves it free; None: the card's.
         confidence: lowest score kept, in [0, 1]; None: the card's.
         iou: NMS threshold in [0, 1]; None: the card's.
-        max_detections: most boxes a picture; None: the card's.
+        max_detections: most boxes per picture; None: the card's.
 
     Raises:
         UserError: a classifier's file, a value out of range, or one that is fixed in the file.

@@ -55,7 +55,7 @@ class ClassJsonWriter:
 
 
 class ClassCsvWriter:
-    """A line a picture or frame: what it is, how probable that is, and the probability of each class.
+    """One line per picture or frame: what it is, how probable that is, and the probability of each class.
 
     UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures. With a decision rule the decision stands there,
     too: a picture may be NG by a bad class that is not its likeliest.

@@ -18,7 +18,7 @@ FILE = "decisions.csv"
 
 
 class DecisionWriter:
-    """A line a picture or frame under the header of `COLUMNS`: OK or NG, how many detections count, the best score.
+    """One line per picture or frame under the header of `COLUMNS`: OK or NG, how many detections count, the best score.
 
     Attributes:
         counts: pictures by ``OK`` and ``NG``.
@@ -48,7 +48,7 @@ class DecisionWriter:
 
 
 class ClassDecisionWriter:
-    """A line a picture or frame under the header of `CLASS_COLUMNS`: OK or NG, and what that goes by.
+    """One line per picture or frame under the header of `CLASS_COLUMNS`: OK or NG, and what that goes by.
 
     ``bad_class`` is the bad class that matters, ``bad`` the probability that was compared with ``threshold``; the
     likeliest class of all, which may be a good one, stands in ``detections.csv``.

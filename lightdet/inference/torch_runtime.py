@@ -35,7 +35,7 @@ class TorchRuntime:
         preprocessing: how pictures become input; `scale` is applied here.
         confidence: lowest score kept, in [0, 1].
         iou: NMS threshold, in [0, 1].
-        max_detections: most boxes a picture.
+        max_detections: most boxes per picture.
         device: where to run.
         precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
         threads: of the processor; None leaves them to a short measurement.

@@ -29,10 +29,10 @@ class SPP(nn.Module):
 
 
 class ResidualSPP(SPP):
-    """`SPP` beside which its input goes past, as it does in the CSP1_X that it replaces: ``x + SPP(x)``.
+    """`SPP` with a residual connection, as in the CSP1_X that it replaces: ``x + SPP(x)``.
 
-    Three quarters of what SPP's own expansion sees is pooled; without the way past, half of the channels at each stage
-    and every exact place have to go through the last quarter.
+    Three quarters of the input of SPP's own expansion is pooled. Without the residual connection, half of the channels
+    of each stage and every exact position have to pass through the last quarter.
     """
 
     def __init__(self, channels: int, *, activation: str = "leaky_relu") -> None:

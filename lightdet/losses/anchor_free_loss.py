@@ -102,7 +102,7 @@ class AnchorFreeLoss(nn.Module):
         return torch.cat(corners).to(like), torch.cat(strides)
 
     def _counts(self, batch: int, matches: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures, and what to divide by: matches, at least one a picture; means over processes.
+        """Pictures, and what to divide by: matches, at least one per picture; means over processes.
 
         At least one: a batch of pictures without defects would else weigh as much as a hundred others.
         """

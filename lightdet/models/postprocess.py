@@ -29,7 +29,7 @@ def postprocess(
         decoded: ``[B, N, 5 + C]`` centre x, centre y, width, height in input pixels, objectness, class probabilities.
         confidence: lowest score kept, in [0, 1].
         iou: boxes of one class that overlap a better one by more than this are dropped.
-        max_detections: most detections a picture.
+        max_detections: most detections per picture.
     """
     return [_select(picture, confidence, iou, max_detections) for picture in decoded]
 

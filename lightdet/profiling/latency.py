@@ -1,4 +1,4 @@
-"""Time by stage and pictures a second, of one model or of several in turn; needs no torch."""
+"""Time by stage and pictures per second, of one model or of several in turn; needs no torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Latency:
     """Milliseconds of single pictures.
 
     Attributes:
-        samples: by stage, one value a run; ``total`` is the time of the whole call, measured apart.
+        samples: by stage, one value per run; ``total`` is the time of the whole call, measured apart.
         boxes: detections in the picture (NMS works more, the more there are).
     """
 
@@ -81,7 +81,7 @@ def measure_latency(
 def measure_throughput(
     predictors: Sequence[Predictor], picture: Image, *, batch: int, seconds: float = 2.0
 ) -> list[float]:
-    """Return the pictures a second of each predictor, batch by batch, all stages included; the median of batches.
+    """Return the pictures per second of each predictor, batch by batch, all stages included; the median of batches.
 
     Each gets at least `seconds` (or 50 batches) and three batches, in turn with the others, after one that does not
     count.

@@ -94,7 +94,7 @@ class ClassValidation:
         if not self.spec.labels_pictures:
             raise UserError(
                 f"marks boxes (format: {self.spec.format}), and {request.weights} is a classifier: it needs a data set "
-                "with one class a picture (format folders or csv)",
+                "with one class per picture (format folders or csv)",
                 path=request.data,
             )
         self.spec.split(request.split)

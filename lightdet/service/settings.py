@@ -87,7 +87,7 @@ class Settings:
         allowed_hosts: names under which a browser may reach it; ``*`` stands for any. Empty: those of this
             computer where it listens on a loopback address, else any.
         tls_cert, tls_key: PEM files; with them it speaks HTTPS.
-        access_log: one line a request in the log.
+        access_log: one line per request in the log.
         limits: see `Limits`.
 
     Raises:

@@ -20,7 +20,7 @@ from lightdet.training.page import PageWords
 SHOWN = 6
 """Pictures of each kind."""
 MOST = 5
-"""Most detections a picture on average: a network that has learnt little yet would paint them over."""
+"""Most detections per picture on average: a network that has learnt little yet would paint them over."""
 
 WORDS = PageWords(
     curves=(

@@ -20,7 +20,7 @@ def build_optimizer(
     For SGD the decay is that of a batch of 64 and shrinks with smaller ones, which take more steps an epoch.
 
     Args:
-        batch: pictures a step over all processes and accumulated batches.
+        batch: pictures per step over all processes and accumulated batches.
     """
     weights = {id(module.weight) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     trained = [p for p in network.parameters() if p.requires_grad]

@@ -82,7 +82,7 @@ def how_to_converge(precision: str, lr: float | None = None) -> str:
 
 
 def write_results_csv(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write one row an epoch, whole or not at all."""
+    """Write one row per epoch, whole or not at all."""
     columns: list[str] = []
     for record in history:
         columns += [name for name in record if name not in columns]

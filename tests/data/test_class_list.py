@@ -69,5 +69,5 @@ def test_what_is_refused(text: str, form: str, message: str, listed: Path) -> No
 
 def test_another_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "map.pbtxt").write_text("item { id: 1 name: 'dent' }")
-    with pytest.raises(UserError, match="must be a text file with one name a line"):
+    with pytest.raises(UserError, match="must be a text file with one name per line"):
         read_class_names(tmp_path / "map.pbtxt", "voc")

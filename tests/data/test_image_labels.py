@@ -1,4 +1,4 @@
-"""One class a picture, from folders, lists and CSV files: what is read, and how each mistake is told."""
+"""One class per picture, from folders, lists and CSV files: what is read, and how each mistake is told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data-set YAMLs, lists, tables and class lists over one small folder: whose boxes a picture gets, and their names.
+"""Data-set YAMLs, lists, tables and class lists over one small folder: whose boxes per picture gets, and their names.
 
 The folder never changes and each of its pictures has one box of its own, so every picture that is accepted can be held
 against the box that belongs to it, whatever the file in between looks like.

@@ -59,7 +59,7 @@ def tiles(metrics: ClassifyMetrics) -> Markup:
 
 
 def class_table(metrics: ClassifyMetrics) -> Markup:
-    """Return one row a class and the means; under each number its interval."""
+    """Return one row per class and the means; under each number its interval."""
     heads = ("class", "pictures", "taken for it", "precision", "recall", "specificity", "F1", "AUC", "avg. precision")
     names = ("precision", "recall", "specificity", "f1", "auc", "average_precision")
     rows = []

@@ -1,4 +1,4 @@
-"""One class a picture in a CSV file: a column with the path, one with the class, and perhaps one with the split."""
+"""One class per picture in a CSV file: a column with the path, one with the class, and perhaps one with the split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One class a picture, told by the folder it lies in (``train/scratched/7.png``) or by a list (``7.png scratched``)."""
+"""One class per picture, named by its folder (``train/scratched/7.png``) or by a list (``7.png scratched``)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def tiles(metrics: Metrics) -> Markup:
 
 
 def class_table(metrics: Metrics) -> Markup:
-    """Return one row a class; the bars show the numbers again, "best at" is the class's own best threshold."""
+    """Return one row per class; the bars show the numbers again, "best at" is the class's own best threshold."""
     heads = ("class", "pictures", "boxes", "AP@0.5", "AP@0.75", "AP@0.5:0.95", "precision", "recall", "F1", "best at")
     rows = []
     for each in metrics.per_class:

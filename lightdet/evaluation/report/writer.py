@@ -137,7 +137,7 @@ _CONFUSION_NOTE = (
     "what they were reported as; the diagonal is right."
 )
 _NOTES = (
-    "AP is pycocotools' (area under precision over recall at 101 points, at most {cap} detections a picture and "
+    "AP is pycocotools' (area under precision over recall at 101 points, at most {cap} detections per picture and "
     "class); mAP is its mean over the classes that occur. Precision, recall and F1 count every box alike, whatever "
     "its class, at overlap 0.5 and the threshold where F1 is best. That threshold was chosen on these very pictures: "
     "on new ones precision and recall will be a little lower."

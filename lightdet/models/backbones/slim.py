@@ -16,8 +16,8 @@ class SlimBackbone(nn.Module):
 
     Args:
         widths: output channels of Focus (stride 2) and of the stages at strides 4, 8, 16, 32.
-        block: ``spp_residual`` (the paper's SPP, with a way past it), ``spp`` (without) or ``csp`` (the CSP1_X that
-            SPP replaces).
+        block: ``spp_residual`` (the paper's SPP with a residual connection), ``spp`` (without) or ``csp`` (the CSP1_X
+            that SPP replaces).
         activation: see `lightdet.layers.make_activation`.
     """
 

@@ -44,7 +44,7 @@ class ClassifierComparison(ComparisonSteps):
         if not self.spec.labels_pictures:
             raise UserError(
                 f"marks boxes (format: {self.spec.format}), and these are classifiers: they need a data set with one "
-                "class a picture (format folders or csv)",
+                "class per picture (format folders or csv)",
                 path=request.data,
             )
 

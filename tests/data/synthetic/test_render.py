@@ -156,7 +156,7 @@ def test_rendering_is_fast() -> None:
     start = time.process_time()
     for index in range(30):
         render(0, index, 320)
-    # About 10 ms a picture on one core; the bound leaves room for a slow or busy machine.
+    # About 10 ms per picture on one core; the bound leaves room for a slow or busy machine.
     assert (time.process_time() - start) / 30 < 0.1
 
 
