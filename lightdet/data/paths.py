@@ -1,6 +1,6 @@
 """Where a path that stands in a YAML, a list, a JSON or a CSV file leads: one way to resolve it, for all of them.
 
-A path is first taken as it is written, below every folder that it may be told from; ``\\`` is taken for ``/``, as
+A path is first taken as it is written, below every folder that it may be relative to; ``\\`` is taken for ``/``, as
 Windows writes it. Only where that leads nowhere, what another computer or a tool put in front is left out:
 ``C:\\Users\\me\\set\\images\\a.jpg``, ``/content/set/images/a.jpg``, ``data/obj_train_data/a.jpg`` and ``../a.jpg``
 are looked for by their ends, as long as one folder of the path is left to tell the file from others of its name.
@@ -36,7 +36,7 @@ def find_file(text: str, bases: Iterable[Path]) -> Path | None:
 
 
 def find_folder(text: str, root: Path) -> Path:
-    """The folder of pictures or labels that a YAML calls `text`, told from `root`; ``root / text`` if there is none.
+    """The folder of pictures or labels that a YAML calls `text`, relative to `root`; ``root / text`` if there is none.
 
     Exports write ``../train/images`` for a folder that lies beside their YAML, or the path on the computer that
     made them (``/content/set/train/images``): the end of such a path is looked for below `root`. Two named

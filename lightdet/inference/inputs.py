@@ -88,7 +88,7 @@ def _from_pillow(picture: Pil.Image) -> AnyArray:
         raise UserError(
             "the Pillow picture has 32-bit pixels (mode I); give its path, or numpy.asarray(picture) as uint8 or uint16"
         )
-    if picture.mode == "LAB":  # which white it is told from, nobody says
+    if picture.mode == "LAB":  # its white point is not given
         raise UserError("the Pillow picture has LAB colours; convert it to RGB with its own profile")
     try:
         picture = ImageOps.exif_transpose(picture)

@@ -70,7 +70,7 @@ class Sources:
 
 
 class _Found(NamedTuple):
-    """A source and the folder that its results' place is told from (None: among the other single files)."""
+    """A source and the folder that its results are placed relative to (None: among the other single files)."""
 
     source: Source
     base: Path | None
@@ -209,7 +209,7 @@ def _list_file(path: Path) -> list[Source]:
             if target is None and may_hold_secret(entry):
                 raise UserError("is no file; name a stream on the command line, not in a list", path=path, line=number)
             if target is None:
-                message = f"no such picture or video: '{entry[:200]}' (paths are told from the list's folder)"
+                message = f"no such picture or video: '{entry[:200]}' (paths are relative to the list's folder)"
                 raise UserError(message, path=path, line=number)
             found.append(_file(target))
     if not found:
@@ -281,7 +281,7 @@ def _with_stems(found: Sequence[_Found]) -> list[Source]:
 
 
 def _stem(source: Source, start: Path | None) -> Path:
-    """Where the results of a source go, told from the folder `start`."""
+    """Where the results of a source go, relative to the folder `start`."""
     if not isinstance(source.target, Path):
         return source.stem
     path = _absolute(source.target)

@@ -34,7 +34,7 @@ def parse_class_csv(
     """Read the rows of `split` (all of them where there is no column for it).
 
     The first line names the columns: one of `PATH_COLUMNS`, one of `CLASS_COLUMNS`, in any order, others are passed
-    over. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are told from `folders`,
+    over. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are relative to `folders`,
     then from the file's own folder.
 
     Returns:

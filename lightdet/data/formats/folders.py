@@ -71,7 +71,7 @@ def listed_classes(
 ) -> tuple[list[Entry], list[DataError]]:
     """Read lists: a path a line below class folders, or a path and its class (a name, or an id counted from 0).
 
-    Paths are told from `folders`, or from the list's own folder.
+    Paths are relative to `folders`, or to the list's own folder.
 
     Returns:
         The entries in the lists' order, and what is wrong with their lines.

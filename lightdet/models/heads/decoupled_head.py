@@ -70,7 +70,7 @@ class DecoupledHead(nn.Module):
 def decode_cells(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
     """Turn raw grids into boxes and probabilities.
 
-    A centre is told from the upper left corner of its cell, ``(t + cell) * stride``; a side is ``exp(t) * stride``.
+    A centre is relative to the upper left corner of its cell, ``(t + cell) * stride``; a side is ``exp(t) * stride``.
 
     Args:
         grids: raw grids ``[B, H, W, 5 + C]``, one a stride.
