@@ -7,6 +7,7 @@ python packaging/check_dist.py --quick    dependencies of this interpreter, in s
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -34,9 +35,14 @@ for name in lightdet.__all__:
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Run a command and return what it printed; one that fails ends the check."""
+    """Run a command and return what it printed; one that fails ends the check.
+
+    Elsewhere than in the repository it must not find the sources.
+    """
+    hidden = {"PYTHONPATH", "PYTHONHOME"} if cwd != ROOT else set[str]()
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     print("+", shlex.join(map(str, command)), flush=True)
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{done.stdout}\nerror: this ended with {done.returncode}: {shlex.join(map(str, command))}")
     return done.stdout
@@ -78,7 +84,7 @@ def check_install(archive: Path, folder: Path, version: str, files: set[str], fl
     shown = run(scripts / "lightdet", "--help", cwd=empty)
     if "train" not in shown or "detect" not in shown:
         raise SystemExit(f"error: lightdet --help shows no commands:\n{shown}")
-    run(scripts / "lightdet", "data", "synth", "--output", "set", "--images", "2", cwd=empty)
+    run(scripts / "lightdet", "data", "synth", "--output", "set", "--images", "10", cwd=empty)
     print(f"{archive.name}: installed, imported, its command and data files are there", flush=True)
 
 

@@ -76,6 +76,8 @@ class TrainRequest:
             start_of(config, self.weights)
         spec = load_dataset(self.data, self.data_root)
         spec.split("train")
+        if self.resume and self.config is None:
+            file = kept_config(self.output) or file
         task_of_config(file, self.overrides).check_dataset(spec)
         _check_val(spec)
         state = self.output / STATE_FILE
