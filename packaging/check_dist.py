@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+import textwrap
 import venv
 import zipfile
 from pathlib import Path
@@ -41,10 +42,11 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """
     hidden = {"PYTHONPATH", "PYTHONHOME"} if cwd != ROOT else set[str]()
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    print("+", shlex.join(map(str, command)), flush=True)
+    shown = textwrap.shorten(shlex.join(map(str, command)), 120)
+    print("+", shown, flush=True)
     done = subprocess.run(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"{done.stdout}\nerror: this ended with {done.returncode}: {shlex.join(map(str, command))}")
+        raise SystemExit(f"{done.stdout}\nerror: this ended with {done.returncode}: {shown}")
     return done.stdout
 
 
