@@ -26,13 +26,8 @@ import numpy as np
 
 from lightdet.arrays import AnyArray
 from lightdet.calibration import judge, proportion, threshold_for_escapes
-from lightdet.data.bad_classes import bad_classes
-from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.files import write_json
-from lightdet.runs.calibrate import picture_scores
 from lightdet.runs.validate import Validation, ValRequest
-from lightdet.runs.validate_classes import ClassValidation
-from lightdet.tasks import CLASSIFICATION, task_of_model
 
 
 class Quiet:
@@ -50,7 +45,7 @@ def main() -> None:
     request = ValRequest(
         data=options.data, weights=options.weights, split=options.split, data_root=options.data_root, device="cpu"
     )
-    scores, bad = of_classifier(request) if task_of_model(options.weights) is CLASSIFICATION else of_detector(request)
+    scores, bad = scored(request)
     result = simulate(scores[bad], scores[~bad], options)
     auc = judge(bad, scores >= 0.5, scores).auc
     result |= {"auc": auc, "pool": {"bad": int(bad.sum()), "good": int((~bad).sum())}, "machine": platform.machine()}
@@ -60,20 +55,13 @@ def main() -> None:
         write_json(options.output, result)
 
 
-def of_detector(request: ValRequest) -> tuple[AnyArray, AnyArray]:
+def scored(request: ValRequest) -> tuple[AnyArray, AnyArray]:
     """Each picture's score, and whether it is bad."""
-    found = Validation(request).find(Quiet())
-    bad = np.array([len(annotation) > 0 for annotation in found.annotations])
-    return picture_scores(found.predictions, DecisionRule()), bad
-
-
-def of_classifier(request: ValRequest) -> tuple[AnyArray, AnyArray]:
-    """The same: the score is the probability of being bad."""
-    validation = ClassValidation(request)
-    rule = ClassRule(bad_classes(validation.spec)[0])
+    validation = Validation(request)
+    rule, _ = validation.task.uncalibrated_rule(validation.spec, min_size=0.0, bad=())
     found = validation.find(Quiet())
-    bad = np.array([validation.spec.classes[each.label] in rule.bad for each in found.labels])
-    return np.array([rule.score(each) for each in found.found]), bad
+    bad = np.array([rule.is_bad(truth, validation.spec.classes) for truth in found.truths])
+    return np.array([rule.score(each) for each in found.predictions]), bad
 
 
 def parse() -> argparse.Namespace:

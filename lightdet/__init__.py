@@ -15,11 +15,11 @@ TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightdet.assembly.classifier_predictor import load_classifier
-    from lightdet.assembly.predictor import load
     from lightdet.errors import UserError
+    from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.tiled import TiledPredictor
+    from lightdet.runs.load import load
     from lightdet.structures import Annotation, Classification, Detections
 
     __version__: str
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotation",
     "Classification",
+    "ClassifierPredictor",
     "Detections",
     "Predictor",
     "TiledPredictor",
     "UserError",
     "__version__",
     "load",
-    "load_classifier",
 ]
 
 _HOMES = {
     "Annotation": "lightdet.structures",
     "Classification": "lightdet.structures",
+    "ClassifierPredictor": "lightdet.inference.classifier",
     "Detections": "lightdet.structures",
     "Predictor": "lightdet.inference.predictor",
     "TiledPredictor": "lightdet.inference.tiled",
     "UserError": "lightdet.errors",
-    "load": "lightdet.assembly.predictor",
-    "load_classifier": "lightdet.assembly.classifier_predictor",
+    "load": "lightdet.runs.load",
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from lightdet.arrays import FloatArray
 from lightdet.errors import UserError
-from lightdet.structures import Classification, Detections
+from lightdet.structures import Annotation, Classification, Detections, ImageLabel
 
 Verdict = Literal["OK", "NG"]
 
@@ -106,6 +106,58 @@ class DecisionRule:
         found = enumerate(detections.as_dicts())
         return Decision(tuple(index for index, each in found if self._counts(each)))
 
+    def ok(self, detections: Detections) -> bool:
+        """Whether a picture passes."""
+        return self.decide(detections).ok
+
+    def score(self, detections: Detections, name: str | None = None) -> float:
+        """Return the best score of the large enough detections (of the class `name`, or of all), to four decimals.
+
+        0 where there is none: no threshold makes such a picture NG.
+        """
+        found, smallest = detections.as_dicts(), self.at(0.0)
+        kept = (each for each in found if name in (None, each["name"]) and smallest._counts(each))
+        return max((float(each["score"]) for each in kept), default=0.0)  # type: ignore[arg-type]
+
+    def is_bad(self, truth: Annotation, names: Sequence[str], name: str | None = None) -> bool:
+        """Whether a labelled picture is bad: it has a defect (of the class `name`, or of any); `names` by label."""
+        return bool(len(truth) if name is None else (truth.labels == names.index(name)).any())
+
+    def classes(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of a model's classes that may have a threshold of their own: all of them."""
+        return tuple(names)
+
+    def over(
+        self,
+        threshold: float | None,
+        thresholds: Mapping[str, float],
+        min_size: float | None,
+        min_sizes: Mapping[str, float],
+    ) -> DecisionRule:
+        """Return this rule with what is given in the place of its own; one threshold stands for every class.
+
+        Raises:
+            UserError: a value out of range.
+        """
+        base = self if threshold is None else self.at(threshold)
+        return DecisionRule(
+            base.threshold,
+            {**base.thresholds, **thresholds},
+            base.min_size if min_size is None else min_size,
+            {**base.min_sizes, **min_sizes},
+        )
+
+    def findings(self, detections: Detections) -> list[dict[str, Any]]:
+        """Return the detections as plain values, each with whether it counts as a ``defect``."""
+        defects = self.decide(detections).defects
+        return [each | {"defect": index in defects} for index, each in enumerate(detections.as_dicts())]
+
+    def describe(self) -> str:
+        """From what on a picture is NG, for people."""
+        by_class = "".join(f", {name} {value:g}" for name, value in self.thresholds.items())
+        size = f", from {self.min_size:g} pixels on" if self.min_size else ""
+        return f"score {self.threshold:g}{by_class}{size}"
+
     def _counts(self, detection: Mapping[str, Any]) -> bool:
         name, (x1, y1, x2, y2) = detection["name"], detection["box"]
         large = max(x2 - x1, y2 - y1) >= self.min_size_of(name) - _SLACK
@@ -119,6 +171,16 @@ class DecisionRule:
             "min_size": self.min_size,
             "min_sizes": dict(self.min_sizes),
         }
+
+    @staticmethod
+    def stored(record: object, names: Sequence[str], path: str | Path | None = None) -> DecisionRule | None:
+        """Return the rule in what a model's card says of its decision; None where that is nothing.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        values = _rule_in(record, path)
+        return None if values is None else DecisionRule.from_dict(values, path)
 
     @staticmethod
     def from_dict(values: object, path: str | Path | None = None) -> DecisionRule:
@@ -202,6 +264,11 @@ class ClassRule:
         if self.thresholds and set(self.thresholds) != set(self.bad):
             raise UserError("a decision rule has thresholds for its bad classes, each of them and no other")
 
+    @property
+    def lowest_threshold(self) -> float:
+        """The lowest of all thresholds: what is less probable never counts."""
+        return min([self.threshold, *self.thresholds.values()])
+
     def check_names(self, names: Iterable[str]) -> None:
         """Refuse a rule for classes that a model does not have.
 
@@ -215,9 +282,52 @@ class ClassRule:
         if set(known) <= set(self.bad):
             raise UserError("the decision rule calls every class of the model bad, and none good")
 
-    def score(self, found: Classification) -> float:
-        """Return the probability that a picture is bad, in [0, 1], to four decimals."""
-        return bad_probability(found.probabilities, [found.names.index(name) for name in self.bad])
+    def score(self, found: Classification, name: str | None = None) -> float:
+        """Return the probability that a picture is bad (of class `name`, or of any), in [0, 1], to four decimals."""
+        bad = self.bad if name is None else (name,)
+        return bad_probability(found.probabilities, [found.names.index(each) for each in bad])
+
+    def is_bad(self, truth: ImageLabel, names: Sequence[str], name: str | None = None) -> bool:
+        """Whether a labelled picture is of a bad class (of the class `name`, or of any); `names` by label."""
+        return names[truth.label] in (self.bad if name is None else (name,))
+
+    def classes(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of a model's classes that may have a threshold of their own: the bad ones."""
+        return self.bad
+
+    def at(self, threshold: float) -> ClassRule:
+        """Return this rule with one threshold for all bad classes together."""
+        return ClassRule(self.bad, threshold)
+
+    def over(
+        self,
+        threshold: float | None,
+        thresholds: Mapping[str, float],
+        min_size: float | None,
+        min_sizes: Mapping[str, float],
+    ) -> ClassRule:
+        """Return this rule with what is given in the place of its own; one threshold stands for every class.
+
+        Raises:
+            UserError: a value out of range; a smallest size, for a picture's class has none.
+        """
+        if min_size is not None or min_sizes:
+            raise UserError("a smallest size belongs to detectors, and this is a classifier: leave it out")
+        base = self if threshold is None else self.at(threshold)
+        return ClassRule(base.bad, base.threshold, {**base.thresholds, **thresholds})
+
+    def findings(self, found: Classification) -> list[dict[str, Any]]:
+        """Return the bad class that matters as one finding over the whole picture, a ``defect`` where it is NG."""
+        why, (width, height) = self.evidence(found), found.size
+        box = [0.0, 0.0, float(width), float(height)]
+        defect = why.verdict == "NG"
+        return [{"box": box, "score": why.score, "label": why.label, "name": why.name, "defect": defect}]
+
+    def describe(self) -> str:
+        """From what on a picture is NG, for people."""
+        if self.thresholds:
+            return f"a probability of {', '.join(f'{name} with {value:g}' for name, value in self.thresholds.items())}"
+        return f"a probability of {self.threshold:g} of {' or '.join(self.bad)}"
 
     def evidence(self, found: Classification) -> Evidence:
         """Return what decides on a picture."""
@@ -240,6 +350,25 @@ class ClassRule:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""
         return {"bad": list(self.bad), "threshold": self.threshold, "thresholds": dict(self.thresholds)}
+
+    @staticmethod
+    def stored(record: object, names: Sequence[str], path: str | Path | None = None) -> ClassRule | None:
+        """Return the rule in what a model's card says of its decision; None where that is nothing.
+
+        Raises:
+            UserError: it is damaged, or made for other classes.
+        """
+        values = _rule_in(record, path)
+        if values is None:
+            return None
+        rule = ClassRule.from_dict(values, path)
+        try:
+            rule.check_names(names)
+        except UserError as error:
+            raise UserError(
+                f"its decision rule is another model's: {error.message}; calibrate it again", path=path
+            ) from None
+        return rule
 
     @staticmethod
     def from_dict(values: object, path: str | Path | None = None) -> ClassRule:
@@ -269,6 +398,14 @@ class ClassRule:
 def bad_probability(probabilities: FloatArray, labels: Sequence[int]) -> float:
     """The sum of the probabilities ``[C]`` of some classes, at most 1, to four decimals."""
     return round(min(1.0, float(sum(float(probabilities[label]) for label in labels))), 4)
+
+
+def _rule_in(record: object, path: str | Path | None) -> object:
+    if record is None:
+        return None
+    if not isinstance(record, Mapping) or record.get("rule") is None:
+        raise UserError("its decision rule is damaged; calibrate it again", path=path)
+    return record["rule"]
 
 
 def _is_number(value: object) -> bool:

@@ -153,8 +153,8 @@ def test_caption_and_tables_of_a_classifier_say_what_decided(
 
 
 def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
+    from lightdet.explain.answers import ClassifierAnswers, ExplainRequest
     from lightdet.explain.heat import Heat
-    from lightdet.runs.explainers import ExplainRequest, _Classifier
 
     class Look:
         probabilities, size = np.array([0.68, 0.32], np.float32), (8, 6)
@@ -165,7 +165,7 @@ def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
     network: Any = SimpleNamespace(names=("ok_front", "def_front"), preprocessing=None, look=lambda _: Look())
     request = ExplainRequest(["a.png"], Path("m"))
     picture = np.zeros((6, 8, 3), np.uint8)
-    ruled, plain = _Classifier(network, ClassRule(("def_front",), 0.1)), _Classifier(network, None)
+    ruled, plain = ClassifierAnswers(network, ClassRule(("def_front",), 0.1)), ClassifierAnswers(network, None)
     (why,) = ruled.explain(picture, request)
     assert (why.name, round(why.score, 2)) == ("def_front", 0.32)
     assert "NG: def_front 0.32 (threshold 0.1)" in why.caption()

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "export": TYPES | {"layers", "models", "inference", "classification"},
     "classification": TYPES
     | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
-    "explain": TYPES | {"drawing", "models", "classification", "inference"},
+    "explain": TYPES | {"drawing", "decisions", "models", "classification", "inference"},
     "tuning": TYPES | {"evaluation"},
 }
 for above in ("assembly", "tasks", "runs", "service", "cli"):  # each may import all that stands below it

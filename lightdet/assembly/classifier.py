@@ -85,6 +85,16 @@ def fixed_size(config: ClassifierConfig) -> bool:
     return not (pooled or isinstance(config, TorchvisionClassifierConfig))
 
 
+def card_config(card: ModelCard, path: str | Path) -> ClassifierConfig:
+    """The configuration in a classifier's card.
+
+    Raises:
+        UserError: it is not valid.
+    """
+    values = {key: value for key, value in card.model.items() if key != "task"}
+    return load_classifier_config(YamlFile(values, Path(path)))
+
+
 def classifier_card(config: ClassifierConfig) -> dict[str, Any]:
     """The card's ``model`` section: the task, and the network as plain values (where its start came from left out)."""
     return {"task": "classify", **config.model_dump(mode="json", exclude={"pretrained"})}
@@ -101,12 +111,9 @@ def load_classifier(path: str | Path) -> tuple[nn.Module, ClassifierConfig, Mode
     from lightdet.models.weights import load_model  # noqa: PLC0415
 
     weights, card = load_model(path)
-    if not isinstance(card.model, dict) or not card.names or not all(isinstance(name, str) for name in card.names):
-        raise UserError("its model card is damaged; train or export it again", path=path)
-    if card.model.get("task") != "classify":
+    if card.task != "classify":
         raise UserError("is a detector, not a classifier", path=path)
-    values = {key: value for key, value in card.model.items() if key != "task"}
-    config = load_classifier_config(YamlFile(values, Path(path)))
+    config = card_config(card, path)
     network = build_classifier(config, len(card.names), card.preprocessing.imgsz)
     try:
         network.load_state_dict(weights)

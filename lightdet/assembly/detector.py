@@ -1,7 +1,8 @@
-"""Model configuration → network."""
+"""A detector's configuration → its network; a model file → a network."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightdet.config import (
@@ -10,11 +11,15 @@ from lightdet.config import (
     LightNetworkConfig,
     NetworkConfig,
     SSDModelConfig,
+    YamlFile,
     YoloModelConfig,
     YoloxModelConfig,
+    load_network_config,
 )
+from lightdet.errors import UserError
 
 if TYPE_CHECKING:
+    from lightdet.card import ModelCard
     from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
     from lightdet.models.faster_rcnn import FasterRCNN
     from lightdet.models.ssd import SSD
@@ -33,6 +38,31 @@ def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> Detec
     if isinstance(config, SSDModelConfig):
         return _ssd(config, num_classes)
     raise TypeError(f"no network is known for a {type(config).__name__}")
+
+
+def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
+    """Rebuild the network of a model file on the CPU, with its card.
+
+    Raises:
+        UserError: a missing, truncated or foreign file; a card and weights that do not fit each other.
+    """
+    import torch  # noqa: PLC0415
+
+    from lightdet.models.weights import load_model  # noqa: PLC0415
+
+    weights, card = load_model(path)
+    if card.task != "detect":
+        raise UserError("is a classifier, and a detector is needed here", path=path)
+    config = load_network_config(YamlFile(card.model, Path(path)))
+    detector = build_detector(config, len(card.names), card.preprocessing.imgsz)
+    try:
+        detector.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path) from None
+    broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
+    if broken is not None:
+        raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)
+    return detector, card
 
 
 def load_backbone(config: NetworkConfig, network: DetectionNetwork) -> bool:

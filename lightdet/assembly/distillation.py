@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lightdet.assembly.predictor import load_detector
+from lightdet.assembly.detector import load_detector
 from lightdet.compute import Computing
 from lightdet.config import LossConfig, RunConfig
 from lightdet.errors import UserError

@@ -91,9 +91,9 @@ def begin_with(
         A note that says how many tensors were taken, and which were not.
 
     Raises:
-        UserError: as `lightdet.assembly.predictor.load_detector`; or nothing fits.
+        UserError: as `lightdet.assembly.detector.load_detector`; or nothing fits.
     """
-    from lightdet.assembly.predictor import load_detector  # noqa: PLC0415 - torch only when a network is wanted
+    from lightdet.assembly.detector import load_detector  # noqa: PLC0415 - torch only when a network is wanted
 
     donor, card = load_detector(weights)
     theirs, own = donor.state_dict(), network.state_dict()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
 
 from lightdet.arrays import AnyArray
 from lightdet.calibration.proportions import DEFAULT_CONFIDENCE, Proportion, proportion
@@ -93,6 +92,8 @@ def judge(
 
 
 def _roc(bad: AnyArray, scores: AnyArray) -> tuple[float | None, tuple[tuple[float, float, float], ...]]:
+    from sklearn.metrics import roc_auc_score, roc_curve  # noqa: PLC0415 - it takes seconds
+
     if bad.all() or not bad.any():
         return None, ()
     rejected, caught, thresholds = roc_curve(bad, scores)

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import beta, binom
-
 DEFAULT_CONFIDENCE = 0.95
 
 
@@ -50,6 +48,8 @@ def clopper_pearson(count: int, total: int, confidence: float = DEFAULT_CONFIDEN
     Raises:
         ValueError: counts that cannot be, or a confidence outside (0, 1).
     """
+    from scipy.stats import beta  # noqa: PLC0415 - it takes seconds
+
     _check(count, total, confidence)
     tail = (1 - confidence) / 2
     low = 0.0 if count == 0 else float(beta.ppf(tail, count, total - count + 1))
@@ -63,6 +63,8 @@ def upper_bound(count: int, total: int, confidence: float = DEFAULT_CONFIDENCE) 
     Raises:
         ValueError: counts that cannot be, or a confidence outside (0, 1).
     """
+    from scipy.stats import beta  # noqa: PLC0415 - it takes seconds
+
     _check(count, total, confidence)
     return 1.0 if count == total else float(beta.ppf(confidence, count + 1, total - count))
 
@@ -73,6 +75,8 @@ def pictures_needed(target: float, confidence: float = DEFAULT_CONFIDENCE, error
     Raises:
         ValueError: target or confidence outside (0, 1).
     """
+    from scipy.stats import binom  # noqa: PLC0415 - it takes seconds
+
     _check(0, 0, confidence)
     if not 0 < target < 1:
         raise ValueError(f"the target must lie between 0 and 1, got {target}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lightdet.calibration import ImageJudgement
-    from lightdet.runs.calibrate import Calibrated, Calibration, CalibrationRequest, Kind
+    from lightdet.runs.calibrate import Calibrated, CalibrationRequest, Kind
 
 LARGE_SHARE = 0.2
 """From this share on of good pictures rejected, or bad ones passed, a promise is hardly worth its price."""
@@ -83,7 +83,7 @@ def calibrate(
     from rich.console import Console
 
     from lightdet.cli.val import _Bar
-    from lightdet.runs.calibrate import CalibrationRequest
+    from lightdet.runs.calibrate import Calibration, CalibrationRequest
 
     if (escape_rate is None) == (false_reject_rate is None):
         raise UserError("give either --escape-rate or --false-reject-rate, such as --escape-rate 0.01")
@@ -110,22 +110,10 @@ def calibrate(
         overrides=overrides or (),
         json=json,
     )
-    calibration = _prepared(request)
+    calibration = Calibration(request)
     with _Bar() as bar:
         outcome = calibration.run(bar)
-    _show(Console(), request, outcome, getattr(calibration, "told", ""))
-
-
-def _prepared(request: CalibrationRequest) -> Calibration:
-    from lightdet.tasks import CLASSIFICATION, task_of_model
-
-    if request.weights is not None and task_of_model(request.weights) is CLASSIFICATION:
-        from lightdet.runs.calibrate_classes import ClassCalibration
-
-        return ClassCalibration(request)
-    from lightdet.runs.calibrate import Calibration
-
-    return Calibration(request)
+    _show(Console(), request, outcome)
 
 
 def price(kind: Kind, judged: ImageJudgement) -> list[str]:
@@ -143,13 +131,13 @@ def price(kind: Kind, judged: ImageJudgement) -> list[str]:
     ]
 
 
-def _show(console: Console, request: CalibrationRequest, outcome: Calibrated, told: str = "") -> None:
+def _show(console: Console, request: CalibrationRequest, outcome: Calibrated) -> None:
     from lightdet.runs.calibrate import WORDS
 
     lines = []
     bad = outcome.record["rule"].get("bad")
     if bad:
-        lines.append(f"bad: {', '.join(bad)} ({told})")
+        lines.append(f"bad: {', '.join(bad)} ({outcome.origin})")
     for name, found in outcome.record["evidence"].items():
         of = "" if name == "all" else f" of '{name}'"
         lines.append(

@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from lightdet.errors import UserError
+
 MAX_IMGSZ = 8192  # of lightdet.structures, whose import would bring numpy
 
 
@@ -25,6 +27,13 @@ def check_imgsz(value: int | None) -> int | None:
         near = "32" if value < 32 else f"{low} or {low + 32}"
         raise typer.BadParameter(f"{value} is no multiple of 32; take {near}")
     return value
+
+
+def check_there(path: Path | None) -> Path | None:
+    """Miss a file at once, before anything is imported that would read it."""
+    if path is not None and not path.exists():
+        raise UserError("no such file", path=path)
+    return path
 
 
 def check_json(path: Path | None) -> Path | None:
@@ -66,11 +75,16 @@ class Precision(StrEnum):
     fp16 = "fp16"
 
 
-_CONFIG = typer.Option("--config", "-c", metavar="FILE", help="Configuration, a YAML file (configs/…).")
-_WEIGHTS = typer.Option(
-    "--weights", "-w", metavar="FILE", help="Trained model (best.safetensors), or what was exported from one."
+_CONFIG = typer.Option(
+    "--config", "-c", metavar="FILE", callback=check_there, help="Configuration, a YAML file (configs/…)."
 )
-_DATA = typer.Option("--data", "-d", metavar="FILE", help="Data set, a YAML file (datasets/…).")
+_WEIGHTS = typer.Option(
+    "--weights",
+    "-w",
+    metavar="FILE",
+    help="Trained model (best.safetensors), or what was exported from one.",
+)
+_DATA = typer.Option("--data", "-d", metavar="FILE", callback=check_there, help="Data set, a YAML file (datasets/…).")
 _IMGSZ = typer.Option(
     "--imgsz", metavar="PIXELS", callback=check_imgsz, help="Side of the network input, a multiple of 32."
 )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from lightdet.inference.sources import Source, Sources
     from lightdet.runs.detect import Detection, Outcome, Surest
+    from lightdet.tasks import Task
 
 FORMATS = ("json", "csv", "yolo", "coco")
 SHOWN_SKIPPED = 20
@@ -127,7 +128,6 @@ def detect(
     from rich.console import Console
 
     from lightdet.runs.detect import Detection, DetectRequest
-    from lightdet.tasks import CLASSIFICATION, task_of_model
 
     if overlap is not None and tile is None:
         raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
@@ -157,11 +157,6 @@ def detect(
         json=json,
         explain=explain,
     )
-    if task_of_model(weights) is CLASSIFICATION:
-        from lightdet.runs.detect_classes import Judging
-
-        _run(Judging(request), Console())
-        return
     _run(Detection(request), Console())
 
 
@@ -172,14 +167,14 @@ def _run(detection: Detection, console: Console) -> None:
             detection.run(bar)
     finally:
         if detection.outcome is not None and (detection.outcome.totals.seen or detection.outcome.totals.skipped):
-            _show(console, detection.outcome, detection.sources, judged=detection.judges)
+            _show(console, detection.outcome, detection.sources, detection.task)
     totals = detection.outcome.totals if detection.outcome is not None else None
     if totals is not None and totals.skipped and not totals.seen:
         source, reason = totals.skipped[0]
         raise UserError(f"none of the {len(totals.skipped)} sources could be read; the first: {reason}", path=source)
 
 
-def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool = False) -> None:
+def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -188,14 +183,13 @@ def _show(console: Console, outcome: Outcome, sources: Sources, *, judged: bool 
     totals = outcome.totals
     if totals.per_class:
         table = Table("class")
-        table.add_column("pictures" if judged else "found", justify="right")
+        table.add_column(task.count_heading, justify="right")
         for label, number in sorted(totals.per_class.items()):
             table.add_row(escape(outcome.names[label]), str(number))
         console.print(table)
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
-    what = " judged" if judged else f": {counted(totals.per_class.total(), 'detection')}"
-    lines = [f"{' and '.join(seen) or 'no pictures'}{what}{where}"]
+    lines = [f"{' and '.join(seen) or 'no pictures'}{task.tell_count(totals.per_class.total())}{where}"]
     if outcome.surest is not None:
         lines.append(_how_near(outcome.surest))
     if outcome.decisions is not None:

@@ -75,8 +75,8 @@ def explain(
     """
     from rich.console import Console
 
+    from lightdet.explain.answers import ExplainRequest
     from lightdet.runs.explain import ExplainRun
-    from lightdet.runs.explainers import ExplainRequest
 
     run = ExplainRun(
         ExplainRequest(

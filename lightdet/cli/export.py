@@ -106,11 +106,9 @@ def export(
     """
     from rich.console import Console
 
+    from lightdet.export.request import ExportRequest
     from lightdet.files import write_json
-    from lightdet.runs.export_boxes import Export
-    from lightdet.runs.export_classes import ClassExport
-    from lightdet.runs.export_request import ExportRequest
-    from lightdet.tasks import CLASSIFICATION, task_of_model
+    from lightdet.runs.export import Export
 
     if split != "val" and data is None:
         raise UserError("--split is one of the data set's: give --data as well")
@@ -133,7 +131,7 @@ def export(
         calibration=calibration,
         max_drop=max_drop,
     )
-    job = ClassExport(request) if task_of_model(weights) is CLASSIFICATION else Export(request)
+    job = Export(request)
     with _Bar() as bar:
         outcome = job.run(bar)
     _show(Console(), outcome)

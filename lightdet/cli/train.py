@@ -59,7 +59,9 @@ def train(
 
     Leaves best.safetensors, last.safetensors and results.csv in --output.
     """
-    from lightdet.cli.train_request import TrainRequest
+    from lightdet.runs.train import TrainingDisplay, TrainRequest
+    from lightdet.runs.train import train as run
+    from lightdet.tasks import Task
 
     began = time.perf_counter()
     flags = {"imgsz": imgsz, "train.batch": batch, "train.epochs": epochs, "train.minutes": minutes, "train.seed": seed}
@@ -77,8 +79,13 @@ def train(
         json=json,
         weights=weights,
     )
-    checked, spec = request.check()
 
-    from lightdet.cli.train_run import run_training
+    def show(task: Task, first: bool) -> TrainingDisplay:
+        from rich.console import Console
 
-    run_training(request, checked, spec, began)
+        from lightdet.cli.train_display import TrainDisplay
+
+        return TrainDisplay(Console(quiet=not first), task)
+
+    if run(request, show, began).stopped:
+        raise typer.Exit(130)

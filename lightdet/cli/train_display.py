@@ -11,9 +11,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from lightdet.cli.train_kinds import TrainingKind
 from lightdet.config import TrainConfig
-from lightdet.tasks import AnyConfig
+from lightdet.tasks import AnyConfig, Task
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.outlook import FIRST_STEPS, Outlook, TimeLeft, too_early
@@ -28,9 +27,9 @@ def _length(train: TrainConfig) -> str:
 class TrainDisplay:
     """A line an epoch and a bar for the one in hand; a `lightdet.training.reporting.Reporter`."""
 
-    def __init__(self, console: Console, kind: TrainingKind) -> None:
+    def __init__(self, console: Console, task: Task) -> None:
         self.console = console
-        self.kind = kind
+        self.task, self.messages = task, task.messages()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -70,11 +69,11 @@ class TrainDisplay:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"
         self._say(
-            f"{self.kind.opening(data)} to train{val}; "
+            f"{self.messages.opening(data)} to train{val}; "
             f"{counted(len(data.names), 'class')}; "
             f"input {config.imgsz}, batch {config.train.batch}, {_length(config.train)}, on {device}"
         )
-        for note in self.kind.notes(data):
+        for note in self.messages.notes(data):
             self.note(note)
         if data.train.cached < len(data.train):
             self._say(
@@ -92,7 +91,7 @@ class TrainDisplay:
             train.epochs if train.minutes is None else None,
             train.minutes,
             speed,
-            self.kind.enough if from_scratch else None,
+            self.task.enough_steps if from_scratch else None,
         )
         for line in outlook.lines():
             self.note(line)
@@ -125,7 +124,7 @@ class TrainDisplay:
             self._bar.remove_task(self._task)
             self._task = None
         epoch = int(record["epoch"])
-        line = f"epoch {epoch:>4}/{self._epochs}  {self.kind.epoch(record)}"
+        line = f"epoch {epoch:>4}/{self._epochs}  {self.messages.epoch_line(record)}"
         left = self._left.ends(epoch, self._epochs)
         told = "" if left is None else f"  {duration(left)} left"
         self._say(f"{line}  {record['images_per_second']:.0f} img/s{told}")
@@ -146,7 +145,7 @@ class TrainDisplay:
                 f"stopped and saved in epoch {progress.epoch + 1} ({output}); the same command with --resume goes on"
             )
             return
-        for line in self.kind.closing(progress):
+        for line in self.messages.closing(progress):
             self._say(line)
         self._say(f"model: {output}/best.safetensors (best), {output}/last.safetensors (last)")
         self._say(f"page: {output}/{PAGE_FILE}; curves of several trainings: tensorboard --logdir {output.parent}")

@@ -24,14 +24,12 @@ from lightdet.cli.common import (
     Overrides,
     Threads,
 )
-from lightdet.errors import UserError
-from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from lightdet.evaluation.metrics import Metrics
+    from lightdet.evaluation.report.summary import SummaryTable
     from lightdet.runs.validate import Outcome
 
 SHOWN_SKIPPED = 20
@@ -68,7 +66,6 @@ def val(
     from rich.console import Console
 
     from lightdet.runs.validate import Validation, ValRequest
-    from lightdet.tasks import CLASSIFICATION, task_of_model
 
     request = ValRequest(
         data=data,
@@ -91,20 +88,6 @@ def val(
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a log has room for whole class names
-    judges = weights is not None and task_of_model(weights) is CLASSIFICATION
-    if agnostic and (judges or weights is None):
-        raise UserError(
-            f"--agnostic is for boxes that a detector finds now: leave it out with {weights or predictions}"
-        )
-    if judges:
-        from lightdet.cli.val_classes import show_classes
-        from lightdet.runs.validate_classes import ClassValidation
-
-        judging = ClassValidation(request)
-        with _Bar() as bar:
-            judged = judging.run(bar)
-        show_classes(console, judged)
-        return
     validation = Validation(request)
     with _Bar() as bar:
         outcome = validation.run(bar)
@@ -112,16 +95,10 @@ def val(
 
 
 def _show(console: Console, outcome: Outcome) -> None:
-    evaluation, metrics = outcome.evaluation, outcome.evaluation.metrics
-    console.print(_table(metrics))
-    lines = [f"{counted(metrics.images, 'picture')}, {counted(metrics.boxes, 'box')}"]
-    if metrics.boxes:
-        lines.append(f"precision, recall and F1 at confidence {metrics.threshold:g}, where F1 is best")
-    if metrics.background_images:
-        lines.append(
-            f"{counted(metrics.background_images, 'picture')} without defects, "
-            f"{metrics.background_alarms} of them with an alarm at that confidence"
-        )
+    evaluation, summary = outcome.evaluation, outcome.summary
+    for table in summary.tables:
+        console.print(_drawn(table))
+    lines = list(summary.lines)
     latency = evaluation.details.get("latency_ms")
     if latency:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in latency.items()))
@@ -136,28 +113,25 @@ def _show(console: Console, outcome: Outcome) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
-def _table(metrics: Metrics) -> Any:
+def _drawn(table: SummaryTable) -> Any:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_footer=True, padding=(0, 1))
-    known = metrics.boxes > 0
-    shares = (metrics.precision, metrics.recall, metrics.f1) if known else (None, None, None)
-    footer = [str(metrics.images - metrics.background_images), str(metrics.boxes)]
-    footer += [_number(value) for value in (*shares, metrics.map50, metrics.map50_95)]
-    table.add_column("class", "all", overflow="fold", min_width=10)
-    heads = ("pictures", "boxes", "precision", "recall", "F1", "AP@.5", "AP@.5:.95")
-    for head, total in zip(heads, footer, strict=True):
-        table.add_column(head, total, justify="right", no_wrap=True)
-    for each in metrics.per_class:
-        values = (each.precision, each.recall, each.f1, each.ap50, each.ap50_95)
-        table.add_row(escape(each.name), str(each.images), str(each.boxes), *(_number(value) for value in values))
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    feet = table.foot or [""] * len(table.heads)
+    drawn = Table(
+        box=box.SIMPLE_HEAD,
+        show_footer=bool(table.foot),
+        padding=(0, 1),
+        title=table.title or None,
+        title_justify="left",
+    )
+    drawn.add_column(escape(table.heads[0]), feet[0], overflow="fold", min_width=10 if table.foot else None)
+    for head, foot in zip(table.heads[1:], feet[1:], strict=True):
+        drawn.add_column(escape(head), foot, justify="right", no_wrap=bool(table.foot))
+    for row in table.rows:
+        drawn.add_row(*map(escape, row))
+    return drawn
 
 
 class _Bar:

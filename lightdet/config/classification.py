@@ -115,6 +115,13 @@ class ClassifyEvalConfig(Section):
     """Confidence of all intervals."""
 
 
+class ClassifyEvaluationConfig(Section):
+    """The part of a configuration that a finished classifier takes."""
+
+    imgsz: int | None = None
+    eval: ClassifyEvalConfig = ClassifyEvalConfig()
+
+
 class ClassifyConfig(Section):
     """A whole run of a classifier."""
 

@@ -264,6 +264,13 @@ class EvalConfig(Section):
     """Lowest score that is drawn or saved by detection."""
 
 
+class EvaluationConfig(Section):
+    """The part of a configuration that a finished model takes."""
+
+    imgsz: int | None = None
+    eval: EvalConfig = EvalConfig()
+
+
 class RunConfig(Section):
     """A whole run, whatever the network."""
 

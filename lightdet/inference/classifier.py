@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.data.pictures import to_gray
+from lightdet.decisions import ClassRule
+from lightdet.errors import UserError
 from lightdet.geometry.letterbox import letterbox
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.inference.runtime import check_numbers
@@ -56,10 +60,43 @@ class ClassifierPredictor:
 
     Args:
         runtime: the network.
+        decision: what the model's card says of its rule of OK and NG, if it was calibrated.
+        path: the model file, for messages.
     """
 
-    def __init__(self, runtime: ClassRuntime) -> None:
+    def __init__(self, runtime: ClassRuntime, *, decision: object = None, path: str | Path | None = None) -> None:
         self.runtime = runtime
+        self._decision, self._path = decision, path
+
+    confidence = 0.0
+    """Every class is reported, however improbable."""
+
+    @cached_property
+    def rule(self) -> ClassRule | None:
+        """The calibrated rule that the model brings along; None where it has none.
+
+        Raises:
+            UserError: it is damaged, or made for other classes.
+        """
+        return ClassRule.stored(self._decision, self.names, self._path)
+
+    def usual_rule(self) -> ClassRule:
+        """There is none: nothing says which classes are bad.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(
+            "brings no rule of OK and NG, which says what classes are bad: calibrate it first (lightdet calibrate)",
+            path=self._path,
+        )
+
+    def with_runtime(self, runtime: ClassRuntime) -> ClassifierPredictor:
+        """Return the same predictor around another runtime of the same network."""
+        return ClassifierPredictor(runtime, decision=self._decision, path=self._path)
+
+    def check_rule(self, rule: ClassRule) -> None:
+        """Every rule sees all probabilities."""
 
     @property
     def names(self) -> tuple[str, ...]:

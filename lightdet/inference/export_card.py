@@ -101,6 +101,8 @@ def parse_card(text: str | None, path: str | Path) -> ExportCard:
         values["preprocessing"] = Preprocessing(**values["preprocessing"])
         values["anchors"] = tuple(tuple((float(w), float(h)) for w, h in level) for level in values["anchors"])
         values["strides"] = tuple(values["strides"])
+        if values.get("decision") is None:  # the first exports kept it among the facts
+            values["decision"] = values.get("facts", {}).get("decision")
         card = ExportCard(**values)
         _check(card)
     except DAMAGED:

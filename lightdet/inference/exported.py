@@ -12,7 +12,7 @@ from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.runtime import RawDetections, check_numbers
 
-NO_DETECTOR = "is a classifier, and a detector is needed here (Python: lightdet.load_classifier)"
+NO_DETECTOR = "is a classifier, and a detector is needed here"
 
 
 class ExportedRuntime:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from lightdet.arrays import FloatArray, IntArray
+from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
@@ -51,10 +54,19 @@ class Predictor:
             by class; None: classes leave each other alone.
         rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: less work for long
             pictures, slightly other results; not every exported network can.
+        decision: what the model's card says of its rule of OK and NG, if it was calibrated.
+        path: the model file, for messages.
     """
 
     def __init__(
-        self, runtime: Runtime, *, confidence: float = 0.25, rect: bool = False, agnostic_iou: float | None = None
+        self,
+        runtime: Runtime,
+        *,
+        confidence: float = 0.25,
+        rect: bool = False,
+        agnostic_iou: float | None = None,
+        decision: object = None,
+        path: str | Path | None = None,
     ) -> None:
         if not 0.0 <= confidence <= 1.0:
             raise UserError(f"confidence must lie in 0-1, got {confidence}")
@@ -62,6 +74,46 @@ class Predictor:
         self.confidence = confidence
         self.rect = rect
         self.agnostic_iou = agnostic_iou
+        self._decision, self._path = decision, path
+
+    @cached_property
+    def rule(self) -> DecisionRule | None:
+        """The calibrated rule that the model brings along; None where it has none.
+
+        Raises:
+            UserError: it is damaged, or boxes that it counts could be suppressed by others.
+        """
+        rule = DecisionRule.stored(self._decision, self.names, self._path)
+        if rule is not None:
+            self.check_rule(rule)
+        return rule
+
+    def usual_rule(self) -> DecisionRule:
+        """The rule where the model brings none."""
+        return DecisionRule()
+
+    def with_runtime(self, runtime: Runtime) -> Predictor:
+        """Return the same predictor around another runtime of the same network."""
+        return Predictor(
+            runtime,
+            confidence=self.confidence,
+            rect=self.rect,
+            agnostic_iou=self.agnostic_iou,
+            decision=self._decision,
+            path=self._path,
+        )
+
+    def check_rule(self, rule: DecisionRule) -> None:
+        """Refuse suppression across classes where it could take the very box that counts.
+
+        Raises:
+            UserError: the rule tells classes or sizes apart, so a better box need not count where a dropped one does.
+        """
+        if self.agnostic_iou is not None and (rule.thresholds or rule.min_size or rule.min_sizes):
+            raise UserError(
+                "with thresholds by class or smallest sizes, --agnostic could drop the box that makes a part NG: "
+                "leave it out"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

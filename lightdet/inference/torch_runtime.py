@@ -87,6 +87,12 @@ class TorchRuntime:
             device=self.device,
         )
 
+    @property
+    def network(self) -> DetectionNetwork:
+        """The detector."""
+        network: DetectionNetwork = self.detector
+        return network
+
     def as_trained(self) -> TorchRuntime:
         """Run the detector as it was trained from now on: what an export is proved against."""
         self.running = self.detector

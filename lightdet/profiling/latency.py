@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.inference.predictor import Predictor
 
 STAGES = ("preprocess", "network", "postprocess", "total")
 ROUNDS = 5
@@ -47,10 +47,8 @@ def sample_picture(width: int = 1280, height: int = 960, seed: int = 0) -> Image
     return np.broadcast_to(np.clip(grained, 0, 255).astype(np.uint8), (height, width, 3)).copy()
 
 
-def measure_latency(
-    predictors: Sequence[Predictor], picture: Image, *, runs: int = 50, warmup: int = 5
-) -> list[Latency]:
-    """Time `runs` single calls of each predictor after `warmup` that do not count.
+def measure_latency(predictors: Sequence[Any], picture: Image, *, runs: int = 50, warmup: int = 5) -> list[Latency]:
+    """Time `runs` single calls of each predictor, of whichever task, after `warmup` that do not count.
 
     Several are measured in turn (A B A B …, in blocks), so that a machine that slows down or speeds up does so
     for all of them alike; the first call of a block, with the caches full of the other model, does not count.
@@ -70,17 +68,15 @@ def measure_latency(
                 found = predictor(picture)
                 into["total"].append((time.perf_counter() - start) * 1e3)
                 for stage in STAGES[:-1]:
-                    into[stage].append(found.milliseconds[stage])
-    boxes = [len(predictor(picture)) for predictor in predictors]
+                    into[stage].append(found.milliseconds.get(stage, 0.0))
+    boxes = [len(getattr(predictor(picture), "boxes", ())) for predictor in predictors]
     return [
         Latency({stage: np.array(values, np.float32) for stage, values in of_one.items()}, count)
         for of_one, count in zip(samples, boxes, strict=True)
     ]
 
 
-def measure_throughput(
-    predictors: Sequence[Predictor], picture: Image, *, batch: int, seconds: float = 2.0
-) -> list[float]:
+def measure_throughput(predictors: Sequence[Any], picture: Image, *, batch: int, seconds: float = 2.0) -> list[float]:
     """Return the pictures per second of each predictor, batch by batch, all stages included; the median of batches.
 
     Each gets at least `seconds` (or 50 batches) and three batches, in turn with the others, after one that does not

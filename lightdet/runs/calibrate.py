@@ -21,11 +21,11 @@ from lightdet.calibration import (
     upper_bound,
 )
 from lightdet.data.dataset import DatasetSpec
-from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import write_json
+from lightdet.runs.options import given
 from lightdet.runs.validate import Found, Validation, ValRequest, Watcher
-from lightdet.structures import Annotation, Detections
+from lightdet.tasks import task_of_model
 
 Kind = Literal["escape_rate", "false_reject_rate"]
 WORDS: dict[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "false-reject rate"}
@@ -71,43 +71,37 @@ class Calibrated:
     """What came of it.
 
     Attributes:
-        rule: the decision rule.
+        rule: the decision rule, of the task's own kind.
         record: plain values: the rule, its promise, what it rests on; as it stands in the model's card.
         judgement: the rule on the pictures it was chosen on.
         written: the model file that holds the record now; None with detections from elsewhere.
     """
 
-    rule: DecisionRule | ClassRule
+    rule: Any
     record: dict[str, Any]
     judgement: ImageJudgement
     written: Path | None
     skipped: list[str]
+    origin: str = ""
+    """Where the bad classes are from, in a few words."""
 
 
 class Calibration:
     """One request, in two steps: made (checked; quick), then run.
 
     Raises:
-        UserError: as `Validation`; a target or confidence outside 0-1.
+        UserError: as `Validation`; a target or confidence outside 0-1; options of the other task; classes of which it
+            cannot be told which are bad.
     """
-
-    unseen = "nothing is found in"
-    certain = "a certain defect is seen in"
 
     def __init__(self, request: CalibrationRequest) -> None:
         self.request = request
         check_request(request)
-        if request.bad:
-            raise UserError(
-                "--bad names classes of whole pictures, and this is a detector: its pictures are bad by boxes"
-            )
-        self.base = DecisionRule(min_size=request.min_size)  # checks the size
+        self.task = task_of_model(request.weights)
+        self.task.check_options(given(request), request.weights or request.predictions)
         self.validation = Validation(split_request(request))
-
-    @property
-    def spec(self) -> DatasetSpec:
-        """The data set."""
-        return self.validation.spec
+        self.spec: DatasetSpec = self.validation.spec
+        self.base, self.origin = self.task.uncalibrated_rule(self.spec, min_size=request.min_size, bad=request.bad)
 
     def run(self, watcher: Watcher) -> Calibrated:
         """Look at every picture of the split, choose the threshold, write the record.
@@ -115,40 +109,29 @@ class Calibration:
         Raises:
             UserError: the promise cannot be given with these pictures or this model; otherwise as `Validation.run`.
         """
-        request = self.request
-        found = self.validation.find(watcher)
+        found, names = self.validation.find(watcher), self.spec.classes
         rule, choices = self._choose(found)
-        bad = np.array([len(annotation) > 0 for annotation in found.annotations])
-        scores = picture_scores(found.predictions, self.base)
-        judgement = judge(bad, [not rule.decide(p).ok for p in found.predictions], scores, request.confidence)
-        return self._finished(rule, choices, judgement, found.skipped)
-
-    def _finished(
-        self,
-        rule: DecisionRule | ClassRule,
-        choices: dict[str, Choice],
-        judgement: ImageJudgement,
-        skipped: list[str],
-    ) -> Calibrated:
+        bad = np.array([rule.is_bad(truth, names) for truth in found.truths])
+        scores = np.array([self.base.score(each) for each in found.predictions])
+        judgement = judge(bad, [not rule.ok(each) for each in found.predictions], scores, self.request.confidence)
         record = self._record(rule, choices, judgement)
         if self.request.json is not None:
             write_json(self.request.json, record)
-        return Calibrated(rule, record, judgement, self._write(record), skipped)
+        return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin)
 
-    def _choose(self, found: Found) -> tuple[DecisionRule, dict[str, Choice]]:
-        request, names = self.request, self.validation.spec.classes
-        bad = np.array([len(annotation) > 0 for annotation in found.annotations])
+    def _choose(self, found: Found) -> tuple[Any, dict[str, Choice]]:
+        request, names, base = self.request, self.spec.classes, self.base
+
+        def scores(name: str | None, bad: bool) -> AnyArray:
+            pairs = zip(found.truths, found.predictions, strict=True)
+            return np.array([base.score(each, name) for truth, each in pairs if base.is_bad(truth, names, name) == bad])
+
         if not request.per_class:
-            scores = picture_scores(found.predictions, self.base)
-            kept = scores[bad] if request.kind == "escape_rate" else scores[~bad]
-            choice = self._one(kept, "")
-            return replace(self.base, threshold=choice.threshold), {"": choice}
-        choices = {}
-        for label, name in enumerate(names):
-            having = np.array([_has(annotation, label) for annotation in found.annotations])
-            choices[name] = self._one(picture_scores(found.predictions, self.base, label)[having], name)
+            choice = self._one(scores(None, request.kind == "escape_rate"), "")
+            return replace(base, threshold=choice.threshold), {"": choice}
+        choices = {name: self._one(scores(name, True), name) for name in base.classes(names)}
         thresholds = {name: choice.threshold for name, choice in choices.items()}
-        return replace(self.base, threshold=min(thresholds.values()), thresholds=thresholds), choices
+        return replace(base, threshold=min(thresholds.values()), thresholds=thresholds), choices
 
     def _one(self, scores: AnyArray, name: str) -> Choice:
         request = self.request
@@ -178,16 +161,14 @@ class Calibration:
                 if escapes
                 else f"the split '{request.split}' has {total} {which}, too few to promise a {promise}"
             ) + f": at least {needed} are needed (all judged right); {ask}"
-        missed = self.unseen if escapes else self.certain
+        missed = self.task.unseen if escapes else self.task.certain
         needed = pictures_needed(request.target, request.confidence, lost)
         return (
             f"no threshold keeps {'an' if escapes else 'a'} {promise}: {missed} {lost} of {total} {which}; "
             f"train a better model, add pictures (with {lost} such, {needed} would do), or {ask}"
         )
 
-    def _record(
-        self, rule: DecisionRule | ClassRule, choices: dict[str, Choice], judgement: ImageJudgement
-    ) -> dict[str, Any]:
+    def _record(self, rule: Any, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
         request, spec = self.request, self.spec
         evidence = {
             name or "all": {"threshold": c.threshold, "errors": c.errors, "pictures": c.total, "bound": c.bound}
@@ -258,24 +239,6 @@ def split_request(request: CalibrationRequest) -> ValRequest:
         skip_bad=request.skip_bad,
         overrides=request.overrides,
     )
-
-
-def picture_scores(found: Sequence[Detections], rule: DecisionRule, label: int | None = None) -> AnyArray:
-    """Return the best score of each picture's large enough detections (of one class, or of all), float64 ``[N]``.
-
-    0 where there is none: no threshold makes such a picture NG.
-    """
-    smallest = rule.at(0.0)
-    scores = np.zeros(len(found))
-    for index, detections in enumerate(found):
-        wanted = smallest.decide(detections).defects
-        kept = [i for i in wanted if label is None or detections.labels[i] == label]
-        scores[index] = max((round(float(detections.scores[i]), 4) for i in kept), default=0.0)
-    return scores
-
-
-def _has(annotation: Annotation, label: int) -> bool:
-    return bool((annotation.labels == label).any())
 
 
 def _ceil(share: float) -> float:

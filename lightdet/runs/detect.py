@@ -1,4 +1,4 @@
-"""A request to detect → a run that is ready to go, everything that can go wrong beforehand checked beforehand."""
+"""What is in pictures, videos and streams: sources through a model, marked, saved, judged."""
 
 from __future__ import annotations
 
@@ -6,27 +6,22 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from lightdet.arrays import Image
-from lightdet.assembly.decision import check_agnostic, stored_rule
-from lightdet.assembly.predictor import computed, load
 from lightdet.data.images import read_pages
-from lightdet.decisions import DecisionRule
-from lightdet.drawing import draw_verdict
 from lightdet.errors import UserError
-from lightdet.inference.pipeline import DetectionRun, Totals, Watcher, draw_found
+from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
-from lightdet.inference.save import Format, JsonWriter, Writer, make_writer
+from lightdet.inference.save import Format, Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
-from lightdet.inference.save_decisions import DecisionWriter
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.window import Window
-from lightdet.structures import Detections
+from lightdet.runs.load import computed, load
+from lightdet.runs.options import given
+from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
@@ -107,11 +102,16 @@ class Detection:
         UserError: a source that is not there, results in the way, no window for ``show``.
     """
 
-    judges: ClassVar[bool] = False
-    """Whether whole pictures get a class, instead of boxes."""
-
     def __init__(self, request: DetectRequest) -> None:
         self.request = request
+        self.task = task_of_model(request.weights)
+        self.task.check_options(given(request), request.weights)
+        other = next((name for name in request.formats if name not in self.task.formats), None)
+        if other is not None:
+            raise UserError(
+                f"--save {other} holds boxes, and {request.weights} is a {self.task.noun}: "
+                f"take {' or '.join(self.task.formats)}"
+            )
         self.sources: Sources = self._find_sources()
         if request.explain:
             self._check_heat()
@@ -131,7 +131,7 @@ class Detection:
             predictor, rule = self._load()
             folder = self._folder()
             table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
-            judge = None if rule is None else DecisionWriter(rule, table)
+            judge = None if rule is None else self.task.decision_writer(rule, table)
             run = DetectionRun(
                 self._tiled(predictor),
                 [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
@@ -141,7 +141,7 @@ class Detection:
                 skip_bad=request.skip_bad,
                 max_frames=request.max_frames,
                 show=self._window.show if self._window is not None else None,
-                draw=None if rule is None else partial(draw_decision, rule=rule),
+                draw=self.task.drawing(rule),
                 header=self._header(predictor, rule),
             )
             decisions = judge.counts if judge else None
@@ -167,7 +167,7 @@ class Detection:
                         break
         return Surest(best, where, looked, predictor.confidence)
 
-    def _load(self) -> tuple[Predictor, DecisionRule | None]:
+    def _load(self) -> tuple[Any, Any]:
         """Load the model and the decision rule that it may bring; the rule must see every detection that counts.
 
         Raises:
@@ -175,7 +175,7 @@ class Detection:
         """
         request = self.request
 
-        def loaded(confidence: float | None) -> Predictor:
+        def loaded(confidence: float | None) -> Any:
             return load(
                 request.weights,
                 device=request.device,
@@ -190,8 +190,7 @@ class Detection:
             )
 
         predictor = loaded(request.confidence)
-        rule = stored_rule(request.weights, predictor)
-        check_agnostic(rule, predictor)
+        rule = predictor.rule
         if rule is None or rule.lowest_threshold >= predictor.confidence:
             return predictor, rule
         if request.confidence is not None:
@@ -243,7 +242,7 @@ class Detection:
         with suppress(OSError):
             folder.rmdir()
 
-    def _tiled(self, predictor: Predictor) -> Predictor | TiledPredictor:
+    def _tiled(self, predictor: Any) -> Any:
         request = self.request
         if request.tile is None:
             return predictor
@@ -256,28 +255,21 @@ class Detection:
             max_detections=request.max_detections or TILED_DETECTIONS,
         )
 
-    def _writers(self, folder: Path | None, names: tuple[str, ...], rule: DecisionRule | None = None) -> list[Writer]:
-        writers = [make_writer(format_, folder, names, rule) for format_ in self.request.formats] if folder else []
-        if folder is not None and self.request.explain:
+    def _writers(self, folder: Path | None, names: tuple[str, ...], rule: Any) -> list[Writer]:
+        request = self.request
+        writers = [self.task.writer(each, folder, names, rule) for each in request.formats] if folder else []
+        if folder is not None and request.explain:
             from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
-            writers.append(heat_writer(self.request, folder))
-        return [*writers, JsonWriter(self.request.json, rule)] if self.request.json is not None else writers
+            writers.append(heat_writer(request, folder))
+        return [*writers, self.task.json_writer(request.json, rule)] if request.json is not None else writers
 
-    def _header(self, predictor: Predictor, rule: DecisionRule | None = None) -> dict[str, Any]:
+    def _header(self, predictor: Any, rule: Any) -> dict[str, Any]:
         request = self.request
         return {
             **({"rule": rule.as_dict()} if rule is not None else {}),
             "weights": printable(request.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
-            "confidence": predictor.confidence,
-            "agnostic": predictor.agnostic_iou is not None,
-            "tile": request.tile,
-            "overlap": request.overlap if request.tile is not None else None,
+            **self.task.header(predictor, tile=request.tile, overlap=request.overlap),
         }
-
-
-def draw_decision(image: Image, found: Detections, still: bool, *, rule: DecisionRule) -> Image:
-    """Return a marked-up copy of a picture, uint8 RGB ``[H, W, 3]``: what was found, and OK or NG around it."""
-    return draw_verdict(draw_found(image, found, still), rule.decide(found).ok)

@@ -11,15 +11,19 @@ from lightdet.arrays import Image
 from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
+from lightdet.explain.answers import Explainer, ExplainRequest, Explanation
+from lightdet.explain.cam import METHODS
 from lightdet.explain.overlay import draw_overlay
 from lightdet.files import write_json
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
 from lightdet.inference.sources import Source, expand_sources, printable
-from lightdet.runs.explainers import Explainer, ExplainRequest, Explanation, check_options, load_explainer
+from lightdet.runs.options import given
+from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/explain")
 """Overlays go here, or to ``runs/explain-2``, …, where no output folder is named."""
+WITHOUT_GRADIENTS = (".onnx", ".xml", ".bin", ".engine", ".tflite")
 
 
 @dataclass
@@ -138,3 +142,36 @@ def overlay(picture: Image, explanation: Explanation) -> Image:
         texts=texts,
         colors=[class_color(explanation.label)],
     )
+
+
+def check_options(request: ExplainRequest) -> None:
+    """Refuse what contradicts itself.
+
+    Raises:
+        UserError: does.
+    """
+    if request.box is not None and request.class_name is not None:
+        raise UserError("--box and --class exclude each other: why this box, or why this class?")
+    if request.top is not None and (request.box is not None or request.class_name is not None):
+        raise UserError("--top counts what is explained; leave it out with --box or --class")
+    if request.method not in METHODS:
+        raise UserError(f"unknown method '{request.method}'; take {' or '.join(METHODS)}")
+
+
+def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
+    """Return what explains the model file's network.
+
+    Raises:
+        UserError: a file that is no model or has no gradients, options that do not belong to it.
+    """
+    path = request.weights
+    if path.suffix.lower() in WITHOUT_GRADIENTS:
+        raise UserError(
+            "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
+        )
+    task = task_of_model(path)
+    task.check_options(given(request), path)
+    from lightdet.models.device import choose_device  # noqa: PLC0415 - torch, now that the options are checked
+
+    explainer: Explainer = task.explainer(request, device=choose_device(request.device), rect=rect)
+    return explainer

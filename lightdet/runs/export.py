@@ -1,10 +1,9 @@
-"""What every export has in common: rewritten, traced, quantized where asked, proved, written whole or not at all."""
+"""A trained model → a file for ONNX Runtime or OpenVINO: rewritten, traced, quantized where asked, proved, written."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,17 @@ import numpy as np
 
 from lightdet.arrays import Image
 from lightdet.assembly.dataset import load_dataset
+from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.export.request import SUFFIXES, ExportRequest, check_installed, check_request
 from lightdet.files import atomic_path, make_folder
+from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
-from lightdet.runs.export_request import SUFFIXES, ExportRequest, check_installed, check_request
-from lightdet.runs.validate import class_order
+from lightdet.runs.load import load
+from lightdet.runs.options import given
+from lightdet.runs.validate import Validation, ValRequest, class_order
 from lightdet.structures import Preprocessing
+from lightdet.tasks import task_of_model
 
 if TYPE_CHECKING:
     from lightdet.card import ModelCard
@@ -87,7 +91,7 @@ class ProofData:
     calibration: list[Image] = field(default_factory=list)
 
 
-class ExportJob(ABC):
+class Export:
     """One request, in two steps: made (what needs no network is checked; quick), then run.
 
     Raises:
@@ -97,44 +101,14 @@ class ExportJob(ABC):
     def __init__(self, request: ExportRequest) -> None:
         self.request = request
         check_request(request)
+        self.task = task_of_model(request.weights)
+        self.task.check_options(given(request), request.weights)
         self.path = request.output or request.weights.with_suffix(SUFFIXES[request.kind])
         self.spec = load_dataset(request.data, request.data_root) if request.data is not None else None
         if self.spec is not None:
+            self.task.check_dataset(self.spec)
             self.spec.split(request.split)
         check_installed(request)
-
-    @abstractmethod
-    def _load(self) -> tuple[Any, ModelCard]:
-        """Return the network and its card."""
-
-    @abstractmethod
-    def _pictures(self, preprocessing: Preprocessing) -> ProofData:
-        """Read pictures of the data set, or render some."""
-
-    @abstractmethod
-    def _deployable(self, network: Any, preprocessing: Preprocessing) -> Deployable:
-        """Rewrite the network for the file."""
-
-    @abstractmethod
-    def _outputs(self, deploy: Deployable) -> dict[str, Any]:
-        """Return what the card says of the outputs."""
-
-    @abstractmethod
-    def _prove(
-        self, draft: Path, card: ExportCard, pictures: Sequence[Image], watcher: Watcher, computed: str
-    ) -> tuple[dict[str, Any], str]:
-        """Compare the draft, which runs in `computed`, with the checkpoint; returns the figures and a line about them.
-
-        Raises:
-            UserError: it does not give the same.
-        """
-
-    def _traced(self, deploy: Deployable, preprocessing: Preprocessing) -> Any:
-        """Return the ONNX model."""
-        from lightdet.export.onnx import to_onnx  # noqa: PLC0415 - torch only when it is wanted
-
-        request = self.request
-        return to_onnx(deploy, preprocessing.imgsz, batch=request.batch, dynamic_size=request.dynamic_size)
 
     def run(self, watcher: Watcher) -> ExportOutcome:
         """Rewrite, trace, quantize where asked, prove, write.
@@ -144,7 +118,8 @@ class ExportJob(ABC):
                 a file that cannot be written.
         """
         request = self.request
-        network, trained = self._load()
+        network, trained = self.task.network(request.weights)
+        self.task.check_side(trained, request.weights, request.imgsz, any_size=request.dynamic_size)
         preprocessing = _preprocessing(trained, request.imgsz)
         if self.spec is not None:
             class_order(trained.names, self.spec, request.weights)
@@ -152,7 +127,7 @@ class ExportJob(ABC):
             watcher.stage("reading pictures")
             pictures = self._pictures(preprocessing)
             watcher.stage("tracing the network")
-            deploy = self._deployable(network, preprocessing)
+            deploy = self.task.deployable(network, preprocessing, request)
             traced = self._traced(deploy, preprocessing)
             card = self._card(trained, network, preprocessing, deploy)
             draft = folder / f"export{SUFFIXES[request.kind]}"
@@ -162,11 +137,113 @@ class ExportJob(ABC):
             self._write(traced, draft, card)
             watcher.stage("proving")
             computed = self._computed(draft, card)
-            proof, told = self._prove(draft, card, pictures.proof, watcher, computed)
+            if request.precision == "int8":
+                proof, told = self._score(draft, watcher)
+            else:
+                proof, told = self._prove(draft, card, pictures.proof, computed)
             card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
             self._write(traced, draft, card)
             size = self._publish(draft)
         return ExportOutcome(self.path, size, card, told + _not_proved(card.precision, computed))
+
+    def _traced(self, deploy: Deployable, preprocessing: Preprocessing) -> Any:
+        """Return the ONNX model."""
+        from lightdet.export.onnx import to_onnx  # noqa: PLC0415 - torch only when it is wanted
+
+        request = self.request
+        traced = to_onnx(deploy, preprocessing.imgsz, batch=request.batch, dynamic_size=request.dynamic_size)
+        return self.task.complete_graph(traced, request)
+
+    def _pictures(self, preprocessing: Preprocessing) -> ProofData:
+        """Read pictures of the data set, or render some."""
+        request, spec = self.request, self.spec
+        if spec is None:
+            return ProofData([to_input(image, preprocessing) for image in rendered_pictures()])
+
+        def read(split: str, most: int) -> list[Image]:
+            truths = self.task.read_split(spec, split)[0]
+            chosen = [truths[index] for index in spread(len(truths), most)]
+            return [to_input(read_image(each.image, bit_depth=spec.bit_depth), preprocessing) for each in chosen]
+
+        data = ProofData(read(request.split, PROOF_PICTURES))
+        if request.precision == "int8":
+            data.calibration = read("train", request.calibration)
+        return data
+
+    def _prove(
+        self, draft: Path, card: ExportCard, pictures: Sequence[Image], computed: str
+    ) -> tuple[dict[str, Any], str]:
+        """Compare the draft, which runs in `computed`, with the checkpoint; returns the figures and a line about them.
+
+        Raises:
+            UserError: it does not give the same.
+        """
+        from lightdet.export.proof import NothingFound  # noqa: PLC0415
+
+        request = self.request
+
+        def run(which: str, **thresholds: Any) -> list[Any]:
+            weights, imgsz = (request.weights, request.imgsz) if which == "checkpoint" else (draft, None)
+            runtime = load(weights, imgsz=imgsz, **thresholds).runtime
+            return run_batches(
+                runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.proof_batch
+            )
+
+        try:
+            return self.task.prove(run, card, proof_precision(card.precision, computed))
+        except NothingFound as found:
+            raise UserError(self._nothing_found(found.floor), path=request.weights) from None
+        except UserError as error:
+            if error.path is not None:
+                raise
+            raise UserError(error.message + way_out(card.precision), path=self.path) from None
+
+    def _nothing_found(self, floor: float) -> str:
+        """Say what the checkpoint does not find, and what to do."""
+        where = "the rendered pictures" if self.spec is None else f"the split '{self.request.split}'"
+        way = "give --data with pictures of its kind" if self.spec is None else "give another --split"
+        lower = ", or a lower --confidence" if self.request.nms else ""
+        return f"finds nothing of score {floor:g} or more on {where}, so there is nothing to compare; {way}{lower}"
+
+    def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:
+        """Score checkpoint and draft on the split; refuse a draft that lost too much."""
+        request, what = self.request, self.task.headline
+        found: list[float] = []
+        for weights, told in ((request.weights, "the checkpoint"), (draft, "8 bits")):
+            watcher.stage(f"scoring {told}")
+            validation = Validation(
+                ValRequest(
+                    data=request.data or Path(),
+                    weights=weights,
+                    split=request.split,
+                    data_root=request.data_root,
+                    imgsz=request.imgsz if weights is request.weights else None,
+                    device="cpu",
+                )
+            )
+            result = validation.find(watcher)
+            score = self.task.headline_score(result.truths, result.predictions, validation.spec.classes)
+            if score is None:
+                raise UserError(f"the split '{request.split}' has no boxes to score 8 bits on", path=request.data)
+            if not found and score == 0:
+                raise UserError(
+                    f"finds nothing right on '{request.split}' ({what} 0): what 8 bits lose there cannot be told; "
+                    "train it longer, or give another --split",
+                    path=request.weights,
+                )
+            found.append(score)
+        before, after = found
+        drop = 100 * (before - after)
+        if drop > request.max_drop:
+            raise UserError(
+                f"not exported: 8 bits lose {drop:.2f} points of {what} ({before:.4f} to {after:.4f}) on "
+                f"'{request.split}', more than --max-drop {request.max_drop:g}",
+                path=self.path,
+            )
+        key = self.task.headline_key
+        figures = {key: after, f"{key}_checkpoint": before, "split": request.split}
+        points = f"{100 * (after - before):+.2f} points"
+        return figures, f"{what} on {request.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
 
     def _computed(self, draft: Path, card: ExportCard) -> str:
         """What the draft computes in here: a processor without units for a format computes in another."""
@@ -192,14 +269,8 @@ class ExportJob(ABC):
             version=_version(),
             facts={"model": trained.model, "training": trained.facts, "complexity": cost},
             decision=trained.decision,
-            **self._outputs(deploy),
+            **self.task.outputs(deploy, request),
         )
-
-    def _quantized_nodes(self) -> Sequence[str]:
-        """Kinds of ONNX nodes that compute in 8 bits."""
-        from lightdet.export.quantize import QUANTIZED  # noqa: PLC0415
-
-        return QUANTIZED
 
     def _quantize(self, traced: Any, deploy: Deployable, pictures: Sequence[Image]) -> Any:
         from lightdet.export.openvino import to_openvino  # noqa: PLC0415
@@ -209,7 +280,7 @@ class ExportJob(ABC):
         arrays = [np.stack([image] * batch) for image in pictures]
         if deploy.layout == "planar":
             planes = [np.ascontiguousarray(array.transpose(0, 3, 1, 2)) for array in arrays]
-            return quantize_onnx(traced, planes, self._quantized_nodes())
+            return quantize_onnx(traced, planes, self.task.quantized_nodes())
         return quantize_openvino(to_openvino(traced), arrays)
 
     @contextmanager
@@ -293,6 +364,14 @@ def spread(count: int, most: int) -> list[int]:
 def way_out(precision: str) -> str:
     """Say which number format would do."""
     return "" if precision == "fp32" else "; take --precision fp32"
+
+
+def run_batches(runtime: Any, pictures: Sequence[Image], batch: int) -> list[Any]:
+    """Put pictures, as the network takes them, through a runtime, a few at a time; one result per picture."""
+    found: list[Any] = []
+    for first in range(0, len(pictures), batch):
+        found += list(runtime(np.stack(pictures[first : first + batch])))
+    return found
 
 
 def _version() -> str:

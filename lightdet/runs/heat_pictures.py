@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.drawing import class_color
+from lightdet.explain.answers import Explainer, ExplainRequest
 from lightdet.explain.overlay import draw_overlay
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import heat_file
 from lightdet.inference.save import Record
-from lightdet.runs.explainers import Explainer, ExplainRequest, load_explainer
+from lightdet.runs.explain import load_explainer
 
 if TYPE_CHECKING:
     from lightdet.runs.detect import DetectRequest

@@ -5,44 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from lightdet.assembly.classifier import build_classifier
-from lightdet.assembly.classifier_predictor import load_classifier
-from lightdet.assembly.detector import build_detector
 from lightdet.assembly.need_torch import need_torch
-from lightdet.assembly.predictor import load, load_detector
-from lightdet.config import YamlFile, load_config, load_yaml
-from lightdet.config.classification import load_classify_config
+from lightdet.config import YamlFile, load_yaml
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign_network import ForeignNetwork, library_of
 from lightdet.inference.open_exported import SUFFIXES as EXPORTED
-from lightdet.inference.predictor import Predictor
 from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
 from lightdet.profiling.report import Report
-from lightdet.structures import Detections, Preprocessing
-from lightdet.tasks import CLASSIFICATION, task_of_config, task_of_model
+from lightdet.runs.load import load
+from lightdet.tasks import task_of_config, task_of_model
 
 if TYPE_CHECKING:
     import torch
 
-    from lightdet.arrays import Image
     from lightdet.compute import Computing
-    from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.torch_runtime import Precision
-    from lightdet.models import DetectionNetwork
-
-DEFAULT_CLASSES = 6
-CLASSES_OF_PICTURES = 2
-"""Of a classifier that is not trained: good and bad."""
 
 
 @dataclass(frozen=True)
@@ -157,125 +144,51 @@ def _subjects(request: ProfileRequest, device: torch.device | None) -> list[_Sub
     files = [load_yaml(path) for path in request.configs]
     if not files and not request.weights:
         files = [YamlFile({})]
-    subjects = []
-    names = tuple(f"class {index}" for index in range(request.classes or DEFAULT_CLASSES))
-    for file in files:
-        if task_of_config(file, request.overrides) is CLASSIFICATION:
-            subjects.append(_fresh_classifier(file, request, device))
-            continue
-        config = load_config(file, request.overrides)
-        imgsz = request.imgsz or config.imgsz
-        detector = build_detector(config.model, len(names), imgsz)
-        name = str(file.path) if file.path else "default configuration"
-        subjects.append(_in_torch(name, detector, names, Preprocessing(imgsz), request, device))
+    subjects = [_fresh(file, request, device) for file in files]
     sides = request.sides or [request.imgsz] * len(request.weights)
     for path, side in zip(request.weights, sides, strict=True):
-        if task_of_model(path) is CLASSIFICATION:
-            own = request.device if path.suffix.lower() in EXPORTED else str(device)
-            judge = load_classifier(
-                path, device=own, imgsz=side, precision=request.precision, threads=_threads(request)
-            )
-            subjects.append(_judging(str(path), judge))
-            continue
-        if path.suffix.lower() in EXPORTED:
-            subjects.append(_exported(path, side, request))
-            continue
-        detector, card = load_detector(path)
-        preprocessing = replace(card.preprocessing, imgsz=side or card.preprocessing.imgsz)
-        subjects.append(_in_torch(str(path), detector, card.names, preprocessing, request, device))
+        task = task_of_model(path)
+        predictor = load(
+            path,
+            device=request.device if path.suffix.lower() in EXPORTED else str(device),
+            imgsz=side,
+            precision=request.precision,
+            threads=_threads(request),
+            **task.profiled_thresholds(request.confidence),
+        )
+        subjects.append(_subject(str(path), predictor))
     return subjects + [_foreign(path, request) for path in request.against]
 
 
-class _ClassTimer:
-    """A classifier as what is timed: nothing comes after its network, and it finds no boxes."""
-
-    def __init__(self, predictor: ClassifierPredictor) -> None:
-        self.predictor = predictor
-
-    def __call__(self, picture: Image) -> Detections:
-        """Judge a picture; the result is empty but for the times."""
-        found = Detections.empty()
-        found.milliseconds.update(self.predictor(picture).milliseconds, postprocess=0.0)
-        return found
-
-    def batch(self, pictures: Sequence[Image]) -> list[Any]:
-        """Judge several together."""
-        return list(self.predictor.batch(pictures))
-
-
-def _fresh_classifier(file: YamlFile, request: ProfileRequest, device: torch.device | None) -> _Subject:
-    from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415 - most models are detectors
-    from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415
-
+def _fresh(file: YamlFile, request: ProfileRequest, device: torch.device | None) -> _Subject:
+    """A configuration's network with fresh weights."""
+    task = task_of_config(file, request.overrides)
     side = [] if request.imgsz is None else [f"imgsz={request.imgsz}"]
-    config = load_classify_config(file, [*request.overrides, *side])
-    names = tuple(f"class {index}" for index in range(request.classes or CLASSES_OF_PICTURES))
-    preprocessing = Preprocessing(config.imgsz, gray=config.gray)
-    network = build_classifier(config.model, len(names), preprocessing.imgsz)
-    precision = request.precision or "fp32"
-    runtime = TorchClassRuntime(
-        network, names, preprocessing, device=device or "cpu", precision=precision, threads=_threads(request)
+    predictor = task.fresh_predictor(
+        task.configuration(file, [*request.overrides, *side]),
+        request.classes,
+        device=device or "cpu",
+        precision=request.precision or "fp32",
+        threads=_threads(request),
+        **task.profiled_thresholds(request.confidence),
     )
-    return _judging(str(file.path), ClassifierPredictor(runtime))
+    return _subject(str(file.path) if file.path else "default configuration", predictor)
 
 
-def _judging(name: str, predictor: ClassifierPredictor) -> _Subject:
-    imgsz, names = predictor.preprocessing.imgsz, predictor.names
-    runtime: Any = predictor.runtime
+def _subject(name: str, predictor: Any) -> _Subject:
+    runtime, imgsz = predictor.runtime, predictor.preprocessing.imgsz
     if hasattr(runtime, "card"):
         cost, told = _stored_complexity(runtime.card), library_of(Path(runtime.file.path))
     else:
         cost, told = measure_complexity(runtime.network, imgsz), _torch_told(runtime.computing)
-    return _Subject(name, _ClassTimer(predictor), imgsz, len(names), cost, runtime.device, runtime.precision, told)
-
-
-def _in_torch(
-    name: str,
-    detector: DetectionNetwork,
-    names: tuple[str, ...],
-    preprocessing: Preprocessing,
-    request: ProfileRequest,
-    device: torch.device | None,
-) -> _Subject:
-    from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
-
-    cost = measure_complexity(detector, preprocessing.imgsz)
-    precision = request.precision or "fp32"
-    runtime = TorchRuntime(
-        detector,
-        names,
-        preprocessing,
-        confidence=request.confidence,
-        device=device or "cpu",
-        precision=precision,
-        threads=_threads(request),
-    )
-    predictor = Predictor(runtime, confidence=request.confidence)
-    told = _torch_told(runtime.computing)
-    return _Subject(name, predictor, preprocessing.imgsz, len(names), cost, str(device), precision, told)
+    count = len(predictor.names)
+    return _Subject(name, predictor, imgsz, count, cost, str(runtime.device), runtime.precision, told)
 
 
 def _torch_told(computing: Computing) -> str:
     import torch  # noqa: PLC0415
 
     return f"PyTorch {torch.__version__.partition('+')[0]}, {computing.kernels}"
-
-
-def _exported(path: Path, side: int | None, request: ProfileRequest) -> _Subject:
-    predictor = load(
-        path,
-        device=request.device,
-        imgsz=side,
-        confidence=request.confidence,
-        precision=request.precision,
-        threads=_threads(request),
-    )
-    runtime: Any = predictor.runtime
-    complexity = _stored_complexity(runtime.card)
-    imgsz = predictor.preprocessing.imgsz
-    told = library_of(path)
-    names = len(predictor.names)
-    return _Subject(str(path), predictor, imgsz, names, complexity, runtime.device, runtime.precision, told)
 
 
 def _stored_complexity(card: ExportCard) -> Complexity | None:

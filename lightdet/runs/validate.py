@@ -1,4 +1,4 @@
-"""A request to evaluate → numbers and a report: checks first, then ground truth, detections, scores."""
+"""How good a model is: ground truth, what the model finds, scores, a report."""
 
 from __future__ import annotations
 
@@ -10,39 +10,23 @@ from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.assembly.dataset import load_dataset
-from lightdet.assembly.decision import check_agnostic, decision_facts, judged, stored_rule
-from lightdet.assembly.predictor import computed, load
-from lightdet.config import EvalConfig, YamlFile, validate
-from lightdet.config.schema import Section
-from lightdet.data.dataset import DatasetSpec, OnError, read_split
+from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.images import read_image
-from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
-from lightdet.evaluation.average_precision import evaluate
-from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
-from lightdet.evaluation.report import Evaluation, evaluation_as_dict, write_report
 from lightdet.files import write_json
 from lightdet.inference.run_folder import check_writable, fresh_folder
-from lightdet.structures import Annotation, Detections
-
-if TYPE_CHECKING:
-    from lightdet.inference.predictor import Predictor
+from lightdet.runs.load import computed, load, parameter_count
+from lightdet.runs.options import given
+from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
 """Reports go here, or to ``runs/val-2``, …, where no output folder is named."""
-STAGES = ("preprocess", "network", "postprocess")
-
-
-class EvalOverrides(Section):
-    """The part of the configuration that an evaluation takes."""
-
-    eval: EvalConfig = EvalConfig()
 
 
 @dataclass(frozen=True)
@@ -69,11 +53,12 @@ class ValRequest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: the evaluation, where its report is, and what was left out."""
+    """What came of it: the evaluation (of the task's own kind), where its report is, and it in a few lines."""
 
-    evaluation: Evaluation
+    evaluation: Any
     html: Path
     json: Path
+    summary: Any
 
 
 class Watcher(Protocol):
@@ -90,14 +75,22 @@ class Watcher(Protocol):
 
 @dataclass
 class Found:
-    """Detections by picture, and what is to be said about where they come from."""
+    """What is in the pictures of a split, and what a model, or a file, says is in them.
 
-    annotations: list[Annotation]
-    predictions: list[Detections]
+    Attributes:
+        truths: the pictures that could be read, with their labels.
+        predictions: one for each, in the data set's order of classes.
+        skipped: what was left out, and why, one line each.
+        facts, details: about where they come from; for people, and for the JSON.
+        rule: the model's rule of OK and NG, if it brings one.
+    """
+
+    truths: list[Any]
+    predictions: list[Any]
     skipped: list[str]
     facts: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
-    rule: DecisionRule | None = None
+    rule: Any = None
 
 
 class Validation:
@@ -109,15 +102,23 @@ class Validation:
 
     def __init__(self, request: ValRequest) -> None:
         self.request = request
-        self.settings = self._settings()
-        if (request.weights is None) == (request.predictions is None):
-            raise UserError("give either --weights (a trained model) or --predictions (detections as COCO JSON)")
         source = request.weights or request.predictions
-        if source is not None and not source.is_file():
+        if source is None or (request.weights is not None and request.predictions is not None):
+            raise UserError("give either --weights (a trained model) or --predictions (detections as COCO JSON)")
+        self.source = source
+        if not source.is_file():
             raise UserError("is a folder; give a file in it" if source.is_dir() else "no such file", path=source)
         if request.predictions is not None and (request.imgsz or request.batch):
             raise UserError("--imgsz and --batch belong to --weights; the detections of --predictions are made already")
+        if request.predictions is not None and request.agnostic:
+            raise UserError(f"--agnostic is for boxes that a detector finds now: leave it out with {source}")
+        self.task = task_of_model(request.weights)
+        self.task.check_options(given(request), source)
+        batch = [f"eval.batch={request.batch}"] if request.batch is not None else []
+        asked = self.task.evaluation_settings([*batch, *request.overrides])
+        self.settings, self.imgsz = asked.eval, request.imgsz or asked.imgsz
         self.spec = load_dataset(request.data, request.data_root)
+        self.task.check_dataset(self.spec)
         self.spec.split(request.split)
         if request.output is not None:
             check_writable(request.output)
@@ -130,14 +131,13 @@ class Validation:
                 classes than the data set, a file that cannot be written.
         """
         request = self.request
-        found = self.find(watcher)
-        evaluation = self._evaluate(found)
+        evaluation = self._evaluate(self.find(watcher))
         folder = request.output if request.output is not None else fresh_folder(RUNS)
         load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
-        html, numbers = write_report(folder, evaluation, load_picture, pictures=request.pictures)
+        html, numbers = self.task.write_report(folder, evaluation, load_picture, pictures=request.pictures)
         if request.json is not None:
-            write_json(request.json, evaluation_as_dict(evaluation))
-        return Outcome(evaluation, html, numbers)
+            write_json(request.json, evaluation.as_dict())
+        return Outcome(evaluation, html, numbers, self.task.summary(evaluation))
 
     def find(self, watcher: Watcher) -> Found:
         """Read the split and find what is in its pictures.
@@ -146,129 +146,113 @@ class Validation:
             UserError: as `run`.
         """
         on_error: OnError = "skip" if self.request.skip_bad else "fail"
-        annotations, faults = read_split(self.spec, self.request.split, on_error=on_error)
-        given = self.request.predictions is not None
-        found = self._given(annotations) if given else self._detect(annotations, watcher)
+        truths, faults = self.task.read_split(self.spec, self.request.split, on_error=on_error)
+        found = self._look(truths, watcher) if self.request.predictions is None else self._read(truths)
         found.skipped[:0] = [str(fault) for fault in faults]
         return found
 
-    def _settings(self) -> EvalConfig:
-        batch = [f"eval.batch={self.request.batch}"] if self.request.batch is not None else []
-        return validate(EvalOverrides, YamlFile({}), [*batch, *self.request.overrides]).eval
-
-    def _given(self, annotations: list[Annotation]) -> Found:
+    def _read(self, truths: list[Any]) -> Found:
         """Detections from a file."""
-        path = self.request.predictions
-        assert path is not None  # noqa: S101 - for the type checker
+        from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions  # noqa: PLC0415
+
         place = self.spec.split(self.request.split)
         ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
-        found, skipped = read_predictions(path, annotations, self.spec.classes, ids=ids, skip=self.request.skip_bad)
-        return Found(annotations, found, skipped, {"detections": str(path)}, {"predictions": str(path)})
+        found, skipped = read_predictions(self.source, truths, self.spec.classes, ids=ids, skip=self.request.skip_bad)
+        return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
 
-    def _detect(self, annotations: list[Annotation], watcher: Watcher) -> Found:
-        """Detections of a network."""
-        request, settings = self.request, self.settings
-        assert request.weights is not None  # noqa: S101 - for the type checker
+    def _look(self, truths: list[Any], watcher: Watcher) -> Found:
+        """What a network finds."""
+        request, classes = self.request, self.spec.classes
         predictor = load(
-            request.weights,
+            self.source,
             device=request.device,
-            imgsz=request.imgsz,
-            confidence=settings.confidence,
-            iou=settings.iou,
-            max_detections=settings.max_detections,
+            imgsz=self.imgsz,
             precision=request.precision,
             threads=request.threads,
             agnostic=request.agnostic,
+            **self.task.thresholds(self.settings),
         )
-        rule = stored_rule(request.weights, predictor)
-        check_agnostic(rule, predictor)
-        order = class_order(predictor.names, self.spec, request.weights)
-        watcher.begin(len(annotations))
-        kept: list[Annotation] = []
-        found: list[Detections] = []
+        rule = predictor.rule
+        order = class_order(predictor.names, self.spec, self.source)
+        watcher.begin(len(truths))
+        kept: list[Any] = []
+        found: list[Any] = []
         skipped: list[str] = []
         began = time.perf_counter()
-        for chunk, images in _decoded(annotations, settings.batch, self.spec.bit_depth):
-            pairs = [(a, image) for a, image in zip(chunk, images, strict=True) if not isinstance(image, UserError)]
-            for error in images:
-                if isinstance(error, UserError):
+        for chunk, images in _decoded(truths, self.settings.batch, self.spec.bit_depth):
+            good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not _is_fault(image)]
+            for fault in images:
+                if isinstance(fault, UserError):
                     if not request.skip_bad:
-                        raise error
-                    skipped.append(str(error))
-            if pairs:
-                results = predictor.batch([image for _, image in pairs])
-                found += [_relabel(result, order, self.spec.classes) for result in results]
-                kept += [annotation for annotation, _ in pairs]
+                        raise fault
+                    skipped.append(str(fault))
+            if good:
+                results = predictor.batch([image for _, image in good])
+                found += [self.task.in_order(result, order, classes) for result in results]
+                kept += [truth for truth, _ in good]
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{request.split}' can be read; the first: {skipped[0]}")
-        told = self._told(predictor, found, time.perf_counter() - began)
-        return Found(kept, found, skipped, *told, rule=rule)
+        facts, details = self._about(predictor, found, time.perf_counter() - began)
+        return Found(kept, found, skipped, facts, details, rule)
 
-    def _told(
-        self, predictor: Predictor, found: Sequence[Detections], seconds: float
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+    def _about(self, predictor: Any, found: Sequence[Any], seconds: float) -> tuple[dict[str, str], dict[str, Any]]:
         """Return what the report says of the model: for people, and for the JSON."""
-        side = predictor.preprocessing.imgsz
-        device = str(getattr(predictor.runtime, "device", self.request.device))
-        precision = str(getattr(predictor.runtime, "precision", self.request.precision))
-        medians = {s: float(np.median([d.milliseconds.get(s, 0.0) for d in found])) for s in STAGES}
+        preprocessing, batch = predictor.preprocessing, self.settings.batch
+        side = preprocessing.imgsz
+        medians = {s: float(np.median([each.milliseconds.get(s, 0.0) for each in found])) for s in self.task.stages}
         rate = len(found) / seconds
-        network = getattr(predictor.runtime, "detector", None)  # only the PyTorch runtime has one to count
-        params = None if network is None else sum(parameter.numel() for parameter in network.parameters())
+        params = parameter_count(predictor)
         facts = {
-            "weights": str(self.request.weights),
+            "weights": str(self.source),
             "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
-            "input": f"{side} × {side} pixels",
-            "runs on": f"{computed(predictor)}, batch {self.settings.batch}",
+            "input": f"{side} × {side} pixels{', gray' if preprocessing.gray else ''}",
+            "runs on": f"{computed(predictor)}, batch {batch}",
             "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
             "pace": f"{rate:.1f} pictures a second, reading included",
         }
         details = {
-            "weights": str(self.request.weights),
+            "weights": str(self.source),
             "params": params,
             "imgsz": side,
-            "device": device,
-            "precision_mode": precision,
-            "batch": self.settings.batch,
+            "device": str(getattr(predictor.runtime, "device", self.request.device)),
+            "precision_mode": str(getattr(predictor.runtime, "precision", self.request.precision)),
+            "batch": batch,
             "latency_ms": {**medians, "total": sum(medians.values())},
             "images_per_second": rate,
         }
         return facts, details
 
-    def _evaluate(self, found: Found) -> Evaluation:
-        spec, request = self.spec, self.request
+    def _evaluate(self, found: Found) -> Any:
+        spec, request, task = self.spec, self.request, self.task
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        source = request.weights or request.predictions or Path()
-        data = {"name": spec.name, "split": request.split, "format": spec.format, "folder": str(spec.root)}
-        settings = {
-            "lowest score": f"{self.settings.confidence:g}",
-            "NMS overlap": f"{self.settings.iou:g}" + (", across classes" if request.agnostic else ""),
-            "most detections": str(self.settings.max_detections),
+        data = {"name": spec.name, "split": request.split, "format": str(spec.format), "folder": str(spec.root)}
+        versions = _versions(task.packages)
+        decision = {} if found.rule is None else judged(found.rule, found.truths, found.predictions, spec.classes)
+        settings, values = task.settings_facts(self.settings, across_classes=bool(request.agnostic))
+        if request.weights is None:
+            settings, values = {"threshold": "as in the file"}, {"settings": None}
+        facts = {
+            "Data": data | {"description": str(request.data), "classes": ", ".join(spec.classes)},
+            "Model": found.facts,
+            "Settings": settings,
+            "Decision": decision_facts(found.rule, decision) if decision else {},
+            "Made": {"on": now, **versions},
         }
-        versions = _versions()
-        decision = {} if found.rule is None else judged(found.rule, found.annotations, found.predictions)
-        return Evaluation(
-            title=f"{source.name} on {spec.name} ({request.split})",
-            metrics=evaluate(found.predictions, found.annotations, spec.classes, sizes=True),
-            predictions=found.predictions,
-            annotations=found.annotations,
-            names=spec.classes,
-            facts={
-                "Data": data | {"description": str(request.data), "classes": ", ".join(spec.classes)},
-                "Model": found.facts,
-                "Settings": settings if request.weights is not None else {"threshold": "as in the file"},
-                **({"Decision": decision_facts(decision)} if decision else {}),
-                "Made": {"on": now, **versions},
-            },
+        return task.evaluation(
+            found.truths,
+            found.predictions,
+            spec.classes,
+            self.settings,
+            self.source,
+            title=f"{self.source.name} on {spec.name} ({request.split})",
+            facts={heading: group for heading, group in facts.items() if group},
             details={
                 **found.details,
                 **({"decision": decision} if decision else {}),
                 "data": {**data, "yaml": str(request.data)},
                 "date": now,
-                "settings": self.settings.model_dump(mode="json", exclude={"batch", "show_confidence"})
-                if request.weights is not None
-                else None,
+                **values,
                 "versions": versions,
             },
             skipped=found.skipped,
@@ -292,36 +276,66 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
     return np.array([spec.classes.index(name) for name in names], np.int64)
 
 
-def _relabel(found: Detections, order: IntArray, names: tuple[str, ...]) -> Detections:
-    return Detections(found.boxes, found.scores, order[found.labels], names, found.size, found.milliseconds)
+def judged(rule: Any, truths: Sequence[Any], found: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """Judge each picture by `rule` and count against the truth; `names` are the classes by label.
+
+    Returns:
+        The rule and the counts, escape and false-reject rates with their intervals, as plain values.
+    """
+    from lightdet.calibration import judge  # noqa: PLC0415 - scipy and scikit-learn only where pictures are judged
+
+    bad = [rule.is_bad(truth, names) for truth in truths]
+    return {"rule": rule.as_dict(), **judge(bad, [not rule.ok(each) for each in found]).as_dict()}
+
+
+def decision_facts(rule: Any, judgement: dict[str, Any]) -> dict[str, str]:
+    """Say for people what `judged` gave, by heading."""
+    bad, good = judgement["confusion"]["bad"], judgement["confusion"]["good"]
+    return {
+        "a picture is NG from": rule.describe(),
+        "bad pictures": f"{bad['NG']} NG, {bad['OK']} OK: {_share(judgement, 'escape_rate')} escape",
+        "good pictures": (f"{good['OK']} OK, {good['NG']} NG: {_share(judgement, 'false_reject_rate')} are rejected"),
+    }
+
+
+def _share(judgement: dict[str, Any], rate: str) -> str:
+    found = judgement[rate]
+    if found["rate"] is None:
+        return "none to count that"
+    low, high = found["interval"]
+    return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
+
+
+def _is_fault(image: Image | UserError) -> bool:
+    return isinstance(image, UserError)
 
 
 def _decoded(
-    annotations: Sequence[Annotation], batch: int, bit_depth: int
-) -> Iterator[tuple[Sequence[Annotation], list[Image | UserError]]]:
+    truths: Sequence[Any], batch: int, bit_depth: int
+) -> Iterator[tuple[Sequence[Any], list[Image | UserError]]]:
     """Yield batches of pictures, the next one being read while the network works on the last."""
 
-    def read(annotation: Annotation) -> Image | UserError:
+    def read(truth: Any) -> Image | UserError:
         try:
-            return read_image(annotation.image, bit_depth=bit_depth)
+            return read_image(truth.image, bit_depth=bit_depth)
         except UserError as error:
             return error
 
-    chunks = [annotations[start : start + batch] for start in range(0, len(annotations), batch)]
+    chunks = [truths[start : start + batch] for start in range(0, len(truths), batch)]
     with ThreadPoolExecutor(4) as pool:
-        waiting: list[Future[Image | UserError]] = [pool.submit(read, a) for a in chunks[0]] if chunks else []
+        waiting: list[Future[Image | UserError]] = [pool.submit(read, each) for each in chunks[0]] if chunks else []
         try:
             for number, chunk in enumerate(chunks):
                 following = chunks[number + 1] if number + 1 < len(chunks) else []
-                ready, waiting = waiting, [pool.submit(read, a) for a in following]
+                ready, waiting = waiting, [pool.submit(read, each) for each in following]
                 yield chunk, [future.result() for future in ready]
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Sequence[str]) -> dict[str, str]:
     found = {}
-    for package in ("lightdet", "pycocotools", "torch", "numpy"):
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -9,18 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from lightdet import __version__
-from lightdet.assembly.decision import check_agnostic, stored_rule
-from lightdet.assembly.predictor import load
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import run_name
-from lightdet.inference.predictor import Predictor
+from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
 from lightdet.service.engine import Engine
 from lightdet.service.errors import RefusalError, plain
@@ -33,17 +32,18 @@ from lightdet.service.records.store import Store
 from lightdet.service.settings import LOWEST_SCORE, Settings
 from lightdet.service.state import Service
 from lightdet.service.uploads import Memory
+from lightdet.tasks import task_of_model
 
 log = logging.getLogger("lightdet.service")
 
-Loader = Callable[[Settings], Predictor]
+Loader = Callable[[Settings], Any]
 """Gives the predictor of a service; `load_model` is the one for model files."""
 
 _READERS = 4
 _CHUNK = 1 << 20
 
 
-def load_model(settings: Settings) -> Predictor:
+def load_model(settings: Settings) -> Any:
     """Return the predictor of the model file.
 
     Raises:
@@ -70,15 +70,17 @@ def identify(model: Path) -> ModelIdentity:
     return ModelIdentity(run_name(model)[:200], digest.hexdigest()[:12])
 
 
-def load_with_rule(settings: Settings, loader: Loader) -> tuple[Predictor, DecisionRule]:
+def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any]:
     """Return the predictor, reporting scores as low as the rule needs them, and the rule.
 
     Raises:
         UserError: the model cannot be loaded, the rule is for other classes, or looks at scores that are not reported.
     """
-    predictor = _load_reporting(settings, min(LOWEST_SCORE, settings.rule_over(None).lowest_threshold), loader)
-    rule = settings.rule_over(stored_rule(settings.model, predictor))
-    check_agnostic(rule, predictor)
+    lowest = settings.rule_over(DecisionRule()).lowest_threshold
+    predictor = _load_reporting(settings, min(LOWEST_SCORE, lowest), loader)
+    stored = predictor.rule
+    rule = settings.rule_over(predictor.usual_rule() if stored is None else stored)
+    predictor.check_rule(rule)
     rule.check_names(predictor.names)
     if rule.lowest_threshold < predictor.confidence:
         predictor = _load_reporting(settings, rule.lowest_threshold, loader)
@@ -90,7 +92,7 @@ def load_with_rule(settings: Settings, loader: Loader) -> tuple[Predictor, Decis
     return predictor, rule
 
 
-def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Predictor:
+def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Any:
     if settings.confidence is not None:
         return loader(settings)
     try:
@@ -109,7 +111,8 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     store = Store(settings.database)
     metrics = Metrics()
     model = identify(settings.model)
-    engine = Engine(predictor, model, rule, settings.limits, thumbnails=settings.thumbnails, watcher=metrics)
+    mark = task_of_model(settings.model).marked
+    engine = Engine(predictor, model, rule, settings.limits, mark, thumbnails=settings.thumbnails, watcher=metrics)
     engine.warm_up()
     metrics.describe(model, predictor.names)
     recorder = Recorder(store, metrics.record_reporter(), keep_days=settings.keep_days)

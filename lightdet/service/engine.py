@@ -10,21 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 
 from lightdet.arrays import Image
 from lightdet.data.images import Page, read_pages
-from lightdet.decisions import DecisionRule
-from lightdet.drawing import draw_detections
 from lightdet.errors import NetworkError, UserError
-from lightdet.inference.predictor import Predictor
-from lightdet.inference.runtime import RawDetections, Runtime
 from lightdet.service.errors import RefusalError, busy, unreadable
 from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
 from lightdet.service.settings import Limits
-from lightdet.structures import Detections, Preprocessing
+from lightdet.structures import Preprocessing
 
 log = logging.getLogger("lightdet.service")
 
@@ -58,7 +54,7 @@ class Watcher(Protocol):
 class SharedRuntime:
     """A runtime that several threads may call: one at a time in the network, each with its own times."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Any) -> None:
         self._runtime = runtime
         self._turn = threading.Lock()
         self._times = threading.local()
@@ -66,12 +62,24 @@ class SharedRuntime:
     @property
     def names(self) -> tuple[str, ...]:
         """The class names, by label."""
-        return self._runtime.names
+        names: tuple[str, ...] = self._runtime.names
+        return names
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How a picture becomes input."""
-        return self._runtime.preprocessing
+        preprocessing: Preprocessing = self._runtime.preprocessing
+        return preprocessing
+
+    @property
+    def precision(self) -> str:
+        """The number format it computes in."""
+        return str(self._runtime.precision)
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return str(self._runtime.device)
 
     @property
     def milliseconds(self) -> Mapping[str, float]:
@@ -79,11 +87,11 @@ class SharedRuntime:
         times: Mapping[str, float] = getattr(self._times, "values", {})
         return times
 
-    def __call__(self, batch: Image) -> list[RawDetections]:
+    def __call__(self, batch: Image) -> Any:
         """Return what is in each picture; waits for its turn."""
         with self._turn:
             found = self._runtime(batch)
-            self._times.values = dict(self._runtime.milliseconds)
+            self._times.values = dict(getattr(self._runtime, "milliseconds", {}))
         return found
 
 
@@ -94,6 +102,7 @@ class Engine:
         predictor: as `lightdet.load` gives it.
         model: its identity, for records.
         rule: the decision rule where a request has none of its own.
+        mark: (picture, what was found, rule) → a copy with the defects marked, uint8 RGB ``[H, W, 3]``.
         limits: `max_pixels`, `concurrency`, `queue` and `timeout` are obeyed here.
         thumbnails: make a small copy of each picture.
         watcher: is told what happens.
@@ -101,20 +110,17 @@ class Engine:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Any,
         model: ModelIdentity,
-        rule: DecisionRule,
+        rule: Any,
         limits: Limits,
+        mark: Callable[[Image, Any, Any], Image],
         *,
         thumbnails: bool,
         watcher: Watcher,
     ) -> None:
-        self.predictor = Predictor(
-            SharedRuntime(predictor.runtime),
-            confidence=predictor.confidence,
-            rect=predictor.rect,
-            agnostic_iou=predictor.agnostic_iou,
-        )
+        self.predictor = predictor.with_runtime(SharedRuntime(predictor.runtime))
+        self._mark = mark
         self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
         self._watcher = watcher
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
@@ -127,7 +133,7 @@ class Engine:
         self.predictor(cv2.cvtColor(cv2.UMat(side, side, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
 
     async def inspect(
-        self, uploads: Sequence[Upload], rule: DecisionRule | None = None, picture: PictureKind = "none"
+        self, uploads: Sequence[Upload], rule: Any = None, picture: PictureKind = "none"
     ) -> list[Inspection]:
         """Return one inspection a picture, or none at all.
 
@@ -164,9 +170,7 @@ class Engine:
         working = min(self._admitted, self.limits.concurrency)
         self._watcher.load(working, self._admitted - working)
 
-    def _all(
-        self, uploads: Sequence[Upload], rule: DecisionRule, picture: PictureKind, began: float
-    ) -> list[Inspection]:
+    def _all(self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float) -> list[Inspection]:
         """One after the other, so that only one decoded picture of a request is held at a time."""
         inspections: list[Inspection] = []
         for part, upload in enumerate(uploads):
@@ -179,7 +183,7 @@ class Engine:
         return inspections
 
     def _pages(
-        self, upload: Upload, rule: DecisionRule, picture: PictureKind, arrived: float, most: int
+        self, upload: Upload, rule: Any, picture: PictureKind, arrived: float, most: int
     ) -> Iterator[Inspection]:
         """Inspect every picture of a file; one of more than `most` is refused."""
         pages = read_pages(
@@ -204,7 +208,7 @@ class Engine:
             done, arrived = page.number, time.perf_counter()
 
     def _one(
-        self, upload: Upload, page: Page, rule: DecisionRule, picture: PictureKind, arrived: float, began: float
+        self, upload: Upload, page: Page, rule: Any, picture: PictureKind, arrived: float, began: float
     ) -> Inspection:
         image, time_ms = page.image, time.time_ns() // 1_000_000
         read = (time.perf_counter() - began) * 1e3
@@ -213,10 +217,9 @@ class Engine:
         except NetworkError as error:
             log.error("no verdict: %s", error)
             raise RefusalError(500, "no_verdict", f"no verdict: {error.message}") from None
-        decision = rule.decide(found)
-        detections = [each | {"defect": index in decision.defects} for index, each in enumerate(found.as_dicts())]
+        findings = rule.findings(found)
         thumbnail = encode_jpeg(shrink(image, THUMBNAIL_SIDE), 80) if self.thumbnails else None
-        shown = None if picture == "none" else _shown(image, found, decision.defects, picture)
+        shown = None if picture == "none" else self._shown(image, found, rule, picture)
         milliseconds = {"wait": (began - arrived) * 1e3, "read": read} | found.milliseconds
         milliseconds["total"] = (time.perf_counter() - arrived) * 1e3
         return Inspection(
@@ -228,12 +231,17 @@ class Engine:
             size=found.size,
             model=self.model,
             rule=rule.as_dict(),
-            detections=detections,
-            decision=decision.verdict,
+            detections=findings,
+            decision="OK" if rule.ok(found) else "NG",
             milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},
             thumbnail=thumbnail,
             picture=shown,
         )
+
+    def _shown(self, image: Image, found: Any, rule: Any, picture: PictureKind) -> bytes:
+        if picture == "plain":
+            return encode_jpeg(shrink(image, PREVIEW_SIDE), 90)
+        return encode_jpeg(self._mark(image, found, rule), 92)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], value: int) -> None:
@@ -241,14 +249,6 @@ def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], valu
         loop.call_soon_threadsafe(function, value)
     except RuntimeError:  # the loop was closed while the last work ended
         log.debug("work ended after the service")
-
-
-def _shown(image: Image, found: Detections, defects: Sequence[int], picture: PictureKind) -> bytes:
-    if picture == "plain":
-        return encode_jpeg(shrink(image, PREVIEW_SIDE), 90)
-    kept = list(defects)
-    counted = Detections(found.boxes[kept], found.scores[kept], found.labels[kept], found.names, found.size)
-    return encode_jpeg(draw_detections(image, counted), 92)
 
 
 def shrink(image: Image, side: int) -> Image:

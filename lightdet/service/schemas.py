@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 
 class Detection(BaseModel):
-    """Something that was found."""
+    """Something that was found; of a classifier, the bad class that matters, over the whole picture."""
 
     box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in pixels of the picture, from 0")
     score: float = Field(ge=0, le=1)
@@ -33,6 +33,14 @@ class Rule(BaseModel):
     min_sizes: dict[str, float] = Field(description="by class name, in place of `min_size`")
 
 
+class ClassRule(BaseModel):
+    """Which classes of a picture make it NG, of a classifier."""
+
+    bad: list[str] = Field(description="names of the bad classes")
+    threshold: float = Field(ge=0, le=1, description="lowest probability of being of any of them")
+    thresholds: dict[str, float] = Field(description="by bad class, in place of `threshold`; or none")
+
+
 class Result(BaseModel):
     """One inspected picture."""
 
@@ -43,7 +51,7 @@ class Result(BaseModel):
     bytes: int
     size: tuple[int, int] = Field(description="width, height as shown")
     model: Model
-    rule: Rule
+    rule: Rule | ClassRule
     decision: Literal["OK", "NG"]
     defects: int = Field(description="how many detections count as defects")
     detections: list[Detection] = Field(description="best score first; also those that do not count")
@@ -116,7 +124,7 @@ class Info(BaseModel):
     classes: list[str]
     input_size: int = Field(description="side of the network input in pixels")
     lowest_score: float = Field(description="detections with lower scores are not reported")
-    rule: Rule
+    rule: Rule | ClassRule
     limits: dict[str, float]
     thumbnails: bool
 

@@ -8,11 +8,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from lightdet.decisions import DecisionRule
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 
+Rule = TypeVar("Rule", DecisionRule, ClassRule)
 MIB = 1 << 20
 LOWEST_SCORE = 0.1
 """Detections with lower scores are not reported, unless the rule or the user asks for them."""
@@ -125,7 +126,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
             raise UserError(f"confidence must lie in 0-1, got {self.confidence}")
-        self.rule_over(None)  # checks the values
+        self.rule_over(DecisionRule())  # checks the values
         if not 0 <= self.port <= 65535:
             raise UserError(f"the port must lie in 0-65535, got {self.port}")
         if self.workers < 1:
@@ -140,21 +141,13 @@ class Settings:
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
             raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
 
-    def rule_over(self, stored: DecisionRule | None) -> DecisionRule:
-        """Return the rule of decision: what is set here over what the model file brings along, if anything.
+    def rule_over(self, stored: Rule) -> Rule:
+        """Return the rule of decision: what is set here over what the model file brings along.
 
         Raises:
-            UserError: a value out of range.
+            UserError: a value out of range, or one that a rule of its kind does not have.
         """
-        base = stored or DecisionRule()
-        if self.threshold is not None:
-            base = base.at(self.threshold)
-        return DecisionRule(
-            base.threshold,
-            {**base.thresholds, **self.thresholds},
-            base.min_size if self.min_size is None else self.min_size,
-            {**base.min_sizes, **self.min_sizes},
-        )
+        return stored.over(self.threshold, self.thresholds, self.min_size, self.min_sizes)
 
     @property
     def is_local(self) -> bool:

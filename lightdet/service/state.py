@@ -7,12 +7,11 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from lightdet.decisions import DecisionRule
 from lightdet.service.engine import Engine, PictureKind
 from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import Inspection
@@ -54,7 +53,7 @@ class Service:
             inspections = await self.engine.inspect(uploads, rule, picture)
         return inspections, await self._record(inspections)
 
-    def _rule(self, threshold: float | None) -> DecisionRule:
+    def _rule(self, threshold: float | None) -> Any:
         if threshold is None:
             return self.engine.rule
         lowest = self.engine.predictor.confidence

@@ -40,12 +40,13 @@ __all__ = [
 TASKS: Mapping[str, Task] = {task.name: task for task in (DETECTION, CLASSIFICATION)}
 
 
-def task_of_model(path: str | Path) -> Task:
+def task_of_model(path: str | Path | None) -> Task:
     """The task of a trained model, or of what was exported from one, by its card; torch is not needed for it.
 
-    Detection as well for what is missing, damaged or foreign: who loads it says more.
+    Detection as well for what is missing, damaged or foreign (who loads it says more), and where there is no model, but
+    detections from elsewhere.
     """
-    return known_task_of_model(path) or DETECTION
+    return DETECTION if path is None else known_task_of_model(path) or DETECTION
 
 
 def known_task_of_model(path: str | Path) -> Task | None:

@@ -134,8 +134,8 @@ def test_flags_of_detectors_are_refused(
 def test_a_classifier_is_no_detector(
     model: Path, part_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=r"is a classifier.*lightdet\.load_classifier"):
-        lightdet.load(model)
+    with pytest.raises(UserError, match=r"confidence belongs to detectors, and .* is a classifier: leave it out"):
+        lightdet.load(model, confidence=0.5)
     boxes = tmp_path / "boxes.yaml"
     boxes.write_text(f"root: {part_set.parent}\nformat: yolo\nclasses: [good, bad]\nsplits: {{val: val}}\n")
     assert main(["val", "--weights", str(model), "--data", str(boxes), "--output", str(tmp_path / "v")]) == 2
@@ -147,7 +147,7 @@ def test_a_classifier_is_no_detector(
 
 
 def test_from_python(model: Path, part_set: Path) -> None:
-    predictor = lightdet.load_classifier(model)
+    predictor = lightdet.load(model)
     paths = pictures_of(part_set, "test", "bad")
     found = predictor(str(paths[0]))
     assert isinstance(found, lightdet.Classification) and found.name == "bad" and found.size == (48, 48)
@@ -157,4 +157,4 @@ def test_from_python(model: Path, part_set: Path) -> None:
     assert np.allclose(together[0].probabilities, found.probabilities, atol=1e-5)
     assert predictor.batch([]) == []
     with pytest.raises(UserError, match="no such file"):
-        lightdet.load_classifier("missing.safetensors")
+        lightdet.load("missing.safetensors")

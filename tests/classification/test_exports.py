@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
 from lightdet.models.weights import save_model
-from lightdet.runs.validate_classes import ClassFound, ClassValidation
+from lightdet.runs.validate import Found, Validation
 from lightdet.structures import Preprocessing
 from lightdet.tasks import CLASSIFICATION, known_task_of_model
 
@@ -56,7 +57,7 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_an_export_says_what_its_checkpoint_says(exported: Path, ruled: Path, part_set: Path) -> None:
     paths = sorted((part_set.parent / "test").rglob("*.png"))
-    ours, theirs = (lightdet.load_classifier(path) for path in (ruled, exported))
+    ours, theirs = (lightdet.load(path) for path in (ruled, exported))
     assert theirs.names == ours.names and theirs.preprocessing == ours.preprocessing
     wanted, found = ours.batch(paths), theirs.batch(paths)
     assert [each.name for each in found] == [each.name for each in wanted]
@@ -110,15 +111,15 @@ def test_val_and_profile_take_it(
 
 
 def test_what_it_cannot_is_said(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match=r"is a classifier.*lightdet\.load_classifier"):
-        lightdet.load(exported)
+    with pytest.raises(UserError, match="confidence belongs to detectors"):
+        lightdet.load(exported, confidence=0.5)
     with pytest.raises(UserError, match="takes pictures of 32 x 32 alone; export it with --imgsz 64"):
-        lightdet.load_classifier(exported, imgsz=64)
+        lightdet.load(exported, imgsz=64)
     with pytest.raises(UserError, match="32 x 32 alone, got 64 x 64"):
-        lightdet.load_classifier(exported).runtime(np.zeros((1, 64, 64, 3), np.uint8))
+        lightdet.load(exported).runtime(np.zeros((1, 64, 64, 3), np.uint8))
     assert "is an export already" in failed(capsys, "export", "-w", exported)
     assert "calibrate the .safetensors" in failed(
-        capsys, "calibrate", "-w", exported, "--data", "x.yaml", "--escape-rate", 0.1
+        capsys, "calibrate", "-w", exported, "--data", __file__, "--escape-rate", 0.1
     )
 
 
@@ -178,16 +179,17 @@ def test_8_bits_keep_the_accuracy_or_are_refused(
     for file in tmp_path.iterdir():
         file.unlink()
 
-    find = ClassValidation.find
+    find = Validation.find
 
-    def spoilt(self: ClassValidation, watcher: Any) -> ClassFound:
+    def spoilt(self: Validation, watcher: Any) -> Found:
         """One of the 14 pictures is taken for the other class, by the export alone."""
         found = find(self, watcher)
-        if self.weights.suffix != ".safetensors":
-            found.shares[0] = found.shares[0][::-1]
+        if self.source.suffix != ".safetensors":
+            first = found.predictions[0]
+            found.predictions[0] = replace(first, probabilities=first.probabilities[::-1].copy())
         return found
 
-    monkeypatch.setattr(ClassValidation, "find", spoilt)
+    monkeypatch.setattr(Validation, "find", spoilt)
     message = failed(capsys, *asked, "--max-drop", 7)
     assert "8 bits lose 7.14 points of accuracy (1.0000 to 0.9286) on 'val', more than --max-drop 7" in message
     assert list(tmp_path.iterdir()) == []
@@ -205,7 +207,7 @@ def test_each_network_can_be_exported(name: str, tmp_path: Path) -> None:
     assert main(["export", "-w", str(tmp_path / "m.safetensors")]) == 0
     picture = np.random.default_rng(0).integers(0, 256, (80, 50, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "p.png")
-    ours, theirs = (lightdet.load_classifier(tmp_path / f"m.{kind}") for kind in ("safetensors", "onnx"))
+    ours, theirs = (lightdet.load(tmp_path / f"m.{kind}") for kind in ("safetensors", "onnx"))
     wanted, found = ours(tmp_path / "p.png").probabilities, theirs(tmp_path / "p.png").probabilities
     assert found.shape == (2,) and found.sum() == pytest.approx(1, abs=1e-5)
     assert np.allclose(wanted, found, atol=1e-3)

@@ -333,7 +333,7 @@ def test_a_predictor_sees_what_validation_sees(tmp_path: Path, changes: list[str
     pictures = trainer.validation.pictures  # type: ignore[union-attr]
     inputs = np.stack([to_input(pictures.image(index), trainer.task.preprocessing) for index in range(8)])
     logits = trainer.task.logits(trainer.average.network, torch.from_numpy(inputs).permute(0, 3, 1, 2))
-    predictor = lightdet.load_classifier(tmp_path / "out" / "last.safetensors")
+    predictor = lightdet.load(tmp_path / "out" / "last.safetensors")
     found = predictor.batch([str(each.image) for each in pictures.annotations])
     assert np.allclose(np.stack([each.probabilities for each in found]), probabilities(logits).numpy(), atol=1e-5)
     exact = [to_input(read_image(each.image), predictor.preprocessing) for each in pictures.annotations]

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,10 +19,11 @@ from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
+from lightdet.export.request import ExportRequest, check_request
 from lightdet.inference.openvino_runtime import OpenVinoFile
 from lightdet.models.weights import save_model
-from lightdet.runs.export_request import ExportRequest, check_request
 from lightdet.structures import Preprocessing
+from lightdet.tasks import DETECTION
 
 CONFIG = ModelConfig(widths=[8, 8, 16, 16, 16])
 
@@ -160,7 +160,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)  # root may write everywhere
-    monkeypatch.setattr("lightdet.runs.export_boxes.Export._traced", lambda *_: pytest.fail("too late"))
+    monkeypatch.setattr("lightdet.runs.export.Export._traced", lambda *_: pytest.fail("too late"))
     message = failed(capsys, "export", "-w", folder / "model.safetensors", "-o", folder / "closed" / "m.onnx")
     assert "m.onnx: cannot be written: Permission denied" in message
 
@@ -199,11 +199,11 @@ def test_what_finds_nothing_proves_nothing(folder: Path, tmp_path: Path, capsys:
 def test_8_bits_of_what_finds_nothing_right_are_not_measured(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightdet.runs.export_boxes.evaluate", lambda *_: SimpleNamespace(map50_95=0.0))
-    monkeypatch.setattr("lightdet.runs.export_boxes.Export._quantize", lambda _, traced, *__: traced)
+    monkeypatch.setattr(type(DETECTION), "headline_score", lambda *_: 0.0)
+    monkeypatch.setattr("lightdet.runs.export.Export._quantize", lambda _, traced, *__: traced)
     asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--precision", "int8"]
     told = failed(capsys, *asked, "--data", folder / "set" / "dataset.yaml", "--max-drop", 100)
-    assert "finds nothing right on 'val' (mAP 0): what 8 bits lose there cannot be told" in told
+    assert "finds nothing right on 'val' (mAP@0.5:0.95 0): what 8 bits lose there cannot be told" in told
     assert list(tmp_path.iterdir()) == []
 
 
@@ -216,7 +216,7 @@ def test_8_bits_tell_their_loss_and_stop_past_a_limit(
     asked = ["export", "-w", folder / "model.safetensors", "-f", kind, "-o", target, "--precision", "int8"]
     asked += ["--data", folder / "set" / "dataset.yaml", "--calibration", 4]
     scores = iter([0.50, 0.48] * 2)
-    monkeypatch.setattr("lightdet.runs.export_boxes.evaluate", lambda *_: SimpleNamespace(map50_95=next(scores)))
+    monkeypatch.setattr(type(DETECTION), "headline_score", lambda *_: next(scores))
     message = failed(capsys, *asked, "--max-drop", 1.9)
     assert "8 bits lose 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
     assert list(tmp_path.iterdir()) == []

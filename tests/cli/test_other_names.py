@@ -70,7 +70,7 @@ def test_as_a_key(name: str, above: str) -> None:
         (["detect", "x", "--conf", "0.3"], "--conf is called --confidence here"),
         (["val", "--data", "x", "--img-size", "64"], "--img-size is called --imgsz here"),
         (["export", "--include", "onnx"], "--include is called --format here"),
-        (["train", "--data", "x", "--device", "0,1"], "torchrun --nproc_per_node 2"),
+        (["train", "--data", __file__, "--device", "0,1"], "torchrun --nproc_per_node 2"),
         (["train", "--data", "x", "--nothing-like-it"], "No such option"),
     ],
 )

@@ -65,7 +65,7 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["near.yaml", "--imgsz", "100"], "no multiple of 32"),
         (["near.yaml", "--split", "test"], "there is no split 'test'; the data set has train, val"),
         (["near.yaml", "--device", "tpu"], "unknown device 'tpu'"),
-        ([str(CONFIGS / "classify" / "cnn.yaml")], "marks boxes (format: yolo), and these are classifiers"),
+        ([str(CONFIGS / "classify" / "cnn.yaml")], "marks boxes (format: yolo), and a classifier needs a data set"),
         (["near.yaml", str(CONFIGS / "classify" / "cnn.yaml")], "cnn.yaml is a classifier and near.yaml a detector"),
         (
             [str(CONFIGS / "classify" / "cnn.yaml"), "--predictions", "found.json"],
@@ -103,7 +103,7 @@ def test_weights_that_do_not_fit(compare: Compare) -> None:
     assert "cut.safetensors: " in compare.refused("cut.safetensors")
     card = ModelCard({"task": "classify", "name": "cnn"}, NAMES, Preprocessing(64))
     save_model("class.safetensors", {"a": torch.zeros(1)}, card)
-    assert "marks boxes (format: yolo), and these are classifiers" in compare.refused("class.safetensors")
+    assert "marks boxes (format: yolo), and a classifier needs a data set" in compare.refused("class.safetensors")
     assert "class.safetensors is a classifier and near.yaml a detector" in compare.refused(
         "near.yaml", "class.safetensors"
     )

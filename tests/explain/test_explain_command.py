@@ -146,7 +146,7 @@ def test_mistakes_are_one_line(
     assert "leave it out with --box" in error_of(capsys, *start, detector_file, "--top", 2, "--box", 1)
     told = error_of(capsys, *start, detector_file, "--box", 2, "--confidence", 1)
     assert "a.png: has only 0 boxes" in told
-    assert "no boxes: leave out --box" in error_of(capsys, *start, classifier_file, "--box", 1)
+    assert "--box belongs to detectors" in error_of(capsys, *start, classifier_file, "--box", 1)
     assert "64 pixels alone" in error_of(capsys, *start, classifier_file, "--imgsz", 96)
     exported = tmp_path / "model.onnx"
     exported.write_bytes(b"x")

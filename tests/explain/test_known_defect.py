@@ -103,8 +103,8 @@ def test_heat_of_a_detector_lies_on_the_defect(tmp_path: Path, spot_picture: Spo
     from PIL import Image
 
     from lightdet.assembly.dataset import load_dataset
+    from lightdet.assembly.detector import load_detector
     from lightdet.assembly.detector_training import build_trainer, load_training_data
-    from lightdet.assembly.predictor import load_detector
     from lightdet.config import YamlFile, load_config
     from lightdet.training.reporting import SilentReporter
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pil
 
 from lightdet.assembly.detector import build_detector
-from lightdet.card import ModelCard
+from lightdet.card import ModelCard, peek_model_card
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.decisions import DecisionRule
@@ -60,9 +60,9 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     write_model(Path("best.safetensors"), DecisionRule(threshold=0.3))
 
-    def load(*_: Any, confidence: float | None, **__: Any) -> Predictor:
-        chosen = 0.25 if confidence is None else confidence
-        return Predictor(ByBrightness(chosen), confidence=chosen)
+    def load(path: Path, *, confidence: float | None, **_: Any) -> Predictor:
+        chosen, card = 0.25 if confidence is None else confidence, peek_model_card(path)
+        return Predictor(ByBrightness(chosen), confidence=chosen, decision=card and card.decision, path=path)
 
     monkeypatch.setattr(detection, "load", load)
     monkeypatch.setattr(validation, "load", load)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pil
 
-from lightdet.assembly.decision import check_agnostic
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.inputs import to_picture
@@ -212,7 +211,6 @@ def test_what_would_decide_otherwise_across_classes_is_refused(runtime: Any) -> 
     across, alone = Predictor(runtime, agnostic_iou=0.5), Predictor(runtime)
     for rule in (DecisionRule(0.5, {"a": 0.3}), DecisionRule(min_size=4.0), DecisionRule(min_sizes={"a": 4.0})):
         with pytest.raises(UserError, match="--agnostic could drop the box"):
-            check_agnostic(rule, across)
-        check_agnostic(rule, alone)
-    check_agnostic(DecisionRule(0.5), across)
-    check_agnostic(None, across)
+            across.check_rule(rule)
+        alone.check_rule(rule)
+    across.check_rule(DecisionRule(0.5))

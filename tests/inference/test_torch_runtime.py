@@ -12,8 +12,7 @@ import pytest
 import torch
 
 import lightdet
-from lightdet.assembly.detector import build_detector
-from lightdet.assembly.predictor import load_detector
+from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError

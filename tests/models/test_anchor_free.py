@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightdet.assembly.detector import build_detector
-from lightdet.assembly.predictor import load_detector
+from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.card import ModelCard
 from lightdet.config import YamlFile, YoloxModelConfig, load_config, load_network_config, load_yaml
 from lightdet.layers import C3, BottleneckCSP

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from lightdet.assembly.detection_task import build_task
-from lightdet.assembly.detector import build_detector
-from lightdet.assembly.predictor import load, load_detector
+from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.card import ModelCard
 from lightdet.compute import Computing
 from lightdet.config import AnchorNetworkConfig, RunConfig, YamlFile, load_config, network_names
@@ -19,6 +18,7 @@ from lightdet.data.pictures import Pictures
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.models.weights import save_model
 from lightdet.profiling import count_flops, count_parameters
+from lightdet.runs.load import load
 from lightdet.structures import Batch, LossTerms, Preprocessing
 from lightdet.training.distributed import Processes
 from lightdet.training.task import Task

@@ -20,8 +20,7 @@ from torchvision.models.detection.roi_heads import fastrcnn_loss
 from torchvision.ops import batched_nms, box_iou
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from lightdet.assembly.detector import build_detector, load_backbone
-from lightdet.assembly.predictor import load_detector
+from lightdet.assembly.detector import build_detector, load_backbone, load_detector
 from lightdet.card import ModelCard
 from lightdet.config import FasterRCNNModelConfig, NetworkConfig, SSDModelConfig, YamlFile, load_config, load_yaml
 from lightdet.errors import UserError

@@ -11,10 +11,9 @@ import yaml
 from conftest_training import SMALL, Recorder, make_trainer
 
 from lightdet.assembly.dataset import load_dataset
-from lightdet.assembly.detector import build_detector
+from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.assembly.fine_tuning import begin_with, config_from_card
-from lightdet.assembly.predictor import load_detector
 from lightdet.cli.app import main
 from lightdet.config import Config, YamlFile, load_config, validate
 from lightdet.errors import UserError

@@ -10,12 +10,12 @@ from conftest_training import Recorder
 from torch import nn
 
 from lightdet.assembly.detector_training import TrainingData, build_trainer
-from lightdet.assembly.predictor import load
 from lightdet.config import YamlFile, load_config, network_names
 from lightdet.data.pictures import Pictures
 from lightdet.data.synthetic import CLASSES
 from lightdet.data.synthetic.render import render_sample
 from lightdet.evaluation.average_precision import evaluate
+from lightdet.runs.load import load
 from lightdet.structures import Annotation
 
 SIDE = 64

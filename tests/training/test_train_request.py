@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lightdet.cli.train_request import TrainRequest
 from lightdet.errors import UserError
+from lightdet.runs.train import TrainRequest
 
 
 @pytest.mark.parametrize(("name", "fits"), [("valid", False), ("Validation", False), ("val", True), ("test", True)])
@@ -15,9 +15,9 @@ def test_a_validation_split_of_another_name_is_not_left_unused(tmp_path: Path, n
     (tmp_path / "images" / "v" / "a.png").touch()
     data.write_text(f"format: yolo\nclasses: [a]\nsplits: {{train: images/train, {name}: images/v}}\n")
     output = tmp_path / "out"
-    request = TrainRequest(data, None, None, [], "cpu", output, False, False, False, None)
+    request = TrainRequest(data, device="cpu", output=output)
     if fits:
-        assert name in request.check()[1].splits
+        assert name in request.check()[2].splits
     else:
         with pytest.raises(UserError, match=rf"d\.yaml: there is no split 'val', but '{name}': rename it to 'val'"):
             request.check()

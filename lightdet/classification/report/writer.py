@@ -54,18 +54,17 @@ class ClassifyEvaluation:
     details: Mapping[str, Any] = field(default_factory=dict)
     skipped: Sequence[str] = ()
 
-
-def evaluation_as_dict(evaluation: ClassifyEvaluation) -> dict[str, Any]:
-    """Return the metrics, what the training's curves say and the details as plain values ready for JSON."""
-    return {
-        "task": "classify",
-        **evaluation.metrics.as_dict(),
-        "classes": list(evaluation.names),
-        "intervals": METHODS,
-        "training": judge_fit(evaluation.history) if evaluation.history else None,
-        **evaluation.details,
-        "skipped": list(evaluation.skipped),
-    }
+    def as_dict(self) -> dict[str, Any]:
+        """Return the metrics, what the training's curves say and the details as plain values ready for JSON."""
+        return {
+            "task": "classify",
+            **self.metrics.as_dict(),
+            "classes": list(self.names),
+            "intervals": METHODS,
+            "training": judge_fit(self.history) if self.history else None,
+            **self.details,
+            "skipped": list(self.skipped),
+        }
 
 
 def write_class_report(
@@ -86,7 +85,7 @@ def write_class_report(
         UserError: the folder or a file cannot be written.
     """
     json_path, html_path = folder / JSON_NAME, folder / HTML_NAME
-    write_json(json_path, evaluation_as_dict(evaluation))
+    write_json(json_path, evaluation.as_dict())
     write_text(html_path, page(evaluation.title, _content(evaluation, load, pictures)))
     return html_path, json_path
 

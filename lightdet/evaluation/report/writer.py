@@ -50,20 +50,19 @@ class Evaluation:
         threshold = self.metrics.threshold
         return confusion_matrix(self.predictions, self.annotations, len(self.names), threshold=threshold)
 
-
-def evaluation_as_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the metrics, the confusion matrix and the details as plain values ready for JSON."""
-    confusion = evaluation.confusion()
-    return {
-        **evaluation.metrics.as_dict(),
-        "confusion": {
-            "rows": [*evaluation.names, "background"],
-            "columns": [*evaluation.names, "missed"],
-            "counts": confusion.counts.tolist(),
-        },
-        **evaluation.details,
-        "skipped": list(evaluation.skipped),
-    }
+    def as_dict(self) -> dict[str, Any]:
+        """Return the metrics, the confusion matrix and the details as plain values ready for JSON."""
+        confusion = self.confusion()
+        return {
+            **self.metrics.as_dict(),
+            "confusion": {
+                "rows": [*self.names, "background"],
+                "columns": [*self.names, "missed"],
+                "counts": confusion.counts.tolist(),
+            },
+            **self.details,
+            "skipped": list(self.skipped),
+        }
 
 
 def write_report(
@@ -84,7 +83,7 @@ def write_report(
         UserError: the folder or a file cannot be written.
     """
     json_path, html_path = folder / JSON_NAME, folder / HTML_NAME
-    write_json(json_path, evaluation_as_dict(evaluation))
+    write_json(json_path, evaluation.as_dict())
     write_text(html_path, page(evaluation.title, _content(evaluation, load, pictures)))
     return html_path, json_path
 

@@ -13,19 +13,19 @@ from lightdet.comparison.class_page import write_class_comparison
 from lightdet.comparison.class_results import ClassComparison, ClassModel, HardPicture
 from lightdet.comparison.results import Cost, Run
 from lightdet.comparison.writer import Written
-from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig
-from lightdet.data.image_labels import read_image_labels
+from lightdet.config.classification import ClassifyConfig
 from lightdet.data.images import read_image
+from lightdet.data.spec import OnError
 from lightdet.errors import UserError
 from lightdet.runs.compare.class_provenance import class_details_of, class_facts_of, class_notes_of
 from lightdet.runs.compare.class_scoring import score_classes
 from lightdet.runs.compare.costs import measure
 from lightdet.runs.compare.plan import class_fingerprint
-from lightdet.runs.compare.request import CompareRequest, Entry, finished_classifier_settings
+from lightdet.runs.compare.request import Entry
 from lightdet.runs.compare.steps import ComparisonSteps, Row
 from lightdet.runs.compare.trainings import Watcher
-from lightdet.runs.validate import class_order
 from lightdet.structures import ImageLabel
+from lightdet.tasks import CLASSIFICATION
 
 ORDER = ("train", "val", "test")
 
@@ -37,16 +37,7 @@ class ClassifierComparison(ComparisonSteps):
         UserError: as there; a data set of boxes.
     """
 
-    def _settings(self, overrides: Sequence[str]) -> tuple[int | None, ClassifyEvalConfig]:
-        return finished_classifier_settings(overrides)
-
-    def _check_data(self, request: CompareRequest) -> None:
-        if not self.spec.labels_pictures:
-            raise UserError(
-                f"marks boxes (format: {self.spec.format}), and these are classifiers: they need a data set with one "
-                "class per picture (format folders or csv)",
-                path=request.data,
-            )
+    task = CLASSIFICATION
 
     def _default_split(self) -> str:
         return next((name for name in reversed(ORDER) if name in self.spec.splits), next(iter(self.spec.splits)))
@@ -56,27 +47,19 @@ class ClassifierComparison(ComparisonSteps):
         known = [name for name in ORDER if name in self.spec.splits]
         self.splits: dict[str, list[ImageLabel]] = {}
         for name in dict.fromkeys([*known, self.request.split]):
-            skip = "skip" if self.request.skip_bad else "fail"
-            self.splits[name], faults = read_image_labels(self.spec, name, on_error=skip)  # type: ignore[arg-type]
+            on_error: OnError = "skip" if self.request.skip_bad else "fail"
+            self.splits[name], faults = self.task.read_split(self.spec, name, on_error=on_error)
             self.skipped += [str(fault) for fault in faults]
 
-    def _check_finished(self, entry: Entry) -> None:
-        from lightdet.assembly.classifier import load_classifier, logits_for  # noqa: PLC0415 - torch only when it is time
+    def _check_entry(self, entry: Entry) -> None:
+        """Refuse a network that cannot tell that many classes."""
+        from lightdet.assembly.classifier import logits_for  # noqa: PLC0415 - torch only when it is time
 
         if isinstance(entry.config, ClassifyConfig):
             try:
                 logits_for(entry.config.model, len(self.spec.classes))
             except UserError as error:
                 raise UserError(error.message, path=entry.files[0]) from None
-        for path in entry.files if entry.kind == "weights" else ():
-            _, _, card = load_classifier(path)
-            class_order(card.names, self.spec, path)
-            self.cards[path] = card
-            first = self.cards[entry.files[0]]
-            if card.model != first.model:
-                raise UserError(
-                    f"is another network than {entry.files[0]}; runs of '{entry.name}' must be one network", path=path
-                )
 
     def _data(self) -> dict[str, Any]:
         return {"classes": list(self.spec.classes), **self._marks()}

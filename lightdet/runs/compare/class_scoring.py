@@ -14,8 +14,7 @@ from lightdet.classification.report import ClassifyEvaluation
 from lightdet.files import write_json
 from lightdet.runs.compare.request import CompareRequest
 from lightdet.runs.compare.scoring import REPORT, RESULT_NAME, WORST_PICTURES, Candidate, Quiet, file_hash
-from lightdet.runs.validate import ValRequest
-from lightdet.runs.validate_classes import ClassValidation
+from lightdet.runs.validate import Validation, ValRequest
 
 
 def score_classes(
@@ -30,7 +29,7 @@ def score_classes(
         marks: a fingerprint by split, of the splits to score.
 
     Raises:
-        UserError: as `lightdet.runs.validate_classes.ClassValidation` does.
+        UserError: as `lightdet.runs.validate.Validation` does.
     """
     key = {
         "lightdet": __version__,
@@ -72,7 +71,8 @@ def _evaluated(request: CompareRequest, candidate: Candidate, split: str) -> Cla
         skip_bad=request.skip_bad,
         overrides=[f"eval.{name}={value}" for name, value in settings.items()],
     )
-    return ClassValidation(wanted).run(Quiet()).evaluation
+    evaluation: ClassifyEvaluation = Validation(wanted).run(Quiet()).evaluation
+    return evaluation
 
 
 def _wrong(evaluation: ClassifyEvaluation) -> list[dict[str, Any]]:

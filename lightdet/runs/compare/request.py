@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightdet.comparison.results import Kind
-from lightdet.config import EvalConfig, RunConfig, YamlFile, load_yaml, parse_overrides, validate
-from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig
+from lightdet.config import RunConfig, load_yaml, parse_overrides, validate
+from lightdet.config.classification import ClassifyConfig
 from lightdet.config.comparison import ModelList, check_row_name
-from lightdet.config.schema import Section
 from lightdet.errors import UserError
 from lightdet.files import run_name
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
@@ -84,37 +83,13 @@ class Entry:
         return ", ".join(str(path) for path in self.files)
 
 
-class _Evaluation(Section):
-    """The part of the command line's overrides that a finished model takes."""
-
-    imgsz: int | None = None
-    eval: EvalConfig = EvalConfig()
-
-
-class _ClassEvaluation(Section):
-    """The same for classifiers."""
-
-    imgsz: int | None = None
-    eval: ClassifyEvalConfig = ClassifyEvalConfig()
-
-
-def finished_model_settings(overrides: Sequence[str]) -> tuple[int | None, EvalConfig]:
+def finished_model_settings(task: Task, overrides: Sequence[str]) -> tuple[int | None, Any]:
     """Return input side (None: its own) and evaluation for models that are not trained here.
 
     Raises:
         UserError: a value that is wrong.
     """
-    settings = validate(_Evaluation, YamlFile({}), _for_finished(overrides))
-    return settings.imgsz, settings.eval
-
-
-def finished_classifier_settings(overrides: Sequence[str]) -> tuple[int | None, ClassifyEvalConfig]:
-    """The same for classifiers.
-
-    Raises:
-        UserError: a value that is wrong.
-    """
-    settings = validate(_ClassEvaluation, YamlFile({}), _for_finished(overrides))
+    settings = task.evaluation_settings(_for_finished(overrides))
     return settings.imgsz, settings.eval
 
 

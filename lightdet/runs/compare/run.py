@@ -11,20 +11,19 @@ from lightdet.assembly.starting import start_in
 from lightdet.comparison.picture_table import choose_pictures
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.writer import Written, write_comparison
-from lightdet.config import EvalConfig
-from lightdet.data.dataset import OnError, read_split
+from lightdet.data.dataset import OnError
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
 from lightdet.runs.compare.costs import measure
 from lightdet.runs.compare.plan import fingerprint
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
-from lightdet.runs.compare.request import CompareRequest, Entry, finished_model_settings
+from lightdet.runs.compare.request import Entry
 from lightdet.runs.compare.scoring import Pictures, score, unpack
 from lightdet.runs.compare.steps import ComparisonSteps, Outcome, Row
 from lightdet.runs.compare.trainings import Watcher
-from lightdet.runs.validate import class_order
 from lightdet.structures import Annotation
+from lightdet.tasks import DETECTION
 
 __all__ = ["ModelComparison", "Outcome"]
 
@@ -36,15 +35,7 @@ class ModelComparison(ComparisonSteps):
         UserError: as there; detections that do not fit the data set.
     """
 
-    def _settings(self, overrides: Sequence[str]) -> tuple[int | None, EvalConfig]:
-        return finished_model_settings(overrides)
-
-    def _check_data(self, request: CompareRequest) -> None:
-        if self.spec.labels_pictures:
-            raise UserError(
-                f"gives each picture one class (format: {self.spec.format}), and detectors need boxes",
-                path=request.data,
-            )
+    task = DETECTION
 
     def _default_split(self) -> str:
         return "val"
@@ -63,23 +54,11 @@ class ModelComparison(ComparisonSteps):
         wanted = [name for name in ("train", "val") if self.trains and name in self.spec.splits]
         self.splits: dict[str, list[Annotation]] = {}
         for name in dict.fromkeys([*wanted, self.request.split]):
-            self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
+            self.splits[name], faults = self.task.read_split(self.spec, name, on_error=on_error)
             self.skipped += [str(fault) for fault in faults]
 
-    def _check_finished(self, entry: Entry) -> None:
-        """Read weights and detections once, before hours are spent on training the others."""
-        from lightdet.models.weights import load_model  # noqa: PLC0415
-
-        for path in entry.files if entry.kind == "weights" else ():
-            weights, card = load_model(path)
-            class_order(card.names, self.spec, path)
-            self.cards[path] = card
-            first = self.cards[entry.files[0]]
-            if card.model != first.model:
-                raise UserError(
-                    f"is another network than {entry.files[0]}; runs of '{entry.name}' must be one network", path=path
-                )
-            del weights
+    def _check_entry(self, entry: Entry) -> None:
+        """Read detections once, before hours are spent on training the others."""
         if entry.kind == "predictions":
             place = self.spec.split(self.request.split)
             ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()

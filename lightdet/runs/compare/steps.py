@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.comparison.class_results import ClassComparison
 from lightdet.comparison.results import Comparison, Run
 from lightdet.comparison.writer import JSON_NAME, Written
-from lightdet.config import EvalConfig
-from lightdet.config.classification import ClassifyEvalConfig
 from lightdet.errors import UserError
 from lightdet.files import write_bytes
 from lightdet.inference.run_folder import check_writable
 from lightdet.runs.compare.plan import MODELS, open_plan
-from lightdet.runs.compare.request import CompareRequest, Entry, entries_of
+from lightdet.runs.compare.request import CompareRequest, Entry, entries_of, finished_model_settings
 from lightdet.runs.compare.scoring import Candidate
 from lightdet.runs.compare.trainings import Job, Watcher, jobs_of, read_progress, train_all
+from lightdet.runs.validate import class_order
+from lightdet.tasks import Task
 from lightdet.training.folder_lock import folder_lock
 
 if TYPE_CHECKING:
@@ -58,12 +58,15 @@ class ComparisonSteps(ABC):
             set; two rows of one name; seeds given twice.
     """
 
+    task: ClassVar[Task]
+    """What is compared."""
+
     def __init__(self, request: CompareRequest) -> None:
         self.entries = entries_of(request)
         self.trains = any(entry.kind == "trained" for entry in self.entries)
-        self.imgsz, self.evaluation = self._settings(request.overrides)
+        self.imgsz, self.evaluation = finished_model_settings(self.task, request.overrides)
         self.spec = load_dataset(request.data, request.data_root)
-        self._check_data(request)
+        self.task.check_dataset(self.spec)
         self.request = replace(request, split=request.split or self._default_split())
         self.spec.split(self.request.split)
         if self.trains:
@@ -72,15 +75,8 @@ class ComparisonSteps(ABC):
         self.cards: dict[Path, ModelCard] = {}
         self._read()
         for entry in self.entries:
-            self._check_finished(entry)
-
-    @abstractmethod
-    def _settings(self, overrides: Sequence[str]) -> tuple[int | None, EvalConfig | ClassifyEvalConfig]:
-        """Input side and evaluation of models that are not trained here."""
-
-    @abstractmethod
-    def _check_data(self, request: CompareRequest) -> None:
-        """Refuse a data set of another kind."""
+            self._check_entry(entry)
+            self._check_weights(entry)
 
     @abstractmethod
     def _default_split(self) -> str:
@@ -91,8 +87,8 @@ class ComparisonSteps(ABC):
         """Read the labels; no pixels."""
 
     @abstractmethod
-    def _check_finished(self, entry: Entry) -> None:
-        """Read weights once, before hours are spent on training the others."""
+    def _check_entry(self, entry: Entry) -> None:
+        """Refuse what only this task can tell of a row."""
 
     @abstractmethod
     def _data(self) -> dict[str, Any]:
@@ -101,6 +97,18 @@ class ComparisonSteps(ABC):
     @abstractmethod
     def _finish(self, rows: Sequence[Row], watcher: Watcher) -> tuple[Comparison | ClassComparison, Written]:
         """Score, measure, write."""
+
+    def _check_weights(self, entry: Entry) -> None:
+        """Read weights once, before hours are spent on training the others."""
+        for path in entry.files if entry.kind == "weights" else ():
+            _, card = self.task.network(path)
+            class_order(card.names, self.spec, path)
+            self.cards[path] = card
+            first = self.cards[entry.files[0]]
+            if card.model != first.model:
+                raise UserError(
+                    f"is another network than {entry.files[0]}; runs of '{entry.name}' must be one network", path=path
+                )
 
     def run(self, watcher: Watcher) -> Outcome:
         """Train, score, measure and write; goes on where an earlier call in the same folder was ended.

@@ -12,7 +12,7 @@ from typing import Any
 from lightdet.config import YamlFile, load_yaml, parse_overrides
 from lightdet.config.yaml_file import KeyPath, merge
 from lightdet.errors import UserError
-from lightdet.tasks import AnyConfig, read_config
+from lightdet.tasks import AnyConfig, Task, read_config, task_of_config
 from lightdet.tuning.space import Choices, Domain, Params, Range, SearchSpace, nested
 
 RANGE_KEYS = {"low", "high", "log", "step"}
@@ -29,6 +29,11 @@ class Base:
 
     file: YamlFile
     overrides: Sequence[str]
+
+    @property
+    def task(self) -> Task:
+        """What is trained."""
+        return task_of_config(self.file, self.overrides)
 
     def config(self, params: Params | None = None, places: Mapping[str, tuple[Path, int]] | None = None) -> AnyConfig:
         """The configuration with `params` in the place of its own values.

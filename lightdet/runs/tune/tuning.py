@@ -17,8 +17,7 @@ from lightdet import __version__
 from lightdet.addresses import hide_sign_in
 from lightdet.assembly.dataset import load_dataset
 from lightdet.config import YamlFile, load_yaml
-from lightdet.config.classification import ClassifyConfig
-from lightdet.data.dataset import DatasetSpec
+from lightdet.data.spec import DatasetSpec, OnError
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_json, write_text
 from lightdet.models.device import choose_device
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
 DATABASE, PAGE, BEST, NUMBERS = "study.db", "tune.html", "best.yaml", "tune.json"
 DEFAULT_TRIALS = 20
 HEARD_SECONDS = 30.0
-DETECTOR_SCORE, CLASSIFIER_SCORE = "map50_95", "val_balanced_accuracy"
-SCORE_WORDS = {DETECTOR_SCORE: "mAP@0.5:0.95", CLASSIFIER_SCORE: "balanced accuracy"}
 Pictures: TypeAlias = Any
 """What the trainings read: `TrainingData`, or `ClassifyData`."""
 
@@ -118,10 +115,7 @@ class Tuning:
         self.spec = load_dataset(request.data, request.data_root)
         for split in ("train", "val"):
             self.spec.split(split)
-        if self.spec.labels_pictures != isinstance(self.config, ClassifyConfig):
-            kind = "gives each picture a class" if self.spec.labels_pictures else "marks boxes"
-            other = "a classifier" if self.spec.labels_pictures else "a detector"
-            raise UserError(f"{kind}: search the settings of {other}, with its --config", path=request.data)
+        self.base.task.check_dataset(self.spec)
         self.trials = self._count()
 
     def _count(self) -> int:
@@ -145,7 +139,7 @@ class Tuning:
     @property
     def score_name(self) -> str:
         """What is searched for, as people call it."""
-        return SCORE_WORDS[_column(self.config)]
+        return self.base.task.score_words
 
     def run(self, watcher: TuneWatcher, stop: StopRequest) -> TuneOutcome:
         """Search until the study has its trials or `stop` is raised; the page and best.yaml are written in any case.
@@ -291,36 +285,22 @@ class _Objective:
             "folder": attempt.folder,
             "device": device,
             "bit_depth": self.tuning.spec.bit_depth,
-            "reporter": _Scores(attempt, _column(config), config.train.epochs, self.watcher),
+            "reporter": _Scores(attempt, self.tuning.base.task.score_column, config.train.epochs, self.watcher),
             "stop": self.stop,
             "board": False,
         }
-        changed = config.model_copy(update={"train": train})
-        if isinstance(changed, ClassifyConfig):
-            from lightdet.assembly.classifier_training import build_classify_trainer  # noqa: PLC0415 - one half is enough
-
-            return build_classify_trainer(changed, pictures, **settings)
-        from lightdet.assembly.detector_training import build_trainer  # noqa: PLC0415
-
-        return build_trainer(changed, pictures, **settings)
+        return self.tuning.base.task.trainer(config.model_copy(update={"train": train}), pictures, **settings)
 
     def _read(self, config: AnyConfig) -> Pictures:
         """The decoded pictures, those of the last trial if they were decoded the same way."""
         key = (config.imgsz, getattr(config, "gray", None), config.train.cache, config.train.cache_mib)
         if self._pictures is None or self._pictures[0] != key:
             self._pictures = None  # first let go of the old ones
-            options: dict[str, Any] = {
-                "on_error": "skip" if self.tuning.request.skip_bad else "fail",
-                "progress": self.watcher.reading,
-            }
-            if isinstance(config, ClassifyConfig):
-                from lightdet.assembly.classifier_training import load_classify_data  # noqa: PLC0415
-
-                self._pictures = (key, load_classify_data(config, self.tuning.spec, **options))
-            else:
-                from lightdet.assembly.detector_training import load_training_data  # noqa: PLC0415
-
-                self._pictures = (key, load_training_data(config, self.tuning.spec, **options))
+            on_error: OnError = "skip" if self.tuning.request.skip_bad else "fail"
+            found = self.tuning.base.task.training_data(
+                config, self.tuning.spec, on_error=on_error, progress=self.watcher.reading
+            )
+            self._pictures = (key, found)
             self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
             unmeasured = self._pictures[1].unmeasured
             if unmeasured is not None:
@@ -365,10 +345,6 @@ def keep_best_alone(study: Study) -> None:
         weights = trial.user_attrs.get("weights")
         if weights is not None and trial is not best and Path(weights).name == BEST_FILE:
             _remove(Path(weights).parent, BEST_FILE)
-
-
-def _column(config: AnyConfig) -> str:
-    return CLASSIFIER_SCORE if isinstance(config, ClassifyConfig) else DETECTOR_SCORE
 
 
 @contextmanager

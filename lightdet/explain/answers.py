@@ -1,35 +1,28 @@
-"""A request to explain → a network that answers it, a detector or a classifier, and its answers."""
+"""Why a network reports what it does: a detector's answers and a classifier's, to the same questions."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.assembly.decision import class_rule
-from lightdet.assembly.predictor import load_detector
-from lightdet.config import EvalConfig
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
-from lightdet.explain.cam import METHODS, Method
-from lightdet.explain.detector import DetectorExplainer, DetectorLook
 from lightdet.explain.heat import Heat, hottest
-from lightdet.models.device import choose_device
-from lightdet.models.weights import load_model
 from lightdet.structures import Classification, Detections, Preprocessing
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from lightdet.explain.classifier import ClassifierExplainer, ClassifierLook
+    from lightdet.explain.detector import DetectorExplainer, DetectorLook
 
 MOST_TOGETHER = 5
 """Boxes whose heat ``lightdet detect --explain`` shows in one picture."""
-WITHOUT_GRADIENTS = (".onnx", ".xml", ".bin", ".engine", ".tflite")
 
 
 @dataclass(frozen=True)
@@ -134,68 +127,6 @@ class Explainer(Protocol):
         ...
 
 
-def check_options(request: ExplainRequest) -> None:
-    """Refuse what contradicts itself.
-
-    Raises:
-        UserError: does.
-    """
-    if request.box is not None and request.class_name is not None:
-        raise UserError("--box and --class exclude each other: why this box, or why this class?")
-    if request.top is not None and (request.box is not None or request.class_name is not None):
-        raise UserError("--top counts what is explained; leave it out with --box or --class")
-    if request.method not in METHODS:
-        raise UserError(f"unknown method '{request.method}'; take {' or '.join(METHODS)}")
-
-
-def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
-    """Return what explains the model file's network, a detector's or a classifier's.
-
-    Raises:
-        UserError: a file that is no model or has no gradients, options that do not belong to it.
-    """
-    path = request.weights
-    if path.suffix.lower() in WITHOUT_GRADIENTS:
-        raise UserError(
-            "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
-        )
-    device = choose_device(request.device)
-    method: Method = "grad-cam" if request.method == "grad-cam" else "hires-cam"
-    _, card = load_model(path)
-    if isinstance(card.model, dict) and card.model.get("task") == "classify":
-        if request.box is not None:
-            raise UserError("is a classifier, which has no boxes: leave out --box", path=path)
-        from lightdet.assembly.classifier import fixed_size, load_classifier  # noqa: PLC0415 - most models are detectors
-        from lightdet.explain.classifier import ClassifierExplainer  # noqa: PLC0415
-
-        network, config, card = load_classifier(path)
-        preprocessing = card.preprocessing
-        if request.imgsz not in (None, preprocessing.imgsz):
-            if fixed_size(config):
-                raise UserError(f"takes inputs of {preprocessing.imgsz} pixels alone: leave out --imgsz", path=path)
-            preprocessing = replace(preprocessing, imgsz=request.imgsz)
-        rule = class_rule(card.decision, card.names, path)
-        return _Classifier(ClassifierExplainer(network, card.names, preprocessing, device=device, method=method), rule)
-    detector, card = load_detector(path)
-    preprocessing = card.preprocessing
-    if request.imgsz is not None:
-        preprocessing = replace(preprocessing, imgsz=request.imgsz)
-    defaults = EvalConfig()
-    return _Detector(
-        DetectorExplainer(
-            detector,
-            card.names,
-            preprocessing,
-            confidence=defaults.show_confidence if request.confidence is None else request.confidence,
-            iou=defaults.iou if request.iou is None else request.iou,
-            max_detections=request.max_detections or defaults.max_detections,
-            device=device,
-            method=method,
-            rect=rect,
-        )
-    )
-
-
 def label_of(name: str, names: Sequence[str]) -> int:
     """The label of the class called `name`.
 
@@ -212,7 +143,7 @@ def label_of(name: str, names: Sequence[str]) -> int:
     raise UserError(f"the model has no class '{name}'{hint}")
 
 
-class _Detector:
+class DetectorAnswers:
     """Answers for a detector."""
 
     def __init__(self, explainer: DetectorExplainer) -> None:
@@ -221,6 +152,7 @@ class _Detector:
         self.preprocessing = explainer.preprocessing
 
     def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+        """See `Explainer`."""
         wanted = None if request.class_name is None else label_of(request.class_name, self.names)
         look = self.explainer.look(picture)
         if wanted is not None:
@@ -234,6 +166,7 @@ class _Detector:
         return [_box(look, request.box - 1)]
 
     def together(self, picture: Image) -> Together:
+        """See `Explainer`."""
         look = self.explainer.look(picture)
         shown = min(len(look.detections), MOST_TOGETHER)
         if not shown:
@@ -261,7 +194,7 @@ def _box(look: DetectorLook, number: int) -> Explanation:
     )
 
 
-class _Classifier:
+class ClassifierAnswers:
     """Answers for a classifier; where it has a rule of OK and NG, for the bad class that the rule goes by."""
 
     def __init__(self, explainer: ClassifierExplainer, rule: ClassRule | None) -> None:
@@ -270,6 +203,7 @@ class _Classifier:
         self.preprocessing = explainer.preprocessing
 
     def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+        """See `Explainer`."""
         wanted = None if request.class_name is None else label_of(request.class_name, self.names)
         look = self.explainer.look(picture)
         if wanted is None and request.top is None:
@@ -279,6 +213,7 @@ class _Classifier:
         return [self._of(look, label) for label in labels]
 
     def together(self, picture: Image) -> Together:
+        """See `Explainer`."""
         explanation = self._decisive(self.explainer.look(picture))
         return Together(explanation.heat, explanation.caption(), None)
 

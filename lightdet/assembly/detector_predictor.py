@@ -1,0 +1,87 @@
+"""A detector's model file → a predictor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lightdet.assembly.need_torch import need_torch
+from lightdet.config import EvalConfig
+from lightdet.errors import UserError
+
+if TYPE_CHECKING:
+    from lightdet.inference.predictor import Predictor
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+def detector_predictor(
+    path: Path,
+    *,
+    device: str = "cpu",
+    imgsz: int | None = None,
+    confidence: float | None = None,
+    iou: float | None = None,
+    max_detections: int | None = None,
+    precision: Precision | None = None,
+    threads: int | None = None,
+    rect: bool = False,
+    agnostic: bool | None = None,
+) -> Predictor:
+    """Return a predictor for a detector, or for what was exported from one; see `lightdet.runs.load.load`.
+
+    Raises:
+        UserError: a damaged or foreign file, a classifier's, a device that is not there, a value out of range.
+    """
+    from lightdet.inference.open_exported import SUFFIXES, open_exported  # noqa: PLC0415
+    from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted
+
+    if path.suffix.lower() in SUFFIXES:
+        from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
+
+        exported = ExportedRuntime(
+            open_exported(path, device=device, threads=threads, precision=precision),
+            imgsz=imgsz,
+            confidence=confidence,
+            iou=iou,
+            max_detections=max_detections,
+        )
+        if rect and not exported.card.dynamic_size:
+            raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
+        across = exported.iou if (exported.card.agnostic if agnostic is None else agnostic) else None
+        return Predictor(
+            exported,
+            confidence=exported.confidence,
+            rect=rect,
+            agnostic_iou=across,
+            decision=exported.card.decision,
+            path=path,
+        )
+    need_torch(path)
+    from lightdet.assembly.detector import load_detector  # noqa: PLC0415
+    from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
+    from lightdet.models.device import choose_device  # noqa: PLC0415
+
+    chosen, defaults = choose_device(device), EvalConfig()
+    detector, card = load_detector(path)
+    lowest = defaults.show_confidence if confidence is None else confidence
+    preprocessing = card.preprocessing
+    if imgsz is not None:
+        try:
+            preprocessing = replace(preprocessing, imgsz=imgsz)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+    runtime = TorchRuntime(
+        detector,
+        card.names,
+        preprocessing,
+        confidence=lowest,
+        iou=defaults.iou if iou is None else iou,
+        max_detections=defaults.max_detections if max_detections is None else max_detections,
+        device=chosen,
+        precision=precision or "fp32",
+        threads=threads,
+    )
+    across = runtime.iou if agnostic else None
+    return Predictor(runtime, confidence=lowest, rect=rect, agnostic_iou=across, decision=card.decision, path=path)

@@ -1,0 +1,71 @@
+"""What the training of a classifier says: what it begins with, each epoch, and how it ended.
+
+`data` is what was read for it: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from lightdet.classification.dataset import labels_of
+from lightdet.classification.fit import judge_fit
+from lightdet.training.checkpoint import Progress
+from lightdet.training.messages import best_line
+from lightdet.training.messages import notes as unmeasured_notes
+from lightdet.wording import counted
+
+
+def fingerprint(data: Any) -> dict[str, Any]:
+    """Enough of the data to notice that another set, or a changed one, is resumed on."""
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: {
+            "pictures": len(pictures),
+            "classes": _class_counts(pictures, data),
+            # The order of names and classes, by no more than their file names: a set may move to another folder.
+            "names": zlib.crc32("\n".join(f"{a.image.name} {a.label}" for a in pictures.annotations).encode()),
+        }
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def opening(data: Any) -> str:
+    """What there is to train on."""
+    counts = zip(data.names, _class_counts(data.train, data), strict=True)
+    return f"{counted(len(data.train), 'picture')} ({', '.join(f'{count} {name}' for name, count in counts)})"
+
+
+def notes(data: Any) -> list[str]:
+    """What cannot be learnt from the data, or not measured on it."""
+    counts = zip(data.names, _class_counts(data.train, data), strict=True)
+    notes = [f"no picture of '{name}' to train on: it cannot be learnt" for name, count in counts if not count]
+    return notes + unmeasured_notes(data)
+
+
+def epoch_line(record: Mapping[str, Any]) -> str:
+    """The loss and scores of an epoch, from its row of results.csv."""
+    line = f"loss {record['loss']:.4f}  accuracy {record['accuracy']:.3f}"
+    if record.get("val_loss") is not None:
+        line += f"  validation: loss {record['val_loss']:.4f}  accuracy {record['val_accuracy']:.3f}"
+        line += f"  balanced {record['val_balanced_accuracy']:.3f}"
+        if record.get("val_auc") is not None:
+            line += f"  AUC {record['val_auc']:.3f}"
+    return line
+
+
+def closing(progress: Progress) -> list[str]:
+    """About the best epoch, and whether it learnt by heart."""
+    return [best_line(progress, _class_scores), judge_fit(progress.history)]
+
+
+def _class_counts(pictures: Any, data: Any) -> list[int]:
+    labels = labels_of(pictures).tolist()
+    return [labels.count(number) for number in range(len(data.names))]
+
+
+def _class_scores(best: dict[str, Any]) -> str:
+    scores = f"accuracy {best['accuracy']:.3f}, balanced accuracy {best['balanced_accuracy']:.3f}"
+    return scores + f", F1 {best['f1']:.3f}" + (f", AUC {best['auc']:.3f}" if best["auc"] is not None else "")

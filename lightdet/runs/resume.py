@@ -1,0 +1,80 @@
+"""What a resumed training may change, and what it must have as before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightdet.config import YamlFile
+from lightdet.errors import UserError
+from lightdet.tasks import AnyConfig, Task
+from lightdet.wording import counted
+
+if TYPE_CHECKING:
+    from lightdet.training.checkpoint import TrainingState
+
+STATE_FILE, LAST_FILE = "state.safetensors", "last.safetensors"
+"""As `lightdet.training` calls them, whose import would bring torch."""
+FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib", "probe")
+"""What may differ when a training is resumed: it changes speed, and no result by more than rounding (threads)."""
+
+
+def config_to_resume(
+    task: Task, state: TrainingState, output: Path, asked: YamlFile | None, overrides: Sequence[str]
+) -> AnyConfig:
+    """The configuration that a training was started with; `asked` and `overrides` may repeat it, not change it.
+
+    Raises:
+        UserError: the training has ended, or something differs that would change its results.
+    """
+    kept = YamlFile(state.run["config"], output / STATE_FILE)
+    before = task.configuration(kept)
+    if state.progress.done:
+        raise UserError(
+            f"this training has ended after {_counted_epochs(state, before)}, so there is nothing to resume; "
+            f"{task.way_to_train_on(before, output / LAST_FILE)}",
+            path=output,
+        )
+    wanted = task.configuration(asked or kept, overrides)
+    for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
+        # With a time budget the epochs were worked out when the training began.
+        if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
+            continue
+        raise UserError(
+            f"--resume goes on with what the training was started with: {key} was {old}, now {new}; "
+            "leave it out, or train into another --output"
+        )
+    free = {name: getattr(wanted.train, name) for name in FREE_ON_RESUME}
+    resumed: AnyConfig = before.model_copy(update={"train": before.train.model_copy(update=free)})
+    return resumed
+
+
+def _counted_epochs(state: TrainingState, config: AnyConfig) -> str:
+    if config.train.minutes is not None:
+        return f"{counted(state.progress.epoch, 'epoch')} in its {config.train.minutes:g} minutes"
+    return f"{state.progress.epoch} of {config.train.epochs} epochs"
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    found = []
+    for key, value in old.items():
+        other = new.get(key)  # another network has other keys; its name, which comes first, differs as well
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            found += _differences(value, other, f"{prefix}{key}.")
+        elif value != other:
+            found.append((f"{prefix}{key}", value, other))
+    return found
+
+
+def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
+    """Refuse to go on with other data; `run` holds the facts of the training that is to go on.
+
+    Raises:
+        UserError: other classes, pictures or labels.
+    """
+    for key, what in (("names", "classes"), ("data", task.fingerprinted)):
+        if state.run.get(key) != run[key]:
+            raise UserError(
+                f"the data set has other {what} than when this training began; it cannot go on", path=output
+            )

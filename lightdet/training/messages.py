@@ -1,0 +1,65 @@
+"""What the training of a detector says: what it begins with, each epoch, and how it ended.
+
+`data` is what was read for it: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightdet.training.checkpoint import Progress
+from lightdet.wording import counted
+
+LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
+"""The terms of the detectors' losses, as the line of an epoch calls them; not every network has all."""
+
+
+def fingerprint(data: Any) -> dict[str, Any]:
+    """Enough of the data to notice that another set, or a changed one, is resumed on."""
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: {
+            "pictures": len(pictures),
+            "boxes": sum(len(a) for a in pictures.annotations),
+            "sum": round(float(sum(a.boxes.sum(dtype="float64") + a.labels.sum() for a in pictures.annotations)), 2),
+        }
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def opening(data: Any) -> str:
+    """What there is to train on."""
+    boxes = sum(len(a) for a in data.train.annotations)
+    background = sum(len(a) == 0 for a in data.train.annotations)
+    empty = f" ({background} of them without any, taken as background)" if background else ""
+    return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
+
+
+def notes(data: Any) -> list[str]:
+    """What cannot be measured on the data."""
+    reason = data.unmeasured
+    return [] if reason is None else [f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's"]
+
+
+def epoch_line(record: Mapping[str, Any]) -> str:
+    """The losses and scores of an epoch, from its row of results.csv."""
+    parts = " ".join(f"{short} {record[name]:.4f}" for name, short in LOSSES.items() if name in record)
+    line = f"loss {record['loss']:.4f} ({parts})"
+    if record.get("map50") is not None:
+        line += f"  mAP@0.5 {record['map50']:.3f}  mAP@0.5:0.95 {record['map50_95']:.3f}"
+    return line
+
+
+def closing(progress: Progress) -> list[str]:
+    """About the best epoch."""
+    return [best_line(progress, lambda best: f"mAP@0.5 {best['map50']:.3f}, mAP@0.5:0.95 {best['map50_95']:.3f}")]
+
+
+def best_line(progress: Progress, scores: Callable[[dict[str, Any]], str]) -> str:
+    """Say which epoch was best, with its scores, and how long it took."""
+    took, best = f"{progress.seconds / 60:.1f} minutes", progress.best_metrics
+    if best is None or progress.best is None:
+        return f"{counted(progress.epoch, 'epoch')} in {took}; none was scored, so the last one counts as the best"
+    return f"best epoch {progress.best_epoch}: {scores(best)}; {took}"
