@@ -32,7 +32,7 @@ from picture_targets import PICTURE_TARGETS
 from set_targets import SET_TARGETS
 
 TARGETS = {target.name: target for target in (*LABEL_TARGETS, *SET_TARGETS, *PICTURE_TARGETS)}
-EXAMPLES = 50
+EXAMPLES = 10
 """Sound files of one piece; each gives a case more than it has changes."""
 DEPTH = 4
 """Changes of a file after which the next begins with the sound one again."""

@@ -47,7 +47,7 @@ class Target:
     judge: Callable[[bytes, Any, Path], Any]
     words: Sequence[bytes] = ()
     edits: Sequence[Edit] = TEXT_EDITS
-    most: int = 40
+    most: int = 200
 
 
 def check_line(error: UserError) -> None:
