@@ -26,6 +26,7 @@ from PIL import UnidentifiedImageError
 from lightdet.arrays import AnyArray, Image
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
+from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -35,9 +36,10 @@ MAX_PIXELS = 178_000_000
 READ = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k"}
+    | {".heic", ".heif", ".hif", ".avif"}
 )
-"""File name endings (lower case) of the pictures that are read."""
-UNREAD = frozenset({".heic", ".heif", ".hif", ".avif", ".jxl"})
+"""File name endings (lower case) of the pictures that are read; the last four if there is a decoder for them."""
+UNREAD = frozenset({".jxl"})
 """Endings of pictures that are not read: they are found when a folder is scanned, so that each is told by name."""
 SUFFIXES = READ | UNREAD
 """File name endings taken for pictures when a folder is scanned."""
@@ -46,7 +48,7 @@ MAX_FILE_PIXELS = 2_000_000_000
 EXCHANGED_SIDES = 5
 """EXIF orientations from this on exchange width and height."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
-_FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000"
+_FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000, AVIF, HEIC"
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
 
@@ -162,7 +164,7 @@ def read_pages(
     data, shown = _read_bytes(source, name, MAX_BYTES)
     with _whole(data, shown, max_pixels) as (picture, first):
         if first.pages > max_pages:
-            message = f"holds {first.pages} pictures, and at most {max_pages} are looked at; split it"
+            message = f"holds {first.pages} pictures, and at most {max_pages} can be looked at; split it"
             raise TooLargeError(message, path=shown)
         total = 0
         for index in range(first.pages):
@@ -273,19 +275,35 @@ def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) ->
 @contextmanager
 def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image]:
     """Open a picture's header, quietly, within `max_pixels`."""
+    head = stream.read(HEAD)
+    stream.seek(0)
+    phone = phone_format(head)
     with _quiet():
         try:
-            picture = Pil.open(stream, formats=_FORMATS)
+            picture = Pil.open(stream, formats=_formats(phone, shown))
         except UnidentifiedImageError:
-            stream.seek(0)
-            if stream.read(4) in _TIFF_HEADS:
+            if phone:
+                raise UnsupportedError(f"the {phone} is damaged or cut off; copy or export it again") from None
+            if head[:4] in _TIFF_HEADS:
                 message = "a TIFF of a kind that is not read, or a damaged one; save it as PNG"
                 raise UnsupportedError(message) from None
             raise
+        if phone == "HEIC" and getattr(picture, "n_frames", 1) > 1:
+            picture.seek(0)  # it stands at the one that is shown first
     with picture:
         if picture.width * picture.height > max_pixels:
             raise _too_large(shown, max_pixels, picture.size)
         yield picture
+
+
+def _formats(phone: str | None, shown: str) -> tuple[str, ...]:
+    """What Pillow may take a file for."""
+    if phone is None:
+        return _FORMATS
+    name = pillow_name(phone)
+    if name is None:
+        raise UnknownFormatError(how_to_read(phone), path=shown)
+    return (name,)
 
 
 def _too_large(shown: str, max_pixels: int, size: tuple[int, int] | None = None) -> TooLargeError:

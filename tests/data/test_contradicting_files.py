@@ -135,8 +135,8 @@ def test_splits_left_blank(blank: str, yolo_set: Path) -> None:
 
 
 def test_pictures_of_kinds_that_are_not_read_are_named(yolo_set: Path) -> None:
-    (yolo_set / "images" / "train" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    assert refused(yolo_set / "data.yaml").endswith("phone.HEIC: HEIC is not read; save it as PNG or JPEG")
+    (yolo_set / "images" / "train" / "phone.JXL").write_bytes(b"\xff\x0a" + bytes(20))
+    assert refused(yolo_set / "data.yaml").endswith("phone.JXL: JXL is not read; save it as PNG or JPEG")
 
 
 @pytest.mark.parametrize("line", ["first_pixel: 0", "rows: polygons\nkpt_shape: [2, 3]"])

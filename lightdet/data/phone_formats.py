@@ -1,0 +1,46 @@
+"""HEIC and AVIF, what phones save: recognised by their first bytes, read where a decoder for them is installed."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from PIL import features
+
+_DECODERS = ("pi_heif", "pillow_heif")
+"""Of HEIC, the first that is there: the same project, once without and once with encoders."""
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+HEAD = 32
+"""So many first bytes `phone_format` wants to see."""
+
+
+def phone_format(head: bytes) -> str | None:
+    """Return ``HEIC`` or ``AVIF`` for the first bytes of such a file (ISO 14496-12, ``ftyp``), None for others."""
+    if head[4:8] != b"ftyp":
+        return None
+    brands = {head[8:12], *(head[place : place + 4] for place in range(16, len(head), 4))}
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    return "HEIC" if brands & _HEIC_BRANDS else None
+
+
+@cache
+def pillow_name(kind: str) -> str | None:
+    """Return what Pillow calls the format, ready to be read; None where there is no decoder for it."""
+    if kind == "AVIF":
+        return "AVIF" if features.check("avif") else None
+    for name in _DECODERS:
+        try:
+            import_module(name).register_heif_opener()
+        except (ImportError, AttributeError):  # not there, or without its libraries
+            continue
+        return "HEIF"
+    return None
+
+
+def how_to_read(kind: str) -> str:
+    """Say what is missing where `pillow_name` knows none."""
+    if kind == "AVIF":
+        return "AVIF is read by Pillow 11.3 and newer: pip install --upgrade pillow; or save it as PNG or JPEG"
+    return "HEIC is read with pi-heif: pip install 'lightdet[heic]'; or save it as PNG or JPEG"
