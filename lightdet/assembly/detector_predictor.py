@@ -46,17 +46,12 @@ def detector_predictor(
             confidence=confidence,
             iou=iou,
             max_detections=max_detections,
+            agnostic=agnostic,
         )
         if rect and not exported.card.dynamic_size:
             raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
-        across = exported.iou if (exported.card.agnostic if agnostic is None else agnostic) else None
         return Predictor(
-            exported,
-            confidence=exported.confidence,
-            rect=rect,
-            agnostic_iou=across,
-            decision=exported.card.decision,
-            path=path,
+            exported, confidence=exported.confidence, rect=rect, decision=exported.card.decision, path=path
         )
     need_torch(path)
     from lightdet.assembly.detector import load_detector  # noqa: PLC0415
@@ -82,6 +77,6 @@ def detector_predictor(
         device=chosen,
         precision=precision or "fp32",
         threads=threads,
+        agnostic=bool(agnostic),
     )
-    across = runtime.iou if agnostic else None
-    return Predictor(runtime, confidence=lowest, rect=rect, agnostic_iou=across, decision=card.decision, path=path)
+    return Predictor(runtime, confidence=lowest, rect=rect, decision=card.decision, path=path)

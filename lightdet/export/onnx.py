@@ -88,11 +88,13 @@ def with_card(model: onnx.ModelProto, card: ExportCard) -> bytes:
     return data
 
 
-def add_nms(model: onnx.ModelProto, *, confidence: float, iou: float, max_detections: int) -> onnx.ModelProto:
+def add_nms(
+    model: onnx.ModelProto, *, confidence: float, iou: float, max_detections: int, agnostic: bool = False
+) -> onnx.ModelProto:
     """Put non-maximum suppression behind the output ``candidates``; the output is ``detections`` then.
 
-    Boxes of one class suppress each other, each picture keeps its `max_detections` best. See
-    `lightdet.inference.export_card.Outputs` for what the rows hold.
+    Boxes of one class suppress each other, with `agnostic` those of all; each picture keeps its `max_detections` best.
+    See `lightdet.inference.export_card.Outputs` for what the rows hold.
     """
     graph = model.graph
     (candidates,) = (output.name for output in graph.output)
@@ -101,7 +103,10 @@ def add_nms(model: onnx.ModelProto, *, confidence: float, iou: float, max_detect
     build = _Builder()
     centre, sides = build.slice(candidates, 0, 2, 2), build.slice(candidates, 2, 4, 2)
     scores = build.add("Mul", build.slice(candidates, 4, 5, 2), build.slice(candidates, 5, math.inf, 2))
-    by_class = build.add("Transpose", scores, perm=[0, 2, 1])  # [B, C, N]
+    classes = scores
+    if agnostic:  # of the classes of one candidate, which share a box, the best suppresses the others
+        scores = build.add("ReduceMax", scores, build.constant(np.array([2], np.int64)), keepdims=1)
+    by_class = build.add("Transpose", scores, perm=[0, 2, 1])  # [B, C, N], or [B, 1, N]
     chosen = build.add(
         "NonMaxSuppression",
         build.slice(candidates, 0, 4, 2),
@@ -113,6 +118,8 @@ def add_nms(model: onnx.ModelProto, *, confidence: float, iou: float, max_detect
     )  # [M, 3]: picture, class, candidate
     picture, label = build.slice(chosen, 0, 1, 1), build.slice(chosen, 1, 2, 1)
     place = build.add("Concat", picture, build.slice(chosen, 2, 3, 1), axis=1)
+    if agnostic:
+        label = build.add("GatherND", build.add("ArgMax", classes, axis=2, keepdims=1), place)
     middle = build.add("GatherND", centre, place)
     half = build.add("Mul", build.add("GatherND", sides, place), build.constant(np.array(0.5, np.float32)))
     score = build.add("Unsqueeze", build.add("GatherND", by_class, chosen), build.constant(np.array([1], np.int64)))

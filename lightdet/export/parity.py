@@ -99,7 +99,9 @@ def choose_floor(reference: Sequence[RawDetections]) -> float:
     return next((floor for floor in FLOORS if (scores >= floor).sum() >= ENOUGH), FLOORS[-1])
 
 
-def compare(ours: Side, theirs: Side, tolerance: Tolerance, *, floor: float, iou: float) -> Parity:
+def compare(
+    ours: Side, theirs: Side, tolerance: Tolerance, *, floor: float, iou: float, agnostic: bool = False
+) -> Parity:
     """Look for each detection of a checkpoint and of its export at the other.
 
     Args:
@@ -109,6 +111,7 @@ def compare(ours: Side, theirs: Side, tolerance: Tolerance, *, floor: float, iou
         tolerance: what still counts as the same.
         floor: detections count from this score on. All lists reach down to ``floor - tolerance.score``.
         iou: threshold of the suppression.
+        agnostic: boxes of different classes suppressed each other, too.
     """
     count, unmatched = 0, 0
     differences = [(0.0, 0.0)]
@@ -119,11 +122,11 @@ def compare(ours: Side, theirs: Side, tolerance: Tolerance, *, floor: float, iou
         found = _look_up(strong, there, tolerance)
         lacking = np.isnan(found[:, 0])
         if theirs.candidates is None:
-            lacking &= ~_suppressed(strong, other, iou, tolerance)
+            lacking &= ~_suppressed(strong, other, iou, tolerance, agnostic)
         seen = _only(other, other[1] >= max(floor, _cut(here, ours, tolerance)))
         back = _look_up(seen, here, tolerance)
         count += len(strong[1])
-        unmatched += int(lacking.sum() + np.isnan(back[:, 0]).sum()) + _overlapping(seen, iou)
+        unmatched += int(lacking.sum() + np.isnan(back[:, 0]).sum()) + _overlapping(seen, iou, agnostic)
         differences += [(float(s), float(p)) for s, p in np.concatenate((found, back)) if not np.isnan(s)]
     score, pixels = (max(values) for values in zip(*differences, strict=True))
     return Parity(len(ours.detections), floor, count, unmatched, score, pixels)
@@ -153,20 +156,22 @@ def _look_up(wanted: RawDetections, there: RawDetections, tolerance: Tolerance) 
     return differences
 
 
-def _suppressed(wanted: RawDetections, kept: RawDetections, iou: float, tolerance: Tolerance) -> BoolArray:
-    """For each of `wanted`: does one of `kept` of its class, no worse, overlap it enough to suppress it?"""
+def _suppressed(
+    wanted: RawDetections, kept: RawDetections, iou: float, tolerance: Tolerance, agnostic: bool
+) -> BoolArray:
+    """For each of `wanted`: does one of `kept` of its class (or of any), no worse, overlap it enough to suppress it?"""
     found = np.zeros(len(wanted[1]), np.bool_)
     for index, (box, score, label) in enumerate(zip(*wanted, strict=True)):
-        rivals = (kept[2] == label) & (kept[1] >= score - tolerance.score)
+        rivals = (agnostic | (kept[2] == label)) & (kept[1] >= score - tolerance.score)
         found[index] = bool((_ious(box, kept[0][rivals]) > iou - OVERLAP_SLACK).any())
     return found
 
 
-def _overlapping(kept: RawDetections, iou: float) -> int:
-    """How many of `kept` overlap a better one of their class so that the suppression should have taken them."""
+def _overlapping(kept: RawDetections, iou: float, agnostic: bool) -> int:
+    """How many of `kept` overlap a better one of their class (or of any) so that they should have been suppressed."""
     count = 0
     for index, (box, label) in enumerate(zip(kept[0], kept[2], strict=True)):
-        better = kept[0][:index][kept[2][:index] == label]
+        better = kept[0][:index][agnostic | (kept[2][:index] == label)]
         count += bool((_ious(box, better) > iou + OVERLAP_SLACK).any())
     return count
 

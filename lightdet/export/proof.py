@@ -24,7 +24,9 @@ Proof = tuple[dict[str, Any], str]
 class Detect(Protocol):
     """Puts the pictures of the proof through a detector with these thresholds."""
 
-    def __call__(self, which: Which, *, confidence: float, iou: float, max_detections: int) -> list[RawDetections]:
+    def __call__(
+        self, which: Which, *, confidence: float, iou: float, max_detections: int, agnostic: bool
+    ) -> list[RawDetections]:
         """One result per picture."""
         ...
 
@@ -52,9 +54,8 @@ def prove_detections(detect: Detect, card: ExportCard, precision: str) -> Proof:
     lowest = card.confidence if own_nms else FLOORS[-1]
 
     def found(which: Which, confidence: float, **other: Any) -> list[RawDetections]:
-        return detect(
-            which, confidence=confidence, **({"iou": card.iou, "max_detections": card.max_detections} | other)
-        )
+        own = {"iou": card.iou, "max_detections": card.max_detections, "agnostic": card.agnostic}
+        return detect(which, confidence=confidence, **(own | other))
 
     floor = max(choose_floor(found("checkpoint", lowest)), lowest)
     # What is looked for may lie below the floor by the tolerance, except where NMS in the network ends at it.
@@ -66,7 +67,8 @@ def prove_detections(detect: Detect, card: ExportCard, precision: str) -> Proof:
         candidates = None if bare else found(which, below, iou=1.0, max_detections=CANDIDATES)
         return Side(found(which, below), candidates, CANDIDATES)
 
-    parity = compare(side("checkpoint"), side("draft", bare=own_nms), tolerance, floor=floor, iou=card.iou)
+    ours, theirs = side("checkpoint"), side("draft", bare=own_nms)
+    parity = compare(ours, theirs, tolerance, floor=floor, iou=card.iou, agnostic=card.agnostic)
     if not parity.detections:
         raise NothingFound(parity.floor)
     if not parity.holds(tolerance):

@@ -80,6 +80,7 @@ def merge_tiles(
     iou: float,
     margin: float,
     max_detections: int | None = None,
+    agnostic: bool = False,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Join the findings of overlapping tiles: each object once, whole where some tile saw it whole.
 
@@ -98,6 +99,7 @@ def merge_tiles(
         iou: threshold of the suppression.
         margin: pixels by which two pieces may miss each other.
         max_detections: most boxes to return.
+        agnostic: all of this as if there were one class; what was joined has the class of its best piece.
 
     Returns:
         Boxes, scores and labels, best score first.
@@ -105,23 +107,24 @@ def merge_tiles(
     if max_detections is not None and len(scores) > CANDIDATES * max_detections:
         best = np.argsort(-scores, kind="stable")[: CANDIDATES * max_detections]
         boxes, scores, labels, cut = boxes[best], scores[best], labels[best], cut[best]
+    kinds = np.zeros_like(labels) if agnostic else labels
     is_cut = cut.any(axis=1)
     whole = np.flatnonzero(~is_cut)
-    whole = whole[nms(boxes[whole], scores[whole], labels[whole], iou)]
+    whole = whole[nms(boxes[whole], scores[whole], kinds[whole], iou)]
     pieces = np.flatnonzero(is_cut)
-    pieces = pieces[~_covered(boxes, labels, pieces, boxes[whole], labels[whole])]
-    groups = _groups(boxes[pieces], labels[pieces], cut[pieces], margin)
+    pieces = pieces[~_covered(boxes, kinds, pieces, boxes[whole], kinds[whole])]
+    groups = _groups(boxes[pieces], kinds[pieces], cut[pieces], margin)
     joined = [pieces[group] for group in groups if len(group) > 1]
     single = np.array([pieces[group[0]] for group in groups if len(group) == 1], dtype=np.int64)
 
     around = np.array([[*boxes[g, :2].min(0), *boxes[g, 2:].max(0)] for g in joined], np.float32).reshape(-1, 4)
-    around_labels = np.array([labels[g[0]] for g in joined], np.int64)
-    single = single[~_covered(boxes, labels, single, around, around_labels)]
+    best_pieces = np.array([g[scores[g].argmax()] for g in joined], np.int64)
+    single = single[~_covered(boxes, kinds, single, around, kinds[best_pieces])]
     rest = np.concatenate([whole, single])
     boxes = np.concatenate([around, boxes[rest]])
-    scores = np.concatenate([np.array([scores[g].max() for g in joined], np.float32), scores[rest]])
-    labels = np.concatenate([around_labels, labels[rest]])
-    kept = nms(boxes, scores, labels, iou, max_detections=max_detections)
+    order = np.concatenate([best_pieces, rest])
+    scores, labels, kinds = scores[order], labels[order], kinds[order]
+    kept = nms(boxes, scores, kinds, iou, max_detections=max_detections)
     return boxes[kept], scores[kept], labels[kept]
 
 

@@ -76,7 +76,9 @@ def _decode_grid(
     return out
 
 
-def select(candidates: FloatArray, *, confidence: float, iou: float, max_detections: int) -> RawDetections:
+def select(
+    candidates: FloatArray, *, confidence: float, iou: float, max_detections: int, agnostic: bool = False
+) -> RawDetections:
     """Return the detections among the candidates ``[N, 5 + C]`` of one picture.
 
     The same rules as `lightdet.models.postprocess.postprocess`: a score is objectness times class probability, a
@@ -96,7 +98,7 @@ def select(candidates: FloatArray, *, confidence: float, iou: float, max_detecti
         cell, label, score = cell[best], label[best], score[best]
     centre, half = likely[cell, :2], likely[cell, 2:4] / 2
     boxes: FloatArray = np.concatenate((centre - half, centre + half), axis=1, dtype=np.float32)
-    kept = nms(boxes, score, label, iou, max_detections=max_detections)
+    kept = nms(boxes, score, np.zeros_like(label) if agnostic else label, iou, max_detections=max_detections)
     return boxes[kept], score[kept], label[kept].astype(np.int64)
 
 

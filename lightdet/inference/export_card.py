@@ -45,7 +45,8 @@ class ExportCard:
         strides: pixels a cell, for ``grids``.
         confidence: lowest score reported, unless asked otherwise; ``detections`` cannot go below it.
         iou: NMS threshold, unless asked otherwise; fixed in ``detections``.
-        agnostic: boxes of different classes suppress each other, too, unless asked otherwise; never in the network.
+        agnostic: boxes of different classes suppress each other, too; with `detections` in the network, else unless
+            asked otherwise.
         max_detections: most boxes per picture, unless asked otherwise; ``detections`` cannot give more.
         batch: pictures that the file takes at once; None: any number.
         dynamic_size: it takes any sides in multiples of 32, not `preprocessing.imgsz` alone.

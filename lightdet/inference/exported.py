@@ -24,6 +24,7 @@ class ExportedRuntime:
         confidence: lowest score kept, in [0, 1]; None: the card's.
         iou: NMS threshold in [0, 1]; None: the card's.
         max_detections: most boxes per picture; None: the card's.
+        agnostic: boxes of different classes suppress each other, too; None: as the card says.
 
     Raises:
         UserError: a classifier's file, a value out of range, or one that is fixed in the file.
@@ -37,6 +38,7 @@ class ExportedRuntime:
         confidence: float | None = None,
         iou: float | None = None,
         max_detections: int | None = None,
+        agnostic: bool | None = None,
     ) -> None:
         card = file.card
         if card.outputs == "probabilities":
@@ -46,12 +48,16 @@ class ExportedRuntime:
                 raise UserError(f"{what} must lie in 0-1, got {value}")
         if card.outputs == "detections":
             _check_fixed(card, file.path, confidence, iou, max_detections)
+            if agnostic is not None and agnostic != card.agnostic:
+                how = "over all classes" if card.agnostic else "by class"
+                raise UserError(f"has NMS {how} in the network; export it without --nms", path=file.path)
         self.file = file
         self.card = card
         self.preprocessing = file.preprocessing(imgsz)
         self.confidence = card.confidence if confidence is None else confidence
         self.iou = card.iou if iou is None else iou
         self.max_detections = card.max_detections if max_detections is None else max_detections
+        self.agnostic = card.agnostic if agnostic is None else agnostic
         self.precision, self.device, self.threads = file.precision, file.device, file.threads
         self.milliseconds: dict[str, float] = {}
 
@@ -97,7 +103,13 @@ class ExportedRuntime:
             else:
                 candidates = outputs[0][index]
             results.append(
-                select(candidates, confidence=self.confidence, iou=self.iou, max_detections=self.max_detections)
+                select(
+                    candidates,
+                    confidence=self.confidence,
+                    iou=self.iou,
+                    max_detections=self.max_detections,
+                    agnostic=self.agnostic,
+                )
             )
         return results
 

@@ -10,12 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from lightdet.arrays import FloatArray, IntArray
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
-from lightdet.geometry.nms import nms
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
 from lightdet.structures import Detections, Preprocessing
@@ -50,8 +48,6 @@ class Predictor:
     Args:
         runtime: the network.
         confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor of its own.
-        agnostic_iou: boxes that overlap a better one of any class by more than this are dropped, after the suppression
-            by class; None: classes leave each other alone.
         rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: less work for long
             pictures, slightly other results; not every exported network can.
         decision: what the model's card says of its rule of OK and NG, if it was calibrated.
@@ -64,7 +60,6 @@ class Predictor:
         *,
         confidence: float = 0.25,
         rect: bool = False,
-        agnostic_iou: float | None = None,
         decision: object = None,
         path: str | Path | None = None,
     ) -> None:
@@ -73,7 +68,6 @@ class Predictor:
         self.runtime = runtime
         self.confidence = confidence
         self.rect = rect
-        self.agnostic_iou = agnostic_iou
         self._decision, self._path = decision, path
 
     @cached_property
@@ -98,7 +92,6 @@ class Predictor:
             runtime,
             confidence=self.confidence,
             rect=self.rect,
-            agnostic_iou=self.agnostic_iou,
             decision=self._decision,
             path=self._path,
         )
@@ -109,7 +102,7 @@ class Predictor:
         Raises:
             UserError: the rule tells classes or sizes apart, so a better box need not count where a dropped one does.
         """
-        if self.agnostic_iou is not None and (rule.thresholds or rule.min_size or rule.min_sizes):
+        if self.agnostic and (rule.thresholds or rule.min_size or rule.min_sizes):
             raise UserError(
                 "with thresholds by class or smallest sizes, --agnostic could drop the box that makes a part NG: "
                 "leave it out"
@@ -124,6 +117,11 @@ class Predictor:
     def preprocessing(self) -> Preprocessing:
         """How a picture becomes network input."""
         return self.runtime.preprocessing
+
+    @property
+    def agnostic(self) -> bool:
+        """Whether boxes of different classes suppress each other, too."""
+        return bool(getattr(self.runtime, "agnostic", False))
 
     def __call__(self, image: ImageLike) -> Detections:
         """Return what is in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.
@@ -177,22 +175,12 @@ class Predictor:
         width, height = prepared.size
         boxes = clip_boxes(prepared.transform.invert(boxes), width, height)
         kept = (scores >= self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
-        boxes, scores, labels = one_class_each(boxes[kept], scores[kept], labels[kept], self.agnostic_iou)
+        boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
         milliseconds = prepared.milliseconds | shared
         elapsed = (time.perf_counter() - start) * 1e3
         milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
         scores = np.clip(scores.astype(np.float32), 0.0, 1.0)
         return Detections(boxes, scores, labels.astype(np.int64), self.names, prepared.size, milliseconds)
-
-
-def one_class_each(
-    boxes: FloatArray, scores: FloatArray, labels: IntArray, iou: float | None
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Drop boxes ``[N, 4]`` that overlap a better one of any class by more than `iou`; None leaves all."""
-    if iou is None or len(boxes) < 2:
-        return boxes, scores, labels
-    kept = nms(boxes, scores, np.zeros_like(labels), iou)
-    return boxes[kept], scores[kept], labels[kept]
 
 
 class _Prepared:

@@ -11,7 +11,7 @@ from lightdet.errors import UserError
 from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.inputs import ImageLike, to_picture
-from lightdet.inference.predictor import Predictor, one_class_each
+from lightdet.inference.predictor import Predictor
 from lightdet.structures import Detections, Preprocessing
 
 MAX_TILES = 20_000
@@ -117,9 +117,8 @@ class TiledPredictor:
             iou=self.iou,
             margin=margin,
             max_detections=self.max_detections,
+            agnostic=self.predictor.agnostic,
         )
-        between = None if self.predictor.agnostic_iou is None else self.iou
-        boxes, scores, labels = one_class_each(boxes, scores, labels, between)
         elapsed = (time.perf_counter() - start) * 1e3
         milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
         return Detections(boxes, scores, labels, self.names, size, milliseconds)

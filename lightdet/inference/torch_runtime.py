@@ -36,6 +36,7 @@ class TorchRuntime:
         confidence: lowest score kept, in [0, 1].
         iou: NMS threshold, in [0, 1].
         max_detections: most boxes per picture.
+        agnostic: boxes of different classes suppress each other, too.
         device: where to run.
         precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
         threads: of the processor; None leaves them to a short measurement.
@@ -56,6 +57,7 @@ class TorchRuntime:
         confidence: float = 0.25,
         iou: float = 0.55,
         max_detections: int = 300,
+        agnostic: bool = False,
         device: torch.device | str = "cpu",
         precision: Precision = "fp32",
         threads: int | None = None,
@@ -75,6 +77,7 @@ class TorchRuntime:
         self.confidence = confidence
         self.iou = iou
         self.max_detections = max_detections
+        self.agnostic = agnostic
         self.device = torch.device(device)
         self.precision = precision
         self.detector = detector.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -115,6 +118,7 @@ class TorchRuntime:
             confidence=self.confidence,
             iou=self.iou,
             max_detections=self.max_detections,
+            agnostic=self.agnostic,
         )
         results = [_to_numpy(picture) for picture in found]
         self.milliseconds = {

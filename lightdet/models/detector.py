@@ -35,9 +35,13 @@ class DetectionNetwork(nn.Module):
         """
         raise NotImplementedError
 
-    def select(self, outputs: Any, *, confidence: float, iou: float, max_detections: int) -> list[PictureDetections]:
+    def select(
+        self, outputs: Any, *, confidence: float, iou: float, max_detections: int, agnostic: bool = False
+    ) -> list[PictureDetections]:
         """Return the detections of each picture (see `lightdet.models.postprocess`)."""
-        return postprocess(self.decode(outputs), confidence=confidence, iou=iou, max_detections=max_detections)
+        return postprocess(
+            self.decode(outputs), confidence=confidence, iou=iou, max_detections=max_detections, agnostic=agnostic
+        )
 
 
 class Detector(DetectionNetwork):

@@ -173,16 +173,15 @@ class FasterRCNN(BuiltInLossNetwork):
         return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
     def select(
-        self, outputs: RegionOutputs, *, confidence: float, iou: float, max_detections: int
+        self, outputs: RegionOutputs, *, confidence: float, iou: float, max_detections: int, agnostic: bool = False
     ) -> list[PictureDetections]:
         """Return the detections of each picture, as for every network, without the detour over `decode`."""
         results = []
         for boxes, scores in self._boxes_and_scores(outputs):
             sound = torch.isfinite(boxes).all(-1) & (scores >= confidence)  # [P_b, C]
             place, label = sound.nonzero(as_tuple=True)
-            results.append(
-                suppress(boxes[place, label], scores[place, label], label, iou=iou, max_detections=max_detections)
-            )
+            found = boxes[place, label], scores[place, label], label
+            results.append(suppress(*found, iou=iou, max_detections=max_detections, agnostic=agnostic))
         return results
 
     def load_backbone(self, weights: Mapping[str, Tensor], source: object) -> None:

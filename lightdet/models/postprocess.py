@@ -1,4 +1,4 @@
-"""Candidates → detections: keep what passes the threshold, non-maximum suppression by class."""
+"""Candidates → detections: keep what passes the threshold, non-maximum suppression by class or across classes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def postprocess(
     confidence: float = 0.25,
     iou: float = 0.55,
     max_detections: int = 300,
+    agnostic: bool = False,
 ) -> list[PictureDetections]:
     """Return the detections of each picture of a batch.
 
@@ -30,11 +31,12 @@ def postprocess(
         confidence: lowest score kept, in [0, 1].
         iou: boxes of one class that overlap a better one by more than this are dropped.
         max_detections: most detections per picture.
+        agnostic: boxes of different classes suppress each other, too.
     """
-    return [_select(picture, confidence, iou, max_detections) for picture in decoded]
+    return [_select(picture, confidence, iou, max_detections, agnostic) for picture in decoded]
 
 
-def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int) -> PictureDetections:
+def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int, agnostic: bool) -> PictureDetections:
     """``[N, 5 + C]`` decoded cells of one picture → its detections."""
     # Class probabilities are at most 1, so objectness alone rules out nearly every cell.
     likely = decoded[decoded[:, 4] >= confidence]
@@ -49,10 +51,12 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int)
         cell, label = cell[best], label[best]
     centre, sides = likely[cell, :2], likely[cell, 2:4]
     boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)
-    return suppress(boxes, score, label, iou=iou, max_detections=max_detections)
+    return suppress(boxes, score, label, iou=iou, max_detections=max_detections, agnostic=agnostic)
 
 
-def suppress(boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_detections: int) -> PictureDetections:
+def suppress(
+    boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_detections: int, agnostic: bool = False
+) -> PictureDetections:
     """Return the detections among ``[N, 4]`` corners, ``[N]`` scores and ``[N]`` labels of one picture."""
     if len(boxes) == 0:
         return boxes, score, label
@@ -62,5 +66,6 @@ def suppress(boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_det
         boxes, label = boxes[best], label[best]
     # torchvision tells classes apart by moving each beyond the largest coordinate. That takes coordinates from 0
     # on: a box that reaches out of the picture on the left would meet another class's box on the right.
-    kept = batched_nms(boxes - boxes.min(), score, label, iou)[:max_detections]
+    kinds = torch.zeros_like(label) if agnostic else label
+    kept = batched_nms(boxes - boxes.min(), score, kinds, iou)[:max_detections]
     return boxes[kept], score[kept], label[kept]

@@ -166,7 +166,7 @@ class Detection:
         """Thresholds and tiles."""
         return {
             "confidence": predictor.confidence,
-            "agnostic": predictor.agnostic_iou is not None,
+            "agnostic": predictor.agnostic,
             "tile": tile,
             "overlap": overlap if tile is not None else None,
         }
@@ -202,7 +202,7 @@ class Detection:
             return traced
         from lightdet.export.onnx import add_nms  # noqa: PLC0415
 
-        return add_nms(traced, **_export_thresholds(request))
+        return add_nms(traced, **_export_thresholds(request), agnostic=request.agnostic)
 
     def outputs(self, deploy: Deployable, request: ExportRequest) -> dict[str, Any]:
         """Grids and thresholds."""

@@ -45,8 +45,10 @@ def exported(network: DetectionNetwork, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("exported")
     made: dict[str, Path] = {}
 
-    def make(kind: str, *, batch: int | None = 1, dynamic: bool = False, nms: bool = False) -> Path:
-        path = folder / f"{batch}-{dynamic}-{nms}.{kind}"
+    def make(
+        kind: str, *, batch: int | None = 1, dynamic: bool = False, nms: bool = False, agnostic: bool = False
+    ) -> Path:
+        path = folder / f"{batch}-{dynamic}-{nms}-{agnostic}.{kind}"
         if path.name not in made:
             preprocessing = Preprocessing(SIDE)
             deploy = deployable(
@@ -54,7 +56,7 @@ def exported(network: DetectionNetwork, tmp_path_factory: pytest.TempPathFactory
             )
             model = to_onnx(deploy, SIDE, batch=batch, dynamic_size=dynamic)
             if nms:
-                model = add_nms(model, confidence=0.25, iou=0.5, max_detections=40)
+                model = add_nms(model, confidence=0.25, iou=0.5, max_detections=40, agnostic=agnostic)
             card = ExportCard(
                 NAMES,
                 preprocessing,
@@ -63,6 +65,7 @@ def exported(network: DetectionNetwork, tmp_path_factory: pytest.TempPathFactory
                 deploy.anchors,
                 deploy.strides,
                 iou=0.5,
+                agnostic=agnostic,
                 max_detections=40,
                 batch=batch,
                 dynamic_size=dynamic,

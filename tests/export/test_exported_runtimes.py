@@ -40,14 +40,17 @@ def assert_alike(ours: list[Any], theirs: list[Any]) -> None:
         ("xml", {}),
         ("onnx", {"batch": None, "dynamic": True, "nms": True}),
         ("xml", {"batch": 2, "nms": True}),
+        ("onnx", {"agnostic": True}),
     ],
     ids=str,
 )
 def test_the_same_predictor_with_the_same_results(
     exported: Exported, checkpoint: Path, pictures: np.ndarray, kind: str, options: dict[str, Any]
 ) -> None:
-    wanted = lightdet.load(checkpoint, iou=0.5, max_detections=40)
+    agnostic = "agnostic" in options
+    wanted = lightdet.load(checkpoint, iou=0.5, max_detections=40, agnostic=agnostic)
     found = lightdet.load(exported(kind, **options), threads=1)
+    assert found.agnostic == agnostic
     assert found.names == NAMES and found.preprocessing == wanted.preprocessing and found.confidence == 0.25
     assert_alike(found.batch(list(pictures)), wanted.batch(list(pictures)))  # also where the file takes one or two
     assert_alike([found(pictures[0])] * 9, [wanted(pictures[0])] * 9)
@@ -91,6 +94,8 @@ def test_thresholds_of_the_file_hold_unless_told(exported: Exported, pictures: n
         ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"confidence": 0.1}, "no score below 0.25"),
         ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"iou": 0.3}, "NMS at 0.5 in the network"),
         ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"max_detections": 50}, "at most 40 boxes"),
+        ("onnx", {"batch": None, "dynamic": True, "nms": True}, {"agnostic": True}, "NMS by class in the network"),
+        ("xml", {"batch": 2, "nms": True, "agnostic": True}, {"agnostic": False}, "NMS over all classes in the"),
     ],
 )
 def test_what_a_file_cannot_is_said(

@@ -139,6 +139,18 @@ def test_pieces_of_other_classes_or_other_places_stay_apart() -> None:
     assert len(boxes) == 3
 
 
+@given(st.integers(0, 100_000), st.sampled_from([0.0, 0.1, 0.25]))
+@settings(max_examples=60, deadline=None)
+def test_across_classes_tiles_are_joined_as_if_there_were_one_class(seed: int, overlap: float) -> None:
+    objects, _, labels = random_boxes(seed, 12, 400)
+    boxes, scores, kinds, cut = seen_in_tiles(objects, labels, (400, 400), 128, overlap)
+    kinds = np.random.default_rng(seed).integers(0, 3, len(kinds))  # pieces of one object need not agree
+    found = merge_tiles(boxes, scores, kinds, cut, iou=0.5, margin=5.0, agnostic=True)
+    plain = merge_tiles(boxes, scores, np.zeros_like(kinds), cut, iou=0.5, margin=5.0)
+    assert np.array_equal(found[0], plain[0]) and np.array_equal(found[1], plain[1])
+    assert found[2].tolist() == [kinds[np.flatnonzero(scores == score)[0]] for score in found[1]]
+
+
 def test_nothing_found_merges_to_nothing() -> None:
     empty = np.zeros((0, 4), np.float32)
     boxes, scores, labels = merge_tiles(

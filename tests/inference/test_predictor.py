@@ -16,8 +16,7 @@ from PIL import Image as Pil
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.inputs import to_picture
-from lightdet.inference.predictor import Predictor, one_class_each
-from lightdet.structures import Detections
+from lightdet.inference.predictor import Predictor
 
 
 @given(
@@ -177,40 +176,16 @@ def test_one_path_given_to_batch_is_refused(runtime: Any) -> None:
         Predictor(runtime).batch("a.png")
 
 
-@given(
-    rows=st.lists(
-        st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(5, 30), st.integers(5, 30), st.integers(0, 2)),
-        max_size=12,
-    ),
-    iou=st.sampled_from([0.3, 0.55, 0.8]),
-)
-def test_across_classes_one_box_is_left_for_a_place(rows: list[tuple[int, ...]], iou: float) -> None:
-    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h, _ in rows], np.float32).reshape(-1, 4)
-    scores = np.linspace(0.9, 0.3, len(rows), dtype=np.float32)
-    labels = np.array([row[-1] for row in rows], np.int64)
-
-    def overlap(a: np.ndarray, b: np.ndarray) -> float:
-        sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-        shared = float(np.prod(np.maximum(sides, 0)))
-        return shared / float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared)
-
-    expected: list[int] = []
-    for index in range(len(rows)):
-        if all(overlap(boxes[index], boxes[other]) <= iou for other in expected):
-            expected.append(index)
-    left = one_class_each(boxes, scores, labels, iou)
-    assert np.array_equal(left[0], boxes[expected]) and np.array_equal(left[1], scores[expected])
-    assert np.array_equal(left[2], labels[expected])
-    assert one_class_each(boxes, scores, labels, None)[0] is boxes
-    rule = DecisionRule(0.5)  # with one threshold the decision is the same, for the best box of a place stays
-    whole, fewer = (Detections(b, s, n, ("a", "b", "c"), (100, 100)) for b, s, n in ((boxes, scores, labels), left))
-    assert rule.decide(whole).ok == rule.decide(fewer).ok
-
-
 def test_what_would_decide_otherwise_across_classes_is_refused(runtime: Any) -> None:
-    across, alone = Predictor(runtime, agnostic_iou=0.5), Predictor(runtime)
+    alone = Predictor(runtime)
+    assert not alone.agnostic
+    runtime.agnostic = True
+    across = Predictor(runtime)
     for rule in (DecisionRule(0.5, {"a": 0.3}), DecisionRule(min_size=4.0), DecisionRule(min_sizes={"a": 4.0})):
+        runtime.agnostic = True
         with pytest.raises(UserError, match="--agnostic could drop the box"):
             across.check_rule(rule)
+        runtime.agnostic = False
         alone.check_rule(rule)
+    runtime.agnostic = True
     across.check_rule(DecisionRule(0.5))

@@ -1,0 +1,57 @@
+"""Suppression in the network against the one in numpy, by class and over all classes, on the same candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from lightdet.export.onnx import add_nms
+from lightdet.export.openvino import to_openvino
+from lightdet.inference.decode import select, split_detections
+
+CLASSES = 3
+
+
+def passed_on(*, agnostic: bool, most: int) -> onnx.ModelProto:
+    """A network that gives its input as candidates, with suppression behind it."""
+    given, result = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "cells", 5 + CLASSES])
+        for name in ("images", "candidates")
+    )
+    graph = helper.make_graph([helper.make_node("Identity", ["images"], ["candidates"])], "g", [given], [result])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return add_nms(model, confidence=0.25, iou=0.5, max_detections=most, agnostic=agnostic)
+
+
+def in_onnxruntime(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
+    runtime = pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return lambda candidates: session.run(None, {"images": candidates})[0]
+
+
+def in_openvino(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
+    openvino = pytest.importorskip("openvino")
+    compiled = openvino.Core().compile_model(to_openvino(model), "CPU")
+    return lambda candidates: compiled([candidates])[0]
+
+
+@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
+@pytest.mark.parametrize("agnostic", [False, True])
+@pytest.mark.parametrize("most", [5, 100])
+def test_the_network_suppresses_as_we_do(
+    run: Callable[[onnx.ModelProto], Callable[[np.ndarray], np.ndarray]], agnostic: bool, most: int
+) -> None:
+    found = run(passed_on(agnostic=agnostic, most=most))
+    for seed in range(4):
+        draw = np.random.default_rng(seed)
+        sizes = [draw.uniform(0, 60, (2, 150, 2)), draw.uniform(5, 30, (2, 150, 2)), draw.uniform(0.2, 1, (2, 150, 1))]
+        candidates = np.concatenate([*sizes, draw.random((2, 150, CLASSES))], axis=2).astype(np.float32)
+        rows = split_detections(found(candidates), 2, confidence=0.25, max_detections=most)
+        for own, (boxes, scores, labels) in zip(candidates, rows, strict=True):
+            wanted = select(own, confidence=0.25, iou=0.5, max_detections=most, agnostic=agnostic)
+            assert labels.tolist() == wanted[2].tolist()
+            assert np.allclose(scores, wanted[1]) and np.allclose(boxes, wanted[0], atol=1e-3)
