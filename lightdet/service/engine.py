@@ -82,6 +82,11 @@ class SharedRuntime:
         return str(self._runtime.device)
 
     @property
+    def agnostic(self) -> bool:
+        """Whether boxes of different classes suppress each other, too."""
+        return bool(getattr(self._runtime, "agnostic", False))
+
+    @property
     def milliseconds(self) -> Mapping[str, float]:
         """Of this thread's last call."""
         times: Mapping[str, float] = getattr(self._times, "values", {})
@@ -133,9 +138,13 @@ class Engine:
         self.predictor(cv2.cvtColor(cv2.UMat(side, side, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
 
     async def inspect(
-        self, uploads: Sequence[Upload], rule: Any = None, picture: PictureKind = "none"
+        self,
+        uploads: Sequence[Upload],
+        rule: Any = None,
+        picture: PictureKind = "none",
+        most: int | None = None,
     ) -> list[Inspection]:
-        """Return one inspection a picture, or none at all.
+        """Return one inspection a picture, or none at all; of `most` pictures at most (`Limits.max_parts`).
 
         Raises:
             RefusalError: the queue is full or the time is up (503), a picture is too large (413), none (415) or
@@ -146,7 +155,9 @@ class Engine:
             raise busy("busy", "all places in the queue are taken; try again later", wait)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
-        work: Future[list[Inspection]] = self._pool.submit(self._all, uploads, rule or self.rule, picture, began)
+        work: Future[list[Inspection]] = self._pool.submit(
+            self._all, uploads, rule or self.rule, picture, began, most or self.limits.max_parts
+        )
         self._count(+1)
         # Counted until the work has ended, also where nobody waits for it any more.
         work.add_done_callback(lambda _: _tell(loop, self._count, -1))
@@ -170,13 +181,15 @@ class Engine:
         working = min(self._admitted, self.limits.concurrency)
         self._watcher.load(working, self._admitted - working)
 
-    def _all(self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float) -> list[Inspection]:
+    def _all(
+        self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float, most: int
+    ) -> list[Inspection]:
         """One after the other, so that only one decoded picture of a request is held at a time."""
         inspections: list[Inspection] = []
         for part, upload in enumerate(uploads):
             try:
-                most = self.limits.max_parts - len(inspections) - (len(uploads) - part - 1)
-                inspections += self._pages(upload, rule, picture, began, most)
+                left = most - len(inspections) - (len(uploads) - part - 1)
+                inspections += self._pages(upload, rule, picture, began, left)
             except RefusalError as refusal:
                 raise refusal.in_part(part) if len(uploads) > 1 else refusal from None
             began = time.perf_counter()

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from lightdet.service.engine import PictureKind
-from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
 from lightdet.service.parameters import refuse_unknown
 from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
@@ -57,10 +56,7 @@ async def detect(
 )
 async def mark(request: Request, service: Parts, threshold: Threshold = None, name: Name = None) -> Response:
     """Inspect one picture and return it with its defects marked; the decision stands in the headers."""
-    inspections, recorded = await service.inspect(request, name, threshold, "marked")
-    if len(inspections) > 1:
-        raise RefusalError(413, "too_many_parts", "one picture at a time is marked up here")
-    inspection = inspections[0]
+    [inspection], recorded = await service.inspect(request, name, threshold, "marked", most=1)
     data = inspection.picture or b""
     return Response(
         data,

@@ -20,6 +20,7 @@ from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
 from lightdet.service.settings import Settings
 from lightdet.service.uploads import Memory, read_uploads
+from lightdet.wording import counted
 
 log = logging.getLogger("lightdet.service")
 
@@ -40,9 +41,17 @@ class Service:
     runtime: str
 
     async def inspect(
-        self, request: Request, name: str | None, threshold: float | None, picture: PictureKind
+        self,
+        request: Request,
+        name: str | None,
+        threshold: float | None,
+        picture: PictureKind,
+        *,
+        most: int | None = None,
     ) -> tuple[list[Inspection], bool]:
         """Read a request's pictures, inspect and record them; returns them and whether they are on record.
+
+        With `most`, a request of more pictures is refused before any is recorded.
 
         Raises:
             RefusalError: see `read_uploads` and `Engine.inspect`.
@@ -50,7 +59,9 @@ class Service:
         rule = self._rule(threshold)
         with self.memory.account() as account:
             uploads = await read_uploads(request, self.settings.limits, account, name)
-            inspections = await self.engine.inspect(uploads, rule, picture)
+            if most is not None and len(uploads) > most:
+                raise RefusalError(413, "too_many_parts", f"at most {counted(most, 'picture')} at a time; send fewer")
+            inspections = await self.engine.inspect(uploads, rule, picture, most)
         return inspections, await self._record(inspections)
 
     def _rule(self, threshold: float | None) -> Any:

@@ -161,8 +161,27 @@ def test_marked_pictures(shared: Any) -> None:
     assert head == "data:image/jpeg;base64" and base64.b64decode(data) == marked.content
     plain = shared.detect(BAD, picture="plain").json()["results"][0]["picture"].partition(",")[2]
     assert np.abs(np.asarray(Pil.open(io.BytesIO(base64.b64decode(plain)))).astype(int) - original).mean() < 5
-    response = shared.client.post("/api/mark", files=[("a", ("a.png", GOOD)), ("b", ("b.png", BAD))])
-    assert error(response) == (413, "too_many_parts")
+    form = {"files": [("a", ("a.png", BAD))], "data": {"note": "no picture"}}
+    assert shared.client.post("/api/mark", **form).content == marked.content
+
+
+@pytest.mark.parametrize("path", ["/api/mark", "/api/detect"])
+def test_what_is_refused_leaves_no_record(served: Any, path: str) -> None:
+    pages, several = stack(GOOD, BAD), [("a", ("a.png", GOOD)), ("b", ("b.png", BAD))]
+    cut = stack(GOOD, BAD)[:-500]  # the first picture can be read
+    refused = [served.client.post(path, content=data) for data in (b"", cut, stack(*[GOOD] * 17))]
+    refused.append(served.client.post(path, files=[("a", ("a.png", GOOD)), ("b", ("b.png", b"no picture"))]))
+    refused.append(served.client.post(path, content=BAD, params={"threshold": 2}))
+    refused.append(served.client.post(path, content=BAD, params={"colour": "red"}))
+    if path == "/api/mark":
+        refused += [served.client.post(path, content=pages), served.client.post(path, files=several)]
+        assert [error(response) for response in refused[-2:]] == [(413, "picture_too_large"), (413, "too_many_parts")]
+    assert all(400 <= response.status_code < 500 for response in refused)
+    assert served.client.get("/api/inspections").json()["results"] == []
+    assert served.client.get("/api/statistics").json()["inspected"] == 0
+    assert served.metric('lightdet_inspections_total{decision="NG"}') == 0
+    assert served.client.post(path, content=BAD).status_code == 200
+    assert len(served.client.get("/api/inspections").json()["results"]) == 1
 
 
 def test_a_tiff_of_16_bits(shared: Any) -> None:
