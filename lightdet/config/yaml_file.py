@@ -72,7 +72,8 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise UserError(f"not valid YAML: {error.problem}", path=path, line=line) from None
+        hint = "; in double quotes \\ begins an escape: write / in paths" if "escape" in str(error.problem) else ""
+        raise UserError(f"not valid YAML: {error.problem}{hint}", path=path, line=line) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
     if values is None:

@@ -32,7 +32,7 @@ def read_class_names(path: Path, form: str) -> tuple[str, ...]:
         message = "the list of classes must be a text file with one name per line; or list the names in the YAML"
         raise DataError(message, "format", path=path)
     lines = read_lines(path)
-    numbered = _numbered([line for _, line in lines])
+    numbered = numbered_names([line for _, line in lines])
     if numbered is None:
         if lines and all(line.isdigit() for _, line in lines):
             raise DataError("holds numbers where the names of the classes should be", "format", path=path)
@@ -45,7 +45,7 @@ def read_class_names(path: Path, form: str) -> tuple[str, ...]:
     return tuple(numbered[number] for number in sorted(numbered))
 
 
-def _numbered(lines: Sequence[str]) -> dict[int, str] | None:
+def numbered_names(lines: Sequence[str]) -> dict[int, str] | None:
     """Names by number, if each line has one, they run from 0 or 1 without a gap, and the names differ."""
     for pattern, number, name in ((_NUMBER_FIRST, 1, 2), (_NUMBER_LAST, 2, 1)):
         found = [pattern.fullmatch(line) for line in lines]

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from lightdet.data.class_list import read_class_names
+from lightdet.data.class_list import numbered_names
 from lightdet.data.faults import DataError
-from lightdet.data.formats.label_file import plain_number, read_bounded
+from lightdet.data.formats.label_file import plain_number, read_bounded, read_lines
 from lightdet.data.spec import DatasetSpec
 
 _TEXTS = ("classes.txt", "obj.names", "_darknet.labels", "labelmap.txt")
@@ -34,8 +34,9 @@ def check_class_sources(spec: DatasetSpec, label_folders: Iterable[Path]) -> Non
     first = 1 if spec.format == "deeppcb" else 0
     for place in _places(spec, label_folders):
         for path, names in _lists(place, spec):
-            for number, (theirs, ours) in enumerate(zip(names, spec.classes, strict=False), start=first):
-                if _letters(theirs) != _letters(ours):
+            for number, ours in enumerate(spec.classes, start=first):
+                theirs = names.get(number)
+                if theirs is not None and _letters(theirs) != _letters(ours):
                     yaml_file = spec.path or "the data set"
                     message = (
                         f"calls class {number} '{theirs}', but {yaml_file} calls it '{ours}': "
@@ -56,33 +57,36 @@ def _places(spec: DatasetSpec, label_folders: Iterable[Path]) -> list[Path]:
     return list(places)
 
 
-def _lists(place: Path, spec: DatasetSpec) -> Iterator[tuple[Path, Sequence[str]]]:
+def _lists(place: Path, spec: DatasetSpec) -> Iterator[tuple[Path, dict[int, str]]]:
     """The lists of names in the folder `place`, by id; what is none, or cannot be read, is passed over."""
+    first = 1 if spec.format == "deeppcb" else 0
     for name in _TEXTS:
         path = place / name
         if path.is_file():
             try:
-                listed = read_class_names(path, spec.format)
+                lines = [line for _, line in read_lines(path)]
             except DataError:
                 continue
-            if not (_are_labels(listed) or _have_no_order(listed)):
-                yield path, listed
+            if not (_are_labels(lines) or _have_no_order(lines)):
+                yield path, numbered_names(lines) or dict(enumerate(lines, start=first))
     for name, key in (("notes.json", "categories"), ("data.yaml", "names")):
         path = place / name
         if path.is_file() and not (spec.path is not None and spec.path.is_file() and path.samefile(spec.path)):
             names = _names(_value(path), key)
             if names:
-                yield path, names
+                yield path, dict(enumerate(names, start=first))
 
 
 def _are_labels(listed: Sequence[str]) -> bool:
     """Whether the lines are the labels of a picture called 'classes'."""
-    return any(plain_number(name.split()[0]) is not None and " " in name for name in listed)
+    return any(all(plain_number(part) is not None for part in name.split()) and " " in name for name in listed)
 
 
 def _have_no_order(listed: Sequence[str]) -> bool:
-    """Whether the lines tell colours (CVAT's labelmap.txt, ``scratch:255,0,0::``) or leave out what 0 is (``???``)."""
-    return any(name.count(":") >= 3 or name == "???" for name in listed)
+    """Whether the lines tell colours (CVAT's labelmap.txt, ``scratch:255,0,0::``), leave out what 0 is (``???``) or
+    are of TensorFlow (``item {``), whose numbers are no labels' ids.
+    """
+    return any(name.count(":") >= 3 or name == "???" or name.replace(" ", "") == "item{" for name in listed)
 
 
 def _value(path: Path) -> Any:

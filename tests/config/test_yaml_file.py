@@ -93,6 +93,7 @@ BAD_FILES = [
     ("just words", "run.yaml:1: must hold 'key: value' lines at the top level"),
     ("imgsz: [1,\n", "run.yaml:2: not valid YAML"),
     ("train:\n\tepochs: 3", "run.yaml:2: not valid YAML"),
+    ('data: "C:\\data\\set"\n', "run.yaml:1: not valid YAML: found unknown escape character 'd'; in double"),
     ("imgsz: 64\ntrain: {}\nimgsz: 96", "run.yaml:3: the key 'imgsz' is given twice; remove one"),
     ("train:\n  lr: 1\n  lr: 2", "run.yaml:3: the key 'lr' is given twice"),
     ("a: !!python/object/apply:os.system ['echo']", "run.yaml:1: not valid YAML"),

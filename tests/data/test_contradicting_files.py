@@ -62,6 +62,7 @@ def test_the_data_yaml_beside_our_own(names: str, yolo_set: Path, write: Write) 
         ("classes.txt", "0 0.5 0.5 0.2 0.2\n"),
         ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ndent:9,9,9::\n"),
         ("labelmap.txt", "???\nscratch\ndent\n"),
+        ("labelmap.txt", 'item {\n id: 1\n name: "dent"\n}\nitem {\n id: 2\n name: "scratch"\n}\n'),
         ("notes.json", "[1, {"),
         ("notes.json", '{"categories": 3}'),
         ("data.yml", ""),
@@ -69,6 +70,20 @@ def test_the_data_yaml_beside_our_own(names: str, yolo_set: Path, write: Write) 
 )
 def test_other_files_of_those_names_do_not_matter(name: str, text: str, yolo_set: Path, write: Write) -> None:
     write(yolo_set / "labels" / "train" / name, text)
+    assert len(read_split(load_dataset(yolo_set / "data.yaml"), "train")[0]) == 3
+
+
+@pytest.mark.parametrize("form", ["{number} {name}", "{number}: {name}", "{name}: {number}", "{name}={number}"])
+def test_lists_with_numbers_are_taken_by_their_numbers(form: str, yolo_set: Path, write: Write) -> None:
+    def told(*entries: tuple[int, str]) -> None:
+        lines = "\n".join(form.format(number=number, name=name) for number, name in entries)
+        write(yolo_set / "labels" / "classes.txt", lines + "\n")
+
+    told((1, "scratch"), (2, "dent"))  # the tool that wrote it counts from 1: its 1 is our 0
+    assert "classes.txt: calls class 1 'scratch', but" in refused(yolo_set / "data.yaml")
+    told((1, "scratch"), (0, "dent"))
+    assert "classes.txt: calls class 0 'dent', but" in refused(yolo_set / "data.yaml")
+    told((1, "dent"), (0, "scratch"))
     assert len(read_split(load_dataset(yolo_set / "data.yaml"), "train")[0]) == 3
 
 
