@@ -34,6 +34,9 @@ _SIGN_IN = re.compile(
 _ANY_VALUE = re.compile(r"((?:user|usr|pass|passwd|password|pwd|token|key|secret)\w*=)[^&\s'\"]+", re.IGNORECASE)
 _ANY_SIGN_IN = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2}).*@", re.IGNORECASE)
 
+# Up to the last @ of a quoted text, as in `hide_sign_in`; a query holds no blanks.
+_WITH_SECRET = re.compile(r"\b[a-z][a-z0-9+.-]+:/(?:[^\n']*@[^\s',;]*|[^\s'?]*\?[^\s']+)", re.IGNORECASE)
+
 
 class Address(NamedTuple):
     """What may be shown of a stream's address."""
@@ -103,6 +106,13 @@ def shown_address(text: str) -> str:
         return f"{scheme.lower()}://{HIDDEN}" if _SCHEME.fullmatch(scheme) else HIDDEN
 
 
+def without_secrets(message: str) -> str:
+    """A message with the addresses in it as they may be shown; what files say of pictures may be one."""
+    if ":/" not in message or "user:password@" in message:  # the second are our own, about how to write one
+        return message
+    return _WITH_SECRET.sub(lambda match: shown_address(match[0]), message)
+
+
 def hide_sign_in(text: str) -> str:
     """A text without the user and password of an address in it: ``rtsp://***@host?password=***``."""
     # Up to the last @ of a line: rather too much hidden than a password with an @ or a blank in it shown.
@@ -112,6 +122,8 @@ def hide_sign_in(text: str) -> str:
 def shown_name(text: str) -> str:
     """What a caller calls a picture, without its folders; of an address neither query nor what may be a secret."""
     if _ADDRESS.search(text):
-        text = shown_address(text) if "@" in text else re.split(r"[?#]", text, maxsplit=1)[0]
+        # Of pictures on the web the last part is a name; of streams it may be a key.
+        named = "@" not in text and text.lower().startswith(("http:", "https:"))
+        text = re.split(r"[?#]", text, maxsplit=1)[0] if named else shown_address(text)
     name = text.replace("\\", "/").rpartition("/")[2]
     return HIDDEN if _SIGN_IN.search(name) else name

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lightdet.addresses import shown_address
+from lightdet.addresses import shown_address, without_secrets
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -11,12 +11,13 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class UserError(Exception):
     """A mistake in what was given (a file, a key, a flag), told in one line that says what to do.
 
-    `path` and `line` (1-based), where known, stand before the message: ``labels/a.txt:3: …``; of an address only what
-    is no secret. What files hold may stand in a message, so characters that break a line or steer a terminal are
-    written out.
+    `path` and `line` (1-based), where known, stand before the message: ``labels/a.txt:3: …``. Of an address in either
+    only what is no secret is shown. What files hold may stand in a message, so characters that break a line or steer a
+    terminal are written out.
     """
 
     def __init__(self, message: str, *, path: str | Path | None = None, line: int | None = None) -> None:
+        message = without_secrets(message)
         shown = "" if path is None else shown_address(str(path))
         where = "" if path is None else f"{shown}:{line}: " if line is not None else f"{shown}: "
         super().__init__(_one_line(f"{where}{message}"))

@@ -70,6 +70,8 @@ def test_no_form_of_an_address_shows_its_secrets(
         assert not shows(str(UserError("no such file", path=address)) + shown_address(address))
         if "@{host}" in form and "\n" not in address:
             assert not shows(hide_sign_in(f"took {address} for 3"))
+            if "'" not in address:
+                assert not shows(str(UserError(f"there is no picture '{address}' in img; correct it")))
 
 
 @given(st.sampled_from(FORMS[:4] + FORMS[10:13]), passwords())
@@ -123,3 +125,19 @@ def test_other_names_are_shown_as_they_are() -> None:
         assert shown_address(name) == name
     assert shown_name("in/a@b.png") == "a@b.png" and shown_name("https://h/store/part-7.png?sig=abc") == "part-7.png"
     assert shown_name("C:\\x\\part 7.png") == "part 7.png"
+    assert shown_name("rtmp://h/app/4fj3-9sk2") == "…"  # a stream's key
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("no 'http://me:pw@h/a.jpg' in img; correct it", "no 'http://h/…' in img; correct it"),
+        ("no https:/me:pw@h/store; correct 'path'", "no https://h/…; correct 'path'"),
+        ("no 'https://h/a.jpg?sig=abc' in img", "no 'https://h/…' in img"),
+        ("C:/set/a@b.png: 3 boxes?", "C:/set/a@b.png: 3 boxes?"),
+        ("see https://h/page; is it meant?", "see https://h/page; is it meant?"),
+        ("write rtsp://user:password@host:port/path", "write rtsp://user:password@host:port/path"),
+    ],
+)
+def test_addresses_in_messages(message: str, shown: str) -> None:
+    assert UserError(message).message == shown
