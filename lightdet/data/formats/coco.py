@@ -288,10 +288,11 @@ class _Scanner:
         self.text = text
         self.path = path
         self.decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
-        self.breaks = [match.start() for match in re.finditer("\n", text)]
+        self.breaks = [match.start() for match in re.finditer("\r\n|\r|\n", text)]
 
     def lists(self) -> _Lists:
         found: _Lists = {}
+        seen = set[str]()
         if self._peek(0) == "[":
             message = 'not a COCO data set: it holds a list; the top level must be {"images": ..., ...}'
             raise UserError(message, path=self.path, line=1)
@@ -299,10 +300,14 @@ class _Scanner:
         if self._peek(position) == "}":
             return self._at_end(found, position)
         while True:
-            key, position = self._value(self._skip(position))
+            start = self._skip(position)
+            key, position = self._value(start)
+            if not isinstance(key, str):
+                raise json.JSONDecodeError("expected a key in double quotes", self.text, start)
             position = self._expect(":", position)
-            if key in found:
+            if key in seen:
                 raise UserError(f"'{key}' is given twice; keep one of them", path=self.path, line=self._line(position))
+            seen.add(key)
             if key in _LISTS and self._peek(position) == "[":
                 found[key], position = self._objects(key, position)
             elif key in _LISTS:

@@ -248,10 +248,20 @@ def test_the_root_category_of_exports_is_no_class(
     assert parse_coco(save(tmp_path, content(categories=entries, annotations=[annotation()]))).class_names() == names
 
 
-def test_a_list_given_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("key", ["images", "info", "annotategories"])
+def test_a_key_of_the_file_given_twice(key: str, end: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text('{"images": [],\n"categories": [],\n"images": []}')
-    with pytest.raises(UserError, match=":3: 'images' is given twice"):
+    path.write_bytes(end.join(['{"%s": [],' % key, '"categories": [],', '"%s": []}' % key]).encode())  # noqa: UP031
+    with pytest.raises(UserError, match=f":3: '{key}' is given twice"):
+        parse_coco(path)
+
+
+@pytest.mark.parametrize("key", ["1", "[1]", "{}", "null", "1.5"])
+def test_a_key_that_is_no_text(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"images": [],\n{key}: []}}')
+    with pytest.raises(UserError, match=":2: not valid JSON"):
         parse_coco(path)
 
 
