@@ -6,6 +6,7 @@ the kinds go there that were compared with an independent decoder; every other i
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 
 import cv2
@@ -74,7 +75,8 @@ def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool, page
 
 
 def _colour(picture: Pil.Image, bits: int, data: bytes, page: int) -> AnyArray:
-    _silence_opencv()
+    if picture.format == "PNG":
+        _check_sums(data)
     buffer, flags = np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
     if page == 0:
         decoded = cv2.imdecode(buffer, flags)
@@ -104,9 +106,17 @@ def _tiff_fault(picture: Pil.Image) -> str:
     return ""
 
 
-def _silence_opencv() -> None:
-    """What OpenCV cannot decode is told in our own line; its ERROR lines would stand on stderr beside it."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+def _check_sums(data: bytes) -> None:
+    """Refuse a PNG with a wrong checksum, of which libpng prints a line of its own."""
+    position = 8
+    while position + 12 <= len(data):
+        end = position + 8 + int.from_bytes(data[position : position + 4])
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            raise UnsupportedError("the picture is damaged (a checksum is wrong); copy or export it again")
+        if data[position + 4 : position + 8] == b"IEND":
+            return
+        position = end + 4
+    raise UnsupportedError("the picture is truncated; copy or export it again")
 
 
 def to_bytes(pixels: AnyArray, bit_depth: int) -> NDArray[np.uint8]:

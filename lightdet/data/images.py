@@ -27,6 +27,7 @@ from lightdet.arrays import AnyArray, Image
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
+from lightdet.data.quiet_decoders import quiet_decoders
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -278,12 +279,16 @@ def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image
     head = stream.read(HEAD)
     stream.seek(0)
     phone = phone_format(head)
+    quiet_decoders()
     with _quiet():
         try:
             picture = Pil.open(stream, formats=_formats(phone, shown))
         except UnidentifiedImageError:
             if phone:
                 raise UnsupportedError(f"the {phone} is damaged or cut off; copy or export it again") from None
+            if head.startswith(b"version https://git-lfs"):
+                message = "a pointer of Git LFS in place of the picture; fetch it with 'git lfs pull'"
+                raise UnsupportedError(message) from None
             if head[:4] in _TIFF_HEADS:
                 message = "a TIFF of a kind that is not read, or a damaged one; save it as PNG"
                 raise UnsupportedError(message) from None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -100,11 +99,7 @@ def _steps(target: Target, sound: Sound, edits: list[bytes]) -> Iterator[bytes]:
 
 
 def limit_memory() -> None:
-    """Let this process have `MEMORY` more than it has: what needs more fails, and so does its case.
-
-    Its stderr goes nowhere: Pillow's TIFF library complains there about broken files, a thousand times a minute.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    """Let this process have `MEMORY` more than it has: what needs more fails, and so does its case."""
     statm = Path("/proc/self/statm")
     if statm.is_file():
         have = int(statm.read_text().split()[0]) * resource.getpagesize()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,21 @@ pictures_drawn = st.integers(0, 10_000).map(lambda n: Sound(pictures()[n % len(p
 
 
 def judge_picture(data: bytes, _: Any, folder: Path) -> Any:
+    """Read a picture; what decoders print on stderr beside our line is a failure, too."""
+    with tempfile.TemporaryFile() as printed:
+        terminal = os.dup(2)
+        os.dup2(printed.fileno(), 2)
+        try:
+            found = _judged(data, folder)
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+        printed.seek(0)
+        assert not (lines := printed.read()), lines
+    return found
+
+
+def _judged(data: bytes, folder: Path) -> Any:
     path = write(folder, "a.png", data)
     try:
         facts = picture_facts(path)
