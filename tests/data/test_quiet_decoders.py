@@ -1,4 +1,4 @@
-"""Broken pictures are told in one line: no decoder prints anything on the terminal, and no warning reaches the caller."""
+"""Broken pictures are told in one line: no decoder prints on the terminal, and no warning reaches the caller."""
 
 from __future__ import annotations
 

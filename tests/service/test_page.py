@@ -263,6 +263,25 @@ def test_csv_is_saved(served: Any, open_page: Open) -> None:
         assert text.startswith(columns) and "part 7" in text
 
 
+def test_a_file_of_several_pictures(served: Any, open_page: Open) -> None:
+    def stack(*pictures: bytes) -> bytes:
+        first, *others = (Pil.open(io.BytesIO(each)) for each in pictures)
+        stream = io.BytesIO()
+        first.save(stream, "TIFF", save_all=True, append_images=others)
+        return stream.getvalue()
+
+    page = open_page(served.url)
+    drop(page, ("stack.tif", stack(GOOD, BAD, GOOD, BAD), "image/tiff"))
+    assert verdict(page, "NG") == "2 defects: red, green · 2 of the 4 pictures in this file NG"
+    assert "stack.tif#2" in page.locator("#caption").inner_text()
+    assert page.locator("#alert").is_hidden()  # it is no fault
+    drop(page, ("broken.tif", stack(GOOD)[:-90], "image/tiff"), ("good.tif", stack(GOOD, GOOD), "image/tiff"))
+    assert verdict(page, "OK") == "no defects · all 2 pictures in this file OK"
+    assert "broken.tif" in page.locator("#alert").inner_text()  # what was refused is still told
+    drop(page, ("one.png", BAD, "image/png"))
+    assert verdict(page, "NG") == "2 defects: red, green"
+
+
 def test_the_marked_picture_is_saved(served: Any, open_page: Open) -> None:
     page = open_page(served.url)
     drop(page, ("part 9.png", BAD, "image/png"))

@@ -50,7 +50,8 @@ async function look(blob, name = "") {
   const answer = await inspect(blob, { name, threshold: state.override, preview });
   const bad = answer.results.filter((each) => each.decision === "NG");
   const result = bad[0] ?? answer.results[0];
-  if (answer.results.length > 1) say(`${name}: ${answer.results.length} pictures in the file, ${bad.length} of them NG.`);
+  const { length } = answer.results;
+  if (length > 1) result.file = bad.length ? `${bad.length} of the ${length} pictures in this file NG` : `all ${length} pictures in this file OK`;
   const url = result.picture ?? URL.createObjectURL(blob);
   delete result.picture;
   result.recorded = answer.recorded;

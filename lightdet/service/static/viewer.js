@@ -78,8 +78,9 @@ function drawVerdict(result, flags) {
   const names = [...new Set(result.detections.filter((_, i) => flags[i]).map((each) => each.name))];
   const why = bad ? `${count(bad, "defect")}: ${names.join(", ")}` : "no defects";
   const old = state.threshold === null && state.rule && result.rule.threshold !== state.rule.threshold;
-  $("verdict-why").textContent = word !== result.decision ? `${why} at this threshold; recorded as ${result.decision}`
+  const told = word !== result.decision ? `${why} at this threshold; recorded as ${result.decision}`
     : old ? `${why}; decided at threshold ${result.rule.threshold}` : why;
+  $("verdict-why").textContent = [told, result.file].filter(Boolean).join(" · ");
   const caption = [result.name, new Date(result.time).toLocaleString(), state.note].filter(Boolean).join(" · ");
   $("caption").textContent = caption;
 }
