@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +21,16 @@ try:
     import fcntl
 except ImportError:  # Windows: each writer takes a name of its own there
     fcntl = None
+
+
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
+"""What file systems say that cannot sync a file or a folder (network shares, FUSE); all else is a failure."""
+_LONGEST = 200
+"""Bytes of a name that is used in names of temporary files as it is."""
+_WAITS = (0.05, 0.1, 0.2, 0.4) if os.name == "nt" else ()
+"""Seconds between attempts to replace a file: on Windows others that read it (virus scanners, mostly) forbid it."""
+LOST = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENODEV}
+"""What the system says of a drive or a network share that has gone."""
 
 
 @contextmanager
@@ -41,8 +54,9 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         yield temporary
         if sync:
             _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
+        with suppress(OSError):  # file systems without permissions (CIFS, exFAT, many FUSE mounts) may refuse
+            temporary.chmod(0o666 & ~_umask())
+        _replace(temporary, target)
         renamed = True
         if sync:
             _sync(target.parent)
@@ -135,7 +149,13 @@ def remove_empty_folders() -> None:
 
 
 def _temporary_name(target: Path) -> Path:
-    return target.with_name(f".{target.name}.lightdet.tmp")
+    return target.with_name(f".{_short(target.name)}.lightdet.tmp")
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for what stands around it: systems allow 255 bytes."""
+    data = os.fsencode(name)
+    return name if len(data) <= _LONGEST else hashlib.sha256(data).hexdigest()[:32]
 
 
 def _temporary(target: Path) -> tuple[Path, int | None]:
@@ -148,7 +168,7 @@ def _temporary(target: Path) -> tuple[Path, int | None]:
     handle = _claim(temporary)
     if handle is not None:
         return temporary, handle
-    own, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    own, name = tempfile.mkstemp(prefix=f".{_short(target.name)}.", suffix=".tmp", dir=target.parent)
     os.close(own)
     return Path(name), None
 
@@ -167,10 +187,23 @@ def _claim(temporary: Path) -> int | None:
         if os.path.samestat(os.fstat(handle), os.lstat(temporary)):
             os.ftruncate(handle, 0)
             return handle
-    except OSError:
+    except BlockingIOError:
         pass
+    except OSError:  # a file system without locks: nobody writes under this name there
+        with suppress(OSError):
+            temporary.unlink()
     os.close(handle)
     return None
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    for wait in _WAITS:
+        try:
+            temporary.replace(target)
+            return
+        except PermissionError:
+            time.sleep(wait)
+    temporary.replace(target)
 
 
 def _umask() -> int:
@@ -186,5 +219,8 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)

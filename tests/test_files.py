@@ -49,6 +49,17 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "欠"])
+@pytest.mark.parametrize("spare", range(16))
+def test_names_as_long_as_the_system_allows(letter: str, spare: int, tmp_path: Path) -> None:
+    room = 255 - spare
+    name = letter * (room // len(letter.encode())) + "x" * (room % len(letter.encode()))
+    with atomic_path(tmp_path / name) as temporary:
+        write_text(tmp_path / name, "another writer")  # takes a name of its own
+        temporary.write_text("whole")
+    assert (tmp_path / name).read_text() == "whole" and len(list(tmp_path.iterdir())) == 1
+
+
 def test_json_has_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "a.json", {"map50": float("nan")})

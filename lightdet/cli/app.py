@@ -29,7 +29,7 @@ from lightdet.cli.tune import tune
 from lightdet.cli.unknown_options import what_it_is_here
 from lightdet.cli.val import val
 from lightdet.errors import UserError
-from lightdet.files import remove_empty_folders
+from lightdet.files import LOST, remove_empty_folders
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MEASURING = ("pycocotools", "scipy", "sklearn")
@@ -117,6 +117,9 @@ def _outcome(command: Any, args: Sequence[str], program: str) -> int:
             return _fail("the device's memory is full; take a smaller --batch or --imgsz")
         if isinstance(error, OSError) and error.errno in FULL:
             return _fail(f"{error.filename or 'the output'}: the disk is full; make room and start again")
+        if isinstance(error, OSError) and error.errno in LOST:
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"{where}{error.strerror}; see whether the drive or network share is there, and start again")
         if isinstance(error, ModuleNotFoundError) and _is_foreign(error.name):
             if (error.name or "").partition(".")[0] in MEASURING:
                 return _fail(

@@ -333,9 +333,9 @@ def _explained(shown: str) -> Iterator[None]:
         raise _too_large(shown, MAX_PIXELS) from None
     except UnsupportedError as error:
         raise UserError(str(error), path=shown) from None
-    except PermissionError as error:
-        raise UserError(f"the picture cannot be read: {error.strerror}", path=shown) from None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; those of decoders have no number
+            raise UserError(f"the picture cannot be read: {error.strerror}", path=shown) from None
         # Decoders meet hostile bytes with OSError, SyntaxError, struct.error, KeyError, cv2.error and more.
         reason = " ".join(str(error).split()) or type(error).__name__
         if "truncated" in reason or isinstance(error, EOFError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from lightdet.data.formats.label_file import read_lines
 from lightdet.data.images import SUFFIXES
@@ -34,12 +35,15 @@ def scan(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"the folder does not exist{near_folder(folder)}", path=folder)
 
-    def refuse(error: OSError) -> None:
+    def refuse(error: OSError) -> NoReturn:
         raise UserError(f"the folder cannot be read: {error.strerror}", path=error.filename)
 
     wanted, seen, found = set(suffixes), set[tuple[int, int]](), []
     for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
-        status = Path(place).stat()
+        try:
+            status = Path(place).stat()
+        except OSError as error:
+            refuse(error)
         if (status.st_dev, status.st_ino) in seen and status.st_ino:
             folders.clear()  # a link that leads back up
             continue

@@ -67,8 +67,10 @@ def _locked(path: Path) -> int | None:
             holder = os.read(handle, 200)
             os.close(handle)
             raise _in_use(path, holder) from None
-        except OSError:
+        except OSError:  # a file system without locks
             os.close(handle)
+            with suppress(OSError):
+                path.unlink()
             return None
         with suppress(OSError):
             # Its holder may have ended and deleted it between our opening and locking it.
