@@ -6,7 +6,7 @@ One file, written whole or not at all, so no moment of a kill leaves parts that 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,12 @@ def load_state(folder: str | Path) -> TrainingState:
         values = json.loads(metadata[METADATA_KEY])
         if values["format"] > FORMAT:
             raise UserError("was written by a newer lightdet; upgrade to resume it", path=path)
+        unknown = sorted(values["progress"].keys() - {each.name for each in fields(Progress)})
+        if unknown:
+            message = (
+                f"was written by another version of lightdet ('{unknown[0]}' is not known here); upgrade to resume it"
+            )
+            raise UserError(message, path=path)
         return TrainingState(
             tensors,
             Progress(**values["progress"]),
@@ -165,5 +171,5 @@ def load_state(folder: str | Path) -> TrainingState:
             values["scaler"],
             values["run"],
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError("holds no lightdet training state", path=path) from None
