@@ -412,10 +412,11 @@ def test_the_surest_candidate_is_looked_for_below_the_confidence(make_runtime: C
 
 def test_what_a_phone_saves_is_named_and_not_passed_over(detect: Detect, part: np.ndarray) -> None:
     save(part, "in/a.png")
-    for name in ("b.heic", "c.HEIF", "d.avif", "e.jxl"):
+    for name in ("b.heic", "c.HEIF", "d.avif"):
         Path("in", name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    Path("in/e.jxl").write_bytes(b"\xff\x0a" + bytes(100))
     code, _, err = detect("in", "--output", "o")
-    assert code == 2 and "b.heic: the HEIC is damaged or cut off" in err
+    assert code == 2 and "b.heic: " in err and "HEIC" in err  # damaged, or no decoder for it
     code, out, _ = detect("in", "--output", "p", "--on-error", "skip", "--save", "coco")
     assert code == 0 and "skipped 4" in out and "JXL is not read" in out and "passed over" not in out
     assert json.loads(Path("p/coco.json").read_text())["info"] == {}  # pycocotools 2.0.8 to 2.0.10 copy it
