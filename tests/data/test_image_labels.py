@@ -135,6 +135,8 @@ def test_a_bad_line_of_a_list(folder_set: Path, write: Write, save_picture: Save
 
 CSV_FAULTS = {
     "name,kind\na,b\n": "t.csv:1: the first line must name the columns, one of them 'path'",
+    "path,label\ntrain/bad/1.png,bad,good part\n": "t.csv:2: 3 cells, but the first line names 2; put",
+    "path;label\ntrain/bad/1.png;bad\n\ntrain/bad;1.png;bad;\n": "t.csv:4: 4 cells, but the first line names 2; put",
     "path,label\nnone.png,bad\n": "t.csv:2: there is no picture 'none.png'",
     "path,label\ntrain/bad/1.png,\n": "t.csv:2: the row has no class",
     "path,label\ntrain/bad/1.png,Bad\n": "t.csv:2: unknown class 'Bad': did you mean 'bad'?",

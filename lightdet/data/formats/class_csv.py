@@ -94,6 +94,12 @@ def read_rows(table: Path) -> Iterator[Row]:
                 cells = [*(field.strip() for field in fields), *[""] * len(names)]
                 if "\n" in cells[path] + cells[word]:
                     raise csv.Error("a cell goes on in the next line")
+                if any(field.strip() for field in fields[len(names) :]):
+                    message = (
+                        f"{len(fields)} cells, but the first line names {len(names)}; put a cell with "
+                        f"'{delimiter}' in it into double quotes, or name the further column"
+                    )
+                    raise DataError(message, "format", path=table, line=line)
                 yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
             line = reader.line_num + 1
     except csv.Error as error:
