@@ -100,6 +100,7 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
 def _below(root: Path, name: str, file: YamlFile) -> Path:
     """A path relative to the root, or to the YAML if it lies only there."""
     _refuse_impossible(root, name, file)
+    _refuse_impossible(_yaml_path(file).parent, name, file)
     below, beside = root / with_home(name), _yaml_path(file).parent / name
     with _told_of(file):
         refuse_two(name, (below, beside))

@@ -9,6 +9,7 @@ What fits two different files is refused, never chosen.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import unicodedata
@@ -47,7 +48,7 @@ def find_folder(text: str, root: Path) -> Path:
     """
     written = root / with_home(text)
     parts = _named(text)
-    if written.is_dir():
+    if _as_folder(written):
         beside = [root.joinpath(*parts)] if text.replace("\\", "/").startswith("../") and parts else []
         return _only(text, [written, *beside], _as_folder) or written
     if not _from_elsewhere(text) or "\\" in text or not parts:
@@ -79,9 +80,9 @@ def near_folder(folder: Path, root: Path | None = None) -> str:
     """
     if "\\" in folder.name:
         return "; write / instead of \\ in the YAML"
-    if not folder.parent.is_dir():
+    if not _as_folder(folder.parent):
         beside = root / folder.name if root is not None else None
-        return f"; {beside} is there: if it is meant, write that" if beside is not None and beside.is_dir() else ""
+        return f"; {beside} is there: if it is meant, write that" if beside is not None and _as_folder(beside) else ""
     names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
     alike = [name for name in names if name.lower() == folder.name.lower()]
     if alike:
@@ -150,4 +151,9 @@ def _as_file(path: Path) -> Path | None:
 
 
 def _as_folder(path: Path) -> Path | None:
-    return path if path.is_dir() else None
+    try:
+        return path if path.is_dir() else None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can be called that
+            return None
+        raise

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightdet.assembly.dataset import load_dataset
+from lightdet.data.dataset import read_split
 from lightdet.data.paths import find_file, find_folder
 from lightdet.errors import UserError
 
@@ -100,3 +102,16 @@ def test_a_folder_beside_the_yaml_and_in_the_folder_above(tmp_path: Path) -> Non
         find_folder("../train/images", tmp_path / "set")
     assert str(tmp_path / "set" / "train" / "images") in str(caught.value)
     assert str(tmp_path / "set" / ".." / "train" / "images") in str(caught.value)
+
+
+@pytest.mark.parametrize("front", ["", "../", "../images/", "/", "/content/set/", "images/", "C:/x/"])
+@pytest.mark.parametrize("length", [200, 256, 5000])
+def test_names_that_no_file_can_have(front: str, length: int, tmp_path: Path) -> None:
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    name = front + "x" * length
+    assert find_file(name, [tmp_path / "set"]) is None
+    assert find_folder(name, tmp_path / "set") == tmp_path / "set" / name
+    for key in ("train: {}", "labels: {}\ntrain: images", "images: {}\ntrain: images", "path: {}\ntrain: images"):
+        (tmp_path / "set" / "d.yaml").write_text(f"names: [x]\n{key.format(name)}\nval: images\n")
+        with pytest.raises(UserError):
+            read_split(load_dataset(tmp_path / "set" / "d.yaml"), "train")
