@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lightdet.card import METADATA_KEY
 from lightdet.export.network import Deployable
 from lightdet.inference.export_card import ExportCard
+from lightdet.seal import SEAL_KEY, UNSEALED, sealed
 
 OPSET = 18
 IR_VERSION = 9
@@ -79,13 +80,12 @@ def clean(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_card(model: onnx.ModelProto, card: ExportCard) -> bytes:
-    """Return the file's bytes, everything in one, with the card in its metadata."""
+    """Return the file's bytes, everything in one, with the card and the check sum in its metadata."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.producer_version = card.version
-    helper.set_model_props(copy, {METADATA_KEY: card.as_json()})
-    data: bytes = copy.SerializeToString()
-    return data
+    helper.set_model_props(copy, {METADATA_KEY: card.as_json(), SEAL_KEY: UNSEALED})
+    return sealed(copy.SerializeToString())
 
 
 def add_nms(

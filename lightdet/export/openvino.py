@@ -9,6 +9,7 @@ import onnx
 
 from lightdet.card import METADATA_KEY
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, weights_checksum
+from lightdet.seal import SEAL_KEY, UNSEALED, seal
 
 
 def to_openvino(model: onnx.ModelProto) -> Any:
@@ -30,6 +31,7 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
     import openvino  # noqa: PLC0415
 
     model.set_rt_info(card.as_json(), METADATA_KEY)
+    model.set_rt_info(UNSEALED, SEAL_KEY)
     weights = path.with_suffix(".bin")
     # The sum is known once the weights are written; written again they are the same.
     for _ in range(2):
@@ -38,3 +40,4 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
         except RuntimeError:
             raise OSError("OpenVINO cannot write there; is the disk full?") from None
         model.set_rt_info(weights_checksum(weights), WEIGHTS_KEY)
+    seal(path, [weights])

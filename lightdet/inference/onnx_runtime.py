@@ -12,6 +12,7 @@ from lightdet.card import METADATA_KEY
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
+from lightdet.seal import SEAL_KEY, check_seal
 
 QUIET = 4  # errors are raised and told by us
 MAX_THREADS = 1024
@@ -41,6 +42,7 @@ class OnnxFile(ExportedFile):
         check_threads(threads)
         self._session = open_session(path, device=device, threads=threads)
         card = _card(self._session, path)
+        check_seal(path, self._session.get_modelmeta().custom_metadata_map.get(SEAL_KEY))
         self.card, self.path = card, str(path)
         if precision not in (None, card.precision):
             raise UserError(

@@ -13,6 +13,7 @@ from lightdet.errors import UserError
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.onnx_runtime import check_threads
+from lightdet.seal import SEAL_KEY, check_seal
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -43,7 +44,9 @@ class OpenVinoFile(ExportedFile):
             raise UserError(f"unknown precision '{precision}'; take {', '.join(HINTS)}")
         core, model = read_ir(path)
         card = parse_card(_text(model, METADATA_KEY), path)
-        _check_weights(model, Path(path).with_suffix(".bin"))
+        weights = Path(path).with_suffix(".bin")
+        _check_weights(model, weights)
+        check_seal(path, _text(model, SEAL_KEY), [weights])
         self.card, self.path = card, str(path)
         self.threads = threads
         # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.

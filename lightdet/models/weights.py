@@ -12,6 +12,7 @@ from torch import Tensor
 from lightdet.card import ModelCard, parse_model_card
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
+from lightdet.seal import SEAL_KEY, UNSEALED, check_seal, seal
 
 
 def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) -> None:
@@ -24,24 +25,27 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], ModelCard]:
     """Read weights (on the CPU) and card.
 
     Raises:
-        UserError: the file is missing, truncated, not safetensors, or not one of ours.
+        UserError: the file is missing, truncated, damaged, not safetensors, or not one of ours.
     """
     tensors, metadata = read_safetensors(path)
-    return tensors, parse_model_card(metadata, path)
+    card = parse_model_card(metadata, path)
+    check_seal(path, metadata.get(SEAL_KEY))
+    return tensors, card
 
 
 def write_safetensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and metadata, whole or not at all.
+    """Write tensors and metadata, whole or not at all, with the file's check sum (see `lightdet.seal`).
 
     Raises:
         UserError: the file cannot be written.
     """
     with atomic_path(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, temporary, metadata | {SEAL_KEY: UNSEALED})
         except SafetensorError as error:  # a full disk comes as one, not as an OSError
             reason = str(error).removeprefix("Error while serializing: ").removeprefix("I/O error: ")
             raise UserError(f"cannot be written: {reason}", path=path) from None
+        seal(temporary)
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from export_networks import save_onnx
 from onnx import TensorProto, helper
 
 import lightdet
@@ -35,8 +36,7 @@ def with_card(source: Path, target: Path, **changes: Any) -> Path:
         holder = card["preprocessing"] if key == "imgsz" else card
         holder[key] = value
     entry.value = json.dumps(card)
-    onnx.save(model, target)
-    return target
+    return save_onnx(model, target)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from export_networks import NAMES, SIDE
+from export_networks import NAMES, SIDE, save_onnx
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
@@ -66,8 +66,7 @@ def spoilt(source: Path, target: Path, value: float) -> Path:
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     [entry] = [each for each in model.metadata_props if each.key == METADATA_KEY]
     entry.value = json.dumps(json.loads(entry.value) | {"decision": {"rule": DecisionRule(0.5).as_dict()}})
-    onnx.save(model, target)
-    return target
+    return save_onnx(model, target)
 
 
 @pytest.mark.parametrize("value", NONE)

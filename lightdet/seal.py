@@ -1,0 +1,97 @@
+"""A check sum of a whole file that stands in the file itself: damage is found before anything is judged by it.
+
+The writer puts `UNSEALED` where the sum will stand, as a value of `SEAL_KEY` in the file's metadata, and then calls
+`seal`. The sum is the SHA-256 of all bytes, with `UNSEALED` in place of itself. It guards against accidents, not
+against someone who means harm: who changes a file can seal it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightdet.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SEAL_KEY = "lightdet_sha256"
+UNSEALED = "0" * 64
+_SUM = re.compile("[0-9a-f]{64}")
+_told: set[Path] = set()
+
+
+def sealed(data: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """Return a file's bytes with the sum over them, and over those of files that belong to it, in its place.
+
+    Raises:
+        ValueError: there is no place for it.
+    """
+    start = _place(data, UNSEALED)
+    return data[:start] + _sum_of(data, start, others).encode() + data[start + 64 :]
+
+
+def seal(path: Path, others: Sequence[Path] = ()) -> None:
+    """Seal a file that was just written, in place; `others` belong to it and follow in the sum.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: there is no place for the sum.
+    """
+    data = path.read_bytes()
+    start = _place(data, UNSEALED)
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(_sum_of(data, start, [other.read_bytes() for other in others]).encode())
+
+
+def check_seal(path: str | Path, claimed: str | None, others: Sequence[Path] = ()) -> bool:
+    """Compare a file with the sum in its metadata; False where it has none, which is said once.
+
+    Args:
+        path: the file.
+        claimed: what its metadata hold under `SEAL_KEY`; None: written before there were sums.
+        others: what belongs to it, in the order in which it was sealed.
+
+    Raises:
+        UserError: it is not what was written.
+        OSError: it cannot be read.
+    """
+    if claimed is None:
+        if Path(path) not in _told:
+            _told.add(Path(path))
+            log.warning("%s: verified: no; it was written before files held a check sum", path)
+        return False
+    damaged = UserError("is damaged: its check sum is another; copy it again, or train or export it again", path=path)
+    if not _SUM.fullmatch(claimed):
+        raise damaged
+    data = Path(path).read_bytes()
+    try:
+        start = _place(data, claimed)
+    except ValueError:
+        raise damaged from None
+    if _sum_of(data, start, [other.read_bytes() for other in others]) != claimed:
+        raise damaged
+    return True
+
+
+def _place(data: bytes, text: str) -> int:
+    """Where a sum stands after its key; the key's last place is meant, as a card may hold anything."""
+    key = data.rfind(SEAL_KEY.encode())
+    start = data.find(text.encode(), key)
+    if key < 0 or not 0 <= start - key <= len(SEAL_KEY) + 32:
+        raise ValueError("no place for a check sum")
+    return start
+
+
+def _sum_of(data: bytes, start: int, others: Sequence[bytes]) -> str:
+    """The sum over a file whose own sum stands at `start`, and over others."""
+    view = memoryview(data)
+    digest = hashlib.sha256(view[:start])
+    digest.update(UNSEALED.encode())
+    digest.update(view[start + 64 :])
+    for other in others:
+        digest.update(other)
+    return digest.hexdigest()
