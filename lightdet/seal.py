@@ -47,17 +47,17 @@ def seal(path: Path, others: Sequence[Path] = ()) -> None:
         file.write(_sum_of(data, start, [other.read_bytes() for other in others]).encode())
 
 
-def check_seal(path: str | Path, claimed: str | None, others: Sequence[Path] = ()) -> bool:
+def check_seal(path: str | Path, data: bytes, claimed: str | None, others: Sequence[bytes] = ()) -> bool:
     """Compare a file with the sum in its metadata; False where it has none, which is said once.
 
     Args:
-        path: the file.
+        path: the file, for messages.
+        data: its bytes.
         claimed: what its metadata hold under `SEAL_KEY`; None: written before there were sums.
-        others: what belongs to it, in the order in which it was sealed.
+        others: the bytes of what belongs to it, in the order in which it was sealed.
 
     Raises:
         UserError: it is not what was written.
-        OSError: it cannot be read.
     """
     if claimed is None:
         if Path(path) not in _told:
@@ -67,12 +67,11 @@ def check_seal(path: str | Path, claimed: str | None, others: Sequence[Path] = (
     damaged = UserError("is damaged: its check sum is another; copy it again, or train or export it again", path=path)
     if not _SUM.fullmatch(claimed):
         raise damaged
-    data = Path(path).read_bytes()
     try:
         start = _place(data, claimed)
     except ValueError:
         raise damaged from None
-    if _sum_of(data, start, [other.read_bytes() for other in others]) != claimed:
+    if _sum_of(data, start, others) != claimed:
         raise damaged
     return True
 

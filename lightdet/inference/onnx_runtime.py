@@ -42,7 +42,7 @@ class OnnxFile(ExportedFile):
         check_threads(threads)
         self._session = open_session(path, device=device, threads=threads)
         card = _card(self._session, path)
-        check_seal(path, self._session.get_modelmeta().custom_metadata_map.get(SEAL_KEY))
+        check_seal(path, Path(path).read_bytes(), self._session.get_modelmeta().custom_metadata_map.get(SEAL_KEY))
         self.card, self.path = card, str(path)
         if precision not in (None, card.precision):
             raise UserError(

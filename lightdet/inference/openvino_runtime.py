@@ -46,7 +46,7 @@ class OpenVinoFile(ExportedFile):
         card = parse_card(_text(model, METADATA_KEY), path)
         weights = Path(path).with_suffix(".bin")
         _check_weights(model, weights)
-        check_seal(path, _text(model, SEAL_KEY), [weights])
+        check_seal(path, Path(path).read_bytes(), _text(model, SEAL_KEY), [weights.read_bytes()])
         self.card, self.path = card, str(path)
         self.threads = threads
         # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.

@@ -16,7 +16,6 @@ from torch.optim import Optimizer
 
 from lightdet.errors import UserError
 from lightdet.models.weights import read_safetensors, write_safetensors
-from lightdet.seal import SEAL_KEY, check_seal
 
 STATE_FILE = "state.safetensors"
 METADATA_KEY = "lightdet_training"
@@ -154,7 +153,6 @@ def load_state(folder: str | Path) -> TrainingState:
     if not path.is_file():
         raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=folder)
     tensors, metadata = read_safetensors(path)
-    check_seal(path, metadata.get(SEAL_KEY))
     try:
         values = json.loads(metadata[METADATA_KEY])
         if values["format"] > FORMAT:
