@@ -226,7 +226,9 @@ def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_
     for kind in ("onnx", "xml"):
         timed = run("profile", "-w", exported(kind), "--runs", 1, "--batch", 1)
         assert timed.returncode == 0 and "one picture, ms" in timed.stdout, timed.stderr
-    split = "splits: {val: {images: ., unlabelled: background}}"
+    (tmp_path / "parts").mkdir()
+    picture.rename(tmp_path / "parts" / picture.name)
+    split = "splits: {val: {images: parts, unlabelled: background}}"
     (tmp_path / "set.yaml").write_text(f"format: yolo\nclasses: [a]\n{split}\n")
     refused = run("val", "-w", exported("onnx"), "-d", tmp_path / "set.yaml", "-o", tmp_path / "v")
     assert refused.returncode == 2 and "is not installed: lightdet-runtime has it in its extra 'val'" in refused.stderr
