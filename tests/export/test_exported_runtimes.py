@@ -229,7 +229,7 @@ def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_
     (tmp_path / "parts").mkdir()
     picture.rename(tmp_path / "parts" / picture.name)
     split = "splits: {val: {images: parts, unlabelled: background}}"
-    (tmp_path / "set.yaml").write_text(f"format: yolo\nclasses: [a]\n{split}\n")
+    (tmp_path / "set.yaml").write_text(f"format: yolo\nclasses: [dent, scratch, stain]\n{split}\n")
     refused = run("val", "-w", exported("onnx"), "-d", tmp_path / "set.yaml", "-o", tmp_path / "v")
     assert refused.returncode == 2 and "is not installed: lightdet-runtime has it in its extra 'val'" in refused.stderr
     weights = tmp_path / "x.safetensors"
