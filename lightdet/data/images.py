@@ -24,6 +24,7 @@ from PIL import Image as Pil
 from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
+from lightdet.data.bounded_reader import BoundedReader
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
@@ -234,7 +235,7 @@ def picture_facts(path: str | Path) -> PictureFacts:
     """Read a picture's header; see `image_size` for the errors."""
     target = Path(path)
     _check_file(target, MAX_BYTES)
-    with _explained(str(path)), target.open("rb") as stream, _opened(stream, str(path), MAX_PIXELS) as picture:
+    with _explained(str(path)), BoundedReader(target) as stream, _opened(stream, str(path), MAX_PIXELS) as picture:
         return _facts(picture)
 
 

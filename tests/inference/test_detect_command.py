@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from lightdet import drawing
 from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.inference import pipeline, tiled, window
@@ -275,7 +276,7 @@ def test_no_screen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int) -> None:
-    real, seen = pipeline.draw_detections, []
+    real, seen = drawing.draw_detections, []
 
     def draw(*args: Any, **more: Any) -> Any:
         seen.append(1)
@@ -283,7 +284,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int)
             signal.raise_signal(number)
         return real(*args, **more)
 
-    monkeypatch.setattr(pipeline, "draw_detections", draw)
+    monkeypatch.setattr(drawing, "draw_detections", draw)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
