@@ -28,6 +28,7 @@ from lightdet.data.bounded_reader import BoundedReader
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
+from lightdet.data.png_rows import check_rows
 from lightdet.data.quiet_decoders import quiet_decoders
 from lightdet.errors import UserError
 
@@ -410,6 +411,8 @@ def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0)
         check_samples(picture)
     if facts.bits > 8:
         check_deep(picture, facts.bits)
+    if facts.format == "PNG" and page == 0:
+        check_rows(picture, data)
     with _quiet() if facts.format == "TIFF" else nullcontext():
         picture.load()
     deep = facts.bits > 8

@@ -8,7 +8,6 @@ import struct
 from PIL import Image as Pil
 
 from lightdet.data.deep_pixels import UnsupportedError
-from lightdet.data.png_rows import check_rows
 
 MAX_PAGES = 1000
 """Most pictures of one file."""
@@ -42,8 +41,6 @@ def check_end(picture: Pil.Image, data: bytes) -> None:
     Raises:
         UnsupportedError: it does.
     """
-    if picture.format == "PNG":
-        check_rows(data)
     if picture.format == "GIF" and not data.rstrip(b"\0\r\n ").endswith(b";"):
         raise UnsupportedError("the picture is truncated; copy or export it again")
     if picture.format == "PPM" and _pnm_goes_on(picture, data):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lightdet.data.deep_pixels import UnsupportedError
 from lightdet.data.images import read_image
-from lightdet.data.png_rows import check_rows
+from lightdet.data.png_rows import count_rows
 from lightdet.errors import UserError
 
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8,), 3: (1, 2, 4, 8), 4: (8,), 6: (8,)}
@@ -20,10 +20,10 @@ KINDS = [(depth, colour) for colour, depths in DEPTHS.items() for depth in depth
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
-def png(width: int, height: int, kind: tuple[int, int], rows: int, pieces: int = 1) -> bytes:
-    """An uninterlaced picture of zeros whose data hold `rows` rows, in several pieces."""
+def png(width: int, height: int, kind: tuple[int, int], rows: int, pieces: int = 1, value: int = 0) -> bytes:
+    """An uninterlaced picture of one value whose data hold `rows` rows, in several pieces."""
     depth, colour = kind
-    line = b"\0" + bytes((width * CHANNELS[colour] * depth + 7) // 8)
+    line = b"\0" + bytes([value]) * ((width * CHANNELS[colour] * depth + 7) // 8)
     packed = zlib.compress(line * rows)
     cuts = [len(packed) * i // pieces for i in range(pieces + 1)]
     palette = [(b"PLTE", bytes(3 << depth))] if colour == 3 else []
@@ -39,10 +39,11 @@ def png(width: int, height: int, kind: tuple[int, int], rows: int, pieces: int =
 def test_missing_rows_are_refused(
     width: int, height: int, kind: tuple[int, int], pieces: int, data: st.DataObject
 ) -> None:
-    assert read_image(png(width, height, kind, height, pieces), name="part.png").shape[:2] == (height, width)
+    value = data.draw(st.integers(0, 255))
+    assert read_image(png(width, height, kind, height, pieces, value), name="part.png").shape[:2] == (height, width)
     rows = data.draw(st.integers(0, height - 1))
     with pytest.raises(UserError, match=r"part\.png: .*(truncated|damaged)"):
-        read_image(png(width, height, kind, rows, pieces), name="part.png")
+        read_image(png(width, height, kind, rows, pieces, value), name="part.png")
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(["L", "RGB", "RGBA", "1", "P"]))
@@ -73,6 +74,6 @@ def test_interlaced_ones_are_counted_by_pass(width: int, height: int, mode: str)
             + (b"IDAT" + packed + bytes(4))
         )
 
-    check_rows(with_bytes(total))
+    count_rows(with_bytes(total))
     with pytest.raises(UnsupportedError, match="last rows"):
-        check_rows(with_bytes(total - 1))
+        count_rows(with_bytes(total - 1))
