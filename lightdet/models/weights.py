@@ -64,7 +64,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     try:
-        tensors = load(data)
+        tensors = dict(sorted(load(data).items()))  # they come in no order
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = dict(header.get("__metadata__", {}))
     except (SafetensorError, ValueError) as error:
