@@ -1,14 +1,12 @@
-"""The commands and lists of docs/compare.md are understood."""
+"""The lists of docs/compare.md are understood, and its configurations are there (commands: tests/test_readme.py)."""
 
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
-from lightdet.cli.app import app
 from lightdet.config import YamlFile, validate
 from lightdet.config.comparison import ModelList
 
@@ -21,11 +19,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_is_understood(line: str) -> None:
+def test_its_configurations_are_there(line: str) -> None:
     words = shlex.split(line)
     assert words[:2] == ["lightdet", "compare"]
-    group = typer.main.get_command(app)
-    group.commands["compare"].make_context("lightdet", words[2:])  # type: ignore[attr-defined]
     for word in words[2:]:
         if word.startswith("configs/"):
             assert list(ROOT.glob(word)), word
