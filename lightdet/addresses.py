@@ -110,7 +110,12 @@ def without_secrets(message: str) -> str:
     """A message with the addresses in it as they may be shown; what files say of pictures may be one."""
     if ":/" not in message or "user:password@" in message:  # the second are our own, about how to write one
         return message
-    return _WITH_SECRET.sub(lambda match: shown_address(match[0]), message)
+    return _WITH_SECRET.sub(lambda match: match[0] if _is_hidden(match[0]) else shown_address(match[0]), message)
+
+
+def _is_hidden(address: str) -> bool:
+    """Whether an address has its password as ``***`` already, and nothing behind it where another may be."""
+    return re.fullmatch(r"[^@]*[:/]\*\*\*@[^@?]*", address) is not None
 
 
 def hide_sign_in(text: str) -> str:

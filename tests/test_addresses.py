@@ -136,6 +136,11 @@ def test_other_names_are_shown_as_they_are() -> None:
         ("no 'https://h/a.jpg?sig=abc' in img", "no 'https://h/…' in img"),
         ("C:/set/a@b.png: 3 boxes?", "C:/set/a@b.png: 3 boxes?"),
         ("see https://h/page; is it meant?", "see https://h/page; is it meant?"),
+        (
+            "the database postgresql://me:***@h:5432/parts is away",
+            "the database postgresql://me:***@h:5432/parts is away",
+        ),
+        ("no rtsp://***@h/live?key=abc", "no rtsp://h/…"),
         ("write rtsp://user:password@host:port/path", "write rtsp://user:password@host:port/path"),
     ],
 )
