@@ -33,7 +33,7 @@ def test_version_python_command_and_files_are_the_same() -> None:
 
 def test_its_dependencies_are_few_and_as_in_the_whole() -> None:
     extras = WHOLE["project"]["optional-dependencies"]
-    known = {*WHOLE["project"]["dependencies"], *extras["runtime"], *extras["service"]}
+    known = {*WHOLE["project"]["dependencies"], *extras["runtime"], *extras["service"], *extras["heic"]}
     own = RUNTIME["project"]
     listed = {*own["dependencies"], *(line for extra in own["optional-dependencies"].values() for line in extra)}
     assert listed <= known
