@@ -209,7 +209,7 @@ class Validation:
             "input": f"{side} × {side} pixels{', gray' if preprocessing.gray else ''}",
             "runs on": f"{computed(predictor)}, batch {batch}",
             "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
-            "pace": f"{rate:.1f} pictures a second, reading included",
+            "pace": f"{rate:.1f} pictures per second, reading included",
         }
         details = {
             "weights": str(self.source),
