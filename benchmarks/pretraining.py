@@ -28,7 +28,6 @@ from typing import Any
 import cv2
 import torch
 
-from lightdet.assembly.computing import FACT
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import TrainingData, build_trainer, load_training_data
 from lightdet.assembly.starting import FOLDER
@@ -185,7 +184,7 @@ def train(options: argparse.Namespace, config: RunConfig, data: TrainingData) ->
     if state is not None and state.progress.done:
         return state.progress
     run = {"config": config.model_dump(mode="json"), "redraw": options.redraw, "names": list(data.names)}
-    if state is not None and {**state.run, FACT: None} != {**run, FACT: None}:
+    if state is not None and {key: state.run.get(key) for key in run} != run:
         raise SystemExit(f"{folder} was begun with another recipe; name another --output")
     with stop_on_signal() as stop:
         trainer = build_trainer(

@@ -14,7 +14,7 @@ class BoundedReader(io.BufferedReader):
     """
 
     def __init__(self, path: Path) -> None:
-        raw = io.FileIO(path)
+        raw = path.open("rb", buffering=0)
         self._size = os.fstat(raw.fileno()).st_size
         super().__init__(raw)
 
