@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
 # Anyone may import these; they need nothing but each other.
-BASE = {"addresses", "errors", "arrays", "files", "fonts", "processors", "seal", "wording"}
+BASE = {"addresses", "errors", "arrays", "files", "fonts", "model_kind", "processors", "seal", "wording"}
 TYPES = BASE | {"geometry", "structures", "card"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lightdet.assembly.classifier import fixed_size, load_classifier
 from lightdet.assembly.need_torch import need_torch
 from lightdet.errors import UserError
+from lightdet.model_kind import is_export
 
 if TYPE_CHECKING:
     from lightdet.inference.classifier import ClassifierPredictor
@@ -29,9 +30,9 @@ def classifier_predictor(
             cannot take.
     """
     from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415 - OpenCV only when it is wanted
-    from lightdet.inference.open_exported import SUFFIXES, open_exported  # noqa: PLC0415
+    from lightdet.inference.open_exported import open_exported  # noqa: PLC0415
 
-    if path.suffix.lower() in SUFFIXES:
+    if is_export(path):
         from lightdet.inference.exported_classifier import ExportedClassRuntime  # noqa: PLC0415
 
         file = open_exported(path, device=device, threads=threads, precision=precision)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lightdet.assembly.need_torch import need_torch
 from lightdet.config import EvalConfig
 from lightdet.errors import UserError
+from lightdet.model_kind import is_export
 
 if TYPE_CHECKING:
     from lightdet.inference.predictor import Predictor
@@ -34,10 +35,10 @@ def detector_predictor(
     Raises:
         UserError: a damaged or foreign file, a classifier's, a device that is not there, a value out of range.
     """
-    from lightdet.inference.open_exported import SUFFIXES, open_exported  # noqa: PLC0415
+    from lightdet.inference.open_exported import open_exported  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted
 
-    if path.suffix.lower() in SUFFIXES:
+    if is_export(path):
         from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
 
         exported = ExportedRuntime(

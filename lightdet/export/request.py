@@ -9,6 +9,7 @@ from typing import Literal
 
 from lightdet.errors import UserError
 from lightdet.inference.export_card import FilePrecision
+from lightdet.model_kind import is_export
 
 Kind = Literal["onnx", "openvino"]
 SUFFIXES: dict[Kind, str] = {"onnx": ".onnx", "openvino": ".xml"}
@@ -65,7 +66,7 @@ def check_request(request: ExportRequest) -> None:
     if not request.weights.is_file():
         folder = request.weights.is_dir()
         raise UserError("is a folder; give the .safetensors in it" if folder else "no such file", path=request.weights)
-    if request.weights.suffix.lower() in SUFFIXES.values():
+    if is_export(request.weights):
         raise UserError("is an export already; give the checkpoint (best.safetensors)", path=request.weights)
     suffix = SUFFIXES[request.kind]
     if request.output is not None and request.output.suffix.lower() != suffix:

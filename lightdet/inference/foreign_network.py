@@ -14,6 +14,7 @@ from lightdet.arrays import AnyArray
 from lightdet.errors import UserError
 from lightdet.inference.onnx_runtime import open_session
 from lightdet.inference.openvino_runtime import compile_model, computed_precision, read_ir
+from lightdet.model_kind import is_export, model_kind
 from lightdet.structures import Detections
 
 DEFAULT_SIDE = 640
@@ -44,12 +45,12 @@ class ForeignNetwork:
         threads: int | None = None,
         precision: str | None = None,
     ) -> None:
-        if Path(path).suffix.lower() not in (".onnx", ".xml"):
+        if not is_export(path):
             raise UserError("is no .onnx and no .xml; foreign networks are timed as one of these", path=path)
         self.precision = precision or "fp32"
         self.device = "cpu"
         side = imgsz or DEFAULT_SIDE
-        if Path(path).suffix.lower() == ".onnx":
+        if model_kind(path) == "onnx":
             session = open_session(path, device=device, threads=threads)
             if len(session.get_inputs()) != 1:
                 raise UserError(f"has {len(session.get_inputs())} inputs; only one, a picture, can be timed", path=path)
@@ -90,7 +91,7 @@ class ForeignNetwork:
 
 def library_of(path: Path) -> str:
     """Return what runs a file, with its version."""
-    package, name = ("onnxruntime", "ONNX Runtime") if path.suffix.lower() == ".onnx" else ("openvino", "OpenVINO")
+    package, name = ("onnxruntime", "ONNX Runtime") if model_kind(path) == "onnx" else ("openvino", "OpenVINO")
     try:
         return f"{name} {version(package)}"
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The ending of an exported file → what opens it; the other runtime need not be installed."""
+"""An exported file → what opens it, by its kind; the other runtime need not be installed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from pathlib import Path
 
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
-
-SUFFIXES = frozenset({".onnx", ".xml"})
-"""Endings of exported files; any other file is taken for a checkpoint."""
+from lightdet.model_kind import model_kind
 
 
 def open_exported(
     path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str | None = None
 ) -> ExportedFile:
-    """Open an ``.onnx`` or ``.xml`` file that lightdet wrote.
+    """Open a file of ONNX or OpenVINO that lightdet wrote.
 
     Args:
         path: the file.
@@ -24,7 +22,7 @@ def open_exported(
     Raises:
         UserError: a missing, damaged or foreign file, a device that is not there, a runtime not installed.
     """
-    if Path(path).suffix.lower() == ".onnx":
+    if model_kind(path) == "onnx":
         from lightdet.inference.onnx_runtime import OnnxFile  # noqa: PLC0415
 
         return OnnxFile(path, device=device, threads=threads, precision=precision)
@@ -39,7 +37,7 @@ def read_card(path: str | Path) -> ExportCard:
     Raises:
         UserError: as `open_exported`.
     """
-    if Path(path).suffix.lower() == ".onnx":
+    if model_kind(path) == "onnx":
         from lightdet.inference.onnx_runtime import read_onnx_card  # noqa: PLC0415
 
         return read_onnx_card(path)

@@ -13,6 +13,7 @@ from lightdet.errors import UserError
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.onnx_runtime import check_threads
+from lightdet.model_kind import model_kind
 from lightdet.seal import SEAL_KEY, check_seal
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -85,14 +86,18 @@ def read_ir(path: str | Path) -> tuple[Any, Any]:
     source = Path(path)
     if not source.is_file():
         raise UserError("is a folder; give the .xml in it" if source.is_dir() else "no such file", path=path)
-    weights = source.with_suffix(".bin")
-    if source.suffix.lower() == ".xml" and not weights.is_file():
-        raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
-    if source.suffix.lower() == ".xml" and not _looks_like_ir(source):  # else every reader tries it, and complains
-        raise UserError("no OpenVINO model that can be used (its content is something else, or damaged)", path=path)
     core = openvino.Core()
     try:
-        return core, core.read_model(str(source))
+        if model_kind(source) == "onnx":
+            return core, core.read_model(str(source))
+        weights = source.with_suffix(".bin")
+        if not weights.is_file():
+            raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
+        if not _looks_like_ir(source):  # else every reader tries it, and complains
+            raise UserError("no OpenVINO model that can be used (its content is something else, or damaged)", path=path)
+        return core, core.read_model(source.read_bytes(), weights.read_bytes())  # a path would have to end in .xml
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"no OpenVINO model that can be used ({_short(error)})", path=path) from None
 

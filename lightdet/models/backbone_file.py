@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lightdet.errors import UserError
 from lightdet.files import with_home
+from lightdet.model_kind import model_kind
 from lightdet.models.weights import read_safetensors
 
 
@@ -19,7 +20,7 @@ def read_backbone(path: str | Path) -> dict[str, Tensor]:
         UserError: the file is missing, unreadable, truncated, or holds no tensors by name.
     """
     source = with_home(path)
-    if source.suffix == ".safetensors":
+    if model_kind(source) == "checkpoint":
         return read_safetensors(source)[0]
     if not source.is_file():
         raise UserError("is a folder; give the file in it" if source.is_dir() else "no such file", path=path)

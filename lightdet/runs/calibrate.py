@@ -23,6 +23,7 @@ from lightdet.calibration import (
 from lightdet.data.dataset import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
+from lightdet.model_kind import is_export
 from lightdet.runs.options import given
 from lightdet.runs.validate import Found, Validation, ValRequest, Watcher
 from lightdet.tasks import task_of_model
@@ -209,7 +210,7 @@ def check_request(request: CalibrationRequest) -> None:
     Raises:
         UserError: a target or confidence outside 0-1, flags that do not go together, a folder as output.
     """
-    if request.weights is not None and request.weights.suffix.lower() in (".onnx", ".xml"):
+    if request.weights is not None and is_export(request.weights):
         raise UserError(
             "an export takes over the rule of its checkpoint: calibrate the .safetensors, then export it",
             path=request.weights,

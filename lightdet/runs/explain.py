@@ -18,6 +18,7 @@ from lightdet.files import write_json
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
 from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.model_kind import is_export
 from lightdet.runs.options import given
 from lightdet.tasks import task_of_model
 
@@ -165,7 +166,7 @@ def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
         UserError: a file that is no model or has no gradients, options that do not belong to it.
     """
     path = request.weights
-    if path.suffix.lower() in WITHOUT_GRADIENTS:
+    if is_export(path) or path.suffix.lower() in WITHOUT_GRADIENTS:
         raise UserError(
             "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
         )

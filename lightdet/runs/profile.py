@@ -17,7 +17,7 @@ from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign_network import ForeignNetwork, library_of
-from lightdet.inference.open_exported import SUFFIXES as EXPORTED
+from lightdet.model_kind import is_export
 from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
@@ -130,7 +130,7 @@ def profile_models(request: ProfileRequest) -> list[Report]:
 
 def _device_of_torch(request: ProfileRequest) -> torch.device | None:
     """The device of what torch runs; None if nothing is: exported networks find theirs, and need no torch."""
-    checkpoints = [path for path in request.weights if path.suffix.lower() not in EXPORTED]
+    checkpoints = [path for path in request.weights if not is_export(path)]
     if request.weights and not request.configs and not checkpoints:
         return None
     for path in checkpoints:
@@ -150,7 +150,7 @@ def _subjects(request: ProfileRequest, device: torch.device | None) -> list[_Sub
         task = task_of_model(path)
         predictor = load(
             path,
-            device=request.device if path.suffix.lower() in EXPORTED else str(device),
+            device=request.device if is_export(path) else str(device),
             imgsz=side,
             precision=request.precision,
             threads=_threads(request),

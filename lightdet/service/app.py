@@ -19,6 +19,7 @@ from lightdet import __version__
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import run_name
+from lightdet.model_kind import model_kind
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
 from lightdet.service.engine import Engine
@@ -61,7 +62,7 @@ def identify(model: Path) -> ModelIdentity:
     digest = hashlib.sha256()
     weights = model.with_suffix(".bin")
     try:
-        for path in [model, *([weights] if model.suffix == ".xml" and weights.is_file() else [])]:
+        for path in [model, *([weights] if model_kind(model) == "openvino" and weights.is_file() else [])]:
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)

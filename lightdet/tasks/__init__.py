@@ -13,7 +13,8 @@ from lightdet.card import peek_model_card
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
-from lightdet.inference.open_exported import SUFFIXES, read_card
+from lightdet.inference.open_exported import read_card
+from lightdet.model_kind import is_export
 from lightdet.tasks.classification import CLASSIFICATION
 from lightdet.tasks.detection import DETECTION
 from lightdet.tasks.task import Task
@@ -51,7 +52,7 @@ def task_of_model(path: str | Path | None) -> Task:
 
 def known_task_of_model(path: str | Path) -> Task | None:
     """As `task_of_model`; None for what is missing, damaged or foreign."""
-    if Path(path).suffix.lower() in SUFFIXES:
+    if is_export(path):
         try:
             return TASKS[read_card(path).task]
         except UserError:

@@ -14,6 +14,7 @@ from torchvision import models
 
 from lightdet.errors import UserError
 from lightdet.files import with_home
+from lightdet.model_kind import model_kind
 from lightdet.models.weights import read_safetensors
 
 HEADS = ("classifier.", "fc.", "head.")
@@ -63,7 +64,7 @@ def load_backbone(network: nn.Module, path: str | Path) -> str:
     source = with_home(path)
     if not source.is_file():
         raise UserError("model.pretrained: no such file" if not source.is_dir() else "is a folder", path=source)
-    state = read_safetensors(source)[0] if source.suffix == ".safetensors" else _read_torch(source)
+    state = read_safetensors(source)[0] if model_kind(source) == "checkpoint" else _read_torch(source)
     _load(network, state, source)
     return str(source)
 

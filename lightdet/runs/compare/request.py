@@ -15,10 +15,10 @@ from lightdet.config.classification import ClassifyConfig
 from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.errors import UserError
 from lightdet.files import run_name
+from lightdet.model_kind import model_kind
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
 
 YAML_ENDINGS = (".yaml", ".yml")
-WEIGHT_ENDING = ".safetensors"
 """Model files of these names are called by their folder."""
 
 
@@ -195,7 +195,7 @@ def split_name(text: str) -> tuple[str | None, Path]:
 def _kind_of(path: Path) -> Kind:
     if path.suffix.lower() in YAML_ENDINGS:
         return "trained"
-    if path.suffix.lower() == WEIGHT_ENDING:
+    if model_kind(path) == "checkpoint":
         return "weights"
     if path.is_dir():
         raise UserError("is a folder; give a configuration (.yaml) or the .safetensors in it", path=path)
@@ -207,7 +207,7 @@ def _kind_of(path: Path) -> Kind:
 
 def _name_of(path: Path) -> str:
     """The file's stem; for ``best`` and ``last`` of a training its folder."""
-    stem = run_name(path) if path.suffix.lower() == WEIGHT_ENDING else path.stem
+    stem = path.stem if path.suffix.lower() in YAML_ENDINGS else run_name(path)
     return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100].rstrip(". ") or "model"
 
 
