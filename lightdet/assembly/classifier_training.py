@@ -32,8 +32,7 @@ from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
 from lightdet.config import Pace
 from lightdet.config.classification import ClassifyConfig
-from lightdet.data.dataset import DatasetSpec
-from lightdet.data.image_labels import read_image_labels
+from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.models.weights import save_model
@@ -93,10 +92,10 @@ def load_classify_data(
         empty = ", and folders without pictures are none" if spec.format == "folders" else ""
         raise UserError(f"a classifier needs at least two classes, such as good and bad; {only}{empty}", path=spec.path)
     logits_for(config.model, len(spec.classes))
-    train, skipped = read_image_labels(spec, "train", on_error=on_error)
+    train, skipped = read_split(spec, "train", on_error=on_error)
     val: list[ImageLabel] = []
     if "val" in spec.splits:
-        val, more = read_image_labels(spec, "val", on_error=on_error)
+        val, more = read_split(spec, "val", on_error=on_error)
         skipped = skipped + more
     if len({each.label for each in train}) < 2:
         only = spec.classes[train[0].label]

@@ -14,9 +14,9 @@ from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_ki
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.class_list import read_class_names
+from lightdet.data.class_records import find_classes
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.yolo import Rows
-from lightdet.data.image_labels import find_classes
 from lightdet.data.paths import find_folder, refuse_two
 from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there

@@ -49,13 +49,10 @@ def convert(
     from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_conversion
     from lightdet.data.convert import convert_dataset
-    from lightdet.errors import UserError
     from lightdet.files import write_json
 
     console = Console()
     spec = load_dataset(data, data_root)
-    if spec.labels_pictures:
-        raise UserError("has no boxes to convert; divide it anew with 'lightdet data split'", path=data)
     with counting(console, "writing") as progress:
         done = convert_dataset(
             spec,
@@ -97,12 +94,9 @@ def split(
     from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting, show_drawn_splits
     from lightdet.data.draw_splits import draw_splits
-    from lightdet.errors import UserError
     from lightdet.files import write_json
 
     spec = load_dataset(data, data_root)
-    if not spec.labels_pictures:
-        raise UserError("marks boxes: divide it with 'lightdet data convert --val'", path=data)
     console = Console()
     with counting(console, "looking at pictures") as progress:
         done = draw_splits(spec, output, val=val, test=test, seed=seed or 0, on_error=on_error.value, progress=progress)

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lightdet.data.audit import KINDS, AuditReport
-from lightdet.data.audit.statistics import SIDE_LIMITS
+from lightdet.data.audit.tables import Table as Facts
 from lightdet.data.convert import Conversion
 from lightdet.data.draw_splits import DrawnSplits
 from lightdet.data.faults import shown_below
@@ -67,11 +67,8 @@ def show_drawn_splits(console: Console, done: DrawnSplits) -> None:
 def show_audit(console: Console, report: AuditReport, root: Path, examples: int) -> None:
     """Print tables of what is in the set, then findings by kind, up to `examples` of each (0: all)."""
     _line(console, f"[bold]{escape(report.name)}[/] in {escape(str(root))}")
-    if report.splits:
-        console.print(_split_table(report))
-        console.print(_class_table(report))
-        if not report.labels_pictures:
-            console.print(_side_table(report))
+    for table in report.tables:
+        console.print(_drawn(table))
     for kind, severity, findings in report.by_kind():
         count = f" ({len(findings)})" if len(findings) > 1 else ""
         title = f"[{_COLOURS[severity]}]{severity}[/] [bold]{escape(KINDS[kind].title)}[/]{count}"
@@ -90,49 +87,10 @@ def _line(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False)
 
 
-def _split_table(report: AuditReport) -> Table:
-    table = Table("split", title="pictures", title_justify="left")
-    for column in ("pictures",) if report.labels_pictures else ("pictures", "without boxes", "boxes", "a picture"):
-        table.add_column(column, justify="right")
-    table.add_column("sizes")
-    table.add_column("kinds")
-    for name, split in report.splits.items():
-        boxes = int(split.boxes.sum())
-        sizes = [f"{width} x {height}" for (width, height), _ in split.sizes.most_common(2)]
-        more = f" and {len(split.sizes) - 2} more" if len(split.sizes) > 2 else ""
-        numbers = [f"{split.pictures:,}"]
-        if not report.labels_pictures:
-            numbers += [f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}"]
-        kinds = ", ".join(kind for kind, _ in split.modes.most_common(3))
-        kinds += f" and {len(split.modes) - 3} more" if len(split.modes) > 3 else ""
-        table.add_row(escape(name), *numbers, ", ".join(sizes) + more, escape(kinds))
-    return table
-
-
-def _class_table(report: AuditReport) -> Table:
-    title = "pictures by class" if report.labels_pictures else "boxes by class (pictures that hold it)"
-    table = Table("id", "class", title=title, title_justify="left")
-    for name in report.splits:
-        table.add_column(escape(name), justify="right")
-        table.add_column("share", justify="right")
-    for index, name in enumerate(report.classes):
-        cells = []
-        for split in report.splits.values():
-            count = int(split.boxes[index])
-            held = "" if report.labels_pictures else f" ({split.with_class[index]:,})"
-            cells += [f"{count:,}{held}", f"{count / max(1, int(split.boxes.sum())):.0%}"]
-        table.add_row(str(index), escape(name), *cells)
-    return table
-
-
-def _side_table(report: AuditReport) -> Table:
-    title = f"sides of the boxes, sqrt(area), in pixels at --imgsz {report.imgsz}"
-    table = Table("split", title=title, title_justify="left")
-    limits = [f"< {SIDE_LIMITS[0]}", *(f"- {limit}" for limit in SIDE_LIMITS[1:]), f"> {SIDE_LIMITS[-1]}"]
-    for column in (*limits, "5 %", "median", "95 %"):
-        table.add_column(column, justify="right")
-    for name, split in report.splits.items():
-        shares = [f"{share:.1%}" if share else "-" for share in split.side_shares()]
-        percentiles = [f"{value:.0f}" for value in split.side_percentiles().values()] or ["-"] * 3
-        table.add_row(escape(name), *shares, *percentiles)
-    return table
+def _drawn(table: Facts) -> Table:
+    drawn = Table(title=escape(table.title), title_justify="left")
+    for index, column in enumerate(table.head):
+        drawn.add_column(escape(column), justify="left" if index in table.words else "right")
+    for row in table.rows:
+        drawn.add_row(*map(escape, row))
+    return drawn

@@ -12,12 +12,13 @@ from lightdet.data.formats.coco import CocoFile, CocoImage, parse_coco
 from lightdet.data.headers import checked_facts
 from lightdet.data.images import EXCHANGED_SIDES
 from lightdet.data.paths import find_file, lookalike
+from lightdet.data.records import BoxRecord
 from lightdet.data.scanning import list_entries
-from lightdet.data.spec import DatasetSpec, Record, SplitSpec
+from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
 
 
-def coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], list[DataError]]:
+def coco_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[BoxRecord], list[DataError]]:
     """Read the JSON file and find its pictures; see `lightdet.data.dataset.split_records`."""
     if place.labels is None:
         raise UserError("a COCO split needs 'labels: FILE.json'", path=spec.path)
@@ -37,8 +38,8 @@ def coco_records(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Record], lis
     return records, [*file.problems, *faults]
 
 
-def _record(spec: DatasetSpec, file: CocoFile, image: CocoImage, folders: Sequence[Path]) -> Record:
-    record = Record(folders[0] / image.file_name.replace("\\", "/"))
+def _record(spec: DatasetSpec, file: CocoFile, image: CocoImage, folders: Sequence[Path]) -> BoxRecord:
+    record = BoxRecord(folders[0] / image.file_name.replace("\\", "/"))
     try:
         path = find_file(image.file_name, folders)
     except UserError as error:

@@ -94,9 +94,11 @@ def convert_dataset(
         progress: called with (steps done, steps in all): each picture is looked at, then written.
 
     Raises:
-        UserError: a fault in the source, no good picture in a split, or an output that is not empty, not writable or
-            inside the source.
+        UserError: a data set without boxes, a fault in the source, no good picture in a split, or an output that is
+            not empty, not writable or inside the source.
     """
+    if spec.label_kind == "class":
+        raise UserError("has no boxes to convert; divide it anew with 'lightdet data split'", path=spec.path)
     _check_output(spec, output)
     if spec.format == "voc":
         spec = replace(spec, first_pixel=pixel_base(spec).first)

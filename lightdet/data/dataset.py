@@ -1,22 +1,17 @@
-"""How a split of a data set becomes annotations."""
+"""How a split of a data set becomes pictures with their boxes, or with their class."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from lightdet.data.class_records import class_records
 from lightdet.data.coco_records import coco_records
 from lightdet.data.faults import DataError
 from lightdet.data.paired_records import paired_records
-from lightdet.data.spec import (
-    VAL_ALIASES,
-    ClassFormat,
-    DatasetSpec,
-    Format,
-    OnError,
-    Record,
-    SplitSpec,
-    check_there,
-)
+from lightdet.data.records import Record
+from lightdet.data.spec import VAL_ALIASES, ClassFormat, DatasetSpec, Format, OnError, SplitSpec, check_there
 from lightdet.errors import UserError
-from lightdet.structures import Annotation
 
 __all__ = [
     "VAL_ALIASES",
@@ -24,23 +19,31 @@ __all__ = [
     "DatasetSpec",
     "Format",
     "OnError",
-    "Record",
     "SplitSpec",
     "check_there",
     "read_split",
     "split_records",
 ]
 
+Reader: TypeAlias = Callable[[DatasetSpec, str, SplitSpec], tuple[Sequence[Record], list[DataError]]]
+READERS: Mapping[Format | ClassFormat, Reader] = {
+    "yolo": paired_records,
+    "voc": paired_records,
+    "deeppcb": paired_records,
+    "coco": coco_records,
+    "folders": class_records,
+    "csv": class_records,
+}
 
-def read_split(
-    spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
-) -> tuple[list[Annotation], list[UserError]]:
-    """Read the annotations of `split`, in the order of its list (or of the sorted paths).
+
+def read_split(spec: DatasetSpec, split: str, *, on_error: OnError = "fail") -> tuple[list[Any], list[UserError]]:
+    """Read what the labels of `split` say, in the order of its list (or of the sorted paths).
 
     Pixels are not decoded: sizes come from the headers.
 
     Returns:
-        The annotations, and with ``on_error="skip"`` one error for each picture or label file left out.
+        For each picture an `Annotation`, of a data set that gives each picture one class an `ImageLabel`; and with
+        ``on_error="skip"`` one error for each picture, label file, line or folder left out.
 
     Raises:
         UserError: the first fault (with its file and line) if `on_error` is ``fail``; in any case an unknown or
@@ -50,43 +53,38 @@ def read_split(
     if on_error == "fail" and faults:
         raise faults[0]
     skipped: list[UserError] = list(faults)
-    annotations = []
+    truths = []
     for record in records:
-        try:
-            if record.problems:
-                raise record.problems[0]
-            if record.labels is not None:
-                annotations.append(record.labels.annotation(record.image))
-        except UserError as error:
+        if record.problems:
             if on_error == "fail":
-                raise
-            skipped.append(error)
-    if not annotations:
+                raise record.problems[0]
+            skipped.append(record.problems[0])
+            continue
+        truth = record.truth()
+        if truth is not None:
+            truths.append(truth)
+    if not truths:
         raise spec.split_error(split, f"no usable picture in the split '{split}'; the first fault: {skipped[0]}")
-    return annotations, skipped
+    return truths, skipped
 
 
-def split_records(spec: DatasetSpec, split: str) -> tuple[list[Record], list[DataError]]:
-    """Read every picture's header and label file of `split`, noting faults instead of raising them.
+def split_records(spec: DatasetSpec, split: str) -> tuple[Sequence[Record], list[DataError]]:
+    """Read every picture's header and labels in `split`, noting faults instead of raising them.
 
     Returns:
-        The records, and the faults that belong to no picture (list entries, labels without picture).
+        The records, and the faults that belong to no picture (list entries, labels without picture, folders that are
+        no class).
 
     Raises:
-        UserError: an unknown or empty split, a folder, list or JSON file that is missing, or a file of class names
-            beside the labels that contradicts the YAML.
+        UserError: an unknown or empty split, a folder, list, CSV or JSON file that is missing, or a file of class
+            names beside the labels that contradicts the YAML.
     """
-    if spec.labels_pictures:
-        raise UserError(
-            f"this data set gives each picture a class and marks no boxes (format: {spec.format}): it is for "
-            "classifiers (--config configs/classify/….yaml), not for a detector",
-            path=spec.path,
-        )
     place = spec.split(split)
     check_there(spec, split, place)
-    records, faults = coco_records(spec, place) if spec.format == "coco" else paired_records(spec, split, place)
+    records, faults = READERS[spec.format](spec, split, place)
     if not records:
-        where = ", ".join(str(path) for path in place.listings or place.images)
+        table = (place.labels,) if spec.format == "csv" else place.images
+        where = ", ".join(str(path) for path in place.listings or table)
         first = f"; the first fault: {faults[0]}" if faults else ""
         raise spec.split_error(split, f"the split '{split}' holds no pictures (looked in {where}){first}")
     return records, faults

@@ -12,9 +12,8 @@ import yaml
 
 from lightdet.arrays import IntArray
 from lightdet.data.audit.pictures import check_pictures
-from lightdet.data.dataset import DatasetSpec, OnError
+from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.formats.folders import class_of_path
-from lightdet.data.image_labels import read_image_labels
 from lightdet.data.splits import alike_groups, draw_share
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
@@ -85,8 +84,11 @@ def draw_splits(
         progress: called with (pictures decoded, pictures in all).
 
     Raises:
-        UserError: a fault in the source, a ``test`` share beside a ``test`` split, an output that is not empty.
+        UserError: a data set of boxes, a fault in the source, a ``test`` share beside a ``test`` split, an output
+            that is not empty.
     """
+    if spec.label_kind == "boxes":
+        raise UserError("marks boxes: divide it with 'lightdet data convert --val'", path=spec.path)
     if val + test >= 1.0:
         raise UserError(f"--val {val:g} and --test {test:g} leave nothing to train on; take smaller shares")
     if test and "test" in spec.splits:
@@ -118,7 +120,7 @@ def _read(spec: DatasetSpec, done: DrawnSplits, on_error: OnError) -> tuple[list
     pool: dict[Path, ImageLabel] = {}
     kept: list[ImageLabel] = []
     for name in spec.splits:
-        labels, skipped = read_image_labels(spec, name, on_error=on_error)
+        labels, skipped = read_split(spec, name, on_error=on_error)
         done.skipped += skipped
         if name == "test":
             kept = labels

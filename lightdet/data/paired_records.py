@@ -17,11 +17,12 @@ from lightdet.data.images import EXCHANGED_SIDES, PictureFacts
 from lightdet.data.orphans import orphan_labels
 from lightdet.data.pairing import Pair, find_pairs, unclear_pairs
 from lightdet.data.pixel_base import PixelBase, find_pixel_base
-from lightdet.data.spec import DatasetSpec, Record, SplitSpec
+from lightdet.data.records import BoxRecord
+from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
 
 
-def paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Record], list[DataError]]:
+def paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[BoxRecord], list[DataError]]:
     """Find and read the label file of every picture of `split`; see `lightdet.data.dataset.split_records`."""
     found, faults = _find(spec, place)
     background = place.unlabelled == "background" or (place.unlabelled == "auto" and spec.format == "yolo")
@@ -40,7 +41,9 @@ def paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[lis
     if spec.format == "voc" and spec.first_pixel is None:
         spec = replace(spec, first_pixel=find_pixel_base(labels).first)
     records = [
-        Record(pair.image, problems=[unclear[pair.image]]) if pair.image in unclear else _record(spec, pair, background)
+        BoxRecord(pair.image, problems=[unclear[pair.image]])
+        if pair.image in unclear
+        else _record(spec, pair, background)
         for pair in found
     ]
     return records, faults + orphans
@@ -60,8 +63,8 @@ def _pairs_of_others(spec: DatasetSpec, split: str) -> dict[str, list[Pair]]:
     return found
 
 
-def _record(spec: DatasetSpec, pair: Pair, background: bool) -> Record:
-    record = Record(pair.image)
+def _record(spec: DatasetSpec, pair: Pair, background: bool) -> BoxRecord:
+    record = BoxRecord(pair.image)
     try:
         facts = checked_facts(pair.image)
     except DataError as error:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from lightdet.data.faults import DataError
-from lightdet.data.formats.label_file import LabelFile, Outside
+from lightdet.data.formats.label_file import Outside
 from lightdet.data.formats.yolo import PLAIN_ROWS, Rows
 from lightdet.data.paths import near_folder
 from lightdet.errors import UserError
@@ -15,7 +14,9 @@ from lightdet.errors import UserError
 Format = Literal["yolo", "voc", "coco", "deeppcb"]
 """Formats that mark boxes."""
 ClassFormat = Literal["folders", "csv"]
-"""Formats that give each picture one class: `lightdet.data.image_labels` reads them."""
+"""Formats that give each picture one class: `lightdet.data.class_records` reads them."""
+LabelKind = Literal["boxes", "class"]
+"""What the labels give a picture: any number of boxes, or one class."""
 OnError = Literal["fail", "skip"]
 VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
@@ -73,9 +74,9 @@ class DatasetSpec:
     absent: dict[str, UserError] = field(default_factory=dict)
 
     @property
-    def labels_pictures(self) -> bool:
-        """Whether each picture has one class, and no boxes."""
-        return self.format in get_args(ClassFormat)
+    def label_kind(self) -> LabelKind:
+        """What each picture has: boxes, or a class."""
+        return "class" if self.format in get_args(ClassFormat) else "boxes"
 
     def split(self, name: str) -> SplitSpec:
         """Return the split `name`; a UserError that lists the known ones if there is none."""
@@ -98,15 +99,6 @@ class DatasetSpec:
         """An error about the split `name`, at the line of the YAML that names it where that is known."""
         path, line = self.splits[name].declared
         return UserError(message, path=path or self.path, line=line)
-
-
-@dataclass
-class Record:
-    """A picture of a split and its labels; `labels` is None where the picture or its label file was not found."""
-
-    image: Path
-    labels: LabelFile | None = None
-    problems: list[DataError] = field(default_factory=list)
 
 
 def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lightdet.arrays import Image
 from lightdet.assembly.dataset import load_dataset
+from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.export.request import SUFFIXES, ExportRequest, check_installed, check_request
@@ -161,7 +162,7 @@ class Export:
             return ProofData([to_input(image, preprocessing) for image in rendered_pictures()])
 
         def read(split: str, most: int) -> list[Image]:
-            truths = self.task.read_split(spec, split)[0]
+            truths = read_split(spec, split)[0]
             chosen = [truths[index] for index in spread(len(truths), most)]
             return [to_input(read_image(each.image, bit_depth=spec.bit_depth), preprocessing) for each in chosen]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.assembly.dataset import load_dataset
-from lightdet.data.dataset import DatasetSpec, OnError
+from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.files import write_json
@@ -146,7 +146,7 @@ class Validation:
             UserError: as `run`.
         """
         on_error: OnError = "skip" if self.request.skip_bad else "fail"
-        truths, faults = self.task.read_split(self.spec, self.request.split, on_error=on_error)
+        truths, faults = read_split(self.spec, self.request.split, on_error=on_error)
         found = self._look(truths, watcher) if self.request.predictions is None else self._read(truths)
         found.skipped[:0] = [str(fault) for fault in faults]
         return found

@@ -77,7 +77,7 @@ def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:
 
 def task_of_dataset(spec: DatasetSpec) -> Task:
     """The task that a data set's labels are for."""
-    return CLASSIFICATION if spec.labels_pictures else DETECTION
+    return next(task for task in TASKS.values() if task.label_kind == spec.label_kind)
 
 
 def read_config(file: YamlFile, overrides: Sequence[str] = ()) -> AnyConfig:

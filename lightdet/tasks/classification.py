@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lightdet.classification.report import ClassifyEvaluation
     from lightdet.config import YamlFile
     from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig, ClassifyEvaluationConfig
-    from lightdet.data.spec import DatasetSpec, OnError
+    from lightdet.data.spec import DatasetSpec, LabelKind, OnError
     from lightdet.decisions import ClassRule
     from lightdet.evaluation.report.summary import Summary
     from lightdet.explain.answers import ClassifierAnswers, ExplainRequest
@@ -58,6 +58,7 @@ class Classification:
 
     name: Literal["classify"] = "classify"
     noun = "classifier"
+    label_kind: LabelKind = "class"
     stages = ("preprocess", "network")
     packages = ("lightdet", "scikit-learn", "torch", "numpy")
     formats = ("json", "csv")
@@ -323,21 +324,12 @@ class Classification:
 
     def check_dataset(self, spec: DatasetSpec) -> None:
         """One class per picture is needed."""
-        if not spec.labels_pictures:
+        if spec.label_kind != self.label_kind:
             raise UserError(
                 f"marks boxes (format: {spec.format}), and a classifier needs a data set with one class per picture "
                 "(format folders or csv)",
                 path=spec.path,
             )
-
-    def read_split(
-        self, spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
-    ) -> tuple[list[ImageLabel], list[UserError]]:
-        """An `ImageLabel` per picture."""
-        from lightdet.data.image_labels import read_image_labels  # noqa: PLC0415
-
-        self.check_dataset(spec)
-        return read_image_labels(spec, split, on_error=on_error)
 
 
 CLASSIFICATION = Classification()

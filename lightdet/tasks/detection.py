@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lightdet.assembly.detector_training import TrainingData
     from lightdet.card import ModelCard
     from lightdet.config import EvalConfig, EvaluationConfig, RunConfig, YamlFile
-    from lightdet.data.spec import DatasetSpec, OnError
+    from lightdet.data.spec import DatasetSpec, LabelKind, OnError
     from lightdet.decisions import DecisionRule
     from lightdet.evaluation.report import Evaluation
     from lightdet.evaluation.report.summary import Summary
@@ -40,6 +40,7 @@ class Detection:
 
     name: Literal["detect"] = "detect"
     noun = "detector"
+    label_kind: LabelKind = "boxes"
     stages = ("preprocess", "network", "postprocess")
     packages = ("lightdet", "pycocotools", "torch", "numpy")
     formats = ("json", "csv", "yolo", "coco")
@@ -326,21 +327,12 @@ class Detection:
 
     def check_dataset(self, spec: DatasetSpec) -> None:
         """Boxes are needed."""
-        if spec.labels_pictures:
+        if spec.label_kind != self.label_kind:
             raise UserError(
                 f"gives each picture a class (format: {spec.format}), and a detector needs boxes: take a classifier "
                 "for it, such as --config configs/classify/mobilenet_v2.yaml",
                 path=spec.path,
             )
-
-    def read_split(
-        self, spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
-    ) -> tuple[list[Annotation], list[UserError]]:
-        """An `Annotation` per picture."""
-        from lightdet.data.dataset import read_split  # noqa: PLC0415
-
-        self.check_dataset(spec)
-        return read_split(spec, split, on_error=on_error)
 
 
 def _export_thresholds(request: ExportRequest) -> dict[str, Any]:

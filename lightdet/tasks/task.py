@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from lightdet.arrays import Image, IntArray
     from lightdet.card import ModelCard, TaskName
     from lightdet.config import YamlFile
-    from lightdet.data.spec import DatasetSpec, OnError
-    from lightdet.errors import UserError
+    from lightdet.data.spec import DatasetSpec, LabelKind, OnError
     from lightdet.evaluation.report.summary import Summary
     from lightdet.explain.answers import Explainer, ExplainRequest
     from lightdet.export.network import Deployable
@@ -40,6 +39,11 @@ class Task(Protocol):
     @property
     def noun(self) -> str:
         """What does it: ``detector`` or ``classifier``."""
+        ...
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What it learns from: boxes in a picture, or its class."""
         ...
 
     def configuration(self, file: YamlFile, overrides: Sequence[str] = ()) -> Any:
@@ -330,15 +334,5 @@ class Task(Protocol):
 
         Raises:
             UserError: it is.
-        """
-        ...
-
-    def read_split(
-        self, spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
-    ) -> tuple[list[Any], list[UserError]]:
-        """Read the truth of a split: an `Annotation` or an `ImageLabel` per picture, and what was left out.
-
-        Raises:
-            UserError: the first fault, or none is left; a data set of the other task.
         """
         ...

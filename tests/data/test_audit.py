@@ -43,7 +43,7 @@ def test_a_clean_set_has_no_errors(yolo_set: Path) -> None:
     assert {f.kind for f in report.findings if f.severity == "warning"} == {"class-rare"}
     train = report.splits["train"]
     assert (train.pictures, train.background) == (3, 1)
-    assert train.boxes.tolist() == [1, 2] and train.with_class.tolist() == [1, 2]
+    assert train.counts.tolist() == [1, 2] and train.with_class.tolist() == [1, 2]
     assert train.sizes == {(80, 60): 3} and train.modes == {"PNG RGB": 3}
     # 80 x 60 at 320 is four times as large: boxes of 20 x 30, 10 x 12 and 40 x 30 pixels.
     assert np.allclose(sorted(train.sides), [np.sqrt(40 * 48), np.sqrt(80 * 120), np.sqrt(160 * 120)])
@@ -70,7 +70,7 @@ def test_every_bad_line_of_every_file_is_listed(yolo_set: Path, save_picture: Sa
     assert any("truncated" in f.message for f in found(report, "picture"))
     assert any("2 pictures have no label file" in f.message for f in found(report, "background"))
     assert report.count("error") == 9
-    assert report.splits["train"].boxes.tolist() == [0, 1]  # the good line of the bad file counts
+    assert report.splits["train"].counts.tolist() == [0, 1]  # the good line of the bad file counts
 
 
 def test_a_split_that_cannot_be_read_does_not_stop_the_rest(yolo_set: Path) -> None:

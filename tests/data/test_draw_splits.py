@@ -15,8 +15,8 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.audit import audit_dataset
 from lightdet.data.audit.pictures import check_picture
+from lightdet.data.dataset import read_split
 from lightdet.data.draw_splits import draw_splits
-from lightdet.data.image_labels import read_image_labels
 from lightdet.data.splits import alike_groups
 from lightdet.errors import UserError
 
@@ -43,7 +43,7 @@ def test_a_division_keeps_twins_together_and_classes_even(tree: Path, tmp_path: 
     spec = load_dataset(done.yaml)
     place: dict[str, str] = {}
     for split in ("train", "val", "test"):
-        labels, _ = read_image_labels(spec, split)
+        labels, _ = read_split(spec, split)
         counts = Counter(spec.classes[each.label] for each in labels)
         assert (counts["a"], counts["b"]) == {"train": (36, 12), "val": (12, 4), "test": (12, 4)}[split]
         for each in labels:
@@ -69,7 +69,7 @@ def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_pat
     done = draw_splits(spec, tmp_path / "new", val=0.25)
     new = load_dataset(done.yaml)
     paths = {
-        split: {each.image.relative_to(new.root).as_posix() for each in read_image_labels(new, split)[0]}
+        split: {each.image.relative_to(new.root).as_posix() for each in read_split(new, split)[0]}
         for split in new.splits
     }
     assert paths["test"] == set(kept)
@@ -87,11 +87,11 @@ def test_classes_of_a_csv_come_along(tree: Path, tmp_path: Path) -> None:
     (tree / "set.yaml").write_text("format: csv\nsplits: {train: t.csv}\n")
     spec = load_dataset(tree / "set.yaml")
     new = load_dataset(draw_splits(spec, tmp_path / "new", val=0.2).yaml)
-    before = {each.image.resolve(): spec.classes[each.label] for each in read_image_labels(spec, "train")[0]}
+    before = {each.image.resolve(): spec.classes[each.label] for each in read_split(spec, "train")[0]}
     after = {
         each.image.resolve(): new.classes[each.label]
         for split in ("train", "val")
-        for each in read_image_labels(new, split)[0]
+        for each in read_split(new, split)[0]
     }
     assert after == before
 

@@ -9,9 +9,11 @@ import pytest
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.audit import AuditReport, audit_dataset
+from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import DatasetSpec, read_split
-from lightdet.data.image_labels import read_image_labels
+from lightdet.data.draw_splits import draw_splits
 from lightdet.errors import UserError
+from lightdet.tasks import CLASSIFICATION, DETECTION
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 Save = Callable[..., Path]
@@ -33,7 +35,7 @@ def spec_of(root: Path, text: str, name: str = "set.yaml") -> DatasetSpec:
 
 
 def found(spec: DatasetSpec, split: str = "train") -> list[tuple[str, str]]:
-    labels, skipped = read_image_labels(spec, split)
+    labels, skipped = read_split(spec, split)
     assert not skipped
     return [(each.image.relative_to(spec.root).as_posix(), spec.classes[each.label]) for each in labels]
 
@@ -49,12 +51,12 @@ def test_folders_name_the_classes(folder_set: Path) -> None:
         ("train/good part/1.png", "good part"),
         ("train/good part/deep/2.png", "good part"),
     ]
-    assert read_image_labels(spec, "val")[0][0].size == (80, 60)
+    assert read_split(spec, "val")[0][0].size == (80, 60)
 
 
 def test_the_order_of_given_classes_holds(folder_set: Path) -> None:
     spec = spec_of(folder_set, "classes: [good part, bad]\n" + FOLDERS)
-    assert [each.label for each in read_image_labels(spec, "train")[0]] == [1, 0, 0]
+    assert [each.label for each in read_split(spec, "train")[0]] == [1, 0, 0]
 
 
 def test_one_tree_without_splits(folder_set: Path) -> None:
@@ -67,7 +69,7 @@ def test_a_list_below_class_folders(folder_set: Path, write: Write) -> None:
     spec = spec_of(folder_set, "format: folders\nsplits: {train: train.txt}\n")
     assert spec.classes == ("bad", "good part")
     assert found(spec) == [("train/bad/1.png", "bad"), ("val/good part/3.png", "good part")]
-    assert [each.line for each in read_image_labels(spec, "train")[0]] == [2, 3]
+    assert [each.line for each in read_split(spec, "train")[0]] == [2, 3]
 
 
 @pytest.mark.parametrize("between", [" ", "\t", ",", "; "])
@@ -103,7 +105,7 @@ def test_csv_with_ids_and_quotes(folder_set: Path, write: Write) -> None:
 
 def fault(spec: DatasetSpec) -> str:
     with pytest.raises(UserError) as raised:
-        read_image_labels(spec, "train")
+        read_split(spec, "train")
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -129,7 +131,7 @@ def test_a_bad_line_of_a_list(folder_set: Path, write: Write, save_picture: Save
         assert LIST_FAULTS[line] in fault(spec)
     else:
         assert "l.txt:2: there is no picture" in fault(spec)
-    labels, skipped = read_image_labels(spec, "train", on_error="skip")
+    labels, skipped = read_split(spec, "train", on_error="skip")
     assert (len(labels), len(skipped)) == (1, 1)
 
 
@@ -181,7 +183,7 @@ def test_pictures_without_a_class_folder_are_told_once_a_folder(folder_set: Path
         in fault(spec)
     )
     save_picture(folder_set / "train" / "lone.png")
-    _, skipped = read_image_labels(spec, "train", on_error="skip")
+    _, skipped = read_split(spec, "train", on_error="skip")
     assert len(skipped) == 2 and any("put each into a folder named after its class" in str(each) for each in skipped)
 
 
@@ -207,10 +209,15 @@ def test_a_list_that_could_be_two_files_is_refused(folder_set: Path, write: Writ
 
 
 def test_boxes_and_classes_are_not_mistaken_for_each_other(folder_set: Path, yolo_set: Path) -> None:
+    boxes, classes = load_dataset(yolo_set / "data.yaml"), spec_of(folder_set, FOLDERS)
     with pytest.raises(UserError, match="marks boxes"):
-        read_image_labels(load_dataset(yolo_set / "data.yaml"), "train")
+        CLASSIFICATION.check_dataset(boxes)
     with pytest.raises(UserError, match="gives each picture a class"):
-        read_split(spec_of(folder_set, FOLDERS), "train")
+        DETECTION.check_dataset(classes)
+    with pytest.raises(UserError, match="marks boxes: divide it with"):
+        draw_splits(boxes, folder_set / "new", val=0.2)
+    with pytest.raises(UserError, match="has no boxes to convert"):
+        convert_dataset(classes, folder_set / "new", "yolo")
 
 
 def test_a_folder_given_as_data_set_tells_the_yaml_to_write(folder_set: Path) -> None:
@@ -228,7 +235,7 @@ def kinds(report: AuditReport, severity: str) -> dict[str, int]:
 def test_the_audit_of_classes(folder_set: Path, save_picture: Save) -> None:
     spec = spec_of(folder_set, "classes: [bad, good part, scratched]\n" + FOLDERS)
     clean = audit_dataset(spec)
-    assert clean.splits["train"].boxes.tolist() == [1, 2, 0]
+    assert clean.splits["train"].counts.tolist() == [1, 2, 0]
     assert kinds(clean, "error") == {}
     assert {"class-empty", "class-rare"} == kinds(clean, "warning").keys()
     (folder_set / "val" / "bad" / "5.png").write_bytes((folder_set / "train" / "good part" / "1.png").read_bytes())
@@ -274,7 +281,7 @@ def test_pictures_of_one_look_and_two_classes_are_told_first(folder_set: Path) -
 def test_the_leak_of_the_casting_set_is_found(real_data: Callable[[str], Path], tmp_path: Path) -> None:
     folder = real_data("casting")
     ours = load_dataset(DATASETS / "casting.yaml")
-    counts = {split: len(read_image_labels(ours, split)[0]) for split in ("train", "val", "test")}
+    counts = {split: len(read_split(ours, split)[0]) for split in ("train", "val", "test")}
     assert counts == {"train": 964, "val": 236, "test": 400}
 
     def leaks(train: str, test: str) -> dict[str, int]:

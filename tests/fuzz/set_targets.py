@@ -27,7 +27,6 @@ from lightdet.data.dataset import read_split
 from lightdet.data.formats.coco import write_coco
 from lightdet.data.formats.voc import write_voc
 from lightdet.data.formats.yolo import write_yolo
-from lightdet.data.image_labels import read_image_labels
 from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
 from lightdet.structures import Annotation
@@ -239,7 +238,7 @@ def judge_list(data: bytes, options: Any, folder: Path) -> Any:
 
 def _judged(spec: DatasetSpec, split: str) -> list[Any]:
     """Pictures with one class each; where the list gives another than the folder, it says so in its own line."""
-    found, _ = read_image_labels(spec, split)
+    found, _ = read_split(spec, split)
     for each in found:
         assert each.source is not None
         line = re.split("\r\n|\r|\n", each.source.read_bytes().decode("utf-8-sig"))[each.line - 1]
@@ -270,7 +269,7 @@ def judge_table(data: bytes, _: Any, folder: Path) -> Any:
     table = write(root, "fuzzed.csv", data)
     spec = DatasetSpec("parts", root, "csv", CLASSES, {"train": SplitSpec((root,), table)}, path=root / "data.yaml")
     try:
-        found, _skipped = read_image_labels(spec, "train")
+        found, _skipped = read_split(spec, "train")
     except UserError as error:
         check_line(error)
         return None

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from lightdet.arrays import FloatArray, IntArray
 from lightdet.data.audit.classes import check_classes
 from lightdet.data.audit.compare import Member, check_colours, check_copies, check_near, check_shared
 from lightdet.data.audit.findings import AuditReport, Finding
-from lightdet.data.audit.gallery import Shelf, boxes_gallery, pictures_gallery
-from lightdet.data.audit.labels import check_labels
+from lightdet.data.audit.labels import LABEL_AUDITS, LabelAudit
 from lightdet.data.audit.pictures import PictureCheck, check_pictures
-from lightdet.data.audit.statistics import SplitStatistics, picture_statistics, split_statistics
+from lightdet.data.audit.statistics import SplitStatistics
 from lightdet.data.dataset import split_records
-from lightdet.data.faults import DataError
 from lightdet.data.formats.folders import folder_names
-from lightdet.data.formats.label_file import LabelFile
-from lightdet.data.image_labels import LabelRecord, label_records
 from lightdet.data.paired_records import pixel_base
+from lightdet.data.records import Record
 from lightdet.data.scanning import scan_pictures
-from lightdet.data.spec import DatasetSpec, Record
+from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
-from lightdet.wording import counted
 
 ELONGATED = 4.0
 """Ratio of a picture's sides from which it is called very long."""
@@ -43,13 +36,12 @@ def audit_dataset(
     Returns:
         The report. Faults of the data, a whole split that cannot be read included, are findings in it.
     """
-    pictures = spec.labels_pictures
-    report = AuditReport(spec.name, spec.classes, imgsz, labels_pictures=pictures, bit_depth=spec.bit_depth)
-    records: dict[str, Sequence[Record | LabelRecord]] = {}
-    faults: list[DataError]
+    labels = LABEL_AUDITS[spec.label_kind]
+    report = AuditReport(spec.name, spec.classes, imgsz, bit_depth=spec.bit_depth)
+    records: dict[str, Sequence[Record]] = {}
     for split in spec.splits:
         try:
-            records[split], faults = (label_records if spec.labels_pictures else split_records)(spec, split)
+            records[split], faults = split_records(spec, split)
         except UserError as error:
             report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
             continue
@@ -57,13 +49,16 @@ def audit_dataset(
     paths = dict.fromkeys(record.image for group in records.values() for record in group if record.image.exists())
     checks = {check.path: check for check in check_pictures(list(paths), progress)}
     for split, group in records.items():
-        report.findings += _record_findings(split, group, checks, imgsz)
-        report.splits[split] = _statistics(group, checks, len(spec.classes), imgsz)
-    report.findings += _absent_splits(spec)
+        report.findings += _record_findings(split, group, checks)
+        report.findings += labels.findings(group, split, imgsz)
+        report.splits[split] = labels.statistics(group, len(spec.classes), imgsz)
+        _count_modes(report.splits[split], group, checks)
+    report.findings += _absent_splits(spec, labels)
     report.findings += _counted_from(spec)
-    report.findings += check_classes(report.splits, spec.classes, pictures=spec.labels_pictures)
+    report.findings += check_classes(report.splits, spec.classes, labels.example)
+    report.findings += labels.background(report.splits)
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
-    members = _members(records, checks)
+    members = _members(records, checks, labels)
     copies, kept = check_copies(members)
     report.findings += copies
     report.findings += check_near([members[index] for index in kept], list(records))
@@ -73,26 +68,15 @@ def audit_dataset(
     report.findings += _empty_folders(spec)
     report.findings += _unlisted(spec, {record.image for group in records.values() for record in group})
     report.findings = _without_repeats(report.findings)
-    report.gallery = _gallery(records, spec.classes)
+    report.tables = labels.tables(report.splits, spec.classes, imgsz) if report.splits else []
+    once: dict[Path, Record] = {}
+    for record in (record for group in records.values() for record in group):
+        once.setdefault(record.image, record)
+    report.gallery = labels.gallery(once, spec.classes)
     return report
 
 
-def _gallery(records: Mapping[str, Sequence[Record | LabelRecord]], classes: Sequence[str]) -> list[Shelf]:
-    """What to look at of all splits, each picture once."""
-    boxes: dict[Path, LabelFile] = {}
-    pictures: dict[Path, int] = {}
-    for record in (record for group in records.values() for record in group):
-        if isinstance(record, LabelRecord):
-            pictures.setdefault(record.image, record.label)
-        elif record.labels is not None:
-            boxes.setdefault(record.image, record.labels)
-    by_class: dict[int, list[Path]] = {}
-    for path, label in pictures.items():
-        by_class.setdefault(label, []).append(path)
-    return boxes_gallery(list(boxes.items()), classes) + pictures_gallery(by_class, classes)
-
-
-def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
+def _absent_splits(spec: DatasetSpec, labels: LabelAudit) -> Iterator[Finding]:
     """Splits that the YAML names and that are not there, and those that training would look for in vain."""
     for name, error in spec.absent.items():
         yield Finding("split-gone", "warning", f"{error.message}; it is left out", name, error.path, error.line)
@@ -101,8 +85,7 @@ def _absent_splits(spec: DatasetSpec) -> Iterator[Finding]:
         yield Finding("val-name", "error", f"there is no split 'val', but '{other}'", other, spec.path)
     elif "val" not in spec.splits and "train" in spec.splits:
         effect = "no epoch of a training is measured, and the best one is not known"
-        command = "lightdet data split" if spec.labels_pictures else "lightdet data convert"
-        message = f"there is no split 'val': {effect}; '{command} --val 0.2' draws one"
+        message = f"there is no split 'val': {effect}; '{labels.splitter} --val 0.2' draws one"
         yield Finding("split-absent", "note", message, path=spec.path)
     if "train" not in spec.splits:
         message = "there is no split 'train': the data set serves for evaluation alone"
@@ -120,10 +103,7 @@ def _counted_from(spec: DatasetSpec) -> Iterator[Finding]:
         yield Finding("pixel-base", "warning", message, path=spec.path)
 
 
-def _record_findings(
-    split: str, records: Sequence[Record | LabelRecord], checks: dict[Path, PictureCheck], imgsz: int
-) -> Iterator[Finding]:
-    without = 0
+def _record_findings(split: str, records: Sequence[Record], checks: dict[Path, PictureCheck]) -> Iterator[Finding]:
     for record in records:
         check = checks.get(record.image)
         if check is not None and check.error is not None:
@@ -131,58 +111,26 @@ def _record_findings(
         for problem in record.problems:
             if problem.kind != "picture" or check is None or check.error is None:
                 yield Finding(problem.kind, "error", problem.message, split, problem.path, problem.line)
-        if isinstance(record, Record) and record.labels is not None:
-            without += record.labels.path is None
-            for message, line in record.labels.remarks:
-                yield Finding("size", "warning", message, split, record.labels.path, line or None)
-            yield from check_labels(record.image, record.labels, split, imgsz)
-    if without:
-        yield Finding("background", "note", _unlabelled(without), split)
 
 
-def _unlabelled(number: int) -> str:
-    verbs = ("has", "counts") if number == 1 else ("have", "count")
-    return f"{counted(number, 'picture')} {verbs[0]} no label file and {verbs[1]} as background"
-
-
-def _statistics(
-    records: Sequence[Record | LabelRecord], checks: dict[Path, PictureCheck], classes: int, imgsz: int
-) -> SplitStatistics:
-    boxed = [r for r in records if isinstance(r, Record)]
-    judged = [r for r in records if isinstance(r, LabelRecord)]
-    if judged:
-        statistics = picture_statistics([(r.size, r.label) for r in judged if r.size], len(judged), classes)
-    else:
-        labelled = [_arrays(record.labels) for record in boxed if record.labels is not None]
-        statistics = split_statistics(labelled, len(records), classes, imgsz)
+def _count_modes(statistics: SplitStatistics, records: Sequence[Record], checks: dict[Path, PictureCheck]) -> None:
     for record in records:
         check = checks.get(record.image)
         if check is not None and check.facts is not None:
             statistics.modes[f"{check.facts.format} {check.facts.mode}"] += 1
-    return statistics
 
 
-def _arrays(labels: LabelFile) -> tuple[tuple[int, int], FloatArray, IntArray]:
-    boxes = np.array(labels.boxes, np.float32).reshape(-1, 4)
-    return labels.size, boxes, np.array(labels.labels, np.int64)
-
-
-def _members(records: Mapping[str, Sequence[Record | LabelRecord]], checks: dict[Path, PictureCheck]) -> list[Member]:
+def _members(
+    records: Mapping[str, Sequence[Record]], checks: dict[Path, PictureCheck], labels: LabelAudit
+) -> list[Member]:
     """Every picture once, under the first split that holds it."""
     members: dict[Path, Member] = {}
     for split, group in records.items():
         for record in group:
             if record.image in checks and record.image not in members:
-                members[record.image] = _member(split, record, checks[record.image])
+                check, content = checks[record.image], labels.content(record)
+                members[record.image] = Member(split, check, content, whole=labels.whole)
     return list(members.values())
-
-
-def _member(split: str, record: Record | LabelRecord, check: PictureCheck) -> Member:
-    if isinstance(record, LabelRecord):
-        return Member(split, check, ((record.label,),), one_class=True)
-    found = record.labels
-    rows = None if found is None else zip(found.boxes, found.labels, strict=True)
-    return Member(split, check, None if rows is None else tuple(sorted((*box, label) for box, label in rows)))
 
 
 def _picture_findings(members: list[Member]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What the numbers of boxes by class and split say."""
+"""What the numbers by class and split say."""
 
 from __future__ import annotations
 
@@ -17,39 +17,38 @@ IMBALANCE = 10.0
 """Ratio of the most to the least frequent class of ``train`` from which it is mentioned."""
 
 
-def check_classes(
-    splits: Mapping[str, SplitStatistics], classes: Sequence[str], *, pictures: bool = False
-) -> Iterator[Finding]:
-    """Look at classes without boxes, missing in a split, rare or out of balance, and at background pictures.
+def check_classes(splits: Mapping[str, SplitStatistics], classes: Sequence[str], one: str) -> Iterator[Finding]:
+    """Look at classes without examples, missing in a split, rare or out of balance.
 
-    With `pictures` the numbers are those of pictures, each of one class, and there is no background.
+    Args:
+        splits: the numbers.
+        classes: names by label.
+        one: what an example is: ``box`` or ``picture``.
     """
     yield from _alike(classes)
-    one, many = ("picture", "pictures") if pictures else ("box", "boxes")
+    many = counted(2, one).partition(" ")[2]
     total: IntArray = np.zeros(len(classes), np.int64)
     for numbers in splits.values():
-        total = total + numbers.boxes
+        total = total + numbers.counts
     for index, name in enumerate(classes):
         if not total[index]:
             yield Finding("class-empty", "warning", f"no split holds a {one} of class '{name}'")
             continue
         for split, numbers in splits.items():
-            if not numbers.boxes[index] and numbers.boxes.any():
+            if not numbers.counts[index] and numbers.counts.any():
                 effect = "it cannot be learnt" if split == "train" else "nothing is measured for it"
                 yield Finding("class-absent", "warning", f"no {one} of class '{name}': {effect}", split)
-    for split, numbers in splits.items() if not pictures else ():
-        yield Finding("background", "note", _background(numbers), split)
     train = splits.get("train")
     if train is None:
         return
-    present = train.boxes[train.boxes > 0]
-    for rare in np.flatnonzero((train.boxes > 0) & (train.boxes < RARE)):
-        message = f"class '{classes[int(rare)]}' has {counted(int(train.boxes[rare]), one)}"
+    present = train.counts[train.counts > 0]
+    for rare in np.flatnonzero((train.counts > 0) & (train.counts < RARE)):
+        message = f"class '{classes[int(rare)]}' has {counted(int(train.counts[rare]), one)}"
         yield Finding("class-rare", "warning", message, "train")
     if len(present) > 1 and present.max() > IMBALANCE * present.min():
         ratio = float(present.max() / present.min())
-        least = classes[int(np.where(train.boxes, train.boxes, train.boxes.max()).argmin())]
-        message = f"'{classes[int(train.boxes.argmax())]}' has {ratio:.0f} times as many {many} as '{least}'"
+        least = classes[int(np.where(train.counts, train.counts, train.counts.max()).argmin())]
+        message = f"'{classes[int(train.counts.argmax())]}' has {ratio:.0f} times as many {many} as '{least}'"
         yield Finding("imbalance", "note", message, "train")
 
 
@@ -62,10 +61,3 @@ def _alike(classes: Sequence[str]) -> Iterator[Finding]:
     for names in written.values():
         if len(names) > 1:
             yield Finding("class-alike", "warning", f"the classes {', '.join(map(repr, names))} count as {len(names)}")
-
-
-def _background(numbers: SplitStatistics) -> str:
-    if not numbers.background:
-        return "no picture without defects: false alarms on good parts are neither learnt away nor measured"
-    verb = "is" if numbers.background == 1 else "are"
-    return f"{numbers.background} of {counted(numbers.pictures, 'picture')} {verb} without defects"

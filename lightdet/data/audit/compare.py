@@ -20,13 +20,13 @@ _FEW_COLOURED, _COLOURED = 0.05, 0.0005
 class Member:
     """A picture of the set: its first split, what was seen in it, and its boxes with labels for comparison.
 
-    With `one_class` the whole picture has one class, and `labels` is no more than that.
+    With `whole` the labels are of the whole picture, so that pictures that look alike should have the same.
     """
 
     split: str
     check: PictureCheck
     labels: tuple[tuple[float, ...], ...] | None
-    one_class: bool = False
+    whole: bool = False
 
 
 def check_shared(splits: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def check_near(members: Sequence[Member], splits: Sequence[str]) -> Iterator[Fin
             other = usable[partner].check.path
             text = f"looks like {_called(other, member.check.path)}{'' if within else f' of {split!r}'}"
             # Boxes of two shots of one part differ anyway; the class of a whole picture should not.
-            differ = member.one_class and member.labels != usable[partner].labels
+            differ = member.whole and member.labels != usable[partner].labels
             tail = ", but their classes differ" if differ else ""
             message = f"{text} (correlation {matches.correlation[index, group]:.3f}){tail}"
             kind = "duplicate-near" if within else "leak-near"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from lightdet.data.audit.gallery import Shelf
 from lightdet.data.audit.statistics import SplitStatistics
+from lightdet.data.audit.tables import Table
 
 Severity = Literal["error", "warning", "note"]
 
@@ -123,8 +124,7 @@ KINDS: dict[str, Kind] = {
 class AuditReport:
     """The whole result: statistics of each split, and all findings, errors first.
 
-    With `labels_pictures` each picture has one class and no boxes; `gallery` is for the page, with 16-bit pictures of
-    `bit_depth`.
+    `tables` show the statistics; `gallery` is for the page, with 16-bit pictures of `bit_depth`.
     """
 
     name: str
@@ -132,8 +132,8 @@ class AuditReport:
     imgsz: int
     splits: dict[str, SplitStatistics] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    labels_pictures: bool = False
     bit_depth: int = 16
+    tables: list[Table] = field(default_factory=list)
     gallery: list[Shelf] = field(default_factory=list)
 
     def count(self, severity: Severity) -> int:
@@ -158,9 +158,6 @@ class AuditReport:
             "errors": counts["error"],
             "warnings": counts["warning"],
             "notes": counts["note"],
-            "splits": {
-                name: split.as_dict(self.classes, labels_pictures=self.labels_pictures)
-                for name, split in self.splits.items()
-            },
+            "splits": {name: split.as_dict(self.classes) for name, split in self.splits.items()},
             "findings": [finding.as_dict() for _, _, group in self.by_kind() for finding in group],
         }

@@ -1,66 +1,154 @@
-"""What can be odd about boxes that are valid one by one."""
+"""What an audit says of labels, as they are boxes in pictures or classes of pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from lightdet.arrays import FloatArray
-from lightdet.data.audit.findings import Finding, Severity
+from lightdet.arrays import FloatArray, IntArray
+from lightdet.data.audit.box_checks import check_boxes
+from lightdet.data.audit.findings import Finding
+from lightdet.data.audit.gallery import Shelf, boxes_gallery, pictures_gallery
+from lightdet.data.audit.statistics import BoxStatistics, SplitStatistics, box_statistics, class_statistics
+from lightdet.data.audit.tables import Table, class_table, side_table, split_table
 from lightdet.data.formats.label_file import LabelFile
-from lightdet.geometry.boxes import box_area
-from lightdet.geometry.nms import overlap_areas
-
-TINY = 4.0
-"""A box with a side below this many input pixels covers less than half a cell of the finest grid."""
-HUGE = 0.98
-"""Share of the picture from which a box is said to cover it."""
-SAME_PLACE = 0.9
-"""IoU from which two boxes are said to mark the same place."""
+from lightdet.data.records import BoxRecord, ClassRecord
+from lightdet.data.spec import LabelKind
+from lightdet.wording import counted
 
 
-def check_labels(image: Path, labels: LabelFile, split: str, imgsz: int) -> Iterator[Finding]:
-    """Look at the usable boxes of one picture: overstepping, too small, too large, given twice."""
-    path = labels.path or image
+class LabelAudit(Protocol):
+    """What depends on the kind of the labels; records and statistics are those of the kind."""
 
-    def finding(kind: str, severity: Severity, message: str, line: int) -> Finding:
-        text = message if path.stem == image.stem else f"{image.name}: {message}"
-        return Finding(kind, severity, text, split, path, line or None)
+    example: str
+    """What a class has examples of: ``box`` or ``picture``."""
+    splitter: str
+    """The command that draws a validation split."""
+    whole: bool
+    """Whether a label says all of a picture: look-alikes must have the same."""
 
-    for line in labels.slips:
-        yield finding("slip", "warning", "the box oversteps the border by up to a pixel; it is cut there", line)
+    def content(self, record: Any) -> tuple[tuple[float, ...], ...] | None:
+        """Return what is labelled, to be compared with a copy's; None where it is not known."""
+
+    def findings(self, records: Sequence[Any], split: str, imgsz: int) -> Iterator[Finding]:
+        """What is odd about labels that can be read."""
+
+    def statistics(self, records: Sequence[Any], classes: int, imgsz: int) -> SplitStatistics:
+        """Count."""
+
+    def background(self, splits: Mapping[str, Any]) -> Iterator[Finding]:
+        """Say how many pictures are free of defects, where that is another number than a class's."""
+
+    def tables(self, splits: Mapping[str, Any], classes: Sequence[str], imgsz: int) -> list[Table]:
+        """Return the statistics as tables."""
+
+    def gallery(self, records: Mapping[Path, Any], classes: Sequence[str]) -> list[Shelf]:
+        """Choose what to look at, of pictures by their path."""
+
+
+class BoxLabels:
+    """Boxes."""
+
+    example, splitter, whole = "box", "lightdet data convert", False
+
+    def content(self, record: BoxRecord) -> tuple[tuple[float, ...], ...] | None:
+        """Boxes with their labels, in any order of the file."""
+        found = record.labels
+        if found is None:
+            return None
+        return tuple(sorted((*box, label) for box, label in zip(found.boxes, found.labels, strict=True)))
+
+    def findings(self, records: Sequence[BoxRecord], split: str, imgsz: int) -> Iterator[Finding]:
+        """Odd boxes, remarks of the readers, and pictures without a label file."""
+        without = 0
+        for record in records:
+            labels = record.labels
+            if labels is not None:
+                without += labels.path is None
+                for message, line in labels.remarks:
+                    yield Finding("size", "warning", message, split, labels.path, line or None)
+                yield from check_boxes(record.image, labels, split, imgsz)
+        if without:
+            verbs = ("has", "counts") if without == 1 else ("have", "count")
+            message = f"{counted(without, 'picture')} {verbs[0]} no label file and {verbs[1]} as background"
+            yield Finding("background", "note", message, split)
+
+    def statistics(self, records: Sequence[BoxRecord], classes: int, imgsz: int) -> BoxStatistics:
+        """Boxes by class and by size."""
+        labelled = [_arrays(record.labels) for record in records if record.labels is not None]
+        return box_statistics(labelled, len(records), classes, imgsz)
+
+    def background(self, splits: Mapping[str, BoxStatistics]) -> Iterator[Finding]:
+        """Pictures without a box."""
+        for split, numbers in splits.items():
+            verb = "is" if numbers.background == 1 else "are"
+            message = f"{numbers.background} of {counted(numbers.pictures, 'picture')} {verb} without defects"
+            if not numbers.background:
+                message = "no picture without defects: false alarms on good parts are neither learnt away nor measured"
+            yield Finding("background", "note", message, split)
+
+    def tables(self, splits: Mapping[str, BoxStatistics], classes: Sequence[str], imgsz: int) -> list[Table]:
+        """Pictures, boxes by class, and how large they are."""
+
+        def numbers(split: BoxStatistics) -> tuple[str, ...]:
+            boxes = int(split.counts.sum())
+            return f"{split.background:,}", f"{boxes:,}", f"{boxes / split.pictures:.2f}"
+
+        def held(split: BoxStatistics, label: int) -> str:
+            return f" ({split.with_class[label]:,})"
+
+        return [
+            split_table(splits, ("without boxes", "boxes", "per picture"), numbers),
+            class_table("boxes by class (pictures that hold it)", splits, classes, held),
+            side_table(splits, imgsz),
+        ]
+
+    def gallery(self, records: Mapping[Path, BoxRecord], classes: Sequence[str]) -> list[Shelf]:
+        """Pictures of each class, and its smallest, largest and oddest boxes."""
+        found = [(path, record.labels) for path, record in records.items() if record.labels is not None]
+        return boxes_gallery(found, classes)
+
+
+class ClassLabels:
+    """A class for each picture."""
+
+    example, splitter, whole = "picture", "lightdet data split", True
+
+    def content(self, record: ClassRecord) -> tuple[tuple[float, ...], ...] | None:
+        """The class."""
+        return ((record.label,),)
+
+    def findings(self, records: Sequence[ClassRecord], split: str, imgsz: int) -> Iterator[Finding]:
+        """Nothing: a class that is known is not odd."""
+        yield from ()
+
+    def statistics(self, records: Sequence[ClassRecord], classes: int, imgsz: int) -> SplitStatistics:
+        """Pictures by class."""
+        readable = [(record.size, record.label) for record in records if record.size is not None]
+        return class_statistics(readable, len(records), classes)
+
+    def background(self, splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
+        """Nothing: good parts are a class."""
+        yield from ()
+
+    def tables(self, splits: Mapping[str, SplitStatistics], classes: Sequence[str], imgsz: int) -> list[Table]:
+        """Pictures, and pictures by class."""
+        return [split_table(splits), class_table("pictures by class", splits, classes)]
+
+    def gallery(self, records: Mapping[Path, ClassRecord], classes: Sequence[str]) -> list[Shelf]:
+        """Pictures of each class."""
+        by_class: dict[int, list[Path]] = {}
+        for path, record in records.items():
+            by_class.setdefault(record.label, []).append(path)
+        return pictures_gallery(by_class, classes)
+
+
+LABEL_AUDITS: Mapping[LabelKind, LabelAudit] = {"boxes": BoxLabels(), "class": ClassLabels()}
+
+
+def _arrays(labels: LabelFile) -> tuple[tuple[int, int], FloatArray, IntArray]:
     boxes = np.array(labels.boxes, np.float32).reshape(-1, 4)
-    scale = imgsz / max(labels.size)
-    sides = (boxes[:, 2:] - boxes[:, :2]) * scale
-    for index in np.flatnonzero(sides.min(axis=1, initial=np.inf) < TINY):
-        width, height = sides[index]
-        message = f"the box is {width:.1f} x {height:.1f} pixels at --imgsz {imgsz}, too small to be found"
-        yield finding("tiny", "warning", message, labels.lines[index])
-    whole = labels.size[0] * labels.size[1]
-    for index in np.flatnonzero(box_area(boxes) >= HUGE * whole):
-        share = 100 * box_area(boxes[index]) / whole
-        message = f"the box covers {share:.0f} % of the picture"
-        yield finding("huge", "note", message, labels.lines[index])
-    for first, second, overlap in _pairs_in_one_place(boxes, np.array(labels.crowd, np.bool_)):
-        names = [labels.classes[labels.labels[index]] for index in (first, second)]
-        before = f"line {labels.lines[first]}" if labels.lines[first] else f"box {first + 1}"
-        if names[0] == names[1] and np.array_equal(boxes[first], boxes[second]):
-            message = f"the same '{names[0]}' box stands in {before} already"
-            yield finding("duplicate-box", "warning", message, labels.lines[second])
-        else:
-            what = "one class" if names[0] == names[1] else f"classes '{names[0]}' and '{names[1]}'"
-            message = f"the box marks the place of {before} again (IoU {overlap:.2f}, {what})"
-            yield finding("same-place", "warning", message, labels.lines[second])
-
-
-def _pairs_in_one_place(boxes: FloatArray, crowd: np.ndarray) -> Iterator[tuple[int, int, float]]:
-    """Yield (earlier, later, IoU) once for each box that marks the place of an earlier one."""
-    areas = box_area(boxes)
-    for later in range(1, len(boxes)):
-        inter = overlap_areas(boxes[later], boxes[:later])
-        overlap = np.where(crowd[:later], 0.0, inter / (areas[:later] + areas[later] - inter))
-        earlier = int(overlap.argmax())
-        if overlap[earlier] >= SAME_PLACE and not crowd[later]:
-            yield earlier, later, float(overlap[earlier])
+    return labels.size, boxes, np.array(labels.labels, np.int64)

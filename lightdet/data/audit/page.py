@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightdet.data.audit.findings import KINDS, AuditReport, Finding
 from lightdet.data.audit.gallery_page import STYLE, gallery, small_jpeg
-from lightdet.data.audit.statistics import SIDE_LIMITS
+from lightdet.data.audit.tables import Table
 from lightdet.data.faults import shown_below
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
@@ -23,7 +23,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; display: block; overflow-x: auto }
 td, th { border: 1px solid var(--line); padding: .2rem .6rem; text-align: right }
-td:first-child, th:first-child { text-align: left }
+.words { text-align: left }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .4rem .8rem }
 summary { cursor: pointer } summary small { opacity: .8 }
 .error { color: #c5221f } .warning { color: #b26a00 } .note { color: #1967a8 }
@@ -41,7 +41,7 @@ def audit_page(report: AuditReport, root: Path) -> str:
         for severity in ("error", "warning", "note")
     )
     name = html.escape(report.name)
-    sections = [_tables(report), "<h2>Findings</h2>", f"<p>Paths are below {html.escape(str(root))}.</p>"]
+    sections = [*map(_table, report.tables), "<h2>Findings</h2>", f"<p>Paths are below {html.escape(str(root))}.</p>"]
     depth = report.bit_depth
     sections += [_group(kind, severity, findings, root, depth) for kind, severity, findings in report.by_kind()]
     sections.append(gallery(report.gallery, report.classes, root, depth))
@@ -52,35 +52,16 @@ def audit_page(report: AuditReport, root: Path) -> str:
     )
 
 
-def _tables(report: AuditReport) -> str:
-    splits = report.splits.items()
-    if report.labels_pictures:
-        counts = [["class", *report.splits]]
-        counts += [[name, *(str(s.boxes[i]) for _, s in splits)] for i, name in enumerate(report.classes)]
-        counts.append(["all", *(str(s.pictures) for _, s in splits)])
-        return "<h2>Pictures by class</h2>" + _table(counts)
-    overview = [["split", "pictures", "without boxes", "boxes"]]
-    overview += [[n, str(s.pictures), str(s.background), str(int(s.boxes.sum()))] for n, s in splits]
-    classes = [["class", *report.splits]]
-    for index, name in enumerate(report.classes):
-        classes.append([name, *(f"{s.boxes[index]} in {s.with_class[index]}" for _, s in splits)])
-    limits = [f"below {SIDE_LIMITS[0]}", *(f"to {limit}" for limit in SIDE_LIMITS[1:]), f"above {SIDE_LIMITS[-1]}"]
-    sides = [["split", *limits]]
-    sides += [[n, *(f"{share:.1%}" for share in s.side_shares())] for n, s in splits]
-    return (
-        "<h2>Pictures</h2>"
-        + _table(overview)
-        + "<h2>Boxes by class, and pictures that hold it</h2>"
-        + _table(classes)
-        + f"<h2>Sides of the boxes in pixels at an input of {report.imgsz}</h2>"
-        + _table(sides)
-    )
+def _table(table: Table) -> str:
+    def cells(row: tuple[str, ...], tag: str) -> str:
+        sides = ("words" if index in table.words else "number" for index in range(len(row)))
+        return "".join(
+            f'<{tag} class="{side}">{html.escape(cell)}</{tag}>' for side, cell in zip(sides, row, strict=True)
+        )
 
-
-def _table(rows: list[list[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows[1:])
-    return f"<table><tr>{head}</tr>{body}</table>"
+    rows = [cells(table.head, "th"), *(cells(row, "td") for row in table.rows)]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<h2>{html.escape(table.title.capitalize())}</h2><table>{body}</table>"
 
 
 def _group(kind: str, severity: str, findings: list[Finding], root: Path, bit_depth: int) -> str:

@@ -1,4 +1,4 @@
-"""Numbers that describe a split: pictures, boxes by class, sizes of boxes at the network's input."""
+"""Numbers that describe a split: pictures, what is counted by class, sizes of boxes at the network's input."""
 
 from __future__ import annotations
 
@@ -16,25 +16,45 @@ SIDE_LIMITS = (8, 16, 32, 64, 128)
 
 @dataclass
 class SplitStatistics:
-    """What a split holds; boxes are those that can be used.
+    """What a split holds.
 
     Attributes:
         pictures: entries of the split, readable or not.
-        background: pictures without a box.
-        boxes: by class, ``[C]``; of a set that judges whole pictures, the pictures of each class.
-        with_class: pictures that hold a class, ``[C]``.
-        sides: ``sqrt(area)`` of every box in input pixels, ``[N]``.
+        counts: by class, ``[C]``: the usable boxes, or the pictures where each has one class.
         sizes: how many pictures have a size (width, height).
         modes: how many pictures have a format and pixel layout, such as ``JPEG L``.
     """
 
     pictures: int
-    background: int
-    boxes: IntArray
-    with_class: IntArray
-    sides: FloatArray
+    counts: IntArray
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self, classes: Sequence[str]) -> dict[str, object]:
+        """Return plain values ready for JSON."""
+        by_class = {name: {"pictures": int(count)} for name, count in zip(classes, self.counts, strict=True)}
+        return {"pictures": self.pictures, "classes": by_class, **self._kinds()}
+
+    def _kinds(self) -> dict[str, object]:
+        return {
+            "picture_sizes": [{"size": list(size), "pictures": n} for size, n in self.sizes.most_common(20)],
+            "picture_kinds": dict(self.modes.most_common()),
+        }
+
+
+@dataclass(kw_only=True)
+class BoxStatistics(SplitStatistics):
+    """What a split of boxes holds, besides.
+
+    Attributes:
+        background: pictures without a box.
+        with_class: pictures that hold a class, ``[C]``.
+        sides: ``sqrt(area)`` of every box in input pixels, ``[N]``.
+    """
+
+    background: int
+    with_class: IntArray
+    sides: FloatArray
 
     def side_percentiles(self) -> dict[str, float]:
         """5th, 50th and 95th percentile of the sides; empty without boxes."""
@@ -49,21 +69,15 @@ class SplitStatistics:
         counts = np.bincount(np.digitize(self.sides, SIDE_LIMITS), minlength=len(SIDE_LIMITS) + 1)
         return [float(share) for share in counts / len(self.sides)]
 
-    def as_dict(self, classes: Sequence[str], *, labels_pictures: bool = False) -> dict[str, object]:
-        """Return plain values ready for JSON; without anything of boxes for a set that judges whole pictures."""
-        if labels_pictures:
-            return {
-                "pictures": self.pictures,
-                "classes": {name: {"pictures": int(self.with_class[i])} for i, name in enumerate(classes)},
-                **self._kinds(),
-            }
+    def as_dict(self, classes: Sequence[str]) -> dict[str, object]:
+        """Return plain values ready for JSON."""
         limits = [0, *SIDE_LIMITS, None]
         return {
             "pictures": self.pictures,
             "background": self.background,
-            "boxes": int(self.boxes.sum()),
+            "boxes": int(self.counts.sum()),
             "classes": {
-                name: {"boxes": int(self.boxes[i]), "pictures": int(self.with_class[i])}
+                name: {"boxes": int(self.counts[i]), "pictures": int(self.with_class[i])}
                 for i, name in enumerate(classes)
             },
             "box_side_at_imgsz": {
@@ -76,32 +90,29 @@ class SplitStatistics:
             **self._kinds(),
         }
 
-    def _kinds(self) -> dict[str, object]:
-        return {
-            "picture_sizes": [{"size": list(size), "pictures": n} for size, n in self.sizes.most_common(20)],
-            "picture_kinds": dict(self.modes.most_common()),
-        }
 
-
-def split_statistics(
+def box_statistics(
     labelled: Sequence[tuple[tuple[int, int], FloatArray, IntArray]], pictures: int, classes: int, imgsz: int
-) -> SplitStatistics:
+) -> BoxStatistics:
     """Count; `labelled` holds for each readable picture its size, boxes ``[N, 4]`` and labels ``[N]``."""
     boxes, with_class = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
     sides = [np.zeros(0, np.float32)]
-    sizes: Counter[tuple[int, int]] = Counter()
     for size, corners, labels in labelled:
         boxes += np.bincount(labels, minlength=classes)
         with_class[np.unique(labels)] += 1
         extent = (corners[:, 2:] - corners[:, :2]) * (imgsz / max(size))
         sides.append(np.sqrt(extent[:, 0] * extent[:, 1]).astype(np.float32))
-        sizes[size] += 1
-    background = sum(not len(labels) for _, _, labels in labelled)
-    return SplitStatistics(pictures, background, boxes, with_class, np.concatenate(sides), sizes)
+    return BoxStatistics(
+        pictures,
+        boxes,
+        Counter(size for size, _, _ in labelled),
+        background=sum(not len(labels) for _, _, labels in labelled),
+        with_class=with_class,
+        sides=np.concatenate(sides),
+    )
 
 
-def picture_statistics(labelled: Sequence[tuple[tuple[int, int], int]], pictures: int, classes: int) -> SplitStatistics:
+def class_statistics(labelled: Sequence[tuple[tuple[int, int], int]], pictures: int, classes: int) -> SplitStatistics:
     """Count a split whose pictures have one class each; `labelled` holds size and class of each readable picture."""
     counts = np.bincount(np.array([label for _, label in labelled], np.int64), minlength=classes).astype(np.int64)
-    sizes = Counter(size for size, _ in labelled)
-    return SplitStatistics(pictures, 0, counts, counts.copy(), np.zeros(0, np.float32), sizes)
+    return SplitStatistics(pictures, counts, Counter(size for size, _ in labelled))

@@ -14,6 +14,7 @@ from lightdet.comparison.class_results import ClassComparison, ClassModel, HardP
 from lightdet.comparison.results import Cost, Run
 from lightdet.comparison.writer import Written
 from lightdet.config.classification import ClassifyConfig
+from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.data.spec import OnError
 from lightdet.errors import UserError
@@ -48,7 +49,7 @@ class ClassifierComparison(ComparisonSteps):
         self.splits: dict[str, list[ImageLabel]] = {}
         for name in dict.fromkeys([*known, self.request.split]):
             on_error: OnError = "skip" if self.request.skip_bad else "fail"
-            self.splits[name], faults = self.task.read_split(self.spec, name, on_error=on_error)
+            self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
             self.skipped += [str(fault) for fault in faults]
 
     def _check_entry(self, entry: Entry) -> None:

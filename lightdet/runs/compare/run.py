@@ -11,7 +11,7 @@ from lightdet.assembly.starting import start_in
 from lightdet.comparison.picture_table import choose_pictures
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.writer import Written, write_comparison
-from lightdet.data.dataset import OnError
+from lightdet.data.dataset import OnError, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
@@ -54,7 +54,7 @@ class ModelComparison(ComparisonSteps):
         wanted = [name for name in ("train", "val") if self.trains and name in self.spec.splits]
         self.splits: dict[str, list[Annotation]] = {}
         for name in dict.fromkeys([*wanted, self.request.split]):
-            self.splits[name], faults = self.task.read_split(self.spec, name, on_error=on_error)
+            self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
             self.skipped += [str(fault) for fault in faults]
 
     def _check_entry(self, entry: Entry) -> None:

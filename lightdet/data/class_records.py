@@ -1,9 +1,8 @@
-"""Data sets that give each picture one class: how a split becomes `ImageLabel` records."""
+"""The records of a split whose pictures have one class each: folders, lists and CSV files; and their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightdet.data.faults import DataError
@@ -16,77 +15,16 @@ from lightdet.data.formats.folders import (
     words_of_list,
 )
 from lightdet.data.headers import checked_facts
-from lightdet.data.spec import DatasetSpec, OnError, SplitSpec, check_there
+from lightdet.data.records import ClassRecord
+from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
-from lightdet.structures import ImageLabel
 
 SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
-@dataclass
-class LabelRecord:
-    """A picture of a split, its class and (where its header can be read) its size."""
-
-    image: Path
-    label: int
-    source: Path | None = None
-    line: int = 0
-    size: tuple[int, int] | None = None
-    problems: list[DataError] = field(default_factory=list)
-
-
-def read_image_labels(
-    spec: DatasetSpec, split: str, *, on_error: OnError = "fail"
-) -> tuple[list[ImageLabel], list[UserError]]:
-    """Read the pictures of `split` with their classes, in the order of its list (or of the sorted paths).
-
-    Pixels are not decoded: sizes come from the headers.
-
-    Returns:
-        The labels, and with ``on_error="skip"`` one error for each line, folder or picture left out.
-
-    Raises:
-        UserError: the first fault (with its file and line) if `on_error` is ``fail``; in any case a data set of
-            boxes, an unknown or empty split, a folder or list that is missing, or a split without a good picture.
-    """
-    records, faults = label_records(spec, split)
-    if on_error == "fail" and faults:
-        raise faults[0]
-    labels, skipped = [], list[UserError](faults)
-    for record in records:
-        if record.problems:
-            if on_error == "fail":
-                raise record.problems[0]
-            skipped.append(record.problems[0])
-        elif record.size is not None:
-            labels.append(ImageLabel(record.image, record.size, record.label, record.source, record.line))
-    if not labels:
-        raise UserError(f"no usable picture in the split '{split}'; the first fault: {skipped[0]}", path=spec.path)
-    return labels, skipped
-
-
-def label_records(spec: DatasetSpec, split: str) -> tuple[list[LabelRecord], list[DataError]]:
-    """Find every picture of `split`, its class and its size, noting faults instead of raising them.
-
-    Returns:
-        The records, and the faults that belong to no picture (lines of a list, folders that are no class).
-
-    Raises:
-        UserError: a data set of boxes, an unknown or empty split, a folder, list or CSV file that is missing.
-    """
-    if not spec.labels_pictures:
-        raise UserError(
-            f"this data set marks boxes (format: {spec.format}), and a classifier needs one class per picture: "
-            "format: folders, or format: csv",
-            path=spec.path,
-        )
-    place = spec.split(split)
-    check_there(spec, split, place)
+def class_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[ClassRecord], list[DataError]]:
+    """Find every picture of `split`, its class and its size; see `lightdet.data.dataset.split_records`."""
     entries, faults = _entries(spec, split, place)
-    if not entries:
-        where = ", ".join(str(path) for path in place.listings or ((place.labels,) if place.labels else place.images))
-        first = f"; the first fault: {faults[0]}" if faults else ""
-        raise spec.split_error(split, f"the split '{split}' holds no pictures (looked in {where}){first}")
     return [_record(entry) for entry in entries], faults
 
 
@@ -107,8 +45,8 @@ def _entries(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Entr
     return list(entries.values()), faults
 
 
-def _record(entry: Entry) -> LabelRecord:
-    record = LabelRecord(entry.image, entry.label, entry.source, entry.line)
+def _record(entry: Entry) -> ClassRecord:
+    record = ClassRecord(entry.image, entry.label, entry.source, entry.line)
     try:
         record.size = checked_facts(entry.image).size
     except DataError as error:
