@@ -25,6 +25,7 @@ from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
 from lightdet.data.bounded_reader import BoundedReader
+from lightdet.data.decoding_work import check_parts, check_work
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
@@ -393,6 +394,8 @@ def _bits(picture: Pil.Image) -> int:
 @contextmanager
 def _whole(data: bytes, shown: str, max_pixels: int) -> Iterator[tuple[Pil.Image, PictureFacts]]:
     """Open a file of pictures, and see that nothing of it is missing or hidden."""
+    with _explained(shown):
+        check_work(data)
     with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
         check_end(picture, data)
         yield picture, _facts(picture)
@@ -409,6 +412,7 @@ def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0)
     inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
     if facts.format == "TIFF":
         check_samples(picture)
+        check_parts(picture, data)
     if facts.bits > 8:
         check_deep(picture, facts.bits)
     if facts.format == "PNG" and page == 0:

@@ -1,0 +1,131 @@
+"""How much work a picture's bytes make for a decoder, told before anything is decoded.
+
+A file of 300 KB may ask for minutes: a progressive JPEG goes over all its pixels in every scan, and may have any
+number of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from PIL import Image as Pil
+
+from lightdet.data.deep_pixels import UnsupportedError
+
+MAX_SCANS = 100
+"""Most scans of a JPEG; encoders write 1 to 20."""
+MAX_SCANNED = 4_000_000_000
+"""Most pixels of a JPEG times its scans: half a minute."""
+MAX_SEGMENTS = 100_000
+"""Most segments of a JPEG, chunks of a PNG, and strips or tiles of a TIFF page."""
+QUICK = 64_000_000
+"""Pixels times scans that are decoded well within a second."""
+_JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
+_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers behind which a JPEG's size stands (ITU T.81, table B.1)."""
+_SCAN, _END = 0xDA, 0xD9
+_TIFF_COMPRESSION, _STRIPS, _TILES, _TIFF_JPEG = 259, 273, 324, 7
+
+
+def check_work(data: bytes) -> None:
+    """Refuse a JPEG of too many scans or segments and a PNG of too many chunks, before a decoder sees it.
+
+    Raises:
+        UnsupportedError: it is one.
+    """
+    if data.startswith(_JPEG):
+        check_scans(data, 0)
+    elif data.startswith(_PNG):
+        for number, _ in enumerate(_png_chunks(data)):
+            if number > MAX_SEGMENTS:
+                raise UnsupportedError(f"a PNG of more than {MAX_SEGMENTS} chunks; save it again")
+
+
+def check_scans(data: bytes, start: int) -> int:
+    """Return how many bytes the JPEG that begins at `start` has.
+
+    Raises:
+        UnsupportedError: it has more than `MAX_SCANS` scans, more than `MAX_SCANNED` pixels to go over in all of them,
+            or more than `MAX_SEGMENTS` segments.
+    """
+    scans = pixels = 0
+    end = start
+    for number, (marker, place, behind) in enumerate(_jpeg_segments(data, start)):
+        end = behind
+        if number > MAX_SEGMENTS:
+            raise UnsupportedError(f"a JPEG of more than {MAX_SEGMENTS} segments; save it again")
+        scans += marker == _SCAN
+        if marker in _FRAMES:
+            pixels = max(pixels, _frame_pixels(data, place))
+        if scans > MAX_SCANS or scans * pixels > MAX_SCANNED:
+            raise UnsupportedError(f"a JPEG that goes over its pixels {scans} times or more; save it again")
+    return end - start
+
+
+def check_parts(picture: Pil.Image, data: bytes) -> None:
+    """Refuse a TIFF page of too many strips or tiles, or one whose JPEGs have too many scans.
+
+    Raises:
+        UnsupportedError: it is one.
+    """
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    offsets = tags.get(_STRIPS) or tags.get(_TILES) or ()
+    if len(offsets) > MAX_SEGMENTS:
+        raise UnsupportedError(f"a TIFF of more than {MAX_SEGMENTS} strips or tiles; save it again")
+    if tags.get(_TIFF_COMPRESSION) != _TIFF_JPEG:
+        return
+    left = 2 * len(data)  # parts that overlap would be gone through again and again
+    for offset in set(offsets):
+        left -= check_scans(data, offset)
+        if left < 0:
+            raise UnsupportedError("a TIFF whose parts overlap; save it again")
+
+
+def is_quick(data: bytes) -> bool:
+    """Whether a picture is surely decoded well within a second: a JPEG, PNG or BMP of few pixels times scans.
+
+    It takes a moment itself, and errs on the side of no.
+    """
+    if data.startswith(_JPEG):
+        scans = data.count(bytes((0xFF, _SCAN)))
+        for number, (marker, place, _) in enumerate(_jpeg_segments(data, 0)):
+            if marker in _FRAMES:
+                return _frame_pixels(data, place) * scans <= QUICK
+            if marker == _SCAN or number > MAX_SCANS:
+                return False
+        return False
+    if data.startswith(_PNG):
+        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+        return width * height <= QUICK and data.count(b"IDAT") <= MAX_SCANS and b"acTL" not in data[:256]
+    if data.startswith(_BMP):
+        width, height = int.from_bytes(data[18:22], "little"), int.from_bytes(data[22:26], "little", signed=True)
+        return width * abs(height) <= QUICK
+    return False
+
+
+def _jpeg_segments(data: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, where its parameters begin and where it ends, of each segment to the end of the picture."""
+    place = start + 2
+    while found := _NEXT_MARKER.search(data, place):  # passes over entropy-coded data, and over what is no marker
+        marker, begin = data[found.end() - 1], found.end()
+        alone = marker == _END or marker in (0x01, 0xD8)
+        place = begin if alone else begin + max(2, int.from_bytes(data[begin : begin + 2], "big"))
+        yield marker, begin + 2, place
+        if marker == _END:
+            return
+
+
+def _frame_pixels(data: bytes, place: int) -> int:
+    """Pixels of a frame whose parameters begin at `place`: precision, height, width (ITU T.81, B.2.2)."""
+    height, width = (int.from_bytes(data[at : at + 2], "big") for at in (place + 1, place + 3))
+    return max(1, height) * max(1, width)  # a height of 0 stands behind the first scan
+
+
+def _png_chunks(data: bytes) -> Iterator[int]:
+    """Yield where each chunk begins."""
+    place = len(_PNG)
+    while place + 12 <= len(data):
+        yield place
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
