@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import os
 import queue
@@ -31,6 +32,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+BESIDE_TURNS = 4
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 BARE = """
 import json, sys, time
@@ -60,6 +64,7 @@ def main() -> int:
         bare = Bare(args, paths, environment)
         result = load(args, service, bare, [path.read_bytes() for path in paths])
         bare.close()
+        result["beside"] = beside(args, service, [path.read_bytes() for path in paths], bare.found)
         result["hostile"] = attack(service, args.hostile, paths[0].read_bytes())
         result["end"] = service.end()
     faults = judge(result, args)
@@ -250,6 +255,61 @@ def _judge_answer(status: int, answer: Any, wanted: list[Any]) -> str:
 # --- hostile requests -------------------------------------------------------------------------------------
 
 
+def beside(args: argparse.Namespace, service: Service, pictures: list[bytes], wanted: list[Any]) -> dict[str, Any]:
+    """Send good requests alone, and in turn beside a client that sends what takes long to decode without a pause."""
+    times: dict[bool, list[float]] = {False: [], True: []}
+    outcome: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    bodies = {"many scans": many_scans(), "tiny frames": tiny_frames(), "large TIFF": large_tiff()}
+    for turn in range(2 * BESIDE_TURNS):
+        over = threading.Event()
+
+        def send(over: threading.Event = over) -> None:
+            while not over.is_set():
+                for kind, body in bodies.items():
+                    answers[f"{kind}: {_post(service.port, body)}"] += 1
+
+        attacked = bool(turn % 2)
+        attacker = threading.Thread(target=send)
+        if attacked:
+            attacker.start()
+        count = args.requests // (2 * BESIDE_TURNS)
+        _burst(args.clients, service.port, range(count), pictures, wanted, times[attacked], outcome)
+        over.set()
+        if attacked:
+            attacker.join()
+    p99 = {attacked: sorted(each)[int(len(each) * 0.99)] * 1e3 for attacked, each in times.items()}
+    return {
+        "requests": args.requests,
+        "outcome": dict(outcome),
+        "slow": dict(answers),
+        "p99": {"quiet": p99[False], "beside": p99[True], "ratio": p99[True] / p99[False]},
+    }
+
+
+def many_scans() -> bytes:
+    """A progressive JPEG of 12 megapixels whose last scan stands there 1500 times."""
+    stream = io.BytesIO()
+    Image.new("RGB", (4000, 3000), (90, 90, 90)).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    return data[:-2] + data[data.rfind(b"\xff\xda") : -2] * 1500 + data[-2:]
+
+
+def tiny_frames() -> bytes:
+    """A GIF of half a million frames of 4 x 4 pixels."""
+    stream = io.BytesIO()
+    Image.new("P", (4, 4)).save(stream, "GIF")
+    data = stream.getvalue()
+    return data[: data.index(b",")] + data[data.index(b",") : -1] * 500_000 + b";"
+
+
+def large_tiff() -> bytes:
+    """A TIFF of 49 megapixels that is a picture."""
+    stream = io.BytesIO()
+    Image.linear_gradient("L").resize((7000, 7000)).save(stream, "TIFF", compression="tiff_lzw")
+    return stream.getvalue()
+
+
 def attack(service: Service, count: int, good: bytes) -> dict[str, Any]:
     """Send hostile requests from sixteen clients; which kind got which answer."""
     kinds = list(HOSTILE)
@@ -318,6 +378,7 @@ def _form(data: bytes, parts: int) -> bytes:
     return part * parts + b"--b--\r\n"
 
 
+MANY_SCANS = many_scans()
 HOSTILE = {
     "truncated": lambda port, good, chance: _post(port, good[: int(len(good) * chance)] or b"x"),
     "damaged": lambda port, good, chance: _post(port, _flipped(good, chance)),
@@ -327,6 +388,7 @@ HOSTILE = {
     "promises too many bytes": lambda port, good, chance: _post(port, good, promised=10**15),
     "promises too many pixels": lambda port, good, chance: _post(port, _bomb(50_000, 50_000)),
     "unpacks to many pixels": lambda port, good, chance: _post(port, _bomb(6_000, 6_000, bytes(108_006_000))),
+    "many scans": lambda port, good, chance: _post(port, MANY_SCANS),
     "wrong type": lambda port, good, chance: _post(port, good, "application/json"),
     "form without boundary": lambda port, good, chance: _post(port, good, "multipart/form-data"),
     "broken form": lambda port, good, chance: _post(port, _form(good, 2)[:-20], "multipart/form-data; boundary=b"),
@@ -354,6 +416,10 @@ def judge(result: dict[str, Any], args: argparse.Namespace) -> list[str]:
         faults.append(f"memory rose from {memory['settled']:.0f} to {memory['end']:.0f} MiB")
     if result["share_of_bare"] < 0.85:
         faults.append(f"throughput is {result['share_of_bare']:.2f} of the bare runtime's")
+    beside = result["beside"]
+    faults += [f"{n} requests {what} beside slow pictures" for what, n in beside["outcome"].items() if what != "right"]
+    if beside["p99"]["ratio"] > 3:
+        faults.append(f"p99 is {beside['p99']['ratio']:.1f} times as long beside slow pictures")
     hostile = result["hostile"]
     for kind, answers in hostile["answers"].items():
         faults += [f"{kind}: {n} times {a}" for a, n in answers.items() if a.startswith("5") and a != "503"]
@@ -374,6 +440,9 @@ def show(result: dict[str, Any]) -> None:
     print(f"{result['per_second']:.1f}/s, bare {result['bare_per_second']:.1f}/s, ratio {result['share_of_bare']:.3f}")
     print(f"ms: {times}")
     print(f"memory MiB: settled {result['memory_mib']['settled']:.0f}, end {result['memory_mib']['end']:.0f}")
+    p99 = result["beside"]["p99"]
+    print(f"p99 ms: quiet {p99['quiet']:.1f}, beside slow pictures {p99['beside']:.1f}, ratio {p99['ratio']:.2f}")
+    print(f"  {result['beside']['slow']}")
     for kind, answers in result["hostile"]["answers"].items():
         print(f"  {kind}: {answers}")
     print(f"after them: alive {result['hostile']['alive']}, served {result['hostile']['next_good_served']}")

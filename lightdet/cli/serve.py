@@ -243,6 +243,17 @@ def serve(
             help="For the sending of a request.",
         ),
     ] = 20.0,
+    decode_timeout: Annotated[
+        float,
+        typer.Option(
+            "--decode-timeout",
+            min=0.1,
+            max=3600,
+            metavar="SECONDS",
+            rich_help_panel=_BOUNDS,
+            help="For decoding a picture of a kind or size that may take long.",
+        ),
+    ] = 10.0,
     imgsz: Imgsz = None,
     iou: Annotated[
         float | None, typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55.")
@@ -291,6 +302,7 @@ def serve(
         queue=queue,
         timeout=timeout,
         body_timeout=body_timeout,
+        decode_timeout=decode_timeout,
         memory=max(512 * MIB, 4 * round(max_mib * MIB)),
     )
     _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,8 +16,10 @@ from typing import Any, Literal, Protocol
 import cv2
 
 from lightdet.arrays import Image
+from lightdet.data.decoding_work import is_quick
 from lightdet.data.images import Page, read_pages
 from lightdet.errors import NetworkError, UserError
+from lightdet.service.decoders import Decoders
 from lightdet.service.errors import RefusalError, busy, unreadable
 from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
 from lightdet.service.settings import Limits
@@ -129,6 +132,10 @@ class Engine:
         self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
         self._watcher = watcher
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
+        # Pictures that may take long to decode wait for each other alone.
+        self._slow_pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="slow")
+        self._decoders = Decoders(min(limits.decode_timeout, limits.timeout))
+        self._began: dict[int, float] = {}
         self._admitted = 0
         self._mean_seconds = 0.1
 
@@ -155,7 +162,8 @@ class Engine:
             raise busy("busy", "all places in the queue are taken; try again later", wait)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
-        work: Future[list[Inspection]] = self._pool.submit(
+        quick = all(is_quick(upload.data) for upload in uploads)
+        work: Future[list[Inspection]] = (self._pool if quick else self._slow_pool).submit(
             self._all, uploads, rule or self.rule, picture, began, most or self.limits.max_parts
         )
         self._count(+1)
@@ -173,8 +181,16 @@ class Engine:
         return inspections
 
     def close(self) -> None:
-        """Wait for the work that has begun."""
+        """Wait for the work that has begun, but not for what is still being decoded elsewhere."""
+        self._decoders.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._slow_pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a request has been worked on for more than twice the time that it may take."""
+        began = min(list(self._began.values()), default=math.inf)
+        return time.monotonic() - began > 2 * self.limits.timeout
 
     def _count(self, change: int) -> None:
         self._admitted += change
@@ -185,6 +201,15 @@ class Engine:
         self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float, most: int
     ) -> list[Inspection]:
         """One after the other, so that only one decoded picture of a request is held at a time."""
+        self._began[threading.get_ident()] = time.monotonic()
+        try:
+            return self._each(uploads, rule, picture, began, most)
+        finally:
+            del self._began[threading.get_ident()]
+
+    def _each(
+        self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float, most: int
+    ) -> list[Inspection]:
         inspections: list[Inspection] = []
         for part, upload in enumerate(uploads):
             try:
@@ -193,13 +218,16 @@ class Engine:
             except RefusalError as refusal:
                 raise refusal.in_part(part) if len(uploads) > 1 else refusal from None
             began = time.perf_counter()
+        if len(inspections) < len(uploads):
+            raise RefusalError(500, "no_verdict", "no verdict: not every picture was looked at")
         return inspections
 
     def _pages(
         self, upload: Upload, rule: Any, picture: PictureKind, arrived: float, most: int
     ) -> Iterator[Inspection]:
         """Inspect every picture of a file; one of more than `most` is refused."""
-        pages = read_pages(
+        read = read_pages if is_quick(upload.data) else self._decoders.pages
+        pages = read(
             upload.data,
             bit_depth=self.predictor.preprocessing.bit_depth,
             max_pixels=self.limits.max_pixels,

@@ -24,9 +24,12 @@ async def health() -> Response:
 @router.get("/ready", response_model=Ready, responses={503: {"model": Ready, "description": "not yet, or no more"}})
 async def ready(request: Request, service: Parts) -> Response:
     """Return whether pictures are taken. A database that is away does not change that: answers go on without it."""
-    taken = bool(request.app.state.ready)
+    stuck = service.engine.stuck
+    taken = bool(request.app.state.ready) and not stuck
     up = "up" if service.recorder.healthy else "down"
-    answer = json_answer({"ready": taken, "database": up, "backlog": service.recorder.backlog})
+    answer = json_answer(
+        {"ready": taken, "engine": "stuck" if stuck else "up", "database": up, "backlog": service.recorder.backlog}
+    )
     answer.status_code = 200 if taken else 503
     return answer
 

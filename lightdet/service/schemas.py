@@ -139,6 +139,7 @@ class Ready(BaseModel):
     """Whether pictures are taken, and whether records are written."""
 
     ready: bool
+    engine: Literal["up", "stuck"] = Field(description="stuck: a picture has been worked on for far too long")
     database: Literal["up", "down"]
     backlog: int = Field(description="requests whose records are still to be written")
 

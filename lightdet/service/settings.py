@@ -30,6 +30,7 @@ class Limits:
         concurrency: pictures that are worked on at the same time; the network itself takes one after the other.
         queue: requests that may wait besides; more are refused (503 with Retry-After).
         timeout: seconds from a whole request to its answer (503 with Retry-After).
+        decode_timeout: seconds that decoding one file may take where its bytes do not say that it is quick (413).
         body_timeout: seconds that sending the body may take (408).
         header_timeout: seconds that sending the head may take; then the connection is closed (408).
         connections: open connections; more are refused (503 with Retry-After).
@@ -45,6 +46,7 @@ class Limits:
     concurrency: int = 2
     queue: int = 32
     timeout: float = 30.0
+    decode_timeout: float = 10.0
     body_timeout: float = 20.0
     header_timeout: float = 10.0
     connections: int = 500
