@@ -235,8 +235,11 @@ def keep(weights: Path, config: RunConfig, result: Mapping[str, Any]) -> None:
     """Write what the package keeps: matrices in half precision, all that normalizes in full, the recipe in the card."""
     tensors, card = load_model(weights)
     told = {name: result[name] for name in ("scores", "pictures_seen", "minutes", "commit", "torch", "processor")}
+    start = config.train.start  # the recipe's path is one of this machine; its content is the same anywhere
+    first = hashlib.sha256(Path(start).read_bytes()).hexdigest() if start and Path(start).is_file() else start
     told["recipe"] = {
         **result["recipe"]["config"]["train"],
+        "start": first,
         "imgsz": config.imgsz,
         **{name: result["recipe"][name] for name in ("pictures", "redraw")},
     }
