@@ -6,12 +6,12 @@ number of them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from PIL import Image as Pil
 
 from lightdet.data.deep_pixels import UnsupportedError
+from lightdet.data.jpeg_segments import FRAMES, SCAN, jpeg_segments
 
 MAX_SCANS = 100
 """Most scans of a JPEG; encoders write 1 to 20."""
@@ -22,10 +22,6 @@ MAX_SEGMENTS = 100_000
 QUICK = 64_000_000
 """Pixels times scans that are decoded well within a second."""
 _JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers behind which a JPEG's size stands (ITU T.81, table B.1)."""
-_SCAN, _END = 0xDA, 0xD9
 _TIFF_COMPRESSION, _STRIPS, _TILES, _TIFF_JPEG = 259, 273, 324, 7
 
 
@@ -52,12 +48,12 @@ def check_scans(data: bytes, start: int) -> int:
     """
     scans = pixels = 0
     end = start
-    for number, (marker, place, behind) in enumerate(_jpeg_segments(data, start)):
+    for number, (marker, place, behind) in enumerate(jpeg_segments(data, start)):
         end = behind
         if number > MAX_SEGMENTS:
             raise UnsupportedError(f"a JPEG of more than {MAX_SEGMENTS} segments; save it again")
-        scans += marker == _SCAN
-        if marker in _FRAMES:
+        scans += marker == SCAN
+        if marker in FRAMES:
             pixels = max(pixels, _frame_pixels(data, place))
         if scans > MAX_SCANS or scans * pixels > MAX_SCANNED:
             raise UnsupportedError(f"a JPEG that goes over its pixels {scans} times or more; save it again")
@@ -89,11 +85,11 @@ def is_quick(data: bytes) -> bool:
     It takes a moment itself, and errs on the side of no.
     """
     if data.startswith(_JPEG):
-        scans = data.count(bytes((0xFF, _SCAN)))
-        for number, (marker, place, _) in enumerate(_jpeg_segments(data, 0)):
-            if marker in _FRAMES:
+        scans = data.count(bytes((0xFF, SCAN)))
+        for number, (marker, place, _) in enumerate(jpeg_segments(data, 0)):
+            if marker in FRAMES:
                 return _frame_pixels(data, place) * scans <= QUICK
-            if marker == _SCAN or number > MAX_SCANS:
+            if marker == SCAN or number > MAX_SCANS:
                 return False
         return False
     if data.startswith(_PNG):
@@ -103,18 +99,6 @@ def is_quick(data: bytes) -> bool:
         width, height = int.from_bytes(data[18:22], "little"), int.from_bytes(data[22:26], "little", signed=True)
         return width * abs(height) <= QUICK
     return False
-
-
-def _jpeg_segments(data: bytes, start: int) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, where its parameters begin and where it ends, of each segment to the end of the picture."""
-    place = start + 2
-    while found := _NEXT_MARKER.search(data, place):  # passes over entropy-coded data, and over what is no marker
-        marker, begin = data[found.end() - 1], found.end()
-        alone = marker == _END or marker in (0x01, 0xD8)
-        place = begin if alone else begin + max(2, int.from_bytes(data[begin : begin + 2], "big"))
-        yield marker, begin + 2, place
-        if marker == _END:
-            return
 
 
 def _frame_pixels(data: bytes, place: int) -> int:

@@ -27,6 +27,7 @@ from lightdet.arrays import AnyArray, Image
 from lightdet.data.bounded_reader import BoundedReader
 from lightdet.data.decoding_work import check_parts, check_work
 from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
+from lightdet.data.jpeg_whole import check_whole
 from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
 from lightdet.data.png_rows import check_rows
@@ -419,6 +420,8 @@ def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0)
         check_rows(picture, data)
     with _quiet() if facts.format == "TIFF" else nullcontext():
         picture.load()
+    if facts.format in ("JPEG", "MPO") and page == 0:
+        check_whole(np.asarray(picture), data)
     deep = facts.bits > 8
     pixels = deep_pixels(picture, facts.bits, data, inverted, page) if deep else _byte_pixels(picture)
     if facts.format != "TIFF":

@@ -1,0 +1,94 @@
+"""Whether a JPEG holds all of its pixels: decoders fill up what is missing before an end marker, and say nothing.
+
+More data put behind its scans change nothing where all blocks were there before: that shows what is missing. It costs a
+second decoding, so a JPEG of one scan gets it only if its last block has no details, as one that is filled up has none;
+a cut in the midst of the very last blocks (16 x 16 pixels) is not seen.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+from PIL import Image as Pil
+
+from lightdet.arrays import AnyArray
+from lightdet.data.deep_pixels import UnsupportedError
+from lightdet.data.jpeg_segments import FRAMES, PROGRESSIVE, RESTART_INTERVAL, SCAN, jpeg_segments
+
+_COEFFICIENTS, _BLOCK = 64, 8
+_JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
+"""Entropy-coded data of no picture, long enough to be blocks of some."""
+_RESTARTS = range(0xD0, 0xD8)
+_JUNK_AT_END = _JUNK + b"".join(bytes((0xFF, restart)) + _JUNK for restart in _RESTARTS)
+"""Of intervals too: one of them is the next."""
+_SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
+"""Behind entropy-coded data: any marker, restarts too."""
+
+
+def check_whole(pixels: AnyArray, data: bytes) -> None:
+    """Refuse a JPEG whose scans do not hold all of its blocks, or whose last scans are missing.
+
+    Args:
+        pixels: as decoded, before they are turned or converted.
+        data: the file.
+
+    Raises:
+        UnsupportedError: it is one.
+    """
+    ends, simple = _scans(data)
+    if simple and not _is_flat(pixels):
+        return
+    with Pil.open(io.BytesIO(_with_junk(data, ends))) as again:
+        if not np.array_equal(np.asarray(again), pixels):
+            raise UnsupportedError("the picture is truncated: a part of its pixels is missing; copy or export it again")
+
+
+def _scans(data: bytes) -> tuple[list[int], bool]:
+    """Where the entropy-coded data of each scan begin, and whether it is one scan of whole blocks without restarts.
+
+    Raises:
+        UnsupportedError: a component has no scan, or (progressive) not all bits of all coefficients.
+    """
+    starts, restarts, progressive = [], False, False
+    missing: dict[int, list[int]] = {}
+    for marker, place, end in jpeg_segments(data, 0):
+        if marker in FRAMES:
+            progressive = marker in PROGRESSIVE
+            missing = {data[place + 6 + 3 * i]: [-1] * _COEFFICIENTS for i in range(data[place + 5])}
+        elif marker == RESTART_INTERVAL:
+            restarts = restarts or data[place : place + 2] != b"\0\0"
+        elif marker == SCAN:
+            starts.append(end)
+            components = [data[place + 1 + 2 * i] for i in range(data[place])]
+            first, last, bits = data[end - 3 : end]
+            for component in components:
+                if component in missing:
+                    low = bits & 15 if progressive else 0
+                    last = last if progressive else _COEFFICIENTS - 1
+                    missing[component][first : last + 1] = [low] * (last + 1 - first)
+    if any(low != 0 for coefficients in missing.values() for low in coefficients):
+        raise UnsupportedError("the picture is truncated: its last scans are missing; copy or export it again")
+    return starts, len(starts) == 1 and not progressive and not restarts
+
+
+def _is_flat(pixels: AnyArray) -> bool:
+    """Whether the block in the last corner has one value: as what is filled up has."""
+    height, width = ((length - 1) // _BLOCK * _BLOCK for length in pixels.shape[:2])
+    corner = pixels[height:, width:]
+    return bool((corner == corner[:1, :1]).all())
+
+
+def _with_junk(data: bytes, starts: list[int]) -> bytes:
+    """Put more data behind all entropy-coded data: passed over where those are whole, else taken for the missing."""
+    parts, done = [], 0
+    for start in starts:
+        place = start
+        while found := _SEGMENT_END.search(data, place):
+            restart = data[found.end() - 1] in _RESTARTS
+            parts += [data[done : found.start()], _JUNK if restart else _JUNK_AT_END]
+            done, place = found.start(), found.end()
+            if not restart:
+                break
+    return b"".join([*parts, data[done:]])
