@@ -6,7 +6,9 @@ number of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from PIL import Image as Pil
 
@@ -22,7 +24,9 @@ MAX_SEGMENTS = 100_000
 QUICK = 64_000_000
 """Pixels times scans that are decoded well within a second."""
 _JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
-_TIFF_COMPRESSION, _STRIPS, _TILES, _TIFF_JPEG = 259, 273, 324, 7
+_WIDTH, _HEIGHT, _TIFF_COMPRESSION, _STRIPS, _SAMPLES, _ROWS, _PLANAR = 256, 257, 259, 273, 277, 278, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
+_TIFF_JPEG, _SEPARATE = 7, 2
 
 
 def check_work(data: bytes) -> None:
@@ -70,6 +74,9 @@ def check_parts(picture: Pil.Image, data: bytes) -> None:
     offsets = tags.get(_STRIPS) or tags.get(_TILES) or ()
     if len(offsets) > MAX_SEGMENTS:
         raise UnsupportedError(f"a TIFF of more than {MAX_SEGMENTS} strips or tiles; save it again")
+    needed = _needed_parts(tags)
+    if len(offsets) < needed:
+        raise UnsupportedError(f"the picture is truncated: it lists {len(offsets)} of its {needed} strips or tiles")
     if tags.get(_TIFF_COMPRESSION) != _TIFF_JPEG:
         return
     left = 2 * len(data)  # parts that overlap would be gone through again and again
@@ -77,6 +84,18 @@ def check_parts(picture: Pil.Image, data: bytes) -> None:
         left -= check_scans(data, offset)
         if left < 0:
             raise UnsupportedError("a TIFF whose parts overlap; save it again")
+
+
+def _needed_parts(tags: Mapping[int, Any]) -> int:
+    """How many strips or tiles a TIFF page of its size has (TIFF 6.0, sections 3 and 15)."""
+    width, height = tags.get(_WIDTH), tags.get(_HEIGHT)
+    part = (_TILE_WIDTH, _TILE_HEIGHT) if _TILES in tags else (_WIDTH, _ROWS)
+    across, down = tags.get(part[0]), tags.get(part[1], height)
+    sizes = [each for each in (width, height, across, down) if isinstance(each, int) and each > 0]
+    if len(sizes) < 4:
+        raise UnsupportedError("the picture is damaged: the size of its strips or tiles; copy or export it again")
+    planes = int(tags.get(_SAMPLES, 1)) if tags.get(_PLANAR) == _SEPARATE else 1
+    return math.ceil(sizes[0] / sizes[2]) * math.ceil(sizes[1] / sizes[3]) * planes
 
 
 def is_quick(data: bytes) -> bool:

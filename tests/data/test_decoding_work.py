@@ -128,3 +128,17 @@ def test_what_is_quick() -> None:
     large[18:26] = struct.pack("<ii", QUICK, -2)
     assert not is_quick(bytes(large))
     assert not is_quick(scanned(NOISE, MAX_SCANS * 1000))
+
+
+@pytest.mark.parametrize("tag", ["height", "tiles"])
+def test_a_tiff_that_claims_more_than_it_lists(tag: str) -> None:
+    """A file of 2 KB that would have been given 570 MB."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, NOISE, **({"tile": (16, 16)} if tag == "tiles" else {"rowsperstrip": 8}))
+    assert read_image(stream.getvalue()).shape == NOISE.shape
+    data = stream.getvalue()
+    entry = struct.pack("<HHII", 257, 4, 1, 64) if struct.pack("<HHII", 257, 4, 1, 64) in data else None
+    entry = entry or struct.pack("<HHIHH", 257, 3, 1, 64, 0)
+    assert data.count(entry) == 1
+    with pytest.raises(UserError, match=r"it lists (8 of its|16 of its)"):
+        read_image(data.replace(entry, struct.pack("<HHII", 257, 4, 1, 2_000_000)), name="part.tif")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ SLIP_PIXELS, SLIP_SHARE = 1.0, 1e-3
 MIN_SIDE = 0.01
 """A box with a side below this many pixels has no area."""
 MAX_LABEL_BYTES = 16 << 20
+_PIECE = 1 << 20
 _LINE_END = re.compile("\r\n|\r|\n")
 _NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 
@@ -195,8 +196,8 @@ def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
         DataError: missing, unreadable or too large.
     """
     try:
-        with path.open("rb") as stream:  # what a device or a growing file holds, its size does not tell
-            data = stream.read(limit + 1) if path.stat().st_size <= limit else None
+        with path.open("rb") as stream:
+            data = _read_at_most(stream, limit) if path.stat().st_size <= limit else None
     except FileNotFoundError:
         raise DataError("no such file; check the name and the folder", "format", path=path) from None
     except OSError as error:
@@ -204,6 +205,18 @@ def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
     if data is None or len(data) > limit:
         raise DataError(f"larger than {limit >> 20} MiB; is this the right file?", "format", path=path)
     return data
+
+
+def _read_at_most(stream: BinaryIO, limit: int) -> bytes:
+    """Read to the end, but no more than a byte over `limit`: a device or a growing file has more than its size tells.
+
+    In pieces, since memory for all that is asked for is taken at once.
+    """
+    pieces, left = [], limit + 1
+    while left > 0 and (piece := stream.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]]:
