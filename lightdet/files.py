@@ -23,6 +23,12 @@ except ImportError:  # Windows: each writer takes a name of its own there
     fcntl = None
 
 
+_WINDOWS = os.name == "nt"
+_DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}) | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"
+}
+"""https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
+_NO_NAME = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 """What file systems say that cannot sync a file or a folder (network shares, FUSE); all else is a failure."""
 _LONGEST = 200
@@ -31,6 +37,22 @@ _WAITS = (0.05, 0.1, 0.2, 0.4) if os.name == "nt" else ()
 """Seconds between attempts to replace a file: on Windows others that read it (virus scanners, mostly) forbid it."""
 LOST = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENODEV}
 """What the system says of a drive or a network share that has gone."""
+
+
+def check_names(path: Path) -> None:
+    """Refuse what Windows would write elsewhere or under another name, where this is Windows.
+
+    Raises:
+        UserError: a part of `path` is a device (what is written to ``nul.json`` is lost, to ``con`` shown), holds a
+            character that no name can have (``a:b`` is a hidden stream of ``a``), or ends in a dot or space.
+    """
+    if not _WINDOWS:
+        return
+    for part in path.parts[1:] if path.anchor else path.parts:
+        if part.partition(".")[0].rstrip(" ").upper() in _DEVICES:
+            raise UserError(f"'{part}' is the name of a device on Windows; choose another", path=path)
+        if part not in (".", "..") and (set(part) & _NO_NAME or part[-1] in ". "):
+            raise UserError(f"'{part}' is no name that Windows can keep; choose another", path=path)
 
 
 @contextmanager
@@ -44,6 +66,7 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         UserError: the folder cannot be made or written.
     """
     target = Path(path)
+    check_names(target)
     make_folder(target.parent)
     try:
         temporary, handle = _temporary(target)
@@ -123,6 +146,7 @@ def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
         FileExistsError: it is there already, without `exist_ok`.
     """
     folder = Path(path)
+    check_names(folder)
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lightdet import files
 from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.audit import audit_dataset
 from lightdet.data.audit.page import audit_page
 from lightdet.errors import UserError
-from lightdet.files import write_text
+from lightdet.files import make_folder, write_text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -151,3 +152,45 @@ def test_streams_that_are_no_files(yaml: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
     monkeypatch.setattr(sys, "argv", ["lightdet", "data", "audit", "--data", str(yaml)])
     assert main() == 0 and "größe" in stream.getvalue()
+
+
+# dvc, rclone, gpodder: files called aux, nul or con.txt; a colon in a name makes a hidden stream on NTFS
+BAD_NAMES = ["nul", "NUL.json", "con.tar.gz", "Aux .txt", "com1", "LPT9.csv", "a:b.csv", "a?", "a.", "a ", "COM².txt"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("windows", [False, True])
+def test_names_that_windows_would_not_keep(
+    name: str, windows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_WINDOWS", windows)
+    if not windows:
+        write_text(tmp_path / name, "kept")
+        return
+    for path in (tmp_path / name, tmp_path / name / "report.json", Path(name, "x")):
+        for write in (lambda path=path: write_text(path, "lost"), lambda path=path: make_folder(path)):
+            with pytest.raises(UserError, match=r"is the name of a device|is no name that Windows can keep"):
+                write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_only_look_like_those(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_WINDOWS", True)
+    make_folder(tmp_path / "sub")
+    for name in ("console.txt", "com.txt", "com10.csv", "nul1", ".con", "größe 欠陥.csv", "a.b.c"):
+        write_text(tmp_path / "sub" / ".." / name, "kept")
+        assert (tmp_path / name).read_text() == "kept"
+
+
+# pytz-deprecation-shim, celery, airflow: zones without a whole hour, and settings that name no zone at all
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "No/Such"])
+def test_times_hold_in_every_zone(zone: str) -> None:
+    script = (
+        "import time; from datetime import datetime; from lightdet.service.inspection import iso_time;"
+        "assert iso_time(1_700_000_000_123) == '2023-11-14T22:13:20.123Z';"
+        "from lightdet.runs.compare.provenance import now; told = datetime.fromisoformat(now());"
+        "assert told.tzinfo is not None and abs(told.timestamp() - time.time()) < 5"
+    )
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"], "TZ": zone}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
