@@ -114,6 +114,7 @@ def compare(
     request = CompareRequest(
         data=data,
         output=output,
+        launcher="lightdet.cli.stop_with_parent",
         models=files,
         configs=config or (),
         weights=weights or (),
@@ -141,22 +142,19 @@ def compare(
 def _run(request: CompareRequest) -> None:
     from lightdet.assembly.dataset import load_dataset
     from lightdet.runs.compare.request import entries_of, task_of_entries
-    from lightdet.tasks import CLASSIFICATION, task_of_dataset
+    from lightdet.tasks import task_of_dataset
 
     # Before torch is imported, which takes seconds: most mistakes are told at once.
     task = task_of_entries(entries_of(request))
     spec = load_dataset(request.data, request.data_root)
     if task is None:  # loading the weights says what is wrong with them
         task = task_of_dataset(spec)
-    judges = task is CLASSIFICATION
-    if request.split or not judges:
-        spec.split(request.split or "val")
+    spec.split(request.split or task.comparing.default_split(spec))
 
     from lightdet.cli.compare_display import CompareDisplay
-    from lightdet.runs.compare.class_run import ClassifierComparison
     from lightdet.runs.compare.run import ModelComparison
 
-    comparison = ClassifierComparison(request) if judges else ModelComparison(request)
+    comparison = ModelComparison(request, task)
     display = CompareDisplay()
     with display.working():
         outcome = comparison.run(display)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightdet.comparison.axes import HEIGHT, WIDTH, Axis, draw_axes, straight_axis, x_place, y_place
-from lightdet.comparison.results import Comparison, Model
+from lightdet.comparison.results import Model
 from lightdet.evaluation.report.charts import style_of
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
@@ -28,11 +28,11 @@ class Trace:
     points: tuple[tuple[float, float], ...]
 
 
-def training_charts(comparison: Comparison) -> list[tuple[str, Markup]]:
+def training_charts(models: Sequence[Model]) -> list[tuple[str, Markup]]:
     """Return headings and charts: mAP@0.5 and mAP@0.5:0.95 over epochs, then each loss; only those recorded."""
     wanted = [("mAP@0.5 over epochs", "map50", 100.0), ("mAP@0.5:0.95 over epochs", "map50_95", 100.0)]
-    wanted += [(_heading(name), name, 1.0) for name in _losses(comparison)]
-    return _charts(comparison.models, wanted)
+    wanted += [(_heading(name), name, 1.0) for name in _losses(models)]
+    return _charts(models, wanted)
 
 
 def class_training_charts(models: Sequence[Model]) -> list[tuple[str, Markup]]:
@@ -63,8 +63,8 @@ def _heading(loss: str) -> str:
     return "Loss over epochs" if loss == "loss" else f"Loss of the {loss.replace('_', ' ')}"
 
 
-def _losses(comparison: Comparison) -> list[str]:
-    found = {key for model in comparison.models for run in model.runs for row in run.history for key in row}
+def _losses(models: Sequence[Model]) -> list[str]:
+    found = {key for model in models for run in model.runs for row in run.history for key in row}
     known = found - NOT_LOSSES
     return [name for name in FIRST if name in known] + sorted(known - set(FIRST))
 

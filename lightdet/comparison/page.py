@@ -8,8 +8,6 @@ from pathlib import Path
 
 from lightdet.arrays import Image
 from lightdet.comparison.ablations import training_differences
-from lightdet.comparison.curves import training_charts
-from lightdet.comparison.picture_table import MOST, picture_table
 from lightdet.comparison.results import Comparison, Model
 from lightdet.comparison.scatter import cost_charts
 from lightdet.comparison.tables import Table, html
@@ -27,42 +25,32 @@ def comparison_page(comparison: Comparison, tables: Sequence[Table], load: Calla
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
     """
     style = files(__package__).joinpath("comparison.css").read_text(encoding="utf-8")
+    view, models = comparison.view, comparison.models
+    remarks = view.curve_remarks(models)
     content = [
-        tag("header", tag("h1", comparison.title), notes_section(comparison.notes)),
+        tag("header", tag("h1", comparison.title), [tag("p", note, class_="soft") for note in comparison.notes]),
         [html(table) for table in tables[:1]],
-        problems_section(comparison.models),
-        charts_section(
-            "Accuracy against cost", cost_charts(comparison), "Costs on logarithmic axes; up and left is better."
+        _problems(models),
+        view.overview(comparison),
+        _charts(
+            "Accuracy against cost",
+            cost_charts(models, view.accuracy, view.accuracy_title),
+            "Costs on logarithmic axes; up and left is better.",
         ),
         [html(table) for table in tables[1:]],
-        charts_section("How the trainings went", training_charts(comparison), _CURVE_NOTE),
-        _pictures(comparison, load),
-        differences_section(comparison.models),
-        left_out_section(comparison.skipped),
+        _charts("How the trainings went", view.training_charts(models), view.curve_note),
+        [tag("ul", [tag("li", line) for line in remarks])] if remarks else [],
+        view.pictures(comparison, load),
+        _differences(models),
+        _left_out(comparison.skipped),
         tag("h2", "About this comparison"),
         fact_lists(comparison.facts),
-        tag("p", _NOTE, class_="soft"),
+        tag("p", view.note, class_="soft"),
     ]
     return page(comparison.title, *content, style=style)
 
 
-_CURVE_NOTE = (
-    "One line per run, scored while it was trained, on the averaged weights. Losses of different kinds of detectors "
-    "are different sums: compare their shapes, not their heights."
-)
-_NOTE = (
-    "Every row is scored by the same code on the same pictures. AP is pycocotools' (area under precision over recall "
-    "at 101 points); mAP is its mean over the classes that occur. Bold is the best median as printed; differences "
-    "smaller than the spread between runs mean nothing."
-)
-
-
-def notes_section(notes: Sequence[str]) -> list[Content]:
-    """What a reader must know first."""
-    return [tag("p", note, class_="soft") for note in notes]
-
-
-def problems_section(models: Sequence[Model]) -> list[Content]:
+def _problems(models: Sequence[Model]) -> list[Content]:
     """What failed or is missing, if anything."""
     lines = [
         tag("li", tag("strong", f"{model.name}{f', {label}' if label else ''}: "), reason)
@@ -72,7 +60,7 @@ def problems_section(models: Sequence[Model]) -> list[Content]:
     return [tag("h2", f"Failed or missing ({len(lines)})"), tag("ul", lines)] if lines else []
 
 
-def charts_section(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list[Content]:
+def _charts(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list[Content]:
     """Charts with their headings, if there are any."""
     if not charts:
         return []
@@ -80,19 +68,7 @@ def charts_section(title: str, charts: Sequence[tuple[str, Markup]], note: str) 
     return [tag("h2", title), tag("div", boxes, class_="charts"), tag("p", note, class_="soft")]
 
 
-def _pictures(comparison: Comparison, load: Callable[[Path], Image]) -> list[Content]:
-    drawn = picture_table(comparison, load)
-    if drawn is None:
-        return []
-    note = (
-        "Chosen by a fixed draw that takes every class in turn, not by what anyone found. Each model at the score "
-        f"where its own F1 is best, at most {MOST} boxes per picture; of several runs, the one with the median "
-        "mAP@0.5:0.95."
-    )
-    return [tag("h2", "Detections side by side"), tag("p", note, class_="soft"), drawn]
-
-
-def differences_section(models: Sequence[Model]) -> list[Content]:
+def _differences(models: Sequence[Model]) -> list[Content]:
     """In what the recipes of the trained models differ."""
     trained = [model for model in models if model.kind == "trained"]
     found = training_differences(trained) if len(trained) > 1 else []
@@ -108,7 +84,7 @@ def differences_section(models: Sequence[Model]) -> list[Content]:
     return [tag("h2", "Recipe"), tag("p", text), tag("div", table, class_="scroll")]
 
 
-def left_out_section(skipped: Sequence[str]) -> Markup | None:
+def _left_out(skipped: Sequence[str]) -> Markup | None:
     """What was left out, if anything."""
     if not skipped:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lightdet.arrays import Image
-from lightdet.comparison.results import Comparison, Model
+from lightdet.comparison.results import Comparison, Model, Run
 from lightdet.errors import UserError
 from lightdet.evaluation.report.findings import data_uri, draw_outcome, draw_truth, legend, window_around
 from lightdet.evaluation.report.markup import Content, Markup, join, tag
@@ -40,24 +40,31 @@ def choose_pictures(annotations: Sequence[Annotation], classes: int, count: int)
     return sorted(taken)
 
 
-def picture_table(comparison: Comparison, load: Callable[[Path], Image]) -> Markup | None:
+def picture_table(
+    comparison: Comparison, pictures: Sequence[Annotation], load: Callable[[Path], Image]
+) -> Markup | None:
     """Return the table of pictures; None where there is nothing to show.
 
     Args:
         comparison: what was found.
+        pictures: to show, in the order of every `Run.shown`.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
     """
     shown = [model for model in comparison.models if model.runs and model.runs[0].shown]
-    if not comparison.pictures or not shown:
+    if not pictures or not shown:
         return None
     head = [tag("th", "labelled", scope="col"), [_column_head(model) for model in shown]]
-    rows = [_row(comparison, index, shown, load) for index in range(len(comparison.pictures))]
+    rows = [_row(index, truth, comparison.classes, shown, load) for index, truth in enumerate(pictures)]
     table = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows), class_="sheet")
     return join([legend(), tag("div", table, class_="scroll")])
 
 
+def _middle_run(model: Model) -> Run | None:
+    return model.middle_run(lambda metrics: metrics["map50_95"])
+
+
 def _column_head(model: Model) -> Markup:
-    run = model.middle_run()
+    run = _middle_run(model)
     told = []
     if run is not None:
         told = [run.label] if run.label else []
@@ -66,21 +73,22 @@ def _column_head(model: Model) -> Markup:
     return tag("th", model.name, tag("small", ", ".join(told)), scope="col")
 
 
-def _row(comparison: Comparison, index: int, models: Sequence[Model], load: Callable[[Path], Image]) -> Markup:
-    truth = comparison.pictures[index]
+def _row(
+    index: int, truth: Annotation, classes: Sequence[str], models: Sequence[Model], load: Callable[[Path], Image]
+) -> Markup:
     try:
         image = load(truth.image)
     except UserError as error:  # a picture that went away since; the numbers stand without it
         return tag("tr", tag("td", str(error), colspan=len(models) + 1))
     window = window_around(truth.boxes[0], truth.size) if len(truth) else (0, 0, *truth.size)
     name = truth.image.name
-    whole = draw_truth(image, window, truth, comparison.classes, side=SIDE)
+    whole = draw_truth(image, window, truth, classes, side=SIDE)
     cells: list[Content] = [_cell(whole, f"{name}, labelled", name)]
     for model in models:
-        run = model.middle_run()
+        run = _middle_run(model)
         if run is None:
             continue
-        drawn = draw_outcome(image, window, _strongest(run.shown[index]), truth, comparison.classes, side=SIDE)
+        drawn = draw_outcome(image, window, _strongest(run.shown[index]), truth, classes, side=SIDE)
         cells.append(_cell(drawn, f"{name}, found by {model.name}"))
     return tag("tr", cells)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from lightdet.structures import Annotation, Detections
+if TYPE_CHECKING:
+    from lightdet.comparison.view import View
 
 Kind = Literal["trained", "weights", "predictions"]
 """Trained here, a finished model, or detections from elsewhere."""
@@ -63,34 +64,27 @@ class Run:
     Attributes:
         label: ``seed 0``, ``run 1``, …; empty where a model has but one and no seed is known.
         seed: of the training, where it was trained here.
-        metrics: as `lightdet.evaluation.metrics.Metrics.as_dict` gives them, 0 to 1.
-        history: one record an epoch (the rows of results.csv), empty where unknown.
-        shown: detections in the pictures of the sheet, those at or above the run's own best threshold.
+        metrics: as `lightdet.evaluation.metrics.Metrics.as_dict` gives them, 0 to 1; a classifier's by split, as
+            `lightdet.classification.metrics.ClassifyMetrics.as_dict` does.
+        history: one record per epoch (the rows of results.csv), empty where unknown.
+        shown: what the page shows of it: a detector's detections in the pictures of the sheet, those at or above the
+            run's own best threshold; a classifier's mistakes.
         start: what its training began with: ``pretrained``, ``chance`` or a file; None where that is not known.
+        fit: what its curves say about over- and underfitting, if anything.
     """
 
     label: str
     seed: int | None
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, float]] = ()
-    shown: Sequence[Detections] = ()
+    shown: Sequence[Any] = ()
     start: str | None = None
+    fit: str | None = None
 
     @property
     def minutes(self) -> float | None:
         """How long it was trained, over all sittings."""
         return self.history[-1].get("minutes") if self.history else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values ready for JSON."""
-        return {
-            "label": self.label,
-            "seed": self.seed,
-            "epochs": len(self.history) or None,
-            "minutes": self.minutes,
-            "start": self.start,
-            **self.metrics,
-        }
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ class Cost:
 
     Attributes:
         params: learned values.
-        flops: two a multiply-add, for one picture of `imgsz`.
+        flops: two per multiply-add, for one picture of `imgsz`.
         imgsz: side of the network's input.
         latency_ms, latency_p95_ms: by stage, ``total`` among them; None where it was not timed.
     """
@@ -147,21 +141,29 @@ class Model:
         """Return a number of the metrics over all runs."""
         return Spread.of(of(run.metrics) for run in self.runs)
 
-    def middle_run(self) -> Run | None:
-        """The run whose mAP@0.5:0.95 is the median (of an even number, the lower middle one): the one to show."""
-        ranked = sorted(self.runs, key=lambda run: run.metrics["map50_95"] or 0.0)
+    def middle_run(self, of: Callable[[Mapping[str, Any]], float | None]) -> Run | None:
+        """The run whose number is the median (of an even number of runs, the lower middle one): the one to show."""
+        ranked = sorted(self.runs, key=lambda run: of(run.metrics) or 0.0)
         return ranked[(len(ranked) - 1) // 2] if ranked else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, view: View) -> dict[str, Any]:
         """Return plain values ready for JSON."""
-        means = {key: self.spread(lambda m, key=key: m[key]) for key in ("map50", "map75", "map50_95")}  # type: ignore[misc]
         return {
             "name": self.name,
             "kind": self.kind,
             "source": self.source,
-            **{key: spread.as_dict() if spread else None for key, spread in means.items()},
+            **view.model_as_dict(self),
             "cost": self.cost.as_dict() if self.cost else None,
-            "runs": [run.as_dict() for run in self.runs],
+            "runs": [
+                {
+                    "label": run.label,
+                    "seed": run.seed,
+                    "epochs": len(run.history) or None,
+                    "minutes": run.minutes,
+                    **view.run_as_dict(run),
+                }
+                for run in self.runs
+            ],
             "problems": dict(self.problems),
             "settings": dict(self.settings),
         }
@@ -175,7 +177,7 @@ class Comparison:
         title: heading of the page.
         classes: class names by label.
         models: in the order in which they were named.
-        pictures: annotations of the sheet's pictures, in the order of every `Run.shown`.
+        view: what depends on what the models do.
         facts: for the page's end, by group: data, training, machine, versions.
         details: for the JSON; plain values.
         notes: sentences that a reader must know before comparing.
@@ -185,7 +187,7 @@ class Comparison:
     title: str
     classes: tuple[str, ...]
     models: Sequence[Model]
-    pictures: Sequence[Annotation] = ()
+    view: View
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()

@@ -1,9 +1,9 @@
-"""Accuracy against cost: one dot a model, whiskers from its worst to its best run, its name beside it."""
+"""Accuracy against cost: one dot per model, whiskers from its worst to its best run, its name beside it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lightdet.comparison.axes import (
@@ -19,7 +19,7 @@ from lightdet.comparison.axes import (
     x_place,
     y_place,
 )
-from lightdet.comparison.results import Comparison, Model, Spread
+from lightdet.comparison.results import Model, Spread
 from lightdet.evaluation.report.charts import COLORS
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
@@ -38,26 +38,22 @@ class Point:
     kind: int
 
 
-def cost_charts(comparison: Comparison) -> list[tuple[str, Markup]]:
-    """Return headings and charts: mAP@0.5:0.95 against parameters, operations and time; only those that exist."""
-    known = [
-        (kind, model, model.spread(lambda metrics: metrics["map50_95"])) for kind, model in enumerate(comparison.models)
-    ]
-    return accuracy_charts(known, "mAP@0.5:0.95, %")
-
-
-def accuracy_charts(models: Sequence[tuple[int, Model, Spread | None]], y_title: str) -> list[tuple[str, Markup]]:
-    """Return headings and charts: a share against parameters, operations and time; only those that exist.
+def cost_charts(
+    models: Sequence[Model], accuracy: Callable[[Model], Spread | None], y_title: str
+) -> list[tuple[str, Markup]]:
+    """Return headings and charts: accuracy against parameters, operations and time; only those that exist.
 
     Args:
-        models: a number that chooses the colour, the model, and the share in 0-1 (None: unknown).
+        models: in the order of their colours.
+        accuracy: a share in 0-1; None where it is unknown.
         y_title: what the share is.
     """
     points: dict[str, list[Point]] = {"parameters, M": [], "GFLOPs": [], "ms per picture": []}
-    for kind, model, accuracy in models:
-        if model.cost is None or accuracy is None:
+    for kind, model in enumerate(models):
+        known = accuracy(model)
+        if model.cost is None or known is None:
             continue
-        share = Spread(tuple(100 * value for value in accuracy.values))
+        share = Spread(tuple(100 * value for value in known.values))
         cost = model.cost
         points["parameters, M"].append(Point(model.name, cost.params / 1e6, share, kind))
         points["GFLOPs"].append(Point(model.name, cost.flops / 1e9, share, kind))
@@ -65,9 +61,9 @@ def accuracy_charts(models: Sequence[tuple[int, Model, Spread | None]], y_title:
             points["ms per picture"].append(Point(model.name, cost.latency_ms["total"], share, kind))
     headings = {"parameters, M": "Accuracy against size", "GFLOPs": "Accuracy against work"}
     return [
-        (headings.get(title, "Accuracy against time"), scatter(known, title, y_title))
-        for title, known in points.items()
-        if known
+        (headings.get(title, "Accuracy against time"), scatter(drawn, title, y_title))
+        for title, drawn in points.items()
+        if drawn
     ]
 
 

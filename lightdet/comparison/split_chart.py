@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lightdet.comparison.axes import straight_axis
-from lightdet.comparison.class_results import ClassComparison, ClassModel
-from lightdet.comparison.class_tables import measure_of
-from lightdet.comparison.results import Spread
+from lightdet.comparison.class_tables import measure, measure_of
+from lightdet.comparison.results import Model, Spread
 from lightdet.evaluation.report.charts import style_of
 from lightdet.evaluation.report.markup import Content, Markup, tag
 
@@ -19,11 +18,10 @@ LONGEST = 34
 """Letters of a name that are shown; the whole stands in the tables."""
 
 
-def split_chart(comparison: ClassComparison) -> Markup | None:
+def split_chart(models: Sequence[Model], splits: Sequence[str]) -> Markup | None:
     """Draw the accuracy of every network on every split; None where nothing was scored."""
-    split_names = comparison.splits
     rows = [
-        (model, [model.measure(split, measure_of("accuracy")) for split in split_names]) for model in _shown(comparison)
+        (model, [measure(model, split, measure_of("accuracy")) for split in splits]) for model in models if model.runs
     ]
     known = [cell for _, cells in rows for cell in cells if cell is not None]
     if not known:
@@ -47,19 +45,15 @@ def split_chart(comparison: ClassComparison) -> Markup | None:
     for model, cells in rows:
         centre = top + LINE * len(cells) / 2
         parts.append(tag("text", _short(model.name), x=left - 10, y=centre + 4, text_anchor="end", class_="title"))
-        for number, (split, cell) in enumerate(zip(split_names, cells, strict=True)):
+        for number, (split, cell) in enumerate(zip(splits, cells, strict=True)):
             if cell is not None:
                 parts.append(_mark(model.name, split, cell, number, place, top + LINE * (number + 0.5)))
         top += LINE * len(cells) + GAP
         parts.append(tag("line", x1=left, x2=WIDTH - RIGHT, y1=top - GAP / 2, y2=top - GAP / 2, class_="grid"))
-    told = f"accuracy of each network on {', '.join(split_names)}"
+    told = f"accuracy of each network on {', '.join(splits)}"
     picture = tag("svg", parts, viewBox=f"0 0 {WIDTH} {round(height)}", role="img", aria_label=told)
-    key = [tag("li", _swatch(number), split) for number, split in enumerate(split_names)]
+    key = [tag("li", _swatch(number), split) for number, split in enumerate(splits)]
     return tag("figure", picture, tag("ul", key, class_="legend"))
-
-
-def _shown(comparison: ClassComparison) -> list[ClassModel]:
-    return [model for model in comparison.models if model.runs]
 
 
 def _mark(name: str, split: str, cell: Spread, number: int, place: Callable[[float], float], y: float) -> Markup:

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import Image
-from lightdet.comparison.ablations import ablation_tables, training_differences
-from lightdet.comparison.class_results import ClassComparison
+from lightdet.comparison.ablations import training_differences
 from lightdet.comparison.page import comparison_page
-from lightdet.comparison.paper_tables import paper_tables
 from lightdet.comparison.results import Comparison
 from lightdet.comparison.tables import Table, csv_text, markdown
 from lightdet.files import write_json, write_text
@@ -43,48 +41,28 @@ def write_comparison(folder: Path, comparison: Comparison, load: Callable[[Path]
     Raises:
         UserError: something cannot be written.
     """
-    tables = all_tables(comparison)
-    return write_files(
-        folder,
-        tables,
-        markdown=comparison_markdown(comparison, tables),
-        values=comparison_as_dict(comparison, tables),
-        html=comparison_page(comparison, tables, load),
-    )
-
-
-def write_files(folder: Path, tables: Sequence[Table], *, markdown: str, values: dict[str, Any], html: str) -> Written:
-    """Write a comparison's files; CSV files of earlier tables are removed.
-
-    Raises:
-        UserError: something cannot be written.
-    """
+    tables = comparison.view.tables(comparison)
     for table in tables:
         write_text(folder / TABLES / f"{_file_name(table.key)}.csv", csv_text(table))
     known = {f"{_file_name(table.key)}.csv" for table in tables}
     for old in (folder / TABLES).glob("*.csv"):
         if old.name not in known:
             old.unlink()
-    write_text(folder / MARKDOWN_NAME, markdown)
-    write_json(folder / JSON_NAME, values)
-    write_text(folder / HTML_NAME, html)
+    write_text(folder / MARKDOWN_NAME, comparison_markdown(comparison, tables))
+    write_json(folder / JSON_NAME, comparison_as_dict(comparison, tables))
+    write_text(folder / HTML_NAME, comparison_page(comparison, tables, load))
     places = (folder / HTML_NAME, folder / MARKDOWN_NAME, folder / JSON_NAME, folder / TABLES)
     return Written(*places, tuple(tables))
-
-
-def all_tables(comparison: Comparison) -> list[Table]:
-    """Return the short table, Tables 1 to 3, Table 4 and other ablations where models allow them, every run."""
-    *first, runs = paper_tables(comparison)
-    return [*first, *ablation_tables(comparison.models, comparison.classes), runs]
 
 
 def comparison_as_dict(comparison: Comparison, tables: Sequence[Table]) -> dict[str, Any]:
     """Return everything as plain values ready for JSON; shares are 0 to 1, times ms."""
     return {
+        **comparison.view.as_dict(),
         "title": comparison.title,
         **comparison.details,
         "classes": list(comparison.classes),
-        "models": [model.as_dict() for model in comparison.models],
+        "models": [model.as_dict(comparison.view) for model in comparison.models],
         "tables": {table.key: table.as_dict() for table in tables},
         "notes": list(comparison.notes),
         "skipped": list(comparison.skipped),
@@ -93,11 +71,6 @@ def comparison_as_dict(comparison: Comparison, tables: Sequence[Table]) -> dict[
 
 def comparison_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
     """Return the tables with what is to be known of them."""
-    return markdown_of(comparison, tables)
-
-
-def markdown_of(comparison: Comparison | ClassComparison, tables: Sequence[Table], fits: Sequence[str] = ()) -> str:
-    """Return the tables of a comparison of either kind; `fits` says how trainings went, a line each."""
     parts = [f"# {' '.join(comparison.title.split())}\n"]
     parts += [f"{note}\n" for note in comparison.notes]
     problems = [(model.name, label, reason) for model in comparison.models for label, reason in model.problems.items()]
@@ -113,8 +86,9 @@ def markdown_of(comparison: Comparison | ClassComparison, tables: Sequence[Table
         parts.append("## The recipes differ\n")
         names = ", ".join(model.name for model in trained)
         parts.append("".join(f"- `{key}`: {', '.join(values)} ({names})\n" for key, values in differences))
-    if fits:
-        parts += ["## What the curves say\n", "".join(f"- {line}\n" for line in fits)]
+    remarks = comparison.view.curve_remarks(comparison.models)
+    if remarks:
+        parts += ["## What the curves say\n", "".join(f"- {line}\n" for line in remarks)]
     parts.append("## How it was made\n")
     parts.append(
         "".join(f"- {k}: {' '.join(v.split())}\n" for group in comparison.facts.values() for k, v in group.items())

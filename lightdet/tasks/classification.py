@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lightdet.errors import UserError
+from lightdet.tasks.classification_comparing import ClassificationComparing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +60,7 @@ class Classification:
     name: Literal["classify"] = "classify"
     noun = "classifier"
     label_kind: LabelKind = "class"
+    comparing = ClassificationComparing()
     stages = ("preprocess", "network")
     packages = ("lightdet", "scikit-learn", "torch", "numpy")
     formats = ("json", "csv")

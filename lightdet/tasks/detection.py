@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lightdet.errors import UserError
+from lightdet.tasks.detection_comparing import DetectionComparing
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Detection:
     name: Literal["detect"] = "detect"
     noun = "detector"
     label_kind: LabelKind = "boxes"
+    comparing = DetectionComparing()
     stages = ("preprocess", "network", "postprocess")
     packages = ("lightdet", "pycocotools", "torch", "numpy")
     formats = ("json", "csv", "yolo", "coco")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lightdet.inference.export_card import ExportCard
     from lightdet.inference.save import Writer
     from lightdet.structures import Preprocessing
+    from lightdet.tasks.comparing import Comparing
     from lightdet.training.trainer import Trainer
 
 
@@ -44,6 +45,11 @@ class Task(Protocol):
     @property
     def label_kind(self) -> LabelKind:
         """What it learns from: boxes in a picture, or its class."""
+        ...
+
+    @property
+    def comparing(self) -> Comparing:
+        """What a comparison asks."""
         ...
 
     def configuration(self, file: YamlFile, overrides: Sequence[str] = ()) -> Any:

@@ -1,10 +1,12 @@
 """Made-up results to make tables and pages of."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightdet.comparison.detector_view import DetectorView
 from lightdet.comparison.results import Comparison, Cost, Kind, Model, Run
 from lightdet.structures import Annotation, Detections
 
@@ -43,8 +45,8 @@ def model(name: str, *runs: Run, kind: Kind = "trained", params: int | None = 1_
     return Model(name, kind, f"configs/{name}.yaml", runs, cost=cost, **more)
 
 
-def comparison(*models: Model, **more: Any) -> Comparison:
-    return Comparison("A <title>", CLASSES, models, **more)
+def comparison(*models: Model, pictures: Sequence[Annotation] = (), **more: Any) -> Comparison:
+    return Comparison("A <title>", CLASSES, models, DetectorView(pictures), **more)
 
 
 def picture() -> tuple[Annotation, Detections]:

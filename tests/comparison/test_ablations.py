@@ -5,8 +5,8 @@ from typing import Any
 from comparison_scenes import CLASSES, comparison, model, run
 
 from lightdet.comparison.ablations import ablation_tables, training_differences
+from lightdet.comparison.detector_view import DetectorView
 from lightdet.comparison.results import Model
-from lightdet.comparison.writer import all_tables
 from lightdet.config import Config, YamlFile, validate
 
 
@@ -88,5 +88,5 @@ def test_differences_of_the_recipe_are_found() -> None:
 
 def test_the_order_of_all_tables() -> None:
     models = [configured("ours"), configured("b", "model.attention_at=[16]")]
-    keys = [table.key for table in all_tables(comparison(*models))]
+    keys = [table.key for table in DetectorView().tables(comparison(*models))]
     assert keys == ["summary", "table1", "table2", "table3", "table4", "runs"]

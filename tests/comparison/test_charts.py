@@ -4,16 +4,22 @@ import math
 import re
 
 import pytest
-from comparison_scenes import comparison, history, model, run
+from comparison_scenes import history, model, run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightdet.comparison.axes import Axis, log_axis, straight_axis, x_place, y_place
 from lightdet.comparison.curves import training_charts
-from lightdet.comparison.results import Run, Spread
+from lightdet.comparison.detector_view import DetectorView
+from lightdet.comparison.results import Model, Run, Spread
 from lightdet.comparison.scatter import Point, cost_charts, scatter
+from lightdet.evaluation.report.markup import Markup
 
 NUMBERS = st.floats(1e-3, 1e6)
+
+
+def charts_of(*models: Model) -> list[tuple[str, Markup]]:
+    return cost_charts(models, DetectorView().accuracy, DetectorView.accuracy_title)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=8))
@@ -35,7 +41,7 @@ def test_places_in_the_picture() -> None:
 def test_a_cost_chart_for_each_cost() -> None:
     ours = model("ours", run(0.6, "seed 0", 0), run(0.8, "seed 1", 1))
     other, theirs = model("other", run(0.7), params=7_000_000), model("theirs", run(0.7), params=None)
-    charts = cost_charts(comparison(ours, other, theirs, model("failed")))
+    charts = charts_of(ours, other, theirs, model("failed"))
     assert [heading for heading, _ in charts] == [
         "Accuracy against size",
         "Accuracy against work",
@@ -45,7 +51,7 @@ def test_a_cost_chart_for_each_cost() -> None:
         assert drawn.count("<circle") == 2 and drawn.count('class="line c0"') == 1  # whiskers of the two runs
         assert "theirs" not in drawn and "failed" not in drawn
     assert "ours: 17.5 % (15.0–20.0), parameters 1.5" in charts[0][1]
-    assert cost_charts(comparison(theirs)) == []
+    assert charts_of(theirs) == []
 
 
 def name_boxes(drawn: str) -> list[tuple[float, float, float, float]]:
@@ -76,17 +82,17 @@ def test_a_name_far_from_its_dot_is_led_to_it() -> None:
 def test_training_curves_of_every_run() -> None:
     ours = model("ours", run(0.6, "seed 0", 0), run(0.8, "seed 1", 1))
     other = model("other", Run("", None, run(0.5).metrics, history(0.2, 0.3, 0.5)), kind="weights")
-    charts = dict(training_charts(comparison(ours, other, model("theirs", run(0.4), params=None))))
+    charts = dict(training_charts([ours, other, model("theirs", run(0.4), params=None)]))
     headings = ["mAP@0.5 over epochs", "Loss over epochs", "Loss of the box", "Loss of the iou"]
     assert list(charts) == headings
     for drawn in charts.values():
         assert drawn.count('class="line c0"') == 3 and drawn.count('class="line c1"') == 2  # runs and legend
         assert "<title>ours, seed 1</title>" in drawn and "theirs" not in drawn
-    assert training_charts(comparison(model("theirs", run(0.4), params=None))) == []
+    assert training_charts([model("theirs", run(0.4), params=None)]) == []
 
 
 def test_one_epoch_is_a_dot_and_nothing_learnt_is_no_fault() -> None:
     single = model("one", Run("seed 0", 0, run(0.0).metrics, history(0.0)))
-    charts = training_charts(comparison(single))
+    charts = training_charts([single])
     assert all("<circle" in drawn and "nan" not in drawn for _, drawn in charts)
-    assert "nan" not in str(cost_charts(comparison(single)))
+    assert "nan" not in str(charts_of(single))

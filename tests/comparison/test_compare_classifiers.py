@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ import pytest
 from PIL import Image
 
 from lightdet.cli.app import main
-from lightdet.comparison.class_page import class_comparison_page
-from lightdet.comparison.class_results import ClassComparison, ClassModel
-from lightdet.comparison.class_tables import class_tables, measure_of
-from lightdet.comparison.results import Cost, Run, Spread
+from lightdet.comparison.class_tables import measure, measure_of
+from lightdet.comparison.classifier_view import ClassifierView, hardest
+from lightdet.comparison.page import comparison_page
+from lightdet.comparison.results import Comparison, Cost, Model, Run, Spread
 from lightdet.comparison.tables import Column, Row, Table, csv_text, html, markdown
-from lightdet.runs.compare.class_run import hardest
 
 CONFIG = """\
 task: classify
@@ -186,32 +185,33 @@ def metrics(accuracy: float) -> dict[str, Any]:
     return {"accuracy": estimate(accuracy), "macro": means, "per_class": {"<ok>": means, "ng": means}}
 
 
-def network(name: str, *accuracies: float, **more: Any) -> ClassModel:
+def network(name: str, *accuracies: float, wrong: Mapping[int, Sequence[Any]] | None = None) -> Model:
     runs = tuple(
-        Run(f"seed {seed}", seed, {"train": metrics(1.0), "test": metrics(value)})
+        Run(f"seed {seed}", seed, {"train": metrics(1.0), "test": metrics(value)}, shown=(wrong or {}).get(seed, ()))
         for seed, value in enumerate(accuracies)
     )
     cost = Cost(1_000_000, 2_000_000, 64, {"network": 1.0, "total": 2.0}, {"total": 3.0})
-    return ClassModel(name, "trained", f"{name}.yaml", runs, cost=cost, **more)
+    return Model(name, "trained", f"{name}.yaml", runs, cost=cost)
 
 
-def comparison(*models: ClassModel, **more: Any) -> ClassComparison:
-    return ClassComparison("A <title>", ("<ok>", "ng"), ("train", "test"), "test", models, **more)
+def page(*models: Model) -> str:
+    made = Comparison("A <title>", ("<ok>", "ng"), models, ClassifierView(("train", "test"), "test"))
+    return comparison_page(made, made.view.tables(made), lambda path: np.zeros((4, 4, 3), np.uint8))
 
 
 def test_the_interval_is_that_of_the_run_in_the_middle() -> None:
-    found = network("x", 0.9, 0.5, 0.8).measure("test", measure_of("accuracy"))
+    found = measure(network("x", 0.9, 0.5, 0.8), "test", measure_of("accuracy"))
     assert found == Spread((0.9, 0.5, 0.8), pytest.approx((0.75, 0.85)))  # type: ignore[arg-type]
     column = Column("accuracy", "accuracy", 100.0)
     assert column.text(found) == "80.0 (50.0–90.0) [75.0–85.0]"
     assert column.text(Spread((0.8,), (0.75, 0.85))) == "80.0 [75.0–85.0]"
-    assert network("x", 0.9).measure("val", measure_of("accuracy")) is None
+    assert measure(network("x", 0.9), "val", measure_of("accuracy")) is None
 
 
 @pytest.mark.parametrize("accuracies", [(0.9, 0.5), (0.95, 0.5, 0.9, 0.1), (0.7, 0.7)])
 def test_an_interval_holds_the_median_of_an_even_number_of_runs(accuracies: tuple[float, ...]) -> None:
     low, high = sorted(accuracies)[len(accuracies) // 2 - 1 : len(accuracies) // 2 + 1]
-    found = network("x", *accuracies).measure("test", measure_of("accuracy"))
+    found = measure(network("x", *accuracies), "test", measure_of("accuracy"))
     assert found is not None and found.interval == pytest.approx((low - 0.05, min(1.0, high + 0.05)))
 
 
@@ -221,7 +221,7 @@ def test_each_number_has_the_interval_of_its_own_median() -> None:
     numbers.append({**metrics(0.7), "macro": {"auc": estimate(None)}})
     numbers.append({**metrics(0.8), "macro": {"auc": estimate(0.8)}})
     runs = tuple(Run(f"seed {seed}", seed, {"test": each}) for seed, each in enumerate(numbers))
-    found = ClassModel("x", "trained", "x.yaml", runs).measure("test", measure_of("auc"))
+    found = measure(Model("x", "trained", "x.yaml", runs), "test", measure_of("auc"))
     assert found is not None and found.median == 0.8 and found.interval == pytest.approx((0.75, 0.85))
 
 
@@ -239,23 +239,21 @@ def test_intervals_in_every_form_of_a_table() -> None:
 
 
 def test_a_page_of_nothing_but_failures() -> None:
-    failed = ClassModel("x", "trained", "x.yaml", problems={"seed 0": "memory <ran> out"})
-    made = comparison(failed, network("y", 0.5))
-    text = class_comparison_page(made, class_tables(made), lambda path: np.zeros((4, 4, 3), np.uint8))
+    failed = Model("x", "trained", "x.yaml", problems={"seed 0": "memory <ran> out"})
+    text = page(failed, network("y", 0.5))
     assert "memory &lt;ran&gt; out" in text and "A &lt;title&gt;" in text
-    empty = comparison(failed)
-    assert "Over train" not in class_comparison_page(empty, class_tables(empty), lambda path: np.zeros((4, 4, 3)))
+    assert "Over train" not in page(failed)
 
 
 def test_the_hardest_pictures_are_those_most_get_wrong() -> None:
     def mistake(image: str, probability: float) -> dict[str, Any]:
         return {"image": image, "is": "ok", "taken": "ng", "probability": probability}
 
-    wrong = {
-        ("x", "seed 0"): [mistake("a", 0.6), mistake("b", 0.9)],
-        ("y", "seed 0"): [mistake("c", 0.7), mistake("a", 0.6)],
-        ("z", "seed 1"): [mistake("d", 1.0)],  # not its middle run
-    }
-    found = hardest([network("x", 0.5), network("y", 0.5), network("z", 0.5, 0.4, 0.6)], wrong, 3)
+    models = [
+        network("x", 0.5, wrong={0: [mistake("a", 0.6), mistake("b", 0.9)]}),
+        network("y", 0.5, wrong={0: [mistake("c", 0.7), mistake("a", 0.6)]}),
+        network("z", 0.5, 0.4, 0.6, wrong={1: [mistake("d", 1.0)]}),  # not its middle run
+    ]
+    found = hardest(models, "test", 3)
     assert [each.path.name for each in found] == ["a", "b", "c"]
     assert found[0].taken == {"x": ("ng", 0.6), "y": ("ng", 0.6)}

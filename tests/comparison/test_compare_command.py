@@ -131,7 +131,7 @@ def test_other_models_join(done: Callable[[], Path], compare: Compare) -> None:
     assert [run["epochs"] for run in models["again"]["runs"]] == [6, 6]  # from the results.csv beside it
     text = Path("out/comparison.md").read_text(encoding="utf-8")
     assert "| theirs | **100.0** | **100.0** | – | – | – |" in text
-    assert "Not trained here, so perhaps otherwise or longer: again, theirs." in text
+    assert "Not trained here, so perhaps longer or in another way: again, theirs." in text
 
 
 def test_one_that_fails_leaves_the_others(done: Callable[[], Path], compare: Compare) -> None:

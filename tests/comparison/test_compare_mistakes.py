@@ -156,6 +156,7 @@ def test_names_come_from_files(compare: Compare) -> None:
     request = CompareRequest(
         data=compare.data,
         output=Path("out"),
+        launcher="",
         models=["near.yaml", str(trained("run a/best.safetensors")), f"x y={trained('last.safetensors')}"],
         seeds=(4, 2),
         seeds_for=["near=9"],
@@ -169,7 +170,7 @@ def test_names_come_from_files(compare: Compare) -> None:
 
 def test_a_file_may_have_an_equals_sign(compare: Compare) -> None:
     Path("lr=0.1.yaml").write_text(SMALL.format(stride=8))
-    request = CompareRequest(data=compare.data, output=Path("out"), models=["lr=0.1.yaml"])
+    request = CompareRequest(data=compare.data, output=Path("out"), launcher="", models=["lr=0.1.yaml"])
     assert [entry.name for entry in entries_of(request)] == ["lr0.1"]
 
 

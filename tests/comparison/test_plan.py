@@ -11,8 +11,9 @@ from lightdet.config import load_config, load_yaml
 from lightdet.errors import UserError
 from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, differences, open_plan
 from lightdet.runs.compare.request import Entry
-from lightdet.tasks import CLASSIFICATION, task_of_config
+from lightdet.tasks import CLASSIFICATION, DETECTION, task_of_config
 
+COMPARING = DETECTION.comparing
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 DETECTORS = [path for path in sorted(CONFIGS.rglob("*.yaml")) if task_of_config(load_yaml(path)) is not CLASSIFICATION]
 DATA = {"classes": ["a"], "train": {"pictures": 2, "boxes": 3, "sum": 1.0, "bytes": 9}}
@@ -27,7 +28,7 @@ NESTED = st.dictionaries(st.sampled_from("abcd"), PLAIN, max_size=4)
 @pytest.mark.parametrize("path", DETECTORS, ids=lambda path: path.stem)
 def test_a_configuration_comes_back_as_it_was(tmp_path: Path, path: Path) -> None:
     config = load_config(load_yaml(path))
-    open_plan(tmp_path, DATA, [Entry("x", "trained", (path,), (0,), config=config)])
+    open_plan(tmp_path, DATA, [Entry("x", "trained", (path,), (0,), config=config)], COMPARING)
     assert load_config(load_yaml(tmp_path / MODELS / "x" / CONFIG_NAME)) == config
 
 
@@ -49,14 +50,14 @@ def test_differences_are_all_and_nothing_else(old: dict[str, Any], new: dict[str
     ],
 )
 def test_other_data_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
-    open_plan(tmp_path, DATA, [])
+    open_plan(tmp_path, DATA, [], COMPARING)
     with pytest.raises(UserError, match=told):
-        open_plan(tmp_path, {**DATA, **change}, [])
+        open_plan(tmp_path, {**DATA, **change}, [], COMPARING)
 
 
 def test_a_split_may_join(tmp_path: Path) -> None:
-    open_plan(tmp_path, DATA, [])
-    open_plan(tmp_path, {**DATA, "test": {"pictures": 1, "boxes": 0}}, [])
-    open_plan(tmp_path, DATA, [])
+    open_plan(tmp_path, DATA, [], COMPARING)
+    open_plan(tmp_path, {**DATA, "test": {"pictures": 1, "boxes": 0}}, [], COMPARING)
+    open_plan(tmp_path, DATA, [], COMPARING)
     with pytest.raises(UserError, match="the split 'test'"):
-        open_plan(tmp_path, {**DATA, "test": {"pictures": 2, "boxes": 0}}, [])
+        open_plan(tmp_path, {**DATA, "test": {"pictures": 2, "boxes": 0}}, [], COMPARING)

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import statistics
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from comparison_scenes import CLASSES, comparison, model, run
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from lightdet.comparison.paper_tables import class_table, cost_table, mean_table, run_table, short_table
 from lightdet.comparison.results import Spread
 from lightdet.comparison.tables import Column, Row, Table, csv_text, html, markdown
-from lightdet.comparison.writer import all_tables, comparison_as_dict, comparison_markdown
+from lightdet.comparison.writer import comparison_as_dict, comparison_markdown
 
 OURS = model("ours", run(0.70, "seed 0", 0), run(0.80, "seed 1", 1), run(0.60, "seed 2", 2))
 OTHER = model("other", run(0.75, ap=(0.9, None)), kind="weights", params=7_269_000)
@@ -105,7 +107,7 @@ def test_the_best_is_never_worse_than_another(values: list[tuple[float, bool]]) 
 def test_json_and_markdown_hold_everything() -> None:
     broken = model("broken", problems={"seed 0": "the training diverged"}, params=None)
     whole = comparison(OURS, THEIRS, broken, notes=["Read this."], facts={"Made": {"on": "a day"}})
-    tables = all_tables(whole)
+    tables = whole.view.tables(whole)
     value = json.loads(json.dumps(comparison_as_dict(whole, tables), allow_nan=False))
     ours = value["models"][0]
     assert ours["map50"] == {"median": 0.7, "min": 0.6, "max": 0.8, "values": [0.7, 0.8, 0.6]}
@@ -123,6 +125,9 @@ def test_the_page_escapes_names() -> None:
 
 
 def test_the_middle_run_is_shown() -> None:
-    assert OURS.middle_run().label == "seed 0"  # type: ignore[union-attr]
-    assert model("two", run(0.9, "seed 0", 0), run(0.1, "seed 1", 1)).middle_run().label == "seed 1"  # type: ignore[union-attr]
-    assert model("none").middle_run() is None
+    def map50(metrics: Mapping[str, Any]) -> float:
+        return float(metrics["map50"])
+
+    assert OURS.middle_run(map50).label == "seed 0"  # type: ignore[union-attr]
+    assert model("two", run(0.9, "seed 0", 0), run(0.1, "seed 1", 1)).middle_run(map50).label == "seed 1"  # type: ignore[union-attr]
+    assert model("none").middle_run(map50) is None

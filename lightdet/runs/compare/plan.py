@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from lightdet.config.classification import ClassifyConfig
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
 from lightdet.runs.compare.request import Entry
-from lightdet.structures import Annotation, ImageLabel
 from lightdet.tasks import read_config
+from lightdet.tasks.comparing import Comparing
 
 PLAN_NAME = "plan.json"
 MODELS = "models"
@@ -29,35 +28,14 @@ FREE = tuple(
 """Keys that change no result; the seed is the run's."""
 
 
-def fingerprint(annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """Enough of a split to notice that it was changed: pictures, boxes, what they sum up to, bytes of the files."""
-    boxes = sum(float(a.boxes.sum(dtype="float64")) + float(a.labels.sum()) for a in annotations)
-    return {
-        "pictures": len(annotations),
-        "boxes": sum(len(a) for a in annotations),
-        "sum": round(boxes, 2),
-        "bytes": sum(a.image.stat().st_size for a in annotations),
-    }
-
-
-def class_fingerprint(labels: Sequence[ImageLabel], classes: int) -> dict[str, Any]:
-    """The same of pictures with one class each: pictures, how many of each class, which ones, bytes of the files."""
-    kinds = [each.label for each in labels]
-    return {
-        "pictures": len(labels),
-        "classes": [kinds.count(number) for number in range(classes)],
-        "names": zlib.crc32("\n".join(f"{each.image.name} {each.label}" for each in labels).encode()),
-        "bytes": sum(each.image.stat().st_size for each in labels),
-    }
-
-
-def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], comparing: Comparing) -> None:
     """Begin a comparison in `folder`, or go on with the one in it; models and seeds may join, none may change.
 
     Args:
         folder: new, empty, or a comparison's.
         data: classes and fingerprints of the splits that training takes, plain values.
         entries: what is asked for now.
+        comparing: of the task, to say what was changed.
 
     Raises:
         UserError: the folder holds something else; other data or another configuration than it was begun with.
@@ -68,12 +46,12 @@ def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry]) -
         others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
         if others:
             raise UserError(
-                f"holds something else than a comparison ('{others[0].name}'); take a new folder", path=folder
+                f"holds something other than a comparison ('{others[0].name}'); take a new folder", path=folder
             )
         kept: dict[str, Any] = {}
     else:
         kept = _read(path)
-        _check_data(kept["data"], data, folder)
+        _check_data(kept["data"], data, folder, comparing)
     for entry in entries:
         if entry.config is not None:
             _keep_config(folder / MODELS / entry.name, entry.config)
@@ -101,7 +79,7 @@ def _read(path: Path) -> dict[str, Any]:
     return result
 
 
-def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path, comparing: Comparing) -> None:
     for key, value in now.items():
         old = before.get(key)
         if old is None or old == value:
@@ -112,20 +90,12 @@ def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path)
                 f"{', '.join(value)}; take another --output",
                 path=folder,
             )
-        counts = [_counted(given) for given in (old, value)]
-        what = "boxes" if "boxes" in value else "classes"
-        detail = f"{counts[0]} then, {counts[1]} now" if counts[0] != counts[1] else f"{what} or files were changed"
+        then, changed = comparing.tell(old), comparing.tell(value)
+        detail = f"{then} then, {changed} now" if then != changed else f"{comparing.labels} or files were changed"
         raise UserError(
             f"the split '{key}' is not what this comparison was begun with ({detail}); take another --output",
             path=folder,
         )
-
-
-def _counted(mark: Mapping[str, Any]) -> str:
-    """What a fingerprint says to people."""
-    if "boxes" in mark:
-        return f"{mark['pictures']} pictures with {mark['boxes']} boxes"
-    return f"{mark['pictures']} pictures ({', '.join(map(str, mark.get('classes', ())))} by class)"
 
 
 def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:

@@ -14,90 +14,91 @@ import torch
 
 from lightdet.data.dataset import DatasetSpec
 from lightdet.runs.compare.request import CompareRequest, Entry
-from lightdet.runs.compare.scoring import Pictures
 from lightdet.runs.profile import device_name
+from lightdet.tasks.comparing import Comparing, Mark
 from lightdet.wording import counted
 
-PACKAGES = ("lightdet", "torch", "torchvision", "numpy", "pycocotools")
+Facts = Mapping[str, Any]
+Marks = Mapping[str, Mark]
+"""Fingerprints of the scored splits, by name."""
 
 
 def facts_of(
-    request: CompareRequest, spec: DatasetSpec, entries: Sequence[Entry], pictures: Pictures, on: Mapping[str, Any]
+    request: CompareRequest, comparing: Comparing, spec: DatasetSpec, entries: Sequence[Entry], marks: Marks, on: Facts
 ) -> dict[str, dict[str, str]]:
     """Return groups of facts for the page's end; `on` is what the times were measured on."""
-    data = {
-        "name": spec.name,
-        "split": request.split,
-        "pictures": f"{pictures.mark['pictures']} with {pictures.mark['boxes']} boxes",
-        "classes": ", ".join(spec.classes),
-        "description": str(request.data),
-    }
+    data = {"name": spec.name, **comparing.data_facts(spec, request.split, marks)}
+    data |= {"classes": ", ".join(spec.classes), "description": str(request.data)}
     sources = {entry.name: f"{KINDS[entry.kind]} {entry.source}" for entry in entries}
     training = training_facts(request, entries)
-    made = {"on": now(), "command": request.command, **machine(), **versions()}
-    groups = {"Data": data, "Models": sources, "Training": training, "Timing": timing_facts(on), "Made": made}
+    if training:
+        training["weights"] = f"{comparing.weights}of the {request.take} epoch"
+    made = {"on": now(), "command": request.command, **machine(), **versions(comparing.packages)}
+    rows = f"{comparing.called}s".capitalize()
+    groups = {"Data": data, rows: sources, "Training": training, "Timing": timing_facts(on), "Made": made}
     return {title: group for title, group in groups.items() if group}
 
 
 KINDS = {"trained": "trained from", "weights": "weights", "predictions": "detections in"}
 
 
-def details_of(request: CompareRequest, spec: DatasetSpec, pictures: Pictures, on: Mapping[str, Any]) -> dict[str, Any]:
+def details_of(
+    request: CompareRequest, comparing: Comparing, spec: DatasetSpec, marks: Marks, on: Facts
+) -> dict[str, Any]:
     """Return the same for the JSON, as plain values."""
+    data = comparing.data_details(request.split, marks)
     return {
         "date": now(),
         "command": request.command,
-        "data": {"name": spec.name, "split": request.split, "yaml": str(request.data), **pictures.mark},
+        "data": {"name": spec.name, "yaml": str(request.data), **data},
         "weights": request.take,
         "timing": dict(on) or None,
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions(comparing.packages),
     }
 
 
 def notes_of(
-    request: CompareRequest, entries: Sequence[Entry], pictures: Pictures, unmeasured: str | None = None
+    request: CompareRequest,
+    comparing: Comparing,
+    entries: Sequence[Entry],
+    marks: Marks,
+    unmeasured: str | None = None,
 ) -> list[str]:
     """Return what a reader must know before comparing; `unmeasured`: why no epoch of a training was scored."""
-    mark = pictures.mark
-    notes = [
-        f"{counted(len(entries), 'model')}, scored by the same code on the {mark['pictures']} pictures of the split "
-        f"'{request.split}' ({counted(mark['boxes'], 'box')})."
-    ]
-    trained = [entry for entry in entries if entry.kind == "trained"]
+    split, trained = request.split, [entry for entry in entries if entry.kind == "trained"]
+    what = comparing.scored(split, marks, [entry.config for entry in trained])
+    notes = [f"{counted(len(entries), comparing.called)}, scored by the same code on {what}"]
     if trained:
         told = training_facts(request, trained)
         notes.append(f"Trained here: {told['budget']}, batch {told['batch']}, input {told['input']}.")
         if request.take == "last":
-            notes.append("Of each training the last epoch's averaged weights count, not the epoch that scored best.")
+            notes.append("Each training is judged by the weights of its last epoch, not of the one that scored best.")
         elif unmeasured is not None:
-            notes.append(unscored_note(unmeasured))
-        elif request.split == "val":
             notes.append(
-                "Of each training the best epoch's weights count. It was chosen on these very pictures, which flatters "
-                "every model a little."
+                f"No epoch was scored ({unmeasured}), so each training is judged by the weights of its last one."
             )
-        if request.split == "train":
-            notes.append("These are the pictures that were trained on: the numbers say nothing about new ones.")
+        else:
+            chosen = " It was chosen on these very pictures, which flatters every row a little."
+            notes.append(
+                f"Each training is judged by the weights of its best epoch on 'val'.{chosen if split == 'val' else ''}"
+            )
+    if split == "train":
+        notes.append("'train' holds the pictures that were trained on: its numbers say nothing about new ones.")
     given = [entry.name for entry in entries if entry.kind != "trained"]
     if given and trained:
-        notes.append(f"Not trained here, so perhaps otherwise or longer: {', '.join(given)}.")
+        notes.append(f"Not trained here, so perhaps longer or in another way: {', '.join(given)}.")
     return notes
 
 
-def unscored_note(unmeasured: str) -> str:
-    """Say which weights count where no epoch was scored."""
-    return f"No epoch was scored ({unmeasured}), so of each training the last one counts."
-
-
-def timing_facts(on: Mapping[str, Any]) -> dict[str, str]:
+def timing_facts(on: Facts) -> dict[str, str]:
     """Return what the times were measured on and how; nothing where nothing was timed."""
     if not on:
         return {}
     width, height = on["picture"]
     return {
         "timed on": f"{on['device_name']} ({on['device']}), {counted(on['threads'], 'thread')}, {on['precision']}",
-        "timed with": f"one picture of {width} × {height}, {on['runs']} times a model, one at a time",
+        "timed with": f"one picture of {width} × {height}, {on['runs']} times per model, one at a time",
     }
 
 
@@ -115,7 +116,6 @@ def training_facts(request: CompareRequest, entries: Sequence[Entry]) -> dict[st
         "batch": several({config.train.batch for config in configs}),
         "input": f"{several({config.imgsz for config in configs})} pixels",
         "seeds": "; ".join(f"{e.name}: {', '.join(map(str, e.seeds))}" for e in entries if e.kind == "trained"),
-        "weights": f"averaged, of the {request.take} epoch",
         "at a time": str(request.together),
         "overrides": " ".join(request.overrides) or "none",
     }
@@ -142,7 +142,7 @@ def machine() -> dict[str, str]:
     return found
 
 
-def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+def versions(packages: Sequence[str]) -> dict[str, str]:
     """The versions of installed packages by name."""
     found = {}
     for package in packages:

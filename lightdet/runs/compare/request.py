@@ -29,11 +29,15 @@ class CompareRequest:
     `split` is by default ``val`` for detectors; for classifiers it is the one that stands for all in short tables, by
     default ``test``, or else ``val``.
 
+    `launcher` is the module that runs the command line as a process of its own, for the trainings: it saves and ends as
+    by Ctrl-C when its standard input is closed.
+
     `models`, `configs`, `weights` and `predictions` are ``FILE`` or ``NAME=FILE``; `overrides` ``key.path=value``.
     """
 
     data: Path
     output: Path
+    launcher: str
     models: Sequence[str] = ()
     configs: Sequence[str] = ()
     weights: Sequence[str] = ()

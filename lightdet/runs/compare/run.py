@@ -1,117 +1,285 @@
-"""A comparison of detectors from the checks to the files."""
+"""A comparison from the checks to the files: train what is missing, score, measure, write."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lightdet.assembly.detector_training import unmeasured_boxes
-from lightdet.assembly.starting import start_in
-from lightdet.comparison.picture_table import choose_pictures
+from lightdet.assembly.dataset import load_dataset
 from lightdet.comparison.results import Comparison, Cost, Model, Run
-from lightdet.comparison.writer import Written, write_comparison
+from lightdet.comparison.writer import JSON_NAME, Written, write_comparison
 from lightdet.data.dataset import OnError, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
+from lightdet.files import write_bytes
+from lightdet.inference.run_folder import check_writable
 from lightdet.runs.compare.costs import measure
-from lightdet.runs.compare.plan import fingerprint
+from lightdet.runs.compare.plan import MODELS, open_plan
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
-from lightdet.runs.compare.request import Entry
-from lightdet.runs.compare.scoring import Pictures, score, unpack
-from lightdet.runs.compare.steps import ComparisonSteps, Outcome, Row
-from lightdet.runs.compare.trainings import Watcher
-from lightdet.structures import Annotation
-from lightdet.tasks import DETECTION
+from lightdet.runs.compare.request import CompareRequest, Entry, entries_of, finished_model_settings
+from lightdet.runs.compare.scoring import Candidate, Scored, score
+from lightdet.runs.compare.trainings import Job, Watcher, jobs_of, read_progress, train_all
+from lightdet.runs.validate import class_order
+from lightdet.tasks import Task
+from lightdet.training.folder_lock import folder_lock
 
-__all__ = ["ModelComparison", "Outcome"]
+if TYPE_CHECKING:
+    from lightdet.card import ModelCard
 
 
-class ModelComparison(ComparisonSteps):
-    """One request about detectors, in two steps as `ComparisonSteps`.
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the comparison, where its files are, and how many runs failed or are missing."""
+
+    comparison: Comparison
+    written: Written
+    problems: int
+
+
+@dataclass
+class Row:
+    """A row on its way: its runs that can be scored, its runs that were, and what went wrong."""
+
+    entry: Entry
+    candidates: list[Candidate] = field(default_factory=list)
+    histories: dict[str, Sequence[dict[str, float]]] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    scored: Candidate | None = None
+
+
+class ModelComparison:
+    """One request, in two steps: made (all that needs no training is checked), then run.
+
+    Args:
+        request: what was asked.
+        task: of its rows (`lightdet.runs.compare.request.task_of_entries`).
 
     Raises:
-        UserError: as there; detections that do not fit the data set.
+        UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do not
+            fit the data set; two rows of one name; seeds given twice.
     """
 
-    task = DETECTION
+    def __init__(self, request: CompareRequest, task: Task) -> None:
+        self.task = task
+        self.entries = entries_of(request)
+        trains = any(entry.kind == "trained" for entry in self.entries)
+        self.imgsz, self.evaluation = finished_model_settings(task, request.overrides)
+        self.spec = load_dataset(request.data, request.data_root)
+        task.check_dataset(self.spec)
+        self.request = replace(request, split=request.split or task.comparing.default_split(self.spec))
+        self.spec.split(self.request.split)
+        if trains:
+            self.spec.split("train")
+        self.skipped: list[str] = []
+        self.cards: dict[Path, ModelCard] = {}
+        self._read(trains)
+        for entry in self.entries:
+            self._check_entry(entry)
+            self._check_weights(entry)
 
-    def _default_split(self) -> str:
-        return "val"
-
-    def _finish(self, rows: Sequence[Row], watcher: Watcher) -> tuple[Comparison, Written]:
-        pictures = self._pictures()
-        for row in rows:
-            self._score(row, pictures, watcher)
-        comparison = self._compared(rows, pictures, watcher)
-        load = partial(read_image, bit_depth=self.spec.bit_depth)
-        return comparison, write_comparison(self.request.output, comparison, load)
-
-    def _read(self) -> None:
-        """Labels of the evaluated split and of those that training takes; no pixels."""
+    def _read(self, trains: bool) -> None:
+        """Labels of the splits that are scored and of those that training takes; no pixels."""
         on_error: OnError = "skip" if self.request.skip_bad else "fail"
-        wanted = [name for name in ("train", "val") if self.trains and name in self.spec.splits]
-        self.splits: dict[str, list[Annotation]] = {}
-        for name in dict.fromkeys([*wanted, self.request.split]):
+        wanted, scored = self.task.comparing.splits(self.spec, self.request.split, trains=trains)
+        self.splits: dict[str, list[Any]] = {}
+        for name in wanted:
             self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
             self.skipped += [str(fault) for fault in faults]
+        count = len(self.spec.classes)
+        self.marks = {name: self.task.comparing.fingerprint(truths, count) for name, truths in self.splits.items()}
+        truths = self.splits[self.request.split]
+        shown = self.task.comparing.sheet(truths, count, self.request.pictures)
+        self.scored = Scored({name: self.marks[name] for name in scored}, shown, [truths[index] for index in shown])
 
     def _check_entry(self, entry: Entry) -> None:
-        """Read detections once, before hours are spent on training the others."""
+        """Read detections once, and look at the networks, before hours are spent on training."""
+        if entry.config is not None:
+            try:
+                self.task.comparing.check(entry.config, len(self.spec.classes))
+            except UserError as error:
+                raise UserError(error.message, path=entry.files[0]) from None
         if entry.kind == "predictions":
             place = self.spec.split(self.request.split)
             ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
-            annotations = self.splits[self.request.split]
-            read_predictions(entry.files[0], annotations, self.spec.classes, ids=ids, skip=self.request.skip_bad)
+            truths = self.splits[self.request.split]
+            read_predictions(entry.files[0], truths, self.spec.classes, ids=ids, skip=self.request.skip_bad)
 
-    def _data(self) -> dict[str, Any]:
-        """What the plan remembers of the data: of the evaluated split alone where nothing is trained."""
-        marks = {name: fingerprint(annotations) for name, annotations in self.splits.items()}
-        return {"classes": list(self.spec.classes), **marks}
+    def _check_weights(self, entry: Entry) -> None:
+        """Read weights once, before hours are spent on training the others."""
+        for path in entry.files if entry.kind == "weights" else ():
+            _, card = self.task.network(path)
+            class_order(card.names, self.spec, path)
+            self.cards[path] = card
+            first = self.cards[entry.files[0]]
+            if card.model != first.model:
+                raise UserError(
+                    f"is another network than {entry.files[0]}; runs of '{entry.name}' must be one network", path=path
+                )
 
-    def _pictures(self) -> Pictures:
-        annotations = self.splits[self.request.split]
-        shown = choose_pictures(annotations, len(self.spec.classes), self.request.pictures)
-        return Pictures(annotations, shown, fingerprint(annotations))
+    def run(self, watcher: Watcher) -> Outcome:
+        """Train, score, measure and write; goes on where an earlier call in the same folder was ended.
 
-    def _score(self, row: Row, pictures: Pictures, watcher: Watcher) -> None:
-        for candidate in row.candidates:
-            try:
-                result = score(self.request, candidate, pictures, watcher)
-            except (UserError, MemoryError) as error:
-                row.problems[candidate.label] = str(error) or "memory ran out while it was evaluated"
-                continue
-            self.skipped += [line for line in result["skipped"] if line not in self.skipped]
-            shown = unpack(result["shown"], pictures.sheet(), self.spec.classes)
-            history = row.histories.get(candidate.label, ())
-            row.runs.append(
-                Run(candidate.label, candidate.seed, result["metrics"], history, shown, start_in(candidate.file))
-            )
-            row.scored = row.scored or candidate
+        Raises:
+            UserError: another comparison is at work in the folder, it holds something else, or was begun with
+                other data or configurations; nothing can be written; a device that is not there.
+            KeyboardInterrupt: after a signal; the trainings have saved.
+        """
+        from lightdet.models.device import choose_device  # noqa: PLC0415 - torch only when it is time
 
-    def _compared(self, rows: Sequence[Row], pictures: Pictures, watcher: Watcher) -> Comparison:
         request = self.request
+        choose_device(request.device)
+        check_writable(request.output)
+        with self._locked():
+            data = {"classes": list(self.spec.classes), **self.marks}
+            open_plan(request.output, data, self.entries, self.task.comparing)
+            comparison = self._compared(self._trained(watcher), watcher)
+            load = partial(read_image, bit_depth=self.spec.bit_depth)
+            written = write_comparison(request.output, comparison, load)
+        if request.json is not None:
+            write_bytes(request.json, (request.output / JSON_NAME).read_bytes())
+        return Outcome(comparison, written, sum(len(model.problems) for model in comparison.models))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One comparison at a time in a folder."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(folder_lock(self.request.output))
+            except UserError as error:
+                message = error.message.replace("another training", "another comparison")
+                raise UserError(message, path=self.request.output) from None
+            yield
+
+    def _trained(self, watcher: Watcher) -> list[Row]:
+        """Train what is missing; rows with every run that can be scored, or why it cannot."""
+        rows = {entry.name: Row(entry) for entry in self.entries}
+        waiting = []
+        jobs = jobs_of(self.request, self.entries)
+        for job in jobs:
+            try:
+                before = read_progress(job.folder)
+            except UserError as error:
+                rows[job.name].problems[job.label] = str(error)
+                continue
+            if before is not None and before.done:
+                continue
+            if self.request.train:
+                waiting.append(job)
+            else:
+                rows[job.name].problems[job.label] = f"not trained yet ({before.epoch if before else 0} epochs done)"
+        for job, reason in train_all(self.request, waiting, watcher).items() if waiting else ():
+            rows[job.name].problems[job.label] = reason
+        for job in jobs:
+            if job.label not in rows[job.name].problems:
+                self._add_trained(rows[job.name], job)
+        for row in rows.values():
+            self._add_finished(row)
+        return list(rows.values())
+
+    def _add_trained(self, row: Row, job: Job) -> None:
+        config = row.entry.config
+        reached = read_progress(job.folder)
+        if config is None or reached is None:
+            return
+        file = job.folder / f"{self.request.take}.safetensors"
+        candidate = Candidate(job.name, "trained", job.label, job.seed, file, job.folder, config.imgsz, config.eval)
+        row.candidates.append(candidate)
+        row.histories[job.label] = reached.history
+
+    def _add_finished(self, row: Row) -> None:
+        entry = row.entry
+        if entry.kind == "trained":
+            row.candidates.sort(key=lambda candidate: entry.seeds.index(candidate.seed or 0))
+            return
+        several = len(entry.files) > 1
+        for number, path in enumerate(entry.files, 1):
+            label = f"run {number}" if several else ""
+            folder = self.request.output / MODELS / entry.name / f"{entry.kind}{number}"
+            row.candidates.append(
+                Candidate(entry.name, entry.kind, label, None, path, folder, self.imgsz, self.evaluation)
+            )
+            if entry.kind == "weights":
+                row.histories[label] = _history_beside(path)
+
+    def _compared(self, rows: Sequence[Row], watcher: Watcher) -> Comparison:
+        """Score every run, time every network, and gather what is known."""
+        for row in rows:
+            self._score(row, watcher)
+        request, spec, comparing, marks = self.request, self.spec, self.task.comparing, self.scored.marks
         networks = {
             row.entry.name: (row.scored.file, self._side(row.scored))
             for row in rows
             if row.scored is not None and row.entry.kind != "predictions"
         }
-        timed = pictures.annotations[pictures.shown[0] if pictures.shown else 0].image
+        timed = self.splits[request.split][self.scored.shown[0] if self.scored.shown else 0].image
         costs, on = measure(request, networks, timed, watcher)
-        models = [self._model(row, costs.get(row.entry.name)) for row in rows]
+        unmeasured = comparing.unmeasured(self.splits.get("val", ()))
         return Comparison(
-            title=f"Comparison on {self.spec.name} ({request.split})",
-            classes=self.spec.classes,
-            models=models,
-            pictures=pictures.sheet(),
-            facts=facts_of(request, self.spec, self.entries, pictures, on),
-            details=details_of(request, self.spec, pictures, on),
-            notes=notes_of(request, self.entries, pictures, unmeasured_boxes(self.splits.get("val", ()))),
+            title=comparing.title(spec, request.split),
+            classes=spec.classes,
+            models=[self._model(row, costs.get(row.entry.name)) for row in rows],
+            view=comparing.view(self.scored.sheet, tuple(marks), request.split, request.pictures),
+            facts=facts_of(request, comparing, spec, self.entries, marks, on),
+            details=details_of(request, comparing, spec, marks, on),
+            notes=notes_of(request, comparing, self.entries, marks, unmeasured),
             skipped=self.skipped,
         )
 
+    def _score(self, row: Row, watcher: Watcher) -> None:
+        for candidate in row.candidates:
+            try:
+                result = score(self.request, self.task, candidate, self.scored, watcher)
+            except (UserError, MemoryError) as error:
+                row.problems[candidate.label] = str(error) or "memory ran out while it was evaluated"
+                continue
+            self.skipped += [line for line in result["skipped"] if line not in self.skipped]
+            history = row.histories.get(candidate.label, ())
+            row.runs.append(
+                self.task.comparing.run(
+                    candidate.label,
+                    candidate.seed,
+                    result,
+                    self.request.split,
+                    candidate.file,
+                    history,
+                    self.scored.sheet,
+                    self.spec.classes,
+                )
+            )
+            row.scored = row.scored or candidate
+
     def _model(self, row: Row, cost: Cost | None) -> Model:
-        entry = row.entry
-        settings = self._settings_of(entry)
+        entry, settings = row.entry, self._settings_of(row.entry)
         return Model(entry.name, entry.kind, entry.source, tuple(row.runs), row.problems, cost, settings)
+
+    def _side(self, candidate: Candidate) -> int:
+        return candidate.imgsz or self.cards[candidate.file].preprocessing.imgsz
+
+    def _settings_of(self, entry: Entry) -> dict[str, Any]:
+        """A row's configuration as plain values; of weights the network and its input alone."""
+        if entry.config is not None:
+            settings = entry.config.model_dump(mode="json")
+            settings["train"].pop("seed")
+            return settings
+        if entry.kind != "weights":
+            return {}
+        card = self.cards[entry.files[0]]
+        return {"imgsz": self.imgsz or card.preprocessing.imgsz, "model": card.model}
+
+
+def _history_beside(path: Path) -> list[dict[str, float]]:
+    """The results.csv that a training left beside its weights; nothing where there is none that can be read."""
+    if path.stem not in ("best", "last"):
+        return []
+    with suppress(OSError, ValueError, UnicodeDecodeError):
+        rows = list(csv.DictReader((path.parent / "results.csv").read_text(encoding="utf-8").splitlines()))
+        read = [{key: float(value) for key, value in row.items() if key and value} for row in rows]
+        return read if all("epoch" in row for row in read) else []
+    return []

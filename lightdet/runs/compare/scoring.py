@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lightdet import __version__
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig
@@ -19,7 +17,8 @@ from lightdet.config.classification import ClassifyEvalConfig
 from lightdet.files import write_json
 from lightdet.runs.compare.request import CompareRequest
 from lightdet.runs.validate import Validation, ValRequest
-from lightdet.structures import Annotation, Detections
+from lightdet.tasks import Task
+from lightdet.tasks.comparing import Mark
 
 RESULT_NAME = "result.json"
 REPORT = "val"
@@ -47,16 +46,18 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The evaluated split and which of its pictures the sheet shows; `mark` changes when the split does."""
+class Scored:
+    """What every run is scored on.
 
-    annotations: Sequence[Annotation]
+    Attributes:
+        marks: fingerprints by split, of the splits to score.
+        shown: indices of the sheet's pictures in the split that was asked for.
+        sheet: their truths.
+    """
+
+    marks: Mapping[str, Mark]
     shown: Sequence[int]
-    mark: Mapping[str, Any]
-
-    def sheet(self) -> list[Annotation]:
-        """The annotations of the sheet's pictures."""
-        return [self.annotations[index] for index in self.shown]
+    sheet: Sequence[Any]
 
 
 class Quiet:
@@ -69,85 +70,62 @@ class Quiet:
         """Ignore."""
 
 
-def score(request: CompareRequest, candidate: Candidate, pictures: Pictures, watcher: Any) -> dict[str, Any]:
-    """Return ``metrics``, ``details``, ``skipped`` and ``shown`` (detections in the sheet's pictures) of one run.
+def score(request: CompareRequest, task: Task, candidate: Candidate, on: Scored, watcher: Any) -> dict[str, Any]:
+    """Return ``splits`` (metrics by split), ``skipped`` and ``shown`` (what the page shows of it) of one run.
 
     Taken from the candidate's folder if it was scored before with the same file, pictures and settings; else
-    scored, and written there, with its own report beside it.
+    scored, and written there, with its own reports beside it.
 
     Raises:
         UserError: as `lightdet.runs.validate.Validation` does.
     """
-    key = _key(request, candidate, pictures)
+    key = _key(request, candidate, on)
     path = candidate.folder / RESULT_NAME
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] == key:
             return kept
     watcher.scoring(candidate.name, candidate.label)
-    from_network = candidate.kind != "predictions"
-    settings = candidate.evaluation.model_dump(mode="json")
-    outcome = Validation(
-        ValRequest(
-            data=request.data,
-            weights=candidate.file if from_network else None,
-            predictions=None if from_network else candidate.file,
-            split=request.split,
-            data_root=request.data_root,
-            imgsz=candidate.imgsz if from_network else None,
-            device=request.device,
-            output=candidate.folder / REPORT,
-            pictures=WORST_PICTURES,
-            skip_bad=request.skip_bad,
-            overrides=[f"eval.{name}={value}" for name, value in settings.items()],
-        )
-    ).run(Quiet())
-    evaluation = outcome.evaluation
-    by_picture = {a.image: found for a, found in zip(evaluation.annotations, evaluation.predictions, strict=True)}
-    threshold = evaluation.metrics.threshold
-    shown = [by_picture[a.image].above(threshold) if a.image in by_picture else None for a in pictures.sheet()]
-    result = {
-        "key": key,
-        "metrics": evaluation.metrics.as_dict(),
-        "details": dict(evaluation.details),
-        "skipped": list(evaluation.skipped),
-        "shown": [_pack(found) for found in shown],
-    }
+    result: dict[str, Any] = {"key": key, "splits": {}, "skipped": [], "shown": []}
+    for split in on.marks:
+        report = candidate.folder / REPORT
+        evaluation = _evaluate(request, candidate, split, report / split if len(on.marks) > 1 else report)
+        result["splits"][split] = evaluation.metrics.as_dict()
+        result["skipped"] += list(evaluation.skipped)
+        if split == request.split:
+            result["shown"] = task.comparing.shown(evaluation, on.sheet)
     write_json(path, result)
     return result
 
 
-def unpack(
-    shown: Sequence[Mapping[str, Any]], pictures: Sequence[Annotation], names: tuple[str, ...]
-) -> list[Detections]:
-    """Return what `score` kept of the sheet's pictures."""
-    return [
-        Detections(
-            np.array(found["boxes"], np.float32).reshape(-1, 4),
-            np.array(found["scores"], np.float32),
-            np.array(found["labels"], np.int64),
-            names,
-            picture.size,
-        )
-        for found, picture in zip(shown, pictures, strict=True)
-    ]
+def _evaluate(request: CompareRequest, candidate: Candidate, split: str, output: Path) -> Any:
+    from_network = candidate.kind != "predictions"
+    settings = candidate.evaluation.model_dump(mode="json")
+    wanted = ValRequest(
+        data=request.data,
+        weights=candidate.file if from_network else None,
+        predictions=None if from_network else candidate.file,
+        split=split,
+        data_root=request.data_root,
+        imgsz=candidate.imgsz if from_network else None,
+        device=request.device,
+        output=output,
+        pictures=WORST_PICTURES,
+        skip_bad=request.skip_bad,
+        overrides=[f"eval.{name}={value}" for name, value in settings.items()],
+    )
+    return Validation(wanted).run(Quiet()).evaluation
 
 
-def _pack(found: Detections | None) -> dict[str, Any]:
-    if found is None:  # a picture that could not be read, and was skipped
-        return {"boxes": [], "scores": [], "labels": []}
-    return {"boxes": found.boxes.tolist(), "scores": found.scores.tolist(), "labels": found.labels.tolist()}
-
-
-def _key(request: CompareRequest, candidate: Candidate, pictures: Pictures) -> dict[str, Any]:
+def _key(request: CompareRequest, candidate: Candidate, on: Scored) -> dict[str, Any]:
     """All that a result depends on."""
     from_network = candidate.kind != "predictions"
     return {
         "lightdet": __version__,
         "file": file_hash(candidate.file),
-        "split": request.split,
-        "pictures": dict(pictures.mark),
-        "shown": list(pictures.shown),
+        "splits": {name: dict(mark) for name, mark in on.marks.items()},
+        "headline": request.split,
+        "shown": list(on.shown),
         "skip": request.skip_bad,
         "imgsz": candidate.imgsz if from_network else None,
         "settings": candidate.evaluation.model_dump(mode="json") if from_network else None,

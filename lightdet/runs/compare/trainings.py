@@ -26,7 +26,6 @@ from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import stop_on_signal
 
 LOG_NAME = "log.txt"
-LAUNCHER = "lightdet.cli.stop_with_parent"
 POLL_SECONDS = 0.1
 ORPHAN_SECONDS = 180.0
 """How long the training of a comparison that was killed is given to save and end."""
@@ -196,7 +195,7 @@ def _start(request: CompareRequest, job: Job, *, resume: bool) -> _Running:
     make_folder(job.folder)
     _wait_for_orphan(job.folder)
     config = job.folder.parent / CONFIG_NAME
-    command = [sys.executable, "-m", LAUNCHER, "train", "--config", str(config), "--data", str(request.data)]
+    command = [sys.executable, "-m", request.launcher, "train", "--config", str(config), "--data", str(request.data)]
     command += ["--seed", str(job.seed), "--device", request.device, "--output", str(job.folder)]
     command += ["--data-root", str(request.data_root)] if request.data_root is not None else []
     command += ["--on-error", "skip"] if request.skip_bad else []
