@@ -29,8 +29,9 @@ import cv2
 import torch
 
 from lightdet.assembly.dataset import load_dataset
-from lightdet.assembly.detector_training import TrainingData, build_trainer, load_training_data
+from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.assembly.starting import FOLDER
+from lightdet.assembly.training_data import TrainingData
 from lightdet.config import RunConfig, load_config, load_yaml
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures
@@ -177,7 +178,7 @@ def configuration(options: argparse.Namespace) -> RunConfig:
     return load_config(load_yaml(options.config), [*DEFAULTS, *own, *options.changes])
 
 
-def train(options: argparse.Namespace, config: RunConfig, data: TrainingData) -> Progress:
+def train(options: argparse.Namespace, config: RunConfig, data: TrainingData[Pictures]) -> Progress:
     folder = options.output / "run"
     folder.mkdir(exist_ok=True)
     state = load_state(folder) if (folder / STATE_FILE).exists() else None
@@ -208,7 +209,7 @@ def train(options: argparse.Namespace, config: RunConfig, data: TrainingData) ->
 
 
 def report(
-    options: argparse.Namespace, config: RunConfig, data: TrainingData, progress: Progress, rendering: float
+    options: argparse.Namespace, config: RunConfig, data: TrainingData[Pictures], progress: Progress, rendering: float
 ) -> None:
     weights = options.output / "weights.safetensors"
     shutil.copyfile(options.output / "run" / "last.safetensors", weights)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from safetensors import SafetensorError, safe_open
 
@@ -24,6 +24,14 @@ MAX_NAME = 1000
 """Longest name of a class, in characters."""
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading a card that is none may raise; JSON holds numbers that no float holds, and lists of any depth."""
+
+
+class Card(Protocol):
+    """What a trained model and an export have in common."""
+
+    @property
+    def task(self) -> TaskName:
+        """What the network does."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,17 @@ def parse_model_card(metadata: Mapping[str, str], path: str | Path) -> ModelCard
     except DAMAGED:
         raise UserError("its model card is damaged; train or export it again", path=path) from None
     return card
+
+
+def check_task(card: Card, wanted: TaskName, path: str | Path) -> None:
+    """Refuse a model of the other task; `path` is its file, for the message.
+
+    Raises:
+        UserError: it is.
+    """
+    if card.task != wanted:
+        called = {"detect": "detector", "classify": "classifier"}
+        raise UserError(f"is a {called[card.task]}, and a {called[wanted]} is needed here", path=path)
 
 
 def card_values(text: str, path: str | Path) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lightdet.arrays import FloatArray
 from lightdet.errors import UserError
@@ -139,13 +139,9 @@ class DecisionRule:
         Raises:
             UserError: a value out of range.
         """
-        base = self if threshold is None else self.at(threshold)
-        return DecisionRule(
-            base.threshold,
-            {**base.thresholds, **thresholds},
-            base.min_size if min_size is None else min_size,
-            {**base.min_sizes, **min_sizes},
-        )
+        smallest = self.min_size if min_size is None else min_size
+        base = replace(self, min_size=smallest, min_sizes={**self.min_sizes, **min_sizes})
+        return _with_thresholds(base, threshold, thresholds)
 
     def findings(self, detections: Detections) -> list[dict[str, Any]]:
         """Return the detections as plain values, each with whether it counts as a ``defect``."""
@@ -207,8 +203,8 @@ class DecisionRule:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a class rule goes by in one picture.
+class ClassDecision:
+    """What a class rule says about one picture, and what it goes by.
 
     Attributes:
         name: the bad class that matters: the likeliest, or the one furthest above its own threshold.
@@ -225,9 +221,14 @@ class Evidence:
     others: bool = False
 
     @property
+    def ok(self) -> bool:
+        """Whether the score stays below the threshold."""
+        return self.score < self.threshold
+
+    @property
     def verdict(self) -> Verdict:
         """``OK`` or ``NG``."""
-        return "NG" if self.score >= self.threshold else "OK"
+        return "OK" if self.ok else "NG"
 
     def caption(self) -> str:
         """One line for people: ``NG: bent 0.32 (threshold 0.1)``."""
@@ -313,15 +314,13 @@ class ClassRule:
         """
         if min_size is not None or min_sizes:
             raise UserError("a smallest size belongs to detectors, and this is a classifier: leave it out")
-        base = self if threshold is None else self.at(threshold)
-        return ClassRule(base.bad, base.threshold, {**base.thresholds, **thresholds})
+        return _with_thresholds(self, threshold, thresholds)
 
     def findings(self, found: Classification) -> list[dict[str, Any]]:
         """Return the bad class that matters as one finding over the whole picture, a ``defect`` where it is NG."""
-        why, (width, height) = self.evidence(found), found.size
+        why, (width, height) = self.decide(found), found.size
         box = [0.0, 0.0, float(width), float(height)]
-        defect = why.verdict == "NG"
-        return [{"box": box, "score": why.score, "label": why.label, "name": why.name, "defect": defect}]
+        return [{"box": box, "score": why.score, "label": why.label, "name": why.name, "defect": not why.ok}]
 
     def describe(self) -> str:
         """From what on a picture is NG, for people."""
@@ -329,23 +328,19 @@ class ClassRule:
             return f"a probability of {', '.join(f'{name} with {value:g}' for name, value in self.thresholds.items())}"
         return f"a probability of {self.threshold:g} of {' or '.join(self.bad)}"
 
-    def evidence(self, found: Classification) -> Evidence:
-        """Return what decides on a picture."""
+    def decide(self, found: Classification) -> ClassDecision:
+        """Return the decision on one picture."""
         labels = {name: found.names.index(name) for name in self.bad}
         each = {name: bad_probability(found.probabilities, [label]) for name, label in labels.items()}
         if self.thresholds:
             name = max(each, key=lambda bad: each[bad] - self.thresholds[bad])
-            return Evidence(name, labels[name], each[name], self.thresholds[name])
+            return ClassDecision(name, labels[name], each[name], self.thresholds[name])
         name = max(each, key=lambda bad: each[bad])
-        return Evidence(name, labels[name], self.score(found), self.threshold, others=len(self.bad) > 1)
+        return ClassDecision(name, labels[name], self.score(found), self.threshold, others=len(self.bad) > 1)
 
     def ok(self, found: Classification) -> bool:
         """Whether a picture passes."""
-        return self.verdict(found) == "OK"
-
-    def verdict(self, found: Classification) -> Verdict:
-        """Return ``OK`` or ``NG`` for a picture."""
-        return self.evidence(found).verdict
+        return self.decide(found).ok
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""
@@ -395,9 +390,18 @@ class ClassRule:
             raise UserError(error.message, path=path) from None
 
 
+Rule = TypeVar("Rule", DecisionRule, ClassRule)
+
+
 def bad_probability(probabilities: FloatArray, labels: Sequence[int]) -> float:
     """The sum of the probabilities ``[C]`` of some classes, at most 1, to four decimals."""
     return round(min(1.0, float(sum(float(probabilities[label]) for label in labels))), 4)
+
+
+def _with_thresholds(rule: Rule, threshold: float | None, thresholds: Mapping[str, float]) -> Rule:
+    """A rule with one threshold for every class, if it is given, and with those by class in the place of its own."""
+    base = rule if threshold is None else rule.at(threshold)
+    return replace(base, thresholds={**base.thresholds, **thresholds})
 
 
 def _rule_in(record: object, path: str | Path | None) -> object:

@@ -139,16 +139,21 @@ class Batch:
 
     def parts(self, count: int) -> list[Batch]:
         """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
-        each = len(self) // count
-        if each * count != len(self):
-            raise ValueError(f"{len(self)} pictures cannot be shared evenly by {count}")
         found = []
-        for first in range(0, len(self), each):
-            mine = (self.targets[:, 0] >= first) & (self.targets[:, 0] < first + each)
+        for part in even_parts(len(self), count):
+            mine = (self.targets[:, 0] >= part.start) & (self.targets[:, 0] < part.stop)
             targets = self.targets[mine]
-            targets[:, 0] -= first
-            found.append(Batch(self.images[first : first + each], targets, self.indices[first : first + each]))
+            targets[:, 0] -= part.start
+            found.append(Batch(self.images[part], targets, self.indices[part]))
         return found
+
+
+def even_parts(pictures: int, count: int) -> list[slice]:
+    """Share a batch of so many `pictures`, in order, among `count` of the same size; it must be a multiple of that."""
+    each = pictures // count
+    if each * count != pictures:
+        raise ValueError(f"{pictures} pictures cannot be shared evenly by {count}")
+    return [slice(first, first + each) for first in range(0, pictures, each)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,7 @@ def test_caption_and_tables_of_a_classifier_say_what_decided(
         reached = any(shares[name] >= least for name, least in rule.thresholds.items())
     else:
         reached = rule.score(found) >= rule.threshold
-    why = rule.evidence(found)
+    why = rule.decide(found)
     assert (why.verdict == "NG") == reached == (not rule.ok(found))
     assert why.name in rule.bad and found.names[why.label] == why.name
     assert (why.score >= why.threshold) == reached

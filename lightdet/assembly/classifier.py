@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightdet.card import ModelCard, check_task
 from lightdet.config.classification import (
     ClassifierConfig,
     CnnConfig,
@@ -18,8 +19,6 @@ from lightdet.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from lightdet.card import ModelCard
 
 
 def build_classifier(config: ClassifierConfig, num_classes: int, imgsz: int) -> nn.Module:
@@ -106,20 +105,11 @@ def load_classifier(path: str | Path) -> tuple[nn.Module, ClassifierConfig, Mode
     Raises:
         UserError: a missing, truncated or foreign file, a detector's, a card and weights that do not fit each other.
     """
-    import torch  # noqa: PLC0415
-
-    from lightdet.models.weights import load_model  # noqa: PLC0415
+    from lightdet.models.weights import load_model, restore  # noqa: PLC0415
 
     weights, card = load_model(path)
-    if card.task != "classify":
-        raise UserError("is a detector, not a classifier", path=path)
+    check_task(card, "classify", path)
     config = card_config(card, path)
     network = build_classifier(config, len(card.names), card.preprocessing.imgsz)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path) from None
-    broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
-    if broken is not None:
-        raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)
+    restore(network, weights, path)
     return network.eval(), config, card

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from lightdet.assembly.class_balance import inverse_class_weights
 from lightdet.assembly.classifier import build_classifier, classifier_card, logits_for, start_weights
 from lightdet.assembly.computing import build_replicas, compute_with
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.assembly.training_data import TrainingData, read_training_data
 from lightdet.card import ModelCard
 from lightdet.classification.best_and_worst import WORDS
 from lightdet.classification.board_pictures import labelled_sheet
@@ -32,7 +33,7 @@ from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
 from lightdet.config import Pace
 from lightdet.config.classification import ClassifyConfig
-from lightdet.data.dataset import DatasetSpec, read_split
+from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.models.weights import save_model
@@ -44,24 +45,11 @@ from lightdet.training.reporting import Reporter
 from lightdet.training.trainer import Trainer
 from lightdet.wording import counted
 
-OnError = Literal["fail", "skip"]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and deviation by channel that torchvision's weights were trained with."""
 
 
-@dataclass
-class ClassifyData:
-    """The two splits of a training, decoded as far as memory allows."""
-
-    names: tuple[str, ...]
-    train: LabelledPictures
-    val: LabelledPictures | None
-    skipped: list[UserError]
-
-    @property
-    def unmeasured(self) -> str | None:
-        """See `unmeasured_classes`."""
-        return unmeasured_classes(self.val.annotations if self.val else ())
+ClassifyData: TypeAlias = TrainingData[LabelledPictures]
 
 
 def unmeasured_classes(val: Sequence[ImageLabel]) -> str | None:
@@ -78,53 +66,33 @@ def load_classify_data(
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ClassifyData:
-    """Read the splits ``train`` and ``val`` (if there is one) and decode every picture once.
-
-    Args:
-        progress: called with pictures done and in all.
+    """Read and decode the splits of a data set that gives each picture a class; see `read_training_data`.
 
     Raises:
-        UserError: a data set of boxes; the first broken picture or label, with ``on_error="skip"`` only if nothing is
-            left; a network that cannot tell that many classes; one class alone in training.
+        UserError: as there; a single class, in all or in training; a network that cannot tell that many classes.
     """
     if len(spec.classes) < 2:
         only = f"the data set has only '{spec.classes[0]}'"
         empty = ", and folders without pictures are none" if spec.format == "folders" else ""
         raise UserError(f"a classifier needs at least two classes, such as good and bad; {only}{empty}", path=spec.path)
     logits_for(config.model, len(spec.classes))
-    train, skipped = read_split(spec, "train", on_error=on_error)
-    val: list[ImageLabel] = []
-    if "val" in spec.splits:
-        val, more = read_split(spec, "val", on_error=on_error)
-        skipped = skipped + more
-    if len({each.label for each in train}) < 2:
-        only = spec.classes[train[0].label]
-        raise spec.split_error(
-            "train", f"every picture of the split 'train' is '{only}'; there is nothing to tell apart"
-        )
-    total, done = len(train) + len(val), 0
 
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
+    def check(labels: Sequence[ImageLabel]) -> None:
+        if len({each.label for each in labels}) < 2:
+            only = spec.classes[labels[0].label]
+            raise spec.split_error(
+                "train", f"every picture of the split 'train' is '{only}'; there is nothing to tell apart"
+            )
 
-    def decode(labels: Sequence[ImageLabel]) -> LabelledPictures:
-        room = int(config.train.cache_mib * len(labels) / total) if config.train.cache else 0
-        return LabelledPictures(
-            labels,
-            config.imgsz,
-            bit_depth=spec.bit_depth,
-            gray=config.gray,
-            cache_mib=room,
-            skip_broken=on_error == "skip",
-            progress=one_more,
-        )
-
-    pictures = decode(train)
-    validation = decode(val) if val else None
-    skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
-    return ClassifyData(spec.classes, pictures, validation, skipped)
+    return read_training_data(
+        spec,
+        partial(LabelledPictures, imgsz=config.imgsz, gray=config.gray),
+        check=check,
+        unmeasured=unmeasured_classes,
+        cache_mib=config.train.cache_mib if config.train.cache else 0,
+        on_error=on_error,
+        progress=progress,
+    )
 
 
 def build_classify_trainer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightdet.card import ModelCard, check_task
 from lightdet.config import (
     BackboneConfig,
     FasterRCNNModelConfig,
@@ -16,10 +17,8 @@ from lightdet.config import (
     YoloxModelConfig,
     load_network_config,
 )
-from lightdet.errors import UserError
 
 if TYPE_CHECKING:
-    from lightdet.card import ModelCard
     from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
     from lightdet.models.faster_rcnn import FasterRCNN
     from lightdet.models.ssd import SSD
@@ -46,22 +45,13 @@ def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
     Raises:
         UserError: a missing, truncated or foreign file; a card and weights that do not fit each other.
     """
-    import torch  # noqa: PLC0415
-
-    from lightdet.models.weights import load_model  # noqa: PLC0415
+    from lightdet.models.weights import load_model, restore  # noqa: PLC0415
 
     weights, card = load_model(path)
-    if card.task != "detect":
-        raise UserError("is a classifier, and a detector is needed here", path=path)
+    check_task(card, "detect", path)
     config = load_network_config(YamlFile(card.model, Path(path)))
     detector = build_detector(config, len(card.names), card.preprocessing.imgsz)
-    try:
-        detector.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path) from None
-    broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
-    if broken is not None:
-        raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)
+    restore(detector, weights, path)
     return detector, card
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,9 +20,10 @@ from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
+from lightdet.assembly.training_data import TrainingData, read_training_data
 from lightdet.card import ModelCard
 from lightdet.config import Pace, RunConfig
-from lightdet.data.dataset import DatasetSpec, read_split
+from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
@@ -42,23 +42,6 @@ from lightdet.training.trainer import Trainer
 from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
 
-OnError = Literal["fail", "skip"]
-
-
-@dataclass
-class TrainingData:
-    """The two splits of a training, decoded as far as memory allows."""
-
-    names: tuple[str, ...]
-    train: Pictures
-    val: Pictures | None
-    skipped: list[UserError]
-
-    @property
-    def unmeasured(self) -> str | None:
-        """See `unmeasured_boxes`."""
-        return unmeasured_boxes(self.val.annotations if self.val else ())
-
 
 def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
     """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
@@ -74,50 +57,31 @@ def load_training_data(
     *,
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> TrainingData:
-    """Read the splits ``train`` and ``val`` (if there is one) and decode every picture once.
-
-    Args:
-        progress: called with pictures done and in all.
+) -> TrainingData[Pictures]:
+    """Read and decode the splits of a data set of boxes; see `read_training_data`.
 
     Raises:
-        UserError: the first broken picture or label; with ``on_error="skip"`` only if nothing is left.
+        UserError: as there, and if no picture of the split ``train`` has a box.
     """
-    train, skipped = read_split(spec, "train", on_error=on_error)
-    val: list[Annotation] = []
-    if "val" in spec.splits:
-        val, more = read_split(spec, "val", on_error=on_error)
-        skipped = skipped + more
-    total, done = len(train) + len(val), 0
 
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-        progress(done, total)
+    def check(annotations: Sequence[Annotation]) -> None:
+        if not any(len(trainable(annotation)[1]) for annotation in annotations):
+            raise UserError("no picture of the split 'train' has a box; there is nothing to learn", path=spec.path)
 
-    def decode(annotations: Sequence[Annotation]) -> Pictures:
-        share = len(annotations) / total
-        room = int(config.train.cache_mib * share) if config.train.cache else 0
-        return Pictures(
-            annotations,
-            config.imgsz,
-            bit_depth=spec.bit_depth,
-            cache_mib=room,
-            skip_broken=on_error == "skip",
-            progress=one_more,
-        )
-
-    pictures = decode(train)
-    if not any(len(trainable(a)[1]) for a in pictures.annotations):
-        raise UserError("no picture of the split 'train' has a box; there is nothing to learn", path=spec.path)
-    validation = decode(val) if val else None
-    skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
-    return TrainingData(spec.classes, pictures, validation, skipped)
+    return read_training_data(
+        spec,
+        partial(Pictures, imgsz=config.imgsz),
+        check=check,
+        unmeasured=unmeasured_boxes,
+        cache_mib=config.train.cache_mib if config.train.cache else 0,
+        on_error=on_error,
+        progress=progress,
+    )
 
 
 def build_trainer(
     config: RunConfig,
-    data: TrainingData,
+    data: TrainingData[Pictures],
     *,
     folder: Path,
     device: torch.device,
@@ -193,7 +157,7 @@ def build_trainer(
     )
 
 
-def _data_facts(data: TrainingData) -> dict[str, str]:
+def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
     def told(pictures: Pictures | None) -> str:
         boxes = sum(len(trainable(annotation)[1]) for annotation in pictures.annotations) if pictures else 0
         return f"{counted(len(pictures), 'picture')} with {counted(boxes, 'box')}" if pictures else "none"
@@ -201,7 +165,7 @@ def _data_facts(data: TrainingData) -> dict[str, str]:
     return {"to train": told(data.train), "to validate": told(data.val), "classes": ", ".join(data.names)}
 
 
-def _loader(config: RunConfig, data: TrainingData, processes: Processes) -> TrainingLoader:
+def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes) -> TrainingLoader:
     recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic_off_epochs"}))
     weights = None
     if config.train.image_weights:

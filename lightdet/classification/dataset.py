@@ -14,7 +14,7 @@ from lightdet.arrays import Image, IntArray
 from lightdet.data import augment
 from lightdet.data.pictures import PictureStore
 from lightdet.geometry.letterbox import letterbox
-from lightdet.structures import ImageLabel, Preprocessing, Sample
+from lightdet.structures import ImageLabel, Preprocessing, Sample, even_parts
 
 LabelledPictures = PictureStore[ImageLabel]
 """The pictures of a split with their classes."""
@@ -99,11 +99,8 @@ class ImageBatch:
 
     def parts(self, count: int) -> list[ImageBatch]:
         """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
-        each = len(self.labels) // count
-        if each * count != len(self.labels):
-            raise ValueError(f"{len(self.labels)} pictures cannot be shared evenly by {count}")
-        slices = [slice(first, first + each) for first in range(0, len(self.labels), each)]
-        return [ImageBatch(self.images[part], self.labels[part], self.indices[part]) for part in slices]
+        parts = even_parts(len(self.labels), count)
+        return [ImageBatch(self.images[part], self.labels[part], self.indices[part]) for part in parts]
 
 
 def join_images(samples: Sequence[LabelledImage], indices: Sequence[int] = ()) -> ImageBatch:

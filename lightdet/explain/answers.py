@@ -220,8 +220,8 @@ class ClassifierAnswers:
     def _decisive(self, look: ClassifierLook) -> Explanation:
         if self.rule is None:
             return self._of(look, int(look.probabilities.argmax()))
-        evidence = self.rule.evidence(Classification(look.probabilities, self.names, look.size))
-        return self._of(look, evidence.label, note=evidence.caption())
+        decision = self.rule.decide(Classification(look.probabilities, self.names, look.size))
+        return self._of(look, decision.label, note=decision.caption())
 
     def _of(self, look: ClassifierLook, label: int, note: str = "") -> Explanation:
         return Explanation(self.names[label], label, float(look.probabilities[label]), look.category(label), note=note)

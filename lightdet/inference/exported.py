@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 
 from lightdet.arrays import FloatArray, Image
+from lightdet.card import check_task
 from lightdet.errors import UserError
 from lightdet.inference.decode import decode_cells, select, split_detections
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.runtime import RawDetections, check_numbers
-
-NO_DETECTOR = "is a classifier, and a detector is needed here"
 
 
 class ExportedRuntime:
@@ -41,8 +40,7 @@ class ExportedRuntime:
         agnostic: bool | None = None,
     ) -> None:
         card = file.card
-        if card.outputs == "probabilities":
-            raise UserError(NO_DETECTOR, path=file.path)
+        check_task(card, "detect", file.path)
         for what, value in (("confidence", confidence), ("iou", iou)):
             if value is not None and not 0.0 <= value <= 1.0:
                 raise UserError(f"{what} must lie in 0-1, got {value}")

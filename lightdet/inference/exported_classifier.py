@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lightdet.arrays import FloatArray, Image
-from lightdet.errors import UserError
+from lightdet.card import check_task
 from lightdet.inference.exported_file import ExportedFile
 
 
@@ -21,8 +21,7 @@ class ExportedClassRuntime:
     """
 
     def __init__(self, file: ExportedFile, *, imgsz: int | None = None) -> None:
-        if file.card.outputs != "probabilities":
-            raise UserError("is a detector, not a classifier", path=file.path)
+        check_task(file.card, "classify", file.path)
         self.file = file
         self.card = file.card
         self.preprocessing = file.preprocessing(imgsz)

@@ -40,7 +40,7 @@ class ClassJsonWriter:
             **found.as_dict(),
         }
         if self.rule is not None:
-            why = self.rule.evidence(found)
+            why = self.rule.decide(found)
             entry |= {"decision": why.verdict, "bad_class": why.name, "bad": why.score, "threshold": why.threshold}
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
@@ -76,7 +76,7 @@ class ClassCsvWriter:
         shares: list[object] = [round(float(value), 4) for value in found.probabilities]
         row = [record.source, frame, seconds, found.label, found.name, round(found.probability, 4), *found.size]
         if self.rule is not None:
-            why = self.rule.evidence(found)
+            why = self.rule.decide(found)
             shares += [why.verdict, why.name, why.score, why.threshold]
         self._rows.append(csv_line([*row, *shares]))
 

@@ -66,13 +66,13 @@ class ClassDecisionWriter:
     def add(self, record: Record) -> None:
         """Take one picture or frame."""
         found: Classification = record.detections
-        evidence = self.rule.evidence(found)
-        self.counts[evidence.verdict] += 1
+        decision = self.rule.decide(found)
+        self.counts[decision.verdict] += 1
         if self._rows is None:
             return
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        judged = (evidence.verdict, evidence.name, evidence.score, evidence.threshold)
+        judged = (decision.verdict, decision.name, decision.score, decision.threshold)
         self._rows.append(csv_line((record.source, frame, seconds, *judged)))
 
     def close(self, summary: Mapping[str, Any]) -> None:

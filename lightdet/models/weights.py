@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightdet.card import METADATA_KEY, ModelCard, parse_model_card
 from lightdet.errors import UserError
@@ -80,3 +81,18 @@ def _begins_like_safetensors(data: bytes) -> bool:
     """Whether a file is empty or begins with the length of a JSON header and its brace: else it never was one."""
     # Eight letters of a text read as a length would be a header of exabytes; safetensors allows 100 MB.
     return data[8:9] in (b"{", b"") and int.from_bytes(data[:8], "little") < 100_000_000
+
+
+def restore(network: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
+    """Load the weights of the file `path` into the network that its card describes.
+
+    Raises:
+        UserError: they do not fit it, or hold values that are no numbers.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path) from None
+    broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
+    if broken is not None:
+        raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)

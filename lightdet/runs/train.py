@@ -20,7 +20,7 @@ from lightdet.data.spec import DatasetSpec, OnError
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
-from lightdet.tasks import CLASSIFICATION, AnyConfig, Task, task_of_config, task_of_model
+from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 
 if TYPE_CHECKING:
     import torch
@@ -101,14 +101,9 @@ class TrainRequest:
         if self.weights is not None and self.resume:
             raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
         file = self.file()
-        tasks = [task_of_config(file, self.overrides)] + ([task_of_model(self.weights)] if self.weights else [])
-        if self.weights is not None and CLASSIFICATION in tasks:
-            raise UserError(
-                "--weights begins detectors; of classifiers, those of torchvision (mobilenet_v2, resnet18, "
-                "efficientnet_b0) begin with model.pretrained=FILE",
-                path=self.weights,
-            )
         if self.weights is not None:
+            for task in (task_of_config(file, self.overrides), task_of_model(self.weights)):
+                task.check_start(self.weights)
             file = config_from_card(self.weights, file, self.overrides)
         if self.resume and self.config is None:
             file = kept_config(self.output) or file

@@ -178,8 +178,8 @@ class Classification:
         def draw(image: Image, found: ClassProbabilities, still: bool) -> Image:
             if rule is None:
                 return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
-            evidence = rule.evidence(found)
-            return draw_judged_class(image, evidence.verdict == "OK", evidence.caption())
+            decision = rule.decide(found)
+            return draw_judged_class(image, decision.ok, decision.caption())
 
         return draw
 
@@ -256,6 +256,14 @@ class Classification:
         from lightdet.assembly.classifier_training import build_classify_trainer  # noqa: PLC0415
 
         return build_classify_trainer(config, data, **settings)
+
+    def check_start(self, weights: Path) -> None:
+        """A configuration names them."""
+        raise UserError(
+            "--weights begins detectors; of classifiers, those of torchvision (mobilenet_v2, resnet18, "
+            "efficientnet_b0) begin with model.pretrained=FILE",
+            path=weights,
+        )
 
     def messages(self) -> Any:
         """Classes, loss and accuracy."""

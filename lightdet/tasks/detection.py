@@ -13,9 +13,10 @@ from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from lightdet.arrays import Image, IntArray
-    from lightdet.assembly.detector_training import TrainingData
+    from lightdet.assembly.training_data import TrainingData
     from lightdet.card import ModelCard
     from lightdet.config import EvalConfig, EvaluationConfig, RunConfig, YamlFile
+    from lightdet.data.pictures import Pictures
     from lightdet.data.spec import DatasetSpec, LabelKind, OnError
     from lightdet.decisions import DecisionRule
     from lightdet.evaluation.report import Evaluation
@@ -237,17 +238,20 @@ class Detection:
 
     def training_data(
         self, config: RunConfig, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
-    ) -> TrainingData:
+    ) -> TrainingData[Pictures]:
         """Pictures with boxes."""
         from lightdet.assembly.detector_training import load_training_data  # noqa: PLC0415
 
         return load_training_data(config, spec, on_error=on_error, progress=progress)
 
-    def trainer(self, config: RunConfig, data: TrainingData, **settings: Any) -> Trainer:
+    def trainer(self, config: RunConfig, data: TrainingData[Pictures], **settings: Any) -> Trainer:
         """A detector's."""
         from lightdet.assembly.detector_training import build_trainer  # noqa: PLC0415
 
         return build_trainer(config, data, **settings)
+
+    def check_start(self, weights: Path) -> None:
+        """Any detector's may begin another."""
 
     def messages(self) -> Any:
         """Boxes, losses and mAP."""

@@ -275,6 +275,14 @@ class Task(Protocol):
         """
         ...
 
+    def check_start(self, weights: Path) -> None:
+        """Refuse weights to begin a training with.
+
+        Raises:
+            UserError: a training of this kind is begun in another way.
+        """
+        ...
+
     def messages(self) -> Any:
         """Return the module with what a training says: `lightdet.training.messages` or its like."""
         ...

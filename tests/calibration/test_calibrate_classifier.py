@@ -71,10 +71,10 @@ def found(*shares: float) -> Classification:
 
 def test_a_rule_goes_by_the_sum_or_by_each_class() -> None:
     rule = ClassRule(("crack", "pore"), 0.5)
-    assert rule.verdict(found(0.45, 0.3, 0.25)) == "NG" and rule.score(found(0.45, 0.3, 0.25)) == 0.55
-    assert rule.verdict(found(0.51, 0.3, 0.19)) == "OK"
+    assert rule.decide(found(0.45, 0.3, 0.25)).verdict == "NG" and rule.score(found(0.45, 0.3, 0.25)) == 0.55
+    assert rule.decide(found(0.51, 0.3, 0.19)).verdict == "OK"
     each = ClassRule(("crack", "pore"), 0.2, {"crack": 0.6, "pore": 0.2})
-    assert each.verdict(found(0.3, 0.59, 0.11)) == "OK" and each.verdict(found(0.7, 0.1, 0.2)) == "NG"
+    assert each.decide(found(0.3, 0.59, 0.11)).verdict == "OK" and each.decide(found(0.7, 0.1, 0.2)).verdict == "NG"
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
