@@ -95,7 +95,7 @@ def card_config(card: ModelCard, path: str | Path) -> ClassifierConfig:
 
 
 def classifier_card(config: ClassifierConfig) -> dict[str, Any]:
-    """The card's ``model`` section: the task, and the network as plain values (where its start came from left out)."""
+    """The card's ``model`` section: the task, and the network as plain values (without where its start came from)."""
     return {"task": "classify", **config.model_dump(mode="json", exclude={"pretrained"})}
 
 

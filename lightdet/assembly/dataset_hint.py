@@ -93,7 +93,7 @@ def _coco_yaml(path: Path) -> str:
     else:
         root, images = folder, "FOLDER OF THE PICTURES"
     place = {"images": images, "labels": path.absolute().relative_to(root).as_posix()}
-    return _told(root, "coco", {_split_of(path) or "train": place})
+    return _yaml_with(root, "coco", {_split_of(path) or "train": place})
 
 
 def _coco_folder_yaml(folder: Path) -> str | None:
@@ -109,7 +109,7 @@ def _coco_folder_yaml(folder: Path) -> str | None:
             continue
         if images is not None:
             splits[name] = {"images": images, "labels": path.relative_to(root).as_posix()}
-    return _told(root, "coco", {name: splits[name] for name in _SPLITS if name in splits}) if splits else None
+    return _yaml_with(root, "coco", {name: splits[name] for name in _SPLITS if name in splits}) if splits else None
 
 
 def _coco_images(root: Path, path: Path) -> str | None:
@@ -137,7 +137,7 @@ def _voc_yaml(folder: Path) -> str | None:
         return None
     found = _existing(folder, {name: [f"ImageSets/Main/{name}.txt", f"{name}.txt"] for name in _SPLITS})
     splits = found or {"train": "JPEGImages"}
-    return _told(folder, "voc", splits, images="JPEGImages", labels="Annotations", classes=CLASSES)
+    return _yaml_with(folder, "voc", splits, images="JPEGImages", labels="Annotations", classes=CLASSES)
 
 
 def _yolo_yaml(folder: Path) -> str | None:
@@ -148,15 +148,15 @@ def _yolo_yaml(folder: Path) -> str | None:
     splits = _existing(folder, places)
     if not splits and (folder / "images").is_dir() and (folder / "labels").is_dir():
         splits = {"train": "images"}
-    return _told(folder, "yolo", splits, classes=CLASSES) if splits else None
+    return _yaml_with(folder, "yolo", splits, classes=CLASSES) if splits else None
 
 
 def _classes_yaml(folder: Path) -> str | None:
     """The YAML for folders named after classes, below folders of splits or not."""
     splits = _existing(folder, {name: list(others) for name, others in _SPLITS.items()})
     if splits and all(len(_picture_folders(folder / place)) > 1 for place in splits.values()):
-        return _told(folder, "folders", splits)
-    return _told(folder, "folders", {"train": "."}) if len(_picture_folders(folder)) > 1 and not splits else None
+        return _yaml_with(folder, "folders", splits)
+    return _yaml_with(folder, "folders", {"train": "."}) if len(_picture_folders(folder)) > 1 and not splits else None
 
 
 def _picture_folders(folder: Path) -> list[Path]:
@@ -174,7 +174,7 @@ def _existing(folder: Path, places: dict[str, list[str]]) -> dict[str, str]:
     return {name: existing[0] for name, existing in found.items() if existing}
 
 
-def _told(root: Path, form: str, splits: dict[str, Any], **more: Any) -> str:
+def _yaml_with(root: Path, form: str, splits: dict[str, Any], **more: Any) -> str:
     """``ROOT/dataset.yaml with the line {format: …, splits: …}``."""
     values = {"format": form, **more, "splits": splits}
     text = yaml.safe_dump(values, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).strip()

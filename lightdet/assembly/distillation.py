@@ -56,7 +56,7 @@ def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetw
         lacking = ", ".join(sorted(set(names) ^ set(card.names)))
         raise UserError(f"has other classes than the data set ({lacking}); it cannot be a teacher", path=path)
     if network.strides != student.strides or network.anchors.shape != student.anchors.shape:
-        raise UserError("has other grids or another number of anchors a cell than the student", path=path)
+        raise UserError("has other grids or another number of anchors per cell than the student", path=path)
     return Teacher(network, [card.names.index(name) for name in names], path, card.preprocessing.imgsz)
 
 

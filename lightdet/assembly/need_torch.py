@@ -1,4 +1,4 @@
-"""Said before a checkpoint is opened where torch is not installed."""
+"""What to say where a checkpoint needs torch and it is not installed."""
 
 from __future__ import annotations
 

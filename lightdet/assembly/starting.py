@@ -12,7 +12,7 @@ from lightdet.errors import UserError
 from lightdet.files import with_home
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
-"""The package's own weights, one file a network (docs/pretrained.md)."""
+"""The package's own weights, one file per network (docs/pretrained.md)."""
 PRETRAINED, CHANCE = "pretrained", "chance"
 FACT = "start"
 """Key of a run's facts, and of a trained model's."""
@@ -34,7 +34,7 @@ class Start:
 
     @property
     def called(self) -> str:
-        """The weights in words."""
+        """What messages call the weights."""
         return "lightdet's own pretrained weights" if self.kind == PRETRAINED else str(self.file)
 
 

@@ -43,7 +43,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a training runs and whom it tells.
+    """Where a training runs and who hears of it.
 
     Attributes:
         folder: where its files go.
@@ -173,7 +173,7 @@ def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]
 
 
 def _made(context: RunContext) -> dict[str, str]:
-    """By which versions, on what."""
+    """The versions and the machine that it was made with."""
     return {"device": str(context.device), "lightdet": __version__, "torch": torch.__version__}
 
 

@@ -108,7 +108,7 @@ def _attention(flat: Flat, imgsz: int) -> str:
 
 def _gate(flat: Flat, imgsz: int) -> str:
     strides = flat["model.gate_at"]
-    kinds = {"scalar": "one number", "channel": "one a channel", "input": "from the input"}
+    kinds = {"scalar": "one number", "channel": "one per channel", "input": "from the input"}
     kind = str(flat.get("model.gate"))
     return f"{kinds.get(kind, kind)}, at {_grids(strides, imgsz)}" if strides else "off"
 
@@ -135,12 +135,12 @@ def _single(key: str) -> Facet:
     """Any other key that models differ in."""
 
     def label(flat: Flat, _: int) -> str:
-        return _told(flat[key])
+        return _shown(flat[key])
 
     return Facet(key.replace(".", "_"), f"What {key} changes", key, (key,), label)
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     """A value in a table; what is not set is left to lightdet."""
     return "default" if value is None else str(value)
 
@@ -153,7 +153,7 @@ def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]
     for key in keys:
         if key in IGNORED or (key.split(".")[0] not in RECIPE and key not in CLASS_LOSS):
             continue
-        values = [_told(flat[key]) if key in flat else "–" for flat in flats]
+        values = [_shown(flat[key]) if key in flat else "–" for flat in flats]
         if len(set(values)) > 1:
             found.append((key, values))
     return found

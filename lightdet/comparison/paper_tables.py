@@ -28,7 +28,7 @@ def paper_tables(comparison: Comparison) -> list[Table]:
 
 
 def short_table(comparison: Comparison) -> Table:
-    """What one looks for first: accuracy and cost side by side."""
+    """The first table: accuracy and cost side by side."""
     columns = (
         percent("map50", "mAP@0.5 %"),
         percent("map50_95", "mAP@0.5:0.95 %"),
@@ -76,14 +76,14 @@ def cost_table(
         p95 = _one(cost.latency_p95_ms["total"]) if cost.latency_p95_ms else None
         rows.append(Row(model.name, (*cost_cells(cost), network, p95, _one(cost.imgsz))))
     note = note or (
-        "FLOPs are two a multiply-add. Times are medians of single pictures through all stages (letterbox, network, "
+        "FLOPs are two per multiply-add. Times are medians of single pictures through all stages (letterbox, network, "
         "NMS), the models timed in turn, block by block, so that a busy machine slows all of them alike."
     )
     return Table(key, title, "model", columns, tuple(rows), note)
 
 
 def run_table(models: Sequence[Model]) -> Table:
-    """Each run by itself, so that nothing hides behind a median."""
+    """Each run on its own, so that no median hides one."""
     columns = (
         *(percent(key, f"{title} %") for key, title in MEANS),
         Column("epochs", "epochs", digits=0),

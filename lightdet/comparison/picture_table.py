@@ -17,7 +17,7 @@ from lightdet.structures import Annotation, Detections
 SIDE = 300
 """Longer side in pixels of the pictures on the page."""
 MOST = 25
-"""Most detections drawn in a picture, best first: a model that has learnt nothing would paint it over."""
+"""Most detections drawn in a picture, best first: a model that has learned nothing would cover it."""
 
 
 def choose_pictures(annotations: Sequence[Annotation], classes: int, count: int) -> list[int]:

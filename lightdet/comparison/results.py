@@ -89,7 +89,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one picture costs.
+    """The cost of one picture.
 
     Attributes:
         params: learned values.

@@ -124,7 +124,7 @@ def _plain(text: str) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Return the table as CSV: a column a number; more for smallest and largest of runs, and for an interval's ends."""
+    """Return the table as CSV: a column per number, and more for extremes of runs and ends of intervals."""
     columns = list(zip(*(row.cells for row in table.rows), strict=True)) or [()] * len(table.columns)
     spreads = [[cell for cell in cells if isinstance(cell, Spread)] for cells in columns]
     several = [any(len(cell.values) > 1 for cell in cells) for cells in spreads]

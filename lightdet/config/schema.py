@@ -83,7 +83,7 @@ class LightNetworkConfig(AnchorNetworkConfig):
     gate_at: list[Stride] = [16, 32]
     """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
     gate: Literal["scalar", "channel", "input"] = "channel"
-    """The gate J: one learned number, one a channel, or a 1x1 convolution of the shallow feature."""
+    """The gate J: one learned number, one per channel, or a 1x1 convolution of the shallow feature."""
 
 
 class ModelConfig(LightNetworkConfig):

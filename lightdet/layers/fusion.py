@@ -1,7 +1,7 @@
 """Gated residual fusion of a neck feature with the shallow backbone feature of the same stride (eqs. 4-7).
 
 ``out = deep * J + shallow * (1 - J)`` with ``J = sigmoid(H)``: a highway gate (Srivastava et al. 2015).
-The gates differ in what H is: one learned number, one a channel, or a 1x1 convolution of the shallow feature.
+The gates differ in what H is: one learned number, one per channel, or a 1x1 convolution of the shallow feature.
 """
 
 from __future__ import annotations

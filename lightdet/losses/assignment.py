@@ -3,7 +3,7 @@
 A box matches an anchor if neither of their sides differs by more than a factor; it is then given to the cell
 of its centre and to the two nearest neighbour cells (left or right, above or below), if they lie in the grid.
 
-Letters: M boxes of a batch, A anchors a cell, K matches of one grid.
+Letters: M boxes of a batch, A anchors per cell, K matches of one grid.
 """
 
 from __future__ import annotations

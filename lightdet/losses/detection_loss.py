@@ -3,7 +3,7 @@
 The objectness target of a matched cell is its clipped IoU. Sums are divided by counts over all processes,
 so that several processes take the very step of one process with the same total batch.
 
-Letters: B batch, A anchors a cell, C classes, K matches of one grid.
+Letters: B batch, A anchors per cell, C classes, K matches of one grid.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_flops(network: nn.Module, imgsz: int) -> int:
-    """Return the operations for one ``imgsz`` x ``imgsz`` picture: two a multiply-add, convolutions and products.
+    """Return the operations for one ``imgsz`` x ``imgsz`` picture: two per multiply-add, convolutions and products.
 
     Counted by `torch.utils.flop_counter`, which leaves out what is cheap: pooling, normalization, activations.
     """

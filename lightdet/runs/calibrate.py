@@ -35,7 +35,7 @@ CURVE_POINTS = 200
 
 @dataclass(frozen=True)
 class CalibrationRequest:
-    """What ``lightdet calibrate`` was asked.
+    """The options of ``lightdet calibrate``.
 
     Attributes:
         kind: which rate is promised.
@@ -69,7 +69,7 @@ class CalibrationRequest:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What came of it.
+    """The result.
 
     Attributes:
         rule: the decision rule, of the task's own kind.
@@ -205,7 +205,7 @@ class Calibration:
 
 
 def check_request(request: CalibrationRequest) -> None:
-    """Refuse what no calibration can do.
+    """Refuse options that no calibration can satisfy.
 
     Raises:
         UserError: a target or confidence outside 0-1, flags that do not go together, a folder as output.
@@ -243,5 +243,5 @@ def split_request(request: CalibrationRequest) -> ValRequest:
 
 
 def _ceil(share: float) -> float:
-    """A share rounded up to three decimals: what can be asked for safely."""
+    """Round a share up to three decimals, so that it can be asked for safely."""
     return float(np.ceil(share * 1000 - 1e-9) / 1000)

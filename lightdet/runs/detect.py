@@ -1,4 +1,4 @@
-"""What is in pictures, videos and streams: sources through a model, marked, saved, judged."""
+"""Run a model on pictures, videos and streams; mark, save and judge what it finds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TILED_DETECTIONS = 1000
 
 @dataclass(frozen=True)
 class DetectRequest:
-    """What ``lightdet detect`` was asked; see its help for the meaning of each."""
+    """The options of ``lightdet detect``; see its help for the meaning of each."""
 
     sources: Sequence[str]
     weights: Path
@@ -221,7 +221,7 @@ class Detection:
         return sources
 
     def _check_heat(self) -> None:
-        """Refuse what cannot be explained, and heat in the way."""
+        """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
         if self.request.tile is not None:
             raise UserError("--explain looks at whole pictures; leave out --tile, or explain a part of the picture")
         for source in self.sources.items:
@@ -238,7 +238,7 @@ class Detection:
 
     @staticmethod
     def _remove_empty(folder: Path) -> None:
-        """A fresh folder that a failed run left empty is in nobody's way but the next number's."""
+        """Remove the empty folder of a failed run, so that the next run can have its number."""
         with suppress(OSError):
             folder.rmdir()
 

@@ -29,7 +29,7 @@ WITHOUT_GRADIENTS = (".onnx", ".xml", ".bin", ".engine", ".tflite")
 
 @dataclass
 class Explained:
-    """What was done: one entry an overlay with `path`, `source` and numbers; pictures without any; what was skipped."""
+    """The result: one entry per overlay with `path`, `source` and numbers; pictures without any; what was skipped."""
 
     folder: Path | None = None
     pictures: int = 0

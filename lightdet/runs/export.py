@@ -69,10 +69,10 @@ class ExportOutcome:
 
 
 class Watcher(Protocol):
-    """Is told what begins."""
+    """Hears what begins."""
 
     def stage(self, text: str) -> None:
-        """Something that takes a while begins."""
+        """A step that takes a while begins."""
         ...
 
     def begin(self, pictures: int) -> None:
@@ -86,7 +86,7 @@ class Watcher(Protocol):
 
 @dataclass
 class ProofData:
-    """Pictures as the network takes them: those of the proof, and those that the ranges of 8 bits are taken from."""
+    """Network inputs: those of the proof, and those that calibrate the ranges of 8 bits."""
 
     proof: list[Image] = field(default_factory=list)
     calibration: list[Image] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What was asked of a verb, beyond its defaults."""
+"""The options of a verb that are not at their default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a resumed training may change, and what it must have as before."""
+"""What a resumed training may change, and what must stay as it was."""
 
 from __future__ import annotations
 

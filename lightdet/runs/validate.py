@@ -1,4 +1,4 @@
-"""How good a model is: ground truth, what the model finds, scores, a report."""
+"""Measure a model: read the ground truth, run the model, score it, write a report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RUNS = Path("runs/val")
 
 @dataclass(frozen=True)
 class ValRequest:
-    """What ``lightdet val`` was asked; see its help for the meaning of each."""
+    """The options of ``lightdet val``; see its help for the meaning of each."""
 
     data: Path
     weights: Path | None = None
@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """Is told how far it is."""
+    """Hears how far it is."""
 
     def begin(self, pictures: int) -> None:
         """Pictures are about to go through the network."""

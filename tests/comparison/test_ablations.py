@@ -53,7 +53,7 @@ def test_each_thing_has_its_table() -> None:
     ]
     tables = {table.key: [row.name for row in table.rows] for table in ablation_tables(models, CLASSES)}
     assert tables == {
-        "gate": ["one a channel, at 38×38, 19×19 (ours)", "off (off)", "one number, at 38×38, 19×19 (scalar)"],
+        "gate": ["one per channel, at 38×38, 19×19 (ours)", "off (off)", "one number, at 38×38, 19×19 (scalar)"],
         "backbone": ["residual SPP (ours)", "SPP (spp)", "CSP1_X (csp)"],
         "box_loss": ["GIoU (ours)", "CIoU (ciou)"],
         "train_lr": ["default (ours)", "0.01 (fast)"],

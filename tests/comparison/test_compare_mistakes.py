@@ -48,8 +48,8 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["a/b=near.yaml"], "cannot name a row"),
         (["near.yaml", "--seeds", "0,1,0"], "--seeds: the seed 0 is given twice"),
         (["near.yaml", "--seeds", "1", "1"], "--seeds: the seed 1 is given twice"),
-        (["near.yaml", "--seeds", "one"], "'one' is no seed"),
-        (["near.yaml", "--seeds", "-1"], "'-1' is no seed"),
+        (["near.yaml", "--seeds", "one"], "'one' is not a seed"),
+        (["near.yaml", "--seeds", "-1"], "'-1' is not a seed"),
         (["near.yaml", "--seeds", ""], "give whole numbers"),
         (["near.yaml", "3"], "seeds stand after --seeds"),
         (
@@ -127,7 +127,7 @@ def test_a_folder_of_something_else(compare: Compare) -> None:
     assert [path.name for path in Path("out").iterdir()] == ["thesis.txt"]
     Path("out/thesis.txt").unlink()
     Path("out/plan.json").write_text('{"tomorrow": 3}')
-    assert "out/plan.json: is no plan of a comparison" in compare.refused("near.yaml")
+    assert "out/plan.json: is not the plan of a comparison" in compare.refused("near.yaml")
 
 
 def test_finished_models_need_no_training_split(compare: Compare) -> None:
@@ -182,7 +182,7 @@ def test_seeds_in_every_form(seeds: list[int], between: str) -> None:
 
 @pytest.mark.parametrize("text", ["1.5", "a", "-1", "²", "4294967296", "1;2"])
 def test_what_is_no_seed(text: str) -> None:
-    with pytest.raises(UserError, match="is no seed"):
+    with pytest.raises(UserError, match="is not a seed"):
         parse_seeds([text])
 
 

@@ -94,7 +94,7 @@ def test_a_resumed_run_ends_with_the_same_weights(defect_set: Path, tmp_path: Pa
 def test_what_cannot_teach_is_told(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
     cases: list[tuple[Sequence[str], NetworkConfig | None, str]] = [
         (("a", *names[1:]), None, "has other classes than the data set"),
-        (names, ModelConfig(widths=[8] * 5, anchors=[[(9, 9)]] * 3), "another number of anchors a cell"),
+        (names, ModelConfig(widths=[8] * 5, anchors=[[(9, 9)]] * 3), "another number of anchors per cell"),
         (names, load_network_config(YamlFile({"name": "yolox-s"})), "is no detector with anchors"),
     ]
     for number, (classes, config, words) in enumerate(cases):

@@ -141,7 +141,7 @@ def test_mistakes_are_told_before_anything_is_trained(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "run"
-    assert "no end of values" in error_of(capsys, command(defect_set, space, output, "--sampler", "grid"))
+    assert "infinitely many values" in error_of(capsys, command(defect_set, space, output, "--sampler", "grid"))
     assert "set on the command line" in error_of(capsys, command(defect_set, space, output, "train.lr=0.1"))
     told = error_of(capsys, command(defect_set, tmp_path / "none.yaml", output))
     assert "none.yaml: no such file" in told

@@ -1,4 +1,4 @@
-"""What each model costs: all of them in one go and in turn, so that a busy machine favours none."""
+"""What each model costs: all are timed together and in turn, so that a busy machine favours none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def measure(
 ) -> tuple[dict[str, Cost], dict[str, Any]]:
     """Return the cost of each model, and what they were measured on.
 
-    Measured together or not at all: one model more, and all are measured anew. Kept in the output folder.
+    All are measured together: if a model is added, all are measured again. Kept in the output folder.
 
     Args:
         models: by name, weights and side of the input.

@@ -1,4 +1,4 @@
-"""The output folder of a comparison: what it was begun with, and that it is ours to write in."""
+"""The output folder of a comparison: what it was begun with, and whether it may be written to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FREE = tuple(
 
 
 def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], comparing: Comparing) -> None:
-    """Begin a comparison in `folder`, or go on with the one in it; models and seeds may join, none may change.
+    """Begin a comparison in `folder`, or continue the one in it; models and seeds may be added, none may change.
 
     Args:
         folder: new, empty, or a comparison's.
@@ -55,12 +55,12 @@ def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], c
     for entry in entries:
         if entry.config is not None:
             _keep_config(folder / MODELS / entry.name, entry.config)
-    models = kept.get("models", {}) | {entry.name: _told(entry) for entry in entries}
+    models = kept.get("models", {}) | {entry.name: _summary(entry) for entry in entries}
     merged = {**kept.get("data", {}), **data}
     write_json(path, {"comparison": FORMAT, "data": merged, "models": models})
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _summary(entry: Entry) -> dict[str, Any]:
     return {"kind": entry.kind, "files": [str(path) for path in entry.files], "seeds": list(entry.seeds)}
 
 
@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=path) from None
     except (ValueError, KeyError, TypeError):
-        raise UserError("is no plan of a comparison; take a new --output", path=path) from None
+        raise UserError("is not the plan of a comparison; take a new --output", path=path) from None
     result: dict[str, Any] = value
     return result
 

@@ -1,4 +1,4 @@
-"""What ``lightdet compare`` was asked, and the rows that come of it."""
+"""The options of ``lightdet compare``, and the rows that they ask for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ YAML_ENDINGS = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """What ``lightdet compare`` was asked; see its help for the meaning of each.
+    """The options of ``lightdet compare``; see its help for the meaning of each.
 
     `split` is by default ``val`` for detectors; for classifiers it is the one that stands for all in short tables, by
     default ``test``, or else ``val``.
@@ -62,7 +62,7 @@ class CompareRequest:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row to be.
+    """A row of the tables that are to come.
 
     Attributes:
         name: unique, whatever the case of its letters; also its folder's name.
@@ -102,7 +102,7 @@ def _for_finished(overrides: Sequence[str]) -> list[str]:
 
 
 def task_of_entries(entries: Sequence[Entry]) -> Task | None:
-    """The task of the rows; None: there are only weights that cannot be read.
+    """The task of the rows; None where there are only weights that cannot be read.
 
     Raises:
         UserError: the rows are of both tasks.
@@ -115,8 +115,8 @@ def task_of_entries(entries: Sequence[Entry]) -> Task | None:
                 found.setdefault(task, str(path))
     if len(found) > 1:
         raise UserError(
-            f"{found[CLASSIFICATION]} is a classifier and {found[DETECTION]} a detector: they have no number in "
-            "common; compare classifiers with classifiers, and detectors with detectors"
+            f"{found[CLASSIFICATION]} is a classifier and {found[DETECTION]} a detector: they share no "
+            "metric; compare classifiers with classifiers, and detectors with detectors"
         )
     return next(iter(found), None)
 
@@ -276,7 +276,7 @@ def _with_seeds(entries: Sequence[Entry], request: CompareRequest) -> list[Entry
 
 
 def parse_seeds(texts: Sequence[str], where: str = "--seeds") -> tuple[int, ...]:
-    """Read seeds from ``0,1,2``, ``0 1 2`` or one a text.
+    """Read seeds from ``0,1,2``, ``0 1 2``, or one per text.
 
     Raises:
         UserError: something that is no seed.
@@ -284,7 +284,7 @@ def parse_seeds(texts: Sequence[str], where: str = "--seeds") -> tuple[int, ...]
     seeds = []
     for word in " ".join(texts).replace(",", " ").split():
         if not (word.isascii() and word.isdecimal()) or int(word) >= 2**31:
-            raise UserError(f"{where}: '{word}' is no seed; give whole numbers from 0, such as 0,1,2")
+            raise UserError(f"{where}: '{word}' is not a seed; give whole numbers from 0, such as 0,1,2")
         seeds.append(int(word))
     return tuple(seeds)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: the comparison, where its files are, and how many runs failed or are missing."""
+    """The result: the comparison, where its files are, and how many runs failed or are missing."""
 
     comparison: Comparison
     written: Written
@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass
 class Row:
-    """A row on its way: its runs that can be scored, its runs that were, and what went wrong."""
+    """A row being made: the runs that can be scored, those that were, and what went wrong."""
 
     entry: Entry
     candidates: list[Candidate] = field(default_factory=list)
@@ -120,7 +120,8 @@ class ModelComparison:
             first = self.cards[entry.files[0]]
             if card.model != first.model:
                 raise UserError(
-                    f"is another network than {entry.files[0]}; runs of '{entry.name}' must be one network", path=path
+                    f"is a different network from {entry.files[0]}; runs of '{entry.name}' must be one network",
+                    path=path,
                 )
 
     def run(self, watcher: Watcher) -> Outcome:

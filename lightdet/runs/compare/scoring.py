@@ -61,7 +61,7 @@ class Scored:
 
 
 class Quiet:
-    """Hears nothing of single batches: the run's name was shown."""
+    """Ignores single batches: the run's name was shown."""
 
     def begin(self, pictures: int) -> None:
         """Ignore."""

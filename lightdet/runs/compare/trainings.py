@@ -1,4 +1,4 @@
-"""Trainings as processes of their own: one that fails or is killed takes nothing else with it."""
+"""Each training runs in its own process: one that fails or is killed does not affect the others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What it is called among the row's runs."""
+        """Its name among the row's runs."""
         return f"seed {self.seed}"
 
 
@@ -58,7 +58,7 @@ class TrainingProgress:
 
 
 class Watcher(Protocol):
-    """Is told what happens."""
+    """Hears what happens."""
 
     def note(self, text: str) -> None:
         """One line worth reading."""
@@ -95,11 +95,11 @@ def read_progress(folder: Path) -> TrainingProgress | None:
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     except (SafetensorError, ValueError, KeyError, TypeError):
-        raise UserError("is damaged; remove its folder to train it anew", path=path) from None
+        raise UserError("is damaged; remove its folder to train again", path=path) from None
 
 
 def jobs_of(request: CompareRequest, entries: Sequence[Entry]) -> list[Job]:
-    """All trainings of the comparison, first seeds first: an early end leaves a run of every model."""
+    """All trainings of the comparison, ordered by seed: if it ends early, every model has a run."""
     trained = [entry for entry in entries if entry.kind == "trained"]
     most = max((len(entry.seeds) for entry in trained), default=0)
     return [

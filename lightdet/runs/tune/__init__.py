@@ -1,1 +1,1 @@
-"""A request to search → trainings, one per trial, and the files that say what came of them."""
+"""A request to search → trainings, one per trial, and the files with their results."""

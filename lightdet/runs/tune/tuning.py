@@ -1,4 +1,4 @@
-"""A request to search → trainings, one a trial, and the files that tell what came of them."""
+"""A request to search → trainings, one per trial, and the files with their results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Pictures: TypeAlias = Any
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """What ``lightdet tune`` was asked; see its help for the meaning of each."""
+    """The options of ``lightdet tune``; see its help for the meaning of each."""
 
     data: Path
     space: Path
@@ -125,7 +125,7 @@ class Tuning:
         endless = self.space.uncountable()
         if endless:
             raise UserError(
-                f"'{endless[0]}' has no end of values, and a grid takes them all: give it a list or a step, "
+                f"'{endless[0]}' has infinitely many values, and a grid takes them all: give it a list or a step, "
                 "or search with --sampler tpe",
                 path=request.space,
             )
@@ -222,7 +222,7 @@ class Tuning:
                 "sampler": request.sampler,
                 "pruner": request.pruner,
                 "seed": str(request.seed),
-                "epochs a trial, at most": str(self.config.train.epochs),
+                "epochs per trial, at most": str(self.config.train.epochs),
                 "storage": hide_sign_in(request.storage) if request.storage else DATABASE,
             },
             "data": {"data set": self.spec.name, "classes": ", ".join(self.spec.classes)},
@@ -320,7 +320,7 @@ class _Scores(SilentReporter):
         self.heard = time.monotonic()
 
     def batch_done(self, losses: Mapping[str, float]) -> None:
-        """Say now and then that this process lives."""
+        """Note now and then that this process is alive."""
         if time.monotonic() - self.heard > HEARD_SECONDS:
             say_alive(self.attempt.trial)
             self.heard = time.monotonic()
