@@ -183,13 +183,13 @@ def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> N
     totals = outcome.totals
     if totals.per_class:
         table = Table("class")
-        table.add_column(task.count_heading, justify="right")
+        table.add_column(task.results.count_heading, justify="right")
         for label, number in sorted(totals.per_class.items()):
             table.add_row(escape(outcome.names[label]), str(number))
         console.print(table)
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
-    lines = [f"{' and '.join(seen) or 'no pictures'}{task.tell_count(totals.per_class.total())}{where}"]
+    lines = [f"{' and '.join(seen) or 'no pictures'}{task.results.tell_count(totals.per_class.total())}{where}"]
     if outcome.surest is not None:
         lines.append(_how_near(outcome.surest))
     if outcome.decisions is not None:

@@ -29,7 +29,7 @@ class TrainDisplay:
 
     def __init__(self, console: Console, task: Task) -> None:
         self.console = console
-        self.task, self.messages = task, task.messages()
+        self.task, self.messages = task, task.training.messages()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -91,7 +91,7 @@ class TrainDisplay:
             train.epochs if train.minutes is None else None,
             train.minutes,
             speed,
-            self.task.enough_steps if from_scratch else None,
+            self.task.training.enough_steps if from_scratch else None,
         )
         for line in outlook.lines():
             self.note(line)

@@ -106,11 +106,11 @@ class Detection:
         self.request = request
         self.task = task_of_model(request.weights)
         self.task.check_options(given(request), request.weights)
-        other = next((name for name in request.formats if name not in self.task.formats), None)
+        other = next((name for name in request.formats if name not in self.task.results.formats), None)
         if other is not None:
             raise UserError(
                 f"--save {other} holds boxes, and {request.weights} is a {self.task.noun}: "
-                f"take {' or '.join(self.task.formats)}"
+                f"take {' or '.join(self.task.results.formats)}"
             )
         self.sources: Sources = self._find_sources()
         if request.explain:
@@ -131,7 +131,7 @@ class Detection:
             predictor, rule = self._load()
             folder = self._folder()
             table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
-            judge = None if rule is None else self.task.decision_writer(rule, table)
+            judge = None if rule is None else self.task.results.decision_writer(rule, table)
             run = DetectionRun(
                 self._tiled(predictor),
                 [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
@@ -141,7 +141,7 @@ class Detection:
                 skip_bad=request.skip_bad,
                 max_frames=request.max_frames,
                 show=self._window.show if self._window is not None else None,
-                draw=self.task.drawing(rule),
+                draw=self.task.results.drawing(rule),
                 header=self._header(predictor, rule),
             )
             decisions = judge.counts if judge else None
@@ -257,12 +257,12 @@ class Detection:
 
     def _writers(self, folder: Path | None, names: tuple[str, ...], rule: Any) -> list[Writer]:
         request = self.request
-        writers = [self.task.writer(each, folder, names, rule) for each in request.formats] if folder else []
+        writers = [self.task.results.writer(each, folder, names, rule) for each in request.formats] if folder else []
         if folder is not None and request.explain:
             from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
             writers.append(heat_writer(request, folder))
-        return [*writers, self.task.json_writer(request.json, rule)] if request.json is not None else writers
+        return [*writers, self.task.results.json_writer(request.json, rule)] if request.json is not None else writers
 
     def _header(self, predictor: Any, rule: Any) -> dict[str, Any]:
         request = self.request
@@ -271,5 +271,5 @@ class Detection:
             "weights": printable(request.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
-            **self.task.header(predictor, tile=request.tile, overlap=request.overlap),
+            **self.task.results.header(predictor, tile=request.tile, overlap=request.overlap),
         }

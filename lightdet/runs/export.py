@@ -128,7 +128,7 @@ class Export:
             watcher.stage("reading pictures")
             pictures = self._pictures(preprocessing)
             watcher.stage("tracing the network")
-            deploy = self.task.deployable(network, preprocessing, request)
+            deploy = self.task.exporting.deployable(network, preprocessing, request)
             traced = self._traced(deploy, preprocessing)
             card = self._card(trained, network, preprocessing, deploy)
             draft = folder / f"export{SUFFIXES[request.kind]}"
@@ -153,7 +153,7 @@ class Export:
 
         request = self.request
         traced = to_onnx(deploy, preprocessing.imgsz, batch=request.batch, dynamic_size=request.dynamic_size)
-        return self.task.complete_graph(traced, request)
+        return self.task.exporting.complete_graph(traced, request)
 
     def _pictures(self, preprocessing: Preprocessing) -> ProofData:
         """Read pictures of the data set, or render some."""
@@ -187,11 +187,11 @@ class Export:
             weights, imgsz = (request.weights, request.imgsz) if which == "checkpoint" else (draft, None)
             runtime = load(weights, imgsz=imgsz, **thresholds).runtime
             return run_batches(
-                runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.proof_batch
+                runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.exporting.proof_batch
             )
 
         try:
-            return self.task.prove(run, card, proof_precision(card.precision, computed))
+            return self.task.exporting.prove(run, card, proof_precision(card.precision, computed))
         except NothingFound as found:
             raise UserError(self._nothing_found(found.floor), path=request.weights) from None
         except UserError as error:
@@ -208,7 +208,7 @@ class Export:
 
     def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:
         """Score checkpoint and draft on the split; refuse a draft that lost too much."""
-        request, what = self.request, self.task.headline
+        request, what = self.request, self.task.scores.headline
         found: list[float] = []
         for weights, told in ((request.weights, "the checkpoint"), (draft, "8 bits")):
             watcher.stage(f"scoring {told}")
@@ -223,7 +223,7 @@ class Export:
                 )
             )
             result = validation.find(watcher)
-            score = self.task.headline_score(result.truths, result.predictions, validation.spec.classes)
+            score = self.task.scores.headline_score(result.truths, result.predictions, validation.spec.classes)
             if score is None:
                 raise UserError(f"the split '{request.split}' has no boxes to score 8 bits on", path=request.data)
             if not found and score == 0:
@@ -241,7 +241,7 @@ class Export:
                 f"'{request.split}', more than --max-drop {request.max_drop:g}",
                 path=self.path,
             )
-        key = self.task.headline_key
+        key = self.task.scores.headline_key
         figures = {key: after, f"{key}_checkpoint": before, "split": request.split}
         points = f"{100 * (after - before):+.2f} points"
         return figures, f"{what} on {request.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
@@ -270,7 +270,7 @@ class Export:
             version=_version(),
             facts={"model": trained.model, "training": trained.facts, "complexity": cost},
             decision=trained.decision,
-            **self.task.outputs(deploy, request),
+            **self.task.exporting.outputs(deploy, request),
         )
 
     def _quantize(self, traced: Any, deploy: Deployable, pictures: Sequence[Image]) -> Any:
@@ -281,7 +281,7 @@ class Export:
         arrays = [np.stack([image] * batch) for image in pictures]
         if deploy.layout == "planar":
             planes = [np.ascontiguousarray(array.transpose(0, 3, 1, 2)) for array in arrays]
-            return quantize_onnx(traced, planes, self.task.quantized_nodes())
+            return quantize_onnx(traced, planes, self.task.exporting.quantized_nodes())
         return quantize_openvino(to_openvino(traced), arrays)
 
     @contextmanager

@@ -33,7 +33,7 @@ def config_to_resume(
     if state.progress.done:
         raise UserError(
             f"this training has ended after {_counted_epochs(state, before)}, so there is nothing to resume; "
-            f"{task.way_to_train_on(before, output / LAST_FILE)}",
+            f"{task.training.way_to_train_on(before, output / LAST_FILE)}",
             path=output,
         )
     wanted = task.configuration(asked or kept, overrides)
@@ -73,7 +73,7 @@ def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], ou
     Raises:
         UserError: other classes, pictures or labels.
     """
-    for key, what in (("names", "classes"), ("data", task.fingerprinted)):
+    for key, what in (("names", "classes"), ("data", task.training.fingerprinted)):
         if state.run.get(key) != run[key]:
             raise UserError(
                 f"the data set has other {what} than when this training began; it cannot go on", path=output

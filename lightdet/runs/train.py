@@ -103,7 +103,7 @@ class TrainRequest:
         file = self.file()
         if self.weights is not None:
             for task in (task_of_config(file, self.overrides), task_of_model(self.weights)):
-                task.check_start(self.weights)
+                task.training.check_start(self.weights)
             file = config_from_card(self.weights, file, self.overrides)
         if self.resume and self.config is None:
             file = kept_config(self.output) or file
@@ -242,10 +242,10 @@ def _train(
         display = show(task, processes.is_first)
         with display.loading() as progress:
             on_error: OnError = "skip" if request.skip_broken else "fail"
-            data = task.training_data(config, spec, on_error=on_error, progress=progress)
+            data = task.training.training_data(config, spec, on_error=on_error, progress=progress)
         if config.train.minutes is not None and processes.count > 1:
             raise UserError("train.minutes works in a single process; give --epochs to torchrun")
-        fingerprint = task.messages().fingerprint(data)
+        fingerprint = task.training.messages().fingerprint(data)
         run = {"config": config.model_dump(mode="json"), "data": fingerprint, "names": list(data.names)}
         if state is not None:
             check_same_data(task, state, run, output)
@@ -253,7 +253,7 @@ def _train(
         for note in spec.left_out():
             display.note(note)
         with display.training() if processes.is_first else nullcontext():
-            trainer = task.trainer(
+            trainer = task.training.trainer(
                 config,
                 data,
                 folder=output,

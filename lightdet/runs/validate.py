@@ -115,7 +115,7 @@ class Validation:
         self.task = task_of_model(request.weights)
         self.task.check_options(given(request), source)
         batch = [f"eval.batch={request.batch}"] if request.batch is not None else []
-        asked = self.task.evaluation_settings([*batch, *request.overrides])
+        asked = self.task.scores.evaluation_settings([*batch, *request.overrides])
         self.settings, self.imgsz = asked.eval, request.imgsz or asked.imgsz
         self.spec = load_dataset(request.data, request.data_root)
         self.task.check_dataset(self.spec)
@@ -134,10 +134,10 @@ class Validation:
         evaluation = self._evaluate(self.find(watcher))
         folder = request.output if request.output is not None else fresh_folder(RUNS)
         load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
-        html, numbers = self.task.write_report(folder, evaluation, load_picture, pictures=request.pictures)
+        html, numbers = self.task.scores.write_report(folder, evaluation, load_picture, pictures=request.pictures)
         if request.json is not None:
             write_json(request.json, evaluation.as_dict())
-        return Outcome(evaluation, html, numbers, self.task.summary(evaluation))
+        return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
 
     def find(self, watcher: Watcher) -> Found:
         """Read the split and find what is in its pictures.
@@ -170,7 +170,7 @@ class Validation:
             precision=request.precision,
             threads=request.threads,
             agnostic=request.agnostic,
-            **self.task.thresholds(self.settings),
+            **self.task.scores.thresholds(self.settings),
         )
         rule = predictor.rule
         order = class_order(predictor.names, self.spec, self.source)
@@ -188,7 +188,7 @@ class Validation:
                     skipped.append(str(fault))
             if good:
                 results = predictor.batch([image for _, image in good])
-                found += [self.task.in_order(result, order, classes) for result in results]
+                found += [self.task.scores.in_order(result, order, classes) for result in results]
                 kept += [truth for truth, _ in good]
             watcher.step(len(chunk))
         if not kept:
@@ -227,9 +227,9 @@ class Validation:
         spec, request, task = self.spec, self.request, self.task
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         data = {"name": spec.name, "split": request.split, "format": str(spec.format), "folder": str(spec.root)}
-        versions = _versions(task.packages)
+        versions = _versions(task.scores.packages)
         decision = {} if found.rule is None else judged(found.rule, found.truths, found.predictions, spec.classes)
-        settings, values = task.settings_facts(self.settings, across_classes=bool(request.agnostic))
+        settings, values = task.scores.settings_facts(self.settings, across_classes=bool(request.agnostic))
         if request.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
         facts = {
@@ -239,7 +239,7 @@ class Validation:
             "Decision": decision_facts(found.rule, decision) if decision else {},
             "Made": {"on": now, **versions},
         }
-        return task.evaluation(
+        return task.scores.evaluation(
             found.truths,
             found.predictions,
             spec.classes,

@@ -112,7 +112,7 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     store = Store(settings.database)
     metrics = Metrics()
     model = identify(settings.model)
-    mark = task_of_model(settings.model).marked
+    mark = task_of_model(settings.model).results.marked
     engine = Engine(predictor, model, rule, settings.limits, mark, thumbnails=settings.thumbnails, watcher=metrics)
     engine.warm_up()
     metrics.describe(model, predictor.names)

@@ -52,4 +52,5 @@ def test_the_training_of_a_detector_loads_nothing_of_classification(data: Path, 
         "print(*(name for name in sys.modules if name.startswith('lightdet.') and 'classif' in name))"
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert told.split() == ["lightdet.tasks.classification"]  # which imports what it needs when it is asked
+    # the task itself imports what it needs when it is asked
+    assert all(name.startswith("lightdet.tasks.classification") for name in told.split()), told

@@ -93,7 +93,7 @@ def finished_model_settings(task: Task, overrides: Sequence[str]) -> tuple[int |
     Raises:
         UserError: a value that is wrong.
     """
-    settings = task.evaluation_settings(_for_finished(overrides))
+    settings = task.scores.evaluation_settings(_for_finished(overrides))
     return settings.imgsz, settings.eval
 
 

@@ -139,7 +139,7 @@ class Tuning:
     @property
     def score_name(self) -> str:
         """What is searched for, as people call it."""
-        return self.base.task.score_words
+        return self.base.task.training.score_words
 
     def run(self, watcher: TuneWatcher, stop: StopRequest) -> TuneOutcome:
         """Search until the study has its trials or `stop` is raised; the page and best.yaml are written in any case.
@@ -285,11 +285,13 @@ class _Objective:
             "folder": attempt.folder,
             "device": device,
             "bit_depth": self.tuning.spec.bit_depth,
-            "reporter": _Scores(attempt, self.tuning.base.task.score_column, config.train.epochs, self.watcher),
+            "reporter": _Scores(
+                attempt, self.tuning.base.task.training.score_column, config.train.epochs, self.watcher
+            ),
             "stop": self.stop,
             "board": False,
         }
-        return self.tuning.base.task.trainer(config.model_copy(update={"train": train}), pictures, **settings)
+        return self.tuning.base.task.training.trainer(config.model_copy(update={"train": train}), pictures, **settings)
 
     def _read(self, config: AnyConfig) -> Pictures:
         """The decoded pictures, those of the last trial if they were decoded the same way."""
@@ -297,7 +299,7 @@ class _Objective:
         if self._pictures is None or self._pictures[0] != key:
             self._pictures = None  # first let go of the old ones
             on_error: OnError = "skip" if self.tuning.request.skip_bad else "fail"
-            found = self.tuning.base.task.training_data(
+            found = self.tuning.base.task.training.training_data(
                 config, self.tuning.spec, on_error=on_error, progress=self.watcher.reading
             )
             self._pictures = (key, found)

@@ -1,0 +1,47 @@
+"""How a network becomes a file of its own: classes of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightdet.export.network import Deployable
+    from lightdet.export.proof import Proof
+    from lightdet.export.request import ExportRequest
+    from lightdet.inference.export_card import ExportCard
+    from lightdet.structures import Preprocessing
+
+
+class ClassificationExporting:
+    """See `lightdet.tasks.exporting.Exporting`."""
+
+    proof_batch = 1
+
+    def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
+        """With probabilities in the place of logits."""
+        from lightdet.export.classifier import deployable_classifier  # noqa: PLC0415
+
+        onnx = request.kind == "onnx"
+        half = onnx and request.precision == "fp16"
+        return deployable_classifier(network, preprocessing, layout="planar" if onnx else "interleaved", half=half)
+
+    def complete_graph(self, traced: Any, request: ExportRequest) -> Any:
+        """Nothing comes after the probabilities."""
+        return traced
+
+    def outputs(self, deploy: Deployable, request: ExportRequest) -> dict[str, Any]:
+        """Probabilities."""
+        return {"outputs": deploy.outputs}
+
+    def quantized_nodes(self) -> Sequence[str]:
+        """Dense layers, too."""
+        from lightdet.export.classifier import QUANTIZED  # noqa: PLC0415
+
+        return QUANTIZED
+
+    def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
+        """The same probabilities."""
+        from lightdet.export.proof import prove_probabilities  # noqa: PLC0415
+
+        return prove_probabilities(run, precision)

@@ -1,0 +1,78 @@
+"""How a network becomes a file of its own: boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lightdet.errors import UserError
+
+if TYPE_CHECKING:
+    from lightdet.export.network import Deployable
+    from lightdet.export.proof import Proof
+    from lightdet.export.request import ExportRequest
+    from lightdet.inference.export_card import ExportCard
+    from lightdet.structures import Preprocessing
+
+
+class DetectionExporting:
+    """See `lightdet.tasks.exporting.Exporting`."""
+
+    proof_batch = 8
+
+    def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
+        """With the decoding of its grids where NMS is to follow."""
+        from lightdet.export.network import deployable  # noqa: PLC0415
+
+        try:
+            return deployable(
+                network,
+                preprocessing,
+                layout="planar" if request.kind == "onnx" else "interleaved",
+                decode=request.nms,
+                sums=request.kind == "openvino" and request.precision != "int8",
+                half=request.precision == "fp16" and request.kind == "onnx",
+            )
+        except NotImplementedError:
+            raise UserError("networks of this kind cannot be exported", path=request.weights) from None
+
+    def complete_graph(self, traced: Any, request: ExportRequest) -> Any:
+        """NMS, if it is to be in the network."""
+        if not request.nms:
+            return traced
+        from lightdet.export.onnx import add_nms  # noqa: PLC0415
+
+        return add_nms(traced, **_export_thresholds(request), agnostic=request.agnostic)
+
+    def outputs(self, deploy: Deployable, request: ExportRequest) -> dict[str, Any]:
+        """Grids and thresholds."""
+        return {
+            "outputs": "detections" if request.nms else deploy.outputs,
+            "anchors": deploy.anchors,
+            "strides": deploy.strides,
+            "agnostic": request.agnostic,
+            **_export_thresholds(request),
+        }
+
+    def quantized_nodes(self) -> Sequence[str]:
+        """Convolutions and what lies between them."""
+        from lightdet.export.quantize import QUANTIZED  # noqa: PLC0415
+
+        return QUANTIZED
+
+    def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
+        """The same detections."""
+        from lightdet.export.proof import prove_detections  # noqa: PLC0415
+
+        return prove_detections(run, card, precision)
+
+
+def _export_thresholds(request: ExportRequest) -> dict[str, Any]:
+    from lightdet.config import EvalConfig  # noqa: PLC0415
+
+    defaults = EvalConfig()
+    return {
+        "confidence": defaults.show_confidence if request.confidence is None else request.confidence,
+        "iou": defaults.iou if request.iou is None else request.iou,
+        "max_detections": request.max_detections or defaults.max_detections,
+    }

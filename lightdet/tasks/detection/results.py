@@ -1,0 +1,74 @@
+"""What a model finds, saved and drawn: boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightdet.wording import counted
+
+if TYPE_CHECKING:
+    from lightdet.arrays import Image
+    from lightdet.decisions import DecisionRule
+    from lightdet.inference.predictor import Predictor
+    from lightdet.inference.save import Writer
+    from lightdet.inference.save_decisions import DecisionWriter
+    from lightdet.structures import Detections
+
+
+class DetectionResults:
+    """See `lightdet.tasks.results.Results`."""
+
+    formats = ("json", "csv", "yolo", "coco")
+    count_heading = "found"
+
+    def tell_count(self, total: int) -> str:
+        """How many detections."""
+        return f": {counted(total, 'detection')}"
+
+    def writer(self, form: Any, folder: Path, names: tuple[str, ...], rule: DecisionRule | None) -> Writer:
+        """JSON, CSV, YOLO's labels or COCO."""
+        from lightdet.inference.save import make_writer  # noqa: PLC0415
+
+        return make_writer(form, folder, names, rule)
+
+    def json_writer(self, path: Path, rule: DecisionRule | None) -> Writer:
+        """Boxes by picture."""
+        from lightdet.inference.save import JsonWriter  # noqa: PLC0415
+
+        return JsonWriter(path, rule)
+
+    def decision_writer(self, rule: DecisionRule, path: Path | None) -> DecisionWriter:
+        """With the number of defects, and the best score."""
+        from lightdet.inference.save_decisions import DecisionWriter  # noqa: PLC0415
+
+        return DecisionWriter(rule, path)
+
+    def drawing(self, rule: DecisionRule | None) -> Callable[[Image, Detections, bool], Image]:
+        """Boxes with their names; of a small picture with a strip of names."""
+        from lightdet.drawing import draw_detections, draw_verdict  # noqa: PLC0415
+
+        def draw(image: Image, found: Detections, still: bool) -> Image:
+            marked = draw_detections(image, found, legend=still)
+            return marked if rule is None else draw_verdict(marked, rule.ok(found))
+
+        return draw
+
+    def marked(self, image: Image, found: Detections, rule: DecisionRule) -> Image:
+        """The boxes that count."""
+        from lightdet.drawing import draw_detections  # noqa: PLC0415
+
+        kept = list(rule.decide(found).defects)
+        counting = replace(found, boxes=found.boxes[kept], scores=found.scores[kept], labels=found.labels[kept])
+        return draw_detections(image, counting)
+
+    def header(self, predictor: Predictor, *, tile: int | None, overlap: float) -> dict[str, Any]:
+        """Thresholds and tiles."""
+        return {
+            "confidence": predictor.confidence,
+            "agnostic": predictor.agnostic,
+            "tile": tile,
+            "overlap": overlap if tile is not None else None,
+        }

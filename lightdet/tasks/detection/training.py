@@ -1,0 +1,55 @@
+"""How a network learns: boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightdet.assembly.training_data import TrainingData
+    from lightdet.config import RunConfig
+    from lightdet.data.pictures import Pictures
+    from lightdet.data.spec import DatasetSpec, OnError
+    from lightdet.training.trainer import Trainer
+
+
+class DetectionTraining:
+    """See `lightdet.tasks.training.Training`."""
+
+    score_column, score_words = "map50_95", "mAP@0.5:0.95"
+    fingerprinted = "pictures or boxes"
+
+    def training_data(
+        self, config: RunConfig, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
+    ) -> TrainingData[Pictures]:
+        """Pictures with boxes."""
+        from lightdet.assembly.detector_training import load_training_data  # noqa: PLC0415
+
+        return load_training_data(config, spec, on_error=on_error, progress=progress)
+
+    def trainer(self, config: RunConfig, data: TrainingData[Pictures], **settings: Any) -> Trainer:
+        """A detector's."""
+        from lightdet.assembly.detector_training import build_trainer  # noqa: PLC0415
+
+        return build_trainer(config, data, **settings)
+
+    def check_start(self, weights: Path) -> None:
+        """Any detector's may begin another."""
+
+    def messages(self) -> Any:
+        """Boxes, losses and mAP."""
+        from lightdet.training import messages  # noqa: PLC0415
+
+        return messages
+
+    @property
+    def enough_steps(self) -> int:
+        """As measured."""
+        from lightdet.training.outlook import ENOUGH_STEPS  # noqa: PLC0415
+
+        return ENOUGH_STEPS
+
+    def way_to_train_on(self, config: RunConfig, last: Path) -> str:
+        """With its weights."""
+        return f"to train on, begin another with its weights: --weights {last} --output ANOTHER"

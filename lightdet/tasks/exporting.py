@@ -1,0 +1,54 @@
+"""What an export asks of a task: the network rewritten, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lightdet.export.network import Deployable
+    from lightdet.export.proof import Proof
+    from lightdet.inference.export_card import ExportCard
+    from lightdet.structures import Preprocessing
+
+
+class Exporting(Protocol):
+    """How a network becomes a file of its own; see `lightdet.tasks.task.Task`."""
+
+    def deployable(self, network: Any, preprocessing: Preprocessing, request: Any) -> Deployable:
+        """Rewrite a network for an exported file; `request` is a `lightdet.export.request.ExportRequest`.
+
+        Raises:
+            UserError: networks of its kind cannot be exported.
+        """
+        ...
+
+    def complete_graph(self, traced: Any, request: Any) -> Any:
+        """Add to a traced ONNX model what was asked for besides the network."""
+        ...
+
+    def outputs(self, deploy: Deployable, request: Any) -> dict[str, Any]:
+        """What an export's card says of the outputs."""
+        ...
+
+    def quantized_nodes(self) -> Sequence[str]:
+        """Kinds of ONNX nodes that compute in 8 bits."""
+        ...
+
+    @property
+    def proof_batch(self) -> int:
+        """Pictures of the proof that go through a network together."""
+        ...
+
+    def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
+        """Compare an export with its checkpoint.
+
+        Args:
+            run: (``checkpoint`` or ``draft``, thresholds) → what its runtime gives for each picture of the proof.
+            card: the draft's.
+            precision: whose tolerance it is held to.
+
+        Raises:
+            UserError: it does not give the same.
+        """
+        ...

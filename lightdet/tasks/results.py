@@ -1,0 +1,56 @@
+"""What a run over pictures asks of a task: files, decisions, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lightdet.arrays import Image
+    from lightdet.inference.save import Writer
+
+
+class Results(Protocol):
+    """What a model finds, saved and drawn; see `lightdet.tasks.task.Task`."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The files that results can be saved as."""
+        ...
+
+    @property
+    def count_heading(self) -> str:
+        """What is counted by class, as the head of a column."""
+        ...
+
+    def tell_count(self, total: int) -> str:
+        """What a run found in all, to stand behind the number of pictures."""
+        ...
+
+    def writer(self, form: str, folder: Path, names: tuple[str, ...], rule: Any) -> Writer:
+        """Return what saves results in `folder` as one of `formats`; with the decisions of a `rule`, if any."""
+        ...
+
+    def json_writer(self, path: Path, rule: Any) -> Writer:
+        """Return what saves results as JSON in a file of any name."""
+        ...
+
+    def decision_writer(self, rule: Any, path: Path | None) -> Any:
+        """Return what counts decisions by a rule, and writes them as a table, if `path` is given."""
+        ...
+
+    def drawing(self, rule: Any) -> Callable[[Image, Any, bool], Image]:
+        """Return what marks a picture, uint8 RGB ``[H, W, 3]``: (picture, what was found, no video frame) → a copy.
+
+        With a `rule` it shows OK or NG.
+        """
+        ...
+
+    def marked(self, image: Image, found: Any, rule: Any) -> Image:
+        """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, with what counts as a defect under `rule` marked."""
+        ...
+
+    def header(self, predictor: Any, *, tile: int | None, overlap: float) -> dict[str, Any]:
+        """What saved results say of how they were made, besides the model."""
+        ...

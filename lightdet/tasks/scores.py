@@ -1,0 +1,84 @@
+"""What an evaluation asks of a task: its settings, the scores, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lightdet.arrays import Image, IntArray
+    from lightdet.evaluation.report.summary import Summary
+
+
+class Scores(Protocol):
+    """How a model is measured; see `lightdet.tasks.task.Task`."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Those whose versions a report names."""
+        ...
+
+    def evaluation_settings(self, overrides: Sequence[str]) -> Any:
+        """Read what a finished model takes of a configuration, ``imgsz`` (None: its own) and ``eval``, from overrides.
+
+        Raises:
+            UserError: a wrong key or value.
+        """
+        ...
+
+    def thresholds(self, settings: Any) -> dict[str, Any]:
+        """What `predictor` takes of the evaluation's `settings`."""
+        ...
+
+    def settings_facts(self, settings: Any, *, across_classes: bool) -> tuple[dict[str, str], dict[str, Any]]:
+        """What a report says of the `settings`: for people, and for the JSON; empty where there is nothing to say."""
+        ...
+
+    def in_order(self, found: Any, order: IntArray, names: tuple[str, ...]) -> Any:
+        """Number the classes of what was found as a data set does.
+
+        Args:
+            found: what the predictor gave for a picture.
+            order: int64 ``[C]``, the data set's label for each of the model's.
+            names: the data set's, by label.
+        """
+        ...
+
+    def evaluation(
+        self, truths: list[Any], found: list[Any], names: tuple[str, ...], settings: Any, source: Path, **about: Any
+    ) -> Any:
+        """Score what was found in pictures against the truth.
+
+        Args:
+            truths, found: one each per picture.
+            names: class names by label.
+            settings: of the evaluation.
+            source: the model file, or the file of detections.
+            about: ``title``, ``facts``, ``details`` and ``skipped`` of the report.
+        """
+        ...
+
+    def write_report(
+        self, folder: Path, evaluation: Any, load: Callable[[Path], Image], *, pictures: int
+    ) -> tuple[Path, Path]:
+        """Write page and JSON of an evaluation; returns their paths."""
+        ...
+
+    def summary(self, evaluation: Any) -> Summary:
+        """An evaluation in a few lines and tables of text."""
+        ...
+
+    @property
+    def headline(self) -> str:
+        """The one number that a model is judged by, for people."""
+        ...
+
+    @property
+    def headline_key(self) -> str:
+        """The same as a key of JSON."""
+        ...
+
+    def headline_score(self, truths: list[Any], found: list[Any], names: tuple[str, ...]) -> float | None:
+        """That number, in [0, 1]; None where there is nothing to measure it on."""
+        ...

@@ -1,0 +1,72 @@
+"""What a training asks of a task: data, trainer, words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from lightdet.data.spec import DatasetSpec, OnError
+    from lightdet.training.trainer import Trainer
+
+
+class Training(Protocol):
+    """How a network learns; see `lightdet.tasks.task.Task`."""
+
+    @property
+    def score_column(self) -> str:
+        """The column of results.csv that the best epoch, and the best trial, is chosen by."""
+        ...
+
+    @property
+    def score_words(self) -> str:
+        """That number, as people call it."""
+        ...
+
+    @property
+    def fingerprinted(self) -> str:
+        """What `fingerprint` compares, in words."""
+        ...
+
+    def training_data(
+        self, config: Any, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
+    ) -> Any:
+        """Read the splits ``train`` and ``val`` and decode their pictures; `progress` gets how many, of how many.
+
+        Returns:
+            Data with ``names``, ``train``, ``val``, ``skipped`` and ``unmeasured``.
+
+        Raises:
+            UserError: the first broken picture or label (unless skipped); nothing to learn from.
+        """
+        ...
+
+    def trainer(self, config: Any, data: Any, **settings: Any) -> Trainer:
+        """Assemble a training; see `lightdet.assembly.detector_training.build_trainer` for the settings.
+
+        Raises:
+            UserError: what was asked for cannot be had together.
+        """
+        ...
+
+    def check_start(self, weights: Path) -> None:
+        """Refuse weights to begin a training with.
+
+        Raises:
+            UserError: a training of this kind is begun in another way.
+        """
+        ...
+
+    def messages(self) -> Any:
+        """Return the module with what a training says: `lightdet.training.messages` or its like."""
+        ...
+
+    @property
+    def enough_steps(self) -> int | None:
+        """The steps that a network wants from scratch; None where that cannot be said."""
+        ...
+
+    def way_to_train_on(self, config: Any, last: Path) -> str:
+        """Say how to train on from the last weights of a training that has ended."""
+        ...
