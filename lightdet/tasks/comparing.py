@@ -1,4 +1,4 @@
-"""What a comparison asks of the task of its models."""
+"""What a comparison needs from the task of its models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Comparing(Protocol):
     weights: str
     """Stands before "of the last epoch"."""
     packages: tuple[str, ...]
-    """Those whose versions the page names."""
+    """The packages whose versions the page names."""
 
     def default_split(self, spec: DatasetSpec) -> str:
         """Return the split to score on, or to show first, where none is asked for."""

@@ -1,4 +1,4 @@
-"""What an export asks of a task: the network rewritten, and the proof."""
+"""What an export needs from a task: the rewritten network, and the proof."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exporting(Protocol):
         ...
 
     def complete_graph(self, traced: Any, request: Any) -> Any:
-        """Add to a traced ONNX model what was asked for besides the network."""
+        """Add what was asked for besides the network, such as NMS, to a traced ONNX model."""
         ...
 
     def outputs(self, deploy: Deployable, request: Any) -> dict[str, Any]:
@@ -32,12 +32,12 @@ class Exporting(Protocol):
         ...
 
     def quantized_nodes(self) -> Sequence[str]:
-        """Kinds of ONNX nodes that compute in 8 bits."""
+        """The kinds of ONNX nodes that are computed in 8 bits."""
         ...
 
     @property
     def proof_batch(self) -> int:
-        """Pictures of the proof that go through a network together."""
+        """How many pictures of the proof go through a network together."""
         ...
 
     def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:

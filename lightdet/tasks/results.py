@@ -1,4 +1,4 @@
-"""What a run over pictures asks of a task: files, decisions, marks."""
+"""What a run over pictures needs from a task: files, decisions, marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation asks of a task: its settings, the scores, the report."""
+"""What an evaluation needs from a task: its settings, the scores, the report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Scores(Protocol):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Those whose versions a report names."""
+        """The packages whose versions a report names."""
         ...
 
     def evaluation_settings(self, overrides: Sequence[str]) -> Any:
-        """Read what a finished model takes of a configuration, ``imgsz`` (None: its own) and ``eval``, from overrides.
+        """Read the settings of an evaluation, ``imgsz`` (None: the model's own) and ``eval``, from overrides.
 
         Raises:
             UserError: a wrong key or value.
@@ -28,15 +28,15 @@ class Scores(Protocol):
         ...
 
     def thresholds(self, settings: Any) -> dict[str, Any]:
-        """What `predictor` takes of the evaluation's `settings`."""
+        """The options that the evaluation's `settings` give to `predictor`."""
         ...
 
     def settings_facts(self, settings: Any, *, across_classes: bool) -> tuple[dict[str, str], dict[str, Any]]:
-        """What a report says of the `settings`: for people, and for the JSON; empty where there is nothing to say."""
+        """What a report says about the `settings`, for people and for the JSON; empty where nothing needs saying."""
         ...
 
     def in_order(self, found: Any, order: IntArray, names: tuple[str, ...]) -> Any:
-        """Number the classes of what was found as a data set does.
+        """Renumber the classes of a result as the data set does.
 
         Args:
             found: what the predictor gave for a picture.
@@ -76,9 +76,9 @@ class Scores(Protocol):
 
     @property
     def headline_key(self) -> str:
-        """The same as a key of JSON."""
+        """Its key in JSON."""
         ...
 
     def headline_score(self, truths: list[Any], found: list[Any], names: tuple[str, ...]) -> float | None:
-        """That number, in [0, 1]; None where there is nothing to measure it on."""
+        """That number, in [0, 1]; None where there is nothing to measure it with."""
         ...

@@ -1,4 +1,4 @@
-"""What a task must be able to say: all that differs between boxes in pictures and classes of pictures."""
+"""The protocol of a task: all that differs between boxes in pictures and classes of pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """One of the two halves: detection or classification.
+    """Detection or classification.
 
     Whoever runs a verb asks the task that its model, its configuration or its data set belongs to
     (`lightdet.tasks.task_of_model` and its neighbours), and never which of the two it is. A task imports torch only
@@ -35,7 +35,7 @@ class Task(Protocol):
 
     @property
     def noun(self) -> str:
-        """What does it: ``detector`` or ``classifier``."""
+        """What its models are called: ``detector`` or ``classifier``."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class Task(Protocol):
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages that a picture goes through, as `milliseconds` of what is found names them."""
+        """The stages that a picture goes through, as the `milliseconds` of a result name them."""
         ...
 
     def network(self, path: Path) -> tuple[nn.Module, ModelCard]:
@@ -78,12 +78,12 @@ class Task(Protocol):
         """Refuse an input side that a trained network cannot take.
 
         Raises:
-            UserError: it takes its training's alone.
+            UserError: it takes only the side that it was trained with.
         """
         ...
 
     def profiled_thresholds(self, confidence: float) -> dict[str, Any]:
-        """What `predictor` takes of the lowest score that is profiled."""
+        """The options that the lowest score to be profiled gives to `predictor`."""
         ...
 
     def fresh_predictor(
@@ -93,7 +93,7 @@ class Task(Protocol):
         ...
 
     def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> Explainer:
-        """Return what says why a model reports what it does.
+        """Return what explains why a model reports what it does.
 
         Raises:
             UserError: it cannot be loaded, or an input side that it cannot take.
@@ -101,7 +101,7 @@ class Task(Protocol):
         ...
 
     def uncalibrated_rule(self, spec: DatasetSpec, *, min_size: float, bad: Sequence[str]) -> tuple[Any, str]:
-        """Return a rule of OK and NG without a threshold yet, and where its bad classes are from, in a few words.
+        """Return a rule of OK and NG that has no threshold yet, and in a few words where its bad classes come from.
 
         Args:
             spec: the data set to calibrate on.

@@ -1,4 +1,4 @@
-"""What a training asks of a task: data, trainer, words."""
+"""What a training needs from a task: data, trainer, messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Training(Protocol):
 
     @property
     def score_words(self) -> str:
-        """That number, as people call it."""
+        """The name of that number, for people."""
         ...
 
     @property
@@ -32,7 +32,7 @@ class Training(Protocol):
     def training_data(
         self, config: Any, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
     ) -> Any:
-        """Read the splits ``train`` and ``val`` and decode their pictures; `progress` gets how many, of how many.
+        """Read the splits ``train`` and ``val`` and decode their pictures; `progress` gets (done, in all).
 
         Returns:
             Data with ``names``, ``train``, ``val``, ``skipped`` and ``unmeasured``.
@@ -51,22 +51,22 @@ class Training(Protocol):
         ...
 
     def check_start(self, weights: Path) -> None:
-        """Refuse weights to begin a training with.
+        """Refuse weights given with ``--weights`` to begin a training.
 
         Raises:
-            UserError: a training of this kind is begun in another way.
+            UserError: this task's trainings begin in another way.
         """
         ...
 
     def messages(self) -> Any:
-        """Return the module with what a training says: `lightdet.training.messages` or its like."""
+        """Return the module that writes a training's messages, such as `lightdet.training.messages`."""
         ...
 
     @property
     def enough_steps(self) -> int | None:
-        """The steps that a network wants from scratch; None where that cannot be said."""
+        """The steps that a network needs from scratch; None where that is not known."""
         ...
 
     def way_to_train_on(self, config: Any, last: Path) -> str:
-        """Say how to train on from the last weights of a training that has ended."""
+        """Say how to go on from the last weights of a training that has ended."""
         ...
