@@ -42,11 +42,9 @@ def test_it_finds_what_it_found(name: str, picture: np.ndarray, caplog: pytest.L
     assert found.labels[:5].tolist() == told["labels"]
 
 
-@pytest.mark.parametrize("name", [name for name in TOLD if name.endswith(".safetensors")])
-def test_it_can_be_exported_and_carries_its_rule(name: str, tmp_path: Path) -> None:
+def test_it_can_be_exported_and_carries_its_rule(tmp_path: Path) -> None:
+    name = "classifier.safetensors"
     shutil.copyfile(KEPT / name, tmp_path / name)
-    assert (
-        main(["export", "--weights", str(tmp_path / name), "--format", "onnx", "--output", str(tmp_path / "a.onnx")])
-        == 0
-    )
+    flags = ["--format", "onnx", "--output", str(tmp_path / "a.onnx")]
+    assert main(["export", "--weights", str(tmp_path / name), *flags]) == 0
     assert lightdet.load(tmp_path / "a.onnx").rule == lightdet.load(KEPT / name).rule
