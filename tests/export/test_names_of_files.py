@@ -39,11 +39,10 @@ def test_a_model_by_any_name(
                 load(copy)
             shutil.copyfile(original.with_suffix(".bin"), copy.with_suffix(".bin"))
         assert known_task_of_model(copy) is DETECTION
-        if name not in LOADED:
-            continue
-        same = load(copy)
-        assert type(same.runtime) is type(wanted.runtime)
-        assert same.rule == wanted.rule
-        assert np.array_equal(same(pictures[0]).boxes, found.boxes)
+        if name in LOADED:
+            same = load(copy)
+            assert type(same.runtime) is type(wanted.runtime)
+            assert same.rule == wanted.rule
+            assert np.array_equal(same(pictures[0]).boxes, found.boxes)
         copy.unlink()  # names that differ in case alone may be the same
         copy.with_suffix(".bin").unlink(missing_ok=True)
