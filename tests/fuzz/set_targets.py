@@ -273,7 +273,7 @@ def judge_table(data: bytes, _: Any, folder: Path) -> Any:
     except UserError as error:
         check_line(error)
         return None
-    text = data.decode("utf-8-sig")
+    text = unicodedata.normalize("NFC", data.decode("utf-8-sig"))
     header = text.split("\n", 1)[0]
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count)))
     cells = [[(cell or "").strip() for cell in row.values() if not isinstance(cell, list)] for row in rows]
@@ -282,7 +282,7 @@ def judge_table(data: bytes, _: Any, folder: Path) -> Any:
         mine = [
             row for row in cells if any(Path(cell.replace("\\", "/")).name in (shown, Path(shown).stem) for cell in row)
         ]
-        said = {unicodedata.normalize("NFC", cell) for row in mine for cell in row}
+        said = {cell for row in mine for cell in row}
         assert said & {CLASSES[each.label], *_numerals(each.label)}, (each, rows)
     return found
 
