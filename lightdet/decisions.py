@@ -29,20 +29,27 @@ class Decision:
     """What a rule says about one picture.
 
     Attributes:
-        defects: indices of the detections that count as defects, best score first.
+        ok: whether the part passes.
+        score: what the decision goes by, in [0, 1]: of a detector the score of the detection furthest above its
+            threshold, 0 where there is none; of a classifier the probability that the part is bad.
+        threshold: from which score on it would be, or is, NG.
+        name: the class of that score; empty where nothing was found.
+        defects: of a detector, indices of the detections that count as defects, best score first.
     """
 
+    ok: bool
+    score: float
+    threshold: float
+    name: str = ""
     defects: tuple[int, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing counts as a defect."""
-        return not self.defects
 
     @property
     def verdict(self) -> Verdict:
         """``OK`` or ``NG``."""
         return "OK" if self.ok else "NG"
+
+    def __str__(self) -> str:
+        return f"{self.verdict} (score {self.score:.4g}, threshold {self.threshold:.4g})"
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,11 @@ class DecisionRule:
 
     def decide(self, detections: Detections) -> Decision:
         """Return the decision on one picture."""
-        found = enumerate(detections.as_dicts())
-        return Decision(tuple(index for index, each in found if self._counts(each)))
+        found, smallest = detections.as_dicts(), self._of_any_score()
+        defects = tuple(index for index, each in enumerate(found) if self._counts(each))
+        large = [(float(each["score"]), str(each["name"])) for each in found if smallest._counts(each)]  # type: ignore[arg-type]
+        score, name = max(large, key=lambda one: one[0] - self.threshold_of(one[1]), default=(0.0, ""))
+        return Decision(not defects, score, self.threshold_of(name), name, defects)
 
     def ok(self, detections: Detections) -> bool:
         """Whether a picture passes."""
@@ -115,7 +125,7 @@ class DecisionRule:
 
         0 where there is none: no threshold makes such a picture NG.
         """
-        found, smallest = detections.as_dicts(), self.at(0.0)
+        found, smallest = detections.as_dicts(), self._of_any_score()
         kept = (each for each in found if name in (None, each["name"]) and smallest._counts(each))
         return max((float(each["score"]) for each in kept), default=0.0)  # type: ignore[arg-type]
 
@@ -153,6 +163,10 @@ class DecisionRule:
         by_class = "".join(f", {name} {value:g}" for name, value in self.thresholds.items())
         size = f", from {self.min_size:g} pixels on" if self.min_size else ""
         return f"score {self.threshold:g}{by_class}{size}"
+
+    def _of_any_score(self) -> DecisionRule:
+        """Return the rule by which every detection counts that is large enough."""
+        return self.at(0.0)
 
     def _counts(self, detection: Mapping[str, Any]) -> bool:
         name, (x1, y1, x2, y2) = detection["name"], detection["box"]

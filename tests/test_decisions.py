@@ -34,8 +34,8 @@ def found(*rows: tuple[float, int, float, float]) -> Detections:
 
 def test_one_defect_makes_a_part_ng() -> None:
     decision = DecisionRule(0.5).decide(found((0.9, 0, 5, 5), (0.5, 1, 5, 5), (0.4999, 2, 5, 5)))
-    assert decision == Decision((0, 1))
-    assert (decision.ok, decision.verdict) == (False, "NG")
+    assert decision == Decision(False, 0.9, 0.5, NAMES[0], (0, 1))
+    assert (decision.verdict, str(decision)) == ("NG", "NG (score 0.9, threshold 0.5)")
 
 
 def test_without_defects_a_part_is_ok() -> None:
@@ -78,6 +78,8 @@ def test_it_agrees_with_whole_numbers(
     decision = rule.decide(detections)
     assert len(decision.defects) == wanted
     assert decision.ok == (wanted == 0)
+    if decision.name:  # what it goes by tells the same as the detections that count
+        assert decision.ok == (decision.score < decision.threshold)
     assert DecisionRule.from_dict(json.loads(json.dumps(rule.as_dict()))) == rule
 
 

@@ -12,6 +12,8 @@ from lightdet.errors import UserError
 from lightdet.model_kind import is_export
 
 if TYPE_CHECKING:
+    from lightdet.card import ModelCard
+    from lightdet.inference.export_card import ExportCard
     from lightdet.inference.predictor import Predictor
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -41,8 +43,11 @@ def detector_predictor(
     if is_export(path):
         from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
 
+        file = open_exported(path, device=device, threads=threads, precision=precision)
+        if confidence is None and file.card.outputs != "detections":  # with NMS in the network, it is fixed
+            confidence = _low_enough(file.card.confidence, file.card, path)
         exported = ExportedRuntime(
-            open_exported(path, device=device, threads=threads, precision=precision),
+            file,
             imgsz=imgsz,
             confidence=confidence,
             iou=iou,
@@ -61,7 +66,7 @@ def detector_predictor(
 
     chosen, defaults = choose_device(device), EvalConfig()
     detector, card = load_detector(path)
-    lowest = defaults.show_confidence if confidence is None else confidence
+    lowest = _low_enough(defaults.show_confidence, card, path) if confidence is None else confidence
     preprocessing = card.preprocessing
     if imgsz is not None:
         try:
@@ -81,3 +86,14 @@ def detector_predictor(
         agnostic=bool(agnostic),
     )
     return Predictor(runtime, confidence=lowest, rect=rect, decision=card.decision, path=path)
+
+
+def _low_enough(usual: float, card: ModelCard | ExportCard, path: Path) -> float:
+    """The lowest score to report: the usual one, or less where the model's rule of OK and NG counts less."""
+    from lightdet.decisions import DecisionRule  # noqa: PLC0415
+
+    try:
+        rule = DecisionRule.stored(card.decision, card.names, path)
+    except UserError:  # told where the rule is used
+        return usual
+    return usual if rule is None else min(usual, rule.lowest_threshold)

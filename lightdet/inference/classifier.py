@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +17,9 @@ from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
 from lightdet.geometry.letterbox import letterbox
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
+from lightdet.inference.results import ClassificationResult, Origin
 from lightdet.inference.runtime import check_numbers
-from lightdet.structures import Classification, Preprocessing
+from lightdet.structures import Preprocessing
 
 
 class ClassRuntime(Protocol):
@@ -108,19 +110,30 @@ class ClassifierPredictor:
         """How a picture becomes network input."""
         return self.runtime.preprocessing
 
-    def __call__(self, image: ImageLike) -> Classification:
+    def origin(self, image: ImageLike, *, keep: bool) -> Origin:
+        """Return what a result knows of its picture, which is kept if it is a path or to be kept, and of this model."""
+        rule, problem = None, None
+        try:
+            rule = self.rule
+        except UserError as error:
+            problem = error
+        kept = image if keep or isinstance(image, str | Path) else None
+        return Origin(kept, self.preprocessing.bit_depth, rule, problem)
+
+    def __call__(self, image: ImageLike) -> ClassificationResult:
         """Return what one picture is (path, bytes, RGB array or Pillow picture).
 
         Raises:
             UserError: the picture cannot be read, or an array that is no picture (the message says why).
         """
-        return self.batch([image])[0]
+        (found,) = self.batch([image])
+        return replace(found, origin=self.origin(image, keep=True))
 
-    def batch(self, images: Sequence[ImageLike]) -> list[Classification]:
+    def batch(self, images: Sequence[ImageLike]) -> list[ClassificationResult]:
         """Return what each picture is, in order; they go through the network together.
 
         `Classification.milliseconds` holds ``read`` (of a path or bytes), ``preprocess`` and ``network``; the last is
-        the batch's time divided by its pictures.
+        the batch's time divided by its pictures. Of a path the result knows where to read it; arrays are not kept.
 
         Raises:
             UserError: as for one picture; or the network gives values that are no numbers.
@@ -134,8 +147,8 @@ class ClassifierPredictor:
         check_numbers((shares,))
         each = (time.perf_counter() - began) * 1e3 / len(inputs)
         return [
-            Classification(row, self.names, size, {**taken, "network": each})
-            for row, size, taken in zip(shares, sizes, times, strict=True)
+            ClassificationResult(row, self.names, size, {**taken, "network": each}, self.origin(image, keep=False))
+            for row, size, taken, image in zip(shares, sizes, times, images, strict=True)
         ]
 
     def _prepared(self, image: ImageLike) -> tuple[Image, tuple[int, int], dict[str, float]]:

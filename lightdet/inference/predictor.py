@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
+from lightdet.inference.results import DetectionResult, Origin
 from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
 from lightdet.structures import Detections, Preprocessing
 
@@ -37,7 +39,7 @@ class PicturePredictor(Protocol):
         """How a picture becomes network input."""
         ...
 
-    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+    def batch(self, images: Sequence[ImageLike]) -> Sequence[Detections]:
         """Return what is in each picture."""
         ...
 
@@ -123,32 +125,45 @@ class Predictor:
         """Whether boxes of different classes suppress each other, too."""
         return bool(getattr(self.runtime, "agnostic", False))
 
-    def __call__(self, image: ImageLike) -> Detections:
+    def origin(self, image: ImageLike, *, keep: bool) -> Origin:
+        """Return what a result knows of its picture, which is kept if it is a path or to be kept, and of this model."""
+        rule, problem = None, None
+        try:
+            rule = self.rule
+        except UserError as error:
+            problem = error
+        kept = image if keep or isinstance(image, str | Path) else None
+        return Origin(kept, self.preprocessing.bit_depth, rule, problem, self.confidence)
+
+    def __call__(self, image: ImageLike) -> DetectionResult:
         """Return what is in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.
 
         Raises:
             UserError: the picture cannot be read, or an array that is no picture (the message says why).
         """
-        return self.batch([image])[0]
+        (found,) = self.batch([image])
+        return replace(found, origin=self.origin(image, keep=True))
 
-    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+    def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
         """Return what is in each picture, in order; they go through the network together.
 
         Pictures may differ in size. `Detections.milliseconds` holds ``read`` (of a path or bytes), ``preprocess``,
-        ``network`` and ``postprocess``; the last two are the batch's time divided by its pictures.
+        ``network`` and ``postprocess``; the last two are the batch's time divided by its pictures. Of a path the
+        result knows where to read it again; arrays are not kept.
 
         Raises:
             UserError: as for one picture.
         """
         check_several(images)
         prepared = [_Prepared(image, self.preprocessing, self.rect) for image in images]
-        results: list[Detections | None] = [None] * len(prepared)
+        results: list[DetectionResult | None] = [None] * len(prepared)
         for shape in dict.fromkeys(p.input.shape for p in prepared):  # one shape, unless rect
             indices = [i for i, p in enumerate(prepared) if p.input.shape == shape]
             raw = self.runtime(np.stack([prepared[i].input for i in indices]))
             shared = {stage: value / len(indices) for stage, value in self.runtime.milliseconds.items()}
             for index, found in zip(indices, raw, strict=True):
-                results[index] = self._map_back(prepared[index], found, shared)
+                mapped = self._map_back(prepared[index], found, shared)
+                results[index] = replace(mapped, origin=self.origin(images[index], keep=False))
         return [result for result in results if result is not None]
 
     def surest(self, image: ImageLike) -> float | None:
@@ -168,7 +183,7 @@ class Predictor:
             self.runtime.confidence = floor  # type: ignore[attr-defined]
         return float(scores.max()) if len(scores) else None
 
-    def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> Detections:
+    def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> DetectionResult:
         start = time.perf_counter()
         boxes, scores, labels = raw
         check_numbers((boxes, scores))
@@ -180,7 +195,7 @@ class Predictor:
         elapsed = (time.perf_counter() - start) * 1e3
         milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
         scores = np.clip(scores.astype(np.float32), 0.0, 1.0)
-        return Detections(boxes, scores, labels.astype(np.int64), self.names, prepared.size, milliseconds)
+        return DetectionResult(boxes, scores, labels.astype(np.int64), self.names, prepared.size, milliseconds)
 
 
 class _Prepared:

@@ -22,6 +22,7 @@ from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import atomic_path, make_folder, write_text
 from lightdet.geometry.boxes import xyxy_to_cxcywh
+from lightdet.inference.results import detection_values
 from lightdet.structures import Detections
 
 Format = Literal["json", "csv", "yolo", "coco"]
@@ -107,13 +108,8 @@ class JsonWriter:
             "source": record.source,
             "frame": record.frame,
             "time_s": None if record.time is None else round(record.time, 4),
-            "width": found.size[0],
-            "height": found.size[1],
-            "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
-            "detections": found.as_dicts(),
+            **detection_values(found, self.rule),
         }
-        if self.rule is not None:
-            entry["decision"] = self.rule.decide(found).verdict
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
     def close(self, summary: Mapping[str, Any]) -> None:

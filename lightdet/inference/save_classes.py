@@ -9,6 +9,7 @@ from typing import Any
 
 from lightdet.decisions import ClassRule
 from lightdet.files import atomic_path
+from lightdet.inference.results import class_values
 from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
 
@@ -34,14 +35,8 @@ class ClassJsonWriter:
             "source": record.source,
             "frame": record.frame,
             "time_s": None if record.time is None else round(record.time, 4),
-            "width": found.size[0],
-            "height": found.size[1],
-            "milliseconds": {stage: round(value, 3) for stage, value in found.milliseconds.items()},
-            **found.as_dict(),
+            **class_values(found, self.rule),
         }
-        if self.rule is not None:
-            why = self.rule.decide(found)
-            entry |= {"decision": why.verdict, "bad_class": why.name, "bad": why.score, "threshold": why.threshold}
         self._results.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
 
     def close(self, summary: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.inputs import ImageLike, to_picture
 from lightdet.inference.predictor import Predictor
-from lightdet.structures import Detections, Preprocessing
+from lightdet.inference.results import DetectionResult
+from lightdet.structures import Preprocessing
 
 MAX_TILES = 20_000
 MARGIN = 0.01
@@ -70,16 +72,19 @@ class TiledPredictor:
         """How a tile becomes network input."""
         return self.predictor.preprocessing
 
-    def batch(self, images: Sequence[ImageLike]) -> list[Detections]:
+    def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
         """Return what is in each picture, one after the other."""
-        return [self(image) for image in images]
+        return [self._look(image, keep=False) for image in images]
 
-    def __call__(self, image: ImageLike) -> Detections:
+    def __call__(self, image: ImageLike) -> DetectionResult:
         """Return what is in one picture; `Detections.milliseconds` are sums over its tiles.
 
         Raises:
             UserError: as `Predictor`; a picture that would need more than 20 000 tiles.
         """
+        return self._look(image, keep=True)
+
+    def _look(self, image: ImageLike, *, keep: bool) -> DetectionResult:
         start = time.perf_counter()
         picture = to_picture(image, bit_depth=self.predictor.preprocessing.bit_depth)
         read = (time.perf_counter() - start) * 1e3
@@ -90,7 +95,7 @@ class TiledPredictor:
                 f"{len(tiles)} tiles of {self.tile} pixels for a picture of {size[0]} x {size[1]}: take larger tiles "
                 "or less overlap"
             )
-        found: list[Detections] = []
+        found: list[DetectionResult] = []
         for first in range(0, len(tiles), self.batch_size):
             group = tiles[first : first + self.batch_size]
             found += self.predictor.batch([picture[t.y : t.y + t.height, t.x : t.x + t.width] for t in group])
@@ -98,14 +103,18 @@ class TiledPredictor:
         for detections in found:
             for stage, value in detections.milliseconds.items():
                 milliseconds[stage] = milliseconds.get(stage, 0.0) + value
-        return self._merge(tiles, found, size, milliseconds)
+        merged = self._merge(tiles, found, size, milliseconds)
+        return replace(merged, origin=self.predictor.origin(image, keep=keep))
 
     def _merge(
-        self, tiles: Sequence[Tile], found: Sequence[Detections], size: tuple[int, int], milliseconds: dict[str, float]
-    ) -> Detections:
+        self,
+        tiles: Sequence[Tile],
+        found: Sequence[DetectionResult],
+        size: tuple[int, int],
+        milliseconds: dict[str, float],
+    ) -> DetectionResult:
         if len(tiles) == 1:
-            only = found[0]
-            return Detections(only.boxes, only.scores, only.labels, only.names, size, milliseconds)
+            return replace(found[0], size=size, milliseconds=milliseconds)
         start = time.perf_counter()
         margin = max(2.0, MARGIN * self.tile)
         moved = [d.boxes + np.array([t.x, t.y] * 2, np.float32) for t, d in zip(tiles, found, strict=True)]
@@ -121,4 +130,4 @@ class TiledPredictor:
         )
         elapsed = (time.perf_counter() - start) * 1e3
         milliseconds["postprocess"] = milliseconds.get("postprocess", 0.0) + elapsed
-        return Detections(boxes, scores, labels, self.names, size, milliseconds)
+        return DetectionResult(boxes, scores, labels, self.names, size, milliseconds)

@@ -33,7 +33,8 @@ def load(
         path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``).
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` what OpenVINO knows: ``cpu``, ``gpu``, ``auto``.
         imgsz: side of the network input, a multiple of 32; by default the one of the training or export.
-        confidence: of a detector, lowest score reported, in [0, 1]; default 0.25, or what the export says.
+        confidence: of a detector, lowest score reported, in [0, 1]; default 0.25, or what the export says, or less
+            where the model's rule of OK and NG counts less.
         iou: of a detector, NMS threshold in [0, 1]; default 0.55, or what the export says.
         max_detections: of a detector, most boxes per picture; default 300, or what the export says.
         precision: fp32, or bf16 or fp16 where they are faster; default fp32, or what the export was made for.

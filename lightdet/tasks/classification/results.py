@@ -46,15 +46,9 @@ class ClassificationResults:
 
     def drawing(self, rule: ClassRule | None) -> Callable[[Image, ClassProbabilities, bool], Image]:
         """A frame in the colour of the class, or of OK and NG, with what that goes by."""
-        from lightdet.drawing import draw_judged_class, draw_picture_class  # noqa: PLC0415
+        from lightdet.inference.results import draw_class_found  # noqa: PLC0415
 
-        def draw(image: Image, found: ClassProbabilities, still: bool) -> Image:
-            if rule is None:
-                return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
-            decision = rule.decide(found)
-            return draw_judged_class(image, decision.ok, decision.caption())
-
-        return draw
+        return lambda image, found, still: draw_class_found(image, found, rule)
 
     def marked(self, image: Image, found: ClassProbabilities, rule: ClassRule) -> Image:
         """A frame with OK or NG, and what that goes by."""

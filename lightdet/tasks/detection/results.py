@@ -48,13 +48,9 @@ class DetectionResults:
 
     def drawing(self, rule: DecisionRule | None) -> Callable[[Image, Detections, bool], Image]:
         """Boxes with their names; of a small picture with a strip of names."""
-        from lightdet.drawing import draw_detections, draw_verdict  # noqa: PLC0415
+        from lightdet.inference.results import draw_boxes_found  # noqa: PLC0415
 
-        def draw(image: Image, found: Detections, still: bool) -> Image:
-            marked = draw_detections(image, found, legend=still)
-            return marked if rule is None else draw_verdict(marked, rule.ok(found))
-
-        return draw
+        return lambda image, found, still: draw_boxes_found(image, found, rule, still=still)
 
     def marked(self, image: Image, found: Detections, rule: DecisionRule) -> Image:
         """The boxes that count."""

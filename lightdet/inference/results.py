@@ -1,0 +1,217 @@
+"""What a loaded model says of a picture: what was found, the decision on it, the drawing, plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from PIL import Image as Pil
+
+from lightdet.arrays import Image
+from lightdet.decisions import ClassDecision, ClassRule, Decision, DecisionRule
+from lightdet.drawing import draw_detections, draw_judged_class, draw_picture_class, draw_verdict
+from lightdet.errors import UserError
+from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.structures import Classification, Detections
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where a result is from.
+
+    Attributes:
+        picture: what was looked at; None where it is not kept.
+        bit_depth: of 16-bit pictures.
+        rule: the model's rule of OK and NG; None where it brings none.
+        problem: why the rule that it brings cannot be used.
+        floor: lowest score that was reported, in [0, 1].
+    """
+
+    picture: ImageLike | None = None
+    bit_depth: int = 16
+    rule: Any = None
+    problem: UserError | None = None
+    floor: float = 0.0
+
+    def image(self, given: ImageLike | None) -> Image:
+        """Return the picture, uint8 RGB ``[H, W, 3]``.
+
+        Raises:
+            UserError: it is not kept, or its file cannot be read any more.
+        """
+        picture = self.picture if given is None else given
+        if picture is None:
+            raise UserError("the picture is not kept with results of a batch: give it, as in result.plot(picture)")
+        return to_picture(picture, bit_depth=self.bit_depth)
+
+    def usable_rule(self) -> Any:
+        """Return the rule, if any.
+
+        Raises:
+            UserError: it is damaged, or what it counts was not reported.
+        """
+        if self.problem is not None:
+            raise self.problem
+        if self.rule is not None and self.rule.lowest_threshold < self.floor:
+            raise UserError(
+                f"the model's decision rule counts detections from {self.rule.lowest_threshold:g} on, and those below "
+                f"{self.floor:g} were not reported: load the model without confidence, and judge all that it finds"
+            )
+        return self.rule
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionResult(Detections):
+    """What a detector found in a picture: `Detections` that know the picture and the model's rule.
+
+    >>> found = lightdet.load("best.safetensors")("part.png")
+    >>> found.decision, found.plot(), found.to_dict()
+    """
+
+    origin: Origin = field(default_factory=Origin, repr=False)
+
+    @property
+    def decision(self) -> Decision | None:
+        """OK or NG with score and threshold; None where the model was not calibrated.
+
+        Raises:
+            UserError: the model's rule is damaged, or counts detections that were not reported.
+        """
+        rule = self.origin.usable_rule()
+        return None if rule is None else rule.decide(self)  # type: ignore[no-any-return]
+
+    def above(self, threshold: float) -> DetectionResult:
+        """Return those with a score of at least `threshold`, in [0, 1]; a rule that counts others is not applied."""
+        kept = super().above(threshold)
+        origin = replace(self.origin, floor=max(self.origin.floor, threshold))
+        return replace(self, boxes=kept.boxes, scores=kept.scores, labels=kept.labels, origin=origin)
+
+    def plot(self, image: ImageLike | None = None) -> Pil.Image:
+        """Return the picture, as Pillow has them, with boxes and names, and with OK or NG if the model has a rule.
+
+        Args:
+            image: the picture, where it is not kept: results of ``model.batch`` keep paths alone.
+
+        Raises:
+            UserError: there is no picture, or it cannot be read any more; otherwise as `decision`.
+        """
+        return Pil.fromarray(draw_boxes_found(self.origin.image(image), self, self.origin.usable_rule(), still=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON, as ``lightdet detect --save json`` has them per picture.
+
+        ``{"width", "height", "milliseconds", "detections": [{"box": [x1, y1, x2, y2], "score", "label", "name"}]}``;
+        boxes in pixels; with a decision rule also ``"decision"``.
+
+        Raises:
+            UserError: as `decision`.
+        """
+        return detection_values(self, self.origin.usable_rule())
+
+    def to_supervision(self) -> Any:
+        """Return the boxes as ``supervision.Detections``: pixels, scores, labels, and ``class_name`` among its data.
+
+        Raises:
+            UserError: supervision is not installed.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        names = np.array([self.names[label] if self.names else str(label) for label in self.labels], dtype=str)
+        return _supervision().Detections(
+            xyxy=self.boxes, confidence=self.scores, class_id=self.labels, data={"class_name": names}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ClassificationResult(Classification):
+    """What a classifier took a picture for: a `Classification` that knows the picture and the model's rule.
+
+    >>> found = lightdet.load("best.safetensors")("part.png")
+    >>> found.name, found.probability, found.decision
+    """
+
+    origin: Origin = field(default_factory=Origin, repr=False)
+
+    @property
+    def decision(self) -> ClassDecision | None:
+        """OK or NG with the probability of a bad part and its threshold; None where the model was not calibrated.
+
+        Raises:
+            UserError: the model's rule is damaged.
+        """
+        rule = self.origin.usable_rule()
+        return None if rule is None else rule.decide(self)  # type: ignore[no-any-return]
+
+    def plot(self, image: ImageLike | None = None) -> Pil.Image:
+        """Return the picture, as Pillow has them, framed, with its class, or OK or NG if the model has a rule.
+
+        Args:
+            image: the picture, where it is not kept: results of ``model.batch`` keep paths alone.
+
+        Raises:
+            UserError: there is no picture, or it cannot be read any more; otherwise as `decision`.
+        """
+        return Pil.fromarray(draw_class_found(self.origin.image(image), self, self.origin.usable_rule()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values ready for JSON, as ``lightdet detect --save json`` has them per picture.
+
+        ``{"width", "height", "milliseconds", "label", "name", "probability", "probabilities"}``; with a decision rule
+        also ``"decision"``, ``"bad_class"``, ``"bad"`` and ``"threshold"``.
+
+        Raises:
+            UserError: as `decision`.
+        """
+        return class_values(self, self.origin.usable_rule())
+
+    def to_supervision(self) -> Any:
+        """Return the probabilities as ``supervision.Classifications``, by label.
+
+        Raises:
+            UserError: supervision is not installed.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        return _supervision().Classifications(class_id=np.arange(len(self.names)), confidence=self.probabilities)
+
+
+def detection_values(found: Detections, rule: DecisionRule | None) -> dict[str, Any]:
+    """What files and Python say of the boxes in a picture."""
+    decision = {} if rule is None else {"decision": rule.decide(found).verdict}
+    return {**_picture_values(found), "detections": found.as_dicts(), **decision}
+
+
+def class_values(found: Classification, rule: ClassRule | None) -> dict[str, Any]:
+    """What files and Python say of a picture's class."""
+    values = {**_picture_values(found), **found.as_dict()}
+    if rule is None:
+        return values
+    why = rule.decide(found)
+    return values | {"decision": why.verdict, "bad_class": why.name, "bad": why.score, "threshold": why.threshold}
+
+
+def draw_boxes_found(image: Image, found: Detections, rule: DecisionRule | None, *, still: bool) -> Image:
+    """Return a copy of `image`, uint8 RGB, with boxes, names (in a strip below a small `still` one), OK or NG."""
+    marked = draw_detections(image, found, legend=still)
+    return marked if rule is None else draw_verdict(marked, rule.ok(found))
+
+
+def draw_class_found(image: Image, found: Classification, rule: ClassRule | None) -> Image:
+    """Return a copy of `image`, uint8 RGB, in a frame with its class, or with OK or NG and what that goes by."""
+    if rule is None:
+        return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
+    why = rule.decide(found)
+    return draw_judged_class(image, why.ok, why.caption())
+
+
+def _picture_values(found: Detections | Classification) -> dict[str, Any]:
+    times = {stage: round(value, 3) for stage, value in found.milliseconds.items()}
+    return {"width": found.size[0], "height": found.size[1], "milliseconds": times}
+
+
+def _supervision() -> Any:
+    try:
+        import supervision  # noqa: PLC0415 - no dependency of ours
+    except ImportError:
+        raise UserError("to_supervision needs supervision, which is not installed: pip install supervision") from None
+    return supervision
