@@ -155,8 +155,8 @@ def test_caption_and_tables_of_a_classifier_say_what_decided(
 
 
 def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
-    from lightdet.explain.answers import ClassifierAnswers, ExplainRequest
-    from lightdet.explain.heat import Heat
+    from lightdet.explaining.answers import ClassifierAnswers, ExplainRequest
+    from lightdet.explaining.heat import Heat
 
     class Look:
         probabilities, size = np.array([0.68, 0.32], np.float32), (8, 6)

@@ -38,10 +38,10 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"compute", "drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"compute", "drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
-    "export": TYPES | {"layers", "models", "inference", "classification"},
+    "exporting": TYPES | {"layers", "models", "inference", "classification"},
     "classification": TYPES
     | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
-    "explain": TYPES | {"drawing", "decisions", "models", "classification", "inference"},
+    "explaining": TYPES | {"drawing", "decisions", "models", "classification", "inference"},
     "tuning": TYPES | {"evaluation"},
 }
 for above in ("assembly", "tasks", "runs", "service", "cli"):  # each may import all that stands below it

@@ -75,7 +75,7 @@ def explain(
     """
     from rich.console import Console
 
-    from lightdet.explain.answers import ExplainRequest
+    from lightdet.explaining.answers import ExplainRequest
     from lightdet.runs.explain import ExplainRun
 
     run = ExplainRun(

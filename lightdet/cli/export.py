@@ -106,7 +106,7 @@ def export(
     """
     from rich.console import Console
 
-    from lightdet.export.request import ExportRequest
+    from lightdet.exporting.request import ExportRequest
     from lightdet.files import write_json
     from lightdet.runs.export import Export
 

@@ -11,9 +11,9 @@ from lightdet.arrays import Image
 from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
-from lightdet.explain.answers import Explainer, ExplainRequest, Explanation
-from lightdet.explain.cam import METHODS
-from lightdet.explain.overlay import draw_overlay
+from lightdet.explaining.answers import Explainer, ExplainRequest, Explanation
+from lightdet.explaining.cam import METHODS
+from lightdet.explaining.overlay import draw_overlay
 from lightdet.files import write_json
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs

@@ -17,7 +17,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
-from lightdet.export.request import SUFFIXES, ExportRequest, check_installed, check_request
+from lightdet.exporting.request import SUFFIXES, ExportRequest, check_installed, check_request
 from lightdet.files import atomic_path, make_folder
 from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
@@ -29,7 +29,7 @@ from lightdet.tasks import task_of_model
 
 if TYPE_CHECKING:
     from lightdet.card import ModelCard
-    from lightdet.export.network import Deployable
+    from lightdet.exporting.network import Deployable
 
 PROOF_PICTURES = 16
 RENDERED = 0
@@ -149,7 +149,7 @@ class Export:
 
     def _traced(self, deploy: Deployable, preprocessing: Preprocessing) -> Any:
         """Return the ONNX model."""
-        from lightdet.export.onnx import to_onnx  # noqa: PLC0415 - torch only when it is wanted
+        from lightdet.exporting.onnx import to_onnx  # noqa: PLC0415 - torch only when it is wanted
 
         request = self.request
         traced = to_onnx(deploy, preprocessing.imgsz, batch=request.batch, dynamic_size=request.dynamic_size)
@@ -179,7 +179,7 @@ class Export:
         Raises:
             UserError: it does not give the same.
         """
-        from lightdet.export.proof import NothingFound  # noqa: PLC0415
+        from lightdet.exporting.proof import NothingFound  # noqa: PLC0415
 
         request = self.request
 
@@ -274,8 +274,8 @@ class Export:
         )
 
     def _quantize(self, traced: Any, deploy: Deployable, pictures: Sequence[Image]) -> Any:
-        from lightdet.export.openvino import to_openvino  # noqa: PLC0415
-        from lightdet.export.quantize import quantize_onnx, quantize_openvino  # noqa: PLC0415
+        from lightdet.exporting.openvino import to_openvino  # noqa: PLC0415
+        from lightdet.exporting.quantize import quantize_onnx, quantize_openvino  # noqa: PLC0415
 
         batch = self.request.batch or 1
         arrays = [np.stack([image] * batch) for image in pictures]
@@ -305,11 +305,11 @@ class Export:
         """
         try:
             if self.request.kind == "onnx":
-                from lightdet.export.onnx import with_card  # noqa: PLC0415
+                from lightdet.exporting.onnx import with_card  # noqa: PLC0415
 
                 path.write_bytes(with_card(traced, card))
             else:
-                from lightdet.export.openvino import save_ir, to_openvino  # noqa: PLC0415
+                from lightdet.exporting.openvino import save_ir, to_openvino  # noqa: PLC0415
 
                 save_ir(traced if self.request.precision == "int8" else to_openvino(traced), path, card)
         except OSError as error:

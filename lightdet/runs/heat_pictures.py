@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.drawing import class_color
-from lightdet.explain.answers import Explainer, ExplainRequest
-from lightdet.explain.overlay import draw_overlay
+from lightdet.explaining.answers import Explainer, ExplainRequest
+from lightdet.explaining.overlay import draw_overlay
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import heat_file
 from lightdet.inference.save import Record

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from lightdet.export.network import Deployable
-    from lightdet.export.proof import Proof
+    from lightdet.exporting.network import Deployable
+    from lightdet.exporting.proof import Proof
     from lightdet.inference.export_card import ExportCard
     from lightdet.structures import Preprocessing
 
@@ -16,7 +16,7 @@ class Exporting(Protocol):
     """How a network becomes a file of its own; see `lightdet.tasks.task.Task`."""
 
     def deployable(self, network: Any, preprocessing: Preprocessing, request: Any) -> Deployable:
-        """Rewrite a network for an exported file; `request` is a `lightdet.export.request.ExportRequest`.
+        """Rewrite a network for an exported file; `request` is a `lightdet.exporting.request.ExportRequest`.
 
         Raises:
             UserError: networks of its kind cannot be exported.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lightdet.card import ModelCard, TaskName
     from lightdet.config import YamlFile
     from lightdet.data.spec import DatasetSpec, LabelKind
-    from lightdet.explain.answers import Explainer, ExplainRequest
+    from lightdet.explaining.answers import Explainer, ExplainRequest
     from lightdet.tasks.comparing import Comparing
     from lightdet.tasks.exporting import Exporting
     from lightdet.tasks.results import Results

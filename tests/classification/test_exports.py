@@ -154,7 +154,7 @@ def test_a_data_set_of_boxes_is_refused(
 def test_a_file_that_says_something_else_is_not_written(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightdet.export import classifier
+    from lightdet.exporting import classifier
 
     monkeypatch.setattr(classifier, "probabilities", lambda logits: (logits / 2).softmax(dim=1))
     message = failed(capsys, "export", "-w", model, "-o", tmp_path / "m.onnx")

@@ -19,7 +19,7 @@ from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
-from lightdet.export.request import ExportRequest, check_request
+from lightdet.exporting.request import ExportRequest, check_request
 from lightdet.inference.openvino_runtime import OpenVinoFile
 from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing

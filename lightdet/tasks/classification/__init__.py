@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lightdet.config.classification import ClassifyConfig
     from lightdet.data.spec import DatasetSpec, LabelKind
     from lightdet.decisions import ClassRule
-    from lightdet.explain.answers import ClassifierAnswers, ExplainRequest
+    from lightdet.explaining.answers import ClassifierAnswers, ExplainRequest
     from lightdet.inference.classifier import ClassifierPredictor
 
 
@@ -124,8 +124,8 @@ class Classification:
     def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> ClassifierAnswers:
         """By classes; where the model brings a rule of OK and NG, by the bad class that it goes by."""
         from lightdet.decisions import ClassRule  # noqa: PLC0415
-        from lightdet.explain.answers import ClassifierAnswers  # noqa: PLC0415
-        from lightdet.explain.classifier import ClassifierExplainer  # noqa: PLC0415
+        from lightdet.explaining.answers import ClassifierAnswers  # noqa: PLC0415
+        from lightdet.explaining.classifier import ClassifierExplainer  # noqa: PLC0415
 
         path = request.weights
         network, card = self.network(path)

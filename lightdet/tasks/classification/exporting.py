@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lightdet.export.network import Deployable
-    from lightdet.export.proof import Proof
-    from lightdet.export.request import ExportRequest
+    from lightdet.exporting.network import Deployable
+    from lightdet.exporting.proof import Proof
+    from lightdet.exporting.request import ExportRequest
     from lightdet.inference.export_card import ExportCard
     from lightdet.structures import Preprocessing
 
@@ -20,7 +20,7 @@ class ClassificationExporting:
 
     def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
         """With probabilities in the place of logits."""
-        from lightdet.export.classifier import deployable_classifier  # noqa: PLC0415
+        from lightdet.exporting.classifier import deployable_classifier  # noqa: PLC0415
 
         onnx = request.kind == "onnx"
         half = onnx and request.precision == "fp16"
@@ -36,12 +36,12 @@ class ClassificationExporting:
 
     def quantized_nodes(self) -> Sequence[str]:
         """Dense layers, too."""
-        from lightdet.export.classifier import QUANTIZED  # noqa: PLC0415
+        from lightdet.exporting.classifier import QUANTIZED  # noqa: PLC0415
 
         return QUANTIZED
 
     def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
         """The same probabilities."""
-        from lightdet.export.proof import prove_probabilities  # noqa: PLC0415
+        from lightdet.exporting.proof import prove_probabilities  # noqa: PLC0415
 
         return prove_probabilities(run, precision)

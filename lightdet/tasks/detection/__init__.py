@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lightdet.config import RunConfig, YamlFile
     from lightdet.data.spec import DatasetSpec, LabelKind
     from lightdet.decisions import DecisionRule
-    from lightdet.explain.answers import DetectorAnswers, ExplainRequest
+    from lightdet.explaining.answers import DetectorAnswers, ExplainRequest
     from lightdet.inference.predictor import Predictor
     from lightdet.models import DetectionNetwork
 
@@ -106,8 +106,8 @@ class Detection:
     def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> DetectorAnswers:
         """By boxes."""
         from lightdet.config import EvalConfig  # noqa: PLC0415
-        from lightdet.explain.answers import DetectorAnswers  # noqa: PLC0415
-        from lightdet.explain.detector import DetectorExplainer  # noqa: PLC0415
+        from lightdet.explaining.answers import DetectorAnswers  # noqa: PLC0415
+        from lightdet.explaining.detector import DetectorExplainer  # noqa: PLC0415
 
         detector, card = self.network(request.weights)
         preprocessing, defaults = card.preprocessing, EvalConfig()

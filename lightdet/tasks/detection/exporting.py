@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
-    from lightdet.export.network import Deployable
-    from lightdet.export.proof import Proof
-    from lightdet.export.request import ExportRequest
+    from lightdet.exporting.network import Deployable
+    from lightdet.exporting.proof import Proof
+    from lightdet.exporting.request import ExportRequest
     from lightdet.inference.export_card import ExportCard
     from lightdet.structures import Preprocessing
 
@@ -22,7 +22,7 @@ class DetectionExporting:
 
     def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
         """With the decoding of its grids where NMS is to follow."""
-        from lightdet.export.network import deployable  # noqa: PLC0415
+        from lightdet.exporting.network import deployable  # noqa: PLC0415
 
         try:
             return deployable(
@@ -40,7 +40,7 @@ class DetectionExporting:
         """NMS, if it is to be in the network."""
         if not request.nms:
             return traced
-        from lightdet.export.onnx import add_nms  # noqa: PLC0415
+        from lightdet.exporting.onnx import add_nms  # noqa: PLC0415
 
         return add_nms(traced, **_export_thresholds(request), agnostic=request.agnostic)
 
@@ -56,13 +56,13 @@ class DetectionExporting:
 
     def quantized_nodes(self) -> Sequence[str]:
         """Convolutions and what lies between them."""
-        from lightdet.export.quantize import QUANTIZED  # noqa: PLC0415
+        from lightdet.exporting.quantize import QUANTIZED  # noqa: PLC0415
 
         return QUANTIZED
 
     def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
         """The same detections."""
-        from lightdet.export.proof import prove_detections  # noqa: PLC0415
+        from lightdet.exporting.proof import prove_detections  # noqa: PLC0415
 
         return prove_detections(run, card, precision)
 

@@ -26,8 +26,8 @@ from lightdet.classification.dataset import normalize
 from lightdet.classification.networks import BasicCNN, MLPMixer
 from lightdet.classification.task import probabilities
 from lightdet.errors import NetworkError
-from lightdet.explain.cam import Method, captured, heat_of
-from lightdet.explain.heat import Heat, picture_heat
+from lightdet.explaining.cam import Method, captured, heat_of
+from lightdet.explaining.heat import Heat, picture_heat
 from lightdet.geometry.letterbox import plan_letterbox
 from lightdet.inference.classifier import to_input
 from lightdet.structures import Preprocessing

@@ -13,9 +13,9 @@ from random_statistics import randomize_statistics
 
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
-from lightdet.export.network import deployable
-from lightdet.export.onnx import add_nms, to_onnx, with_card
-from lightdet.export.openvino import save_ir, to_openvino
+from lightdet.exporting.network import deployable
+from lightdet.exporting.onnx import add_nms, to_onnx, with_card
+from lightdet.exporting.openvino import save_ir, to_openvino
 from lightdet.inference.export_card import ExportCard
 from lightdet.models import DetectionNetwork
 from lightdet.models.weights import save_model

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.errors import NetworkError, UserError
-from lightdet.explain.cam import Method, captured, heat_of
-from lightdet.explain.heat import Heat, hottest, picture_heat
+from lightdet.explaining.cam import Method, captured, heat_of
+from lightdet.explaining.heat import Heat, hottest, picture_heat
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
 from lightdet.models import DetectionNetwork

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.explain.heat import Heat, hottest, picture_heat
-from lightdet.explain.overlay import draw_heat, draw_overlay
+from lightdet.explaining.heat import Heat, hottest, picture_heat
+from lightdet.explaining.overlay import draw_heat, draw_overlay
 from lightdet.geometry.letterbox import plan_letterbox
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.drawing import Color, draw_boxes, text_size
-from lightdet.explain.heat import Heat
+from lightdet.explaining.heat import Heat
 from lightdet.fonts import text_mask
 
 SMALLEST_SIDE = 480

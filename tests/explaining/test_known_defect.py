@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from lightdet.classification.networks import BasicCNN, MLPMixer
-from lightdet.explain.classifier import ClassifierExplainer
-from lightdet.explain.detector import DetectorExplainer
+from lightdet.explaining.classifier import ClassifierExplainer
+from lightdet.explaining.detector import DetectorExplainer
 from lightdet.structures import Preprocessing
 
 Spot = Callable[..., tuple[np.ndarray, np.ndarray | None]]

@@ -9,7 +9,7 @@ import torch
 from random_statistics import randomize_statistics
 from torch import nn
 
-from lightdet.export.network import deployable
+from lightdet.exporting.network import deployable
 from lightdet.layers import Focus
 from lightdet.models import zoo
 from lightdet.structures import Preprocessing

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray
 from lightdet.errors import UserError
-from lightdet.export.parity import FLOORS, TOLERANCES, Side, choose_floor, compare
+from lightdet.exporting.parity import FLOORS, TOLERANCES, Side, choose_floor, compare
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.runtime import RawDetections
 

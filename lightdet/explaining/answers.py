@@ -13,13 +13,13 @@ import numpy as np
 from lightdet.arrays import FloatArray, Image
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
-from lightdet.explain.heat import Heat, hottest
+from lightdet.explaining.heat import Heat, hottest
 from lightdet.structures import Classification, Detections, Preprocessing
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
-    from lightdet.explain.classifier import ClassifierExplainer, ClassifierLook
-    from lightdet.explain.detector import DetectorExplainer, DetectorLook
+    from lightdet.explaining.classifier import ClassifierExplainer, ClassifierLook
+    from lightdet.explaining.detector import DetectorExplainer, DetectorLook
 
 MOST_TOGETHER = 5
 """Boxes whose heat ``lightdet detect --explain`` shows in one picture."""

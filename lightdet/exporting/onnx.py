@@ -15,7 +15,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from lightdet.card import METADATA_KEY
-from lightdet.export.network import Deployable
+from lightdet.exporting.network import Deployable
 from lightdet.inference.export_card import ExportCard
 from lightdet.seal import SEAL_KEY, UNSEALED, sealed
 
@@ -30,7 +30,7 @@ def to_onnx(network: Deployable, imgsz: int, *, batch: int | None, dynamic_size:
     """Trace a network.
 
     Args:
-        network: see `lightdet.export.network.deployable`.
+        network: see `lightdet.exporting.network.deployable`.
         imgsz: side of the square input in pixels, a multiple of 32.
         batch: pictures at once; None: any number.
         dynamic_size: leave height and width free, in multiples of 32.

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightdet.explain.detector import DetectorExplainer
+from lightdet.explaining.detector import DetectorExplainer
 from lightdet.models import Detector
 from lightdet.structures import Preprocessing
 

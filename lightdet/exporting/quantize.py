@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 
 from lightdet.arrays import Image
-from lightdet.export.onnx import INPUT
+from lightdet.exporting.onnx import INPUT
 
 QUANTIZED = ("Conv", "MaxPool", "Concat", "Resize", "Add", "LeakyRelu")
 """Kinds of nodes that ONNX Runtime is to compute in 8 bits; attention weights are few and need their precision."""
@@ -24,7 +24,7 @@ def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequen
     """Return the model with 8-bit convolutions (QDQ form: unsigned activations, signed weights by channel).
 
     Args:
-        model: as `lightdet.export.onnx.to_onnx` gives it.
+        model: as `lightdet.exporting.onnx.to_onnx` gives it.
         inputs: batches in the model's own layout, of the pictures that the ranges are taken from.
         kinds: of the nodes that are to compute in 8 bits.
     """
@@ -68,7 +68,7 @@ def quantize_openvino(model: Any, inputs: Sequence[Image]) -> Any:
     """Return the ``openvino.Model`` with 8-bit convolutions, by NNCF's post-training quantization.
 
     Args:
-        model: as `lightdet.export.openvino.to_openvino` gives it.
+        model: as `lightdet.exporting.openvino.to_openvino` gives it.
         inputs: as for `quantize_onnx`.
     """
     os.environ.setdefault("NNCF_CI", "1")  # else it reports its use to its maker; read at its import

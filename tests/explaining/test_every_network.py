@@ -8,8 +8,8 @@ from lightdet.assembly.classifier import build_classifier
 from lightdet.assembly.detector import build_detector
 from lightdet.config import YamlFile, load_config
 from lightdet.config.classification import load_classify_config
-from lightdet.explain.classifier import ClassifierExplainer
-from lightdet.explain.detector import DetectorExplainer
+from lightdet.explaining.classifier import ClassifierExplainer
+from lightdet.explaining.detector import DetectorExplainer
 from lightdet.structures import Preprocessing
 
 PICTURE = np.random.default_rng(5).integers(0, 255, (90, 130, 3), dtype=np.uint8)

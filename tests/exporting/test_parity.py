@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.export.parity import Parity, Side, Tolerance, choose_floor, compare
+from lightdet.exporting.parity import Parity, Side, Tolerance, choose_floor, compare
 from lightdet.inference.runtime import RawDetections
 
 EXACT = Tolerance(score=0.002, box=0.002, pixels=0.1)

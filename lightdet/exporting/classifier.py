@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightdet.classification.task import probabilities
-from lightdet.export.network import Deployable
+from lightdet.exporting.network import Deployable
 from lightdet.inference.export_card import Layout
 from lightdet.structures import Preprocessing
 

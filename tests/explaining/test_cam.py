@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lightdet.explain.cam import captured, grad_cam, heat_of, hires_cam
+from lightdet.explaining.cam import captured, grad_cam, heat_of, hires_cam
 
 
 @given(st.integers(0, 1000))

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from lightdet.export.onnx import add_nms
-from lightdet.export.openvino import to_openvino
+from lightdet.exporting.onnx import add_nms
+from lightdet.exporting.openvino import to_openvino
 from lightdet.inference.decode import select, split_detections
 
 CLASSES = 3
