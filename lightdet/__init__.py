@@ -1,8 +1,9 @@
 """lightdet: a light detector for defects on industrial pictures.
 
->>> predictor = lightdet.load("best.safetensors")
->>> for box, score, label in predictor("part.png"):
-...     print(predictor.names[label], score, box)
+>>> run = lightdet.train("mine.yaml", imgsz=64, epochs=1, batch=4, output="runs/mine", progress=False)
+>>> model = lightdet.load(run.best)
+>>> for box, score, label in model("part.png"):
+...     print(model.names[label], score, box)
 
 Names are looked up when first used, so ``import lightdet`` is instant and does not import torch.
 """
@@ -15,36 +16,79 @@ TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from lightdet.api.detect import detect, explain
+    from lightdet.api.export import export
+    from lightdet.api.profile import profile
+    from lightdet.api.train import train
+    from lightdet.api.validate import calibrate, validate
+    from lightdet.decisions import Decision
     from lightdet.errors import UserError
     from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
+    from lightdet.inference.results import ClassificationResult, DetectionResult
     from lightdet.inference.tiled import TiledPredictor
     from lightdet.runs.load import load
     from lightdet.structures import Annotation, Classification, Detections
+    from lightdet.training.callbacks.base import Callback, TrainingRun
+    from lightdet.training.callbacks.mlflow import MLflow
+    from lightdet.training.callbacks.wandb import WandB
+    from lightdet.training.result import Scores, TrainResult
 
     __version__: str
 
 __all__ = [
     "Annotation",
+    "Callback",
     "Classification",
+    "ClassificationResult",
     "ClassifierPredictor",
+    "Decision",
+    "DetectionResult",
     "Detections",
+    "MLflow",
     "Predictor",
+    "Scores",
     "TiledPredictor",
+    "TrainResult",
+    "TrainingRun",
     "UserError",
+    "WandB",
     "__version__",
+    "calibrate",
+    "detect",
+    "explain",
+    "export",
     "load",
+    "profile",
+    "train",
+    "validate",
 ]
 
 _HOMES = {
+    "TrainingRun": "lightdet.training.callbacks.base",
+    "WandB": "lightdet.training.callbacks.wandb",
+    "MLflow": "lightdet.training.callbacks.mlflow",
+    "Callback": "lightdet.training.callbacks.base",
     "Annotation": "lightdet.structures",
     "Classification": "lightdet.structures",
+    "ClassificationResult": "lightdet.inference.results",
     "ClassifierPredictor": "lightdet.inference.classifier",
+    "Decision": "lightdet.decisions",
+    "DetectionResult": "lightdet.inference.results",
     "Detections": "lightdet.structures",
     "Predictor": "lightdet.inference.predictor",
+    "Scores": "lightdet.training.result",
     "TiledPredictor": "lightdet.inference.tiled",
+    "TrainResult": "lightdet.training.result",
     "UserError": "lightdet.errors",
+    "calibrate": "lightdet.api.validate",
+    "detect": "lightdet.api.detect",
+    "explain": "lightdet.api.detect",
+    "export": "lightdet.api.export",
     "load": "lightdet.runs.load",
+    "profile": "lightdet.api.profile",
+    "train": "lightdet.api.train",
+    "validate": "lightdet.api.validate",
 }
 
 

@@ -109,6 +109,7 @@ def build_classify_trainer(
     resume: TrainingState | None = None,
     board: bool = True,
     began: float | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -119,7 +120,7 @@ def build_classify_trainer(
             batch that the processes cannot share, a precision that the device has not.
     """
     run = {} if run is None else run
-    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began, callbacks)
     train = config.train
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)

@@ -94,6 +94,7 @@ def build_trainer(
     start: Path | None = None,
     board: bool = True,
     began: float | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -103,7 +104,7 @@ def build_trainer(
         UserError: a total batch that the processes cannot share, a precision that the device has not.
     """
     run = {} if run is None else run
-    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began)
+    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began, callbacks)
     train = config.train
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from lightdet.arrays import Image
 from lightdet.config import Pace, TrainConfig
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
+from lightdet.training.callbacks.tensorboard import TensorBoard
 from lightdet.training.checkpoint import Progress, TrainingState
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
@@ -54,6 +55,7 @@ class RunContext:
         stop: raised by a signal.
         resume: go on from there.
         board: write TensorBoard files and the page.
+        callbacks: hear how it goes, beside TensorBoard.
         began: when the command began, of `time.perf_counter`; None: now. ``train.minutes`` count from there.
     """
 
@@ -66,6 +68,7 @@ class RunContext:
     resume: TrainingState | None = None
     board: bool = True
     began: float | None = None
+    callbacks: Sequence[Any] = ()
 
 
 def check_shares(train: TrainConfig, processes: Processes) -> None:
@@ -144,7 +147,7 @@ def assemble_trainer(
         processes=context.processes,
         reporter=context.reporter,
         stop=context.stop,
-        board=context.board,
+        callbacks=[*([TensorBoard()] if context.board else []), *context.callbacks],
         page=page,
         replicas=replicas,
     )

@@ -82,7 +82,7 @@ def calibrate(
     """
     from rich.console import Console
 
-    from lightdet.cli.val import _Bar
+    from lightdet.display.progress import Bar
     from lightdet.runs.calibrate import Calibration, CalibrationRequest
 
     if (escape_rate is None) == (false_reject_rate is None):
@@ -111,7 +111,7 @@ def calibrate(
         json=json,
     )
     calibration = Calibration(request)
-    with _Bar() as bar:
+    with Bar("evaluate") as bar:
         outcome = calibration.run(bar)
     _show(Console(), request, outcome)
 

@@ -6,8 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,9 +28,8 @@ from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
-    from lightdet.inference.sources import Source, Sources
+    from lightdet.inference.sources import Sources
     from lightdet.runs.detect import Detection, Outcome, Surest
     from lightdet.tasks import Task
 
@@ -162,16 +160,17 @@ def detect(
 
 def _run(detection: Detection, console: Console) -> None:
     """Run it with a progress bar; the summary is shown also when it was broken off."""
+    from lightdet.display.detecting import DetectBar
+    from lightdet.runs.detect import check_any_read
+
     try:
-        with _terminate_as_interrupt(), _Bar(detection.sources) as bar:
+        with _terminate_as_interrupt(), DetectBar(detection.sources) as bar:
             detection.run(bar)
     finally:
         if detection.outcome is not None and (detection.outcome.totals.seen or detection.outcome.totals.skipped):
             _show(console, detection.outcome, detection.sources, detection.task)
-    totals = detection.outcome.totals if detection.outcome is not None else None
-    if totals is not None and totals.skipped and not totals.seen:
-        source, reason = totals.skipped[0]
-        raise UserError(f"none of the {len(totals.skipped)} sources could be read; the first: {reason}", path=source)
+    if detection.outcome is not None:
+        check_any_read(detection.outcome.totals)
 
 
 def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> None:
@@ -227,46 +226,6 @@ def _how_near(surest: Surest) -> str:
         f"nothing reached the confidence of {surest.confidence:g}; the surest candidate{where} has {surest.score:.2g}, "
         f"in {surest.source}: --confidence {lower:.1g} shows it"
     )
-
-
-class _Bar:
-    """A progress bar on stderr where that is a terminal: one line for all sources, one for a video's frames."""
-
-    def __init__(self, sources: Sources) -> None:
-        self.total = len(sources.items)
-        self.progress: Progress
-        self.whole: TaskID
-        self.frames: TaskID | None = None
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self.progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
-        self.whole = self.progress.add_task("detect", total=self.total)
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.progress.stop()
-
-    def begin(self, source: Source, frames: int) -> None:
-        """A video or stream begins."""
-        self.frames = self.progress.add_task(Path(source.name).name[-40:], total=frames or None)
-
-    def step(self, source: Source) -> None:
-        """A picture or frame is done."""
-        if self.frames is not None:
-            self.progress.advance(self.frames)
-
-    def end(self, source: Source) -> None:
-        """A source is done."""
-        if self.frames is not None:
-            self.progress.remove_task(self.frames)
-            self.frames = None
-        self.progress.advance(self.whole)
 
 
 @contextmanager

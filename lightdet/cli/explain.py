@@ -13,7 +13,7 @@ from lightdet.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lightdet.runs.explain import Explained, ExplainRun
+    from lightdet.runs.explain import Explained
 
 SHOWN = 20
 
@@ -75,6 +75,7 @@ def explain(
     """
     from rich.console import Console
 
+    from lightdet.display.progress import Bar
     from lightdet.explaining.answers import ExplainRequest
     from lightdet.runs.explain import ExplainRun
 
@@ -98,20 +99,10 @@ def explain(
         )
     )
     try:
-        _with_bar(run)
+        with Bar("explain", len(run.sources)) as bar:
+            run.run(lambda _source: bar.step())
     finally:
         _show(Console(), run.outcome)
-
-
-def _with_bar(run: ExplainRun) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("explain", total=len(run.sources))
-        run.run(lambda _source: progress.advance(task))
 
 
 def _show(console: Console, outcome: Explained) -> None:

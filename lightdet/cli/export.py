@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from lightdet.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
     from lightdet.runs.export import ExportOutcome
 
@@ -106,6 +105,7 @@ def export(
     """
     from rich.console import Console
 
+    from lightdet.display.progress import Bar
     from lightdet.exporting.request import ExportRequest
     from lightdet.files import write_json
     from lightdet.runs.export import Export
@@ -132,7 +132,7 @@ def export(
         max_drop=max_drop,
     )
     job = Export(request)
-    with _Bar() as bar:
+    with Bar("export") as bar:
         outcome = job.run(bar)
     _show(Console(), outcome)
     if json is not None:
@@ -152,37 +152,3 @@ def _show(console: Console, outcome: ExportOutcome) -> None:
     )
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-class _Bar:
-    """What it is at, and how far, on stderr where that is a terminal."""
-
-    def __init__(self) -> None:
-        self.progress: Progress
-        self.task: TaskID
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-        console = Console(stderr=True)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self.progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self.task = self.progress.add_task("export", total=None)
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.progress.stop()
-
-    def stage(self, text: str) -> None:
-        """Something that takes a while begins."""
-        self.progress.reset(self.task, total=None, description=text)
-
-    def begin(self, pictures: int) -> None:
-        """Pictures are about to go through a network."""
-        self.progress.reset(self.task, total=pictures)
-
-    def step(self, pictures: int) -> None:
-        """So many more are done."""
-        self.progress.advance(self.task, pictures)

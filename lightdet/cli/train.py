@@ -81,11 +81,10 @@ def train(
     )
 
     def show(task: Task, first: bool) -> TrainingDisplay:
-        from rich.console import Console
+        from lightdet.display.progress import lines_console
+        from lightdet.display.training import TrainDisplay
 
-        from lightdet.cli.train_display import TrainDisplay
-
-        return TrainDisplay(Console(quiet=not first), task)
+        return TrainDisplay(lines_console(quiet=not first), task)
 
     if run(request, show, began).stopped:
         raise typer.Exit(130)

@@ -27,7 +27,6 @@ from lightdet.cli.common import (
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
     from lightdet.evaluation.report.summary import SummaryTable
     from lightdet.runs.validate import Outcome
@@ -65,6 +64,7 @@ def val(
     """
     from rich.console import Console
 
+    from lightdet.display.progress import Bar
     from lightdet.runs.validate import Validation, ValRequest
 
     request = ValRequest(
@@ -89,7 +89,7 @@ def val(
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a log has room for whole class names
     validation = Validation(request)
-    with _Bar() as bar:
+    with Bar("evaluate") as bar:
         outcome = validation.run(bar)
     _show(console, outcome)
 
@@ -132,33 +132,3 @@ def _drawn(table: SummaryTable) -> Any:
     for row in table.rows:
         drawn.add_row(*map(escape, row))
     return drawn
-
-
-class _Bar:
-    """A progress bar on stderr where that is a terminal."""
-
-    def __init__(self) -> None:
-        self.progress: Progress
-        self.task: TaskID
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self.task = self.progress.add_task("evaluate", total=None)
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.progress.stop()
-
-    def begin(self, pictures: int) -> None:
-        """Pictures are about to go through the network."""
-        self.progress.update(self.task, total=pictures)
-
-    def step(self, pictures: int) -> None:
-        """So many more are done."""
-        self.progress.advance(self.task, pictures)

@@ -28,7 +28,7 @@ class YamlFile:
 
     values: dict[str, Any]
     path: Path | None = None
-    places: dict[KeyPath, tuple[Path, int]] = field(default_factory=dict)
+    places: dict[KeyPath, tuple[Path | None, int | None]] = field(default_factory=dict)
 
     def place(self, key: KeyPath) -> tuple[Path | None, int | None]:
         """Return (file, line) of `key` or of its nearest parent that has one."""
@@ -36,6 +36,20 @@ class YamlFile:
             if key[:end] in self.places:
                 return self.places[key[:end]]
         return self.path, None
+
+    def over(self, values: Mapping[str, Any]) -> YamlFile:
+        """Return this file with `values` laid over it, which stand in no file."""
+        nowhere: dict[KeyPath, tuple[None, None]] = dict.fromkeys(_paths(values), (None, None))
+        return YamlFile(merge(self.values, values), self.path, {**self.places, **nowhere})
+
+
+def _paths(values: Mapping[str, Any], above: KeyPath = ()) -> Iterator[KeyPath]:
+    """The path of every key that holds no further ones."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, (*above, key))
+        else:
+            yield (*above, key)
 
 
 def load_yaml(path: str | Path) -> YamlFile:
@@ -66,7 +80,7 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        places: dict[KeyPath, tuple[Path, int]] = {}
+        places: dict[KeyPath, tuple[Path | None, int | None]] = {}
         if node is not None:
             _note_places(node, (), path, places, set())
         values = yaml.safe_load(text)
@@ -98,7 +112,11 @@ def _similar_files(path: Path) -> str:
 
 
 def _note_places(
-    node: yaml.Node, key: KeyPath, path: Path, places: dict[KeyPath, tuple[Path, int]], visited: set[int]
+    node: yaml.Node,
+    key: KeyPath,
+    path: Path,
+    places: dict[KeyPath, tuple[Path | None, int | None]],
+    visited: set[int],
 ) -> None:
     places[key] = (path, node.start_mark.line + 1)
     if id(node) in visited:  # an alias; following each would take exponential time where aliases hold aliases

@@ -78,7 +78,7 @@ class DetectionResult(Detections):
             UserError: the model's rule is damaged, or counts detections that were not reported.
         """
         rule = self.origin.usable_rule()
-        return None if rule is None else rule.decide(self)  # type: ignore[no-any-return]
+        return None if rule is None else rule.decide(self)
 
     def above(self, threshold: float) -> DetectionResult:
         """Return those with a score of at least `threshold`, in [0, 1]; a rule that counts others is not applied."""
@@ -140,7 +140,7 @@ class ClassificationResult(Classification):
             UserError: the model's rule is damaged.
         """
         rule = self.origin.usable_rule()
-        return None if rule is None else rule.decide(self)  # type: ignore[no-any-return]
+        return None if rule is None else rule.decide(self)
 
     def plot(self, image: ImageLike | None = None) -> Pil.Image:
         """Return the picture, as Pillow has them, framed, with its class, or OK or NG if the model has a rule.

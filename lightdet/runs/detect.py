@@ -273,3 +273,14 @@ class Detection:
             "imgsz": predictor.preprocessing.imgsz,
             **self.task.results.header(predictor, tile=request.tile, overlap=request.overlap),
         }
+
+
+def check_any_read(totals: Totals) -> None:
+    """Refuse a run that skipped all that there was.
+
+    Raises:
+        UserError: not one source could be read.
+    """
+    if totals.skipped and not totals.seen:
+        source, reason = totals.skipped[0]
+        raise UserError(f"none of the {len(totals.skipped)} sources could be read; the first: {reason}", path=source)

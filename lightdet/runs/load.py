@@ -29,6 +29,11 @@ def load(
 ) -> Any:
     """Return a predictor for a trained model, or for what was exported from one; torch is imported for the first only.
 
+    >>> model = lightdet.load("best.safetensors")
+    >>> found = model("part.png")
+    >>> found.to_dict()["width"], found.plot().size[0], found.decision is None
+    (96, 96, True)
+
     Args:
         path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``).
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` what OpenVINO knows: ``cpu``, ``gpu``, ``auto``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,8 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
+from lightdet.training.callbacks.base import check_callbacks
+from lightdet.training.result import TrainResult
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +76,7 @@ class TrainingDisplay(Protocol):
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """The flags of ``lightdet train``; `overrides` are ``key.path=value``."""
+    """The flags of ``lightdet train``; `overrides` are ``key.path=value``, `changes` the same as nested mappings."""
 
     data: Path
     config: Path | None = None
@@ -87,10 +89,18 @@ class TrainRequest:
     skip_broken: bool = False
     json: Path | None = None
     weights: Path | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[Any] = ()
 
     def file(self) -> YamlFile:
-        """The configuration file, or nothing but defaults."""
-        return load_yaml(self.config) if self.config else YamlFile({})
+        """The configuration file, or nothing but defaults, and the changes over it."""
+        return (load_yaml(self.config) if self.config else YamlFile({})).over(self.changes)
+
+    def asked(self, kept: YamlFile) -> YamlFile | None:
+        """What is asked of a training that is resumed, whose configuration is `kept`; None: nothing new."""
+        if self.config is not None:
+            return self.file()
+        return kept.over(self.changes) if self.changes else None
 
     def check(self) -> tuple[Task, AnyConfig, DatasetSpec]:
         """Read configuration and data set's YAML and look at the output folder.
@@ -98,6 +108,7 @@ class TrainRequest:
         Raises:
             UserError: anything wrong with them.
         """
+        check_callbacks(self.callbacks)
         if self.weights is not None and self.resume:
             raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
         file = self.file()
@@ -106,7 +117,7 @@ class TrainRequest:
                 task.training.check_start(self.weights)
             file = config_from_card(self.weights, file, self.overrides)
         if self.resume and self.config is None:
-            file = kept_config(self.output) or file
+            file = (kept_config(self.output) or YamlFile({})).over(self.changes)
         task = task_of_config(file, self.overrides)
         config = task.configuration(file, self.overrides)
         _check_backbone(config)
@@ -153,23 +164,6 @@ def _check_val(spec: DatasetSpec) -> None:
     other = spec.misnamed_val()
     if other is not None:
         raise UserError(f"there is no split 'val', but '{other}': rename it to 'val'", path=spec.path)
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What came of a training.
-
-    Attributes:
-        folder: where its files are.
-        progress: how far it came, with the history of its epochs.
-        values: the result as plain values.
-        stopped: it was interrupted, and can be resumed.
-    """
-
-    folder: Path
-    progress: Progress
-    values: dict[str, Any]
-    stopped: bool
 
 
 class QuietDisplay:
@@ -232,7 +226,7 @@ def _train(
 
     output, state = request.output, load_state(request.output) if request.resume else None
     if state is not None:
-        asked = request.file() if request.config else None
+        asked = request.asked(YamlFile(state.run["config"], output / STATE_FILE))
         config = config_to_resume(task, state, output, asked, request.overrides)
     _check_teacher(config)
     device = choose_device(request.device)
@@ -265,6 +259,7 @@ def _train(
                 stop=stop,
                 resume=state,
                 began=began,
+                callbacks=request.callbacks,
                 **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
             )
             if state is None:
@@ -274,7 +269,7 @@ def _train(
     if processes.is_first and request.json is not None:
         write_json(request.json, values)
     display.end(reached, data, output)
-    return TrainResult(output, reached, values, stop.requested and not reached.done)
+    return TrainResult(output, reached, stop.requested and not reached.done, values)
 
 
 def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:

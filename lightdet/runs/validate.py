@@ -60,6 +60,16 @@ class Outcome:
     json: Path
     summary: Any
 
+    @property
+    def metrics(self) -> Any:
+        """The numbers, of the task's own kind: `lightdet.evaluation.metrics.Metrics` of a detector (``map50``, …), or
+        `lightdet.classification.metrics.ClassifyMetrics` of a classifier (``accuracy.value``, …)."""
+        return self.evaluation.metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as ``lightdet val --json`` writes them."""
+        return dict(self.evaluation.as_dict())
+
 
 class Watcher(Protocol):
     """Hears how far it is."""

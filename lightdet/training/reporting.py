@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from lightdet.arrays import Image
-from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.training.outlook import ENOUGH_STEPS
 from lightdet.wording import counted
@@ -91,80 +87,3 @@ def write_results_csv(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(path, text.getvalue())
-
-
-class Board:
-    """TensorBoard scalars and pictures; silent where it is turned off.
-
-    Args:
-        folder: where to write; None turns it off.
-        note: told in a line why nothing is written, where TensorBoard cannot write to `folder`.
-    """
-
-    def __init__(self, folder: Path | None, note: Callable[[str], None] = lambda _: None) -> None:
-        self._writer: Any = None
-        if folder is None:
-            return
-        try:
-            str(folder).encode()
-        except UnicodeEncodeError:
-            note("TensorBoard knows no folder whose name is not UTF-8: the training goes on without its curves")
-            return
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - slow to import
-
-        self._folder = folder
-        self._before = set(folder.iterdir()) if folder.is_dir() else set()
-        self._hook = threading.excepthook
-        threading.excepthook = self._hear
-        with self._explained():
-            self._writer = SummaryWriter(str(folder))
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is written."""
-        return self._writer is not None
-
-    def scalars(self, record: Mapping[str, Any], epoch: int) -> None:
-        """Write every number of a record; a UserError where that cannot be done."""
-        if self._writer is not None:
-            with self._explained():
-                for name, value in record.items():
-                    if name != "epoch" and isinstance(value, int | float):
-                        self._writer.add_scalar(name, value, epoch)
-                self._writer.flush()
-
-    def picture(self, name: str, image: Image, epoch: int) -> None:
-        """Write one picture, uint8 ``[H, W, 3]``; a UserError where that cannot be done."""
-        if self._writer is not None:
-            with self._explained():
-                self._writer.add_image(name, image, epoch, dataformats="HWC")
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._writer is not None:
-            with self._explained():
-                self._writer.close()
-            threading.excepthook = self._hook  # where closing failed, the thread may still be about to tell
-
-    def discard(self) -> None:
-        """Close, and delete what was written: the training came to nothing."""
-        if self._writer is not None:
-            with suppress(UserError):
-                self.close()
-            for path in set(self._folder.iterdir()) - self._before:
-                path.unlink(missing_ok=True)
-            with suppress(OSError):
-                self._folder.rmdir()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(f"cannot be written: {error.strerror or error}", path=self._folder) from None
-
-    def _hear(self, args: threading.ExceptHookArgs) -> None:
-        """TensorBoard writes in a thread: a full disk is told by the next call, not by that thread's traceback."""
-        own = type(args.thread).__module__.startswith("tensorboard")
-        if not (own and issubclass(args.exc_type, OSError)):
-            self._hook(args)

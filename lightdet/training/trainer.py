@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from lightdet.compute import return_freed_memory
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.files import remove_leftover
+from lightdet.training.callbacks.base import Callbacks, TrainingRun
 from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, save_state
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
@@ -28,7 +29,8 @@ from lightdet.training.optimizer import clip_gradients
 from lightdet.training.page import PAGE_FILE, TrainingPage
 from lightdet.training.plan import Plan
 from lightdet.training.replicas import Gradients, OwnGradients
-from lightdet.training.reporting import Board, Reporter, SilentReporter, diverged, nothing_learned, write_results_csv
+from lightdet.training.reporting import Reporter, SilentReporter, diverged, nothing_learned, write_results_csv
+from lightdet.training.result import TrainResult
 from lightdet.training.stopwatch import Stopwatch, describe_time
 from lightdet.training.task import Task
 from lightdet.training.validation import Scored, Validation
@@ -68,7 +70,8 @@ class Trainer:
         folder: where files go.
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
         run: kept in the state file and compared on resuming.
-        draw_batch: makes a sheet of a batch's pictures for the board, uint8 ``[H, W, 3]``.
+        draw_batch: makes a sheet of a batch's pictures for the callbacks, uint8 ``[H, W, 3]``.
+        callbacks: hear how it goes; in the first process alone.
         page: shows how it goes; None writes none.
         replicas: what takes gradients instead of the network itself; made with the stopwatch to tell.
     """
@@ -90,7 +93,7 @@ class Trainer:
         processes: Processes | None = None,
         reporter: Reporter | None = None,
         stop: StopRequest | None = None,
-        board: bool = True,
+        callbacks: Sequence[Any] = (),
         page: TrainingPage | None = None,
         replicas: Callable[[Stopwatch], Gradients] | None = None,
     ) -> None:
@@ -108,7 +111,7 @@ class Trainer:
         self.processes = processes or Processes()
         self.reporter = reporter or SilentReporter()
         self.stop = stop or StopRequest()
-        self.board = Board(folder / "tensorboard" if board and self.processes.is_first else None, self.reporter.note)
+        self.callbacks = Callbacks(callbacks if self.processes.is_first else ())
         self.page = page
         self.progress = Progress()
         self._rate = 0.0
@@ -152,8 +155,11 @@ class Trainer:
         if self.processes.is_first:  # best.safetensors may never be written again
             for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE, PAGE_FILE):
                 remove_leftover(self.folder / name)
+        resumed = self._saved
         try:
-            with closing(self.board), closing(self.gradients):
+            with closing(self.gradients):
+                config = self.run_facts.get("config", {})
+                self.callbacks.begin(TrainingRun(self.folder, config, resumed, self.reporter.note))
                 while not self.progress.done:
                     if not self._run_epoch():
                         if self.processes.is_first:
@@ -161,10 +167,11 @@ class Trainer:
                             self._write_page(now=True)
                         self.processes.wait()
                         break
-        except BaseException:
-            if not self._saved:
-                self.board.discard()
+        except BaseException as error:
+            self.callbacks.failed(error, saved=self._saved)
             raise
+        stopped = not self.progress.done
+        self.callbacks.end(TrainResult(self.folder, self.progress, stopped))
         if self.progress.done and self.processes.is_first:
             if (self.progress.best_metrics or {}).get("map50") == 0:
                 self.reporter.note(nothing_learned(self.progress.epoch, self.progress.step, self.plan.lr))
@@ -182,8 +189,8 @@ class Trainer:
         batches = self.loader.epoch(epoch, first=progress.batch, compose=self.plan.composes(progress))
         with closing(batches), self._counted() as count:
             for batch in self.watch.waiting(batches, "pictures"):
-                if progress.step == 0 and progress.batch == 0 and self.board.is_open:
-                    self.board.picture("training batch", self.draw_batch(batch), 0)
+                if progress.step == 0 and progress.batch == 0 and self.callbacks.want_pictures:
+                    self.callbacks.picture("training batch", self.draw_batch(batch), 0)
                 self._take(batch)
                 count()
                 at_step = progress.batch % self.settings.accumulate == 0
@@ -297,12 +304,14 @@ class Trainer:
         if self.processes.is_first:
             with self.watch.measure("writing"):
                 self._write(record, is_best=is_best)
+                self._tell(record, scored)
         if scored is not None:
             progress.scoring = time.perf_counter() - began
             if self.page is not None and not self.page.fresh:  # at the end it is written in any case
                 progress.scoring += self.page.seconds
         self.processes.wait()
-        return not self.stop.requested or progress.done
+        # A callback may have asked the first process alone.
+        return not self.processes.any(self.stop.requested, self.device) or progress.done
 
     def _is_due(self) -> bool:
         """Whether to score this epoch: each one, unless scoring would take more than its share of the time."""
@@ -323,23 +332,43 @@ class Trainer:
             return_freed_memory()
             scored = self.validation.score(self.task, self.average.network)
         self.progress.seconds += time.perf_counter() - began
-        if self.board.is_open:
-            self.board.picture("validation", scored.draw(), self.progress.epoch + 1)
         return scored
 
     def _write(self, record: dict[str, Any], *, is_best: bool) -> None:
         """Leave weights, results and state; the state comes last, it is what resuming trusts."""
         progress = self.progress
-        facts = {"epoch": progress.epoch, "metrics": progress.last_metrics}
         if is_best:
-            self.save_weights(self.folder / BEST_FILE, self.average.network, facts)
-        if progress.done or progress.epoch % self.settings.save_every == 0:
-            self.save_weights(self.folder / LAST_FILE, self.average.network, facts)
-            write_results_csv(self.folder / RESULTS_FILE, progress.history)
-            self._save_state()
-        self.board.scalars(record, progress.epoch)
+            self.save_weights(self.folder / BEST_FILE, self.average.network, self._facts())
+        if self._saves():
+            self._write_last()
         self._write_page(now=progress.done)
         self.reporter.epoch_ends(record)
+
+    def _saves(self) -> bool:
+        """Whether the state is saved after this epoch."""
+        return self.progress.done or self.progress.epoch % self.settings.save_every == 0
+
+    def _write_last(self) -> None:
+        self.save_weights(self.folder / LAST_FILE, self.average.network, self._facts())
+        write_results_csv(self.folder / RESULTS_FILE, self.progress.history)
+        self._save_state()
+
+    def _facts(self) -> dict[str, Any]:
+        return {"epoch": self.progress.epoch, "metrics": self.progress.last_metrics}
+
+    def _tell(self, record: dict[str, Any], scored: Scored | None) -> None:
+        """Call the callbacks after an epoch; whatever they raise, its state is saved."""
+        epoch = self.progress.epoch
+        try:
+            if scored is not None and self.callbacks.want_pictures:
+                self.callbacks.picture("validation", scored.draw(), epoch)
+            if self.callbacks.epoch_end(record):
+                self.stop.requested = True
+        except BaseException:
+            if not self._saves():
+                self._write_last()
+            self.reporter.note(f"a callback failed after epoch {epoch}, which is saved: the training can be resumed")
+            raise
 
     def _write_page(self, *, now: bool) -> None:
         if self.page is not None and self.progress.history:

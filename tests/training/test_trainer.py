@@ -21,9 +21,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, read_safetensors
+from lightdet.training.callbacks.tensorboard import TensorBoard
 from lightdet.training.checkpoint import STATE_FILE, load_state
 from lightdet.training.page import PAGE_FILE
-from lightdet.training.reporting import Board
 from lightdet.training.trainer import BEST_FILE, LAST_FILE, RESULTS_FILE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -282,13 +282,15 @@ def test_a_full_disk_under_tensorboard_is_one_line(
 
     before = threading.excepthook
     monkeypatch.setattr(threading, "excepthook", before)  # put back after the test, which leaves it changed
-    Board(tmp_path / "sound").close()
+    sound, board = TensorBoard(), TensorBoard()
+    sound.open(tmp_path / "sound")
+    sound.close()
     assert threading.excepthook is before
-    board = Board(tmp_path / "board")
+    board.open(tmp_path / "board")
     monkeypatch.setattr(RecordWriter, "write", full)
     with pytest.raises(UserError, match=rf"board: cannot be written: {os.strerror(errno.ENOSPC)}"):
         for epoch in range(100):
-            board.scalars({"loss": 1.0}, epoch)
+            board.on_epoch_end({"loss": 1.0, "epoch": epoch})
             time.sleep(0.05)
     with pytest.raises(UserError):
         board.close()

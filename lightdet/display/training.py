@@ -1,4 +1,4 @@
-"""What a training shows on the terminal."""
+"""What a training shows on the terminal, and in a notebook."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lightdet.config import TrainConfig
+from lightdet.display.progress import new_progress
 from lightdet.tasks import AnyConfig, Task
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
@@ -30,16 +30,8 @@ class TrainDisplay:
     def __init__(self, console: Console, task: Task) -> None:
         self.console = console
         self.task, self.messages = task, task.training.messages()
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,  # an empty line would be left in a log
-        )
-        self._task: TaskID | None = None
+        self._bar = new_progress(console)
+        self._task: Any = None
         self._epochs = 0
         self._steps = 0
         self._left = TimeLeft()
