@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,9 @@ from torch import nn
 
 from lightdet.assembly.class_balance import inverse_class_weights
 from lightdet.assembly.classifier import build_classifier, classifier_card, logits_for, start_weights
+from lightdet.assembly.classifier_start import begin_classifier
 from lightdet.assembly.computing import build_replicas, compute_with
+from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import TrainingData, read_training_data
 from lightdet.card import ModelCard
@@ -107,13 +109,16 @@ def build_classify_trainer(
     reporter: Reporter,
     stop: StopRequest | None = None,
     resume: TrainingState | None = None,
+    start: Path | None = None,
     board: bool = True,
     began: float | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
-    How pictures become input is decided here and kept in `run`, so that a resumed training has the same.
+    With `start`, a model file of the same network, training begins with its weights as far as they fit, and pictures
+    are normalized as that one's were, unless ``normalize`` says otherwise. How pictures become input is decided here
+    and kept in `run`, so that a resumed training has the same.
 
     Raises:
         UserError: weights that cannot be had or do not fit, class weights of another number than the classes, a total
@@ -125,13 +130,19 @@ def build_classify_trainer(
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     network = build_classifier(config.model, len(data.names), config.imgsz)
-    if resume is None:
+    if resume is not None:
+        preprocessing = Preprocessing(**resume.run["preprocessing"])
+        run.update({START: resume.run[START]} if START in resume.run else {})
+    elif start is not None:
+        run[START] = str(start)
+        before, told = begin_classifier(start, network, data.names, config)
+        reporter.note(told)
+        preprocessing = _preprocessing(config, data, bit_depth, started=False, before=before)
+    else:
         started, told = start_weights(network, config.model)
         if told:
             reporter.note(told)
         preprocessing = _preprocessing(config, data, bit_depth, started)
-    else:
-        preprocessing = Preprocessing(**resume.run["preprocessing"])
     run["preprocessing"] = asdict(preprocessing)
     computing = compute_with(network, train, config.imgsz, context)
     network = place_network(network, train, context, computing.memory_format)
@@ -169,7 +180,11 @@ def _data_facts(data: ClassifyData) -> dict[str, str]:
     return {"to train": told(data.train), "to validate": told(data.val)}
 
 
-def _preprocessing(config: ClassifyConfig, data: ClassifyData, bit_depth: int, started: bool) -> Preprocessing:
+def _preprocessing(
+    config: ClassifyConfig, data: ClassifyData, bit_depth: int, started: bool, before: Preprocessing | None = None
+) -> Preprocessing:
+    if before is not None and config.normalize == "auto":
+        return replace(before, imgsz=config.imgsz, bit_depth=bit_depth, gray=config.gray)
     wanted = ("imagenet" if started else "dataset") if config.normalize == "auto" else config.normalize
     own: dict[str, Any] = {}
     if wanted == "imagenet":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lightdet.config import RunConfig, YamlFile, load_network_config, parse_overrides
+from lightdet.config import RunConfig, YamlFile, parse_overrides
 from lightdet.config.yaml_file import merge
 from lightdet.errors import UserError
 from lightdet.wording import counted
@@ -14,6 +14,7 @@ from lightdet.wording import counted
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from lightdet.card import ModelCard
     from lightdet.models import DetectionNetwork
 
 BOX_OUTPUTS = 5
@@ -22,13 +23,24 @@ SHOWN = 6
 """Most names of tensors in a note."""
 
 
-def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str]) -> YamlFile:
+class Networks(Protocol):
+    """What a task says of networks; see `lightdet.tasks.training.Training`."""
+
+    def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
+        """The configuration of the network in a card."""
+
+    def network_config(self, file: YamlFile) -> Any:
+        """A checked ``model`` section."""
+
+
+def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str], networks: Networks) -> YamlFile:
     """Lay the network of the model file `weights` below the configuration `file`, and its input side if none is given.
 
     Args:
         weights: what training wrote (``best.safetensors``).
         file: the configuration given, which may repeat what the model's card says of its network.
         overrides: ``key.path=value`` of the command line; they are checked, not laid over.
+        networks: of the task of `weights`.
 
     Raises:
         UserError: a missing or foreign model file, or a configuration that asks for another network.
@@ -40,32 +52,35 @@ def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str]) ->
 
     over = parse_overrides(overrides)
     asked = merge(file.values, over)
-    card = load_model(weights)[1]
-    kept = load_network_config(YamlFile(dict(card.model), weights)).model_dump(mode="json")
-    if "backbone_weights" in kept:
-        kept["backbone_weights"] = None  # what that training began with; this one has more
+    below = networks.network_of(load_model(weights)[1], weights)
     wanted = asked.get("model") or {}
     if isinstance(wanted, Mapping):
-        _check_same_network(weights, kept, wanted, file, over)
-    values = merge({"imgsz": card.preprocessing.imgsz, "model": kept}, file.values)
-    return YamlFile(values, file.path, file.places)
+        _check_same_network(weights, below["model"], wanted, file, over, networks.network_config)
+    return YamlFile(merge(below, file.values), file.path, file.places)
 
 
 def _check_same_network(
-    weights: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any], file: YamlFile, over: Mapping[str, Any]
+    weights: Path,
+    kept: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    file: YamlFile,
+    over: Mapping[str, Any],
+    network_config: Callable[[YamlFile], Any],
 ) -> None:
     """Refuse a configuration that asks for another network than that of the card, at the line that does."""
     try:
         name = wanted.get("name", kept["name"])
         base = kept if name == kept["name"] else {"name": name}
-        asked = load_network_config(YamlFile(merge(base, wanted))).model_dump(mode="json")
+        asked = network_config(YamlFile(merge(base, wanted))).model_dump(mode="json")
     except UserError:
         return  # told with its line when the whole configuration is read
     for key in ("name", *wanted):
         if key == "anchors" or asked.get(key) == kept.get(key):
             continue  # anchors are no part of what the tensors fit
         message = (
-            f"model.{key} is {asked.get(key)}, but {weights} has {kept.get(key)}: "
+            f"model.pretrained={asked.get(key)} and the weights {weights} are two starts; leave one out"
+            if key == "pretrained"
+            else f"model.{key} is {asked.get(key)}, but {weights} has {kept.get(key)}: "
             "leave it out, and the network is that of the weights"
         )
         given = over.get("model")
@@ -97,13 +112,9 @@ def begin_with(
 
     donor, card = load_detector(weights)
     theirs, own = donor.state_dict(), network.state_dict()
-    fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
-    why = f"of another shape, so begun anew ({len(card.names)} classes before)"
-    if len(names) == len(card.names) and tuple(names) != tuple(card.names):
-        order = "in another order" if set(names) == set(card.names) else ", ".join(card.names)
-        why = f"what tells classes apart begins anew (before: {order})"
-        apart = _depends_on_classes(network, len(names), config)
-        fits = [name for name in fits if name not in apart]
+    fits, why = fitting(theirs, own, names, card.names, lambda: _depends_on_classes(network, len(names), config))
+    if not fits:
+        raise UserError("not one of its tensors fits this network", path=weights)
     fresh = [name for name in own if name not in fits]
     for name in fits:
         if name == "anchors":
@@ -111,15 +122,39 @@ def begin_with(
                 own[name].copy_(theirs[name] * (config.imgsz / card.preprocessing.imgsz))
         else:
             own[name].copy_(theirs[name])
-    if not fits:
-        raise UserError("not one of its tensors fits this network", path=weights)
     told = f"begins with {called or weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
     if _take_box_outputs(donor, network, fresh):
         told += f", and of the outputs box and objectness; the {counted(len(names), 'class')} begin anew"
     elif fresh:
-        shown = ", ".join(fresh[:SHOWN]) + (f" and {len(fresh) - SHOWN} more" if len(fresh) > SHOWN else "")
-        told += f"; {why}: {shown}"
+        told += f"; {why}: {some_of(fresh)}"
     return told
+
+
+def fitting(
+    theirs: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    names: Sequence[str],
+    before: Sequence[str],
+    apart: Callable[[], set[str]],
+) -> tuple[list[str], str]:
+    """Return which tensors of a network can be those of another, and why the rest begins anew.
+
+    Args:
+        theirs, own: tensors by name.
+        names, before: the classes to tell apart, and those that the other network told apart, in order.
+        apart: the tensors that tell classes apart; asked only where the classes are others of the same number.
+    """
+    fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
+    if len(names) != len(before) or tuple(names) == tuple(before):
+        return fits, f"of another shape, so begun anew ({len(before)} classes before)"
+    order = "in another order" if set(names) == set(before) else ", ".join(before)
+    left = apart()
+    return [name for name in fits if name not in left], f"what tells classes apart begins anew (before: {order})"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first names of tensors, and how many more there are."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _take_box_outputs(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> bool:

@@ -15,7 +15,8 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.fine_tuning import config_from_card
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
-from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml
+from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml, parse_overrides
+from lightdet.config.yaml_file import merge
 from lightdet.data.spec import DatasetSpec, OnError
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
@@ -113,9 +114,7 @@ class TrainRequest:
             raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
         file = self.file()
         if self.weights is not None:
-            for task in (task_of_config(file, self.overrides), task_of_model(self.weights)):
-                task.training.check_start(self.weights)
-            file = config_from_card(self.weights, file, self.overrides)
+            file = self._below(self.weights, file)
         if self.resume and self.config is None:
             file = (kept_config(self.output) or YamlFile({})).over(self.changes)
         task = task_of_config(file, self.overrides)
@@ -139,6 +138,15 @@ class TrainRequest:
             )
         make_folder(self.output)
         return task, config, spec
+
+    def _below(self, weights: Path, file: YamlFile) -> YamlFile:
+        """The configuration with the network of the model file `weights` below it."""
+        task = task_of_model(weights)
+        said = merge(file.values, parse_overrides(self.overrides)).get("task")
+        if (self.config is not None or said is not None) and task_of_config(file, self.overrides) is not task:
+            other = f"'task: {said}'" if said is not None else "without a task, which is to detect"
+            raise UserError(f"is a model that is to {task.name}, but the configuration is one {other}", path=weights)
+        return config_from_card(weights, file, self.overrides, task.training)
 
 
 def _check_backbone(config: AnyConfig) -> None:
@@ -260,7 +268,7 @@ def _train(
                 resume=state,
                 began=began,
                 callbacks=request.callbacks,
-                **({} if request.weights is None else {"start": request.weights}),  # refused for classifiers
+                **({} if request.weights is None else {"start": request.weights}),
             )
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from lightdet.card import ModelCard
+    from lightdet.config import YamlFile
     from lightdet.data.spec import DatasetSpec, OnError
     from lightdet.training.trainer import Trainer
 
@@ -50,11 +52,22 @@ class Training(Protocol):
         """
         ...
 
-    def check_start(self, weights: Path) -> None:
-        """Refuse weights given with ``--weights`` to begin a training.
+    def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
+        """Return the configuration of the network in a model's card, for a training that begins with its weights.
+
+        Returns:
+            ``model`` complete, ``imgsz``, and what else of a configuration goes with the network.
 
         Raises:
-            UserError: this task's trainings begin in another way.
+            UserError: the card's network is not valid.
+        """
+        ...
+
+    def network_config(self, file: YamlFile) -> Any:
+        """Check the ``model`` section of a configuration.
+
+        Raises:
+            UserError: anything wrong with it.
         """
         ...
 

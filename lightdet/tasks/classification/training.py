@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightdet.errors import UserError
-
 if TYPE_CHECKING:
     from lightdet.assembly.classifier_training import ClassifyData
+    from lightdet.card import ModelCard
+    from lightdet.config import YamlFile
     from lightdet.config.classification import ClassifyConfig
     from lightdet.data.spec import DatasetSpec, OnError
     from lightdet.training.trainer import Trainer
@@ -36,13 +36,21 @@ class ClassificationTraining:
 
         return build_classify_trainer(config, data, **settings)
 
-    def check_start(self, weights: Path) -> None:
-        """A configuration names them."""
-        raise UserError(
-            "--weights begins detectors; of classifiers, those of torchvision (mobilenet_v2, resnet18, "
-            "efficientnet_b0) begin with model.pretrained=FILE",
-            path=weights,
-        )
+    def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
+        """A classifier's; it goes on seeing gray where it did."""
+        from lightdet.assembly.classifier import card_config  # noqa: PLC0415
+
+        model = card_config(card, weights).model_dump(mode="json")
+        if "pretrained" in model:
+            model["pretrained"] = False  # what that training began with; this one has more
+        seen = card.preprocessing
+        return {"task": "classify", "imgsz": seen.imgsz, "gray": seen.gray, "model": model}
+
+    def network_config(self, file: YamlFile) -> Any:
+        """A classifier's."""
+        from lightdet.config.classification import load_classifier_config  # noqa: PLC0415
+
+        return load_classifier_config(file)
 
     def messages(self) -> Any:
         """Classes, loss and accuracy."""
@@ -51,9 +59,5 @@ class ClassificationTraining:
         return training_messages
 
     def way_to_train_on(self, config: ClassifyConfig, last: Path) -> str:
-        """With its weights, where the network takes some."""
-        from lightdet.config.classification import TorchvisionClassifierConfig  # noqa: PLC0415
-
-        if isinstance(config.model, TorchvisionClassifierConfig):
-            return f"to train on, begin another with its weights: model.pretrained={last} --output ANOTHER"
-        return "to train longer, begin anew with more --epochs and --overwrite, or with another --output"
+        """With its weights."""
+        return f"to train on, begin another with its weights: --weights {last} --output ANOTHER"

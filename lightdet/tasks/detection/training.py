@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightdet.config import YamlFile, load_network_config
+
 if TYPE_CHECKING:
     from lightdet.assembly.training_data import TrainingData
+    from lightdet.card import ModelCard
     from lightdet.config import RunConfig
     from lightdet.data.pictures import Pictures
     from lightdet.data.spec import DatasetSpec, OnError
@@ -34,8 +37,16 @@ class DetectionTraining:
 
         return build_trainer(config, data, **settings)
 
-    def check_start(self, weights: Path) -> None:
-        """Any detector's may begin another."""
+    def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
+        """A detector's."""
+        model = self.network_config(YamlFile(dict(card.model), weights)).model_dump(mode="json")
+        if "backbone_weights" in model:
+            model["backbone_weights"] = None  # what that training began with; this one has more
+        return {"imgsz": card.preprocessing.imgsz, "model": model}
+
+    def network_config(self, file: YamlFile) -> Any:
+        """A detector's."""
+        return load_network_config(file)
 
     def messages(self) -> Any:
         """Boxes, losses and mAP."""

@@ -1,0 +1,50 @@
+"""A classifier's training that begins with a trained one's weights; see also `lightdet.assembly.fine_tuning`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lightdet.assembly.classifier import build_classifier, load_classifier
+from lightdet.assembly.fine_tuning import fitting, some_of
+from lightdet.config.classification import ClassifyConfig
+from lightdet.errors import UserError
+from lightdet.structures import Preprocessing
+from lightdet.wording import counted
+
+
+def begin_classifier(
+    weights: Path, network: nn.Module, names: Sequence[str], config: ClassifyConfig
+) -> tuple[Preprocessing, str]:
+    """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
+
+    What tells classes apart begins anew unless the file's classes are `names`, in that order.
+
+    Returns:
+        How pictures became the input of that network, and a note that says how many tensors were taken.
+
+    Raises:
+        UserError: as `lightdet.assembly.classifier.load_classifier`; or nothing fits.
+    """
+    donor, _, card = load_classifier(weights)
+    theirs, own = donor.state_dict(), network.state_dict()
+    fits, why = fitting(theirs, own, names, card.names, lambda: _tells_apart(network, len(names), config))
+    if not fits:
+        raise UserError("not one of its tensors fits this network", path=weights)
+    for name in fits:
+        own[name].copy_(theirs[name])
+    told = f"begins with {weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
+    fresh = [name for name in own if name not in fits]
+    return card.preprocessing, f"{told}; {why}: {some_of(fresh)}" if fresh else told
+
+
+def _tells_apart(network: nn.Module, num_classes: int, config: ClassifyConfig) -> set[str]:
+    """Return the names of the tensors whose shape would be another with one class more."""
+    state = torch.random.get_rng_state()
+    model = config.model.model_copy(update={"output": "softmax"})  # one logit tells two classes apart, and no more
+    more = build_classifier(model, num_classes + 1, config.imgsz).state_dict()
+    torch.random.set_rng_state(state)
+    return {name for name, value in network.state_dict().items() if more[name].shape != value.shape}
