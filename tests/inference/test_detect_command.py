@@ -19,7 +19,7 @@ from PIL import Image as Pil
 from lightdet import drawing
 from lightdet.cli.app import main
 from lightdet.errors import UserError
-from lightdet.inference import pipeline, tiled, window
+from lightdet.inference import pipeline, results, tiled, window
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.video import VideoFile
 from lightdet.runs import detect as detection
@@ -284,7 +284,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int)
             signal.raise_signal(number)
         return real(*args, **more)
 
-    monkeypatch.setattr(drawing, "draw_detections", draw)
+    monkeypatch.setattr(results, "draw_detections", draw)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -58,7 +58,7 @@ def test_tiles_decide_by_it_as_well(picture: np.ndarray, runtime: Any) -> None:
 @given(threshold=st.integers(0, 100), floor=st.integers(0, 100), kept=st.integers(0, 100))
 def test_what_was_left_out_is_never_taken_for_ok(threshold: int, floor: int, kept: int) -> None:
     """Whatever is not reported could have been a defect: then there is no decision, least of all OK."""
-    from conftest import ColorRuntime, paint
+    from color_network import ColorRuntime, paint
 
     rule = {"rule": DecisionRule(threshold / 100).as_dict()}
     predictor = Predictor(ColorRuntime(), confidence=floor / 100, decision=rule)
