@@ -199,7 +199,7 @@ def test_what_finds_nothing_proves_nothing(folder: Path, tmp_path: Path, capsys:
 def test_8_bits_of_what_finds_nothing_right_are_not_measured(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(DETECTION), "headline_score", lambda *_: 0.0)
+    monkeypatch.setattr(type(DETECTION.scores), "headline_score", lambda *_: 0.0)
     monkeypatch.setattr("lightdet.runs.export.Export._quantize", lambda _, traced, *__: traced)
     asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--precision", "int8"]
     told = failed(capsys, *asked, "--data", folder / "set" / "dataset.yaml", "--max-drop", 100)
@@ -216,7 +216,7 @@ def test_8_bits_tell_their_loss_and_stop_past_a_limit(
     asked = ["export", "-w", folder / "model.safetensors", "-f", kind, "-o", target, "--precision", "int8"]
     asked += ["--data", folder / "set" / "dataset.yaml", "--calibration", 4]
     scores = iter([0.50, 0.48] * 2)
-    monkeypatch.setattr(type(DETECTION), "headline_score", lambda *_: next(scores))
+    monkeypatch.setattr(type(DETECTION.scores), "headline_score", lambda *_: next(scores))
     message = failed(capsys, *asked, "--max-drop", 1.9)
     assert "8 bits lose 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
     assert list(tmp_path.iterdir()) == []

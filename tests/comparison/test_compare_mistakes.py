@@ -123,7 +123,7 @@ def test_data_without_a_split_to_score_on(compare: Compare) -> None:
 def test_a_folder_of_something_else(compare: Compare) -> None:
     Path("out").mkdir()
     Path("out/thesis.txt").write_text("mine")
-    assert "out: holds something else than a comparison ('thesis.txt')" in compare.refused("near.yaml")
+    assert "out: holds something other than a comparison ('thesis.txt')" in compare.refused("near.yaml")
     assert [path.name for path in Path("out").iterdir()] == ["thesis.txt"]
     Path("out/thesis.txt").unlink()
     Path("out/plan.json").write_text('{"tomorrow": 3}')
@@ -146,8 +146,8 @@ def test_finished_models_need_no_training_split(compare: Compare) -> None:
     value = json.loads(Path("out/comparison.json").read_text(encoding="utf-8"))
     assert [model["name"] for model in value["models"]] == ["nothing", "something"]
     assert value["models"][1]["cost"]["imgsz"] == 96
-    details = json.loads(Path("out/models/something/weights1/result.json").read_text())["details"]
-    assert details["settings"]["max_detections"] == 50 and details["imgsz"] == 96
+    key = json.loads(Path("out/models/something/weights1/result.json").read_text())["key"]
+    assert key["settings"]["max_detections"] == 50
     assert "training" not in out
 
 

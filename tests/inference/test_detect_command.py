@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -282,6 +283,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, pictures: int, number: int)
         seen.append(1)
         if len(seen) > pictures:
             signal.raise_signal(number)
+            time.sleep(1)  # in a thread: the main one hears it, however busy the machine is
         return real(*args, **more)
 
     monkeypatch.setattr(results, "draw_detections", draw)

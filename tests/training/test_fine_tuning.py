@@ -18,6 +18,7 @@ from lightdet.cli.app import main
 from lightdet.config import Config, YamlFile, load_config, validate
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
+from lightdet.tasks import DETECTION
 
 WIDTHS = "model.widths=[8, 8, 16, 16, 16]"
 
@@ -126,9 +127,11 @@ def test_anchors_keep_their_share_of_the_input(trained: Path) -> None:
 
 
 def test_the_network_comes_from_the_card(trained: Path) -> None:
-    config = load_config(config_from_card(trained, YamlFile({}), []))
+    config = load_config(config_from_card(trained, YamlFile({}), [], DETECTION.training))
     assert config.model.model_dump()["widths"] == [8, 8, 16, 16, 16] and config.imgsz == 64
-    other = load_config(config_from_card(trained, YamlFile({"imgsz": 96, "train": {"lr": 0.5}}), []))
+    other = load_config(
+        config_from_card(trained, YamlFile({"imgsz": 96, "train": {"lr": 0.5}}), [], DETECTION.training)
+    )
     assert (other.imgsz, other.train.lr) == (96, 0.5)
 
 
@@ -176,7 +179,7 @@ def test_contradictions(
 
 def test_what_says_the_same_is_no_contradiction(trained: Path) -> None:
     same = [WIDTHS, "model.name=lightdet", "model.gate_at=[16, 32]", "model.anchors=null"]
-    assert load_config(config_from_card(trained, YamlFile({}), same), same).imgsz == 64
+    assert load_config(config_from_card(trained, YamlFile({}), same, DETECTION.training), same).imgsz == 64
 
 
 def test_files_that_are_no_models(trained: Path, tmp_path: Path) -> None:
@@ -188,7 +191,7 @@ def test_files_that_are_no_models(trained: Path, tmp_path: Path) -> None:
         (trained.parent / "state.safetensors", "holds no lightdet model"),
     ):
         with pytest.raises(UserError, match=told):
-            config_from_card(path, YamlFile({}), [])
+            config_from_card(path, YamlFile({}), [], DETECTION.training)
 
 
 def test_a_diverged_model_is_refused(trained: Path, tmp_path: Path) -> None:
