@@ -149,34 +149,56 @@ def test_a_good_part_is_ok_in_large(served: Any, open_page: Open) -> None:
     assert page.locator("#verdict").get_attribute("aria-live") == "assertive"
 
 
-def test_the_slider_decides_anew(served: Any, open_page: Open) -> None:
+def test_another_threshold_is_a_view_of_its_own(served: Any, open_page: Open) -> None:
     page = open_page(served.url)
     drop(page, ("a.png", BAD, "image/png"))
     verdict(page, "NG")
     assert page.locator("#threshold-value").inner_text() == "0.25"
-    assert not page.locator("#threshold-reset").is_visible()
-    set_slider(page, 0.5)
-    assert verdict(page, "NG") == "1 defect: red"
-    set_slider(page, 0.9)
-    assert verdict(page, "OK") == "no defects at this threshold; recorded as NG"
-    set_slider(page, 0.12)
-    assert verdict(page, "NG").startswith("3 defects: red, green, =blue+")
-    assert page.locator("#boxes .counted").count() == 3
-
-    set_slider(page, 0.9)
-    drop(page, ("b.png", BAD, "image/png"))  # what comes now is decided and recorded so
-    page.locator("#past li >> nth=1").wait_for()
-    verdict(page, "OK")
-    records = served.client.get("/api/inspections").json()["results"]
-    assert [(r["name"], r["decision"], r["rule"]["threshold"]) for r in records] == [
-        ("b.png", "OK", 0.9), ("a.png", "NG", 0.25),
-    ]  # fmt: skip
-    page.locator("#threshold-reset").click()
-    assert verdict(page, "OK") == "no defects; decided at threshold 0.9"  # as it was recorded
-    set_slider(page, 0.25)
-    assert verdict(page, "NG").endswith("at this threshold; recorded as OK")
-    page.locator("#threshold-reset").click()
+    assert not page.locator("#trial").is_visible() and not page.locator("#threshold-reset").is_visible()
+    for value, names, told in (
+        (0.5, ["red"], "At 0.50: 1 finding would count."),
+        (0.9, [], "At 0.90: nothing would count."),
+        (0.12, ["red", "green", "=blue+"], "At 0.12: 3 findings would count."),
+    ):
+        set_slider(page, value)
+        # The verdict stays the service's; the view says what it is, in a frame that no verdict has.
+        assert verdict(page, "NG") == "2 defects: red, green"
+        assert page.locator("#verdict").get_attribute("class").split() == ["verdict", "ng"]
+        assert page.locator("#trial-text").inner_text() == f"{told} This is no verdict, and it is not recorded."
+        assert page.locator("#drop").evaluate("e => parseFloat(getComputedStyle(e).borderTopWidth)") >= 10
+        assert page.locator("#boxes .counted").count() == len(names)
+        assert page.locator("#findings .name").all_inner_texts() == names
+        assert not page.locator("#save").is_visible()
+    page.locator("#trial-end").click()
+    assert not page.locator("#trial").is_visible() and page.locator("#save").is_visible()
+    assert page.locator("#boxes .counted").count() == 2
     assert page.locator("#threshold-value").inner_text() == "0.25"
+    assert len(served.client.get("/api/inspections").json()["results"]) == 1
+
+
+@pytest.mark.parametrize("value", [0.12, 0.9])
+def test_what_is_inspected_is_decided_by_the_service_alone(shared: Any, open_page: Open, value: float) -> None:
+    page = open_page(shared.url)
+    page.locator("#model", has_text="colors").wait_for()
+    set_slider(page, value)
+    drop(page, (f"at {value}.png", BAD, "image/png"))
+    assert verdict(page, "NG") == "2 defects: red, green"
+    assert not page.locator("#trial").is_visible()  # a new part ends the looking around
+    record = shared.client.get("/api/inspections", params={"limit": 1}).json()["results"][0]
+    assert (record["name"], record["decision"]) == (f"at {value}.png", "NG")
+    assert (record["rule"]["threshold"], record["overridden"]) == (0.25, False)
+
+
+def test_a_callers_own_threshold_is_told(start: Any, open_page: Open) -> None:
+    served = start(allow_override=True)
+    served.detect(BAD, threshold=0.9, name="by 0.9")
+    page = open_page(served.url)
+    page.locator("#past button", has_text=re.compile("by 0.9")).first.click()
+    assert "decided by the caller's own threshold" in verdict(page, "OK")
+    assert page.locator("#verdict").get_attribute("class").split() == ["verdict", "own"]  # neither green nor red
+    assert page.locator("#past .by").inner_text() == "threshold 0.9"
+    assert page.locator("#overridden").inner_text().startswith("Not counted: 1 inspection by")
+    assert page.locator("#inspected").inner_text() == "0"
 
 
 def test_what_does_not_count_can_be_shown(served: Any, open_page: Open) -> None:
@@ -198,7 +220,7 @@ def test_many_pictures_and_the_history(served: Any, open_page: Open) -> None:
     loaded = "e => new Promise(r => { const t = setInterval(() => { if (e.naturalWidth) { clearInterval(t); r(e.naturalWidth); } }, 20); })"  # noqa: E501
     assert page.locator("#past .thumb").first.evaluate(loaded) == 240
 
-    page.get_by_role("button", name=re.compile("part 3")).click()
+    page.locator("#past button", has_text=re.compile("part 3")).first.click()
     assert verdict(page, "NG").startswith("2 defects")
     assert page.locator("#past button[aria-current=true] .label").inner_text() == "part 3.png"
     page.keyboard.press("ArrowRight")  # an older one
@@ -224,7 +246,7 @@ def test_older_pages_and_pictures_of_others(served: Any, open_page: Open) -> Non
     page.get_by_role("button", name="Show older ones").click()
     page.locator("#past li >> nth=29").wait_for()
     assert past(page)[-1] == "line 0" and not page.locator("#more").is_visible()
-    page.get_by_role("button", name=re.compile("line 29")).click()
+    page.locator("#past button", has_text=re.compile("line 29")).first.click()
     verdict(page, "NG")
     assert "only a small copy is kept" in page.locator("#caption").inner_text()
 
@@ -272,14 +294,99 @@ def test_a_file_of_several_pictures(served: Any, open_page: Open) -> None:
 
     page = open_page(served.url)
     drop(page, ("stack.tif", stack(GOOD, BAD, GOOD, BAD), "image/tiff"))
-    assert verdict(page, "NG") == "2 defects: red, green · 2 of the 4 pictures in this file NG"
+    assert verdict(page, "NG") == "of 4 pictures: 2 NG"
     assert "stack.tif#2" in page.locator("#caption").inner_text()
     assert page.locator("#alert").is_hidden()  # it is no fault
-    drop(page, ("broken.tif", stack(GOOD)[:-90], "image/tiff"), ("good.tif", stack(GOOD, GOOD), "image/tiff"))
-    assert verdict(page, "OK") == "no defects · all 2 pictures in this file OK"
-    assert "broken.tif" in page.locator("#alert").inner_text()  # what was refused is still told
+    drop(page, ("good.tif", stack(GOOD, GOOD), "image/tiff"))
+    assert verdict(page, "OK") == "all 2 pictures"
     drop(page, ("one.png", BAD, "image/png"))
     assert verdict(page, "NG") == "2 defects: red, green"
+    assert not page.locator("#batch").is_visible()
+
+
+BROKEN = BAD[:80]
+WORST = [
+    ([GOOD, BAD, GOOD], "NG", "of 3 pictures: 1 NG", ["✕ NG", "✓ OK", "✓ OK"]),
+    ([BAD, GOOD, BROKEN], "NG", "of 3 pictures: 1 NG, 1 not inspected", ["✕ NG", "not inspected", "✓ OK"]),
+    ([BROKEN, GOOD], "Not inspected", "of 2 pictures: 1 not inspected", ["not inspected", "✓ OK"]),
+    ([GOOD, b""], "Not inspected", "of 2 pictures: 1 not inspected", ["not inspected", "✓ OK"]),
+    ([GOOD, GOOD], "OK", "all 2 pictures", ["✓ OK", "✓ OK"]),
+]
+
+
+@pytest.mark.parametrize(("pictures", "word", "why", "tags"), WORST)
+def test_the_verdict_of_several_is_the_worst_and_each_is_listed(
+    shared: Any, open_page: Open, pictures: list[bytes], word: str, why: str, tags: list[str]
+) -> None:
+    page = open_page(shared.url)
+    drop(page, *((f"part {i}.png", data, "image/png") for i, data in enumerate(pictures)))
+    page.locator("#verdict-why", has_text=re.compile(f"^{why}$")).wait_for()
+    assert verdict(page, word) == why
+    assert page.locator("#batch .tag").all_inner_texts() == tags
+    assert sorted(page.locator("#batch .name").all_inner_texts()) == [f"part {i}.png" for i in range(len(pictures))]
+    # Looking at a good one does not make the whole of them good.
+    page.locator("#batch button", has_text="OK").first.click()
+    page.locator("#caption", has_text="OK, no defects").wait_for()
+    assert verdict(page, word) == why
+
+
+def test_before_the_last_is_done_nothing_is_ok(start: Any, open_page: Open) -> None:
+    served = start(delay=0.7)
+    page = open_page(served.url)
+    drop(page, ("first.png", GOOD, "image/png"))
+    verdict(page, "OK")
+    drop(page, *((f"{i}.png", GOOD, "image/png") for i in range(3)))
+    verdict(page, "Inspecting")
+    words = set()
+    while len(page.locator("#batch li").all()) < 3:
+        words.add(page.locator("#verdict-word").inner_text())
+        page.wait_for_timeout(20)
+    assert words == {"Inspecting"}
+    assert verdict(page, "OK") == "all 3 pictures"
+
+
+GREY = """e => { const [r, g, b] = getComputedStyle(e).backgroundColor.match(/\\d+/g).map(Number);
+return Math.max(r, g, b) - Math.min(r, g, b) < 12; }"""
+
+
+@pytest.mark.parametrize(("fault", "data"), [("gone", GOOD), ("silent", BAD), ("not ready", GOOD)])
+def test_without_the_service_the_verdict_is_an_old_one(shared: Any, open_page: Open, fault: str, data: bytes) -> None:
+    page = open_page(shared.url)
+    drop(page, ("a.png", data, "image/png"))
+    word = "OK" if data is GOOD else "NG"
+    verdict(page, word)
+    answers = {
+        "gone": lambda route: route.abort(),
+        "silent": lambda route: None,
+        "not ready": lambda route: route.fulfill(status=503, json={"ready": False, "database": "up"}),
+    }
+    page.route("**/ready", answers[fault])
+    page.locator("#verdict.stale").wait_for()
+    assert re.match(r"\d+ s old: the service ", verdict(page, word))
+    assert page.locator("#verdict").evaluate(GREY) and page.locator("#verdict-icon").inner_text() == ""
+    assert page.locator("#verdict strong").evaluate("e => parseFloat(getComputedStyle(e).fontSize)") > 40
+    age = page.locator("#verdict-why").inner_text()
+    until(page, f"document.getElementById('verdict-why').textContent !== {age!r}")  # it grows
+    page.unroute("**/ready")
+    page.locator(f"#verdict.{word.lower()}").wait_for()
+    assert "old" not in verdict(page, word)
+
+
+def test_without_the_service_nothing_is_ready(shared: Any, open_page: Open) -> None:
+    page = open_page(shared.url)
+    verdict(page, "Ready")
+    page.route("**/ready", lambda route: route.abort())
+    assert verdict(page, "No service") == "the service is not reachable"
+
+
+def test_a_request_that_finds_no_service_greys_at_once(shared: Any, open_page: Open) -> None:
+    page = open_page(shared.url)
+    drop(page, ("a.png", GOOD, "image/png"))
+    verdict(page, "OK")
+    page.route("**/*", lambda route: route.abort())
+    drop(page, ("b.png", GOOD, "image/png"))
+    page.locator("#verdict-word", has_text=re.compile("^(Not inspected|No service)$")).wait_for()
+    assert "cannot be reached" in page.locator("#alert").inner_text()
 
 
 def test_the_marked_picture_is_saved(served: Any, open_page: Open) -> None:
@@ -310,6 +417,7 @@ def test_the_camera(served: Any, open_page: Open) -> None:
     page.locator("#past li >> nth=2").wait_for()
     page.keyboard.press("c")
     assert not page.locator("#camera-panel").is_visible()
+    until(page, "!document.getElementById('verdict').classList.contains('busy')")  # the last one is answered
     page.wait_for_timeout(300)
     seen = served.client.get("/api/statistics").json()["inspected"]
     page.wait_for_timeout(900)
@@ -320,7 +428,8 @@ def test_a_picture_that_is_refused_is_told_and_the_next_goes_on(served: Any, ope
     page = open_page(served.url)
     drop(page, ("notes.txt", b"this is no picture", "text/plain"), ("cut.png", BAD[:80], "image/png"),
          ("good.png", GOOD, "image/png"))  # fmt: skip
-    verdict(page, "OK")
+    page.locator("#verdict-why", has_text="of 3 pictures: 2 not inspected").wait_for()
+    verdict(page, "Not inspected")
     told = page.get_by_role("alert").inner_text()
     assert "notes.txt: not a picture" in told and "cut.png: the picture is" in told
     page.locator("#past li").wait_for()
@@ -332,7 +441,9 @@ def test_a_picture_that_is_refused_is_told_and_the_next_goes_on(served: Any, ope
 
 def test_what_was_refused_does_not_stand_under_the_verdict_before(served: Any, open_page: Open) -> None:
     page = open_page(served.url)
-    drop(page, ("good.png", GOOD, "image/png"), ("cut.png", BAD[:80], "image/png"))
+    drop(page, ("good.png", GOOD, "image/png"))
+    verdict(page, "OK")
+    drop(page, ("cut.png", BROKEN, "image/png"))
     assert verdict(page, "Not inspected") == ""
     assert page.locator("#caption").inner_text() == "cut.png"
     assert not page.locator("#frame").is_visible() and not page.locator("#save").is_visible()
@@ -340,7 +451,7 @@ def test_what_was_refused_does_not_stand_under_the_verdict_before(served: Any, o
     set_slider(page, 0.5)  # nothing of the picture before comes back
     page.set_viewport_size({"width": 700, "height": 900})
     assert verdict(page, "Not inspected") == ""
-    page.get_by_role("button", name=re.compile("good")).click()
+    page.locator("#past button", has_text=re.compile("good")).first.click()
     verdict(page, "OK")
 
 
@@ -352,7 +463,7 @@ def test_keys_work_after_the_mouse(served: Any, open_page: Open) -> None:
     moved = page.locator("#threshold").input_value()
     page.keyboard.press("ArrowRight")  # is the slider's own
     assert float(page.locator("#threshold").input_value()) > float(moved)
-    page.keyboard.press("r")
+    page.locator("#threshold-reset").click()
     assert page.locator("#threshold").input_value() == "0.25"
     page.locator("#camera").click()  # its button has the focus
     page.locator("#camera-panel").wait_for()
@@ -493,9 +604,8 @@ def test_keys(shared: Any, open_page: Open) -> None:
     assert page.evaluate("document.activeElement.id") == "threshold"
     page.keyboard.press("ArrowRight")
     assert page.locator("#threshold-value").inner_text() == "0.26"
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("r")
-    assert page.locator("#threshold-value").inner_text() == "0.25"
+    page.locator("footer summary").click()
+    assert page.locator("footer kbd").all_inner_texts() == ["O", "C", "Space", "T", "←", "→"]
 
 
 def test_the_api_for_people(shared: Any, open_page: Open) -> None:
@@ -504,3 +614,164 @@ def test_the_api_for_people(shared: Any, open_page: Open) -> None:
     for path in ("/api/mark", "/api/inspections.csv", "/metrics", "/ready"):
         assert page.get_by_role("heading", name=path).count() >= 1
     assert f"{shared.url}/api/detect" in page.locator("#example").inner_text()
+
+
+# --- what can be read -------------------------------------------------------------------------------------
+
+CORNERS = [(0, 0), (236, 0), (0, 172), (236, 172)]
+CROWDS = {
+    "side by side": [
+        (i % 3, 90 + i * 8, 20 + i % 4 * 30, 30 + i // 4 * 22, 44 + i % 4 * 30, 46 + i // 4 * 22) for i in range(20)
+    ],
+    "at the edges": [(i % 3, 200 - i, x, y, x + 20, y + 20) for i, (x, y) in enumerate(CORNERS)],
+    "in a row": [(i % 3, 250 - 5 * i, 2 + i * 12, 90, 12 + i * 12, 100) for i in range(21)],
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_no_name_lies_over_another(shared: Any, open_page: Open, crowd: str) -> None:
+    page = open_page(shared.url)
+    drop(page, ("crowd.png", paint(*CROWDS[crowd]), "image/png"))
+    verdict(page, "NG")
+    page.locator("#boxes text").first.wait_for()
+    assert_names_apart(page, len(CROWDS[crowd]))
+    page.set_viewport_size({"width": 500, "height": 900})  # fewer find a place, and still none collide
+    until(page, "document.querySelector('#frame').clientWidth < 500")
+    assert_names_apart(page, 4)
+
+
+def assert_names_apart(page: Any, least: int) -> None:
+    places = page.locator("#boxes text").evaluate_all(
+        "all => all.map(e => e.getBBox()).map(b => [b.x, b.y, b.x + b.width, b.y + b.height])"
+    )
+    assert len(places) >= least
+    collisions = [
+        (a, b)
+        for i, a in enumerate(places)
+        for b in places[:i]
+        if a[0] < b[2] and b[0] < a[2] and a[1] + 0.3 * (a[3] - a[1]) < b[3] and b[1] + 0.3 * (b[3] - b[1]) < a[3]
+    ]
+    assert collisions == []
+    assert all(x1 >= -1 and y1 >= -1 and x2 <= 257 and y2 <= 193 for x1, y1, x2, y2 in places)
+
+
+def test_a_list_that_is_cut_off_says_so(shared: Any, open_page: Open) -> None:
+    page = open_page(shared.url)
+    drop(page, ("crowd.png", paint(*CROWDS["side by side"]), "image/png"))
+    page.locator("#findings-title", has_text="Findings (20)").wait_for()
+    below = re.compile(r"↓ (\d+) more below")
+    page.locator("#findings-more", has_text=below).wait_for()
+    found = below.search(page.locator("#findings-more").inner_text())
+    assert found is not None and 0 < int(found[1]) < 20
+    page.locator("#findings").focus()  # by the keyboard alone
+    page.keyboard.press("End")
+    page.locator("#findings-more").wait_for(state="hidden")
+    drop(page, ("one.png", BAD, "image/png"))
+    page.locator("#findings-title", has_text="Findings (2)").wait_for()
+    assert not page.locator("#findings-more").is_visible()
+
+
+PALE = """() => {
+const parse = (text) => { const n = text.match(/[\\d.]+(e-\\d+)?/g).map(Number);
+  const scale = text.startsWith('color(') ? 255 : 1; return [...n.slice(0, 3).map(v => v * scale), n[3] ?? 1]; };
+const over = ([r, g, b, a], under) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
+const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = (c) => { const [r, g, b] = c.map(v => linear(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const ground = (e) => { const chain = []; for (let at = e; at; at = at.parentElement) chain.unshift(at);
+  return chain.reduce((under, at) => over(parse(getComputedStyle(at).backgroundColor), under), [255, 255, 255]); };
+const found = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const e = node.parentElement;
+  if (!node.data.trim() || !e.checkVisibility() || e.closest('#boxes, script, option')) continue;
+  let opacity = 1;
+  for (let at = e; at; at = at.parentElement) opacity *= Number(getComputedStyle(at).opacity);
+  const style = getComputedStyle(e), under = ground(e);
+  const ink = parse(e.closest('svg') ? style.fill : style.color);
+  const [a, b] = [light(over([...ink.slice(0, 3), ink[3] * opacity], under)), light(under)];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+  if (ratio < (large ? 3 : 4.5)) found.push([node.data.trim().slice(0, 30), ratio.toFixed(2)]);
+}
+return found; }"""
+"""Texts with less contrast than WCAG 2.2, 1.4.3 asks for."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_contrast_in_every_state(start: Any, open_page: Open, scheme: str) -> None:
+    served = start(allow_override=True)
+    served.detect(BAD, threshold=0.9)
+    page = open_page(served.url, color_scheme=scheme)
+    page.locator("#past .by").wait_for()
+    page.locator("footer summary").click()
+    assert page.evaluate(PALE) == [], "ready"
+    page.get_by_label("show what does not count, too").check()
+    drop(page, ("good.png", GOOD, "image/png"), ("bad.png", BAD, "image/png"), ("cut.png", BROKEN, "image/png"))
+    page.locator("#verdict-why", has_text="of 3 pictures: 1 NG, 1 not inspected").wait_for()
+    page.locator("#pchart .dot").first.wait_for()
+    until(page, "!document.getElementById('verdict').classList.contains('busy')")
+    assert page.evaluate(PALE) == [], "several"
+    set_slider(page, 0.9)
+    assert page.evaluate(PALE) == [], "trial"
+    page.locator("#past .by").click()
+    page.locator("#verdict.own").wait_for()
+    assert page.evaluate(PALE) == [], "another's threshold"
+    page.route("**/ready", lambda route: route.abort())
+    page.locator("#verdict.stale").wait_for()
+    assert page.evaluate(PALE) == [], "without the service"
+
+
+def test_an_empty_search_is_not_an_empty_history(served: Any, open_page: Open) -> None:
+    page = open_page(served.url)
+    page.locator("#past-empty", has_text="Nothing yet.").wait_for()
+    served.detect(GOOD, name="part")
+    page.get_by_label("Name").fill("no such part")
+    page.locator("#past-empty", has_text="No inspection matches this search.").wait_for()
+    page.get_by_label("Name").fill("")
+    page.locator("#past li").wait_for()
+    page.get_by_label("Show", exact=True).select_option("NG")
+    page.locator("#past-empty", has_text="No inspection matches this search.").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "named"), [("en-US", "America/New_York", "EST"), ("de-DE", "Asia/Tokyo", "GMT+9")]
+)
+def test_times_have_24_hours_and_a_zone(served: Any, open_page: Open, locale: str, zone: str, named: str) -> None:
+    served.service.store.insert([inspection(NOON + i * 3_600_000, "red") for i in range(24)])
+    page = open_page(served.url, locale=locale, timezone_id=zone)
+    page.get_by_label("Time", exact=True).select_option("all")
+    page.locator("#pchart .dot").first.wait_for()
+    page.get_by_text("As a table").click()
+    page.locator("#past button").first.click()
+    page.locator("#verdict-why", has_text="defect").wait_for()
+    rows = page.locator("#ptable tbody td:first-child").all_inner_texts()
+    titles = page.locator("#past button").evaluate_all("all => all.map(e => e.title)")
+    for text in (*rows, *titles, page.locator("#caption").inner_text(), page.locator("#verdict-why").inner_text()):
+        assert re.search(rf"\b\d\d:\d\d:\d\d {re.escape(named)}", text), text
+    everything = page.locator("body").inner_text() + " ".join(titles)
+    assert not re.search(r"\d\s?[AaPp]\.?[Mm]\b", everything)
+    assert set(page.locator(".zone").all_inner_texts()) == {named}
+
+
+def test_an_inspection_has_an_address(served: Any, open_page: Open) -> None:
+    page = open_page(served.url)
+    drop(page, ("a.png", BAD, "image/png"))
+    verdict(page, "NG")
+    address = page.locator("#facts a").evaluate("e => e.href")
+    identity = served.client.get("/api/inspections").json()["results"][0]["id"]
+    assert address == f"{served.url}/#{identity}" and page.url == f"{served.url}/"
+    served.detect(GOOD, name="b")
+    other = open_page(served.url, f"#{identity}")  # another person's browser
+    assert verdict(other, "NG").startswith("2 defects: red, green")
+    assert "a.png" in other.locator("#caption").inner_text()
+    other.locator("#past button", has_text="b").first.click()
+    verdict(other, "OK")
+    other.go_back()
+    verdict(other, "NG")
+    drop(other, ("c.png", GOOD, "image/png"))  # what is inspected now leaves the old address
+    verdict(other, "OK")
+    assert other.url == f"{served.url}/"
+    nowhere = open_page(served.url, f"#{'0' * 32}")
+    nowhere.locator("#alert", has_text="there is no inspection of this id").wait_for()
+    verdict(nowhere, "Ready")

@@ -79,10 +79,9 @@ export function saveBlob(blob, name) {
 }
 
 // Sends a picture; where the service is busy, waits as it says and tries again a few times.
-export async function inspect(blob, { name = "", threshold = null, preview = false } = {}) {
+export async function inspect(blob, { name = "", preview = false } = {}) {
   const query = new URLSearchParams();
   if (name) query.set("name", name);
-  if (threshold !== null) query.set("threshold", threshold);
   if (preview) query.set("picture", "plain");
   for (let attempt = 0; ; attempt += 1) {
     try {

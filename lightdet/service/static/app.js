@@ -1,63 +1,88 @@
 // Puts the page together: what is dropped, chosen or seen by the camera is inspected, one after the other.
 
 import { getJson, inspect } from "./api.js";
+import * as batch from "./batch.js";
 import * as camera from "./camera.js";
+import * as contact from "./contact.js";
 import { $ } from "./dom.js";
 import * as history from "./history.js";
 import * as statistics from "./statistics.js";
-import { busy, fail, say, setRule, show } from "./viewer.js";
+import { zone } from "./times.js";
+import { busy, clear, say, show, shown, tryThreshold } from "./viewer.js";
 
 const VIEWABLE = /^image\/(jpeg|png|bmp)$/;
 const LOOK_EVERY = 10_000;
-const state = { model: null, override: null, waiting: [], done: 0, working: false };
+const state = { model: null, waiting: [], working: null };
 
 // --- pictures ---------------------------------------------------------------------------------------------
 
 function add(files) {
-  const pictures = [...files].filter((file) => file.size > 0);
-  if (!pictures.length) {
+  if (!files.length) {
     say("There is no file in what was dropped.");
     return;
   }
+  take([...files].map((blob) => ({ blob, name: blob.name })));
+}
+
+// Inspects one after the other; what comes meanwhile joins in. Returns a promise of the end.
+function take(pictures) {
   say(null);
   state.waiting.push(...pictures);
-  if (!state.working) work();
+  state.working ??= work().finally(() => { state.working = null; });
+  return state.working;
 }
 
 async function work() {
-  state.working = true;
-  state.done = 0;
   const refused = [];
-  while (state.waiting.length) {
-    const file = state.waiting.shift();
-    state.done += 1;
-    const total = state.done + state.waiting.length;
-    busy(total > 1 ? `${file.name}: ${state.done} of ${total}` : `${file.name} …`);
+  history.makeWay();
+  resetTrial();
+  batch.begin((entry) => history.lookAt(entry.result));
+  for (let done = 1; state.waiting.length; done += 1) {
+    const { blob, name } = state.waiting.shift();
+    const total = done + state.waiting.length;
+    busy(total > 1 ? `${name}: ${done} of ${total}` : `${name} …`);
+    const slow = setTimeout(() => batch.tell(state.waiting.length + 1), 300); // the verdict before goes
     try {
-      await look(file, file.name);
+      present(await look(blob, name));
     } catch (error) {
-      refused.push(`${file.name}: ${error.message}`);
-      fail(file.name);
+      refused.push(name ? `${name}: ${error.message}` : error.message);
+      present([{ name, refusal: error.message }]);
       say(refused.slice(-5).join(" — "));
+      if (error.code === "unreachable") contact.check();
     }
+    clearTimeout(slow);
     busy(null);
   }
-  state.working = false;
+  if (shown() !== (batch.worst().result ?? null)) display(batch.worst()); // something else was opened meanwhile
 }
 
-async function look(blob, name = "") {
-  const preview = !VIEWABLE.test(blob.type);
-  const answer = await inspect(blob, { name, threshold: state.override, preview });
-  const bad = answer.results.filter((each) => each.decision === "NG");
-  const result = bad[0] ?? answer.results[0];
-  const { length } = answer.results;
-  if (length > 1) result.file = bad.length ? `${bad.length} of the ${length} pictures in this file NG` : `all ${length} pictures in this file OK`;
-  const url = result.picture ?? URL.createObjectURL(blob);
-  delete result.picture;
-  result.recorded = answer.recorded;
-  show(result, url);
-  history.keepOriginal(result.id, url);
+// The worst so far is shown; what is better than that stands in the list alone.
+function present(entries) {
+  for (const entry of entries) {
+    if (batch.add(entry) === entry) display(entry);
+  }
+  batch.tell(state.waiting.length);
   refresh();
+}
+
+function display(entry) {
+  if (entry.result) show(entry.result, entry.url);
+  else clear(entry.name);
+}
+
+// Returns one entry for each picture in the file.
+async function look(blob, name) {
+  const start = await blob.slice(0, 1).arrayBuffer().catch(() => { throw new Error("cannot be read; is it a folder?"); });
+  if (!start.byteLength) throw new Error("the file is empty");
+  const preview = !VIEWABLE.test(blob.type);
+  const answer = await inspect(blob, { name, preview });
+  return answer.results.map((result) => {
+    const url = result.picture ?? URL.createObjectURL(blob);
+    delete result.picture;
+    result.recorded = answer.recorded;
+    history.keepOriginal(result.id, url);
+    return { name: result.name, result, url };
+  });
 }
 
 let refreshing = null;
@@ -65,61 +90,39 @@ let again = false;
 function refresh() {
   // One at a time; what happens meanwhile is seen by one more.
   if (refreshing) { again = true; return; }
-  refreshing = Promise.all([history.refresh(), statistics.refresh(), status()])
-    .catch((error) => { if (error.status !== 401) console.warn(error.message); })
+  refreshing = Promise.all([history.refresh(), statistics.refresh()])
+    .catch((error) => { if (error.status !== 401 && error.code !== "unreachable") console.warn(error.message); })
     .finally(() => {
       refreshing = null;
       if (again) { again = false; refresh(); }
     });
 }
 
-async function status() {
-  let text = "ready", good = true;
-  try {
-    const ready = await (await fetch("ready")).json();
-    if (!ready.ready) [text, good] = ["not ready", false];
-    else if (ready.database !== "up") [text, good] = ["database away: records are kept for later", false];
-  } catch {
-    [text, good] = ["not reachable", false];
-  }
-  if ($("health").textContent !== text) $("health").textContent = text;
-  $("health").className = `health ${good ? "good" : "bad"}`;
-}
+// --- looking at other thresholds --------------------------------------------------------------------------
 
-// --- the threshold ----------------------------------------------------------------------------------------
-
-function showThreshold() {
+function showTrial(threshold) {
   const { rule } = state.model;
   const own = Object.keys(rule.thresholds).length;
-  const value = state.override ?? rule.threshold;
+  const value = threshold ?? rule.threshold;
   $("threshold").value = value;
   $("threshold-value").textContent = value.toFixed(2);
-  $("threshold-note").textContent = state.override !== null ? "for every class, from now on"
-    : own ? `the service's; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : "the service's own";
-  $("threshold-reset").hidden = state.override === null;
-  setRule(rule, state.override);
+  $("threshold-note").textContent = `The service decides at ${rule.threshold}${own ? `; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : ""}.`;
+  $("threshold-reset").hidden = threshold === null;
+  tryThreshold(threshold);
 }
 
-function reset() {
-  state.override = null;
-  showThreshold();
+function resetTrial() {
+  if (state.model) showTrial(null);
 }
 
 // --- wiring -----------------------------------------------------------------------------------------------
 
 $("choose").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { add($("files").files); $("files").value = ""; });
-$("threshold").addEventListener("input", () => { state.override = Number($("threshold").value); showThreshold(); });
-$("threshold-reset").addEventListener("click", reset);
-camera.setUp(async (blob) => {
-  try {
-    say(null);
-    await look(blob, "");
-  } catch (error) {
-    fail("");
-    say(error.message);
-  }
-});
+$("threshold").addEventListener("input", () => { if (state.model) showTrial(Number($("threshold").value)); });
+for (const id of ["threshold-reset", "trial-end"]) $(id).addEventListener("click", resetTrial);
+history.setUp(resetTrial);
+camera.setUp((blob) => take([{ blob, name: "" }]));
 
 // The whole page takes what is dropped: a file that misses the stage would else replace the page.
 let depth = 0;
@@ -140,7 +143,6 @@ const KEYS = {
   o: () => $("files").click(),
   c: () => camera.toggle(),
   t: () => $("threshold").focus(),
-  r: reset,
   " ": () => camera.capture(),
   ArrowLeft: () => history.step(-1),
   ArrowRight: () => history.step(1),
@@ -158,14 +160,16 @@ addEventListener("keydown", (event) => {
 });
 
 async function begin() {
-  status();
+  contact.watch();
+  for (const place of document.querySelectorAll(".zone")) place.textContent = zone();
   state.model = await getJson("api/model");
   const { name, version, classes, lowest_score: lowest } = state.model;
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
   $("threshold").min = Math.ceil(lowest * 100) / 100;
-  showThreshold();
+  resetTrial();
   refresh();
+  history.openAddress();
   setInterval(() => { if (!document.hidden) refresh(); }, LOOK_EVERY);
 }
 

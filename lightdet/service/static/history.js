@@ -1,14 +1,24 @@
 // Past inspections with their small pictures, the latest first.
 
 import { call, getJson } from "./api.js";
+import * as batch from "./batch.js";
 import { $, make } from "./dom.js";
-import { say, show, shown } from "./viewer.js";
+import { clock, day, when } from "./times.js";
+import { give } from "./verdict.js";
+import { defectsOf, say, show, shown } from "./viewer.js";
 
 const PAGE = 24;
 const ORIGINALS = 60;
 const state = { results: [], before: null, loading: null };
 const originals = new Map(); // id → URL of the picture as sent from this tab
 const thumbnails = new Map(); // id → promise of a URL
+let turn = 0; // counts what was asked to be shown
+let endTrial = () => {};
+
+// `end()` leaves the trial view.
+export function setUp(end) {
+  endTrial = end;
+}
 
 export function keepOriginal(id, url) {
   originals.set(id, url);
@@ -17,6 +27,10 @@ export function keepOriginal(id, url) {
     originals.delete(oldest);
     if (old !== $("picture").src) URL.revokeObjectURL(old);
   }
+}
+
+function isSearch() {
+  return Boolean($("filter").value || $("search").value.trim());
 }
 
 function query(before) {
@@ -55,6 +69,7 @@ function draw() {
   const there = new Map([...$("past").children].map((item) => [item.dataset.id, item]));
   $("past").replaceChildren(...state.results.map((result) => there.get(result.id) ?? item(result)));
   $("past-empty").hidden = state.results.length > 0;
+  $("past-empty").textContent = isSearch() ? "No inspection matches this search." : "Nothing yet.";
   $("more").hidden = !state.before;
   mark();
   if (focused) $("past").querySelector(`button[data-id="${focused}"]`)?.focus({ preventScroll: true });
@@ -68,17 +83,18 @@ function draw() {
 }
 
 function item(result) {
-  const time = new Date(result.time);
-  const today = time.toDateString() === new Date().toDateString();
+  const today = new Date(result.time).toDateString() === new Date().toDateString();
   const picture = make("img", { class: "thumb", alt: "", loading: "lazy" });
   thumbnail(result.id).then((url) => { if (url) picture.src = url; });
-  const kind = result.decision.toLowerCase();
+  const kind = result.overridden ? "own" : result.decision.toLowerCase();
+  const icon = { ok: "✓ ", ng: "✕ ", own: "" }[kind];
   const label = result.name || (result.defects ? [...new Set(result.detections.filter((d) => d.defect).map((d) => d.name))].join(", ") : "no name");
   return make("li", { "data-id": result.id },
-    make("button", { type: "button", "data-id": result.id, onclick: () => open(result), title: `${result.name} ${time.toLocaleString()}`.trim() },
-      make("span", { class: `tag ${kind}` }, `${result.decision === "OK" ? "✓" : "✕"} ${result.decision}`,
-        make("time", { datetime: result.time }, today ? time.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" }) : time.toLocaleDateString([], { month: "short", day: "numeric" }))),
-      picture, make("span", { class: "label" }, label)));
+    make("button", { type: "button", "data-id": result.id, onclick: () => open(result), title: `${result.name} ${when(result.time)}`.trim() },
+      make("span", { class: `tag ${kind}` }, `${icon}${result.decision}`,
+        make("time", { datetime: result.time }, today ? clock(result.time) : day(result.time))),
+      picture, result.overridden ? make("span", { class: "by" }, `threshold ${result.rule.threshold}`) : null,
+      make("span", { class: "label" }, label)));
 }
 
 function thumbnail(id) {
@@ -90,17 +106,45 @@ function thumbnail(id) {
   return thumbnails.get(id);
 }
 
-async function open(result) {
+// Shows an inspection's picture, and leaves the verdict in large as it is. Returns false where something newer came.
+export async function lookAt(result) {
+  const mine = turn += 1;
   say(null);
   const original = originals.get(result.id);
   const url = original ?? await thumbnail(result.id);
-  if (!url) {
-    say("No picture of this inspection is kept.");
-    return;
-  }
-  show(result, url, original ? "" : "only a small copy is kept");
+  if (mine !== turn) return false;
+  show(result, url, original ? "" : url ? "only a small copy is kept" : "no picture is kept");
   mark();
+  return true;
+}
+
+// Shows an inspection as a whole: picture and verdict, under an address of its own.
+async function open(result) {
+  if (!await lookAt(result)) return;
+  batch.close();
+  endTrial();
+  const { decision, overridden, time } = result;
+  const why = [defectsOf(result), overridden && "decided by the caller's own threshold", when(time)].filter(Boolean).join(" · ");
+  give(decision, why, Date.parse(time), overridden === true);
+  if (location.hash !== `#${result.id}`) window.history.pushState(null, "", `#${result.id}`);
   $("verdict").scrollIntoView({ block: "nearest" });
+}
+
+// Opens the inspection that the page's address names, if it names one.
+export async function openAddress() {
+  const id = /^#([0-9a-f]{32})$/.exec(location.hash)?.[1];
+  if (!id || shown()?.id === id) return;
+  try {
+    await open(await getJson(`api/inspections/${id}`));
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+// Makes way for what is inspected now: no older one comes over it any more, nor back with a reload.
+export function makeWay() {
+  turn += 1;
+  if (/^#[0-9a-f]{32}$/.test(location.hash)) window.history.replaceState(null, "", location.pathname + location.search);
 }
 
 export function mark() {
@@ -117,6 +161,8 @@ export function step(direction) {
   if (next) open(next);
 }
 
+addEventListener("hashchange", openAddress);
+addEventListener("popstate", openAddress);
 $("more").addEventListener("click", () => more().catch((error) => say(error.message)));
 $("filter").addEventListener("change", restart);
 let typing;

@@ -1,7 +1,8 @@
 // How many parts were bad, of what, and whether that has changed: tiles, bars and the p-chart.
 
 import { download, getJson } from "./api.js";
-import { $, make, makeSvg, percent } from "./dom.js";
+import { $, count, make, makeSvg, percent } from "./dom.js";
+import { clock, day, when } from "./times.js";
 import { say } from "./viewer.js";
 
 const HOURS = { hour: 1, week: 7 * 24, month: 30 * 24 };
@@ -29,6 +30,8 @@ export async function refresh() {
   const last = found.chart.points.at(-1);
   $("control").textContent = last ? (last.signal ? "outside limits" : "within limits") : "–";
   $("control").className = last?.signal ? "bad" : "";
+  $("overridden").hidden = !found.overridden;
+  $("overridden").textContent = `Not counted: ${count(found.overridden, "inspection")} by a threshold of the caller's own.`;
   drawChart(found.chart);
   drawTable(found.chart);
   drawClasses(found.classes);
@@ -84,7 +87,7 @@ function steps(points, times, half, x, y, side, backwards = false) {
 }
 
 function dot(point, x, y) {
-  const title = makeSvg("title", {}, `${new Date(point.time).toLocaleString()}: ${point.rejected} of ${point.inspected} NG (${percent(point.share)})`);
+  const title = makeSvg("title", {}, `${when(point.time)}: ${point.rejected} of ${point.inspected} NG (${percent(point.share)})`);
   if (point.signal) {
     return makeSvg("path", { class: "signal", d: `M${x} ${y - 7} L${x + 7} ${y} L${x} ${y + 7} L${x - 7} ${y} Z` }, title);
   }
@@ -102,11 +105,9 @@ function shortPercent(share, top) {
 }
 
 function shortTime(time, span) {
-  const date = new Date(time);
-  const clock = date.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: span < 600_000 ? "2-digit" : undefined });
-  if (span <= 86_400_000) return clock;
-  const day = date.toLocaleDateString([], { month: "short", day: "numeric" });
-  return span <= 7 * 86_400_000 ? `${day} ${clock}` : day;
+  const shortClock = clock(time, span < 600_000);
+  if (span <= 86_400_000) return shortClock;
+  return span <= 7 * 86_400_000 ? `${day(time)} ${shortClock}` : day(time);
 }
 
 function describe(chart) {
@@ -116,7 +117,7 @@ function describe(chart) {
 
 function drawTable(chart) {
   const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", ""];
-  const rows = chart.points.map((p) => [new Date(p.time).toLocaleString(), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.signal ? "outside" : ""]);
+  const rows = chart.points.map((p) => [when(p.time), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.signal ? "outside" : ""]);
   $("ptable").replaceChildren(make("table", {},
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((value) => make("td", {}, String(value))))))));

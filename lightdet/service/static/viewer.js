@@ -1,10 +1,12 @@
-// The picture with its boxes, the verdict in large, the findings beside it.
+// The picture with its boxes, the findings beside it, and the trial view at another threshold.
 
 import { saveBlob } from "./api.js";
-import { $, count, make, makeSvg } from "./dom.js";
-import { color, counts } from "./rule.js";
+import { drawBoxes, markedPicture } from "./boxes.js";
+import { $, count, make } from "./dom.js";
+import { color, wouldCount } from "./rule.js";
+import { when } from "./times.js";
 
-const state = { result: null, rule: null, threshold: null, note: "" };
+const state = { result: null, trial: null, note: "", caption: "" };
 
 export function shown() {
   return state.result;
@@ -17,26 +19,35 @@ export function say(message) {
 
 export function busy(text) {
   $("verdict").classList.toggle("busy", Boolean(text));
-  if (text) $("caption").textContent = text;
+  $("caption").textContent = text ?? state.caption;
 }
 
-// What could not be inspected has no verdict: the one before must not stand over it.
-export function fail(name) {
+function setCaption(text) {
+  state.caption = text;
+  $("caption").textContent = text;
+}
+
+// "2 defects: red, green", by the service's rule
+export function defectsOf(result) {
+  const names = [...new Set(result.detections.filter((each) => each.defect).map((each) => each.name))];
+  return result.defects ? `${count(result.defects, "defect")}: ${names.join(", ")}` : "no defects";
+}
+
+// What could not be inspected has no picture: the one before must not stand under its name.
+export function clear(name) {
   state.result = null;
   $("frame").hidden = true;
   $("empty").hidden = false;
   $("drop").classList.remove("filled");
-  $("verdict").className = "verdict none";
-  $("verdict-icon").textContent = "";
-  $("verdict-word").textContent = "Not inspected";
-  $("verdict-why").textContent = "";
-  $("caption").textContent = name;
+  setCaption(name);
   $("findings").replaceChildren();
+  $("findings-title").textContent = "Findings";
   $("facts").replaceChildren();
   $("save").hidden = true;
+  drawTrial();
 }
 
-// Shows a result on the picture at `url`; `note` says what kind of picture that is.
+// Shows a result on the picture at `url` (null: none is kept); `note` says what kind of picture that is.
 export function show(result, url, note = "") {
   Object.assign(state, { result, note });
   const [width, height] = result.size;
@@ -46,84 +57,67 @@ export function show(result, url, note = "") {
   $("drop").classList.add("filled");
   frame.style.aspectRatio = `${width} / ${height}`;
   fit();
-  $("picture").src = url;
+  if (url) $("picture").src = url;
+  else $("picture").removeAttribute("src");
   $("picture").alt = `Inspected picture ${result.name}`.trim();
   draw();
 }
 
-// `rule` is the service's own; `threshold` the slider's, null where it was not moved.
-export function setRule(rule, threshold) {
-  Object.assign(state, { rule, threshold });
-  if (state.result) draw();
+// Looks at what is shown at another threshold, null: by the service's rule. Nothing is decided by it.
+export function tryThreshold(threshold) {
+  state.trial = threshold;
+  drawTrial();
+  draw();
 }
 
-export function draw() {
-  const { result } = state;
+function draw() {
+  const { result, trial, note } = state;
   if (!result) return;
-  const flags = result.detections.map((each) => counts(each, result.rule, state.threshold));
+  const flags = result.detections.map((each) => (trial === null ? each.defect : wouldCount(each, result.rule, trial)));
   const weak = $("weak").checked;
-  drawVerdict(result, flags);
   drawBoxes(result, flags, weak);
   drawFindings(result, flags, weak);
   drawFacts(result);
-  $("save").hidden = false;
+  drawTrial(flags);
+  $("save").hidden = trial !== null; // a picture with a trial's boxes would pass for the service's
+  const own = result.overridden ? `decided by the caller's threshold ${result.rule.threshold}` : "";
+  setCaption([result.name, `${result.decision}, ${defectsOf(result)}`, own, when(result.time), note].filter(Boolean).join(" · "));
 }
 
-function drawVerdict(result, flags) {
+function drawTrial(flags = []) {
+  const { trial, result } = state;
+  $("trial").hidden = trial === null;
+  $("stage").classList.toggle("trying", trial !== null);
+  if (trial === null) return;
   const bad = flags.filter(Boolean).length;
-  const word = bad ? "NG" : "OK";
-  $("verdict").className = `verdict ${word.toLowerCase()}`;
-  $("verdict-icon").textContent = bad ? "✕" : "✓";
-  $("verdict-word").textContent = word;
-  const names = [...new Set(result.detections.filter((_, i) => flags[i]).map((each) => each.name))];
-  const why = bad ? `${count(bad, "defect")}: ${names.join(", ")}` : "no defects";
-  const old = state.threshold === null && state.rule && result.rule.threshold !== state.rule.threshold;
-  const told = word !== result.decision ? `${why} at this threshold; recorded as ${result.decision}`
-    : old ? `${why}; decided at threshold ${result.rule.threshold}` : why;
-  $("verdict-why").textContent = [told, result.file].filter(Boolean).join(" · ");
-  const caption = [result.name, new Date(result.time).toLocaleString(), state.note].filter(Boolean).join(" · ");
-  $("caption").textContent = caption;
-}
-
-function drawBoxes(result, flags, weak) {
-  const svg = $("boxes");
-  const [width, height] = result.size;
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const unit = width / Math.max(1, $("frame").clientWidth); // picture pixels in one of the screen
-  const order = result.detections.map((_, index) => index).reverse(); // the best on top
-  svg.replaceChildren(...order.filter((i) => flags[i] || weak).map((i) => boxOf(result.detections[i], i, flags[i], unit, [width, height])));
-}
-
-function boxOf(detection, index, counted, unit, [width, height]) {
-  const [x1, y1, x2, y2] = detection.box;
-  const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1 };
-  const size = 15 * unit;
-  const above = y1 > size * 1.5;
-  const y = above ? y1 - size * 0.45 : Math.min(y1 + size * 1.15, height - size * 0.3);
-  const text = `${detection.name} ${detection.score.toFixed(2)}`;
-  const x = Math.max(2 * unit, Math.min(x1 + (above ? 0 : 5 * unit), width - text.length * size * 0.62));
-  return makeSvg("g", { class: counted ? "counted" : "weak", "data-index": index },
-    makeSvg("rect", { ...place, class: "box-halo" }),
-    makeSvg("rect", { ...place, class: "box-line", stroke: color(detection.label) }),
-    counted ? makeSvg("text", {
-      x, y, class: "box-text", fill: color(detection.label),
-      "font-size": size, "stroke-width": size * 0.28,
-    }, text) : null);
+  const told = result ? `${bad ? count(bad, "finding") : "nothing"} would count` : "no picture";
+  $("trial-text").textContent = `At ${trial.toFixed(2)}: ${told}. This is no verdict, and it is not recorded.`;
 }
 
 function drawFindings(result, flags, weak) {
   const items = result.detections.map((each, index) => ({ each, index, counted: flags[index] }))
     .filter(({ counted }) => counted || weak)
     .map(({ each, index, counted }) => finding(each, index, counted));
+  $("findings-title").textContent = `Findings${items.length ? ` (${items.length})` : ""}`;
   if (!items.length) items.push(make("li", { class: "none" }, "nothing that counts"));
   $("findings").replaceChildren(...items);
+  tellMore();
+}
+
+// A list that is cut off says how much lies below.
+function tellMore() {
+  const list = $("findings");
+  const end = list.scrollTop + list.clientHeight + 4;
+  const below = [...list.children].filter((item) => item.offsetTop + item.offsetHeight > end).length;
+  $("findings-more").hidden = !below;
+  $("findings-more").textContent = `↓ ${below} more below`;
 }
 
 function finding(each, index, counted) {
   const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
   swatch.style.background = color(each.label);
   const light = (on) => () => {
-    $("boxes").querySelector(`[data-index="${index}"]`)?.classList.toggle("lit", on);
+    $("boxes").querySelector(`g[data-index="${index}"]`)?.classList.toggle("lit", on);
   };
   const [x1, y1, x2, y2] = each.box;
   return make("li", { class: counted ? "" : "off", onmouseenter: light(true), onmouseleave: light(false), title: `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)} pixels` },
@@ -133,8 +127,9 @@ function finding(each, index, counted) {
 function drawFacts(result) {
   const facts = [
     ["Picture", `${result.size[0]} × ${result.size[1]}`],
-    ["Time", `${(result.milliseconds.total ?? 0).toFixed(0)} ms`],
+    ["Took", `${(result.milliseconds.total ?? 0).toFixed(0)} ms`],
     ["Model", `${result.model.name} · ${result.model.version}`],
+    ["Address", make("a", { href: `#${result.id}` }, "of this inspection")],
   ];
   $("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   if (result.recorded === false) {
@@ -153,33 +148,10 @@ function fit() {
 
 new ResizeObserver(() => { fit(); draw(); }).observe($("drop"));
 $("weak").addEventListener("change", draw);
-
+$("findings").addEventListener("scroll", tellMore);
 $("save").addEventListener("click", async () => {
   const { result } = state;
-  const picture = $("picture");
-  await picture.decode();
-  const canvas = make("canvas", { width: result.size[0], height: result.size[1] });
-  const pen = canvas.getContext("2d");
-  pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  const line = Math.max(2, Math.round((canvas.width + canvas.height) / 400));
-  const letters = Math.max(11, Math.round((canvas.width + canvas.height) / 80));
-  pen.font = `bold ${letters}px sans-serif`;
-  pen.lineJoin = "round";
-  result.detections.forEach((each) => {
-    if (!counts(each, result.rule, state.threshold)) return;
-    const [x1, y1, x2, y2] = each.box;
-    for (const [width, tone] of [[line * 2, "#000"], [line, color(each.label)]]) {
-      pen.lineWidth = width;
-      pen.strokeStyle = tone;
-      pen.strokeRect(x1, y1, x2 - x1, y2 - y1);
-    }
-    const text = `${each.name} ${each.score.toFixed(2)}`;
-    const y = y1 > letters * 1.4 ? y1 - letters * 0.4 : y1 + letters * 1.2;
-    pen.lineWidth = letters * 0.3;
-    pen.strokeStyle = "#000";
-    pen.strokeText(text, x1 + line, y);
-    pen.fillStyle = color(each.label);
-    pen.fillText(text, x1 + line, y);
-  });
-  canvas.toBlob((blob) => saveBlob(blob, `${(result.name || result.id).replace(/\.[^.]*$/, "")}-marked.png`), "image/png");
+  await $("picture").decode();
+  markedPicture($("picture"), result)
+    .toBlob((blob) => saveBlob(blob, `${(result.name || result.id).replace(/\.[^.]*$/, "")}-marked.png`), "image/png");
 });
