@@ -78,6 +78,15 @@ def serve(
             rich_help_panel=_DECISION,
         ),
     ] = None,
+    allow_override: Annotated[
+        bool,
+        typer.Option(
+            "--allow-override",
+            rich_help_panel=_DECISION,
+            envvar="LIGHTDET_ALLOW_OVERRIDE",
+            help="Let a request give a threshold of its own; its record says so and is in no statistics.",
+        ),
+    ] = False,
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -312,6 +321,7 @@ def serve(
             thresholds=_by_class(class_threshold, "--class-threshold"),
             min_size=min_size,
             min_sizes=_by_class(class_min_size, "--class-min-size"),
+            allow_override=allow_override,
             confidence=confidence,
             device=device,
             imgsz=imgsz,

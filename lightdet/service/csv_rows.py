@@ -11,9 +11,9 @@ from lightdet.service.inspection import iso_time
 
 INSPECTION_COLUMNS = (
     "id", "time", "name", "decision", "defects", "defect_classes", "best_score", "width", "height", "bytes",
-    "sha256", "model", "version", "milliseconds",
+    "sha256", "model", "version", "milliseconds", "overridden",
 )  # fmt: skip
-DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect")
+DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden")
 _LEADS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A cell that begins with one of these may be run as a formula by a spreadsheet (OWASP, CSV injection)."""
 _MARK = "\ufeff"
@@ -36,7 +36,7 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
             record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], record["defects"],
             ";".join(classes), found[0]["score"] if found else "", *record["size"], record["bytes"],
             record["sha256"], record["model"]["name"], record["model"]["version"],
-            record["milliseconds"].get("total", ""),
+            record["milliseconds"].get("total", ""), _flag(record["overridden"]),
         )  # fmt: skip
 
 
@@ -46,8 +46,13 @@ def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[objec
         for each in record["detections"]:
             yield (
                 record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], each["name"],
-                each["score"], *each["box"], int(each["defect"]),
+                each["score"], *each["box"], int(each["defect"]), _flag(record["overridden"]),
             )  # fmt: skip
+
+
+def _flag(value: bool | None) -> object:
+    """1, 0, or an empty cell where nobody knows."""
+    return "" if value is None else int(value)
 
 
 def csv_chunks(columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:

@@ -272,6 +272,7 @@ class Engine:
             size=found.size,
             model=self.model,
             rule=rule.as_dict(),
+            overridden=rule is not self.rule,
             detections=findings,
             decision="OK" if rule.ok(found) else "NG",
             milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},

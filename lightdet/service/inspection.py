@@ -34,6 +34,7 @@ class Inspection:
         size: ``(width, height)`` of the picture.
         model: what decided.
         rule: the rule that decided, plain values.
+        overridden: the rule is the caller's own, in place of the service's.
         detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
         decision: OK or NG.
         milliseconds: by stage; ``total`` from the whole request to the end of the work.
@@ -52,6 +53,7 @@ class Inspection:
     detections: list[dict[str, Any]]
     decision: Verdict
     milliseconds: dict[str, float]
+    overridden: bool = False
     thumbnail: bytes | None = field(default=None, repr=False)
     picture: bytes | None = field(default=None, repr=False)
 

@@ -42,6 +42,11 @@ class Metrics:
         self.refused = Counter("lightdet_refused", "Requests refused, by reason.", ("code",), registry=own)
         self.hung_up = Counter("lightdet_hung_up", "Callers that hung up while sending.", registry=own)
         self.inspections = Counter("lightdet_inspections", "Inspected pictures.", ("decision",), registry=own)
+        self.overridden = Counter(
+            "lightdet_overridden",
+            "Pictures inspected by a caller's own rule; counted nowhere else.",
+            registry=own,
+        )
         self.defects = Counter("lightdet_defects", "Defects found.", ("name",), registry=own)
         self.stage_seconds = Histogram(
             "lightdet_stage_seconds", "Time of one picture by stage.", ("stage",), buckets=_BUCKETS, registry=own
@@ -82,10 +87,13 @@ class Metrics:
 
     def inspected(self, inspection: Inspection) -> None:
         """A picture is done."""
-        self.inspections.labels(inspection.decision).inc()
-        for each in inspection.detections:
-            if each["defect"]:
-                self.defects.labels(each["name"]).inc()
+        if inspection.overridden:
+            self.overridden.inc()
+        else:
+            self.inspections.labels(inspection.decision).inc()
+            for each in inspection.detections:
+                if each["defect"]:
+                    self.defects.labels(each["name"]).inc()
         for stage, milliseconds in inspection.milliseconds.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
 

@@ -19,7 +19,12 @@ _REFUSALS = errors(400, 401, 403, 408, 413, 415, 422, 503)
 
 Threshold = Annotated[
     float | None,
-    Query(ge=0, le=1, description="One threshold for every class in place of the service's rule, for this request."),
+    Query(
+        ge=0,
+        le=1,
+        description="One threshold for every class in place of the service's rule, for this request. "
+        "Refused (403) unless the service was started with --allow-override.",
+    ),
 ]
 Name = Annotated[
     str | None,
@@ -81,6 +86,7 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "size": list(inspection.size),
         "model": {"name": inspection.model.name, "version": inspection.model.version},
         "rule": inspection.rule,
+        "overridden": inspection.overridden,
         "decision": inspection.decision,
         "defects": inspection.defects,
         "detections": inspection.detections,

@@ -158,6 +158,7 @@ def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...]) -
         "inspected": inspected,
         "rejected": rejected,
         "share": rejected / inspected if inspected else None,
+        "overridden": store.overridden(span),
         "classes": [
             {"name": name, "defects": counts.get(name, (0, 0))[0], "pictures": counts.get(name, (0, 0))[1]}
             for name in dict.fromkeys([*names, *sorted(counts)])

@@ -52,6 +52,9 @@ class Result(BaseModel):
     size: tuple[int, int] = Field(description="width, height as shown")
     model: Model
     rule: Rule | ClassRule
+    overridden: bool | None = Field(
+        description="decided by a rule of the caller's own, and in no statistics; null: an earlier version recorded it"
+    )
     decision: Literal["OK", "NG"]
     defects: int = Field(description="how many detections count as defects")
     detections: list[Detection] = Field(description="best score first; also those that do not count")
@@ -110,6 +113,7 @@ class Statistics(BaseModel):
     inspected: int
     rejected: int
     share: float | None = Field(description="rejected of all; null where nothing was inspected")
+    overridden: int = Field(description="inspections by a rule of the caller's own; in none of the other numbers")
     classes: list[ClassCount]
     chart: Chart
 
@@ -176,7 +180,7 @@ PICTURES_BODY: dict[str, Any] = {
 _REASONS = {
     400: "no picture, or a broken form",
     401: "no API key, or a wrong one",
-    403: "from another web page",
+    403: "from another web page, or a threshold where none is taken",
     404: "no such thing",
     408: "the request did not come in time",
     413: "too many bytes, pixels or parts",

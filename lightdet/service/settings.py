@@ -76,6 +76,7 @@ class Settings:
         thresholds: the same by class name, over what the rule has.
         min_size: shortest defect in pixels; None: the rule's.
         min_sizes: the same by class name, over what the rule has.
+        allow_override: a request may give a threshold of its own; its record says so and enters no statistics.
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
         device, imgsz, iou, agnostic, max_detections, precision, rect: as for `lightdet.load`.
         threads: of the processor that compute, in each worker; None: see `compute_threads`.
@@ -102,6 +103,7 @@ class Settings:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     min_size: float | None = None
     min_sizes: Mapping[str, float] = field(default_factory=dict)
+    allow_override: bool = False
     confidence: float | None = None
     device: str = "auto"
     imgsz: int | None = None

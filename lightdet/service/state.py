@@ -54,9 +54,10 @@ class Service:
         With `most`, a request of more pictures is refused before any is recorded.
 
         Raises:
-            RefusalError: see `read_uploads` and `Engine.inspect`.
+            RefusalError: see `read_uploads` and `Engine.inspect`; a threshold where none is taken (403) or one that
+                is too low (422).
         """
-        rule = self._rule(threshold)
+        rule = None if threshold is None else self._overriding(threshold)
         with self.memory.account() as account:
             uploads = await read_uploads(request, self.settings.limits, account, name)
             if most is not None and len(uploads) > most:
@@ -64,9 +65,10 @@ class Service:
             inspections = await self.engine.inspect(uploads, rule, picture, most)
         return inspections, await self._record(inspections)
 
-    def _rule(self, threshold: float | None) -> Any:
-        if threshold is None:
-            return self.engine.rule
+    def _overriding(self, threshold: float) -> Any:
+        if not self.settings.allow_override:
+            message = "threshold: this service decides by its own rule; leave it out, or start it with --allow-override"
+            raise RefusalError(403, "no_override", message)
         lowest = self.engine.predictor.confidence
         if threshold < lowest:
             message = f"threshold: must be {lowest:g} or more, the lowest score that this service reports"

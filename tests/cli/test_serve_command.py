@@ -40,6 +40,7 @@ def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
     assert settings.load_options() == {"device": "auto", "rect": False, "threads": threads}
     assert (settings.host, settings.port, settings.workers, settings.api_key) == ("127.0.0.1", 8000, 1, "")
     assert (settings.threshold, settings.min_size, settings.thresholds, settings.min_sizes) == (None, None, {}, {})
+    assert not settings.allow_override
     assert settings.is_local
 
 
@@ -52,7 +53,7 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
         "--no-thumbnails", "--keep-days", "30", "--workers", "3", "--concurrency", "4", "--queue", "0", "--max-mib",
         "200", "--max-megapixels", "12.5", "--max-parts", "2", "--timeout", "3", "--body-timeout", "4", "--imgsz",
         "320", "--iou", "0.6", "--max-detections", "9", "--rect", "--device", "cpu", "--precision", "bf16",
-        "--threads", "2", "--access-log",
+        "--threads", "2", "--access-log", "--allow-override",
     )  # fmt: skip
     assert settings.thresholds == {"scratch": 0.5, "a=b": 0.6} and settings.min_sizes == {"dent": 7.5}
     assert (settings.threshold, settings.min_size, settings.api_key) == (0.4, 5, "s3cret")
@@ -66,19 +67,19 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
     assert (limits.concurrency, limits.queue, limits.timeout, limits.body_timeout) == (4, 0, 3, 4)
     assert limits.memory == 800 << 20
     assert (settings.thumbnails, settings.keep_days, settings.workers, settings.access_log) == (False, 30, 3, True)
-    assert "s3cret" not in repr(settings)
+    assert settings.allow_override and "s3cret" not in repr(settings)
 
 
 def test_the_environment_of_a_container(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "HOST": "0.0.0.0", "PORT": "9000", "DATABASE": "x.sqlite3", "THRESHOLD": "0.7", "API_KEY": "k", "WORKERS": "2",
-        "ALLOW_HOST": "a b", "MIN_SIZE": "3", "KEEP_DAYS": "9",
+        "ALLOW_HOST": "a b", "MIN_SIZE": "3", "KEEP_DAYS": "9", "ALLOW_OVERRIDE": "1",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"LIGHTDET_{name}", value)
     settings = serve()
     assert (settings.host, settings.port, settings.database, settings.threshold) == ("0.0.0.0", 9000, "x.sqlite3", 0.7)
     assert (settings.api_key, settings.workers, settings.allowed_hosts) == ("k", 2, ("a", "b"))
-    assert (settings.min_size, settings.keep_days) == (3, 9)
+    assert (settings.min_size, settings.keep_days, settings.allow_override) == (3, 9, True)
 
 
 WRONG = [

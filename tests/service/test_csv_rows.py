@@ -32,6 +32,7 @@ def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
         "sha256": "ab" * 32,
         "model": {"name": "best", "version": "7367af68f706"},
         "milliseconds": {"total": 12.5},
+        "overridden": False,
         "detections": [
             {"name": "dent", "score": 0.9, "box": [1.5, 2, 3, 4], "defect": True},
             {"name": "=cmd", "score": 0.8, "box": [-1, 2, 3, 4], "defect": True},
@@ -56,6 +57,14 @@ def test_one_row_a_detection() -> None:
     assert [row["class"] for row in rows] == ["dent", "'=cmd", "weak"]
     assert [row["defect"] for row in rows] == ["1", "1", "0"]
     assert [row["x1"] for row in rows] == ["1.5", "-1", "0"]  # a number is no formula
+
+
+@pytest.mark.parametrize(("overridden", "cell"), [(True, "1"), (False, "0"), (None, "")])
+def test_a_rule_of_the_callers_own_stands_in_every_row(overridden: bool | None, cell: str) -> None:
+    records = [record(overridden=overridden)]
+    parts = read(b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))))
+    found = read(b"".join(csv_chunks(DETECTION_COLUMNS, detection_rows(records))))
+    assert {row["overridden"] for row in parts + found} == {cell}
 
 
 def test_an_excel_sees_utf_8() -> None:

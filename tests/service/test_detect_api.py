@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -114,12 +115,34 @@ def test_in_pieces_of_unknown_number(shared: Any) -> None:
     assert response.json()["decision"] == "NG"
 
 
-def test_a_threshold_for_one_request(shared: Any) -> None:
-    answer = shared.detect(WEAK, threshold=0.15).json()["results"][0]
-    assert (answer["decision"], answer["rule"]["threshold"]) == ("NG", 0.15)
-    assert shared.detect(BAD, threshold=0.9).json()["decision"] == "OK"
-    response = shared.detect(BAD, threshold=0.05)
+@pytest.mark.parametrize("path", ["/api/detect", "/api/mark"])
+@pytest.mark.parametrize("threshold", [0.0, 0.05, 0.25, 0.9, 1.0])
+def test_nobody_decides_by_another_rule(served: Any, path: str, threshold: float) -> None:
+    response = served.client.post(path, content=BAD, params={"threshold": threshold})
+    assert error(response) == (403, "no_override") and "--allow-override" in response.text
+    assert served.runtime.calls == 0
+    assert served.client.get("/api/inspections").json()["results"] == []
+
+
+def test_a_threshold_for_one_request_is_recorded_and_in_no_statistics(start: Start) -> None:
+    served = start(allow_override=True)
+    assert served.detect(BAD).json()["results"][0]["overridden"] is False
+    answer = served.detect(WEAK, threshold=0.15).json()["results"][0]
+    assert (answer["decision"], answer["rule"]["threshold"], answer["overridden"]) == ("NG", 0.15, True)
+    assert served.detect(BAD, threshold=0.9).json()["decision"] == "OK"
+    assert served.client.post("/api/mark?threshold=0.9", content=BAD).headers["x-decision"] == "OK"
+    response = served.detect(BAD, threshold=0.05)
     assert error(response) == (422, "bad_parameter") and "must be 0.1 or more" in response.text
+
+    past = served.client.get("/api/inspections").json()["results"]
+    assert [each["overridden"] for each in past] == [True, True, True, False]
+    counted = served.client.get("/api/statistics").json()
+    assert (counted["inspected"], counted["rejected"], counted["overridden"]) == (1, 1, 3)
+    assert sum(point["inspected"] for point in counted["chart"]["points"]) == 1
+    table = list(csv.DictReader(io.StringIO(served.client.get("/api/inspections.csv").text.removeprefix("\ufeff"))))
+    assert [row["overridden"] for row in table] == ["0", "1", "1", "1"]
+    assert served.metric('lightdet_inspections_total{decision="OK"}') == 0
+    assert served.metric("lightdet_overridden_total") == 3
 
 
 def test_a_misspelt_threshold_decides_nothing(shared: Any) -> None:
@@ -140,6 +163,7 @@ def test_the_services_own_rule(start: Start) -> None:
     assert served.detect(paint((1, 40, 70, 10, 90, 35))).json()["decision"] == "OK"
     assert served.client.get("/api/model").json()["rule"] == rule.as_dict()
     # One threshold for all of them takes the place of the class's own; sizes stay.
+    served = start(threshold=0.9, thresholds={"green": 0.12}, min_sizes={"green": 30}, allow_override=True)
     assert served.detect(WEAK, threshold=0.5).json()["decision"] == "OK"
 
 

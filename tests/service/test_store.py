@@ -124,6 +124,16 @@ def test_counts(store: Store) -> None:
     assert store.series(Span(NOON, NOON + 10_000), NOON, 1000) == [(0, 2, 1), (1, 1, 1), (3, 1, 0)]
 
 
+def test_what_a_caller_decided_by_its_own_rule_is_in_no_count(store: Store) -> None:
+    store.insert([inspection(NOON), inspection(NOON + 1, "dent"), inspection(NOON + 60_000, overridden=True)])
+    store.insert([inspection(NOON + 2, "dent", "scratch", overridden=True)])
+    assert store.totals(Span()) == (2, 1, NOON, NOON + 1)
+    assert store.by_class(Span()) == {"dent": (1, 1)}
+    assert store.series(Span(), NOON, 1000) == [(0, 2, 1)]
+    assert store.overridden(Span()) == 2 and store.overridden(Span(NOON + 3)) == 1
+    assert [record["overridden"] for record in store.history(Span(), limit=9)] == [True, True, False, False]
+
+
 def test_export_reads_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lightdet.service.records.store._PAGE", 7)
     entries = [inspection(NOON + i % 5, "dent", name=str(i)) for i in range(21)]

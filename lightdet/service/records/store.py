@@ -35,7 +35,16 @@ from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.service.inspection import Inspection, first_id
-from lightdet.service.records.tables import SCHEMA, about, detections, inspections, metadata, thumbnails
+from lightdet.service.records.migrations import migrate, stored_version
+from lightdet.service.records.tables import (
+    OVERRIDDEN,
+    SCHEMA,
+    about,
+    detections,
+    inspections,
+    metadata,
+    thumbnails,
+)
 
 log = logging.getLogger("lightdet.service")
 
@@ -109,10 +118,13 @@ class Store:
         if self.url.get_backend_name() == "postgresql":  # workers that start at the same time take turns
             connection.execute(select(func.pg_advisory_xact_lock(0x6C696768)))
         metadata.create_all(connection)
-        version = connection.execute(select(about.c.schema_version)).scalar()
+        version = stored_version(connection)
         if version is None:
             connection.execute(insert(about).values(schema_version=SCHEMA))
-        elif version != SCHEMA:
+            return
+        if version != SCHEMA:
+            version = migrate(connection)
+        if version != SCHEMA:
             raise UserError(
                 f"the database {self.shown} was written by another version of lightdet (its tables have number "
                 f"{version}, these are {SCHEMA}); name another --database"
@@ -212,18 +224,31 @@ class Store:
         return None if jpeg is None else bytes(jpeg)
 
     def totals(self, span: Span) -> tuple[int, int, int | None, int | None]:
-        """Return how many were inspected and how many of them were NG, and the first and last time in ms."""
+        """Return how many were inspected and how many of them were NG, and the first and last time in ms.
+
+        Here and in the other counts, inspections by a rule of the caller's own are left out; see `overridden`.
+        """
         bad = func.coalesce(func.sum(_is_bad()), 0)
         query = select(func.count(), bad, func.min(inspections.c.time_ms), func.max(inspections.c.time_ms))
         with self._engine.connect() as connection:
-            count, rejected, first, last = connection.execute(query.where(span.condition(inspections.c.id))).one()
+            count, rejected, first, last = connection.execute(query.where(_by_service(span))).one()
         return int(count), int(rejected), first, last
+
+    def overridden(self, span: Span) -> int:
+        """Return how many were inspected by a rule of the caller's own."""
+        query = select(func.count()).select_from(inspections).where(span.condition(inspections.c.id), OVERRIDDEN)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
 
     def by_class(self, span: Span) -> dict[str, tuple[int, int]]:
         """Return by class name: how many defects, in how many pictures."""
         query = (
             select(detections.c.name, func.count(), func.count(distinct(detections.c.inspection)))
-            .where(span.condition(detections.c.inspection), detections.c.defect)
+            .where(
+                span.condition(detections.c.inspection),
+                detections.c.defect,
+                detections.c.inspection.not_in(select(inspections.c.id).where(OVERRIDDEN)),
+            )
             .group_by(detections.c.name)
         )
         with self._engine.connect() as connection:
@@ -233,7 +258,7 @@ class Store:
         """Return ``(bin, inspected, NG)`` for every bin with inspections; bin 0 begins at `start_ms`."""
         number = ((inspections.c.time_ms - start_ms) // width_ms).label("number")
         # Numbered first: PostgreSQL does not see that two expressions with parameters are the same one.
-        each = select(number, _is_bad().label("bad")).where(span.condition(inspections.c.id)).subquery()
+        each = select(number, _is_bad().label("bad")).where(_by_service(span)).subquery()
         query = select(each.c.number, func.count(), func.sum(each.c.bad)).group_by(each.c.number)
         query = query.order_by(each.c.number)
         with self._engine.connect() as connection:
@@ -271,6 +296,10 @@ class Store:
         return [_inspection_dict(row, found[row.id]) for row in rows]
 
 
+def _by_service(span: Span) -> ColumnElement[bool]:
+    return and_(span.condition(inspections.c.id), inspections.c.overridden.is_not(True))
+
+
 def _is_bad() -> ColumnElement[int]:
     return case((inspections.c.decision == "NG", 1), else_=0)
 
@@ -291,6 +320,7 @@ def _inspection_row(entry: Inspection) -> dict[str, Any]:
         "defects": entry.defects,
         "total_ms": entry.milliseconds.get("total", 0.0),
         "stages": json.dumps(entry.milliseconds),
+        "overridden": entry.overridden,
     }
 
 
@@ -315,6 +345,7 @@ def _inspection_dict(row: Row[Any], found: list[dict[str, Any]]) -> dict[str, An
         "size": [row.width, row.height],
         "model": {"name": row.model, "version": row.version},
         "rule": json.loads(row.rule),
+        "overridden": row.overridden,
         "decision": row.decision,
         "defects": row.defects,
         "detections": found,

@@ -17,8 +17,8 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 1
-"""Raised with every change of the tables; a database of another number is refused."""
+SCHEMA = 2
+"""Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
 
@@ -41,8 +41,14 @@ inspections = Table(
     Column("defects", Integer, nullable=False),
     Column("total_ms", Float, nullable=False),
     Column("stages", Text, nullable=False),  # JSON, milliseconds by stage
+    # Whether the caller decided by a rule of its own; null where a version that did not record it wrote the row.
+    Column("overridden", Boolean),
     Index("inspections_sha256", "sha256"),
 )
+
+OVERRIDDEN = inspections.c.overridden.is_(True)
+"""Rows that say nothing about the parts under the service's rule: left out of every count."""
+Index("inspections_overridden", inspections.c.id, sqlite_where=OVERRIDDEN, postgresql_where=OVERRIDDEN)
 
 detections = Table(
     "detections",
