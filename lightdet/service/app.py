@@ -22,6 +22,7 @@ from lightdet.files import run_name
 from lightdet.model_kind import model_kind
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
+from lightdet.service.description import describe_keys
 from lightdet.service.engine import Engine
 from lightdet.service.errors import RefusalError, plain
 from lightdet.service.guard import Guard
@@ -155,6 +156,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
     app.state.service, app.state.ready = service, False
     for router in (routes_detect.router, routes_records.router, routes_status.router, page_routes()):
         app.include_router(router)
+    describe_keys(app, needed=bool(service.settings.api_key))
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameter)
     app.add_middleware(Guard, metrics=service.metrics, api_key=service.settings.api_key, hosts=_hosts(service.settings))
@@ -162,9 +164,10 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:
+    """Any name will do where a key is asked for: a foreign page that comes under a name of its own has none."""
     if settings.allowed_hosts:
         return settings.allowed_hosts
-    return () if settings.is_local else ("*",)
+    return ("*",) if settings.api_key and not settings.is_local else ()
 
 
 async def _answer_http(_: Request, error: Exception) -> Response:

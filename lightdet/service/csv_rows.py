@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,17 +15,18 @@ INSPECTION_COLUMNS = (
     "sha256", "model", "version", "milliseconds", "overridden",
 )  # fmt: skip
 DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden")
-_LEADS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A cell that begins with one of these may be run as a formula by a spreadsheet (OWASP, CSV injection)."""
+_SPLITS = re.compile(r'(^|;)([ "]*[=+\-@\t\r\n])')
+"""A cell that begins so may be run as a formula by a spreadsheet (OWASP, CSV injection); where it splits lines at
+semicolons, as in much of Europe, one begins after each of them."""
 _MARK = "\ufeff"
 _CHUNK = 64 * 1024
 
 
 def safe_cell(value: object) -> object:
-    """Return numbers as they are, and text so that no spreadsheet runs it."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_LEADS):
-        return f"'{value}"
-    return value
+    """Return numbers as they are, and text so that no spreadsheet runs it, or what it takes for a cell of its own."""
+    if not isinstance(value, str):
+        return value
+    return _SPLITS.sub(lambda found: f"{found[1]}'{found[2]}", value)
 
 
 def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:

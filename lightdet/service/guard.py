@@ -94,7 +94,7 @@ class Guard:
         path, method = scope["path"], scope["method"]
         host = headers.get(b"host", "")
         if not self._knows(host) and path not in OPEN_PATHS:
-            message = "this service is not known under this name; start it with --allow-host NAME"
+            message = "this service is not known under this name; start it with --allow-host NAME, or with an API key"
             raise RefusalError(421, "unknown_host", message)
         if method not in ("GET", "HEAD") and not _same_site(host, headers):
             raise RefusalError(403, "cross_site", "requests from other web pages are not taken")
@@ -169,7 +169,12 @@ def _same_site(host: str, headers: dict[bytes, str]) -> bool:
     if headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get(b"origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # no origin that a browser sends
+        return False
 
 
 def _printable(path: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from lightdet.service.errors import RefusalError
 
@@ -29,11 +28,22 @@ async def refuse_unknown(request: Request) -> None:
 
 
 def _no_number(value: Any) -> Any:
-    """A bare number would be taken for seconds since 1970: 2026 for a half hour of that year."""
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9.]+", value.strip()):
-        raise ValueError("write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z")
+    """Whatever reads as a number would be taken for seconds since 1970: 2026 for a half hour of that year."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value
+    raise ValueError("write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z")
+
+
+def _no_null(value: str) -> str:
+    """PostgreSQL has no text with a null character, so that nothing on record can match it."""
+    if "\0" in value:
+        raise ValueError("holds a null character; leave it out")
     return value
 
 
 Moment = Annotated[datetime, BeforeValidator(_no_number)]
 """A time in ISO 8601."""
+Text = Annotated[str, AfterValidator(_no_null)]
+"""Text that a database can look for."""

@@ -21,7 +21,7 @@ from lightdet.service.csv_rows import (
 )
 from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import iso_time
-from lightdet.service.parameters import Moment, refuse_unknown
+from lightdet.service.parameters import Moment, Text, refuse_unknown
 from lightdet.service.records.store import Span, Store
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import History, Result, Statistics, errors
@@ -45,8 +45,8 @@ async def history(
     since: Since = None,
     until: Until = None,
     decision: Literal["OK", "NG"] | None = None,
-    name: Annotated[str | None, Query(max_length=200, description="a part of the name")] = None,
-    defect: Annotated[str | None, Query(max_length=200, description="a class name")] = None,
+    name: Annotated[Text | None, Query(max_length=200, description="a part of the name")] = None,
+    defect: Annotated[Text | None, Query(max_length=200, description="a class name")] = None,
 ) -> Response:
     """Return past inspections, the latest first."""
     span = _span(since, until)

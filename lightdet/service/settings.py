@@ -89,7 +89,7 @@ class Settings:
         record_wait: seconds that an answer waits for its record.
         api_key: what callers must show; empty: nothing.
         allowed_hosts: names under which a browser may reach it; ``*`` stands for any. Empty: those of this
-            computer where it listens on a loopback address, else any.
+            computer; any where it listens elsewhere, too, and asks for a key.
         tls_cert, tls_key: PEM files; with them it speaks HTTPS.
         access_log: one line per request in the log.
         limits: see `Limits`.

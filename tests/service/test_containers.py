@@ -95,6 +95,7 @@ def test_compose_opens_nothing_to_others(compose: dict[str, Any]) -> None:
     assert service["ports"] == ["127.0.0.1:8000:8000"] and "ports" not in database
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert ":?" in database["environment"]["POSTGRES_PASSWORD"]  # no password that everybody knows
+    assert ":?" in service["environment"]["LIGHTDET_API_KEY"]  # and no service that asks for none
     assert not re.search(r":latest\b", database["image"]) and ":" in database["image"]
     assert service["depends_on"]["db"]["condition"] == "service_healthy" and "healthcheck" in database
     assert set(re.findall(r"^  (\w+):$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)) >= {"lightdet", "db"}

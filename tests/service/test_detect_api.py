@@ -472,7 +472,7 @@ def test_other_web_pages_may_not_write(shared: Any) -> None:
     own = f"http://127.0.0.1:{shared.port}"
     for headers in (
         {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "https://127.0.0.1"},
-        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://["}, {"origin": "http://[::1"},
     ):  # fmt: skip
         assert error(shared.client.post("/api/detect", content=BAD, headers=headers)) == (403, "cross_site")
     for headers in ({"origin": own}, {"origin": own, "sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}):
@@ -482,15 +482,20 @@ def test_other_web_pages_may_not_write(shared: Any) -> None:
 
 def test_names_under_which_it_is_known(start: Start) -> None:
     local, named, wide = start(), start(allowed_hosts=("line7.factory",)), start(host="0.0.0.0")
-    for host in ("localhost:80", "127.0.0.1", "[::1]:8000", "192.168.1.7:8000", "LOCALHOST"):
-        assert local.client.get("/api/model", headers={"host": host}).status_code == 200
-    for host in ("evil.example", "line7.factory", "127.0.0.1.evil.example", "", "a b", "[::1", "localhost@evil"):
-        response = local.client.get("/api/model", headers={"host": host})
-        assert response.status_code in (400, 421), host
+    for served in (local, wide):  # listening to others alone is no word that any name will do
+        for host in ("localhost:80", "127.0.0.1", "[::1]:8000", "192.168.1.7:8000", "LOCALHOST"):
+            assert served.client.get("/api/model", headers={"host": host}).status_code == 200
+        for host in ("evil.example", "line7.factory", "127.0.0.1.evil.example", "", "a b", "[::1", "localhost@evil"):
+            response = served.client.get("/api/model", headers={"host": host})
+            assert response.status_code in (400, 421), host
     assert "--allow-host" in local.client.get("/api/model", headers={"host": "line7.factory"}).text
     assert named.client.get("/api/model", headers={"host": "Line7.Factory:8000"}).status_code == 200
     assert named.client.get("/api/model", headers={"host": "evil.example"}).status_code == 421
-    assert wide.client.get("/api/model", headers={"host": "anything"}).status_code == 200
+    keyed = start(host="0.0.0.0", api_key="k3y")  # a foreign page has no key
+    assert keyed.client.get("/api/model", headers={"host": "anything", "x-api-key": "k3y"}).status_code == 200
+    assert error(keyed.client.get("/api/model", headers={"host": "anything"})) == (401, "no_key")
+    open_to_all = start(host="0.0.0.0", allowed_hosts=("*",))
+    assert open_to_all.client.get("/api/model", headers={"host": "anything"}).status_code == 200
     assert local.client.get("/health", headers={"host": "container"}).status_code == 200
 
 

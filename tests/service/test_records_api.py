@@ -97,13 +97,22 @@ def test_wrong_questions(shared: Any, query: str) -> None:
     assert response.status_code == 422 and response.json()["error"]["code"] == "bad_parameter"
 
 
-@pytest.mark.parametrize("moment", ["2026", "20261122", "-1", "1.5"])
+@pytest.mark.parametrize("moment", ["2026", "20261122", "-1", "1.5", "1.5e9", "+1E9", "1_000", "inf", "nan"])
 def test_a_number_is_no_day(shared: Any, moment: str) -> None:
     # It would be taken for seconds since 1970, and everything since then be told.
-    response = shared.client.get(f"/api/inspections?since={moment}")
+    response = shared.client.get("/api/inspections", params={"since": moment})
     assert response.status_code == 422
     assert response.json()["error"]["message"].startswith("since: write a day as 2026-11-22")
     assert shared.client.get("/api/inspections?since=2026-11-22").status_code == 200
+
+
+@pytest.mark.parametrize("parameter", ["name", "defect"])
+@pytest.mark.parametrize("text", ["\0", "a\0b"])
+def test_a_null_character_is_in_no_text(shared: Any, parameter: str, text: str) -> None:
+    # To PostgreSQL it is no text at all, and the database would seem away.
+    response = shared.client.get("/api/inspections", params={parameter: text})
+    assert response.status_code == 422
+    assert response.json()["error"]["message"] == f"{parameter}: holds a null character; leave it out"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +145,7 @@ def test_csv(served: Any) -> None:
     assert [(row["name"], row["decision"], row["defects"]) for row in parts] == [
         ("'=1+1", "NG", "2"), ("'@good", "OK", "0"),
     ]  # fmt: skip
-    assert parts[0]["defect_classes"] == "red;=blue+"
+    assert parts[0]["defect_classes"] == "red;'=blue+"
     found = rows_of(served, rows="detections")
     assert [(row["class"], row["x1"], row["defect"]) for row in found] == [
         ("red", "10.0", "1"),
@@ -154,6 +163,19 @@ def test_the_description_of_the_api(shared: Any) -> None:
     assert set(detect["requestBody"]["content"]) == {"image/*", "application/octet-stream", "multipart/form-data"}
     assert {"200", "400", "413", "415", "422", "503"} <= set(detect["responses"])
     assert "ErrorAnswer" in detect["responses"]["422"]["content"]["application/json"]["schema"]["$ref"]
+
+
+def test_the_description_says_where_a_key_is_asked_for(start: Any) -> None:
+    for key in ("", "s3cret"):
+        served = start(api_key=key)
+        for _ in range(2):
+            api = served.client.get("/openapi.json").json()
+        assert api["components"]["securitySchemes"]["key"] == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        for path, operations in api["paths"].items():
+            for method, operation in operations.items():
+                address = path.replace("{identity}", "0" * 32)
+                asked = served.client.request(method, address).status_code == 401
+                assert asked == ("security" in operation), (path, method)
 
 
 def test_the_pages_files(shared: Any) -> None:

@@ -1,0 +1,30 @@
+"""The API's description for programs (``/openapi.json``), with how callers show their key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from lightdet.service.guard import CLOSED_PREFIXES
+
+_SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "the same key"},
+}
+
+
+def describe_keys(app: FastAPI, *, needed: bool) -> None:
+    """Let the description say which addresses ask for a key; with `needed` false, that none does."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        api = plain()  # made once; the same one from then on
+        api["components"]["securitySchemes"] = _SCHEMES
+        for path, operations in api["paths"].items():
+            if needed and path.startswith(CLOSED_PREFIXES):
+                for operation in operations.values():
+                    operation["security"] = [{name: []} for name in _SCHEMES]
+        return api
+
+    app.openapi = described  # type: ignore[method-assign]
