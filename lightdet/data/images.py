@@ -8,9 +8,6 @@ known.
 from __future__ import annotations
 
 import io
-import os
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -32,6 +29,7 @@ from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
 from lightdet.data.png_rows import check_rows
 from lightdet.data.quiet_decoders import quiet_decoders
+from lightdet.data.quiet_warnings import quiet_warnings
 from lightdet.errors import UserError
 
 MAX_BYTES = 1 << 30
@@ -56,25 +54,6 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000
 _FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000, AVIF, HEIC"
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
-
-# Silencing warnings is a change to the whole process, so only one thread at a time does it, for a header's time.
-_header_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _header_lock  # noqa: PLW0603 - a forked child must not inherit a lock that a thread of its parent holds
-    _header_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with _header_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # large size and odd EXIF: the first is bounded here, the second harmless
-        yield
 
 
 class TooLargeError(UserError):
@@ -189,7 +168,7 @@ def _facts_of_page(picture: Pil.Image, first: PictureFacts, index: int) -> Pictu
     """Go to a page and return what its header says."""
     if index == 0:
         return first
-    with _quiet():
+    with quiet_warnings():
         picture.seek(index)
     facts = _facts(picture, first.pages)
     if first.bits > 8 and first.format != "TIFF":
@@ -284,7 +263,7 @@ def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image
     stream.seek(0)
     phone = phone_format(head)
     quiet_decoders()
-    with _quiet():
+    with quiet_warnings():
         try:
             picture = Pil.open(stream, formats=_formats(phone, shown))
         except UnidentifiedImageError:
@@ -369,7 +348,7 @@ def _orientation(picture: Pil.Image) -> int:
     elif isinstance(picture.info.get("exif"), bytes):
         exif = Pil.Exif()
         try:
-            with _quiet():
+            with quiet_warnings():
                 exif.load(picture.info["exif"])
                 value = exif.get(_ORIENTATION, 1)
         except Exception:  # a damaged EXIF block says nothing; the pixels are fine
@@ -412,13 +391,14 @@ def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0)
     """The pixels of the picture that `picture` stands at."""
     inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
     if facts.format == "TIFF":
-        check_samples(picture)
-        check_parts(picture, data)
+        with quiet_warnings():  # tags are read when they are first asked for
+            check_samples(picture)
+            check_parts(picture, data)
     if facts.bits > 8:
         check_deep(picture, facts.bits)
     if facts.format == "PNG" and page == 0:
         check_rows(picture, data)
-    with _quiet() if facts.format == "TIFF" else nullcontext():
+    with quiet_warnings() if facts.format == "TIFF" else nullcontext():
         picture.load()
     if facts.format in ("JPEG", "MPO") and page == 0:
         check_whole(np.asarray(picture), data)

@@ -16,6 +16,7 @@ from PIL import Image as Pil
 from lightdet.arrays import AnyArray
 from lightdet.data.deep_pixels import UnsupportedError
 from lightdet.data.jpeg_segments import FRAMES, PROGRESSIVE, RESTART_INTERVAL, SCAN, jpeg_segments
+from lightdet.data.quiet_warnings import quiet_warnings
 
 _COEFFICIENTS, _BLOCK = 64, 8
 _JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
@@ -40,7 +41,9 @@ def check_whole(pixels: AnyArray, data: bytes) -> None:
     ends, simple = _scans(data)
     if simple and not _is_flat(pixels):
         return
-    with Pil.open(io.BytesIO(_with_junk(data, ends))) as again:
+    with quiet_warnings():
+        again = Pil.open(io.BytesIO(_with_junk(data, ends)))
+    with again:
         if not np.array_equal(np.asarray(again), pixels):
             raise UnsupportedError("the picture is truncated: a part of its pixels is missing; copy or export it again")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import time
+import warnings
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -142,3 +144,20 @@ def test_a_tiff_that_claims_more_than_it_lists(tag: str) -> None:
     assert data.count(entry) == 1
     with pytest.raises(UserError, match=r"it lists (8 of its|16 of its)"):
         read_image(data.replace(entry, struct.pack("<HHII", 257, 4, 1, 2_000_000)), name="part.tif")
+
+
+def test_odd_tags_and_exif_are_read_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow warns of both, where it reads them: tags when they are first asked for, EXIF on opening."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, NOISE, rowsperstrip=8)
+    data = stream.getvalue()
+    place = next(at for kind in (3, 4) if (at := data.find(struct.pack("<HHI", 278, kind, 1))) > 0)
+    tiff = data[: place + 4] + struct.pack("<I", 2) + data[place + 8 :]  # two numbers of rows
+    exif = b"\xff\xe1" + struct.pack(">H", 2 + 6 + 14) + b"Exif\0\0II*\0\x08\0\0\0\x03\0\x12\x01\x03\0"
+    jpeg = encoded(NOISE, "JPEG", progressive=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with suppress(UserError):
+            read_image(tiff)
+        assert read_image(jpeg[:2] + exif + jpeg[2:]).shape == NOISE.shape
+    assert capfd.readouterr() == ("", "")
