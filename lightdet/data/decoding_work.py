@@ -23,6 +23,8 @@ MAX_SEGMENTS = 100_000
 """Most segments of a JPEG, chunks of a PNG, and strips or tiles of a TIFF page."""
 QUICK = 64_000_000
 """Pixels times scans that are decoded well within a second."""
+_MANY_CHUNKS = 10_000
+"""Of a PNG; libpng writes 8 KB into each."""
 _JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
 _WIDTH, _HEIGHT, _TIFF_COMPRESSION, _STRIPS, _SAMPLES, _ROWS, _PLANAR = 256, 257, 259, 273, 277, 278, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
@@ -113,7 +115,8 @@ def is_quick(data: bytes) -> bool:
         return False
     if data.startswith(_PNG):
         width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        return width * height <= QUICK and data.count(b"IDAT") <= MAX_SCANS and b"acTL" not in data[:256]
+        animated = b"acTL" in data  # by chance within the pixels, too: then it is decoded elsewhere, no more
+        return width * height <= QUICK and data.count(b"IDAT") <= _MANY_CHUNKS and not animated
     if data.startswith(_BMP):
         width, height = int.from_bytes(data[18:22], "little"), int.from_bytes(data[22:26], "little", signed=True)
         return width * abs(height) <= QUICK

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 from lightdet.arrays import Image, IntArray
 from lightdet.data.images import read_pages
-from lightdet.drawing import draw_detections
 from lightdet.errors import NetworkError, UserError
 from lightdet.inference.image_writers import VideoWriter, write_picture
+from lightdet.inference.results import draw_boxes_found
 from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
 from lightdet.inference.sources import Source, printable
 from lightdet.inference.video import Frame, LiveStream, VideoFile
-from lightdet.structures import Detections, Preprocessing
+from lightdet.structures import Preprocessing
 
 STAGES = ("read", "preprocess", "network", "postprocess", "draw", "write")
 MAX_PENDING_PIXELS = 64_000_000
@@ -177,7 +177,7 @@ class DetectionRun:
         self.skip_bad = skip_bad
         self.max_frames = max_frames
         self.show = show
-        self.draw = draw or draw_found
+        self.draw = draw or (lambda image, found, still: draw_boxes_found(image, found, None, still=still))
         self.header = header or {}
         self.totals = Totals()
 
@@ -322,11 +322,6 @@ class DetectionRun:
         self.totals.skipped.append((source.name, printable(error.message)))
         if source.kind == "picture":
             self.watcher.end(source)
-
-
-def draw_found(image: Image, found: Detections, still: bool) -> Image:
-    """Return a marked-up copy of a picture or frame, uint8 RGB; of a small picture with a strip of names."""
-    return draw_detections(image, found, legend=still)
 
 
 def _open(source: Source) -> VideoFile | LiveStream:

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from contextlib import suppress
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -126,6 +127,13 @@ def test_any_bytes_end_in_an_answer(data: bytes, head: bytes) -> None:
 def test_what_is_quick() -> None:
     assert is_quick(encoded(NOISE, "PNG")) and is_quick(encoded(NOISE, "BMP"))
     assert not is_quick(encoded(NOISE, "TIFF")) and not is_quick(encoded(NOISE, "GIF"))
+    written = cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (900, 900, 3), dtype=np.uint8))[
+        1
+    ].tobytes()
+    assert written.count(b"IDAT") > MAX_SCANS and is_quick(written)  # an ordinary one, in pieces of 8 KB
+    stream = io.BytesIO()
+    Pil.fromarray(NOISE).save(stream, "PNG", save_all=True, append_images=[Pil.fromarray(NOISE[::-1])])
+    assert not is_quick(stream.getvalue())
     large = bytearray(encoded(NOISE, "BMP"))
     large[18:26] = struct.pack("<ii", QUICK, -2)
     assert not is_quick(bytes(large))
