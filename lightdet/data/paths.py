@@ -28,12 +28,72 @@ def find_file(text: str, bases: Iterable[Path]) -> Path | None:
     Raises:
         UserError: it may be either of two different files.
     """
-    folders = list(bases)
     try:
-        exact = [base / spelled for base in folders for spelled in _spellings(text)]
-        return _only(text, exact, _as_file) or _only(text, _moved(text, folders), _as_file)
+        exact, moved = _ways(text, list(bases))
+        return _only(text, exact, _as_file) or _only(text, moved, _as_file)
     except (OSError, ValueError):  # a name that is too long, or holds a zero byte
         return None
+
+
+class FileFinder:
+    """`find_file` below the same folders for thousands of paths, each of which is tried in many places.
+
+    Where a path's folder may lie is worked out once per folder, and what lies there is listed once.
+    """
+
+    def __init__(self, bases: Iterable[Path]) -> None:
+        self.bases = list(bases)
+        self._places: dict[str, tuple[list[Path], list[Path]]] = {}
+        self._names: dict[Path, frozenset[str] | None] = {}
+
+    def find(self, text: str) -> Path | None:
+        """The file that `text` names; None where there is none. Raises what `find_file` raises."""
+        names = [spelled.rpartition("/") for spelled in _spellings(text)]
+        if any(name in ("", ".", "..") for *_, name in names):
+            return find_file(text, self.bases)
+        try:
+            places = [(*self._folders(folder + slash), name) for folder, slash, name in names]
+            exact = [path for folders, _, name in places for path in self._named(folders, name)]
+            return _only(text, exact, _as_file) or _only(text, self._named(*places[-1][1:]), _as_file)
+        except (OSError, ValueError):
+            return None
+
+    def _named(self, folders: Sequence[Path], name: str) -> list[Path]:
+        """What may be called `name` in `folders`, told by their lists."""
+        wanted = _any_case(name)
+        held = [(folder, self._names[folder]) for folder in folders]
+        return [folder / name for folder, names in held if names is None or wanted in names]
+
+    def _folders(self, front: str) -> tuple[list[Path], list[Path]]:
+        """The folders that `front`, the path in front of a name, may mean: as it is written, and by its end."""
+        if front not in self._places:
+            ways = _ways(f"{front}name", self.bases)
+            exact, moved = ([*dict.fromkeys(path.parent for path in way)] for way in ways)
+            for folder in (*exact, *moved):
+                if folder not in self._names:
+                    self._names[folder] = _names_in(folder)
+            self._places[front] = exact, moved
+        return self._places[front]
+
+
+def _names_in(folder: Path) -> frozenset[str] | None:
+    """What `folder` holds, as `_any_case` writes it; None where it does not say."""
+    try:
+        return frozenset(_any_case(name) for name in os.listdir(folder))  # noqa: PTH208 - 5 x faster
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except (OSError, ValueError):
+        return None
+
+
+def _any_case(name: str) -> str:
+    """The same for all names that a file system may take for one: in other case, in another Unicode spelling."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def _ways(text: str, bases: Sequence[Path]) -> tuple[list[Path], Iterator[Path]]:
+    """Where the file that `text` names may lie: as it is written; only if it is not there, by its end."""
+    return [base / spelled for base in bases for spelled in _spellings(text)], _moved(text, bases)
 
 
 def find_folder(text: str, root: Path) -> Path:
@@ -96,7 +156,9 @@ def refuse_two(text: str, candidates: Iterable[Path]) -> None:
 
 
 def _spellings(text: str) -> list[str]:
-    return [text, text.replace("\\", "/")] if "\\" in text and os.sep == "/" else [text]
+    """`text` as it is written where a file may be called that, and last with ``/`` for ``\\``."""
+    plain = text.replace("\\", "/")
+    return [text, plain] if plain != text and os.sep == "/" else [plain]
 
 
 def _from_elsewhere(text: str) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
-from lightdet.data.paths import find_file, find_folder
+from lightdet.data.formats.class_csv import parse_class_csv
+from lightdet.data.formats.folders import listed_classes
+from lightdet.data.paths import FileFinder, find_file, find_folder
 from lightdet.errors import UserError
 
 part = st.text("abcxyz019 .-_ä", min_size=1, max_size=6).map(lambda text: f"p{text.strip(' .')}q")
@@ -115,3 +120,78 @@ def test_names_that_no_file_can_have(front: str, length: int, tmp_path: Path) ->
         (tmp_path / "set" / "d.yaml").write_text(f"names: [x]\n{key.format(name)}\nval: images\n")
         with pytest.raises(UserError):
             read_split(load_dataset(tmp_path / "set" / "d.yaml"), "train")
+
+
+names = st.sampled_from(["a", "b", "A", "1.png", "1.PNG", "ä.png", "a\u0308.png", "..", ".", "", "x" * 300, "a\0b"])
+
+
+@settings(max_examples=40)
+@given(
+    files=st.sets(st.lists(st.sampled_from(["a", "b", "1.png", "ä.png"]), min_size=1, max_size=3).map("/".join)),
+    texts=st.lists(
+        st.tuples(st.sampled_from(PREFIXES), st.lists(names, max_size=3), st.sampled_from("/\\")),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_many_paths_are_found_as_one_is(
+    files: set[str], texts: list[tuple[str, list[str], str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("set")
+    for file in files:
+        if not any(part.is_file() for part in [root / file, *(root / file).parents]):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            if not (root / file).exists():
+                (root / file).touch()
+
+    def told(find: Callable[[str], Path | None], text: str) -> Path | str | None:
+        try:
+            return find(text)
+        except UserError as error:
+            return str(error)
+
+    bases = [root, root / "a", root / "missing"]
+    finder = FileFinder(bases)
+    for prefix, parts, between in texts:
+        text = prefix + between.join(parts)
+        assert told(finder.find, text) == told(lambda text: find_file(text, bases), text)
+
+
+@pytest.mark.parametrize(
+    "row", ["images/{:03d}.jpg big scratch", "images\\{:03d}.jpg\t1", "{:03d} big scratch", "{:03d}"]
+)
+def test_a_longer_list_lists_no_more_folders(row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for each name that a line could mean took milliseconds per line, and far more on a network drive."""
+    asked = Counter[str]()
+    real_list, real_ask = os.listdir, Path.is_file
+
+    def listdir(folder: Path) -> list[str]:
+        asked["listed"] += 1
+        return real_list(folder)
+
+    def is_file(path: Path) -> bool:
+        asked["files"] += 1
+        return real_ask(path)
+
+    (tmp_path / "images" / "big scratch").mkdir(parents=True)
+    for number in range(200):
+        (tmp_path / "images" / f"{number:03d}.jpg").touch()
+    monkeypatch.setattr("lightdet.data.paths.os.listdir", listdir)
+    monkeypatch.setattr(Path, "is_file", is_file)
+    listed = []
+    for length in (20, 200):
+        asked.clear()
+        lines = [row.format(number) for number in range(length)]
+        if row == "{:03d}":
+            table = tmp_path / "list.csv"
+            table.write_text("\n".join(["path,label", *(f"{line},ok" for line in lines)]), "utf-8")
+            entries, faults = parse_class_csv(table, [tmp_path / "images"], "train", ["ok", "big scratch"])
+        else:
+            (tmp_path / "list.txt").write_text("\n".join(lines), "utf-8")
+            folders = [tmp_path, tmp_path / "images"]
+            entries, faults = listed_classes([tmp_path / "list.txt"], folders, tmp_path, ["ok", "big scratch"])
+        assert len(entries) == length
+        assert not faults
+        assert asked["files"] <= 2 * length + 10
+        listed.append(asked["listed"])
+    assert listed[0] == listed[1] <= 10

@@ -11,6 +11,7 @@ from pathlib import Path
 from lightdet.data.faults import DataError
 from lightdet.data.formats.folders import Entry, class_index, find_picture, repeated
 from lightdet.data.formats.label_file import read_bounded
+from lightdet.data.paths import FileFinder
 
 PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "picture")
 CLASS_COLUMNS = ("label", "class", "class_name", "category", "target")
@@ -43,7 +44,7 @@ def parse_class_csv(
     Raises:
         UserError: the file is missing, unreadable, no text or lacks a column.
     """
-    bases = [*folders, table.parent]
+    finder = FileFinder([*folders, table.parent])
     entries, faults, first = [], [], dict[Path, Entry]()
     for row in read_rows(table):
         if row.split is not None and row.split != split:
@@ -52,9 +53,9 @@ def parse_class_csv(
             if not row.path or not row.word:
                 missing = "path" if not row.path else f"class ('{row.path}')"
                 raise DataError(f"the row has no {missing}; fill it in or remove the row", "format")
-            picture = find_picture(row.path, bases)
+            picture = find_picture(row.path, finder)
             if picture is None:
-                message = f"there is no picture '{row.path}' in {bases[0]}; correct or remove the row"
+                message = f"there is no picture '{row.path}' in {finder.bases[0]}; correct or remove the row"
                 raise DataError(message, "missing-picture")
             entry = Entry(picture, class_index(row.word, classes), table, row.line)
             if picture in first:

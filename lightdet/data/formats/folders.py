@@ -11,7 +11,7 @@ from pathlib import Path
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import unknown_class
 from lightdet.data.images import SUFFIXES
-from lightdet.data.paths import find_file, lookalike
+from lightdet.data.paths import FileFinder, lookalike
 from lightdet.data.scanning import list_entries, scan_pictures
 from lightdet.errors import UserError
 
@@ -80,9 +80,10 @@ def listed_classes(
         UserError: a list is missing, unreadable or no text.
     """
     entries, faults, first = [], [], dict[Path, Entry]()
+    finders = {listing: FileFinder([*folders, listing.parent]) for listing in listings}
     for listing, line, text in ((file, line, text) for file in listings for line, text in list_entries(file)):
         try:
-            picture, word = split_line(text, [*folders, listing.parent], classes)
+            picture, word = split_line(text, finders[listing], classes)
             label = class_of_path(picture, folders[0], root, classes) if word is None else class_index(word, classes)
             if label is None:
                 raise DataError(_no_class(text, picture, classes), "class")
@@ -118,37 +119,37 @@ def _no_class(text: str, picture: Path, classes: Sequence[str]) -> str:
     )
 
 
-def split_line(text: str, bases: Sequence[Path], classes: Sequence[str]) -> tuple[Path, str | None]:
+def split_line(text: str, finder: FileFinder, classes: Sequence[str]) -> tuple[Path, str | None]:
     """Return the picture of a list's line and the class written behind it, None where the line is a path alone.
 
     Raises:
         DataError: there is no such picture.
     """
-    picture = find_picture(text, bases)
+    picture = find_picture(text, finder)
     if picture is not None:
         return picture, None
     for name in sorted(classes, key=len, reverse=True):  # a name may hold blanks, so the known ones come first
         path = text.removesuffix(name).rstrip(" \t,;")
-        if text.endswith(name) and len(path) + len(name) < len(text) and (picture := find_picture(path, bases)):
+        if text.endswith(name) and len(path) + len(name) < len(text) and (picture := find_picture(path, finder)):
             return picture, name
     path, _, word = text.replace("\t", " ").replace(",", " ").replace(";", " ").rpartition(" ")
-    picture = find_picture(text[: len(path)].rstrip(" \t,;"), bases) if path else None
+    picture = find_picture(text[: len(path)].rstrip(" \t,;"), finder) if path else None
     if picture is None:
-        hint = lookalike(text, bases) or "; correct or remove the line"
-        raise DataError(f"there is no picture '{text}' in {bases[0]}{hint}", "missing-picture")
+        hint = lookalike(text, finder.bases) or "; correct or remove the line"
+        raise DataError(f"there is no picture '{text}' in {finder.bases[0]}{hint}", "missing-picture")
     return picture, word
 
 
-def find_picture(text: str, bases: Sequence[Path]) -> Path | None:
-    """The file that `text` names below one of `bases`; an id without ending is tried with every picture's ending.
+def find_picture(text: str, finder: FileFinder) -> Path | None:
+    """The file that `text` names; an id without ending is tried with every picture's ending.
 
     Raises:
         DataError: it may be either of two different files.
     """
     try:
-        found = find_file(text, bases) if text else None
+        found = finder.find(text) if text else None
         if found is None and text and Path(text.replace("\\", "/")).suffix.lower() not in SUFFIXES:
-            endings = [find_file(f"{text}{suffix}", bases) for suffix in sorted(SUFFIXES)]
+            endings = [finder.find(f"{text}{suffix}") for suffix in sorted(SUFFIXES)]
             several = [path for path in endings if path is not None]
             if len(several) > 1:
                 raise DataError(f"'{text}' could be {several[0]} or {several[1]}; write the ending", "missing-picture")
@@ -194,10 +195,10 @@ def words_of_list(listing: Path, bases: Sequence[Path]) -> set[str]:
     Raises:
         UserError: the list is missing, unreadable or no text.
     """
-    words = set()
+    words, finder = set(), FileFinder(bases)
     for _, text in list_entries(listing):
         try:
-            picture, word = split_line(text, bases, ())
+            picture, word = split_line(text, finder, ())
         except UserError:
             continue
         words.add(picture.parent.name if word is None else word)
