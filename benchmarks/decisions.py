@@ -27,7 +27,8 @@ import numpy as np
 from lightdet.arrays import AnyArray
 from lightdet.calibration import judge, proportion, threshold_for_escapes
 from lightdet.files import write_json
-from lightdet.runs.validate import Validation, ValRequest
+from lightdet.options.val import ValOptions
+from lightdet.runs.validate import Validation
 
 
 class Quiet:
@@ -42,7 +43,7 @@ class Quiet:
 
 def main() -> None:
     options = parse()
-    request = ValRequest(
+    request = ValOptions(
         data=options.data, weights=options.weights, split=options.split, data_root=options.data_root, device="cpu"
     )
     scores, bad = scored(request)
@@ -55,7 +56,7 @@ def main() -> None:
         write_json(options.output, result)
 
 
-def scored(request: ValRequest) -> tuple[AnyArray, AnyArray]:
+def scored(request: ValOptions) -> tuple[AnyArray, AnyArray]:
     """Each picture's score, and whether it is bad."""
     validation = Validation(request)
     rule, _ = validation.task.uncalibrated_rule(validation.spec, min_size=0.0, bad=())

@@ -16,10 +16,12 @@ TYPE_CHECKING = False  # typing itself takes a moment to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from lightdet.api.compare import compare
     from lightdet.api.detect import detect, explain
     from lightdet.api.export import export
     from lightdet.api.profile import profile
     from lightdet.api.train import train
+    from lightdet.api.tune import tune
     from lightdet.api.validate import calibrate, validate
     from lightdet.decisions import Decision
     from lightdet.errors import UserError
@@ -55,12 +57,14 @@ __all__ = [
     "WandB",
     "__version__",
     "calibrate",
+    "compare",
     "detect",
     "explain",
     "export",
     "load",
     "profile",
     "train",
+    "tune",
     "validate",
 ]
 
@@ -82,12 +86,14 @@ _HOMES = {
     "TrainResult": "lightdet.training.result",
     "UserError": "lightdet.errors",
     "calibrate": "lightdet.api.validate",
+    "compare": "lightdet.api.compare",
     "detect": "lightdet.api.detect",
     "explain": "lightdet.api.detect",
     "export": "lightdet.api.export",
     "load": "lightdet.runs.load",
     "profile": "lightdet.api.profile",
     "train": "lightdet.api.train",
+    "tune": "lightdet.api.tune",
     "validate": "lightdet.api.validate",
 }
 

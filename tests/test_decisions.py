@@ -155,8 +155,9 @@ def test_caption_and_tables_of_a_classifier_say_what_decided(
 
 
 def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
-    from lightdet.explaining.answers import ClassifierAnswers, ExplainRequest
+    from lightdet.explaining.answers import ClassifierAnswers
     from lightdet.explaining.heat import Heat
+    from lightdet.options.explain import ExplainOptions
 
     class Look:
         probabilities, size = np.array([0.68, 0.32], np.float32), (8, 6)
@@ -165,7 +166,7 @@ def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
             return Heat(np.full((6, 8), label + 1, np.float32))
 
     network: Any = SimpleNamespace(names=("ok_front", "def_front"), preprocessing=None, look=lambda _: Look())
-    request = ExplainRequest(["a.png"], Path("m"))
+    request = ExplainOptions(["a.png"], Path("m"))
     picture = np.zeros((6, 8, 3), np.uint8)
     ruled, plain = ClassifierAnswers(network, ClassRule(("def_front",), 0.1)), ClassifierAnswers(network, None)
     (why,) = ruled.explain(picture, request)

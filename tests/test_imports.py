@@ -17,7 +17,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
 # Anyone may import these; they need nothing but each other.
-BASE = {"addresses", "errors", "arrays", "files", "fonts", "model_kind", "processors", "seal", "wording"}
+BASE = {"addresses", "errors", "arrays", "files", "fonts", "model_kind", "other_names", "processors", "seal", "wording"}
 TYPES = BASE | {"geometry", "structures", "card"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -38,11 +38,12 @@ ALLOWED: dict[str, set[str]] = {
     "training": TYPES | {"compute", "drawing", "models", "losses", "data", "evaluation"},
     "inference": TYPES | {"compute", "drawing", "decisions", "models", "data"},
     "profiling": TYPES | {"models", "inference"},
-    "exporting": TYPES | {"layers", "models", "inference", "classification"},
+    "exporting": TYPES | {"layers", "models", "inference", "classification", "options"},
     "classification": TYPES
     | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
-    "explaining": TYPES | {"drawing", "decisions", "models", "classification", "inference"},
+    "explaining": TYPES | {"drawing", "decisions", "models", "classification", "inference", "options"},
     "tuning": TYPES | {"evaluation"},
+    "options": BASE | {"inference"},
 }
 for above in (
     "assembly",
@@ -75,6 +76,7 @@ TORCH_FREE = (
     "comparison",
     "tuning",
     "inference",
+    "options",
     "service",
     "tasks",
 )

@@ -1,169 +1,105 @@
 """The command ``lightdet``: its sub-commands, and how a mistake or a Ctrl-C ends it.
 
-Importing this file must stay cheap (no torch, no OpenCV): each command imports what it needs when it runs.
+Importing this file must stay cheap: a command is imported when it is called, and imports torch when it needs it.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Annotated, Any
 
-import typer
+from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
 
-from lightdet.addresses import hide_sign_in
-from lightdet.cli import data
-from lightdet.cli.calibrate import calibrate
-from lightdet.cli.compare import compare
-from lightdet.cli.detect import detect
-from lightdet.cli.explain import explain
-from lightdet.cli.export import export
-from lightdet.cli.interrupted import interrupted
-from lightdet.cli.profile import profile
-from lightdet.cli.serve import serve
-from lightdet.cli.train import train
-from lightdet.cli.tune import tune
-from lightdet.cli.unknown_options import what_it_is_here
-from lightdet.cli.val import val
+from lightdet.cli.help import TwoColumns
+from lightdet.display.outcome import fail, told
 from lightdet.errors import UserError
-from lightdet.files import LOST, remove_empty_folders
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-MEASURING = ("pycocotools", "scipy", "sklearn")
-"""What `lightdet val` needs: in packaging/runtime an extra."""
-
-app = typer.Typer(
-    name="lightdet",
-    help="Find defects on pictures: train a light detector, check it, use it.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from lightdet import __version__
-
-        typer.echo(f"lightdet {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _lightdet(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    pass
+COMMANDS = {
+    "train": "Train a detector, or a classifier where the configuration says 'task: classify'.",
+    "val": "Evaluate a detector or a classifier on a data set, or detections from elsewhere.",
+    "detect": "Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.",
+    "explain": "Show where in a picture the evidence lies for what a model reports: heat over the picture.",
+    "profile": "Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory.",
+    "export": "Export a trained model to ONNX or OpenVINO, and prove that it finds the same.",
+    "calibrate": "Choose the threshold from which a picture is NG, so that a rate is kept with a stated confidence.",
+    "compare": "Train, score and time several detectors, or classifiers, alike.",
+    "tune": "Search for better settings of a detector or classifier.",
+    "serve": "Answer over HTTP: OK or NG with boxes, a page for people, records, statistics, metrics.",
+}
+USAGE = {name: f"lightdet {name} SOURCE… --weights FILE [OPTIONS]" for name in ("detect", "explain")}
+DATA_COMMANDS = {
+    "convert": "Write a data set anew in another label format, with its YAML, into a new folder.",
+    "split": "Draw train, val and test anew for a classifier: lists and a YAML in a new folder.",
+    "audit": "Say what is in a data set and what is wrong with it.",
+    "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
+}
 
 
-app.command()(train)
-app.command()(val)
-app.command()(detect)
-app.command()(explain)
-app.command()(profile)
-app.command()(export)
-app.command()(calibrate)
-app.command()(compare)
-app.command()(tune)
-app.command()(serve)
-app.add_typer(data.app, name="data")
+HELP = TwoColumns()
+
+
+def _version() -> str:
+    from lightdet import __version__
+
+    return f"lightdet {__version__}"
+
+
+def _app(name: str, text: str) -> App:
+    return App(
+        name=name,
+        help=text,
+        help_flags="--help",
+        version=_version,
+        version_flags=() if name == "data" else "--version",
+        default_parameter=Parameter(negative=(), show_env_var=True),
+        help_formatter=HELP,
+        help_format="plaintext",
+        result_action="return_value",
+        print_error=False,
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+
+
+app = _app("lightdet", "Find defects on pictures: train a light detector, check it, use it.")
+for _place, (_name, _help) in enumerate(COMMANDS.items()):
+    app.command(f"lightdet.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place, usage=USAGE.get(_name))
+data = _app("data", "Convert, divide, audit or render a data set.")
+data.sort_key = len(COMMANDS)
+for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
+    data.command(f"lightdet.cli.data:{_name}", name=_name, help=_help, sort_key=_place)
+app.command(data)
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``lightdet`` with `args` (default: those of the process) and return the exit code.
-
-    0 done; 2 a mistake in what was given, told in one line on stderr; 130 interrupted. An unexpected error
-    keeps its traceback: it is ours to mend, not the user's.
-    """
-    return _run(typer.main.get_command(app), sys.argv[1:] if args is None else args, "lightdet")
+    """Run ``lightdet`` with `args` (default: those of the process) and return the exit code, see `outcome.told`."""
+    return _run(list(sys.argv[1:] if args is None else args), "lightdet")
 
 
 def door(name: str, args: Sequence[str] | None = None) -> int:
     """Run the one command `name` for its script ``tools/<name>.py``; returns the exit code as `main` does."""
-    group: Any = typer.main.get_command(app)
-    return _run(group.commands[name], sys.argv[1:] if args is None else args, f"tools/{name}.py")
+    HELP.called_as = (f"lightdet {name}", f"tools/{name}.py")
+    return _run([name, *(sys.argv[1:] if args is None else args)], f"tools/{name}.py", skipped=1)
 
 
-def _run(command: Any, args: Sequence[str], program: str) -> int:
-    code = None
-    try:
-        code = _outcome(command, args, program)
-        return code
-    finally:
-        if code != 0:
-            remove_empty_folders()
+def _show_whole_docstring(args: list[str]) -> None:
+    """Where a command is imported when it is called, `cyclopts` shows its line of the list as its help."""
+    page = app[args[0]] if args[0] in COMMANDS else data[args[1]]
+    page.help = None
 
 
-def _outcome(command: Any, args: Sequence[str], program: str) -> int:
-    for stream in (sys.stdout, sys.stderr):  # a file name that the terminal cannot show must not end a run
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        result = command.main(args=list(args) or ["--help"], prog_name=program, standalone_mode=False)
-        if sys.stdout is not None:  # closed by the caller
-            sys.stdout.flush()
-    except UserError as error:
-        return _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        return interrupted()
-    except BrokenPipeError:
-        return _closed_pipe()
-    except Exception as error:
-        if _out_of_memory(error):
-            return _fail("the device's memory is full; take a smaller --batch or --imgsz")
-        if isinstance(error, OSError) and error.errno in FULL:
-            return _fail(f"{error.filename or 'the output'}: the disk is full; make room and start again")
-        if isinstance(error, OSError) and error.errno in LOST:
-            where = f"{error.filename}: " if error.filename else ""
-            return _fail(f"{where}{error.strerror}; see whether the drive or network share is there, and start again")
-        if isinstance(error, ModuleNotFoundError) and _is_foreign(error.name):
-            if (error.name or "").partition(".")[0] in MEASURING:
-                return _fail(
-                    f"this needs {error.name}, which is not installed: lightdet-runtime has it in its extra 'val'"
-                )
-            return _fail(
-                f"this needs {error.name}, which is not installed: pip install lightdet (lightdet-runtime does "
-                "without what only training and exporting need)"
-            )
-        if not hasattr(error, "format_message"):  # what typer raises for a wrong argument has it
-            raise
-        return _fail(_usage(error, program))
-    code = result if isinstance(result, int) else 0
-    return interrupted() if code == 130 else code
+def _run(args: list[str], program: str, skipped: int = 0) -> int:
+    def command() -> object:
+        if args == [data.name[0]]:
+            raise UserError(f"Missing command; see '{program} data --help'")
+        if (args and args[0] in COMMANDS) or (len(args) > 1 and args[1] in DATA_COMMANDS):
+            _show_whole_docstring(args)
+        try:
+            return app(args or ["--help"])
+        except CycloptsError as error:
+            from lightdet.cli.errors import wrong_usage
 
+            return fail(wrong_usage(error, " ".join([program, *(error.command_chain or ())[skipped:]])))
 
-def _fail(message: str) -> int:
-    with suppress(BrokenPipeError):
-        print("error:", " ".join(message.split()), file=sys.stderr, flush=True)  # noqa: T201
-    return 2
-
-
-def _closed_pipe() -> int:
-    """The reader of our output went away (``| head``): end quietly, also when the interpreter flushes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
-
-
-def _out_of_memory(error: Exception) -> bool:
-    torch = sys.modules.get("torch")  # never imported for this question alone
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
-
-
-def _is_foreign(module: str | None) -> bool:
-    return module is not None and module.partition(".")[0] != "lightdet"
-
-
-def _usage(error: Any, program: str) -> str:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else program
-    ours = what_it_is_here(error)
-    if ours is not None:
-        return f"{ours}; see '{path} --help'"
-    message = (
-        hide_sign_in(error.format_message()).strip().rstrip(".").replace("Value error, ", "").replace(": Input ", ": ")
-    )
-    return f"{message}; see '{path} --help'"
+    return told(command)

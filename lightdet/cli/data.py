@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from cyclopts import Parameter
 
-from lightdet.cli.common import Data, DataRoot, Imgsz, Json, OnError, OnErrorOption, Output, Seed
-from lightdet.cli.synth import synth
+from lightdet.errors import UserError
+from lightdet.options.ranges import between
+from lightdet.options.shared import DataFile, DataRoot, Imgsz, Json, OnError, OutputFolder, Seed
+from lightdet.wording import counted
 
-app = typer.Typer(help="Convert, divide, audit or render a data set.", add_completion=False)
-app.command("synth")(synth)
+if TYPE_CHECKING:
+    from rich.console import Console
 
+    from lightdet.data.synthetic import SyntheticPlan, SyntheticSet
 
-class FormatName(StrEnum):
-    """A label format."""
-
-    yolo = "yolo"
-    voc = "voc"
-    coco = "coco"
-    deeppcb = "deeppcb"
+Fraction = Parameter(metavar="SHARE")
 
 
-@app.command()
 def convert(
-    data: Data,
-    output: Output,
-    form: Annotated[FormatName, typer.Option("--format", "-f", help="Format to write.")],
+    *,
+    data: DataFile,
+    output: OutputFolder,
+    form: Annotated[
+        Literal["yolo", "voc", "coco", "deeppcb"], Parameter(name=("--format", "-f"), help="Format to write.")
+    ],
     data_root: DataRoot = None,
-    link: Annotated[bool, typer.Option("--link", help="Link to the pictures instead of copying them.")] = False,
+    link: Annotated[bool, Parameter(help="Link to the pictures instead of copying them.")] = False,
     val: Annotated[
         float | None,
-        typer.Option("--val", min=0.01, max=0.9, metavar="SHARE", help="Draw a new division into train and val."),
+        Fraction,
+        Parameter(validator=between(0.01, 0.9), help="Draw a new division into train and val."),
     ] = None,
     seed: Seed = None,
-    on_error: OnErrorOption = OnError.fail,
+    on_error: OnError = "fail",
     json: Json = None,
 ) -> None:
     """Write a data set anew in another label format, with its YAML, into a new folder.
@@ -55,33 +54,26 @@ def convert(
     spec = load_dataset(data, data_root)
     with counting(console, "writing") as progress:
         done = convert_dataset(
-            spec,
-            output,
-            form.value,
-            link=link,
-            on_error=on_error.value,
-            val=val,
-            seed=seed or 0,
-            progress=progress,
+            spec, Path(output), form, link=link, on_error=on_error, val=val, seed=seed or 0, progress=progress
         )
     show_conversion(console, done)
     if json is not None:
         write_json(json, done.as_dict())
 
 
-@app.command()
 def split(
-    data: Data,
-    output: Output,
+    *,
+    data: DataFile,
+    output: OutputFolder,
     val: Annotated[
-        float, typer.Option("--val", min=0.01, max=0.9, metavar="SHARE", help="Share of pictures for validation.")
+        float, Fraction, Parameter(validator=between(0.01, 0.9), help="Share of pictures for validation.")
     ] = 0.2,
     test: Annotated[
-        float, typer.Option("--test", min=0.0, max=0.9, metavar="SHARE", help="Share of pictures for a test split.")
+        float, Fraction, Parameter(validator=between(0, 0.9), help="Share of pictures for a test split.")
     ] = 0.0,
     data_root: DataRoot = None,
     seed: Seed = None,
-    on_error: OnErrorOption = OnError.fail,
+    on_error: OnError = "fail",
     json: Json = None,
 ) -> None:
     """Draw train, val and test anew for a classifier: lists and a YAML in a new folder, no picture is copied.
@@ -99,25 +91,26 @@ def split(
     spec = load_dataset(data, data_root)
     console = Console()
     with counting(console, "looking at pictures") as progress:
-        done = draw_splits(spec, output, val=val, test=test, seed=seed or 0, on_error=on_error.value, progress=progress)
+        done = draw_splits(spec, Path(output), val=val, test=test, seed=seed or 0, on_error=on_error, progress=progress)
     show_drawn_splits(console, done)
     if json is not None:
         write_json(json, done.as_dict())
 
 
-@app.command()
 def audit(
-    data: Data,
+    *,
+    data: DataFile,
     data_root: DataRoot = None,
     imgsz: Imgsz = None,
     examples: Annotated[
-        int, typer.Option("--examples", min=0, metavar="N", help="Findings of a kind to print; 0 prints all.")
+        int, Parameter(metavar="N", validator=between(0), help="Findings of a kind to print; 0 prints all.")
     ] = 5,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write a page with pictures, too.")
+        Path | None,
+        Parameter(name=("--output", "-o"), metavar="FILE.html", help="Write a page with pictures, too."),
     ] = None,
     json: Json = None,
-) -> None:
+) -> int:
     """Say what is in a data set and what is wrong with it.
 
     Exit code 1 if there are errors (training would stop or its result would be false), 0 with warnings alone.
@@ -128,7 +121,6 @@ def audit(
     from lightdet.cli.data_display import counting, show_audit
     from lightdet.data.audit import audit_dataset
     from lightdet.data.audit.page import audit_page
-    from lightdet.errors import UserError
     from lightdet.files import write_json, write_text
 
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
@@ -143,5 +135,61 @@ def audit(
     if output is not None:
         write_text(output, audit_page(report, spec.root))
         console.print(f"page: {output}", markup=False, highlight=False)
-    if report.count("error"):
-        raise typer.Exit(1)
+    return 1 if report.count("error") else 0
+
+
+def synth(
+    *,
+    output: Annotated[Path, Parameter(name=("--output", "-o"), metavar="DIR", help="New folder for the data set.")],
+    images: Annotated[
+        int, Parameter(name=("--images", "-n"), metavar="N", validator=between(1), help="Number of pictures.")
+    ] = 500,
+    seed: Annotated[int, Parameter(metavar="S", validator=between(0, 2**31 - 1), help="Same seed, same pictures.")] = 0,
+    imgsz: Annotated[
+        int, Parameter(metavar="PIXELS", validator=between(96, 4096), help="Side of the square pictures.")
+    ] = 320,
+    label_format: Annotated[
+        Literal["yolo", "voc", "coco"], Parameter(name="--format", help="Format of the labels.")
+    ] = "yolo",
+    val: Annotated[
+        float, Fraction, Parameter(validator=between(0, 0.9), help="Share of pictures for validation.")
+    ] = 0.2,
+    clean: Annotated[
+        float, Fraction, Parameter(validator=between(0, 1), help="Share of pictures without defects.")
+    ] = 0.15,
+    picture: Annotated[
+        Literal["png", "jpg"], Parameter(help="png is exact, jpg takes a quarter of the space.")
+    ] = "png",
+    recipe: Annotated[
+        Literal["parts", "teacher"],
+        Parameter(help="parts: six kinds on parts; teacher: many kinds and grounds, for pretraining."),
+    ] = "parts",
+    workers: Annotated[
+        int | None, Parameter(metavar="N", validator=between(1, 256), help="Processes; default: fitted to the work.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml."""
+    from rich.console import Console
+
+    from lightdet.cli.data_display import counting
+    from lightdet.data.synthetic import SyntheticPlan, default_workers, write_synthetic
+    from lightdet.files import write_json
+
+    plan = SyntheticPlan(images, seed, imgsz, label_format, val, clean, picture, recipe)
+    processes = default_workers(images) if workers is None else workers
+    console = Console(highlight=False, soft_wrap=True)
+    with counting(console, "rendering") as progress:
+        done = write_synthetic(output, plan, workers=processes, progress=progress)
+    _show_synthetic(console, plan, done)
+    if json is not None:
+        write_json(json, done.as_dict())
+
+
+def _show_synthetic(console: Console, plan: SyntheticPlan, done: SyntheticSet) -> None:
+    parts = ", ".join(f"{done.pictures[name]} {name} ({counted(done.boxes[name], 'defect')})" for name in plan.splits)
+    counts = ", ".join(f"{name} {count}" for name, count in done.classes.items())
+    pictures = counted(plan.images, "picture")
+    console.print(f"{pictures} of {plan.imgsz} x {plan.imgsz}: {parts}; {done.clean} without defects")
+    console.print(f"defects: {counts}")
+    console.print(f"data set: {done.yaml}", markup=False)

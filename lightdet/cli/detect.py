@@ -8,22 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from lightdet.cli.common import (
-    Agnostic,
-    Batch,
-    Device,
-    Imgsz,
-    Json,
-    OnError,
-    OnErrorOption,
-    OptionalOutput,
-    OptionalPrecision,
-    Threads,
-    Weights,
-)
-from lightdet.errors import UserError
+from lightdet.cli.common import ALL, SHOWN_SKIPPED
+from lightdet.options.detect import DetectOptions
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
@@ -33,90 +19,8 @@ if TYPE_CHECKING:
     from lightdet.runs.detect import Detection, Outcome, Surest
     from lightdet.tasks import Task
 
-FORMATS = ("json", "csv", "yolo", "coco")
-SHOWN_SKIPPED = 20
 
-
-def check_formats(values: list[str] | None) -> list[str]:
-    """Turn ``--save json --save csv,coco`` into a list without repetitions."""
-    wanted = [part.strip().lower() for value in values or [] for part in value.split(",")]
-    for part in wanted:
-        if part not in FORMATS:
-            raise typer.BadParameter(f"'{part}' is none of {', '.join(FORMATS)}")
-    return list(dict.fromkeys(wanted))
-
-
-def detect(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE",
-            help="Pictures, folders, globs ('in/**/*.png'), .txt lists, videos, a camera's number (0), RTSP/HTTP URLs.",
-            show_default=False,
-        ),
-    ],
-    weights: Weights,
-    imgsz: Imgsz = None,
-    confidence: Annotated[
-        float | None,
-        typer.Option(
-            "--confidence",
-            min=0.0,
-            max=1.0,
-            metavar="P",
-            help="Lowest score reported; default 0.25, or what an export says.",
-        ),
-    ] = None,
-    iou: Annotated[
-        float | None,
-        typer.Option("--iou", min=0.0, max=1.0, metavar="P", help="NMS threshold; default 0.55, between tiles 0.5."),
-    ] = None,
-    agnostic: Agnostic = False,
-    max_detections: Annotated[
-        int | None,
-        typer.Option(
-            "--max-detections",
-            min=1,
-            max=10_000,
-            metavar="N",
-            help="Most boxes of a picture; default 300, in tiles 1000.",
-        ),
-    ] = None,
-    device: Device = "auto",
-    precision: OptionalPrecision = None,
-    threads: Threads = None,
-    batch: Batch = None,
-    tile: Annotated[
-        int | None,
-        typer.Option("--tile", min=32, metavar="PIXELS", help="Look at tiles of this side: for large pictures."),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option("--overlap", min=0.0, max=0.9, metavar="SHARE", help="Least overlap of tiles; default 0.2."),
-    ] = None,
-    rect: Annotated[
-        bool, typer.Option("--rect", help="Letterbox long pictures to rectangles instead of squares: less work.")
-    ] = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders of folders.")] = False,
-    max_frames: Annotated[
-        int | None, typer.Option("--max-frames", min=1, metavar="N", help="Most frames of each video or stream.")
-    ] = None,
-    save: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--save", callback=check_formats, metavar="FORMAT", help="json, csv, yolo, coco; several: json,csv."
-        ),
-    ] = None,
-    output: OptionalOutput = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are in --output.")] = False,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="Write marked-up pictures and videos.")] = True,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Write pictures with the heat of what was found, too (lightdet explain).")
-    ] = False,
-    show: Annotated[bool, typer.Option("--show", help="Show them in a window, too (needs the gui extra).")] = False,
-    on_error: OnErrorOption = OnError.fail,
-    json: Json = None,
-) -> None:
+def detect(options: Annotated[DetectOptions, ALL]) -> None:
     """Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.
 
     With a classifier, every picture gets its class and its probability (--save json, csv).
@@ -125,37 +29,9 @@ def detect(
     """
     from rich.console import Console
 
-    from lightdet.runs.detect import Detection, DetectRequest
+    from lightdet.runs.detect import Detection
 
-    if overlap is not None and tile is None:
-        raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
-    request = DetectRequest(
-        sources=sources,
-        weights=weights,
-        imgsz=imgsz,
-        confidence=confidence,
-        iou=iou,
-        agnostic=agnostic or None,
-        max_detections=max_detections,
-        device=device,
-        precision=None if precision is None else precision.value,
-        threads=threads,
-        batch=batch,
-        tile=tile,
-        overlap=0.2 if overlap is None else overlap,
-        rect=rect,
-        recursive=recursive,
-        max_frames=max_frames,
-        formats=save or [],  # type: ignore[arg-type]  # check_formats lets no other through
-        output=output,
-        overwrite=overwrite,
-        images=images,
-        show=show,
-        skip_bad=on_error is OnError.skip,
-        json=json,
-        explain=explain,
-    )
-    _run(Detection(request), Console())
+    _run(Detection(options), Console())
 
 
 def _run(detection: Detection, console: Console) -> None:

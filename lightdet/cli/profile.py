@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from cyclopts import Parameter
 
-from lightdet.cli.common import Device, Imgsz, Json, OptionalPrecision, Overrides
+from lightdet.cli.common import ALL, Words
+from lightdet.options.profile import ProfileOptions
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
@@ -19,78 +20,26 @@ if TYPE_CHECKING:
 
 
 def profile(
-    overrides: Overrides = None,
-    config: Annotated[
-        list[Path] | None,
-        typer.Option("--config", "-c", metavar="FILE", help="Configuration; several are measured in turn."),
-    ] = None,
-    weights: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--weights", "-w", metavar="FILE", help="Trained model or its export (.onnx, .xml); several, in turn."
-        ),
-    ] = None,
-    against: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--against", metavar="FILE", help="Foreign network (.onnx, .xml) to time beside them, on random input."
-        ),
-    ] = None,
-    imgsz: Imgsz = None,
-    batch: Annotated[
-        int, typer.Option("--batch", "-b", min=1, metavar="N", help="Pictures at once for images/s and memory.")
-    ] = 16,
-    classes: Annotated[
-        int | None,
-        typer.Option("--classes", min=1, max=1000, metavar="N", help="Classes of a model without weights; else 6."),
-    ] = None,
-    device: Device = "auto",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, max=1024, metavar="N", help="Threads on the CPU.")
-    ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, metavar="N", help="Pictures timed.")] = 50,
-    precision: OptionalPrecision = None,
-    confidence: Annotated[
-        float, typer.Option("--confidence", min=0.0, max=1.0, metavar="P", help="Lowest score that reaches NMS.")
-    ] = 0.25,
-    picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE", help="Picture to time; else a generated 1280 x 960 one.")
-    ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="List every layer.")] = False,
-    json: Json = None,
+    *overrides: Words,
+    options: Annotated[ProfileOptions, ALL] = ProfileOptions(),
+    layers: Annotated[bool, Parameter(help="List every layer.")] = False,
 ) -> None:
     """Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory."""
     from rich.console import Console
 
     from lightdet.files import write_json
-    from lightdet.runs.profile import ProfileRequest, profile_models
+    from lightdet.runs.profile import profile_models
 
     console = Console()
     with console.status("measuring …"):
-        reports = profile_models(
-            ProfileRequest(
-                configs=config or (),
-                weights=weights or (),
-                against=against or (),
-                overrides=overrides or (),
-                imgsz=imgsz,
-                classes=classes,
-                batch=batch,
-                device=device,
-                threads=threads,
-                runs=runs,
-                precision=None if precision is None else precision.value,
-                confidence=confidence,
-                picture=picture,
-            )
-        )
+        reports = profile_models(replace(options, overrides=overrides))
     for report in reports:
         _show(console, report, layers)
     if len(reports) > 1:
         console.print(_comparison(reports))
-    if json is not None:
+    if options.json is not None:
         results = [report.as_dict(layers=layers) for report in reports]
-        write_json(json, results[0] if len(results) == 1 else {"models": results})
+        write_json(options.json, results[0] if len(results) == 1 else {"models": results})
 
 
 def _show(console: Console, report: Report, layers: bool) -> None:

@@ -3,7 +3,7 @@
 Next to nothing may be imported before the guard stands, so the imports are inside it.
 """
 
-from lightdet.cli.interrupted import interrupted
+from lightdet.display.interrupted import interrupted
 
 
 def main() -> int:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+
+from lightdet.other_names import ARGUMENTS, CONFIG_KEYS, KEYS, OPTIONS, normal
 
 
-def what_it_is_here(error: Any) -> str | None:
-    """Answer a "no such option" with ours: another option of the command, or a key of the configuration; else None."""
-    option, command = getattr(error, "option_name", None), getattr(getattr(error, "ctx", None), "command", None)
-    if option is None or command is None:
+def what_it_is_here(option: str, known: Collection[str], *, takes_keys: bool, takes_sources: bool) -> str | None:
+    """Answer with ours: another option of the command, or a key of the configuration; else None.
+
+    Args:
+        option: as it was given.
+        known: the command's options.
+        takes_keys: the command takes ``KEY.PATH=VALUE``.
+        takes_sources: the command takes pictures as arguments.
+    """
+    if not option.startswith("--"):
         return None
-    from lightdet.config import Config
-    from lightdet.config.other_names import ARGUMENTS, KEYS, OPTIONS, normal
-    from lightdet.config.yaml_file import all_paths
-
     name = normal(option)
-    known = {text for parameter in command.params for text in parameter.opts}
-    takes_keys = any(parameter.name == "overrides" for parameter in command.params)
-    paths = list(all_paths(Config))
-    key = KEYS.get(name) or next((path for path in paths if name in (path, path.rpartition(".")[2])), None)
+    key = KEYS.get(name) or next((path for path in CONFIG_KEYS if name in (path, path.rpartition(".")[2])), None)
     if OPTIONS.get(name) in known:
         return f"{option} is called {OPTIONS[name]} here"
     if takes_keys and key is not None:
         return f"{option} is a key of the configuration here: write {key}=VALUE, without dashes"
-    if name in ARGUMENTS and any(parameter.name == "sources" for parameter in command.params):
+    if name in ARGUMENTS and takes_sources:
         return f"{option} is not needed here: give {ARGUMENTS[name]}"
     return None

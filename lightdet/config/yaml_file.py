@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lightdet.config.other_names import KEYS, OPTIONS, normal
 from lightdet.errors import UserError
+from lightdet.other_names import KEYS, OPTIONS, normal
 
 MAX_YAML_BYTES = 4 << 20
 TOP_KEY = "imgsz"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
 from lightdet.explaining.heat import Heat, hottest
+from lightdet.options.explain import ExplainOptions
 from lightdet.structures import Classification, Detections, Preprocessing
 from lightdet.wording import counted
 
@@ -23,28 +23,6 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER = 5
 """Boxes whose heat ``lightdet detect --explain`` shows in one picture."""
-
-
-@dataclass(frozen=True)
-class ExplainRequest:
-    """What ``lightdet explain`` was asked; see its help for the meaning of each."""
-
-    sources: Sequence[str]
-    weights: Path
-    class_name: str | None = None
-    box: int | None = None
-    top: int | None = None
-    method: str = "hires-cam"
-    imgsz: int | None = None
-    confidence: float | None = None
-    iou: float | None = None
-    max_detections: int | None = None
-    device: str = "auto"
-    recursive: bool = False
-    output: Path | None = None
-    overwrite: bool = False
-    skip_bad: bool = False
-    json: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +92,8 @@ class Explainer(Protocol):
     names: tuple[str, ...]
     preprocessing: Preprocessing
 
-    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
-        """Return what `request` asks of one picture (uint8 RGB ``[H, W, 3]``); may be nothing.
+    def explain(self, picture: Image, options: ExplainOptions) -> list[Explanation]:
+        """Return what `options` asks of one picture (uint8 RGB ``[H, W, 3]``); may be nothing.
 
         Raises:
             UserError: a box that is not there.
@@ -151,19 +129,19 @@ class DetectorAnswers:
         self.names = explainer.names
         self.preprocessing = explainer.preprocessing
 
-    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+    def explain(self, picture: Image, options: ExplainOptions) -> list[Explanation]:
         """See `Explainer`."""
-        wanted = None if request.class_name is None else label_of(request.class_name, self.names)
+        wanted = None if options.class_name is None else label_of(options.class_name, self.names)
         look = self.explainer.look(picture)
         if wanted is not None:
             return [self._category(look, wanted)]
         count = len(look.detections)
-        if request.box is None:
-            return [_box(look, number) for number in range(min(count, request.top or 3))]
-        if request.box > count:
+        if options.box is None:
+            return [_box(look, number) for number in range(min(count, options.top or 3))]
+        if options.box > count:
             found = f"{counted(count, 'box')} of a score of at least {self.explainer.confidence:g}"
-            raise UserError(f"has only {found}, so there is no box {request.box}; a lower --confidence shows more")
-        return [_box(look, request.box - 1)]
+            raise UserError(f"has only {found}, so there is no box {options.box}; a lower --confidence shows more")
+        return [_box(look, options.box - 1)]
 
     def together(self, picture: Image) -> Together:
         """See `Explainer`."""
@@ -202,13 +180,13 @@ class ClassifierAnswers:
         self.names = explainer.names
         self.preprocessing = explainer.preprocessing
 
-    def explain(self, picture: Image, request: ExplainRequest) -> list[Explanation]:
+    def explain(self, picture: Image, options: ExplainOptions) -> list[Explanation]:
         """See `Explainer`."""
-        wanted = None if request.class_name is None else label_of(request.class_name, self.names)
+        wanted = None if options.class_name is None else label_of(options.class_name, self.names)
         look = self.explainer.look(picture)
-        if wanted is None and request.top is None:
+        if wanted is None and options.top is None:
             return [self._decisive(look)]
-        order = np.argsort(-look.probabilities, kind="stable")[: request.top or 1]
+        order = np.argsort(-look.probabilities, kind="stable")[: options.top or 1]
         labels = [int(label) for label in order] if wanted is None else [wanted]
         return [self._of(look, label) for label in labels]
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from lightdet.card import DAMAGED, FORMAT, TaskName, card_values, class_names
 from lightdet.errors import UserError
+from lightdet.inference.formats import FilePrecision
 from lightdet.structures import MAX_IMGSZ, Preprocessing
 
 WEIGHTS_KEY = "lightdet_weights"
@@ -26,7 +27,6 @@ Outputs = Literal["grids", "candidates", "detections", "probabilities"]
 - ``detections``: ``[M, 7]`` picture, x1, y1, x2, y2 in input pixels, score, label; by picture, best score first.
 - ``probabilities``: of a classifier, ``[B, C]`` by class.
 """
-FilePrecision = Literal["fp32", "bf16", "fp16", "int8"]
 MAX_BATCH = 1024
 """Most pictures that a file may take at once."""
 MAX_DETECTIONS = 1_000_000

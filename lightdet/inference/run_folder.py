@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder
-from lightdet.inference.save import Format, planned_file
+from lightdet.inference.formats import Format
+from lightdet.inference.save import planned_file
 from lightdet.inference.sources import Source, page_place
 
 SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})

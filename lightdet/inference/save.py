@@ -15,18 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from lightdet.arrays import Image
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.files import atomic_path, make_folder, write_text
 from lightdet.geometry.boxes import xyxy_to_cxcywh
+from lightdet.inference.formats import Format
 from lightdet.inference.results import detection_values
 from lightdet.structures import Detections
 
-Format = Literal["json", "csv", "yolo", "coco"]
-FORMATS: tuple[Format, ...] = ("json", "csv", "yolo", "coco")
 CLASS_LIST = "classes.txt"
 MIN_SIDE = 0.01
 """A box with a side below this many pixels has no area to our readers."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightdet.data.images import read_pages
 from lightdet.errors import UserError
+from lightdet.inference.formats import FORMATS
 from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
-from lightdet.inference.save import Format, Writer
+from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.window import Window
+from lightdet.options.detect import OVERLAP, DetectOptions
 from lightdet.runs.load import computed, load
-from lightdet.runs.options import given
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/detect")
@@ -31,36 +31,6 @@ SECOND_LOOKS = 16
 TILE_IOU = 0.5
 TILED_DETECTIONS = 1000
 """Most boxes of a picture in tiles, unless asked otherwise: it is larger than what a network's input shows."""
-
-
-@dataclass(frozen=True)
-class DetectRequest:
-    """The options of ``lightdet detect``; see its help for the meaning of each."""
-
-    sources: Sequence[str]
-    weights: Path
-    imgsz: int | None = None
-    confidence: float | None = None
-    iou: float | None = None
-    agnostic: bool | None = None
-    max_detections: int | None = None
-    device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] | None = None
-    threads: int | None = None
-    batch: int | None = None
-    tile: int | None = None
-    overlap: float = 0.2
-    rect: bool = False
-    recursive: bool = False
-    max_frames: int | None = None
-    formats: Sequence[Format] = ()
-    output: Path | None = None
-    overwrite: bool = False
-    images: bool = True
-    show: bool = False
-    skip_bad: bool = False
-    json: Path | None = None
-    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,21 +72,23 @@ class Detection:
         UserError: a source that is not there, results in the way, no window for ``show``.
     """
 
-    def __init__(self, request: DetectRequest) -> None:
-        self.request = request
-        self.task = task_of_model(request.weights)
-        self.task.check_options(given(request), request.weights)
-        other = next((name for name in request.formats if name not in self.task.results.formats), None)
+    def __init__(self, options: DetectOptions) -> None:
+        self.options = options
+        self.task = task_of_model(options.weights)
+        self.task.check_options(options.given(), Path(options.weights))
+        self.formats = [each for each in FORMATS if each in options.save]
+        other = next((name for name in self.formats if name not in self.task.results.formats), None)
         if other is not None:
             raise UserError(
-                f"--save {other} holds boxes, and {request.weights} is a {self.task.noun}: "
+                f"--save {other} holds boxes, and {options.weights} is a {self.task.noun}: "
                 f"take {' or '.join(self.task.results.formats)}"
             )
         self.sources: Sources = self._find_sources()
-        if request.explain:
+        if options.explain:
             self._check_heat()
-        self._window = Window() if request.show else None
+        self._window = Window() if options.show else None
         self.outcome: Outcome | None = None
+        self._overlap = OVERLAP if options.overlap is None else options.overlap
 
     def run(self, watcher: Watcher) -> None:
         """Load the network and look at every source; `outcome` is set before anything is raised from there.
@@ -124,22 +96,22 @@ class Detection:
         Raises:
             UserError: the model cannot be loaded, a source cannot be read (unless skipped), a file not written.
         """
-        request = self.request
+        options = self.options
         with ExitStack() as stack:
             if self._window is not None:
                 stack.enter_context(self._window)
             predictor, rule = self._load()
             folder = self._folder()
-            table = folder / DECISIONS if folder is not None and (request.images or request.formats) else None
+            table = folder / DECISIONS if folder is not None and (options.images or self.formats) else None
             judge = None if rule is None else self.task.results.decision_writer(rule, table)
             run = DetectionRun(
                 self._tiled(predictor),
                 [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
-                folder=folder if request.images else None,
+                folder=folder if options.images else None,
                 watcher=watcher,
-                batch=request.batch or DEFAULT_BATCH,
-                skip_bad=request.skip_bad,
-                max_frames=request.max_frames,
+                batch=options.batch or DEFAULT_BATCH,
+                skip_bad=options.on_error == "skip",
+                max_frames=options.max_frames,
                 show=self._window.show if self._window is not None else None,
                 draw=self.task.results.drawing(rule),
                 header=self._header(predictor, rule),
@@ -149,7 +121,7 @@ class Detection:
             try:
                 run.run(self.sources.items)
             finally:
-                if folder is not None and request.output is None and not run.totals.seen:
+                if folder is not None and options.output is None and not run.totals.seen:
                     self._remove_empty(folder)
             if not run.totals.per_class and run.totals.pictures:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
@@ -173,68 +145,68 @@ class Detection:
         Raises:
             UserError: as `load`; a ``confidence`` that hides detections from the rule.
         """
-        request = self.request
+        options = self.options
 
         def loaded(confidence: float | None) -> Any:
             return load(
-                request.weights,
-                device=request.device,
-                imgsz=request.imgsz,
+                options.weights,
+                device=options.device,
+                imgsz=options.imgsz,
                 confidence=confidence,
-                iou=request.iou,
-                max_detections=request.max_detections,
-                precision=request.precision,
-                threads=request.threads,
-                rect=request.rect,
-                agnostic=request.agnostic,
+                iou=options.iou,
+                max_detections=options.max_detections,
+                precision=options.precision,
+                threads=options.threads,
+                rect=options.rect,
+                agnostic=options.agnostic or None,
             )
 
-        predictor = loaded(request.confidence)
+        predictor = loaded(options.confidence)
         rule = predictor.rule
         if rule is None or rule.lowest_threshold >= predictor.confidence:
             return predictor, rule
-        if request.confidence is not None:
+        if options.confidence is not None:
             raise UserError(
                 f"the model's decision rule counts detections from {rule.lowest_threshold:g} on, "
-                f"which --confidence {request.confidence:g} would hide: leave it out"
+                f"which --confidence {options.confidence:g} would hide: leave it out"
             )
         return loaded(rule.lowest_threshold), rule
 
     def _find_sources(self) -> Sources:
-        request = self.request
+        options = self.options
         earlier = results_of_runs(RUNS)
-        output = request.output.absolute() if request.output is not None else None
+        output = Path(options.output).absolute() if options.output is not None else None
         sources = expand_sources(
-            request.sources,
-            recursive=request.recursive,
+            options.sources,
+            recursive=options.recursive,
             exclude=lambda folder: earlier(folder) or folder.absolute() == output,
         )
         check_free(
-            request.output or RUNS,
+            Path(options.output or RUNS),
             sources.items,
-            request.formats,
-            marked=request.images,
-            extra=[request.json] if request.json is not None else [],
-            overwrite=request.overwrite,
+            self.formats,
+            marked=options.images,
+            extra=[Path(options.json)] if options.json is not None else [],
+            overwrite=options.overwrite,
             fresh=output is None,
         )
         return sources
 
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
-        if self.request.tile is not None:
+        if self.options.tile is not None:
             raise UserError("--explain looks at whole pictures; leave out --tile, or explain a part of the picture")
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes pictures alone", path=source.name)
-            path = heat_file(self.request.output or RUNS, source.stem)
-            if self.request.output is not None and path.exists() and not self.request.overwrite:
+            path = heat_file(Path(self.options.output or RUNS), source.stem)
+            if self.options.output is not None and path.exists() and not self.options.overwrite:
                 raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
 
     def _folder(self) -> Path | None:
-        if not (self.request.images or self.request.formats or self.request.explain):
+        if not (self.options.images or self.formats or self.options.explain):
             return None
-        return check_writable(self.request.output) if self.request.output is not None else fresh_folder(RUNS)
+        return check_writable(Path(self.options.output)) if self.options.output is not None else fresh_folder(RUNS)
 
     @staticmethod
     def _remove_empty(folder: Path) -> None:
@@ -243,35 +215,37 @@ class Detection:
             folder.rmdir()
 
     def _tiled(self, predictor: Any) -> Any:
-        request = self.request
-        if request.tile is None:
+        options = self.options
+        if options.tile is None:
             return predictor
         return TiledPredictor(
             predictor,
-            tile=request.tile,
-            overlap=request.overlap,
-            batch=request.batch or DEFAULT_BATCH,
-            iou=TILE_IOU if request.iou is None else request.iou,
-            max_detections=request.max_detections or TILED_DETECTIONS,
+            tile=options.tile,
+            overlap=self._overlap,
+            batch=options.batch or DEFAULT_BATCH,
+            iou=TILE_IOU if options.iou is None else options.iou,
+            max_detections=options.max_detections or TILED_DETECTIONS,
         )
 
     def _writers(self, folder: Path | None, names: tuple[str, ...], rule: Any) -> list[Writer]:
-        request = self.request
-        writers = [self.task.results.writer(each, folder, names, rule) for each in request.formats] if folder else []
-        if folder is not None and request.explain:
+        options = self.options
+        writers = [self.task.results.writer(each, folder, names, rule) for each in self.formats] if folder else []
+        if folder is not None and options.explain:
             from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
-            writers.append(heat_writer(request, folder))
-        return [*writers, self.task.results.json_writer(request.json, rule)] if request.json is not None else writers
+            writers.append(heat_writer(options, folder))
+        if options.json is not None:
+            writers.append(self.task.results.json_writer(Path(options.json), rule))
+        return writers
 
     def _header(self, predictor: Any, rule: Any) -> dict[str, Any]:
-        request = self.request
+        options = self.options
         return {
             **({"rule": rule.as_dict()} if rule is not None else {}),
-            "weights": printable(request.weights),
+            "weights": printable(options.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
-            **self.task.results.header(predictor, tile=request.tile, overlap=request.overlap),
+            **self.task.results.header(predictor, tile=options.tile, overlap=self._overlap),
         }
 
 

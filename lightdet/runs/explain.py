@@ -11,7 +11,7 @@ from lightdet.arrays import Image
 from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
-from lightdet.explaining.answers import Explainer, ExplainRequest, Explanation
+from lightdet.explaining.answers import Explainer, Explanation
 from lightdet.explaining.cam import METHODS
 from lightdet.explaining.overlay import draw_overlay
 from lightdet.files import write_json
@@ -19,7 +19,7 @@ from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
 from lightdet.inference.sources import Source, expand_sources, printable
 from lightdet.model_kind import is_export
-from lightdet.runs.options import given
+from lightdet.options.explain import ExplainOptions
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/explain")
@@ -45,14 +45,14 @@ class ExplainRun:
         UserError: a source that is not there or no picture, options that contradict each other.
     """
 
-    def __init__(self, request: ExplainRequest) -> None:
-        check_options(request)
-        self.request = request
+    def __init__(self, options: ExplainOptions) -> None:
+        check_options(options)
+        self.options = options
         earlier = results_of_runs(RUNS)
-        output = request.output.absolute() if request.output is not None else None
+        output = Path(options.output).absolute() if options.output is not None else None
         found = expand_sources(
-            request.sources,
-            recursive=request.recursive,
+            options.sources,
+            recursive=options.recursive,
             exclude=lambda folder: earlier(folder) or folder.absolute() == output,
         )
         other = next((source for source in found.items if source.kind != "picture"), None)
@@ -72,21 +72,21 @@ class ExplainRun:
             UserError: the model cannot be loaded or has no gradients, a class or box that is not there, a picture
                 that cannot be read (unless skipped), a file that is in the way.
         """
-        request, outcome = self.request, self.outcome
-        explainer = load_explainer(request)
+        options, outcome = self.options, self.outcome
+        explainer = load_explainer(options)
         try:
             for source in self.sources:
                 try:
                     self._explain(explainer, source)
                 except UserError as error:
                     placed = error if error.path is not None else UserError(error.message, path=source.name)
-                    if not request.skip_bad:
+                    if not options.on_error == "skip":
                         raise placed from None
                     outcome.skipped.append((source.name, printable(placed.message)))
                 done(source)
         finally:
-            if request.json is not None:
-                write_json(request.json, self._as_dict())
+            if options.json is not None:
+                write_json(options.json, self._as_dict())
         return outcome
 
     def _explain(self, explainer: Explainer, source: Source) -> None:
@@ -94,7 +94,7 @@ class ExplainRun:
             self._explain_picture(explainer, source.page(page), page.image)
 
     def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
-        explanations = explainer.explain(picture, self.request)
+        explanations = explainer.explain(picture, self.options)
         self.outcome.pictures += 1
         if not explanations:
             self.outcome.empty.append(source.name)
@@ -111,19 +111,19 @@ class ExplainRun:
             UserError: something lies there already.
         """
         if self.outcome.folder is None:
-            given = self.request.output
-            self.outcome.folder = check_writable(given) if given is not None else fresh_folder(RUNS)
+            given = self.options.output
+            self.outcome.folder = check_writable(Path(given)) if given is not None else fresh_folder(RUNS)
         plain = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "class"
         path = self.outcome.folder / source.stem.with_name(f"{source.stem.name}.{number}.{plain}.jpg")
-        if path.exists() and (not self.request.overwrite or path.resolve() in self.originals):
+        if path.exists() and (not self.options.overwrite or path.resolve() in self.originals):
             raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
         return path
 
     def _as_dict(self) -> dict[str, Any]:
-        request, outcome = self.request, self.outcome
+        options, outcome = self.options, self.outcome
         return {
-            "weights": printable(request.weights),
-            "method": request.method,
+            "weights": printable(options.weights),
+            "method": options.method,
             "pictures": outcome.pictures,
             "explanations": outcome.entries,
             "nothing_found": [printable(name) for name in outcome.empty],
@@ -145,34 +145,34 @@ def overlay(picture: Image, explanation: Explanation) -> Image:
     )
 
 
-def check_options(request: ExplainRequest) -> None:
+def check_options(options: ExplainOptions) -> None:
     """Refuse what contradicts itself.
 
     Raises:
         UserError: does.
     """
-    if request.box is not None and request.class_name is not None:
+    if options.box is not None and options.class_name is not None:
         raise UserError("--box and --class exclude each other: why this box, or why this class?")
-    if request.top is not None and (request.box is not None or request.class_name is not None):
+    if options.top is not None and (options.box is not None or options.class_name is not None):
         raise UserError("--top counts what is explained; leave it out with --box or --class")
-    if request.method not in METHODS:
-        raise UserError(f"unknown method '{request.method}'; take {' or '.join(METHODS)}")
+    if options.method not in METHODS:
+        raise UserError(f"unknown method '{options.method}'; take {' or '.join(METHODS)}")
 
 
-def load_explainer(request: ExplainRequest, *, rect: bool = False) -> Explainer:
+def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:
     """Return what explains the model file's network.
 
     Raises:
         UserError: a file that is no model or has no gradients, options that do not belong to it.
     """
-    path = request.weights
+    path = Path(options.weights)
     if is_export(path) or path.suffix.lower() in WITHOUT_GRADIENTS:
         raise UserError(
             "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
         )
     task = task_of_model(path)
-    task.check_options(given(request), path)
+    task.check_options(options.given(), path)
     from lightdet.models.device import choose_device  # noqa: PLC0415 - torch, now that the options are checked
 
-    explainer: Explainer = task.explainer(request, device=choose_device(request.device), rect=rect)
+    explainer: Explainer = task.explainer(options, device=choose_device(options.device), rect=rect)
     return explainer

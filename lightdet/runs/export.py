@@ -17,13 +17,14 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
-from lightdet.exporting.request import SUFFIXES, ExportRequest, check_installed, check_request
+from lightdet.exporting.request import SUFFIXES, check_installed, check_request
 from lightdet.files import atomic_path, make_folder
 from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
+from lightdet.options.export import ExportOptions
+from lightdet.options.val import ValOptions
 from lightdet.runs.load import load
-from lightdet.runs.options import given
-from lightdet.runs.validate import Validation, ValRequest, class_order
+from lightdet.runs.validate import Validation, class_order
 from lightdet.structures import Preprocessing
 from lightdet.tasks import task_of_model
 
@@ -99,17 +100,19 @@ class Export:
         UserError: flags that exclude each other, a file that is not there, a wrong ending, an extra not installed.
     """
 
-    def __init__(self, request: ExportRequest) -> None:
-        self.request = request
-        check_request(request)
-        self.task = task_of_model(request.weights)
-        self.task.check_options(given(request), request.weights)
-        self.path = request.output or request.weights.with_suffix(SUFFIXES[request.kind])
-        self.spec = load_dataset(request.data, request.data_root) if request.data is not None else None
+    def __init__(self, options: ExportOptions) -> None:
+        self.options = options
+        check_request(options)
+        self.task = task_of_model(options.weights)
+        self.task.check_options(options.given(), Path(options.weights))
+        self.path = (
+            Path(options.output) if options.output else Path(options.weights).with_suffix(SUFFIXES[options.format])
+        )
+        self.spec = load_dataset(options.data, options.data_root) if options.data is not None else None
         if self.spec is not None:
             self.task.check_dataset(self.spec)
-            self.spec.split(request.split)
-        check_installed(request)
+            self.spec.split(options.split)
+        check_installed(options)
 
     def run(self, watcher: Watcher) -> ExportOutcome:
         """Rewrite, trace, quantize where asked, prove, write.
@@ -118,27 +121,27 @@ class Export:
             UserError: the proof fails (nothing is written then); a checkpoint, picture or label that cannot be read;
                 a file that cannot be written.
         """
-        request = self.request
-        network, trained = self.task.network(request.weights)
-        self.task.check_side(trained, request.weights, request.imgsz, any_size=request.dynamic_size)
-        preprocessing = _preprocessing(trained, request.imgsz)
+        options = self.options
+        network, trained = self.task.network(Path(options.weights))
+        self.task.check_side(trained, Path(options.weights), options.imgsz, any_size=options.dynamic_size)
+        preprocessing = _preprocessing(trained, options.imgsz)
         if self.spec is not None:
-            class_order(trained.names, self.spec, request.weights)
+            class_order(trained.names, self.spec, Path(options.weights))
         with self._draft_folder() as folder:
             watcher.stage("reading pictures")
             pictures = self._pictures(preprocessing)
             watcher.stage("tracing the network")
-            deploy = self.task.exporting.deployable(network, preprocessing, request)
+            deploy = self.task.exporting.deployable(network, preprocessing, options)
             traced = self._traced(deploy, preprocessing)
             card = self._card(trained, network, preprocessing, deploy)
-            draft = folder / f"export{SUFFIXES[request.kind]}"
-            if request.precision == "int8":
+            draft = folder / f"export{SUFFIXES[options.format]}"
+            if options.precision == "int8":
                 watcher.stage(f"calibrating on {len(pictures.calibration)} pictures")
                 traced = self._quantize(traced, deploy, pictures.calibration)
             self._write(traced, draft, card)
             watcher.stage("proving")
             computed = self._computed(draft, card)
-            if request.precision == "int8":
+            if options.precision == "int8":
                 proof, told = self._score(draft, watcher)
             else:
                 proof, told = self._prove(draft, card, pictures.proof, computed)
@@ -151,13 +154,13 @@ class Export:
         """Return the ONNX model."""
         from lightdet.exporting.onnx import to_onnx  # noqa: PLC0415 - torch only when it is wanted
 
-        request = self.request
-        traced = to_onnx(deploy, preprocessing.imgsz, batch=request.batch, dynamic_size=request.dynamic_size)
-        return self.task.exporting.complete_graph(traced, request)
+        options = self.options
+        traced = to_onnx(deploy, preprocessing.imgsz, batch=options.fixed_batch, dynamic_size=options.dynamic_size)
+        return self.task.exporting.complete_graph(traced, options)
 
     def _pictures(self, preprocessing: Preprocessing) -> ProofData:
         """Read pictures of the data set, or render some."""
-        request, spec = self.request, self.spec
+        options, spec = self.options, self.spec
         if spec is None:
             return ProofData([to_input(image, preprocessing) for image in rendered_pictures()])
 
@@ -166,9 +169,9 @@ class Export:
             chosen = [truths[index] for index in spread(len(truths), most)]
             return [to_input(read_image(each.image, bit_depth=spec.bit_depth), preprocessing) for each in chosen]
 
-        data = ProofData(read(request.split, PROOF_PICTURES))
-        if request.precision == "int8":
-            data.calibration = read("train", request.calibration)
+        data = ProofData(read(options.split, PROOF_PICTURES))
+        if options.precision == "int8":
+            data.calibration = read("train", options.calibration)
         return data
 
     def _prove(
@@ -181,10 +184,10 @@ class Export:
         """
         from lightdet.exporting.proof import NothingFound  # noqa: PLC0415
 
-        request = self.request
+        options = self.options
 
         def run(which: str, **thresholds: Any) -> list[Any]:
-            weights, imgsz = (request.weights, request.imgsz) if which == "checkpoint" else (draft, None)
+            weights, imgsz = (options.weights, options.imgsz) if which == "checkpoint" else (draft, None)
             runtime = load(weights, imgsz=imgsz, **thresholds).runtime
             return run_batches(
                 runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.exporting.proof_batch
@@ -193,7 +196,7 @@ class Export:
         try:
             return self.task.exporting.prove(run, card, proof_precision(card.precision, computed))
         except NothingFound as found:
-            raise UserError(self._nothing_found(found.floor), path=request.weights) from None
+            raise UserError(self._nothing_found(found.floor), path=options.weights) from None
         except UserError as error:
             if error.path is not None:
                 raise
@@ -201,54 +204,54 @@ class Export:
 
     def _nothing_found(self, floor: float) -> str:
         """Say what the checkpoint does not find, and what to do."""
-        where = "the rendered pictures" if self.spec is None else f"the split '{self.request.split}'"
+        where = "the rendered pictures" if self.spec is None else f"the split '{self.options.split}'"
         way = "give --data with pictures of its kind" if self.spec is None else "give another --split"
-        lower = ", or a lower --confidence" if self.request.nms else ""
+        lower = ", or a lower --confidence" if self.options.nms else ""
         return f"finds nothing of score {floor:g} or more on {where}, so there is nothing to compare; {way}{lower}"
 
     def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:
         """Score checkpoint and draft on the split; refuse a draft that lost too much."""
-        request, what = self.request, self.task.scores.headline
+        options, what = self.options, self.task.scores.headline
         found: list[float] = []
-        for weights, told in ((request.weights, "the checkpoint"), (draft, "8 bits")):
+        for weights, told in ((options.weights, "the checkpoint"), (draft, "8 bits")):
             watcher.stage(f"scoring {told}")
             validation = Validation(
-                ValRequest(
-                    data=request.data or Path(),
+                ValOptions(
+                    data=options.data or Path(),
                     weights=weights,
-                    split=request.split,
-                    data_root=request.data_root,
-                    imgsz=request.imgsz if weights is request.weights else None,
+                    split=options.split,
+                    data_root=options.data_root,
+                    imgsz=options.imgsz if weights is options.weights else None,
                     device="cpu",
                 )
             )
             result = validation.find(watcher)
             score = self.task.scores.headline_score(result.truths, result.predictions, validation.spec.classes)
             if score is None:
-                raise UserError(f"the split '{request.split}' has no boxes to score 8 bits on", path=request.data)
+                raise UserError(f"the split '{options.split}' has no boxes to score 8 bits on", path=options.data)
             if not found and score == 0:
                 raise UserError(
-                    f"finds nothing right on '{request.split}' ({what} 0): what 8 bits lose there cannot be told; "
+                    f"finds nothing right on '{options.split}' ({what} 0): what 8 bits lose there cannot be told; "
                     "train it longer, or give another --split",
-                    path=request.weights,
+                    path=options.weights,
                 )
             found.append(score)
         before, after = found
         drop = 100 * (before - after)
-        if drop > request.max_drop:
+        if drop > options.max_drop:
             raise UserError(
                 f"not exported: 8 bits lose {drop:.2f} points of {what} ({before:.4f} to {after:.4f}) on "
-                f"'{request.split}', more than --max-drop {request.max_drop:g}",
+                f"'{options.split}', more than --max-drop {options.max_drop:g}",
                 path=self.path,
             )
         key = self.task.scores.headline_key
-        figures = {key: after, f"{key}_checkpoint": before, "split": request.split}
+        figures = {key: after, f"{key}_checkpoint": before, "split": options.split}
         points = f"{100 * (after - before):+.2f} points"
-        return figures, f"{what} on {request.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
+        return figures, f"{what} on {options.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
 
     def _computed(self, draft: Path, card: ExportCard) -> str:
         """What the draft computes in here: a processor without units for a format computes in another."""
-        if self.request.kind == "onnx" or card.precision == "int8":
+        if self.options.format == "onnx" or card.precision == "int8":
             return card.precision
         from lightdet.inference.openvino_runtime import OpenVinoFile  # noqa: PLC0415
 
@@ -259,25 +262,25 @@ class Export:
 
         counted = measure_complexity(network, preprocessing.imgsz)
         cost = {"params": counted.params, "flops": counted.flops}
-        request = self.request
+        options = self.options
         return ExportCard(
             names=trained.names,
             preprocessing=preprocessing,
             layout=deploy.layout,
-            batch=request.batch,
-            dynamic_size=request.dynamic_size,
-            precision=request.precision,
+            batch=options.fixed_batch,
+            dynamic_size=options.dynamic_size,
+            precision=options.precision,
             version=_version(),
             facts={"model": trained.model, "training": trained.facts, "complexity": cost},
             decision=trained.decision,
-            **self.task.exporting.outputs(deploy, request),
+            **self.task.exporting.outputs(deploy, options),
         )
 
     def _quantize(self, traced: Any, deploy: Deployable, pictures: Sequence[Image]) -> Any:
         from lightdet.exporting.openvino import to_openvino  # noqa: PLC0415
         from lightdet.exporting.quantize import quantize_onnx, quantize_openvino  # noqa: PLC0415
 
-        batch = self.request.batch or 1
+        batch = self.options.fixed_batch or 1
         arrays = [np.stack([image] * batch) for image in pictures]
         if deploy.layout == "planar":
             planes = [np.ascontiguousarray(array.transpose(0, 3, 1, 2)) for array in arrays]
@@ -304,21 +307,21 @@ class Export:
             UserError: it cannot be written.
         """
         try:
-            if self.request.kind == "onnx":
+            if self.options.format == "onnx":
                 from lightdet.exporting.onnx import with_card  # noqa: PLC0415
 
                 path.write_bytes(with_card(traced, card))
             else:
                 from lightdet.exporting.openvino import save_ir, to_openvino  # noqa: PLC0415
 
-                save_ir(traced if self.request.precision == "int8" else to_openvino(traced), path, card)
+                save_ir(traced if self.options.precision == "int8" else to_openvino(traced), path, card)
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror or error}", path=self.path) from None
 
     def _publish(self, draft: Path) -> int:
         """Move the draft to its place, whole or not at all; the weights first, so that no XML waits for them."""
         files = [(draft, self.path)]
-        if self.request.kind == "openvino":
+        if self.options.format == "openvino":
             files.insert(0, (draft.with_suffix(".bin"), self.path.with_suffix(".bin")))
         size = 0
         for source, target in files:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.drawing import class_color
-from lightdet.explaining.answers import Explainer, ExplainRequest
+from lightdet.explaining.answers import Explainer
 from lightdet.explaining.overlay import draw_overlay
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import heat_file
 from lightdet.inference.save import Record
+from lightdet.options.explain import ExplainOptions
 from lightdet.runs.explain import load_explainer
 
 if TYPE_CHECKING:
-    from lightdet.runs.detect import DetectRequest
+    from lightdet.options.detect import DetectOptions
 
 
 class HeatWriter:
@@ -48,19 +49,19 @@ class HeatWriter:
         """Nothing is left to write."""
 
 
-def heat_writer(request: DetectRequest, folder: Path) -> HeatWriter:
+def heat_writer(options: DetectOptions, folder: Path) -> HeatWriter:
     """Return the writer for a run of detection, with the boxes that it reports.
 
     Raises:
         UserError: the model has no gradients.
     """
-    wanted = ExplainRequest(
-        sources=request.sources,
-        weights=request.weights,
-        imgsz=request.imgsz,
-        confidence=request.confidence,
-        iou=request.iou,
-        max_detections=request.max_detections,
-        device=request.device,
+    wanted = ExplainOptions(
+        sources=options.sources,
+        weights=options.weights,
+        imgsz=options.imgsz,
+        confidence=options.confidence,
+        iou=options.iou,
+        max_detections=options.max_detections,
+        device=options.device,
     )
-    return HeatWriter(folder, load_explainer(wanted, rect=request.rect))
+    return HeatWriter(folder, load_explainer(wanted, rect=options.rect))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign_network import ForeignNetwork, library_of
 from lightdet.model_kind import is_export
+from lightdet.options.profile import ProfileOptions
 from lightdet.profiling.complexity import Complexity, measure_complexity
 from lightdet.profiling.latency import measure_latency, measure_throughput, sample_picture
 from lightdet.profiling.memory import peak_memory_mib, reset_peak_memory
@@ -29,44 +29,6 @@ if TYPE_CHECKING:
     import torch
 
     from lightdet.compute import Computing
-    from lightdet.inference.torch_runtime import Precision
-
-
-@dataclass(frozen=True)
-class ProfileRequest:
-    """What to measure and how.
-
-    Attributes:
-        configs: configurations, each profiled with fresh weights; the defaults if there are no `weights` either.
-        weights: trained models, or what was exported from them.
-        against: foreign networks (ONNX, OpenVINO): random input of their own shape, the network's time alone.
-        overrides: ``key.path=value`` for every configuration.
-        imgsz: side of the input; None: the one of the configuration or the training.
-        sides: the same for each of `weights`, in place of `imgsz`; empty or one for each.
-        classes: number of classes of a fresh model; None: six, as the paper has, of a classifier two.
-        batch: pictures at once for throughput and memory.
-        device: see `lightdet.models.device.choose_device`.
-        threads: of the CPU; None: as torch has chosen.
-        runs: single pictures timed a model.
-        precision: fp32, bf16 or fp16; None: fp32, or what an export was made for.
-        confidence: lowest score that reaches NMS.
-        picture: what is timed; None: a generated picture of 1280 x 960 pixels.
-    """
-
-    configs: Sequence[Path] = ()
-    weights: Sequence[Path] = ()
-    against: Sequence[Path] = ()
-    overrides: Sequence[str] = ()
-    imgsz: int | None = None
-    sides: Sequence[int | None] = ()
-    classes: int | None = None
-    batch: int = 16
-    device: str = "auto"
-    threads: int | None = None
-    runs: int = 50
-    precision: Precision | None = None
-    confidence: float = 0.25
-    picture: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -83,29 +45,29 @@ class _Subject:
     runtime: str
 
 
-def profile_models(request: ProfileRequest) -> list[Report]:
-    """Measure every model of `request`, the times of several in turn; configurations first, weights, then foreign ones.
+def profile_models(options: ProfileOptions) -> list[Report]:
+    """Measure every model of `options`, the times of several in turn; configurations first, weights, then foreign ones.
 
     Raises:
         UserError: an unreadable or wrong configuration, weights or picture; a device that is not there.
     """
-    if request.weights and not request.configs and request.overrides:
-        raise UserError(f"'{request.overrides[0]}' would change a configuration; a trained model stays as it is")
-    if request.weights and not request.configs and request.classes is not None:
+    if options.weights and not options.config and options.overrides:
+        raise UserError(f"'{options.overrides[0]}' would change a configuration; a trained model stays as it is")
+    if options.weights and not options.config and options.classes is not None:
         raise UserError("--classes is for a configuration; a trained model brings its own")
-    device = _device_of_torch(request)
-    picture = sample_picture() if request.picture is None else read_image(request.picture)
-    if request.threads is not None:
+    device = _device_of_torch(options)
+    picture = sample_picture() if options.picture is None else read_image(options.picture)
+    if options.threads is not None:
         if device is not None:
             import torch  # noqa: PLC0415
 
-            torch.set_num_threads(request.threads)
-        cv2.setNumThreads(request.threads)
-    subjects = _subjects(request, device)
+            torch.set_num_threads(options.threads)
+        cv2.setNumThreads(options.threads)
+    subjects = _subjects(options, device)
     predictors = [subject.predictor for subject in subjects]
-    latencies = measure_latency(predictors, picture, runs=request.runs)
+    latencies = measure_latency(predictors, picture, runs=options.runs)
     reset_peak_memory(device or "cpu")
-    speeds = measure_throughput(predictors, picture, batch=request.batch)
+    speeds = measure_throughput(predictors, picture, batch=options.batch)
     memory = peak_memory_mib(device or "cpu")
     return [
         Report(
@@ -114,13 +76,13 @@ def profile_models(request: ProfileRequest) -> list[Report]:
             classes=subject.classes,
             device=subject.device,
             device_name=device_name(device or subject.device),
-            threads=_threads(request),
+            threads=_threads(options),
             precision=subject.precision,
             runtime=subject.runtime,
             picture=(picture.shape[1], picture.shape[0]),
             complexity=subject.complexity,
             latency=latency,
-            batch=request.batch,
+            batch=options.batch,
             images_per_second=speed,
             peak_memory_mib=memory,
         )
@@ -128,49 +90,49 @@ def profile_models(request: ProfileRequest) -> list[Report]:
     ]
 
 
-def _device_of_torch(request: ProfileRequest) -> torch.device | None:
+def _device_of_torch(options: ProfileOptions) -> torch.device | None:
     """The device of what torch runs; None if nothing is: exported networks find theirs, and need no torch."""
-    checkpoints = [path for path in request.weights if not is_export(path)]
-    if request.weights and not request.configs and not checkpoints:
+    checkpoints = [path for path in options.weights if not is_export(path)]
+    if options.weights and not options.config and not checkpoints:
         return None
     for path in checkpoints:
         need_torch(path)
     from lightdet.models.device import choose_device  # noqa: PLC0415
 
-    return choose_device(request.device)
+    return choose_device(options.device)
 
 
-def _subjects(request: ProfileRequest, device: torch.device | None) -> list[_Subject]:
-    files = [load_yaml(path) for path in request.configs]
-    if not files and not request.weights:
+def _subjects(options: ProfileOptions, device: torch.device | None) -> list[_Subject]:
+    files = [load_yaml(path) for path in options.config]
+    if not files and not options.weights:
         files = [YamlFile({})]
-    subjects = [_fresh(file, request, device) for file in files]
-    sides = request.sides or [request.imgsz] * len(request.weights)
-    for path, side in zip(request.weights, sides, strict=True):
+    subjects = [_fresh(file, options, device) for file in files]
+    sides = options.sides or [options.imgsz] * len(options.weights)
+    for path, side in zip(options.weights, sides, strict=True):
         task = task_of_model(path)
         predictor = load(
             path,
-            device=request.device if is_export(path) else str(device),
+            device=options.device if is_export(path) else str(device),
             imgsz=side,
-            precision=request.precision,
-            threads=_threads(request),
-            **task.profiled_thresholds(request.confidence),
+            precision=options.precision,
+            threads=_threads(options),
+            **task.profiled_thresholds(options.confidence),
         )
         subjects.append(_subject(str(path), predictor))
-    return subjects + [_foreign(path, request) for path in request.against]
+    return subjects + [_foreign(Path(path), options) for path in options.against]
 
 
-def _fresh(file: YamlFile, request: ProfileRequest, device: torch.device | None) -> _Subject:
+def _fresh(file: YamlFile, options: ProfileOptions, device: torch.device | None) -> _Subject:
     """A configuration's network with fresh weights."""
-    task = task_of_config(file, request.overrides)
-    side = [] if request.imgsz is None else [f"imgsz={request.imgsz}"]
+    task = task_of_config(file, options.overrides)
+    side = [] if options.imgsz is None else [f"imgsz={options.imgsz}"]
     predictor = task.fresh_predictor(
-        task.configuration(file, [*request.overrides, *side]),
-        request.classes,
+        task.configuration(file, [*options.overrides, *side]),
+        options.classes,
         device=device or "cpu",
-        precision=request.precision or "fp32",
-        threads=_threads(request),
-        **task.profiled_thresholds(request.confidence),
+        precision=options.precision or "fp32",
+        threads=_threads(options),
+        **task.profiled_thresholds(options.confidence),
     )
     return _subject(str(file.path) if file.path else "default configuration", predictor)
 
@@ -197,17 +159,17 @@ def _stored_complexity(card: ExportCard) -> Complexity | None:
     return Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
 
 
-def _foreign(path: Path, request: ProfileRequest) -> _Subject:
+def _foreign(path: Path, options: ProfileOptions) -> _Subject:
     network = ForeignNetwork(
-        path, imgsz=request.imgsz, device=request.device, threads=_threads(request), precision=request.precision
+        path, imgsz=options.imgsz, device=options.device, threads=_threads(options), precision=options.precision
     )
     return _Subject(str(path), network, network.imgsz, None, None, network.device, network.precision, library_of(path))
 
 
-def _threads(request: ProfileRequest) -> int:
+def _threads(options: ProfileOptions) -> int:
     """As many as torch has, or would have: models beside each other get the same."""
-    if request.threads is not None:
-        return request.threads
+    if options.threads is not None:
+        return options.threads
     with suppress(ImportError):
         import torch  # noqa: PLC0415
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,9 +17,10 @@ from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml, parse_overrides
 from lightdet.config.yaml_file import merge
-from lightdet.data.spec import DatasetSpec, OnError
+from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
+from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
@@ -75,78 +76,87 @@ class TrainingDisplay(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class TrainRequest:
-    """The flags of ``lightdet train``; `overrides` are ``key.path=value``, `changes` the same as nested mappings."""
+def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
+    """Read configuration and data set's YAML and look at the output folder.
 
-    data: Path
-    config: Path | None = None
-    data_root: Path | None = None
-    overrides: Sequence[str] = ()
-    device: str = "auto"
-    output: Path = Path("runs/train")
-    resume: bool = False
-    overwrite: bool = False
-    skip_broken: bool = False
-    json: Path | None = None
-    weights: Path | None = None
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    callbacks: Sequence[Any] = ()
+    Raises:
+        UserError: anything wrong with them.
+    """
+    check_callbacks(options.callbacks)
+    output, resume = Path(options.output), options.resume
+    if options.weights is not None and resume:
+        raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
+    file = _file(options)
+    if options.weights is not None:
+        file = _below(Path(options.weights), file, options)
+    if resume and options.config is None:
+        file = (kept_config(output) or YamlFile({})).over(changed(options.changes))
+    settings = options.settings()
+    task = task_of_config(file, settings)
+    config = task.configuration(file, settings)
+    _check_backbone(config)
+    if isinstance(config, RunConfig) and not resume:
+        start_of(config, None if options.weights is None else Path(options.weights))
+    spec = load_dataset(options.data, options.data_root)
+    spec.split("train")
+    task.check_dataset(spec)
+    _check_val(spec)
+    _check_output(output, resume=resume, overwrite=options.overwrite)
+    return task, config, spec
 
-    def file(self) -> YamlFile:
-        """The configuration file, or nothing but defaults, and the changes over it."""
-        return (load_yaml(self.config) if self.config else YamlFile({})).over(self.changes)
 
-    def asked(self, kept: YamlFile) -> YamlFile | None:
-        """What is asked of a training that is resumed, whose configuration is `kept`; None: nothing new."""
-        if self.config is not None:
-            return self.file()
-        return kept.over(self.changes) if self.changes else None
+def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `changes`, sections or dotted keys (``{"train.lr": 0.005}``), as nested mappings of plain values."""
+    values: dict[str, Any] = {}
+    for key, value in flat(changes):
+        nested: Any = _plain(value)
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        values = merge(values, nested)
+    return values
 
-    def check(self) -> tuple[Task, AnyConfig, DatasetSpec]:
-        """Read configuration and data set's YAML and look at the output folder.
 
-        Raises:
-            UserError: anything wrong with them.
-        """
-        check_callbacks(self.callbacks)
-        if self.weights is not None and self.resume:
-            raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
-        file = self.file()
-        if self.weights is not None:
-            file = self._below(self.weights, file)
-        if self.resume and self.config is None:
-            file = (kept_config(self.output) or YamlFile({})).over(self.changes)
-        task = task_of_config(file, self.overrides)
-        config = task.configuration(file, self.overrides)
-        _check_backbone(config)
-        if isinstance(config, RunConfig) and not self.resume:
-            start_of(config, self.weights)
-        spec = load_dataset(self.data, self.data_root)
-        spec.split("train")
-        task.check_dataset(spec)
-        _check_val(spec)
-        state = self.output / STATE_FILE
-        if self.resume and not state.is_file():
-            raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=self.output)
-        if self.resume and self.overwrite:
-            raise UserError("--resume and --overwrite exclude each other: go on, or start anew?")
-        if not (self.resume or self.overwrite) and (state.exists() or (self.output / "best.safetensors").exists()):
-            raise UserError(
-                "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
-                path=self.output,
-            )
-        make_folder(self.output)
-        return task, config, spec
+def _plain(value: Any) -> Any:
+    """As YAML would have it."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
-    def _below(self, weights: Path, file: YamlFile) -> YamlFile:
-        """The configuration with the network of the model file `weights` below it."""
-        task = task_of_model(weights)
-        said = merge(file.values, parse_overrides(self.overrides)).get("task")
-        if (self.config is not None or said is not None) and task_of_config(file, self.overrides) is not task:
-            other = f"'task: {said}'" if said is not None else "without a task, which is to detect"
-            raise UserError(f"is a model that is to {task.name}, but the configuration is one {other}", path=weights)
-        return config_from_card(weights, file, self.overrides, task.training)
+
+def _check_output(output: Path, *, resume: bool, overwrite: bool) -> None:
+    state = output / STATE_FILE
+    if resume and not state.is_file():
+        raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=output)
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other: go on, or start anew?")
+    if not (resume or overwrite) and (state.exists() or (output / "best.safetensors").exists()):
+        raise UserError(
+            "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
+            path=output,
+        )
+    make_folder(output)
+
+
+def _file(options: TrainOptions) -> YamlFile:
+    """The configuration file, or nothing but defaults, and the changes over it."""
+    return (load_yaml(options.config) if options.config else YamlFile({})).over(changed(options.changes))
+
+
+def _asked(options: TrainOptions, kept: YamlFile) -> YamlFile | None:
+    """What is asked of a training that is resumed, whose configuration is `kept`; None: nothing new."""
+    if options.config is not None:
+        return _file(options)
+    return kept.over(changed(options.changes)) if options.changes else None
+
+
+def _below(weights: Path, file: YamlFile, options: TrainOptions) -> YamlFile:
+    """The configuration with the network of the model file `weights` below it."""
+    task, settings = task_of_model(weights), options.settings()
+    said = merge(file.values, parse_overrides(settings)).get("task")
+    if (options.config is not None or said is not None) and task_of_config(file, settings) is not task:
+        other = f"'task: {said}'" if said is not None else "without a task, which is to detect"
+        raise UserError(f"is a model that is to {task.name}, but the configuration is one {other}", path=weights)
+    return config_from_card(weights, file, settings, task.training)
 
 
 def _check_backbone(config: AnyConfig) -> None:
@@ -193,30 +203,30 @@ class QuietDisplay:
 
 
 def train(
-    request: TrainRequest,
+    options: TrainOptions,
     show: Callable[[Task, bool], TrainingDisplay] = lambda task, first: QuietDisplay(),
     began: float | None = None,
 ) -> TrainResult:
     """Train, alone or as one of torchrun's processes.
 
     Args:
-        request: what was asked.
+        options: what was asked.
         show: (task, whether this is the first process) → what shows how it goes.
         began: when the command began, of `time.perf_counter`: a time budget counts from there; None: now.
 
     Raises:
         UserError: anything wrong with data or configuration; another training writes to the output folder.
     """
-    task, config, spec = request.check()
+    task, config, spec = check(options)
     from lightdet.training.distributed import is_first_process  # noqa: PLC0415 - torch, now that all is checked
     from lightdet.training.folder_lock import folder_lock  # noqa: PLC0415
 
-    with folder_lock(request.output) if is_first_process() else nullcontext():
-        return _train(request, task, config, spec, show, began)
+    with folder_lock(Path(options.output)) if is_first_process() else nullcontext():
+        return _train(options, task, config, spec, show, began)
 
 
 def _train(
-    request: TrainRequest,
+    options: TrainOptions,
     task: Task,
     config: Any,
     spec: DatasetSpec,
@@ -232,19 +242,19 @@ def _train(
     from lightdet.training.interrupt import stop_on_signal  # noqa: PLC0415
     from lightdet.training.reporting import SilentReporter  # noqa: PLC0415
 
-    output, state = request.output, load_state(request.output) if request.resume else None
+    output = Path(options.output)
+    state = load_state(output) if options.resume else None
     if state is not None:
-        asked = request.asked(YamlFile(state.run["config"], output / STATE_FILE))
-        config = config_to_resume(task, state, output, asked, request.overrides)
+        asked = _asked(options, YamlFile(state.run["config"], output / STATE_FILE))
+        config = config_to_resume(task, state, output, asked, options.settings())
     _check_teacher(config)
-    device = choose_device(request.device)
+    device = choose_device(options.device)
     with process_group(device.type) as processes, stop_on_signal() as stop:
         if device.type == "cuda" and processes.count > 1:
             device = torch.device("cuda", processes.local_rank)
         display = show(task, processes.is_first)
         with display.loading() as progress:
-            on_error: OnError = "skip" if request.skip_broken else "fail"
-            data = task.training.training_data(config, spec, on_error=on_error, progress=progress)
+            data = task.training.training_data(config, spec, on_error=options.on_error, progress=progress)
         if config.train.minutes is not None and processes.count > 1:
             raise UserError("train.minutes works in a single process; give --epochs to torchrun")
         fingerprint = task.training.messages().fingerprint(data)
@@ -267,15 +277,15 @@ def _train(
                 stop=stop,
                 resume=state,
                 began=began,
-                callbacks=request.callbacks,
-                **({} if request.weights is None else {"start": request.weights}),
+                callbacks=options.callbacks,
+                **({} if options.weights is None else {"start": Path(options.weights)}),
             )
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
             reached = trainer.fit()
     values = summary(reached, data)
-    if processes.is_first and request.json is not None:
-        write_json(request.json, values)
+    if processes.is_first and options.json is not None:
+        write_json(Path(options.json), values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
 

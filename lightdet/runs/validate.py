@@ -10,45 +10,23 @@ from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.assembly.dataset import load_dataset
-from lightdet.data.dataset import DatasetSpec, OnError, read_split
+from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.inference.run_folder import check_writable, fresh_folder
+from lightdet.options.val import ValOptions
 from lightdet.runs.load import computed, load, parameter_count
-from lightdet.runs.options import given
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
 """Reports go here, or to ``runs/val-2``, …, where no output folder is named."""
-
-
-@dataclass(frozen=True)
-class ValRequest:
-    """The options of ``lightdet val``; see its help for the meaning of each."""
-
-    data: Path
-    weights: Path | None = None
-    predictions: Path | None = None
-    split: str = "val"
-    data_root: Path | None = None
-    imgsz: int | None = None
-    batch: int | None = None
-    device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] | None = None
-    threads: int | None = None
-    agnostic: bool | None = None
-    output: Path | None = None
-    pictures: int = 8
-    skip_bad: bool = False
-    overrides: Sequence[str] = ()
-    json: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,28 +88,30 @@ class Validation:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
     """
 
-    def __init__(self, request: ValRequest) -> None:
-        self.request = request
-        source = request.weights or request.predictions
-        if source is None or (request.weights is not None and request.predictions is not None):
+    def __init__(self, options: ValOptions) -> None:
+        self.options = options
+        source = options.weights or options.predictions
+        if source is None or (options.weights is not None and options.predictions is not None):
             raise UserError("give either --weights (a trained model) or --predictions (detections as COCO JSON)")
-        self.source = source
-        if not source.is_file():
-            raise UserError("is a folder; give a file in it" if source.is_dir() else "no such file", path=source)
-        if request.predictions is not None and (request.imgsz or request.batch):
+        self.source = Path(source)
+        if not self.source.is_file():
+            raise UserError(
+                "is a folder; give a file in it" if self.source.is_dir() else "no such file", path=self.source
+            )
+        if options.predictions is not None and (options.imgsz or options.batch):
             raise UserError("--imgsz and --batch belong to --weights; the detections of --predictions are made already")
-        if request.predictions is not None and request.agnostic:
+        if options.predictions is not None and options.agnostic:
             raise UserError(f"--agnostic is for boxes that a detector finds now: leave it out with {source}")
-        self.task = task_of_model(request.weights)
-        self.task.check_options(given(request), source)
-        batch = [f"eval.batch={request.batch}"] if request.batch is not None else []
-        asked = self.task.scores.evaluation_settings([*batch, *request.overrides])
-        self.settings, self.imgsz = asked.eval, request.imgsz or asked.imgsz
-        self.spec = load_dataset(request.data, request.data_root)
+        self.task = task_of_model(options.weights)
+        self.task.check_options(options.given(), self.source)
+        batch = [f"eval.batch={options.batch}"] if options.batch is not None else []
+        asked = self.task.scores.evaluation_settings([*batch, *options.overrides])
+        self.settings, self.imgsz = asked.eval, options.imgsz or asked.imgsz
+        self.spec = load_dataset(options.data, options.data_root)
         self.task.check_dataset(self.spec)
-        self.spec.split(request.split)
-        if request.output is not None:
-            check_writable(request.output)
+        self.spec.split(options.split)
+        if options.output is not None:
+            check_writable(Path(options.output))
 
     def run(self, watcher: Watcher) -> Outcome:
         """Read the split, find what is in its pictures, score it, write the report.
@@ -140,13 +120,13 @@ class Validation:
             UserError: a broken picture or label (unless skipped), a model that cannot be loaded or has other
                 classes than the data set, a file that cannot be written.
         """
-        request = self.request
+        options = self.options
         evaluation = self._evaluate(self.find(watcher))
-        folder = request.output if request.output is not None else fresh_folder(RUNS)
+        folder = Path(options.output) if options.output is not None else fresh_folder(RUNS)
         load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
-        html, numbers = self.task.scores.write_report(folder, evaluation, load_picture, pictures=request.pictures)
-        if request.json is not None:
-            write_json(request.json, evaluation.as_dict())
+        html, numbers = self.task.scores.write_report(folder, evaluation, load_picture, pictures=options.pictures)
+        if options.json is not None:
+            write_json(options.json, evaluation.as_dict())
         return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
 
     def find(self, watcher: Watcher) -> Found:
@@ -155,9 +135,8 @@ class Validation:
         Raises:
             UserError: as `run`.
         """
-        on_error: OnError = "skip" if self.request.skip_bad else "fail"
-        truths, faults = read_split(self.spec, self.request.split, on_error=on_error)
-        found = self._look(truths, watcher) if self.request.predictions is None else self._read(truths)
+        truths, faults = read_split(self.spec, self.options.split, on_error=self.options.on_error)
+        found = self._look(truths, watcher) if self.options.predictions is None else self._read(truths)
         found.skipped[:0] = [str(fault) for fault in faults]
         return found
 
@@ -165,21 +144,23 @@ class Validation:
         """Detections from a file."""
         from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions  # noqa: PLC0415
 
-        place = self.spec.split(self.request.split)
+        place = self.spec.split(self.options.split)
         ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
-        found, skipped = read_predictions(self.source, truths, self.spec.classes, ids=ids, skip=self.request.skip_bad)
+        found, skipped = read_predictions(
+            self.source, truths, self.spec.classes, ids=ids, skip=self.options.on_error == "skip"
+        )
         return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
 
     def _look(self, truths: list[Any], watcher: Watcher) -> Found:
         """What a network finds."""
-        request, classes = self.request, self.spec.classes
+        options, classes = self.options, self.spec.classes
         predictor = load(
             self.source,
-            device=request.device,
+            device=options.device,
             imgsz=self.imgsz,
-            precision=request.precision,
-            threads=request.threads,
-            agnostic=request.agnostic,
+            precision=options.precision,
+            threads=options.threads,
+            agnostic=options.agnostic or None,
             **self.task.scores.thresholds(self.settings),
         )
         rule = predictor.rule
@@ -193,7 +174,7 @@ class Validation:
             good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not _is_fault(image)]
             for fault in images:
                 if isinstance(fault, UserError):
-                    if not request.skip_bad:
+                    if not options.on_error == "skip":
                         raise fault
                     skipped.append(str(fault))
             if good:
@@ -202,7 +183,7 @@ class Validation:
                 kept += [truth for truth, _ in good]
             watcher.step(len(chunk))
         if not kept:
-            raise UserError(f"no picture of the split '{request.split}' can be read; the first: {skipped[0]}")
+            raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
         facts, details = self._about(predictor, found, time.perf_counter() - began)
         return Found(kept, found, skipped, facts, details, rule)
 
@@ -225,8 +206,8 @@ class Validation:
             "weights": str(self.source),
             "params": params,
             "imgsz": side,
-            "device": str(getattr(predictor.runtime, "device", self.request.device)),
-            "precision_mode": str(getattr(predictor.runtime, "precision", self.request.precision)),
+            "device": str(getattr(predictor.runtime, "device", self.options.device)),
+            "precision_mode": str(getattr(predictor.runtime, "precision", self.options.precision)),
             "batch": batch,
             "latency_ms": {**medians, "total": sum(medians.values())},
             "images_per_second": rate,
@@ -234,16 +215,16 @@ class Validation:
         return facts, details
 
     def _evaluate(self, found: Found) -> Any:
-        spec, request, task = self.spec, self.request, self.task
+        spec, options, task = self.spec, self.options, self.task
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        data = {"name": spec.name, "split": request.split, "format": str(spec.format), "folder": str(spec.root)}
+        data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
         versions = _versions(task.scores.packages)
         decision = {} if found.rule is None else judged(found.rule, found.truths, found.predictions, spec.classes)
-        settings, values = task.scores.settings_facts(self.settings, across_classes=bool(request.agnostic))
-        if request.weights is None:
+        settings, values = task.scores.settings_facts(self.settings, across_classes=bool(options.agnostic))
+        if options.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
         facts = {
-            "Data": data | {"description": str(request.data), "classes": ", ".join(spec.classes)},
+            "Data": data | {"description": str(options.data), "classes": ", ".join(spec.classes)},
             "Model": found.facts,
             "Settings": settings,
             "Decision": decision_facts(found.rule, decision) if decision else {},
@@ -255,12 +236,12 @@ class Validation:
             spec.classes,
             self.settings,
             self.source,
-            title=f"{self.source.name} on {spec.name} ({request.split})",
+            title=f"{self.source.name} on {spec.name} ({options.split})",
             facts={heading: group for heading, group in facts.items() if group},
             details={
                 **found.details,
                 **({"decision": decision} if decision else {}),
-                "data": {**data, "yaml": str(request.data)},
+                "data": {**data, "yaml": str(options.data)},
                 "date": now,
                 **values,
                 "versions": versions,

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 class Exporting(Protocol):
     """How a network becomes a file of its own; see `lightdet.tasks.task.Task`."""
 
-    def deployable(self, network: Any, preprocessing: Preprocessing, request: Any) -> Deployable:
-        """Rewrite a network for an exported file; `request` is a `lightdet.exporting.request.ExportRequest`.
+    def deployable(self, network: Any, preprocessing: Preprocessing, options: Any) -> Deployable:
+        """Rewrite a network for an exported file; `options` is a `lightdet.exporting.request.ExportOptions`.
 
         Raises:
             UserError: networks of its kind cannot be exported.
         """
         ...
 
-    def complete_graph(self, traced: Any, request: Any) -> Any:
+    def complete_graph(self, traced: Any, options: Any) -> Any:
         """Add what was asked for besides the network, such as NMS, to a traced ONNX model."""
         ...
 
-    def outputs(self, deploy: Deployable, request: Any) -> dict[str, Any]:
+    def outputs(self, deploy: Deployable, options: Any) -> dict[str, Any]:
         """What an export's card says of the outputs."""
         ...
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from lightdet.card import ModelCard, TaskName
     from lightdet.config import YamlFile
     from lightdet.data.spec import DatasetSpec, LabelKind
-    from lightdet.explaining.answers import Explainer, ExplainRequest
+    from lightdet.explaining.answers import Explainer
+    from lightdet.options.explain import ExplainOptions
     from lightdet.tasks.comparing import Comparing
     from lightdet.tasks.exporting import Exporting
     from lightdet.tasks.results import Results
@@ -92,7 +93,7 @@ class Task(Protocol):
         """A predictor of a configuration's network with fresh weights; `classes`: how many, None: as the paper has."""
         ...
 
-    def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> Explainer:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> Explainer:
         """Return what explains why a model reports what it does.
 
         Raises:

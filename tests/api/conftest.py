@@ -34,6 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = write_synthetic(folder / "set", SyntheticPlan(images=16, imgsz=SIDE, seed=1, val=0.5, clean=0.4))
     text = written.yaml.read_text(encoding="utf-8").replace("root: .", f"root: {folder / 'set'}")
     (folder / "mine.yaml").write_text(text, encoding="utf-8")
+    (folder / "space.yaml").write_text("train.lr: [0.01]\n", encoding="utf-8")
     picture = next((folder / "set" / "images" / "val").iterdir())
     Image.open(picture).save(folder / "part.png")
     names = load_dataset(folder / "mine.yaml").classes
@@ -56,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own to work in, with copies of what was made."""
-    for name in ("mine.yaml", "best.safetensors", "part.png"):
+    for name in ("mine.yaml", "space.yaml", "best.safetensors", "part.png"):
         shutil.copy(made / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     yield tmp_path

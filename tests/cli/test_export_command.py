@@ -19,9 +19,10 @@ from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
-from lightdet.exporting.request import ExportRequest, check_request
+from lightdet.exporting.request import check_request
 from lightdet.inference.openvino_runtime import OpenVinoFile
 from lightdet.models.weights import save_model
+from lightdet.options.export import ExportOptions
 from lightdet.structures import Preprocessing
 from lightdet.tasks import DETECTION
 
@@ -129,13 +130,13 @@ def test_what_cannot_be_asked(folder: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "int8", "data": Path("d.yaml"), "nms": True}, "exclude each other"),
-        ({"precision": "int8", "data": Path("d.yaml"), "dynamic_size": True}, "exclude each other"),
+        ({"precision": "int8", "data": Path(__file__), "nms": True}, "exclude each other"),
+        ({"precision": "int8", "data": Path(__file__), "dynamic_size": True}, "exclude each other"),
     ],
 )
 def test_what_excludes_each_other(folder: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        check_request(ExportRequest(folder / "model.safetensors", **options))  # type: ignore[arg-type]
+        check_request(ExportOptions(folder / "model.safetensors", **options))  # type: ignore[arg-type]
 
 
 def test_an_export_that_finds_something_else_is_not_written(

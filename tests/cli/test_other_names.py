@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import typer
+from cyclopts.argument import Argument
 
-from lightdet.cli.app import _run, app
+from lightdet.cli.app import COMMANDS, app, main
 from lightdet.config import Config, YamlFile, validate
-from lightdet.config.other_names import KEYS, OPTIONS
 from lightdet.config.yaml_file import all_paths
 from lightdet.errors import UserError
+from lightdet.other_names import CONFIG_KEYS, KEYS, OPTIONS
 
-COMMAND: Any = typer.main.get_command(app)
 PATHS = set(all_paths(Config))
 
 
+def arguments_of(command: str) -> list[Argument]:
+    return [each for each in app[command].assemble_argument_collection() if each.parse]
+
+
 def options_of(command: str) -> set[str]:
-    return {text for parameter in COMMAND.commands[command].params for text in parameter.opts}
+    return {name for argument in arguments_of(command) for name in argument.names if name.startswith("-")}
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *args: str) -> str:
-    assert _run(COMMAND, args, "lightdet") == 2  # as `main`, without building the commands anew
+    assert main(args) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: ") and told.count("\n") == 1
     return told
 
 
 def test_what_the_tables_answer_is_there() -> None:
-    assert set(KEYS.values()) <= PATHS
-    assert set(OPTIONS.values()) <= {text for name in COMMAND.commands for text in options_of(name) if text[:2] == "--"}
+    assert set(KEYS.values()) <= PATHS == set(CONFIG_KEYS)
+    assert set(OPTIONS.values()) <= {text for name in COMMANDS for text in options_of(name)}
 
 
 @pytest.mark.parametrize("name", sorted(set(KEYS) | set(OPTIONS)))
@@ -69,7 +70,7 @@ def test_as_a_key(name: str, above: str) -> None:
         (["detect", "--source", "x"], "without an option"),
         (["detect", "x", "--conf", "0.3"], "--conf is called --confidence here"),
         (["val", "--data", "x", "--img-size", "64"], "--img-size is called --imgsz here"),
-        (["export", "--include", "onnx"], "--include is called --format here"),
+        (["export", "-w", "x", "--include", "onnx"], "--include is called --format here"),
         (["train", "--data", __file__, "--device", "0,1"], "torchrun --nproc_per_node 2"),
         (["train", "--data", "x", "--nothing-like-it"], "No such option"),
     ],
@@ -79,9 +80,9 @@ def test_of_other_commands(args: list[str], answer: str, capsys: pytest.CaptureF
 
 
 def test_a_device_may_be_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    from lightdet.cli.common import check_device
+    from lightdet.options.ranges import device_name
 
-    assert [check_device(name) for name in ("0", "1", "cpu", "auto", "cuda:2")] == [
+    assert [device_name(name) for name in ("0", "1", "cpu", "auto", "cuda:2")] == [
         "cuda:0",
         "cuda:1",
         "cpu",
@@ -92,7 +93,7 @@ def test_a_device_may_be_a_number(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("command", ["train", "tune", "compare"])
 def test_help_shows_the_defaults_of_side_batch_and_epochs(command: str) -> None:
-    config, found = Config(), {text: p.help for p in COMMAND.commands[command].params for text in p.opts}
+    config, found = Config(), {name: each.parameter.help for each in arguments_of(command) for name in each.names}
     for option, default in (
         ("--imgsz", config.imgsz),
         ("--batch", config.train.batch),

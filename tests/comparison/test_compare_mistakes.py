@@ -14,7 +14,8 @@ from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
 from lightdet.models.weights import save_model
-from lightdet.runs.compare.request import CompareRequest, Entry, entries_of, parse_seeds
+from lightdet.options.compare import CompareOptions
+from lightdet.runs.compare.request import Entry, entries_of, parse_seeds
 from lightdet.structures import Preprocessing
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -64,7 +65,7 @@ def trained(path: str, names: tuple[str, ...] = NAMES, gate: str = "scalar") -> 
         (["near.yaml", "--epochs", "0"], "--epochs"),
         (["near.yaml", "--imgsz", "100"], "no multiple of 32"),
         (["near.yaml", "--split", "test"], "there is no split 'test'; the data set has train, val"),
-        (["near.yaml", "--device", "tpu"], "unknown device 'tpu'"),
+        (["near.yaml", "--device", "cpu"], "--device is given twice"),
         ([str(CONFIGS / "classify" / "cnn.yaml")], "marks boxes (format: yolo), and a classifier needs a data set"),
         (["near.yaml", str(CONFIGS / "classify" / "cnn.yaml")], "cnn.yaml is a classifier and near.yaml a detector"),
         (
@@ -153,10 +154,9 @@ def test_finished_models_need_no_training_split(compare: Compare) -> None:
 
 def test_names_come_from_files(compare: Compare) -> None:
     Path("run a").mkdir()
-    request = CompareRequest(
+    request = CompareOptions(
         data=compare.data,
         output=Path("out"),
-        launcher="",
         models=["near.yaml", str(trained("run a/best.safetensors")), f"x y={trained('last.safetensors')}"],
         seeds=(4, 2),
         seeds_for=["near=9"],
@@ -170,7 +170,7 @@ def test_names_come_from_files(compare: Compare) -> None:
 
 def test_a_file_may_have_an_equals_sign(compare: Compare) -> None:
     Path("lr=0.1.yaml").write_text(SMALL.format(stride=8))
-    request = CompareRequest(data=compare.data, output=Path("out"), launcher="", models=["lr=0.1.yaml"])
+    request = CompareOptions(data=compare.data, output=Path("out"), models=["lr=0.1.yaml"])
     assert [entry.name for entry in entries_of(request)] == ["lr0.1"]
 
 

@@ -175,7 +175,22 @@ class Guard:
 sys.meta_path[:] = [Guard(finder) for finder in sys.meta_path]
 """
 """What runs in a process in which nothing but the dependencies of packaging/runtime can be imported."""
-RUNTIME = {"lightdet", "numpy", "cv2", "PIL", "onnxruntime", "openvino", "typer", "rich", "pydantic", "pydantic_core"}
+RUNTIME = {
+    "lightdet",
+    "numpy",
+    "cv2",
+    "PIL",
+    "onnxruntime",
+    "openvino",
+    "cyclopts",
+    "attr",
+    "attrs",
+    "docstring_parser",
+    "rich",
+    "rich_rst",
+    "pydantic",
+    "pydantic_core",
+}
 RUNTIME |= {
     "yaml",
     "safetensors",
@@ -187,8 +202,6 @@ RUNTIME |= {
 }
 RUNTIME |= {
     "mdurl",
-    "shellingham",
-    "annotated_doc",
     "flatbuffers",
     "packaging",
     "google",

@@ -17,10 +17,10 @@ from onnx import TensorProto, helper
 
 import lightdet
 from lightdet.cli.app import main
-from lightdet.cli.common import MAX_IMGSZ, check_imgsz
 from lightdet.errors import UserError
 from lightdet.inference.foreign_network import ForeignNetwork
 from lightdet.inference.tiled import TiledPredictor
+from lightdet.options.ranges import MAX_IMGSZ, side
 from lightdet.structures import Preprocessing
 
 Exported = Callable[..., Path]
@@ -117,7 +117,7 @@ def test_absurd_numbers_are_refused_before_they_cost_memory(exported: Exported, 
     with pytest.raises(UserError, match="from 32 to 8192"):
         lightdet.load(checkpoint, imgsz=81920)
     Preprocessing(MAX_IMGSZ)
-    assert check_imgsz(MAX_IMGSZ) == MAX_IMGSZ
+    side(int, MAX_IMGSZ)
     with pytest.raises(ValueError, match="from 32 to 8192"):
         Preprocessing(MAX_IMGSZ + 32)
 

@@ -11,7 +11,8 @@ import pytest
 from lightdet.cli.app import main
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
-from lightdet.runs.train import TrainRequest, train
+from lightdet.options.train import TrainOptions
+from lightdet.runs.train import train
 from lightdet.training.checkpoint import load_state
 from lightdet.training.folder_lock import folder_lock
 
@@ -33,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_is_locked_tells_its_facts_and_is_known_to_the_command_line(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    request = TrainRequest(data, overrides=TINY, device="cpu", output=tmp_path / "out")
+    request = TrainOptions(data, overrides=TINY, device="cpu", output=tmp_path / "out")
     (tmp_path / "out").mkdir()
     with folder_lock(tmp_path / "out"), pytest.raises(UserError, match="another training"):
         train(request)
@@ -47,8 +48,8 @@ def test_it_is_locked_tells_its_facts_and_is_known_to_the_command_line(
 
 def test_the_training_of_a_detector_loads_nothing_of_classification(data: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom lightdet.runs.train import TrainRequest, train\n"
-        f"train(TrainRequest(Path({str(data)!r}), overrides={TINY!r}, device='cpu', output=Path({str(tmp_path)!r})))\n"
+        "import sys\nfrom lightdet.options.train import TrainOptions\nfrom lightdet.runs.train import train\n"
+        f"train(TrainOptions({str(data)!r}, overrides={TINY!r}, device='cpu', output={str(tmp_path)!r}))\n"
         "print(*(name for name in sys.modules if name.startswith('lightdet.') and 'classif' in name))"
     )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.runs.train import TrainRequest
+from lightdet.options.train import TrainOptions
+from lightdet.runs.train import check
 
 
 @pytest.mark.parametrize(("name", "fits"), [("valid", False), ("Validation", False), ("val", True), ("test", True)])
@@ -15,10 +16,10 @@ def test_a_validation_split_of_another_name_is_not_left_unused(tmp_path: Path, n
     (tmp_path / "images" / "v" / "a.png").touch()
     data.write_text(f"format: yolo\nclasses: [a]\nsplits: {{train: images/train, {name}: images/v}}\n")
     output = tmp_path / "out"
-    request = TrainRequest(data, device="cpu", output=output)
+    request = TrainOptions(data, device="cpu", output=output)
     if fits:
-        assert name in request.check()[2].splits
+        assert name in check(request)[2].splits
     else:
         with pytest.raises(UserError, match=rf"d\.yaml: there is no split 'val', but '{name}': rename it to 'val'"):
-            request.check()
+            check(request)
         assert not output.exists()

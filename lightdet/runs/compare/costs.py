@@ -12,15 +12,16 @@ from typing import Any
 from lightdet import __version__
 from lightdet.comparison.results import Cost
 from lightdet.files import write_json
-from lightdet.runs.compare.request import CompareRequest
+from lightdet.options.compare import CompareOptions
+from lightdet.options.profile import ProfileOptions
 from lightdet.runs.compare.scoring import file_hash
-from lightdet.runs.profile import ProfileRequest, profile_models
+from lightdet.runs.profile import profile_models
 
 PROFILE_NAME = "profile.json"
 
 
 def measure(
-    request: CompareRequest, models: Mapping[str, tuple[Path, int]], picture: Path, watcher: Any
+    options: CompareOptions, models: Mapping[str, tuple[Path, int]], picture: Path, watcher: Any
 ) -> tuple[dict[str, Cost], dict[str, Any]]:
     """Return the cost of each model, and what they were measured on.
 
@@ -38,26 +39,26 @@ def measure(
     key = {
         "lightdet": __version__,
         "machine": platform.node(),
-        "device": request.device,
-        "runs": request.profile_runs,
-        "threads": request.threads,
+        "device": options.device,
+        "runs": options.runs,
+        "threads": options.threads,
         "picture": str(picture),
         "models": {name: [file_hash(path), side] for name, (path, side) in models.items()},
     }
-    path = request.output / PROFILE_NAME
+    path = Path(options.output) / PROFILE_NAME
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] == key:
             return _costs(kept["models"]), kept["on"]
     watcher.profiling(len(models))
     reports = profile_models(
-        ProfileRequest(
+        ProfileOptions(
             weights=[weights for weights, _ in models.values()],
             sides=[side for _, side in models.values()],
             batch=1,
-            device=request.device,
-            threads=request.threads,
-            runs=request.profile_runs,
+            device=options.device,
+            threads=options.threads,
+            runs=options.runs,
             picture=picture,
         )
     )

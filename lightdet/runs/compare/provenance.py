@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from lightdet.data.dataset import DatasetSpec
-from lightdet.runs.compare.request import CompareRequest, Entry
+from lightdet.options.compare import CompareOptions
+from lightdet.runs.compare.request import Entry
 from lightdet.runs.profile import device_name
 from lightdet.tasks.comparing import Comparing, Mark
 from lightdet.wording import counted
@@ -24,16 +25,16 @@ Marks = Mapping[str, Mark]
 
 
 def facts_of(
-    request: CompareRequest, comparing: Comparing, spec: DatasetSpec, entries: Sequence[Entry], marks: Marks, on: Facts
+    options: CompareOptions, comparing: Comparing, spec: DatasetSpec, entries: Sequence[Entry], marks: Marks, on: Facts
 ) -> dict[str, dict[str, str]]:
     """Return groups of facts for the page's end; `on` is what the times were measured on."""
-    data = {"name": spec.name, **comparing.data_facts(spec, request.split, marks)}
-    data |= {"classes": ", ".join(spec.classes), "description": str(request.data)}
+    data = {"name": spec.name, **comparing.data_facts(spec, options.split, marks)}
+    data |= {"classes": ", ".join(spec.classes), "description": str(options.data)}
     sources = {entry.name: f"{KINDS[entry.kind]} {entry.source}" for entry in entries}
-    training = training_facts(request, entries)
+    training = training_facts(options, entries)
     if training:
-        training["weights"] = f"{comparing.weights}of the {request.take} epoch"
-    made = {"on": now(), "command": request.command, **machine(), **versions(comparing.packages)}
+        training["weights"] = f"{comparing.weights}of the {options.take} epoch"
+    made = {"on": now(), "command": options.command, **machine(), **versions(comparing.packages)}
     rows = f"{comparing.called}s".capitalize()
     groups = {"Data": data, rows: sources, "Training": training, "Timing": timing_facts(on), "Made": made}
     return {title: group for title, group in groups.items() if group}
@@ -43,15 +44,15 @@ KINDS = {"trained": "trained from", "weights": "weights", "predictions": "detect
 
 
 def details_of(
-    request: CompareRequest, comparing: Comparing, spec: DatasetSpec, marks: Marks, on: Facts
+    options: CompareOptions, comparing: Comparing, spec: DatasetSpec, marks: Marks, on: Facts
 ) -> dict[str, Any]:
     """Return the same for the JSON, as plain values."""
-    data = comparing.data_details(request.split, marks)
+    data = comparing.data_details(options.split, marks)
     return {
         "date": now(),
-        "command": request.command,
-        "data": {"name": spec.name, "yaml": str(request.data), **data},
-        "weights": request.take,
+        "command": options.command,
+        "data": {"name": spec.name, "yaml": str(options.data), **data},
+        "weights": options.take,
         "timing": dict(on) or None,
         "machine": machine(),
         "versions": versions(comparing.packages),
@@ -59,20 +60,20 @@ def details_of(
 
 
 def notes_of(
-    request: CompareRequest,
+    options: CompareOptions,
     comparing: Comparing,
     entries: Sequence[Entry],
     marks: Marks,
     unmeasured: str | None = None,
 ) -> list[str]:
     """Return what a reader must know before comparing; `unmeasured`: why no epoch of a training was scored."""
-    split, trained = request.split, [entry for entry in entries if entry.kind == "trained"]
+    split, trained = options.split, [entry for entry in entries if entry.kind == "trained"]
     what = comparing.scored(split, marks, [entry.config for entry in trained])
     notes = [f"{counted(len(entries), comparing.called)}, scored by the same code on {what}"]
     if trained:
-        told = training_facts(request, trained)
+        told = training_facts(options, trained)
         notes.append(f"Trained here: {told['budget']}, batch {told['batch']}, input {told['input']}.")
-        if request.take == "last":
+        if options.take == "last":
             notes.append("Each training is judged by the weights of its last epoch, not of the one that scored best.")
         elif unmeasured is not None:
             notes.append(
@@ -102,7 +103,7 @@ def timing_facts(on: Facts) -> dict[str, str]:
     }
 
 
-def training_facts(request: CompareRequest, entries: Sequence[Entry]) -> dict[str, str]:
+def training_facts(options: CompareOptions, entries: Sequence[Entry]) -> dict[str, str]:
     """Return budget, batch, input, seeds and the like of what is trained here; nothing where nothing is."""
     configs = [entry.config for entry in entries if entry.config is not None]
     if not configs:
@@ -116,8 +117,8 @@ def training_facts(request: CompareRequest, entries: Sequence[Entry]) -> dict[st
         "batch": several({config.train.batch for config in configs}),
         "input": f"{several({config.imgsz for config in configs})} pixels",
         "seeds": "; ".join(f"{e.name}: {', '.join(map(str, e.seeds))}" for e in entries if e.kind == "trained"),
-        "at a time": str(request.together),
-        "overrides": " ".join(request.overrides) or "none",
+        "at a time": str(options.together),
+        "overrides": " ".join(options.settings()) or "none",
     }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightdet.comparison.results import Kind
 from lightdet.config import RunConfig, load_yaml, parse_overrides, validate
@@ -16,48 +16,11 @@ from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.errors import UserError
 from lightdet.files import run_name
 from lightdet.model_kind import model_kind
+from lightdet.options.compare import CompareOptions
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
 
 YAML_ENDINGS = (".yaml", ".yml")
 """Model files of these names are called by their folder."""
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """The options of ``lightdet compare``; see its help for the meaning of each.
-
-    `split` is by default ``val`` for detectors; for classifiers it is the one that stands for all in short tables, by
-    default ``test``, or else ``val``.
-
-    `launcher` is the module that runs the command line as a process of its own, for the trainings: it saves and ends as
-    by Ctrl-C when its standard input is closed.
-
-    `models`, `configs`, `weights` and `predictions` are ``FILE`` or ``NAME=FILE``; `overrides` ``key.path=value``.
-    """
-
-    data: Path
-    output: Path
-    launcher: str
-    models: Sequence[str] = ()
-    configs: Sequence[str] = ()
-    weights: Sequence[str] = ()
-    predictions: Sequence[str] = ()
-    model_list: Path | None = None
-    overrides: Sequence[str] = ()
-    seeds: tuple[int, ...] = (0,)
-    seeds_for: Sequence[str] = ()
-    data_root: Path | None = None
-    split: str = ""
-    device: str = "auto"
-    together: int = 1
-    take: Literal["last", "best"] = "last"
-    train: bool = True
-    pictures: int = 6
-    profile_runs: int = 50
-    threads: int | None = None
-    skip_bad: bool = False
-    json: Path | None = None
-    command: str = "lightdet compare"
 
 
 @dataclass(frozen=True)
@@ -121,30 +84,30 @@ def task_of_entries(entries: Sequence[Entry]) -> Task | None:
     return next(iter(found), None)
 
 
-def entries_of(request: CompareRequest) -> list[Entry]:
+def entries_of(options: CompareOptions) -> list[Entry]:
     """Return the rows in order: the list, then files as they stand, configurations, weights, detections.
 
     Raises:
         UserError: a missing or wrong file, two rows of one name, seeds given twice or for nobody, a wrong value.
     """
-    entries = _listed(request) + _given(request)
+    entries = _listed(options) + _given(options)
     if not entries:
         raise UserError("nothing to compare: name configurations, trained models (.safetensors) or --predictions")
     entries = _grouped(entries)
     _check_names(entries)
-    entries = _with_seeds(entries, request)
+    entries = _with_seeds(entries, options)
     trained = [entry for entry in entries if entry.kind == "trained"]
-    alien = next((text for text in request.overrides if not text.startswith(("eval.", "imgsz="))), None)
+    alien = next((text for text in options.settings() if not text.startswith(("eval.", "imgsz="))), None)
     if alien is not None and not trained:
         raise UserError(f"'{alien}' would change a training, and there is none; finished models stay as they are")
-    return [_with_config(entry, request.overrides) if entry.kind == "trained" else entry for entry in entries]
+    return [_with_config(entry, options.settings()) if entry.kind == "trained" else entry for entry in entries]
 
 
-def _listed(request: CompareRequest) -> list[Entry]:
-    if request.model_list is None:
+def _listed(options: CompareOptions) -> list[Entry]:
+    if options.model_list is None:
         return []
-    file = load_yaml(request.model_list)
-    below = request.model_list.parent
+    file = load_yaml(options.model_list)
+    below = Path(options.model_list).parent
     found = []
     for name, model in validate(ModelList, file).models.items():
         files = [model.config or model.predictions] if model.weights is None else list(model.weights)
@@ -161,12 +124,12 @@ def _listed(request: CompareRequest) -> list[Entry]:
     return found
 
 
-def _given(request: CompareRequest) -> list[Entry]:
+def _given(options: CompareOptions) -> list[Entry]:
     groups: list[tuple[Sequence[str], Kind | None]] = [
-        (request.models, None),
-        (request.configs, "trained"),
-        (request.weights, "weights"),
-        (request.predictions, "predictions"),
+        (options.models, None),
+        (options.config, "trained"),
+        (options.weights, "weights"),
+        (options.predictions, "predictions"),
     ]
     found = []
     for texts, kind in groups:
@@ -252,10 +215,11 @@ def _check_names(entries: Sequence[Entry]) -> None:
             raise UserError(f"is given twice for '{entry.name}'", path=repeated[0])
 
 
-def _with_seeds(entries: Sequence[Entry], request: CompareRequest) -> list[Entry]:
-    _check_repeated(request.seeds, "--seeds")
+def _with_seeds(entries: Sequence[Entry], options: CompareOptions) -> list[Entry]:
+    for_all = parse_seeds([str(each) for each in options.seeds]) or (0,)
+    _check_repeated(for_all, "--seeds")
     own: dict[str, tuple[int, ...]] = {}
-    for text in request.seeds_for:
+    for text in options.seeds_for:
         name, equals, listed = text.partition("=")
         seeds = parse_seeds([listed], f"--seeds-for {text}") if equals else ()
         if not seeds:
@@ -270,7 +234,7 @@ def _with_seeds(entries: Sequence[Entry], request: CompareRequest) -> list[Entry
             known = f"; trained are {', '.join(trained)}" if trained else ""
             raise UserError(f"--seeds-for names '{name}', which is not trained here{known}")
     return [
-        replace(entry, seeds=own.get(entry.name) or entry.seeds or request.seeds) if entry.kind == "trained" else entry
+        replace(entry, seeds=own.get(entry.name) or entry.seeds or for_all) if entry.kind == "trained" else entry
         for entry in entries
     ]
 

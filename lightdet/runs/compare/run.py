@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 from lightdet.assembly.dataset import load_dataset
 from lightdet.comparison.results import Comparison, Cost, Model, Run
 from lightdet.comparison.writer import JSON_NAME, Written, write_comparison
-from lightdet.data.dataset import OnError, read_split
+from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
 from lightdet.files import write_bytes
 from lightdet.inference.run_folder import check_writable
+from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.costs import measure
 from lightdet.runs.compare.plan import MODELS, open_plan
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
-from lightdet.runs.compare.request import CompareRequest, Entry, entries_of, finished_model_settings
+from lightdet.runs.compare.request import Entry, entries_of, finished_model_settings
 from lightdet.runs.compare.scoring import Candidate, Scored, score
 from lightdet.runs.compare.trainings import Job, Watcher, jobs_of, read_progress, train_all
 from lightdet.runs.validate import class_order
@@ -58,23 +59,25 @@ class ModelComparison:
     """One request, in two steps: made (all that needs no training is checked), then run.
 
     Args:
-        request: what was asked.
+        options: what was asked.
         task: of its rows (`lightdet.runs.compare.request.task_of_entries`).
+        launcher: see `lightdet.runs.compare.trainings.train_all`.
 
     Raises:
         UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do not
             fit the data set; two rows of one name; seeds given twice.
     """
 
-    def __init__(self, request: CompareRequest, task: Task) -> None:
+    def __init__(self, options: CompareOptions, task: Task, launcher: str) -> None:
+        self.launcher = launcher
         self.task = task
-        self.entries = entries_of(request)
+        self.entries = entries_of(options)
         trains = any(entry.kind == "trained" for entry in self.entries)
-        self.imgsz, self.evaluation = finished_model_settings(task, request.overrides)
-        self.spec = load_dataset(request.data, request.data_root)
+        self.imgsz, self.evaluation = finished_model_settings(task, options.settings())
+        self.spec = load_dataset(options.data, options.data_root)
         task.check_dataset(self.spec)
-        self.request = replace(request, split=request.split or task.comparing.default_split(self.spec))
-        self.spec.split(self.request.split)
+        self.options = replace(options, split=options.split or task.comparing.default_split(self.spec))
+        self.spec.split(self.options.split)
         if trains:
             self.spec.split("train")
         self.skipped: list[str] = []
@@ -86,16 +89,15 @@ class ModelComparison:
 
     def _read(self, trains: bool) -> None:
         """Labels of the splits that are scored and of those that training takes; no pixels."""
-        on_error: OnError = "skip" if self.request.skip_bad else "fail"
-        wanted, scored = self.task.comparing.splits(self.spec, self.request.split, trains=trains)
+        wanted, scored = self.task.comparing.splits(self.spec, self.options.split, trains=trains)
         self.splits: dict[str, list[Any]] = {}
         for name in wanted:
-            self.splits[name], faults = read_split(self.spec, name, on_error=on_error)
+            self.splits[name], faults = read_split(self.spec, name, on_error=self.options.on_error)
             self.skipped += [str(fault) for fault in faults]
         count = len(self.spec.classes)
         self.marks = {name: self.task.comparing.fingerprint(truths, count) for name, truths in self.splits.items()}
-        truths = self.splits[self.request.split]
-        shown = self.task.comparing.sheet(truths, count, self.request.pictures)
+        truths = self.splits[self.options.split]
+        shown = self.task.comparing.sheet(truths, count, self.options.pictures)
         self.scored = Scored({name: self.marks[name] for name in scored}, shown, [truths[index] for index in shown])
 
     def _check_entry(self, entry: Entry) -> None:
@@ -106,10 +108,10 @@ class ModelComparison:
             except UserError as error:
                 raise UserError(error.message, path=entry.files[0]) from None
         if entry.kind == "predictions":
-            place = self.spec.split(self.request.split)
+            place = self.spec.split(self.options.split)
             ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
-            truths = self.splits[self.request.split]
-            read_predictions(entry.files[0], truths, self.spec.classes, ids=ids, skip=self.request.skip_bad)
+            truths = self.splits[self.options.split]
+            read_predictions(entry.files[0], truths, self.spec.classes, ids=ids, skip=self.options.on_error == "skip")
 
     def _check_weights(self, entry: Entry) -> None:
         """Read weights once, before hours are spent on training the others."""
@@ -134,17 +136,17 @@ class ModelComparison:
         """
         from lightdet.models.device import choose_device  # noqa: PLC0415 - torch only when it is time
 
-        request = self.request
-        choose_device(request.device)
-        check_writable(request.output)
+        options = self.options
+        choose_device(options.device)
+        check_writable(Path(options.output))
         with self._locked():
             data = {"classes": list(self.spec.classes), **self.marks}
-            open_plan(request.output, data, self.entries, self.task.comparing)
+            open_plan(Path(options.output), data, self.entries, self.task.comparing)
             comparison = self._compared(self._trained(watcher), watcher)
             load = partial(read_image, bit_depth=self.spec.bit_depth)
-            written = write_comparison(request.output, comparison, load)
-        if request.json is not None:
-            write_bytes(request.json, (request.output / JSON_NAME).read_bytes())
+            written = write_comparison(Path(options.output), comparison, load)
+        if options.json is not None:
+            write_bytes(Path(options.json), (Path(options.output) / JSON_NAME).read_bytes())
         return Outcome(comparison, written, sum(len(model.problems) for model in comparison.models))
 
     @contextmanager
@@ -152,17 +154,17 @@ class ModelComparison:
         """One comparison at a time in a folder."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(folder_lock(self.request.output))
+                stack.enter_context(folder_lock(Path(self.options.output)))
             except UserError as error:
                 message = error.message.replace("another training", "another comparison")
-                raise UserError(message, path=self.request.output) from None
+                raise UserError(message, path=self.options.output) from None
             yield
 
     def _trained(self, watcher: Watcher) -> list[Row]:
         """Train what is missing; rows with every run that can be scored, or why it cannot."""
         rows = {entry.name: Row(entry) for entry in self.entries}
         waiting = []
-        jobs = jobs_of(self.request, self.entries)
+        jobs = jobs_of(self.options, self.entries)
         for job in jobs:
             try:
                 before = read_progress(job.folder)
@@ -171,11 +173,11 @@ class ModelComparison:
                 continue
             if before is not None and before.done:
                 continue
-            if self.request.train:
+            if self.options.train:
                 waiting.append(job)
             else:
                 rows[job.name].problems[job.label] = f"not trained yet ({before.epoch if before else 0} epochs done)"
-        for job, reason in train_all(self.request, waiting, watcher).items() if waiting else ():
+        for job, reason in train_all(self.options, waiting, watcher, self.launcher).items() if waiting else ():
             rows[job.name].problems[job.label] = reason
         for job in jobs:
             if job.label not in rows[job.name].problems:
@@ -189,7 +191,7 @@ class ModelComparison:
         reached = read_progress(job.folder)
         if config is None or reached is None:
             return
-        file = job.folder / f"{self.request.take}.safetensors"
+        file = job.folder / f"{self.options.take}.safetensors"
         candidate = Candidate(job.name, "trained", job.label, job.seed, file, job.folder, config.imgsz, config.eval)
         row.candidates.append(candidate)
         row.histories[job.label] = reached.history
@@ -202,7 +204,7 @@ class ModelComparison:
         several = len(entry.files) > 1
         for number, path in enumerate(entry.files, 1):
             label = f"run {number}" if several else ""
-            folder = self.request.output / MODELS / entry.name / f"{entry.kind}{number}"
+            folder = Path(self.options.output) / MODELS / entry.name / f"{entry.kind}{number}"
             row.candidates.append(
                 Candidate(entry.name, entry.kind, label, None, path, folder, self.imgsz, self.evaluation)
             )
@@ -213,30 +215,30 @@ class ModelComparison:
         """Score every run, time every network, and gather what is known."""
         for row in rows:
             self._score(row, watcher)
-        request, spec, comparing, marks = self.request, self.spec, self.task.comparing, self.scored.marks
+        options, spec, comparing, marks = self.options, self.spec, self.task.comparing, self.scored.marks
         networks = {
             row.entry.name: (row.scored.file, self._side(row.scored))
             for row in rows
             if row.scored is not None and row.entry.kind != "predictions"
         }
-        timed = self.splits[request.split][self.scored.shown[0] if self.scored.shown else 0].image
-        costs, on = measure(request, networks, timed, watcher)
+        timed = self.splits[options.split][self.scored.shown[0] if self.scored.shown else 0].image
+        costs, on = measure(options, networks, timed, watcher)
         unmeasured = comparing.unmeasured(self.splits.get("val", ()))
         return Comparison(
-            title=comparing.title(spec, request.split),
+            title=comparing.title(spec, options.split),
             classes=spec.classes,
             models=[self._model(row, costs.get(row.entry.name)) for row in rows],
-            view=comparing.view(self.scored.sheet, tuple(marks), request.split, request.pictures),
-            facts=facts_of(request, comparing, spec, self.entries, marks, on),
-            details=details_of(request, comparing, spec, marks, on),
-            notes=notes_of(request, comparing, self.entries, marks, unmeasured),
+            view=comparing.view(self.scored.sheet, tuple(marks), options.split, options.pictures),
+            facts=facts_of(options, comparing, spec, self.entries, marks, on),
+            details=details_of(options, comparing, spec, marks, on),
+            notes=notes_of(options, comparing, self.entries, marks, unmeasured),
             skipped=self.skipped,
         )
 
     def _score(self, row: Row, watcher: Watcher) -> None:
         for candidate in row.candidates:
             try:
-                result = score(self.request, self.task, candidate, self.scored, watcher)
+                result = score(self.options, self.task, candidate, self.scored, watcher)
             except (UserError, MemoryError) as error:
                 row.problems[candidate.label] = str(error) or "memory ran out while it was evaluated"
                 continue
@@ -247,7 +249,7 @@ class ModelComparison:
                     candidate.label,
                     candidate.seed,
                     result,
-                    self.request.split,
+                    self.options.split,
                     candidate.file,
                     history,
                     self.scored.sheet,

@@ -15,8 +15,9 @@ from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig
 from lightdet.config.classification import ClassifyEvalConfig
 from lightdet.files import write_json
-from lightdet.runs.compare.request import CompareRequest
-from lightdet.runs.validate import Validation, ValRequest
+from lightdet.options.compare import CompareOptions
+from lightdet.options.val import ValOptions
+from lightdet.runs.validate import Validation
 from lightdet.tasks import Task
 from lightdet.tasks.comparing import Mark
 
@@ -70,7 +71,7 @@ class Quiet:
         """Ignore."""
 
 
-def score(request: CompareRequest, task: Task, candidate: Candidate, on: Scored, watcher: Any) -> dict[str, Any]:
+def score(options: CompareOptions, task: Task, candidate: Candidate, on: Scored, watcher: Any) -> dict[str, Any]:
     """Return ``splits`` (metrics by split), ``skipped`` and ``shown`` (what the page shows of it) of one run.
 
     Taken from the candidate's folder if it was scored before with the same file, pictures and settings; else
@@ -79,7 +80,7 @@ def score(request: CompareRequest, task: Task, candidate: Candidate, on: Scored,
     Raises:
         UserError: as `lightdet.runs.validate.Validation` does.
     """
-    key = _key(request, candidate, on)
+    key = _key(options, candidate, on)
     path = candidate.folder / RESULT_NAME
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -89,44 +90,44 @@ def score(request: CompareRequest, task: Task, candidate: Candidate, on: Scored,
     result: dict[str, Any] = {"key": key, "splits": {}, "skipped": [], "shown": []}
     for split in on.marks:
         report = candidate.folder / REPORT
-        evaluation = _evaluate(request, candidate, split, report / split if len(on.marks) > 1 else report)
+        evaluation = _evaluate(options, candidate, split, report / split if len(on.marks) > 1 else report)
         result["splits"][split] = evaluation.metrics.as_dict()
         result["skipped"] += list(evaluation.skipped)
-        if split == request.split:
+        if split == options.split:
             result["shown"] = task.comparing.shown(evaluation, on.sheet)
     write_json(path, result)
     return result
 
 
-def _evaluate(request: CompareRequest, candidate: Candidate, split: str, output: Path) -> Any:
+def _evaluate(options: CompareOptions, candidate: Candidate, split: str, output: Path) -> Any:
     from_network = candidate.kind != "predictions"
     settings = candidate.evaluation.model_dump(mode="json")
-    wanted = ValRequest(
-        data=request.data,
+    wanted = ValOptions(
+        data=options.data,
         weights=candidate.file if from_network else None,
         predictions=None if from_network else candidate.file,
         split=split,
-        data_root=request.data_root,
+        data_root=options.data_root,
         imgsz=candidate.imgsz if from_network else None,
-        device=request.device,
+        device=options.device,
         output=output,
         pictures=WORST_PICTURES,
-        skip_bad=request.skip_bad,
+        on_error=options.on_error,
         overrides=[f"eval.{name}={value}" for name, value in settings.items()],
     )
     return Validation(wanted).run(Quiet()).evaluation
 
 
-def _key(request: CompareRequest, candidate: Candidate, on: Scored) -> dict[str, Any]:
+def _key(options: CompareOptions, candidate: Candidate, on: Scored) -> dict[str, Any]:
     """All that a result depends on."""
     from_network = candidate.kind != "predictions"
     return {
         "lightdet": __version__,
         "file": file_hash(candidate.file),
         "splits": {name: dict(mark) for name, mark in on.marks.items()},
-        "headline": request.split,
+        "headline": options.split,
         "shown": list(on.shown),
-        "skip": request.skip_bad,
+        "skip": options.on_error == "skip",
         "imgsz": candidate.imgsz if from_network else None,
         "settings": candidate.evaluation.model_dump(mode="json") if from_network else None,
     }

@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder
+from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, STATE_NAME
-from lightdet.runs.compare.request import CompareRequest, Entry
+from lightdet.runs.compare.request import Entry
 from lightdet.training.checkpoint import METADATA_KEY
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import stop_on_signal
@@ -98,12 +99,12 @@ def read_progress(folder: Path) -> TrainingProgress | None:
         raise UserError("is damaged; remove its folder to train again", path=path) from None
 
 
-def jobs_of(request: CompareRequest, entries: Sequence[Entry]) -> list[Job]:
+def jobs_of(options: CompareOptions, entries: Sequence[Entry]) -> list[Job]:
     """All trainings of the comparison, ordered by seed: if it ends early, every model has a run."""
     trained = [entry for entry in entries if entry.kind == "trained"]
     most = max((len(entry.seeds) for entry in trained), default=0)
     return [
-        Job(entry.name, entry.seeds[turn], request.output / MODELS / entry.name / f"seed{entry.seeds[turn]}")
+        Job(entry.name, entry.seeds[turn], Path(options.output) / MODELS / entry.name / f"seed{entry.seeds[turn]}")
         for turn in range(most)
         for entry in trained
         if turn < len(entry.seeds)
@@ -142,10 +143,14 @@ class _Running:
         self.log.close()
 
 
-def train_all(request: CompareRequest, jobs: Sequence[Job], watcher: Watcher) -> dict[Job, str]:
-    """Train what has not ended yet, `request.together` at a time; returns why each that failed did.
+def train_all(options: CompareOptions, jobs: Sequence[Job], watcher: Watcher, launcher: str) -> dict[Job, str]:
+    """Train what has not ended yet, `options.together` at a time; returns why each that failed did.
 
     The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once.
+
+    Args:
+        launcher: the module that trains as a process of its own (``python -m``); it is given a `TrainOptions` as JSON,
+            and saves and ends when its standard input is closed.
 
     Raises:
         KeyboardInterrupt: after a signal.
@@ -157,11 +162,11 @@ def train_all(request: CompareRequest, jobs: Sequence[Job], watcher: Watcher) ->
     with stop_on_signal() as stop:
         try:
             while (waiting and not stop.requested) or running:
-                while waiting and len(running) < request.together and not stop.requested:
+                while waiting and len(running) < options.together and not stop.requested:
                     number, job = waiting.popleft()
                     before = read_progress(job.folder)
                     watcher.training_begins(job, number, len(jobs), resumed=before is not None)
-                    running.append(_start(request, job, resume=before is not None))
+                    running.append(_start(options, job, launcher, resume=before is not None))
                 time.sleep(POLL_SECONDS)
                 for one in list(running):
                     if stop.requested:
@@ -191,15 +196,20 @@ def _still_running(one: _Running, watcher: Watcher) -> bool:
     return not ended
 
 
-def _start(request: CompareRequest, job: Job, *, resume: bool) -> _Running:
+def _start(options: CompareOptions, job: Job, launcher: str, *, resume: bool) -> _Running:
     make_folder(job.folder)
     _wait_for_orphan(job.folder)
-    config = job.folder.parent / CONFIG_NAME
-    command = [sys.executable, "-m", request.launcher, "train", "--config", str(config), "--data", str(request.data)]
-    command += ["--seed", str(job.seed), "--device", request.device, "--output", str(job.folder)]
-    command += ["--data-root", str(request.data_root)] if request.data_root is not None else []
-    command += ["--on-error", "skip"] if request.skip_bad else []
-    command.append("--resume" if resume else "--overwrite")
+    wanted = {
+        "data": str(options.data),
+        "config": str(job.folder.parent / CONFIG_NAME),
+        "data_root": None if options.data_root is None else str(options.data_root),
+        "seed": job.seed,
+        "device": options.device,
+        "output": str(job.folder),
+        "on_error": options.on_error,
+        "resume" if resume else "overwrite": True,
+    }
+    command = [sys.executable, "-m", launcher, json.dumps(wanted)]
     path = job.folder / LOG_NAME
     try:
         with path.open("ab") as log:
@@ -210,7 +220,7 @@ def _start(request: CompareRequest, job: Job, *, resume: bool) -> _Running:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=_environment(request),
+                env=_environment(options),
                 start_new_session=True,
             )
         reader = path.open("rb")
@@ -220,11 +230,11 @@ def _start(request: CompareRequest, job: Job, *, resume: bool) -> _Running:
     return _Running(job, process, reader)
 
 
-def _environment(request: CompareRequest) -> dict[str, str]:
+def _environment(options: CompareOptions) -> dict[str, str]:
     found = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
     found["PYTHONPATH"] = os.pathsep.join(part for part in (str(SOURCES), os.environ.get("PYTHONPATH")) if part)
-    if request.together > 1 and "OMP_NUM_THREADS" not in os.environ:
-        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // request.together))
+    if options.together > 1 and "OMP_NUM_THREADS" not in os.environ:
+        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // options.together))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +17,11 @@ from lightdet import __version__
 from lightdet.addresses import hide_sign_in
 from lightdet.assembly.dataset import load_dataset
 from lightdet.config import YamlFile, load_yaml
-from lightdet.data.spec import DatasetSpec, OnError
+from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_json, write_text
 from lightdet.models.device import choose_device
+from lightdet.options.tune import TuneOptions
 from lightdet.runs.tune.search_space import Base, check_combinations, load_space
 from lightdet.tasks import AnyConfig
 from lightdet.training.checkpoint import STATE_FILE
@@ -32,7 +33,7 @@ from lightdet.tuning.page import search_page
 from lightdet.tuning.results import Results, collect
 from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
 from lightdet.tuning.space import SearchSpace, combined
-from lightdet.tuning.study import Pruner, Sampler, close, open_study, say_alive
+from lightdet.tuning.study import close, open_study, say_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,28 +45,6 @@ DEFAULT_TRIALS = 20
 HEARD_SECONDS = 30.0
 Pictures: TypeAlias = Any
 """What the trainings read: `TrainingData`, or `ClassifyData`."""
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """The options of ``lightdet tune``; see its help for the meaning of each."""
-
-    data: Path
-    space: Path
-    output: Path
-    config: Path | None = None
-    data_root: Path | None = None
-    overrides: Sequence[str] = ()
-    sampler: Sampler = "tpe"
-    pruner: Pruner = "median"
-    trials: int | None = None
-    storage: str | None = None
-    study: str | None = None
-    seed: int = 0
-    device: str = "auto"
-    overwrite: bool = False
-    skip_bad: bool = False
-    json: Path | None = None
 
 
 @dataclass
@@ -97,7 +76,7 @@ class Tuning:
         UserError: anything wrong with configuration, space or data set.
     """
 
-    request: TuneRequest
+    options: TuneOptions
     base: Base = field(init=False)
     config: AnyConfig = field(init=False)
     space: SearchSpace = field(init=False)
@@ -106,35 +85,35 @@ class Tuning:
     skipped: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        request = self.request
-        file = load_yaml(request.config) if request.config else YamlFile({})
-        self.base = Base(file, tuple(request.overrides))
+        options = self.options
+        file = load_yaml(options.config) if options.config else YamlFile({})
+        self.base = Base(file, tuple(options.settings()))
         self.config = self.base.config()
-        self.space = load_space(request.space, self.base)
+        self.space = load_space(Path(options.space), self.base)
         check_combinations(self.space, self.base)
-        self.spec = load_dataset(request.data, request.data_root)
+        self.spec = load_dataset(options.data, options.data_root)
         for split in ("train", "val"):
             self.spec.split(split)
         self.base.task.check_dataset(self.spec)
         self.trials = self._count()
 
     def _count(self) -> int:
-        request = self.request
-        if request.sampler != "grid":
-            return request.trials or DEFAULT_TRIALS
+        options = self.options
+        if options.sampler != "grid":
+            return options.trials or DEFAULT_TRIALS
         endless = self.space.uncountable()
         if endless:
             raise UserError(
                 f"'{endless[0]}' has infinitely many values, and a grid takes them all: give it a list or a step, "
                 "or search with --sampler tpe",
-                path=request.space,
+                path=options.space,
             )
         size = self.space.grid_size()
         if size > 10_000:
             raise UserError(
-                f"the grid has {size:,} combinations; take fewer values, or --sampler tpe", path=request.space
+                f"the grid has {size:,} combinations; take fewer values, or --sampler tpe", path=options.space
             )
-        return min(size, request.trials or size)
+        return min(size, options.trials or size)
 
     @property
     def score_name(self) -> str:
@@ -147,25 +126,25 @@ class Tuning:
         Raises:
             UserError: Optuna is missing, another study is in the way, the data cannot be read, every trial fails.
         """
-        request = self.request
-        make_folder(request.output)
-        url = request.storage or f"sqlite:///{(request.output / DATABASE).absolute()}"
+        options = self.options
+        make_folder(options.output)
+        url = options.storage or f"sqlite:///{(Path(options.output) / DATABASE).absolute()}"
         study = open_study(
             url,
-            request.study or "lightdet",
+            options.study or "lightdet",
             self._identity(),
-            pruner=request.pruner,
+            pruner=options.pruner,
             epochs=self.config.train.epochs,
-            anew=request.overwrite,
+            anew=options.overwrite,
         )
         objective = _Objective(self, watcher, stop)
         search = Search(
             study,
             self.space,
-            request.sampler,
-            request.seed,
+            options.sampler,
+            options.seed,
             self.trials,
-            request.output,
+            Path(options.output),
             objective,
             _locked,
             lambda: stop.requested,
@@ -187,21 +166,21 @@ class Tuning:
             "search space": self.space.as_dict(),
             "configuration": self.config.model_dump(mode="json"),
             "data set": {"name": self.spec.name, "classes": list(self.spec.classes)},
-            "sampler": self.request.sampler,
+            "sampler": self.options.sampler,
         }
 
     def _write(self, study: Study) -> TuneOutcome:
         """The page, the numbers, and the best configuration as YAML."""
-        request = self.request
+        options = self.options
         results = collect(study, self.space, self.score_name)
-        outcome = TuneOutcome(results, False, request.output / PAGE, skipped=self.skipped)
+        outcome = TuneOutcome(results, False, Path(options.output) / PAGE, skipped=self.skipped)
         if results.best is not None:
-            outcome.best = request.output / BEST
+            outcome.best = Path(options.output) / BEST
             write_text(outcome.best, self._best_yaml(results))
         values = {**results.as_dict(), "facts": self._facts(), "skipped": self.skipped}
-        write_json(request.output / NUMBERS, values)
-        if request.json is not None:
-            write_json(request.json, values)
+        write_json(Path(options.output) / NUMBERS, values)
+        if options.json is not None:
+            write_json(options.json, values)
         write_text(outcome.page, search_page(results, self._facts()))
         return outcome
 
@@ -216,19 +195,19 @@ class Tuning:
         return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
     def _facts(self) -> dict[str, dict[str, str]]:
-        request = self.request
+        options = self.options
         return {
             "search": {
-                "sampler": request.sampler,
-                "pruner": request.pruner,
-                "seed": str(request.seed),
+                "sampler": options.sampler,
+                "pruner": options.pruner,
+                "seed": str(options.seed),
                 "epochs per trial, at most": str(self.config.train.epochs),
-                "storage": hide_sign_in(request.storage) if request.storage else DATABASE,
+                "storage": hide_sign_in(options.storage) if options.storage else DATABASE,
             },
             "data": {"data set": self.spec.name, "classes": ", ".join(self.spec.classes)},
             "configuration": {
-                "file": str(request.config) if request.config else "defaults",
-                "overrides": " ".join(request.overrides) or "none",
+                "file": str(options.config) if options.config else "defaults",
+                "overrides": " ".join(options.settings()) or "none",
             },
             "versions": {"lightdet": __version__, "torch": torch.__version__},
         }
@@ -248,7 +227,7 @@ class _Objective:
             config = self.tuning.base.config(attempt.params)
         except UserError as error:
             raise Unfit(f"these values do not go together: {error.message}") from None
-        device = choose_device(self.tuning.request.device)
+        device = choose_device(self.tuning.options.device)
         pictures = self._read(config)
         began = time.perf_counter()
         try:
@@ -298,9 +277,8 @@ class _Objective:
         key = (config.imgsz, getattr(config, "gray", None), config.train.cache, config.train.cache_mib)
         if self._pictures is None or self._pictures[0] != key:
             self._pictures = None  # first let go of the old ones
-            on_error: OnError = "skip" if self.tuning.request.skip_bad else "fail"
             found = self.tuning.base.task.training.training_data(
-                config, self.tuning.spec, on_error=on_error, progress=self.watcher.reading
+                config, self.tuning.spec, on_error=self.tuning.options.on_error, progress=self.watcher.reading
             )
             self._pictures = (key, found)
             self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from lightdet.config.classification import ClassifyConfig
     from lightdet.data.spec import DatasetSpec, LabelKind
     from lightdet.decisions import ClassRule
-    from lightdet.explaining.answers import ClassifierAnswers, ExplainRequest
+    from lightdet.explaining.answers import ClassifierAnswers
     from lightdet.inference.classifier import ClassifierPredictor
+    from lightdet.options.explain import ExplainOptions
 
 
 FOREIGN = frozenset(
@@ -121,22 +122,22 @@ class Classification:
         runtime = TorchClassRuntime(network, names, preprocessing, device=device, precision=precision, threads=threads)
         return ClassifierPredictor(runtime)
 
-    def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> ClassifierAnswers:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> ClassifierAnswers:
         """By classes; where the model brings a rule of OK and NG, by the bad class that it goes by."""
         from lightdet.decisions import ClassRule  # noqa: PLC0415
         from lightdet.explaining.answers import ClassifierAnswers  # noqa: PLC0415
         from lightdet.explaining.classifier import ClassifierExplainer  # noqa: PLC0415
 
-        path = request.weights
+        path = Path(options.weights)
         network, card = self.network(path)
-        self.check_side(card, path, request.imgsz)
+        self.check_side(card, path, options.imgsz)
         preprocessing = card.preprocessing
         explainer = ClassifierExplainer(
             network,
             card.names,
-            preprocessing if request.imgsz is None else replace(preprocessing, imgsz=request.imgsz),
+            preprocessing if options.imgsz is None else replace(preprocessing, imgsz=options.imgsz),
             device=device,
-            method="grad-cam" if request.method == "grad-cam" else "hires-cam",
+            method="grad-cam" if options.method == "grad-cam" else "hires-cam",
         )
         return ClassifierAnswers(explainer, ClassRule.stored(card.decision, card.names, path))
 

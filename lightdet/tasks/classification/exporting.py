@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightdet.exporting.network import Deployable
     from lightdet.exporting.proof import Proof
-    from lightdet.exporting.request import ExportRequest
     from lightdet.inference.export_card import ExportCard
+    from lightdet.options.export import ExportOptions
     from lightdet.structures import Preprocessing
 
 
@@ -18,19 +18,19 @@ class ClassificationExporting:
 
     proof_batch = 1
 
-    def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
+    def deployable(self, network: Any, preprocessing: Preprocessing, options: ExportOptions) -> Deployable:
         """With probabilities in the place of logits."""
         from lightdet.exporting.classifier import deployable_classifier  # noqa: PLC0415
 
-        onnx = request.kind == "onnx"
-        half = onnx and request.precision == "fp16"
+        onnx = options.format == "onnx"
+        half = onnx and options.precision == "fp16"
         return deployable_classifier(network, preprocessing, layout="planar" if onnx else "interleaved", half=half)
 
-    def complete_graph(self, traced: Any, request: ExportRequest) -> Any:
+    def complete_graph(self, traced: Any, options: ExportOptions) -> Any:
         """Nothing comes after the probabilities."""
         return traced
 
-    def outputs(self, deploy: Deployable, request: ExportRequest) -> dict[str, Any]:
+    def outputs(self, deploy: Deployable, options: ExportOptions) -> dict[str, Any]:
         """Probabilities."""
         return {"outputs": deploy.outputs}
 

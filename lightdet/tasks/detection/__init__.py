@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from lightdet.config import RunConfig, YamlFile
     from lightdet.data.spec import DatasetSpec, LabelKind
     from lightdet.decisions import DecisionRule
-    from lightdet.explaining.answers import DetectorAnswers, ExplainRequest
+    from lightdet.explaining.answers import DetectorAnswers
     from lightdet.inference.predictor import Predictor
     from lightdet.models import DetectionNetwork
+    from lightdet.options.explain import ExplainOptions
 
 
 FOREIGN = frozenset({"bad"})
@@ -103,24 +104,24 @@ class Detection:
         )
         return Predictor(runtime, **thresholds)
 
-    def explainer(self, request: ExplainRequest, *, device: Any, rect: bool) -> DetectorAnswers:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> DetectorAnswers:
         """By boxes."""
         from lightdet.config import EvalConfig  # noqa: PLC0415
         from lightdet.explaining.answers import DetectorAnswers  # noqa: PLC0415
         from lightdet.explaining.detector import DetectorExplainer  # noqa: PLC0415
 
-        detector, card = self.network(request.weights)
+        detector, card = self.network(Path(options.weights))
         preprocessing, defaults = card.preprocessing, EvalConfig()
         return DetectorAnswers(
             DetectorExplainer(
                 detector,
                 card.names,
-                preprocessing if request.imgsz is None else replace(preprocessing, imgsz=request.imgsz),
-                confidence=defaults.show_confidence if request.confidence is None else request.confidence,
-                iou=defaults.iou if request.iou is None else request.iou,
-                max_detections=request.max_detections or defaults.max_detections,
+                preprocessing if options.imgsz is None else replace(preprocessing, imgsz=options.imgsz),
+                confidence=defaults.show_confidence if options.confidence is None else options.confidence,
+                iou=defaults.iou if options.iou is None else options.iou,
+                max_detections=options.max_detections or defaults.max_detections,
                 device=device,
-                method="grad-cam" if request.method == "grad-cam" else "hires-cam",
+                method="grad-cam" if options.method == "grad-cam" else "hires-cam",
                 rect=rect,
             )
         )

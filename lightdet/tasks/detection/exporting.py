@@ -10,8 +10,8 @@ from lightdet.errors import UserError
 if TYPE_CHECKING:
     from lightdet.exporting.network import Deployable
     from lightdet.exporting.proof import Proof
-    from lightdet.exporting.request import ExportRequest
     from lightdet.inference.export_card import ExportCard
+    from lightdet.options.export import ExportOptions
     from lightdet.structures import Preprocessing
 
 
@@ -20,7 +20,7 @@ class DetectionExporting:
 
     proof_batch = 8
 
-    def deployable(self, network: Any, preprocessing: Preprocessing, request: ExportRequest) -> Deployable:
+    def deployable(self, network: Any, preprocessing: Preprocessing, options: ExportOptions) -> Deployable:
         """With the decoding of its grids where NMS is to follow."""
         from lightdet.exporting.network import deployable  # noqa: PLC0415
 
@@ -28,30 +28,30 @@ class DetectionExporting:
             return deployable(
                 network,
                 preprocessing,
-                layout="planar" if request.kind == "onnx" else "interleaved",
-                decode=request.nms,
-                sums=request.kind == "openvino" and request.precision != "int8",
-                half=request.precision == "fp16" and request.kind == "onnx",
+                layout="planar" if options.format == "onnx" else "interleaved",
+                decode=options.nms,
+                sums=options.format == "openvino" and options.precision != "int8",
+                half=options.precision == "fp16" and options.format == "onnx",
             )
         except NotImplementedError:
-            raise UserError("networks of this kind cannot be exported", path=request.weights) from None
+            raise UserError("networks of this kind cannot be exported", path=options.weights) from None
 
-    def complete_graph(self, traced: Any, request: ExportRequest) -> Any:
+    def complete_graph(self, traced: Any, options: ExportOptions) -> Any:
         """NMS, if it is to be in the network."""
-        if not request.nms:
+        if not options.nms:
             return traced
         from lightdet.exporting.onnx import add_nms  # noqa: PLC0415
 
-        return add_nms(traced, **_export_thresholds(request), agnostic=request.agnostic)
+        return add_nms(traced, **_export_thresholds(options), agnostic=options.agnostic)
 
-    def outputs(self, deploy: Deployable, request: ExportRequest) -> dict[str, Any]:
+    def outputs(self, deploy: Deployable, options: ExportOptions) -> dict[str, Any]:
         """Grids and thresholds."""
         return {
-            "outputs": "detections" if request.nms else deploy.outputs,
+            "outputs": "detections" if options.nms else deploy.outputs,
             "anchors": deploy.anchors,
             "strides": deploy.strides,
-            "agnostic": request.agnostic,
-            **_export_thresholds(request),
+            "agnostic": options.agnostic,
+            **_export_thresholds(options),
         }
 
     def quantized_nodes(self) -> Sequence[str]:
@@ -67,12 +67,12 @@ class DetectionExporting:
         return prove_detections(run, card, precision)
 
 
-def _export_thresholds(request: ExportRequest) -> dict[str, Any]:
+def _export_thresholds(options: ExportOptions) -> dict[str, Any]:
     from lightdet.config import EvalConfig  # noqa: PLC0415
 
     defaults = EvalConfig()
     return {
-        "confidence": defaults.show_confidence if request.confidence is None else request.confidence,
-        "iou": defaults.iou if request.iou is None else request.iou,
-        "max_detections": request.max_detections or defaults.max_detections,
+        "confidence": defaults.show_confidence if options.confidence is None else options.confidence,
+        "iou": defaults.iou if options.iou is None else options.iou,
+        "max_detections": options.max_detections or defaults.max_detections,
     }

@@ -1,15 +1,17 @@
-"""What ``lightdet compare`` prints."""
+"""What a comparison shows."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.table import Table as Drawn
 
 from lightdet.comparison.tables import Table
 
@@ -23,8 +25,8 @@ PRINTED = ("summary", "table1", "table2", "table3", "table4", "splits", "cost")
 class CompareDisplay:
     """A line a step, and on a terminal the newest line of each training below; a `Watcher`."""
 
-    def __init__(self) -> None:
-        self.console = Console()
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self.console = Console(file=file)
         if not self.console.is_terminal and "COLUMNS" not in os.environ:
             self.console.width = 120  # a log has room for whole names
         self._status: Status = self.console.status("")
@@ -99,9 +101,6 @@ class CompareDisplay:
 
 
 def _drawn(table: Table) -> Any:
-    from rich import box
-    from rich.table import Table as Drawn
-
     drawn = Drawn(box=box.SIMPLE_HEAD, title=escape(table.title), title_justify="left", padding=(0, 1))
     drawn.add_column(table.head, overflow="fold", min_width=10)
     for column in table.columns:

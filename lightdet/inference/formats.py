@@ -1,0 +1,10 @@
+"""Names of formats: of files with findings, and of numbers."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Format: TypeAlias = Literal["json", "csv", "yolo", "coco"]
+FORMATS: tuple[Format, ...] = ("json", "csv", "yolo", "coco")
+FilePrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "int8"]
+"""Number format that a file is made for."""

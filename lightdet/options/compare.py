@@ -1,0 +1,100 @@
+"""What ``lightdet compare`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from lightdet.options.base import AnyPath, Options
+from lightdet.options.ranges import between
+from lightdet.options.shared import (
+    HIDDEN,
+    DataFile,
+    DataRoot,
+    Device,
+    Epochs,
+    Json,
+    Minutes,
+    OnError,
+    OutputFolder,
+    Overrides,
+    Progress,
+    Split,
+    Threads,
+    TrainBatch,
+    TrainImgsz,
+)
+from lightdet.options.train import training_settings
+
+
+@dataclass(frozen=True)
+class CompareOptions(Options):
+    """The options of `lightdet.compare`."""
+
+    data: DataFile
+    models: Annotated[
+        Sequence[str],
+        HIDDEN,
+        Parameter(help="Configurations (.yaml) to train and trained models (.safetensors), each FILE or NAME=FILE."),
+    ] = ()
+    _: KW_ONLY
+    config: Annotated[
+        Sequence[str],
+        Parameter(name=("--config", "-c"), metavar="[NAME=]FILE", help="One more configuration to train."),
+    ] = ()
+    weights: Annotated[
+        Sequence[str],
+        Parameter(
+            name=("--weights", "-w"), metavar="[NAME=]FILE", help="One more trained model; same NAME: one more run."
+        ),
+    ] = ()
+    predictions: Annotated[
+        Sequence[str], Parameter(metavar="[NAME=]FILE", help="Detections from elsewhere as COCO JSON: one row.")
+    ] = ()
+    model_list: Annotated[
+        AnyPath | None,
+        Parameter(name="--models", metavar="FILE", help="YAML list of models with settings of their own."),
+    ] = None
+    seeds: Annotated[
+        Sequence[int | str],
+        Parameter(metavar="S,S,…", help="Seeds to train each configuration with (0,1,2 or 0 1 2); default 0."),
+    ] = ()
+    seeds_for: Annotated[Sequence[str], Parameter(metavar="NAME=S,S,…", help="Other seeds for one configuration.")] = ()
+    epochs: Epochs = None
+    minutes: Annotated[Minutes, Parameter(help="Instead of --epochs: each training as many as fit.")] = None
+    imgsz: TrainImgsz = None
+    batch: TrainBatch = None
+    data_root: DataRoot = None
+    split: Annotated[
+        Split,
+        Parameter(
+            help="Which split to score on (val); of classifiers, all are: which one to show first (test, else val)."
+        ),
+    ] = ""
+    device: Device = "auto"
+    together: Annotated[int, Parameter(metavar="N", validator=between(1, 64), help="Trainings at a time.")] = 1
+    take: Annotated[
+        Literal["last", "best"], Parameter(help="Weights of the last epoch, or of the one that scored best.")
+    ] = "last"
+    train: Annotated[
+        bool,
+        Parameter(negative="--no-train", help="Train what is missing, or write the page of what there is."),
+    ] = True
+    pictures: Annotated[
+        int, Parameter(metavar="N", validator=between(0, 100), help="Pictures to show side by side.")
+    ] = 6
+    runs: Annotated[int, Parameter(metavar="N", validator=between(1, 100_000), help="Pictures timed per model.")] = 50
+    threads: Annotated[Threads, Parameter(help="Threads on the CPU for the timing.")] = None
+    output: OutputFolder = "runs/compare"
+    on_error: OnError = "fail"
+    json: Json = None
+    overrides: Overrides = ()
+    command: Annotated[str, HIDDEN, Parameter(help="What the page says that made it.")] = "lightdet.compare"
+    progress: Progress = True
+
+    def settings(self) -> list[str]:
+        """Return what is asked of every configuration, each ``key.path=value``."""
+        return [*training_settings(self), *self.overrides]

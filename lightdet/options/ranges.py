@@ -1,0 +1,76 @@
+"""What values an option allows: each check raises `ValueError` with the reason, for the command line and for Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightdet.errors import UserError
+
+MAX_IMGSZ = 8192  # of lightdet.structures, whose import would bring numpy
+
+Check = Callable[[Any, Any], None]
+"""(declared type, value) → nothing, or `ValueError`; as `cyclopts.Parameter.validator` has it."""
+
+
+def between(low: float, high: float | None = None) -> Check:
+    """Allow numbers from `low` to `high`, both included; None: to any finite one."""
+    span = f"from {low:g} on" if high is None else f"{low:g} to {high:,g}".replace(",", " ")
+
+    def check(_declared: Any, value: float | None) -> None:
+        top = float("inf") if high is None else high
+        if value is not None and not (low <= value <= top and abs(value) < float("inf")):
+            raise ValueError(f"{value} is not in the range {span}")
+
+    return check
+
+
+def side(_declared: Any, value: int | None) -> None:
+    """Allow sides of a network input: multiples of 32 (the coarsest grid's stride) that memory can hold."""
+    if value is not None and value > MAX_IMGSZ:
+        raise ValueError(f"{value} is more than {MAX_IMGSZ}; for large pictures take tiles (detect --tile)")
+    if value is not None and (value < 32 or value % 32):
+        low = value // 32 * 32
+        near = "32" if value < 32 else f"{low} or {low + 32}"
+        raise ValueError(f"{value} is no multiple of 32; take {near}")
+
+
+def existing(_declared: Any, value: Path | str | None) -> None:
+    """Miss a file at once, before anything is imported that would read it."""
+    if value is not None and not Path(value).exists():
+        raise UserError("no such file", path=Path(value))
+
+
+def writable(_declared: Any, value: Path | str | None) -> None:
+    """Refuse a file that cannot be written before the work begins, not after it."""
+    if value is None:
+        return
+    path = Path(value)
+    folder = next((above for above in path.absolute().parents if above.exists()), path.absolute().parent)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give a file in it")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"{path} cannot be written: {folder} is no folder to write in")
+
+
+def one_device(_declared: Any, value: str) -> None:
+    """Of ``0,1`` say how several GPUs are used here."""
+    if "," in value and value.replace(",", "").replace(" ", "").isdecimal():
+        count = len(value.split(","))
+        raise ValueError(
+            f"{value} are several GPUs: train on them with torchrun --nproc_per_node {count} tools/train.py …, "
+            "or take one, such as cuda:0"
+        )
+
+
+def device_name(value: str) -> str:
+    """Take ``0`` for ``cuda:0``, as other tools do."""
+    return f"cuda:{value}" if value.isdecimal() else value
+
+
+def words(value: Sequence[str]) -> tuple[str, ...]:
+    """Split ``json,csv`` into words, without repetitions."""
+    parts = [part.strip() for each in value for part in each.split(",")]
+    return tuple(dict.fromkeys(part for part in parts if part))

@@ -1,0 +1,201 @@
+"""What ``lightdet serve`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from lightdet.options.base import AnyPath, Options
+from lightdet.options.ranges import between
+from lightdet.options.shared import Agnostic, Device, Imgsz, Json, PrecisionName
+
+DECISION = Group("What is NG", sort_key=1)
+REACH = Group("Who reaches it", sort_key=2)
+RECORDS = Group("Records", sort_key=3)
+BOUNDS = Group("Bounds (of each worker)", sort_key=4)
+
+
+@dataclass(frozen=True)
+class ServeOptions(Options):
+    """The options of ``lightdet serve``."""
+
+    model: Annotated[
+        AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load, or the folder of a training.")
+    ]
+    _: KW_ONLY
+    threshold: Annotated[
+        float | None,
+        Parameter(
+            metavar="P",
+            validator=between(0.0, 1.0),
+            group=DECISION,
+            env_var="LIGHTDET_THRESHOLD",
+            help="Lowest score of a defect; default: the model's calibrated rule, else 0.25.",
+        ),
+    ] = None
+    class_threshold: Annotated[
+        Sequence[str], Parameter(metavar="NAME=P", group=DECISION, help="The same for one class; may be repeated.")
+    ] = ()
+    min_size: Annotated[
+        float | None,
+        Parameter(
+            metavar="PIXELS",
+            validator=between(0.0),
+            group=DECISION,
+            env_var="LIGHTDET_MIN_SIZE",
+            help="Shortest defect: the longer side of its box, in pixels of the picture.",
+        ),
+    ] = None
+    class_min_size: Annotated[
+        Sequence[str], Parameter(metavar="NAME=PIXELS", group=DECISION, help="The same for one class; may be repeated.")
+    ] = ()
+    allow_override: Annotated[
+        bool,
+        Parameter(
+            group=DECISION,
+            env_var="LIGHTDET_ALLOW_OVERRIDE",
+            help="Let a request give a threshold of its own; its record says so and is in no statistics.",
+        ),
+    ] = False
+    confidence: Annotated[
+        float | None,
+        Parameter(
+            metavar="P",
+            validator=between(0.0, 1.0),
+            group=DECISION,
+            help="Lowest score reported at all; default 0.1, or the lowest threshold where that is lower.",
+        ),
+    ] = None
+    host: Annotated[
+        str,
+        Parameter(
+            metavar="ADDRESS",
+            group=REACH,
+            env_var="LIGHTDET_HOST",
+            help="Where to listen; 0.0.0.0: everywhere, so that other computers reach it.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Parameter(
+            metavar="N", validator=between(0, 65535), group=REACH, env_var="LIGHTDET_PORT", help="0 takes a free one."
+        ),
+    ] = 8000
+    api_key_file: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="FILE", group=REACH, help="File with the key that callers must show; or set LIGHTDET_API_KEY."
+        ),
+    ] = None
+    allow_host: Annotated[
+        Sequence[str],
+        Parameter(
+            metavar="NAME",
+            group=REACH,
+            env_var="LIGHTDET_ALLOW_HOST",
+            help="A name under which it may be reached, besides addresses in numbers; may be repeated.",
+        ),
+    ] = ()
+    tls_cert: Annotated[
+        AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Certificate (PEM): speak HTTPS.")
+    ] = None
+    tls_key: Annotated[AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Its key (PEM).")] = None
+    database: Annotated[
+        str,
+        Parameter(
+            metavar="FILE|URL",
+            group=RECORDS,
+            env_var="LIGHTDET_DATABASE",
+            help="A SQLite file, or postgresql://user:password@host/name.",
+        ),
+    ] = "runs/serve/inspections.sqlite3"
+    thumbnails: Annotated[
+        bool, Parameter(group=RECORDS, negative="--no-thumbnails", help="Keep a small copy of each picture.")
+    ] = True
+    keep_days: Annotated[
+        float,
+        Parameter(
+            metavar="N",
+            validator=between(0.0),
+            group=RECORDS,
+            env_var="LIGHTDET_KEEP_DAYS",
+            help="Delete older records; 0 keeps all.",
+        ),
+    ] = 0.0
+    workers: Annotated[
+        int,
+        Parameter(
+            metavar="N",
+            validator=between(1, 64),
+            group=BOUNDS,
+            env_var="LIGHTDET_WORKERS",
+            help="Processes; each holds the model.",
+        ),
+    ] = 1
+    concurrency: Annotated[
+        int, Parameter(metavar="N", validator=between(1, 64), group=BOUNDS, help="Pictures worked on at the same time.")
+    ] = 2
+    queue: Annotated[
+        int,
+        Parameter(
+            metavar="N",
+            validator=between(0, 100000),
+            group=BOUNDS,
+            help="Requests that may wait; more are told to come back (503).",
+        ),
+    ] = 32
+    max_mib: Annotated[
+        float, Parameter(metavar="MIB", validator=between(0.001, 1024), group=BOUNDS, help="Largest request.")
+    ] = 64
+    max_megapixels: Annotated[
+        float,
+        Parameter(metavar="N", validator=between(0.001, 178), group=BOUNDS, help="Largest picture, in million pixels."),
+    ] = 50
+    max_parts: Annotated[
+        int, Parameter(metavar="N", validator=between(1, 1000), group=BOUNDS, help="Most pictures a request.")
+    ] = 16
+    timeout: Annotated[
+        float,
+        Parameter(
+            metavar="SECONDS", validator=between(0.1, 3600), group=BOUNDS, help="From a whole request to its answer."
+        ),
+    ] = 30.0
+    body_timeout: Annotated[
+        float,
+        Parameter(metavar="SECONDS", validator=between(0.1, 3600), group=BOUNDS, help="For the sending of a request."),
+    ] = 20.0
+    decode_timeout: Annotated[
+        float,
+        Parameter(
+            metavar="SECONDS",
+            validator=between(0.1, 3600),
+            group=BOUNDS,
+            help="For decoding a picture of a kind or size that may take long.",
+        ),
+    ] = 10.0
+    imgsz: Imgsz = None
+    iou: Annotated[
+        float | None, Parameter(metavar="P", validator=between(0.0, 1.0), help="NMS threshold; default 0.55.")
+    ] = None
+    agnostic: Agnostic = False
+    max_detections: Annotated[
+        int | None, Parameter(metavar="N", validator=between(1, 10000), help="Most boxes of a picture; default 300.")
+    ] = None
+    rect: Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares: less work.")] = (
+        False
+    )
+    device: Device = "auto"
+    precision: Annotated[PrecisionName | None, Parameter(help="Number format of the network.")] = None
+    threads: Annotated[
+        int | None,
+        Parameter(
+            metavar="N",
+            validator=between(1, 1024),
+            help="Threads that compute, in each worker; default: all cores but one, or the workers' share.",
+        ),
+    ] = None
+    access_log: Annotated[bool, Parameter(help="One line a request on stderr.")] = False
+    json: Json = None

@@ -1,0 +1,152 @@
+"""Options that several verbs share: one name, one meaning, one help text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+from lightdet.options.base import AnyPath, Then
+from lightdet.options.ranges import between, device_name, existing, one_device, side, writable
+
+OnErrorChoice: TypeAlias = Literal["fail", "skip"]
+PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+Share = Parameter(metavar="P", validator=between(0, 1))
+"""Of a number in [0, 1]."""
+HIDDEN = Parameter(parse=False)
+"""Of what only Python has."""
+
+DataFile = Annotated[
+    AnyPath,
+    Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…)."),
+]
+OptionalData = Annotated[
+    AnyPath | None,
+    Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…)."),
+]
+DataRoot = Annotated[
+    AnyPath | None, Parameter(metavar="DIR", help="Where the data set lies; replaces its YAML's root.")
+]
+ConfigFile = Annotated[
+    AnyPath | None,
+    Parameter(
+        name=("--config", "-c"), metavar="FILE", validator=existing, help="Configuration, a YAML file (configs/…)."
+    ),
+]
+ModelFile = Annotated[
+    AnyPath,
+    Parameter(
+        name=("--weights", "-w"),
+        metavar="FILE",
+        help="Trained model (best.safetensors), or what was exported from one.",
+    ),
+]
+OptionalModel = Annotated[
+    AnyPath | None,
+    Parameter(
+        name=("--weights", "-w"),
+        metavar="FILE",
+        help="Trained model (best.safetensors), or what was exported from one.",
+    ),
+]
+Predictions = Annotated[
+    AnyPath | None, Parameter(metavar="FILE", help="Instead of --weights: detections as COCO JSON.")
+]
+Split = Annotated[str, Parameter(metavar="NAME", help="Which split of the data set.")]
+Imgsz = Annotated[
+    int | None, Parameter(metavar="PIXELS", validator=side, help="Side of the network input, a multiple of 32.")
+]
+Batch = Annotated[
+    int | None,
+    Parameter(name=("--batch", "-b"), metavar="N", validator=between(1), help="Pictures per batch."),
+]
+Confidence = Annotated[float | None, Share, Parameter(help="Lowest score of a box; default 0.25.")]
+Iou = Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55.")]
+Agnostic = Annotated[bool, Parameter(help="One box for a place: boxes of different classes suppress each other, too.")]
+MaxDetections = Annotated[
+    int | None, Parameter(metavar="N", validator=between(1, 10_000), help="Most boxes of a picture; default 300.")
+]
+Device = Annotated[
+    str,
+    Parameter(
+        metavar="NAME",
+        validator=one_device,
+        help="auto, cpu, cuda or cuda:0, cuda:1, … (or 0, 1); gpu for OpenVINO.",
+    ),
+    Then(device_name),
+]
+Precision = Annotated[
+    PrecisionName | None, Parameter(help="Number format of the network; default fp32, or what an export was made for.")
+]
+Threads = Annotated[
+    int | None, Parameter(metavar="N", validator=between(1, 1024), help="Processor threads that compute.")
+]
+Seed = Annotated[int | None, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of all that is drawn.")]
+Recursive = Annotated[bool, Parameter(name=("--recursive", "-r"), help="Look into sub-folders of folders.")]
+OutputFolder = Annotated[AnyPath, Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for what is written.")]
+OptionalOutput = Annotated[
+    AnyPath | None,
+    Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for what is written; default: a fresh one."),
+]
+OnError = Annotated[
+    OnErrorChoice, Parameter(help="A bad picture or label: stop (fail), or go on and list it at the end (skip).")
+]
+Json = Annotated[
+    AnyPath | None,
+    Parameter(metavar="FILE", validator=writable, help="Write the result as JSON to this file, too."),
+]
+Sources = Annotated[
+    Sequence[str],
+    Parameter(
+        name="SOURCE",
+        help="Pictures, folders, globs ('in/**/*.png'), .txt lists, videos, a camera's number (0), RTSP/HTTP URLs.",
+    ),
+]
+
+TrainImgsz = Annotated[
+    int | None,
+    Parameter(
+        metavar="PIXELS",
+        validator=side,
+        help="Side of the network input, a multiple of 32; default: the configuration's (of a detector 608).",
+    ),
+]
+TrainBatch = Annotated[
+    int | None,
+    Parameter(
+        name=("--batch", "-b"),
+        metavar="N",
+        validator=between(1),
+        help="Pictures per batch; default: the configuration's (of a detector 16).",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    Parameter(
+        metavar="N",
+        validator=between(1),
+        help="Rounds over the training pictures; default: the configuration's (of a detector 100).",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    Parameter(metavar="M", validator=between(0.01), help="Instead of --epochs: end this long after the start."),
+]
+
+Overrides = Annotated[
+    Sequence[str], HIDDEN, Parameter(help="Configuration values to replace, as text: 'train.epochs=3'.")
+]
+Changes = Annotated[
+    Mapping[str, Any],
+    HIDDEN,
+    Parameter(
+        help="Configuration values to replace, by section or by dotted key: {'train.lr': 0.005}; may stand as keywords "
+        "of their own: augment={'flip_ud': 0.5}."
+    ),
+]
+Callbacks = Annotated[
+    Sequence[Any], HIDDEN, Parameter(help="What hears how it goes and may stop it: see `lightdet.Callback`.")
+]
+Progress = Annotated[bool, HIDDEN, Parameter(help="Show a bar, in a terminal and in a notebook.")]

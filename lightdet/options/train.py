@@ -1,0 +1,102 @@
+"""What ``lightdet train`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from lightdet.errors import UserError
+from lightdet.options.base import AnyPath, Options
+from lightdet.options.shared import (
+    Callbacks,
+    Changes,
+    ConfigFile,
+    DataFile,
+    DataRoot,
+    Device,
+    Epochs,
+    Json,
+    Minutes,
+    OnError,
+    OutputFolder,
+    Overrides,
+    Progress,
+    Seed,
+    TrainBatch,
+    TrainImgsz,
+)
+
+FLAGS = {
+    "imgsz": "imgsz",
+    "batch": "train.batch",
+    "epochs": "train.epochs",
+    "minutes": "train.minutes",
+    "seed": "train.seed",
+}
+"""Options that are keys of the configuration as well."""
+
+
+@dataclass(frozen=True)
+class TrainOptions(Options):
+    """The options of `lightdet.train`."""
+
+    data: DataFile
+    _: KW_ONLY
+    config: ConfigFile = None
+    data_root: DataRoot = None
+    imgsz: TrainImgsz = None
+    batch: TrainBatch = None
+    epochs: Epochs = None
+    minutes: Minutes = None
+    weights: Annotated[
+        AnyPath | None,
+        Parameter(
+            name=("--weights", "-w"),
+            metavar="FILE",
+            help="Begin with a trained model (best.safetensors): its network, its weights as far as they fit; "
+            "classes may be others.",
+        ),
+    ] = None
+    device: Device = "auto"
+    seed: Seed = None
+    output: OutputFolder = "runs/train"
+    resume: Annotated[bool, Parameter(help="Go on with the training in --output.")] = False
+    overwrite: Annotated[bool, Parameter(help="Start anew in an --output that holds one.")] = False
+    on_error: OnError = "fail"
+    json: Json = None
+    overrides: Overrides = ()
+    changes: Changes = field(default_factory=dict)
+    callbacks: Callbacks = ()
+    progress: Progress = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        changed = dict(flat(self.changes))
+        for name, key in FLAGS.items():
+            value = getattr(self, name)
+            if value is not None and key in changed and changed[key] != value:
+                raise UserError(f"{name}={value!r} and {key}={changed[key]!r} name the same key twice; leave one out")
+
+    def settings(self) -> list[str]:
+        """Return what is asked of the configuration, each ``key.path=value``."""
+        return [*training_settings(self), *self.overrides]
+
+
+def training_settings(options: Any) -> list[str]:
+    """Return ``key.path=value`` for the options that a configuration has as well."""
+    given = {key: getattr(options, name, None) for name, key in FLAGS.items()}
+    return [f"{key}={value}" for key, value in given.items() if value is not None]
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Return what nested mappings hold, by dotted keys."""
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += flat(value, f"{above}{key}.")
+        else:
+            found.append((f"{above}{key}", value))
+    return found

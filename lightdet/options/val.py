@@ -1,0 +1,55 @@
+"""What ``lightdet val`` takes."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lightdet.options.base import NEEDED, Options
+from lightdet.options.ranges import between
+from lightdet.options.shared import (
+    Agnostic,
+    Batch,
+    DataFile,
+    DataRoot,
+    Device,
+    Imgsz,
+    Json,
+    OnError,
+    OptionalModel,
+    OptionalOutput,
+    Overrides,
+    Precision,
+    Predictions,
+    Progress,
+    Split,
+    Threads,
+)
+
+
+@dataclass(frozen=True)
+class ValOptions(Options):
+    """The options of `lightdet.validate`."""
+
+    weights: OptionalModel = None
+    data: Annotated[DataFile, Parameter(required=True)] = NEEDED
+    _: KW_ONLY
+    predictions: Predictions = None
+    split: Split = "val"
+    data_root: DataRoot = None
+    imgsz: Imgsz = None
+    batch: Batch = None
+    device: Device = "auto"
+    precision: Precision = None
+    threads: Threads = None
+    agnostic: Agnostic = False
+    output: OptionalOutput = None
+    pictures: Annotated[
+        int, Parameter(metavar="N", validator=between(0, 200), help="Worst misses and worst false alarms to show.")
+    ] = 8
+    on_error: OnError = "fail"
+    json: Json = None
+    overrides: Overrides = ()
+    progress: Progress = True
