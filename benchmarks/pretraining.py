@@ -31,6 +31,7 @@ import torch
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.assembly.starting import FOLDER
+from lightdet.assembly.trainer import RunContext
 from lightdet.assembly.training_data import TrainingData
 from lightdet.config import RunConfig, load_config, load_yaml
 from lightdet.data.loader import TrainingLoader
@@ -191,13 +192,15 @@ def train(options: argparse.Namespace, config: RunConfig, data: TrainingData[Pic
         trainer = build_trainer(
             config,
             data,
-            folder=folder,
-            device=choose_device(options.device),
-            run=run,
-            reporter=Printing(),
-            stop=stop,
-            resume=state,
-            board=False,
+            RunContext(
+                folder=folder,
+                device=choose_device(options.device),
+                run=run,
+                reporter=Printing(),
+                stop=stop,
+                resume=state,
+                board=False,
+            ),
         )
         teacher = Teacher(options.seed + UNLIKE, options.imgsz)
         assert isinstance(trainer.loader, TrainingLoader)

@@ -34,6 +34,7 @@ import torch
 from lightdet.assembly.computing import FACT
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.assembly.trainer import RunContext
 from lightdet.compute import Computing
 from lightdet.config import Config, YamlFile, validate
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
@@ -99,7 +100,9 @@ def make_trainer(options: argparse.Namespace, work: Path, more: Sequence[str] = 
     config = validate(Config, YamlFile({}), changes)
     data = load_training_data(config, load_dataset(work / "set" / "dataset.yaml"))
     trainer = build_trainer(
-        config, data, folder=work / "run", device=torch.device("cpu"), reporter=SilentReporter(), board=False
+        config,
+        data,
+        RunContext(folder=work / "run", device=torch.device("cpu"), reporter=SilentReporter(), board=False),
     )
     trainer.validation = None  # speed of training alone; the peer's is taken without its validation, too
     return trainer

@@ -64,3 +64,12 @@ def test_a_fork_is_seen() -> None:
 if __name__ == "__main__":
     for name, number in count().items():
         print(f"{number:3}  {name}")
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = []
+    for path in sorted((Path(__file__).resolve().parents[1] / "lightdet").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60:
+                long.append(f"{path.name}:{node.lineno} {node.name}")
+    assert long == []

@@ -40,10 +40,7 @@ from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
 from lightdet.models.weights import save_model
 from lightdet.structures import ImageLabel, Preprocessing
-from lightdet.training.checkpoint import TrainingState
 from lightdet.training.distributed import Processes
-from lightdet.training.interrupt import StopRequest
-from lightdet.training.reporting import Reporter
 from lightdet.training.trainer import Trainer
 from lightdet.wording import counted
 
@@ -100,19 +97,10 @@ def load_classify_data(
 def build_classify_trainer(
     config: ClassifyConfig,
     data: ClassifyData,
+    context: RunContext,
     *,
-    folder: Path,
-    device: torch.device,
     bit_depth: int = 16,
-    run: dict[str, Any] | None = None,
-    processes: Processes | None = None,
-    reporter: Reporter,
-    stop: StopRequest | None = None,
-    resume: TrainingState | None = None,
     start: Path | None = None,
-    board: bool = True,
-    began: float | None = None,
-    callbacks: Sequence[Any] = (),
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -124,9 +112,7 @@ def build_classify_trainer(
         UserError: weights that cannot be had or do not fit, class weights of another number than the classes, a total
             batch that the processes cannot share, a precision that the device has not.
     """
-    run = {} if run is None else run
-    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began, callbacks)
-    train = config.train
+    train, run, resume = config.train, context.run, context.resume
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     network = build_classifier(config.model, len(data.names), config.imgsz)
@@ -136,17 +122,17 @@ def build_classify_trainer(
     elif start is not None:
         run[START] = str(start)
         before, told = begin_classifier(start, network, data.names, config)
-        reporter.note(told)
+        context.reporter.note(told)
         preprocessing = _preprocessing(config, data, bit_depth, started=False, before=before)
     else:
         started, told = start_weights(network, config.model)
         if told:
-            reporter.note(told)
+            context.reporter.note(told)
         preprocessing = _preprocessing(config, data, bit_depth, started)
     run["preprocessing"] = asdict(preprocessing)
     computing = compute_with(network, train, config.imgsz, context)
     network = place_network(network, train, context, computing.memory_format)
-    loss = _loss(config, data).to(device)
+    loss = _loss(config, data).to(context.device)
     task, replicas = build_replicas(
         network,
         lambda each, _: ClassifyTask(each, loss, preprocessing, precision=computing.precision),

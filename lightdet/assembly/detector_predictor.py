@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightdet.assembly.need_torch import need_torch
 from lightdet.config import EvalConfig
@@ -14,6 +14,7 @@ from lightdet.model_kind import is_export
 if TYPE_CHECKING:
     from lightdet.card import ModelCard
     from lightdet.inference.export_card import ExportCard
+    from lightdet.inference.exported_file import ExportedFile
     from lightdet.inference.predictor import Predictor
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -41,24 +42,9 @@ def detector_predictor(
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415 - OpenCV only when a network is wanted
 
     if is_export(path):
-        from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
-
         file = open_exported(path, device=device, threads=threads, precision=precision)
-        if confidence is None and file.card.outputs != "detections":  # with NMS in the network, it is fixed
-            confidence = _low_enough(file.card.confidence, file.card, path)
-        exported = ExportedRuntime(
-            file,
-            imgsz=imgsz,
-            confidence=confidence,
-            iou=iou,
-            max_detections=max_detections,
-            agnostic=agnostic,
-        )
-        if rect and not exported.card.dynamic_size:
-            raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
-        return Predictor(
-            exported, confidence=exported.confidence, rect=rect, decision=exported.card.decision, path=path
-        )
+        bounds = {"iou": iou, "max_detections": max_detections, "agnostic": agnostic}
+        return _of_export(file, path, imgsz=imgsz, confidence=confidence, rect=rect, **bounds)
     need_torch(path)
     from lightdet.assembly.detector import load_detector  # noqa: PLC0415
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
@@ -86,6 +72,18 @@ def detector_predictor(
         agnostic=bool(agnostic),
     )
     return Predictor(runtime, confidence=lowest, rect=rect, decision=card.decision, path=path)
+
+
+def _of_export(file: ExportedFile, path: Path, *, confidence: float | None, rect: bool, **settings: Any) -> Predictor:
+    from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
+    from lightdet.inference.predictor import Predictor  # noqa: PLC0415
+
+    if confidence is None and file.card.outputs != "detections":  # with NMS in the network, it is fixed
+        confidence = _low_enough(file.card.confidence, file.card, path)
+    runtime = ExportedRuntime(file, confidence=confidence, **settings)
+    if rect and not runtime.card.dynamic_size:
+        raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
+    return Predictor(runtime, confidence=runtime.confidence, rect=rect, decision=runtime.card.decision, path=path)
 
 
 def _low_enough(usual: float, card: ModelCard | ExportCard, path: Path) -> float:

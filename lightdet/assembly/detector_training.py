@@ -15,7 +15,7 @@ from lightdet.assembly.class_balance import class_frequencies, picture_weights
 from lightdet.assembly.computing import build_replicas, compute_with
 from lightdet.assembly.detection_task import build_task
 from lightdet.assembly.detector import build_detector, load_backbone
-from lightdet.assembly.distillation import load_teacher
+from lightdet.assembly.distillation import Teacher, load_teacher
 from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
@@ -28,16 +28,13 @@ from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
-from lightdet.models import Detector
+from lightdet.models import DetectionNetwork, Detector
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork
 from lightdet.models.weights import save_model
 from lightdet.structures import Annotation, Preprocessing
 from lightdet.training.best_and_worst import WORDS
 from lightdet.training.board_pictures import batch_sheet
-from lightdet.training.checkpoint import TrainingState
 from lightdet.training.distributed import Processes
-from lightdet.training.interrupt import StopRequest
-from lightdet.training.reporting import Reporter
 from lightdet.training.trainer import Trainer
 from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
@@ -82,19 +79,10 @@ def load_training_data(
 def build_trainer(
     config: RunConfig,
     data: TrainingData[Pictures],
+    context: RunContext,
     *,
-    folder: Path,
-    device: torch.device,
     bit_depth: int = 16,
-    run: dict[str, Any] | None = None,
-    processes: Processes | None = None,
-    reporter: Reporter,
-    stop: StopRequest | None = None,
-    resume: TrainingState | None = None,
     start: Path | None = None,
-    board: bool = True,
-    began: float | None = None,
-    callbacks: Sequence[Any] = (),
 ) -> Trainer:
     """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
 
@@ -103,27 +91,13 @@ def build_trainer(
     Raises:
         UserError: a total batch that the processes cannot share, a precision that the device has not.
     """
-    run = {} if run is None else run
-    context = RunContext(folder, device, reporter, run, processes or Processes(), stop, resume, board, began, callbacks)
-    train = config.train
+    train, run, resume = config.train, context.run, context.resume
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
     teacher = load_teacher(config, data.names, detector)
     if resume is None:
-        begin = start_of(config, start)
-        run[START] = begin.kind
-        if begin.told:
-            reporter.note(begin.told)
-        if begin.file is not None:
-            reporter.note(begin_with(begin.file, detector, data.names, config, called=begin.called))
-        if teacher is None:
-            choose_anchors(config, data.train, detector, reporter)
-        elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
-            detector.anchors.copy_(teacher.network.anchors)
-            reporter.note(teacher.introduce(config.imgsz))
-        if load_backbone(config.model, detector):
-            reporter.note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
+        _begin(detector, config, data, context, teacher, start)
     else:
         run[START] = resume.run.get(START)
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
@@ -135,7 +109,7 @@ def build_trainer(
     detector = place_network(detector, train, context, computing.memory_format)
     task, replicas = build_replicas(
         detector,
-        lambda network, peers: build_task(config, data.train, network, device, peers, computing, teacher),
+        lambda network, peers: build_task(config, data.train, network, context.device, peers, computing, teacher),
         context,
         computing,
     )
@@ -156,6 +130,30 @@ def build_trainer(
         },
         pace=pace,
     )
+
+
+def _begin(
+    detector: DetectionNetwork,
+    config: RunConfig,
+    data: TrainingData[Pictures],
+    context: RunContext,
+    teacher: Teacher | None,
+    start: Path | None,
+) -> None:
+    """Give a new training its first weights and its anchors, and say where they are from."""
+    begin, note = start_of(config, start), context.reporter.note
+    context.run[START] = begin.kind
+    if begin.told:
+        note(begin.told)
+    if begin.file is not None:
+        note(begin_with(begin.file, detector, data.names, config, called=begin.called))
+    if teacher is None:
+        choose_anchors(config, data.train, detector, context.reporter)
+    elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
+        detector.anchors.copy_(teacher.network.anchors)
+        note(teacher.introduce(config.imgsz))
+    if load_backbone(config.model, detector):
+        note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:

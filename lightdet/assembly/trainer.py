@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -131,15 +131,7 @@ def assemble_trainer(
         ),
         plan=plan,
         average=ExponentialMovingAverage(task.network, train.ema_decay),
-        settings=TrainerSettings(
-            accumulate=train.accumulate,
-            clip_norm=train.clip_norm,
-            patience=train.patience,
-            validate_every=train.validate_every,
-            save_every=train.save_every,
-            freeze_batchnorm=train.freeze_batchnorm,
-            seed=train.seed,
-        ),
+        settings=TrainerSettings(**{field.name: getattr(train, field.name) for field in fields(TrainerSettings)}),
         folder=context.folder,
         save_weights=save_weights,
         run=context.run,

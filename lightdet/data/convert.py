@@ -116,6 +116,25 @@ def convert_dataset(
     notes = new_notes + _losses(spec, form, everything)
     notes += spec.left_out()
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
+    _write_splits(spec, splits, output, done, link=link, progress=progress)
+    done.notes = list(dict.fromkeys(done.notes))
+    if form in ("yolo", "deeppcb"):
+        write_text(output / "classes.txt", "".join(f"{name}\n" for name in spec.classes))
+    write_text(done.yaml, _yaml_text(spec, form))
+    return done
+
+
+def _write_splits(
+    spec: DatasetSpec,
+    splits: Mapping[str, Sequence[Annotation]],
+    output: Path,
+    done: Conversion,
+    *,
+    link: bool,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Place the pictures, and write the labels beside them."""
+    form, total = done.format, sum(map(len, splits.values()))
     count = 0  # what was looked at is half of the work
     for name, found in splits.items():
         pairs = list(zip(found, _target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
@@ -123,15 +142,10 @@ def convert_dataset(
             _place_picture(annotation.image, output / FOLDERS[form][0] / name / target, link)
             count += 1
             if progress is not None:
-                progress(len(everything) + count, 2 * len(everything))
+                progress(total + count, 2 * total)
         _write_labels(output, form, name, pairs, spec)
         done.pictures[name] = len(found)
         done.boxes[name] = sum(len(annotation) for annotation in found)
-    done.notes = list(dict.fromkeys(done.notes))
-    if form in ("yolo", "deeppcb"):
-        write_text(output / "classes.txt", "".join(f"{name}\n" for name in spec.classes))
-    write_text(done.yaml, _yaml_text(spec, form))
-    return done
 
 
 def _check_output(spec: DatasetSpec, output: Path) -> None:

@@ -236,6 +236,7 @@ def _train(
     import torch  # noqa: PLC0415
 
     from lightdet.assembly.computing import probed_speed  # noqa: PLC0415
+    from lightdet.assembly.trainer import RunContext  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
     from lightdet.training.checkpoint import load_state  # noqa: PLC0415
     from lightdet.training.distributed import process_group  # noqa: PLC0415
@@ -265,21 +266,12 @@ def _train(
         for note in spec.left_out():
             display.note(note)
         with display.training() if processes.is_first else nullcontext():
-            trainer = task.training.trainer(
-                config,
-                data,
-                folder=output,
-                device=device,
-                bit_depth=spec.bit_depth,
-                run=run,
-                processes=processes,
-                reporter=display if processes.is_first else SilentReporter(),
-                stop=stop,
-                resume=state,
-                began=began,
-                callbacks=options.callbacks,
-                **({} if options.weights is None else {"start": Path(options.weights)}),
+            reporter = display if processes.is_first else SilentReporter()
+            context = RunContext(
+                output, device, reporter, run, processes, stop, state, began=began, callbacks=options.callbacks
             )
+            start = None if options.weights is None else Path(options.weights)
+            trainer = task.training.trainer(config, data, context, bit_depth=spec.bit_depth, start=start)
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
             reached = trainer.fit()

@@ -11,6 +11,73 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lightdet.service.errors import RefusalError, busy
 
 
+class Guarded(H11Protocol):
+    """Waits for a request's head, and holds so many connections, only as long and many as told (`guarded_protocol`)."""
+
+    header_timeout: float
+    most_connections: int
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse one connection too many; otherwise wait for a head."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            self._end(busy("connections", "too many open connections; try again later"))
+        else:
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the next head, or no longer."""
+        if self._head_timer is None and not self._in_request():
+            self._await_head()
+        super().data_received(data)
+        if self._in_request():
+            self._stop_timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer in our form."""
+        refusal = RefusalError(400, "bad_request", "this is no HTTP request that can be read")
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self._answering():
+            self._write(refusal)
+        self.transport.close()
+
+    def _in_request(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _answering(self) -> bool:
+        return self._in_request() and self.cycle.response_started
+
+    def _await_head(self) -> None:
+        self._stop_timer()
+        self._head_timer = self.loop.call_later(self.header_timeout, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if not self._in_request() and not self.transport.is_closing():
+            self._end(RefusalError(408, "too_slow", f"no request came within {self.header_timeout:g} s"))
+
+    def _end(self, refusal: RefusalError) -> None:
+        self._write(refusal)
+        self.transport.close()
+
+    def _write(self, refusal: RefusalError) -> None:
+        body = refusal.body()
+        headers: dict[str, Any] = {**refusal.headers(), "content-length": len(body), "connection": "close"}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(f"HTTP/1.1 {refusal.status} \r\n{head}\r\n".encode() + body)
+
+
 def guarded_protocol(header_timeout: float, connections: int) -> type[H11Protocol]:
     """Return a protocol class for `uvicorn.Config`.
 
@@ -18,64 +85,4 @@ def guarded_protocol(header_timeout: float, connections: int) -> type[H11Protoco
         header_timeout: seconds for a request's head; uvicorn itself waits for it without end.
         connections: most open connections; more get 503 and are closed.
     """
-
-    class Guarded(H11Protocol):
-        """See `guarded_protocol`."""
-
-        _head_timer: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            if len(self.connections) > connections:
-                self._end(busy("connections", "too many open connections; try again later"))
-            else:
-                self._await_head()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_timer()
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            if self._head_timer is None and not self._in_request():
-                self._await_head()
-            super().data_received(data)
-            if self._in_request():
-                self._stop_timer()
-
-        def send_400_response(self, msg: str) -> None:
-            refusal = RefusalError(400, "bad_request", "this is no HTTP request that can be read")
-            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self._answering():
-                self._write(refusal)
-            self.transport.close()
-
-        def _in_request(self) -> bool:
-            return self.cycle is not None and not self.cycle.response_complete
-
-        def _answering(self) -> bool:
-            return self._in_request() and self.cycle.response_started
-
-        def _await_head(self) -> None:
-            self._stop_timer()
-            self._head_timer = self.loop.call_later(header_timeout, self._too_slow)
-
-        def _stop_timer(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-        def _too_slow(self) -> None:
-            self._head_timer = None
-            if not self._in_request() and not self.transport.is_closing():
-                self._end(RefusalError(408, "too_slow", f"no request came within {header_timeout:g} s"))
-
-        def _end(self, refusal: RefusalError) -> None:
-            self._write(refusal)
-            self.transport.close()
-
-        def _write(self, refusal: RefusalError) -> None:
-            body = refusal.body()
-            headers: dict[str, Any] = {**refusal.headers(), "content-length": len(body), "connection": "close"}
-            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            self.transport.write(f"HTTP/1.1 {refusal.status} \r\n{head}\r\n".encode() + body)
-
-    return Guarded
+    return type("Guarded", (Guarded,), {"header_timeout": header_timeout, "most_connections": connections})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from lightdet.assembly.trainer import RunContext
     from lightdet.card import ModelCard
     from lightdet.config import YamlFile
     from lightdet.data.spec import DatasetSpec, OnError
@@ -44,8 +45,8 @@ class Training(Protocol):
         """
         ...
 
-    def trainer(self, config: Any, data: Any, **settings: Any) -> Trainer:
-        """Assemble a training; see `lightdet.assembly.detector_training.build_trainer` for the settings.
+    def trainer(self, config: Any, data: Any, context: RunContext, **more: Any) -> Trainer:
+        """Assemble a training; `more` are ``bit_depth`` (of the pictures) and ``start`` (a model file to begin with).
 
         Raises:
             UserError: what was asked for cannot be had together.

@@ -10,6 +10,7 @@ import torch
 
 from lightdet.assembly.classifier_training import build_classify_trainer, load_classify_data
 from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import YamlFile
 from lightdet.config.classification import load_classify_config
 from lightdet.training.checkpoint import TrainingState
@@ -72,9 +73,7 @@ def make_trainer(
     return build_classify_trainer(
         config,
         loaded,
-        folder=folder,
-        device=torch.device("cpu"),
-        reporter=reporter or SilentReporter(),
-        resume=resume,
-        board=board,
+        RunContext(
+            folder=folder, device=torch.device("cpu"), reporter=reporter or SilentReporter(), resume=resume, board=board
+        ),
     )

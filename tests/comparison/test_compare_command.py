@@ -15,6 +15,7 @@ from comparison_runs import MODELS, NEARLY_ALL, SMALL, Compare, result, start, w
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector
 from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.assembly.trainer import RunContext
 from lightdet.cli.app import main
 from lightdet.config import load_config, load_yaml
 from lightdet.data.dataset import read_split
@@ -98,7 +99,7 @@ def test_an_interrupted_training_ends_with_the_very_weights(whole: Path, defect_
     config = load_config(load_yaml(whole / "models/near/config.yaml"), ["train.seed=0"])
     data = load_training_data(config, load_dataset(defect_set))
     build_trainer(
-        config, data, folder=tmp_path, device=torch.device("cpu"), reporter=SilentReporter(), board=False
+        config, data, RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=SilentReporter(), board=False)
     ).fit()
     once, _ = read_safetensors(tmp_path / "last.safetensors")
     parts, _ = read_safetensors(whole / "models/near/seed0/last.safetensors")

@@ -105,6 +105,7 @@ def test_heat_of_a_detector_lies_on_the_defect(tmp_path: Path, spot_picture: Spo
     from lightdet.assembly.dataset import load_dataset
     from lightdet.assembly.detector import load_detector
     from lightdet.assembly.detector_training import build_trainer, load_training_data
+    from lightdet.assembly.trainer import RunContext
     from lightdet.config import YamlFile, load_config
     from lightdet.training.reporting import SilentReporter
 
@@ -133,7 +134,7 @@ def test_heat_of_a_detector_lies_on_the_defect(tmp_path: Path, spot_picture: Spo
     training = load_training_data(config, load_dataset(data))
     device = torch.device("cpu")
     build_trainer(
-        config, training, folder=tmp_path / "run", device=device, reporter=SilentReporter(), board=False
+        config, training, RunContext(folder=tmp_path / "run", device=device, reporter=SilentReporter(), board=False)
     ).fit()
     network, card = load_detector(tmp_path / "run" / "best.safetensors")
     explainer = DetectorExplainer(network, card.names, card.preprocessing)

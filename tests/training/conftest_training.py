@@ -8,6 +8,7 @@ import torch
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import Config, YamlFile, validate
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.reporting import SilentReporter
@@ -54,11 +55,13 @@ def make_trainer(
     return build_trainer(
         config,
         data,
-        folder=folder,
-        device=torch.device("cpu"),
-        run={"config": config.model_dump(mode="json")} if with_run else {},
-        reporter=reporter or SilentReporter(),
-        resume=resume,
+        RunContext(
+            folder=folder,
+            device=torch.device("cpu"),
+            run={"config": config.model_dump(mode="json")} if with_run else {},
+            reporter=reporter or SilentReporter(),
+            resume=resume,
+        ),
     )
 
 

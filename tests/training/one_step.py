@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import Config, YamlFile, validate
 from lightdet.training.distributed import process_group
 from lightdet.training.reporting import SilentReporter
@@ -22,11 +23,13 @@ def main(data_yaml: str, output: str) -> None:
         trainer = build_trainer(
             config,
             load_training_data(config, load_dataset(data_yaml)),
-            folder=Path(output).parent / f"rank{processes.rank}",
-            device=torch.device("cpu"),
-            processes=processes,
-            reporter=SilentReporter(),
-            board=False,
+            RunContext(
+                folder=Path(output).parent / f"rank{processes.rank}",
+                device=torch.device("cpu"),
+                processes=processes,
+                reporter=SilentReporter(),
+                board=False,
+            ),
         )
         trainer._training_mode()
         batch = next(trainer.loader.epoch(0))

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector_training import build_trainer, load_training_data
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import Config, YamlFile, validate
 from lightdet.errors import UserError
 from lightdet.training.distributed import Processes
@@ -62,10 +63,12 @@ def test_a_batch_that_cannot_be_shared_is_refused(defect_set: Path, tmp_path: Pa
         build_trainer(
             config,
             data,
-            folder=tmp_path / "run",
-            device=torch.device("cpu"),
-            processes=Processes(count=2),
-            reporter=SilentReporter(),
+            RunContext(
+                folder=tmp_path / "run",
+                device=torch.device("cpu"),
+                processes=Processes(count=2),
+                reporter=SilentReporter(),
+            ),
         )
 
 

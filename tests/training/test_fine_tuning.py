@@ -14,6 +14,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.assembly.detector_training import build_trainer, load_training_data
 from lightdet.assembly.fine_tuning import begin_with, config_from_card
+from lightdet.assembly.trainer import RunContext
 from lightdet.cli.app import main
 from lightdet.config import Config, YamlFile, load_config, validate
 from lightdet.errors import UserError
@@ -54,9 +55,7 @@ def test_equal_classes_take_every_tensor(trained: Path, defect_set: Path, tmp_pa
     trainer = build_trainer(
         config,
         load_training_data(config, load_dataset(defect_set)),
-        folder=tmp_path,
-        device=torch.device("cpu"),
-        reporter=recorder,
+        RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=recorder),
         start=trained,
     )
     weights = load_model(trained)[0]

@@ -10,6 +10,7 @@ from conftest_training import Recorder
 from torch import nn
 
 from lightdet.assembly.detector_training import TrainingData, build_trainer
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import YamlFile, load_config, network_names
 from lightdet.data.pictures import Pictures
 from lightdet.data.synthetic import CLASSES
@@ -77,7 +78,9 @@ def test_eight_pictures_are_learnt_by_heart(name: str, eight: list[Annotation], 
     pictures = Pictures(eight, SIDE)
     data = TrainingData(CLASSES, pictures, pictures, [])
     reporter = Recorder()
-    trainer = build_trainer(config, data, folder=tmp_path, device=torch.device("cpu"), reporter=reporter, board=False)
+    trainer = build_trainer(
+        config, data, RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=reporter, board=False)
+    )
     for module in trainer.task.network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.2  # so few steps: the statistics would lag behind the weights

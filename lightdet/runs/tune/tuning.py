@@ -16,6 +16,7 @@ import yaml
 from lightdet import __version__
 from lightdet.addresses import hide_sign_in
 from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.trainer import RunContext
 from lightdet.config import YamlFile, load_yaml
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
@@ -260,17 +261,11 @@ class _Objective:
     def _build(self, config: AnyConfig, pictures: Pictures, attempt: Attempt, device: torch.device) -> Trainer:
         # A broken-off trial begins anew, so its state is needed at the end alone.
         train = config.train.model_copy(update={"save_every": config.train.epochs})
-        settings: dict[str, Any] = {
-            "folder": attempt.folder,
-            "device": device,
-            "bit_depth": self.tuning.spec.bit_depth,
-            "reporter": _Scores(
-                attempt, self.tuning.base.task.training.score_column, config.train.epochs, self.watcher
-            ),
-            "stop": self.stop,
-            "board": False,
-        }
-        return self.tuning.base.task.training.trainer(config.model_copy(update={"train": train}), pictures, **settings)
+        training = self.tuning.base.task.training
+        reporter = _Scores(attempt, training.score_column, config.train.epochs, self.watcher)
+        context = RunContext(attempt.folder, device, reporter, stop=self.stop, board=False)
+        config = config.model_copy(update={"train": train})
+        return training.trainer(config, pictures, context, bit_depth=self.tuning.spec.bit_depth)
 
     def _read(self, config: AnyConfig) -> Pictures:
         """The decoded pictures, those of the last trial if they were decoded the same way."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lightdet.assembly.classifier_training import ClassifyData
+    from lightdet.assembly.trainer import RunContext
     from lightdet.card import ModelCard
     from lightdet.config import YamlFile
     from lightdet.config.classification import ClassifyConfig
@@ -30,11 +31,11 @@ class ClassificationTraining:
 
         return load_classify_data(config, spec, on_error=on_error, progress=progress)
 
-    def trainer(self, config: ClassifyConfig, data: ClassifyData, **settings: Any) -> Trainer:
+    def trainer(self, config: ClassifyConfig, data: ClassifyData, context: RunContext, **more: Any) -> Trainer:
         """A classifier's."""
         from lightdet.assembly.classifier_training import build_classify_trainer  # noqa: PLC0415
 
-        return build_classify_trainer(config, data, **settings)
+        return build_classify_trainer(config, data, context, **more)
 
     def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
         """A classifier's; it goes on seeing gray where it did."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lightdet.config import YamlFile, load_network_config
 
 if TYPE_CHECKING:
+    from lightdet.assembly.trainer import RunContext
     from lightdet.assembly.training_data import TrainingData
     from lightdet.card import ModelCard
     from lightdet.config import RunConfig
@@ -31,11 +32,11 @@ class DetectionTraining:
 
         return load_training_data(config, spec, on_error=on_error, progress=progress)
 
-    def trainer(self, config: RunConfig, data: TrainingData[Pictures], **settings: Any) -> Trainer:
+    def trainer(self, config: RunConfig, data: TrainingData[Pictures], context: RunContext, **more: Any) -> Trainer:
         """A detector's."""
         from lightdet.assembly.detector_training import build_trainer  # noqa: PLC0415
 
-        return build_trainer(config, data, **settings)
+        return build_trainer(config, data, context, **more)
 
     def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
         """A detector's."""
