@@ -21,9 +21,10 @@ def compare(options: CompareOptions) -> Outcome:
 
     The same call again goes on where an interrupted comparison stood, and takes in models and seeds that are new.
 
-    >>> done = lightdet.compare("mine.yaml", "ours=best.safetensors", runs=2, output="compared", progress=False)
-    >>> [model.name for model in done.comparison.models], done.written.html.name
-    (['ours'], 'comparison.html')
+    Examples:
+        >>> done = lightdet.compare("mine.yaml", "ours=best.safetensors", runs=2, output="compared", progress=False)
+        >>> [model.name for model in done.comparison.models], done.written.html.name
+        (['ours'], 'comparison.html')
 
     Returns:
         ``comparison`` (models with their runs and metrics), ``written`` (``html``, ``markdown``, ``tables``),

@@ -17,9 +17,10 @@ def detect(options: DetectOptions) -> Outcome:
 
     For one picture at a time, and pictures in memory: ``lightdet.load(model)(picture)``.
 
-    >>> done = lightdet.detect("part.png", "best.safetensors", save="json", output="found", progress=False)
-    >>> done.totals.pictures, (done.folder / "detections.json").is_file()
-    (1, True)
+    Examples:
+        >>> done = lightdet.detect("part.png", "best.safetensors", save="json", output="found", progress=False)
+        >>> done.totals.pictures, (done.folder / "detections.json").is_file()
+        (1, True)
 
     Returns:
         ``totals`` (counts, times, what was skipped), ``folder``, ``names``, ``decisions`` (OK and NG, with a rule).
@@ -39,9 +40,10 @@ def detect(options: DetectOptions) -> Outcome:
 def explain(options: ExplainOptions) -> Explained:
     """Show where in pictures the evidence lies for what a model reports, as ``lightdet explain`` does.
 
-    >>> why = lightdet.explain("part.png", "best.safetensors", class_name="surface", output="heat")
-    >>> why.pictures, why.entries[0]["name"]
-    (1, 'surface')
+    Examples:
+        >>> why = lightdet.explain("part.png", "best.safetensors", class_name="surface", output="heat")
+        >>> why.pictures, why.entries[0]["name"]
+        (1, 'surface')
 
     Returns:
         ``folder``, ``pictures``, ``entries`` (one per overlay, plain values), ``empty`` and ``skipped``.

@@ -12,9 +12,10 @@ from lightdet.runs.export import Export, ExportOutcome
 def export(options: ExportOptions) -> ExportOutcome:
     """Export a trained model to ONNX or OpenVINO and prove that it finds the same, as ``lightdet export`` does.
 
-    >>> exported = lightdet.export("best.safetensors", data="mine.yaml", output="best.onnx")
-    >>> exported.path.name, exported.card.precision
-    ('best.onnx', 'fp32')
+    Examples:
+        >>> exported = lightdet.export("best.safetensors", data="mine.yaml", output="best.onnx")
+        >>> exported.path.name, exported.card.precision
+        ('best.onnx', 'fp32')
 
     Returns:
         ``path``, ``bytes``, ``card`` (what the file says of itself), ``told`` (the proof in a line), ``as_dict()``.

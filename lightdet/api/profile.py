@@ -12,9 +12,10 @@ from lightdet.runs.profile import profile_models
 def profile(options: ProfileOptions) -> list[Report]:
     """Measure what models cost, side by side, as ``lightdet profile`` does; without any, our own detector.
 
-    >>> (report,) = lightdet.profile("best.safetensors", runs=2, batch=1)
-    >>> report.complexity.params > 0, sorted(report.latency.median())
-    (True, ['network', 'postprocess', 'preprocess', 'total'])
+    Examples:
+        >>> (report,) = lightdet.profile("best.safetensors", runs=2, batch=1)
+        >>> report.complexity.params > 0, sorted(report.latency.median())
+        (True, ['network', 'postprocess', 'preprocess', 'total'])
 
     Returns:
         A report per model, configurations first: ``complexity`` (parameters, FLOPs), ``latency`` (milliseconds by

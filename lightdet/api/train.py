@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def train(options: TrainOptions) -> TrainResult:
     """Train a detector, or with ``task="classify"`` a classifier, as ``lightdet train`` does.
 
-    >>> run = lightdet.train("mine.yaml", imgsz=64, epochs=1, batch=4, output="runs/x", progress=False)
-    >>> run.best.name, 0 <= run.metrics.map50 <= 1, len(run.history)
-    ('best.safetensors', True, 1)
+    Examples:
+        >>> run = lightdet.train("mine.yaml", imgsz=64, epochs=1, batch=4, output="runs/x", progress=False)
+        >>> run.best.name, 0 <= run.metrics.map50 <= 1, len(run.history)
+        ('best.safetensors', True, 1)
 
     Returns:
         The result: ``best`` and ``last`` (model files), ``metrics``, ``history``, ``stopped``.

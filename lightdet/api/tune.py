@@ -19,9 +19,11 @@ def tune(options: TuneOptions) -> TuneOutcome:
 
     The same call again goes on with the study; processes and machines share it through `storage`.
 
-    >>> found = lightdet.tune("mine.yaml", "space.yaml", trials=1, epochs=1, imgsz=64, output="search", progress=False)
-    >>> found.results.complete, found.page.name
-    (1, 'tune.html')
+    Examples:
+        >>> small = {"trials": 1, "epochs": 1, "imgsz": 64, "progress": False}
+        >>> found = lightdet.tune("mine.yaml", "space.yaml", output="search", **small)
+        >>> found.results.complete, found.page.name
+        (1, 'tune.html')
 
     Returns:
         ``results`` (trials, the best of them, what mattered), ``best`` (the configuration), ``page``, ``stopped``.

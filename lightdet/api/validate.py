@@ -14,9 +14,10 @@ from lightdet.runs.validate import Outcome, Validation
 def validate(options: ValOptions) -> Outcome:
     """Measure a model on a data set and write the report, as ``lightdet val`` does.
 
-    >>> report = lightdet.validate("best.safetensors", "mine.yaml", output="report")
-    >>> 0 <= report.metrics.map50 <= 1, report.html.name
-    (True, 'report.html')
+    Examples:
+        >>> report = lightdet.validate("best.safetensors", "mine.yaml", output="report")
+        >>> 0 <= report.metrics.map50 <= 1, report.html.name
+        (True, 'report.html')
 
     Returns:
         The evaluation: ``metrics`` (of a detector ``map50``, ``map50_95``, …, each in [0, 1]; of a classifier
@@ -36,9 +37,11 @@ def calibrate(options: CalibrationOptions) -> Calibrated:
 
     The rule is written into the model file; what `lightdet.load` gives then decides by it.
 
-    >>> calibrated = lightdet.calibrate("best.safetensors", "mine.yaml", false_reject_rate=0.9, output="ng.safetensors")
-    >>> calibrated.written.name, 0 <= calibrated.rule.threshold <= 1
-    ('ng.safetensors', True)
+    Examples:
+        >>> promise = {"false_reject_rate": 0.9}
+        >>> calibrated = lightdet.calibrate("best.safetensors", "mine.yaml", **promise, output="ng.safetensors")
+        >>> calibrated.written.name, 0 <= calibrated.rule.threshold <= 1
+        ('ng.safetensors', True)
 
     Returns:
         ``rule``, ``record`` (plain values: what it promises and rests on), ``judgement``, ``written`` (the model file).

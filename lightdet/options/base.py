@@ -107,8 +107,8 @@ def parameters_of(declared: Any) -> list[Parameter]:
 
 def flag_of(declared: Any, name: str) -> str:
     """Return what the option `name` is called on the command line: ``--data-root``."""
-    named = [each for one in parameters_of(declared) for each in one.name or ()]
-    return named[0] if named else f"--{name.replace('_', '-')}"
+    named = [one.name for one in parameters_of(declared) if one.name]
+    return next(iter(named[-1])) if named else f"--{name.replace('_', '-')}"
 
 
 def takes(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
@@ -132,18 +132,29 @@ def takes(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R
             except UserError as error:
                 raise _in_python(error, options) from None
 
-        called.__signature__ = signature.replace(return_annotation=inspect.signature(verb).return_annotation)  # type: ignore[attr-defined]
+        called.__signature__ = _plain_signature(signature, options, verb)  # type: ignore[attr-defined]
         called.__doc__ = _with_arguments(verb.__doc__ or "", options)
         return called
 
     return decorated
 
 
+def _plain_signature(signature: inspect.Signature, options: Any, verb: Callable[[Any], Any]) -> inspect.Signature:
+    """Of the types, what a reader of Python wants: ``int | None``."""
+    types = get_type_hints(options)
+    shown = [each.replace(annotation=types[name]) for name, each in signature.parameters.items()]
+    return signature.replace(parameters=shown, return_annotation=inspect.signature(verb).return_annotation)
+
+
 def _in_python(error: UserError, options: Any) -> UserError:
     """Name options as Python does: ``tile``, not ``--tile``."""
-    names = {flag_of(declared, name): name for name, declared in options.types().items()}
-    message = re.sub(r"--[a-z][a-z-]*", lambda flag: names.get(flag[0], flag[0]), error.message)
+    message = _as_python_names(error.message, options)
     return type(error)(message, path=error.path, line=error.line) if message != error.message else error
+
+
+def _as_python_names(text: str, options: Any) -> str:
+    names = {flag_of(declared, name): name for name, declared in options.types().items()}
+    return re.sub(r"--[a-z][a-z-]*", lambda flag: names.get(flag[0], flag[0]), text)
 
 
 def _with_arguments(text: str, options: Any) -> str:
@@ -151,7 +162,7 @@ def _with_arguments(text: str, options: Any) -> str:
     lines = ["    Args:"]
     for name, declared in options.types().items():
         helps = [each.help for each in parameters_of(declared) if each.help]
-        lines.append(f"        {name}: {helps[0] if helps else ''}".rstrip())
+        lines.append(f"        {name}: {_as_python_names(helps[-1], options) if helps else ''}".rstrip())
     before, returns, after = text.partition("    Returns:")
     return "\n".join([before.rstrip(), "", *lines, "", f"{returns}{after}"])
 
