@@ -29,7 +29,7 @@ class OptionsInDocs(griffe.Extension):
         shown = []
         for each in inspect.signature(made).parameters.values():
             kind = getattr(griffe.ParameterKind, each.kind.name.lower())
-            default = None if each.default is inspect.Parameter.empty else repr(each.default)
+            default = None if each.default is inspect.Parameter.empty else repr(each.default).replace("<factory>", "{}")
             shown.append(griffe.Parameter(each.name, annotation=_told(each.annotation), kind=kind, default=default))
         func.parameters = griffe.Parameters(*shown)
         if func.docstring is not None:

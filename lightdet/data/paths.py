@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from lightdet.errors import UserError
 from lightdet.files import with_home
 
-_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+_DRIVE = re.compile(r"\A[A-Za-z]:(?=[\\/])")
 
 
 def find_file(text: str, bases: Iterable[Path]) -> Path | None:

@@ -47,6 +47,21 @@ def test_whatever_stands_in_front_leads_to_the_one_file(
     assert find_file(text.replace("/", "\\") if turned else text, [root]) == target
 
 
+@given(first=part, name=part, at=st.integers(0, 20), drive=st.sampled_from(["C:\\", "C:/", "d:/"]))
+def test_a_drive_within_a_path_is_part_of_it(
+    first: str, name: str, at: int, drive: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Taken out, what is left would be the path of another file."""
+    base = tmp_path_factory.mktemp("set")
+    (base / first).mkdir()
+    (base / first / name).touch()
+    text = f"{first}/{name}"
+    cut = 1 + at % len(text)
+    assert find_file(text, [base]) is not None
+    found = find_file(text[:cut] + drive + text[cut:], [base])
+    assert found is None or cut <= len(first)  # in a folder's name: what another computer put in front
+
+
 @given(first=part, second=part, name=part)
 def test_two_files_that_fit_are_refused_with_both(
     first: str, second: str, name: str, tmp_path_factory: pytest.TempPathFactory
