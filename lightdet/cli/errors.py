@@ -49,6 +49,9 @@ def _told(error: CycloptsError) -> str:
 
 def _name(error: CycloptsError) -> str:
     argument = error.argument
+    token = next(iter(argument.tokens), None) if argument is not None else None
+    if token is not None and token.source != "cli" and token.keyword:
+        return token.keyword  # an environment variable
     if argument is None:
         return "?"
     positional = argument.index is not None and not argument.name.startswith("--data")
@@ -80,5 +83,5 @@ def _unknown_command(error: UnknownCommandError) -> str:
 
 
 def _meant(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, known, n=1, cutoff=0.75)
     return f". Did you mean {close[0]}?" if close else ""

@@ -122,3 +122,18 @@ def test_packages_that_are_not_there(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sqlalchemy" else find(name))
     assert main(["serve", "best.onnx"]) == 2
     assert "pip install 'lightdet[service]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("abc", "error: Invalid value for 'LIGHTDET_PORT': 'abc' is no whole number"),
+        ("", "error: m.onnx: no such file"),
+    ],
+)
+def test_a_variable_is_checked_by_its_name_and_an_empty_one_is_none(
+    value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIGHTDET_PORT", value)
+    assert main(["serve", "m.onnx"]) == 2
+    assert capsys.readouterr().err.startswith(told)
