@@ -9,6 +9,7 @@ import onnx
 
 from lightdet.card import METADATA_KEY
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, weights_checksum
+from lightdet.inference.no_telemetry import import_openvino
 from lightdet.seal import SEAL_KEY, UNSEALED, seal
 
 
@@ -17,9 +18,7 @@ def to_openvino(model: onnx.ModelProto) -> Any:
 
     By ``Core.read_model``: the converter tool would report its use to its maker.
     """
-    import openvino  # noqa: PLC0415 - the extra for it need not be installed for ONNX
-
-    return openvino.Core().read_model(model.SerializeToString())
+    return import_openvino().Core().read_model(model.SerializeToString())
 
 
 def save_ir(model: Any, path: Path, card: ExportCard) -> None:
@@ -28,8 +27,7 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    import openvino  # noqa: PLC0415
-
+    openvino = import_openvino()
     model.set_rt_info(card.as_json(), METADATA_KEY)
     model.set_rt_info(UNSEALED, SEAL_KEY)
     weights = path.with_suffix(".bin")

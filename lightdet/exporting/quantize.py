@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -15,6 +14,7 @@ import onnx
 
 from lightdet.arrays import Image
 from lightdet.exporting.onnx import INPUT
+from lightdet.inference.no_telemetry import import_nncf, import_onnxruntime
 
 QUANTIZED = ("Conv", "MaxPool", "Concat", "Resize", "Add", "LeakyRelu")
 """Kinds of nodes that ONNX Runtime is to compute in 8 bits; attention weights are few and need their precision."""
@@ -28,6 +28,7 @@ def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequen
         inputs: batches in the model's own layout, of the pictures that the ranges are taken from.
         kinds: of the nodes that are to compute in 8 bits.
     """
+    import_onnxruntime()
     from onnxruntime import quantization  # noqa: PLC0415 - an extra
     from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
 
@@ -71,8 +72,7 @@ def quantize_openvino(model: Any, inputs: Sequence[Image]) -> Any:
         model: as `lightdet.exporting.openvino.to_openvino` gives it.
         inputs: as for `quantize_onnx`.
     """
-    os.environ.setdefault("NNCF_CI", "1")  # else it reports its use to its maker; read at its import
-    import nncf  # noqa: PLC0415 - an extra, and slow to import
+    nncf = import_nncf()
     from nncf.quantization import range_estimator  # noqa: PLC0415
 
     with _quiet():

@@ -12,6 +12,7 @@ from lightdet.card import METADATA_KEY
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
+from lightdet.inference.no_telemetry import import_onnxruntime
 from lightdet.seal import SEAL_KEY, check_seal
 
 QUIET = 4  # errors are raised and told by us
@@ -88,7 +89,7 @@ def open_session(path: str | Path, *, device: str = "auto", threads: int | None 
         UserError: a missing or damaged file, a device that is not there, onnxruntime not installed.
     """
     try:
-        import onnxruntime  # noqa: PLC0415 - wanted for this kind of file alone
+        onnxruntime = import_onnxruntime()
     except ImportError:
         raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
     options = onnxruntime.SessionOptions()

@@ -12,6 +12,7 @@ from lightdet.card import METADATA_KEY
 from lightdet.errors import UserError
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
 from lightdet.inference.exported_file import ExportedFile
+from lightdet.inference.no_telemetry import import_openvino
 from lightdet.inference.onnx_runtime import check_threads
 from lightdet.model_kind import model_kind
 from lightdet.seal import SEAL_KEY, check_seal
@@ -80,7 +81,7 @@ def read_ir(path: str | Path) -> tuple[Any, Any]:
         UserError: a missing or damaged file, openvino not installed.
     """
     try:
-        import openvino  # noqa: PLC0415 - wanted for this kind of file alone
+        openvino = import_openvino()
     except ImportError:
         raise UserError("needs openvino: pip install openvino", path=path) from None
     source = Path(path)

@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +105,55 @@ def test_a_user_that_the_computer_does_not_know(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"]}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# huggingface/transformers, ultralytics: an image's packages belong to root, and its user has no home to write to
+OTHERS = """
+import json, sys
+from lightdet.cli.app import main
+told = [main(words) for words in json.loads(sys.argv[1])]
+sys.exit(max(told))
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that everybody may read; pytest's own is for its user alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_an_installation_that_belongs_to_somebody_else(open_folder: Path) -> None:
+    """Nothing is written into the package, the data set, a home folder or a temporary folder."""
+    yaml, home, work = made_set(open_folder / "set"), open_folder / "home", open_folder / "work"
+    home.mkdir()
+    work.mkdir()
+    os.chown(work, 54321, 54321)
+    # Reads all that root may read, for this Python may lie in root's home folder; writes where the user may.
+    reads = [f"--{kind}-caps=-all,+dac_read_search" for kind in ("inh", "ambient")]
+    user = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *reads]
+    if subprocess.run([*user, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this container lets nobody hand on the right to read")
+    small = ["--epochs", "1", "--imgsz", "32", "model.widths=[8, 8, 8, 8, 8]", "train.start=chance"]
+    commands = [
+        ["train", "--data", str(yaml), "--output", "run", *small],
+        ["detect", str(yaml.parent / "images" / "val"), "--weights", "run/best.safetensors", "--output", "found"],
+    ]
+    settings = {"HOME": str(home), "TMPDIR": "/nowhere", "PYTHONPATH": str(REPOSITORY), "LIGHTDET_PROBE": "off"}
+    done = subprocess.run(
+        [*user, sys.executable, "-c", OTHERS, json.dumps(commands)],
+        cwd=work,
+        env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert (work / "found").is_dir() and not any(home.iterdir())
 
 
 # ai-screenshot-namer, sygil-webui, openassessit and others: file name too long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -211,44 +212,65 @@ RUNTIME |= {
 
 
 @pytest.mark.parametrize("kind", ["onnx", "xml"])
-def test_a_detection_needs_the_small_installation_alone(exported: Exported, kind: str) -> None:
+def test_a_detection_needs_the_small_installation_alone(exported: Exported, kind: str, tmp_path: Path) -> None:
     code = BLOCKED.format(allowed=RUNTIME) + (
         "import numpy, lightdet\n"
         "found = lightdet.load(sys.argv[1], confidence=0.05)(numpy.zeros((50, 70, 3), numpy.uint8))\n"
         "bad = {'torch', 'torchvision', 'onnx', 'nncf'} & set(sys.modules)\n"
         "sys.exit(f'imported: {bad}' if bad else 0)"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(exported(kind))], check=False, capture_output=True, text=True)
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", code, str(exported(kind))]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | home)
     assert run.returncode == 0, run.stderr
+    assert not any(tmp_path.iterdir())  # no id of this computer, no events that wait to be sent
 
 
-def test_the_command_needs_the_small_installation_alone(exported: Exported, tmp_path: Path) -> None:
-    picture = tmp_path / "part.png"
+SEVERAL = """
+import contextlib, io, json
+from lightdet.cli.app import main
+told = []
+for words in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    told.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(told))
+"""
+
+
+def test_the_commands_need_the_small_installation_alone(exported: Exported, tmp_path: Path) -> None:
+    picture, weights = tmp_path / "parts" / "part.png", tmp_path / "x.safetensors"
+    picture.parent.mkdir()
     cv2.imwrite(str(picture), np.zeros((50, 70, 3), np.uint8))
-    code = BLOCKED.format(allowed=RUNTIME) + "from lightdet.cli.app import main\nsys.exit(main(sys.argv[1:]))"
-
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, *map(str, arguments)]
-        return subprocess.run(command, check=False, capture_output=True, text=True)
-
-    done = run("detect", picture, "-w", exported("onnx"), "-o", tmp_path / "out", "--save", "json,csv,yolo,coco")
-    assert done.returncode == 0, done.stderr
-    refused = run("profile", "--runs", 1)
-    assert refused.returncode == 2 and "this needs torch, which is not installed" in refused.stderr
-    assert refused.stderr.count("\n") == 1
-    for kind in ("onnx", "xml"):
-        timed = run("profile", "-w", exported(kind), "--runs", 1, "--batch", 1)
-        assert timed.returncode == 0 and "one picture, ms" in timed.stdout, timed.stderr
-    (tmp_path / "parts").mkdir()
-    picture.rename(tmp_path / "parts" / picture.name)
     split = "splits: {val: {images: parts, unlabelled: background}}"
     (tmp_path / "set.yaml").write_text(f"format: yolo\nclasses: [dent, scratch, stain]\n{split}\n")
-    refused = run("val", "-w", exported("onnx"), "-d", tmp_path / "set.yaml", "-o", tmp_path / "v")
-    assert refused.returncode == 2 and "is not installed: lightdet-runtime has it in its extra 'val'" in refused.stderr
-    weights = tmp_path / "x.safetensors"
     weights.write_bytes(b"")
-    refused = run("profile", "-w", weights)
-    assert refused.returncode == 2 and "x.safetensors: needs torch, which this installation does" in refused.stderr
+    file, ir = exported("onnx"), exported("xml")
+    commands: list[list[object]] = [
+        ["detect", picture, "-w", file, "-o", tmp_path / "out", "--save", "json,csv,yolo,coco"],
+        ["profile", "-w", file, "-w", ir, "--runs", 1, "--batch", 1],
+        ["profile", "--runs", 1],
+        ["val", "-w", file, "-d", tmp_path / "set.yaml", "-o", tmp_path / "v"],
+        ["profile", "-w", weights],
+    ]
+    words = json.dumps([[str(word) for word in command] for command in commands])
+    code = BLOCKED.format(allowed=RUNTIME) + SEVERAL
+    run = subprocess.run([sys.executable, "-c", code, words], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    detected, timed, *refused = json.loads(run.stdout)
+    assert detected[0] == 0, detected
+    assert timed[0] == 0 and "one picture, ms" in timed[1], timed
+    for (code, _, err), message in zip(
+        refused,
+        (
+            "this needs torch, which is not installed",
+            "is not installed: lightdet-runtime has it in its extra 'val'",
+            "x.safetensors: needs torch, which this installation does",
+        ),
+        strict=True,
+    ):
+        assert code == 2 and message in err and err.count("\n") == 1
 
 
 def test_a_profile_times_exports_and_foreign_networks_in_turn(
