@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightdet.training.checkpoint import Progress
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
 """The terms of the detectors' losses, as the line of an epoch calls them; not every network has all."""
@@ -59,7 +59,7 @@ def closing(progress: Progress) -> list[str]:
 
 def best_line(progress: Progress, scores: Callable[[dict[str, Any]], str]) -> str:
     """Say which epoch was best, with its scores, and how long it took."""
-    took, best = f"{progress.seconds / 60:.1f} minutes", progress.best_metrics
+    took, best = duration(progress.seconds), progress.best_metrics
     if best is None or progress.best is None:
         return f"{counted(progress.epoch, 'epoch')} in {took}; none was scored, so the last one counts as the best"
     return f"best epoch {progress.best_epoch}: {scores(best)}; {took}"

@@ -16,7 +16,7 @@ from lightdet.evaluation.report.page import page
 from lightdet.evaluation.report.tables import fact_lists, number
 from lightdet.files import write_text
 from lightdet.training.checkpoint import Progress
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 PAGE_FILE = "training.html"
 REST_SECONDS = 60.0
@@ -141,7 +141,7 @@ class TrainingPage:
 
 
 def _standing(progress: Progress, epochs: int) -> str:
-    took = f"{progress.seconds / 60:.1f} minutes"
+    took = duration(progress.seconds)
     if not progress.done:
         told = f"Epoch {progress.epoch} of {epochs}, after {took}"
     else:
