@@ -65,3 +65,12 @@ def _hear_ctrl_c() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
+
+
+@pytest.fixture(scope="session")
+def _traced_once() -> Iterator[None]:
+    """For tests that export: see `traced_once`."""
+    from traced_once import traced_once
+
+    with traced_once():
+        yield

@@ -1,4 +1,4 @@
-"""A rendered data set and a small detector that finds something in its pictures, made once."""
+"""A small data set and model of each task, made once: a detector that reports boxes, a classifier of two classes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from random_statistics import randomize_statistics
 
+import lightdet
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
@@ -23,7 +25,7 @@ SIDE = 96
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
+def _one_thread(_traced_once: None) -> None:
     torch.set_num_threads(1)
 
 
@@ -51,6 +53,35 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network.state_dict(),
         ModelCard(config.model_dump(mode="json"), names, Preprocessing(SIDE)),
     )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same three files for classes: light and dark pictures, and a network of one step's training."""
+    folder = tmp_path_factory.mktemp("made_classifier")
+    rng = np.random.default_rng(0)
+    for split, count in {"train": 4, "val": 10}.items():
+        for label, light in {"good": 170, "bad": 80}.items():
+            (folder / "set" / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.normal(light, 30, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / "set" / split / label / f"{number}.png")
+    (folder / "mine.yaml").write_text(
+        f"root: {folder / 'set'}\nformat: folders\nclasses: [good, bad]\nsplits: {{train: train, val: val}}\n"
+    )
+    run = lightdet.train(
+        folder / "mine.yaml",
+        task="classify",
+        imgsz=32,
+        model={"name": "cnn", "widths": [4, 8], "hidden": [8]},
+        epochs=1,
+        batch=8,
+        output=folder / "run",
+        progress=False,
+    )
+    shutil.copy(run.best, folder / "best.safetensors")
+    shutil.copy(folder / "set" / "val" / "bad" / "0.png", folder / "part.png")
     return folder
 
 
