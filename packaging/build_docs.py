@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from notebook import as_markdown
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "build" / "pages"
 SHOWN = ("*.md", "docs/**/*", "benchmarks/**/*", "configs/**/*", "datasets/**/*.yaml", "LICENSE")
@@ -35,6 +37,19 @@ def gather() -> None:
                 target = PAGES / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
+                if path.suffix == ".ipynb":
+                    write_page(path, target)
+                elif path.suffix == ".md":  # a link to a notebook leads to its page
+                    target.write_text(target.read_text(encoding="utf-8").replace(".ipynb)", ".md)"), encoding="utf-8")
+
+
+def write_page(notebook: Path, target: Path) -> None:
+    """Beside the notebook, which can be downloaded, its page and pictures."""
+    text, pictures = as_markdown(notebook)
+    text += f"\n[This page as a notebook]({notebook.name})\n"
+    target.with_suffix(".md").write_text(text, encoding="utf-8")
+    for name, data in pictures.items():
+        (target.parent / name).write_bytes(data)
 
 
 def main() -> int:

@@ -122,7 +122,8 @@ def test_a_named_file_is_there(path: str) -> None:
 
 
 def test_the_site_has_every_page() -> None:
-    """Each page of the documentation stands in the site's navigation, and each line of it exists."""
+    """Each page of the documentation, each notebook too, stands in the site's navigation; each line of it exists."""
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = set(re.findall(r": ([\w./-]+\.md)$", text, re.MULTILINE))
-    assert listed == {name for name in PAGES if not name.startswith(".")}
+    notebooks = {path.relative_to(ROOT).with_suffix(".md").as_posix() for path in (ROOT / "docs").rglob("*.ipynb")}
+    assert listed == {name for name in PAGES if not name.startswith(".")} | notebooks
