@@ -14,7 +14,7 @@ from small_training import make_trainer
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
+def _one_thread(_traced_once: None) -> None:
     torch.set_num_threads(1)
 
 

@@ -234,6 +234,7 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow  # a detector is killed in tests/training, and the trainer is the same
 def test_killed_it_goes_on_to_the_very_weights(
     part_set: Path, tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

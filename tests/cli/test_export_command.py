@@ -29,6 +29,11 @@ from lightdet.tasks import DETECTION
 CONFIG = ModelConfig(widths=[8, 8, 16, 16, 16])
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _few_traces(_traced_once: None) -> None:
+    pass
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rendered set in ``set/`` and an untrained model for it in ``model.safetensors``."""

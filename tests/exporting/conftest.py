@@ -13,13 +13,19 @@ from random_statistics import randomize_statistics
 
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
+from lightdet.exporting import onnx as tracing
 from lightdet.exporting.network import deployable
-from lightdet.exporting.onnx import add_nms, to_onnx, with_card
+from lightdet.exporting.onnx import add_nms, with_card
 from lightdet.exporting.openvino import save_ir, to_openvino
 from lightdet.inference.export_card import ExportCard
 from lightdet.models import DetectionNetwork
 from lightdet.models.weights import save_model
 from lightdet.structures import Preprocessing
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_traces(_traced_once: None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +60,7 @@ def exported(network: DetectionNetwork, tmp_path_factory: pytest.TempPathFactory
             deploy = deployable(
                 network, preprocessing, layout="planar" if kind == "onnx" else "interleaved", decode=nms
             )
-            model = to_onnx(deploy, SIDE, batch=batch, dynamic_size=dynamic)
+            model = tracing.to_onnx(deploy, SIDE, batch=batch, dynamic_size=dynamic)
             if nms:
                 model = add_nms(model, confidence=0.25, iou=0.5, max_detections=40, agnostic=agnostic)
             card = ExportCard(

@@ -2,9 +2,11 @@
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import one_step
 import pytest
@@ -24,19 +26,35 @@ TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parents[1]
 
 
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TESTS)))}
+
+
 def launch(processes: int, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(TESTS)))}
     return subprocess.run(
-        [*launcher, *arguments], capture_output=True, text=True, env=environment, check=False, timeout=100
+        [*launcher, *arguments], capture_output=True, text=True, env=environment(), check=False, timeout=100
     )
+
+
+def start(rank: int, port: int, arguments: list[str]) -> subprocess.Popen[str]:
+    """A process with what torchrun would tell it; torchrun itself would import torch once more."""
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    place |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *arguments], env=environment() | place, **pipes)
 
 
 def test_gradients_of_two_processes_equal_those_of_one(defect_set: Path, tmp_path: Path) -> None:
     alone, shared = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = [start(rank, port, [str(TESTS / "one_step.py"), str(defect_set), str(shared)]) for rank in (0, 1)]
     one_step.main(str(defect_set), str(alone))
-    done = launch(2, [str(TESTS / "one_step.py"), str(defect_set), str(shared)])
-    assert done.returncode == 0, done.stderr
+    for process in processes:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors
     one, two = load_file(alone), load_file(shared)
     assert one.keys() == two.keys()
     largest = max(float(g.abs().max()) for g in one.values())
@@ -47,6 +65,7 @@ def test_gradients_of_two_processes_equal_those_of_one(defect_set: Path, tmp_pat
         )
 
 
+@pytest.mark.slow
 def test_the_command_trains_under_torchrun(defect_set: Path, tmp_path: Path) -> None:
     flags = ["--data", str(defect_set), "--output", str(tmp_path / "run"), "--device", "cpu", *SMALL, "train.epochs=2"]
     done = launch(2, [str(REPOSITORY / "tools" / "train.py"), *flags])

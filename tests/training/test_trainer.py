@@ -192,12 +192,13 @@ def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     return told
 
 
+@pytest.mark.parametrize("kills", [(2,), pytest.param((1, 3), marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_goes_on_to_the_very_weights(
-    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kills: tuple[int, ...]
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(command(defect_set, whole, LONG)) == 0
-    for kill_after_epoch in (1, 3):
+    for kill_after_epoch in kills:
         resume = ["--resume"] if (parts / STATE_FILE).exists() else []
         process = start(command(defect_set, parts, LONG, *resume))
         while process.poll() is None:
