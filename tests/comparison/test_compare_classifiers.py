@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from in_this_process import trained_here
 from PIL import Image
 
 from lightdet.cli.app import main
@@ -59,7 +60,8 @@ def whole(parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.yaml").write_text(CONFIG.format(model=network))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert main(command(parts)) == 0
+        with trained_here():
+            assert main(command(parts)) == 0
     return folder
 
 
