@@ -102,16 +102,24 @@ def card_values(text: str, path: str | Path) -> dict[str, Any]:
 
     Raises:
         UserError: of a newer version.
-        KeyError, TypeError, ValueError, RecursionError: no card, or longer than `MAX_CARD`.
+        KeyError, TypeError, ValueError, RecursionError: no card, or longer than `MAX_CARD`, or a key stands twice.
     """
     if len(text) > MAX_CARD:
         raise ValueError(f"longer than {MAX_CARD} characters")
-    values = json.loads(text)
+    values = json.loads(text, object_pairs_hook=_each_key_once)
     if values.pop("format") > FORMAT:
         raise UserError("was written by a newer lightdet; upgrade to read it", path=path)
     if not isinstance(values.get("decision"), dict | None):
         raise TypeError("decision")
     return dict(values)
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dictionary; ValueError where a key stands twice, for other readers may take the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
 
 
 def class_names(values: Any) -> tuple[str, ...]:

@@ -105,11 +105,11 @@ def load_classifier(path: str | Path) -> tuple[nn.Module, ClassifierConfig, Mode
     Raises:
         UserError: a missing, truncated or foreign file, a detector's, a card and weights that do not fit each other.
     """
-    from lightdet.models.weights import load_model, restore  # noqa: PLC0415
+    from lightdet.models.weights import load_model, rebuilt  # noqa: PLC0415
 
     weights, card = load_model(path)
     check_task(card, "classify", path)
     config = card_config(card, path)
-    network = build_classifier(config, len(card.names), card.preprocessing.imgsz)
-    restore(network, weights, path)
+    names, side = card.names, card.preprocessing.imgsz
+    network = rebuilt(lambda: build_classifier(config, len(names), side), weights, path)
     return network.eval(), config, card

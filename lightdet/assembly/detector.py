@@ -45,14 +45,13 @@ def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
     Raises:
         UserError: a missing, truncated or foreign file; a card and weights that do not fit each other.
     """
-    from lightdet.models.weights import load_model, restore  # noqa: PLC0415
+    from lightdet.models.weights import load_model, rebuilt  # noqa: PLC0415
 
     weights, card = load_model(path)
     check_task(card, "detect", path)
     config = load_network_config(YamlFile(card.model, Path(path)))
-    detector = build_detector(config, len(card.names), card.preprocessing.imgsz)
-    restore(detector, weights, path)
-    return detector, card
+    names, side = card.names, card.preprocessing.imgsz
+    return rebuilt(lambda: build_detector(config, len(names), side), weights, path), card
 
 
 def load_backbone(config: NetworkConfig, network: DetectionNetwork) -> bool:

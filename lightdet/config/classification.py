@@ -16,6 +16,7 @@ from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
+Hidden = Annotated[tuple[Width, ...], Field(max_length=32)]
 
 
 class ClassifierConfig(Section):
@@ -32,7 +33,7 @@ class TorchvisionClassifierConfig(ClassifierConfig):
     name: Literal["mobilenet_v2", "resnet18", "efficientnet_b0"] = "mobilenet_v2"
     pretrained: bool | Literal["auto"] | Annotated[str, Field(min_length=1)] = False
     """ImageNet weights to start from: true downloads torchvision's, auto does if it can, or the path of a file."""
-    hidden: tuple[Width, ...] = ()
+    hidden: Hidden = ()
     """Fully connected layers before the last one; [1024, 512] in the casting paper's EfficientNet."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
     """Before the last layer and behind each hidden one; null: the network's own (0.2; ResNet-18 has none)."""
@@ -44,7 +45,7 @@ class CnnConfig(ClassifierConfig):
     name: Literal["cnn"] = "cnn"
     widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (32, 64, 128)
     """Channels of the convolution blocks; each halves the picture."""
-    hidden: tuple[Width, ...] = (128, 64)
+    hidden: Hidden = (128, 64)
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     """Behind the first hidden layer."""
     batch_norm: bool = False
@@ -58,7 +59,7 @@ class DnnConfig(ClassifierConfig):
 
     name: Literal["dnn"] = "dnn"
     output: Literal["softmax", "sigmoid"] = "sigmoid"
-    hidden: tuple[Width, ...] = (128, 64)
+    hidden: Hidden = (128, 64)
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     """Behind each hidden layer."""
 

@@ -27,7 +27,7 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Stride = Literal[8, 16, 32]
 Activation = Literal["leaky_relu", "relu", "silu", "hardswish", "mish"]
-Anchors = list[list[tuple[Positive, Positive]]]
+Anchors = list[Annotated[list[tuple[Positive, Positive]], Field(max_length=100)]]
 Widths = Annotated[
     list[Annotated[int, Field(ge=8, le=2048)]],
     _numbers(5, "five numbers: the channels of Focus and of the four stages below it"),

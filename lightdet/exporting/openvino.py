@@ -37,5 +37,5 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
             openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")
         except RuntimeError:
             raise OSError("OpenVINO cannot write there; is the disk full?") from None
-        model.set_rt_info(weights_checksum(weights), WEIGHTS_KEY)
+        model.set_rt_info(weights_checksum(weights.read_bytes()), WEIGHTS_KEY)
     seal(path, [weights])

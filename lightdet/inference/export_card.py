@@ -30,6 +30,8 @@ Outputs = Literal["grids", "candidates", "detections", "probabilities"]
 MAX_BATCH = 1024
 """Most pictures that a file may take at once."""
 MAX_DETECTIONS = 1_000_000
+MAX_COST = 10**18
+"""Most parameters or FLOPs of a network."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ class ExportCard:
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
 
 
-def weights_checksum(path: Path) -> str:
-    """Return the check sum of a ``.bin``, as text."""
-    return f"{zlib.crc32(path.read_bytes()):08x}"
+def weights_checksum(weights: bytes) -> str:
+    """Return the check sum of a ``.bin``'s bytes, as text."""
+    return f"{zlib.crc32(weights):08x}"
 
 
 def parse_card(text: str | None, path: str | Path) -> ExportCard:
@@ -119,11 +121,17 @@ def _check(card: ExportCard) -> None:
         and card.precision in get_args(FilePrecision)
     )
     switches = isinstance(card.agnostic, bool) and isinstance(card.dynamic_size, bool)
-    held = isinstance(card.facts, dict) and isinstance(card.version, str)
+    held = isinstance(card.facts, dict) and _has_sound_cost(card.facts) and isinstance(card.version, str)
     shares = all(_is_number(share) and 0.0 <= share <= 1.0 for share in (card.confidence, card.iou))
     counts = _is_count(card.max_detections, MAX_DETECTIONS) and (card.batch is None or _is_count(card.batch, MAX_BATCH))
     if not (known and switches and held and shares and counts and _has_grids(card)):
         raise ValueError("damaged")
+
+
+def _has_sound_cost(facts: dict[str, Any]) -> bool:
+    """Whether parameters and FLOPs are counts, or not told."""
+    cost = facts.get("complexity") or {"params": 1, "flops": 1}
+    return isinstance(cost, dict) and all(_is_count(cost.get(name), MAX_COST) for name in ("params", "flops"))
 
 
 def _has_grids(card: ExportCard) -> bool:

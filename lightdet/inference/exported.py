@@ -77,7 +77,7 @@ class ExportedRuntime:
             start = time.perf_counter()
             outputs = self.file.outputs(group)
             done = time.perf_counter()
-            if not _fits(self.card, outputs):
+            if not _fits(self.card, outputs, len(group)):
                 raise UserError("its model card is that of another network; export it again", path=self.file.path)
             check_numbers(outputs, self.file.path)
             results += self._select(outputs, len(group))
@@ -112,17 +112,22 @@ class ExportedRuntime:
         return results
 
 
-def _fits(card: ExportCard, outputs: Sequence[FloatArray]) -> bool:
-    """Whether a network gives what its card says."""
+def _fits(card: ExportCard, outputs: Sequence[FloatArray], pictures: int) -> bool:
+    """Whether a network gives what its card says, for so many `pictures` at least."""
     values = 5 + len(card.names)
     if card.outputs == "grids":
         channel = 3 if card.layout == "interleaved" else 1
-        shapes = [output.ndim == 4 and output.shape[channel] for output in outputs]
+        shapes = [output.ndim == 4 and len(output) >= pictures and output.shape[channel] for output in outputs]
         return shapes == [len(anchors) * values for anchors in card.anchors]
-    [last] = [output.shape[-1] for output in outputs] if len(outputs) == 1 else [0]
+    if len(outputs) != 1:
+        return False
+    [output] = outputs
     if card.outputs == "candidates":
-        return last == values
-    return last == 7 and bool((outputs[0][:, 6] < len(card.names)).all())
+        return output.ndim == 3 and len(output) >= pictures and output.shape[2] == values
+    if output.ndim != 2 or output.shape[1] != 7:
+        return False
+    labels = output[:, 6]
+    return bool(((labels >= 0) & (labels < len(card.names))).all())
 
 
 def _check_fixed(

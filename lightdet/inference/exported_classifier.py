@@ -6,6 +6,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.card import check_task
+from lightdet.errors import UserError
 from lightdet.inference.exported_file import ExportedFile
 
 
@@ -34,7 +35,17 @@ class ExportedClassRuntime:
         return self.card.names
 
     def __call__(self, batch: Image) -> FloatArray:
-        """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
+        """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``.
+
+        Raises:
+            UserError: pictures of another size than the file takes; a network that is not the card's.
+        """
         # A copy: the next part may be computed into the same memory.
-        found = [self.file.outputs(group)[0][: len(group)].copy() for group in self.file.groups(batch)]
+        found = [self._probabilities(group).copy() for group in self.file.groups(batch)]
         return np.concatenate(found) if found else np.zeros((0, len(self.names)), np.float32)
+
+    def _probabilities(self, group: Image) -> FloatArray:
+        outputs = self.file.outputs(group)
+        if not outputs or outputs[0].ndim != 2 or outputs[0][: len(group)].shape != (len(group), len(self.names)):
+            raise UserError("its model card is that of another network; export it again", path=self.file.path)
+        return outputs[0][: len(group)]

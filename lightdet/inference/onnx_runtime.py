@@ -13,6 +13,7 @@ from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.no_telemetry import import_onnxruntime
+from lightdet.inference.onnx_metadata import onnx_metadata
 from lightdet.seal import SEAL_KEY, check_seal
 
 QUIET = 4  # errors are raised and told by us
@@ -41,9 +42,9 @@ class OnnxFile(ExportedFile):
         precision: str | None = None,
     ) -> None:
         check_threads(threads)
-        self._session = open_session(path, device=device, threads=threads)
-        card = _card(self._session, path)
-        check_seal(path, Path(path).read_bytes(), self._session.get_modelmeta().custom_metadata_map.get(SEAL_KEY))
+        data = _read(path)
+        card = _checked_card(data, path)
+        self._session = open_session(path, data, device=device, threads=threads)
         self.card, self.path = card, str(path)
         if precision not in (None, card.precision):
             raise UserError(
@@ -53,7 +54,7 @@ class OnnxFile(ExportedFile):
         self.precision = card.precision
         self.device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
         self.threads = threads
-        self._input = self._session.get_inputs()[0].name
+        self._input = _input_name(self._session, path)
 
     def run(self, images: Image) -> list[FloatArray]:
         """See `ExportedFile`."""
@@ -65,25 +66,53 @@ class OnnxFile(ExportedFile):
 
 
 def read_onnx_card(path: str | Path) -> ExportCard:
-    """Return what an ``.onnx`` file says of itself.
+    """Return what an ``.onnx`` file says of itself; no runtime is needed for it.
 
     Raises:
-        UserError: as `open_session`; or it is none of ours.
+        UserError: a missing or damaged file; or it is none of ours.
     """
-    return _card(open_session(path, threads=1, optimize=False), path)
+    return _checked_card(_read(path), path)
 
 
-def _card(session: Any, path: str | Path) -> ExportCard:
-    return parse_card(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+def _read(path: str | Path) -> bytes:
+    source = Path(path)
+    if not source.is_file():
+        raise UserError("is a folder; give the .onnx in it" if source.is_dir() else "no such file", path=path)
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
 
 
-def open_session(path: str | Path, *, device: str = "auto", threads: int | None = None, optimize: bool = True) -> Any:
+def _checked_card(data: bytes, path: str | Path) -> ExportCard:
+    """The card in a file's bytes, which are what was written, before any runtime takes them apart."""
+    try:
+        metadata = onnx_metadata(data)
+    except ValueError:
+        raise UserError("no ONNX file that can be used (it is damaged, or cut off)", path=path) from None
+    if METADATA_KEY in metadata:
+        check_seal(path, data, metadata.get(SEAL_KEY))
+    return parse_card(metadata.get(METADATA_KEY), path)
+
+
+def _input_name(session: Any, path: str | Path) -> str:
+    """The name of the network's only input."""
+    try:
+        [given] = session.get_inputs()
+        return str(given.name)
+    except ValueError:  # several, or a name that is no UTF-8
+        raise UserError("its network is not one that lightdet wrote; export it again", path=path) from None
+
+
+def open_session(
+    path: str | Path, data: bytes | None = None, *, device: str = "auto", threads: int | None = None
+) -> Any:
     """Return an ``onnxruntime.InferenceSession`` of any ONNX file, ours or not.
 
     Args:
         path: the file.
+        data: its bytes, where they are read already.
         device, threads: as for `OnnxFile`.
-        optimize: rewrite the graph to run fast, which takes a moment.
 
     Raises:
         UserError: a missing or damaged file, a device that is not there, onnxruntime not installed.
@@ -94,16 +123,15 @@ def open_session(path: str | Path, *, device: str = "auto", threads: int | None 
         raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
-    if not optimize:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if threads is not None:
         options.intra_op_num_threads = threads
-    source = Path(path)
-    if not source.is_file():
-        raise UserError("is a folder; give the .onnx in it" if source.is_dir() else "no such file", path=path)
+    if data is None and not Path(path).is_file():
+        raise UserError("is a folder; give the .onnx in it" if Path(path).is_dir() else "no such file", path=path)
+    model = str(path) if data is None else data  # of a path the runtime finds weights kept in files beside it, too
     providers = _providers(device, onnxruntime.get_available_providers())
     try:
-        return onnxruntime.InferenceSession(str(source), options, providers=providers)
+        # Without its second try, which it would announce on stdout.
+        return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:  # it raises kinds of its own, without a common ancestor
         raise UserError(f"no ONNX file that can be used ({_short(error)})", path=path) from None
 

@@ -44,11 +44,11 @@ class OpenVinoFile(ExportedFile):
         check_threads(threads)
         if precision is not None and precision not in HINTS:
             raise UserError(f"unknown precision '{precision}'; take {', '.join(HINTS)}")
-        core, model = read_ir(path)
-        card = parse_card(_text(model, METADATA_KEY), path)
-        weights = Path(path).with_suffix(".bin")
-        _check_weights(model, weights)
-        check_seal(path, Path(path).read_bytes(), _text(model, SEAL_KEY), [weights.read_bytes()])
+        files = _read(path)
+        core, model = read_ir(path, files)
+        card = parse_card(_text(model, METADATA_KEY, path), path)
+        _check_weights(model, files[1], path)
+        check_seal(path, files[0], _text(model, SEAL_KEY, path), files[1:])
         self.card, self.path = card, str(path)
         self.threads = threads
         # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.
@@ -71,11 +71,15 @@ def read_ir_card(path: str | Path) -> ExportCard:
     Raises:
         UserError: as `read_ir`; or it is none of ours.
     """
-    return parse_card(_text(read_ir(path)[1], METADATA_KEY), path)
+    return parse_card(_text(read_ir(path)[1], METADATA_KEY, path), path)
 
 
-def read_ir(path: str | Path) -> tuple[Any, Any]:
+def read_ir(path: str | Path, files: tuple[bytes, bytes] | None = None) -> tuple[Any, Any]:
     """Return OpenVINO's core and the model of an ``.xml`` or ``.onnx`` file, ours or not.
+
+    Args:
+        path: the file.
+        files: the bytes of the ``.xml`` and of the ``.bin`` beside it, where they are read already.
 
     Raises:
         UserError: a missing or damaged file, openvino not installed.
@@ -91,21 +95,28 @@ def read_ir(path: str | Path) -> tuple[Any, Any]:
     try:
         if model_kind(source) == "onnx":
             return core, core.read_model(str(source))
-        weights = source.with_suffix(".bin")
-        if not weights.is_file():
-            raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
-        if not _looks_like_ir(source):  # else every reader tries it, and complains
+        model, weights = files or _read(path)
+        if b"<net" not in model[:1024]:  # else every reader tries it, and complains
             raise UserError("no OpenVINO model that can be used (its content is something else, or damaged)", path=path)
-        return core, core.read_model(source.read_bytes(), weights.read_bytes())  # a path would have to end in .xml
+        return core, core.read_model(model, weights)  # a path would have to end in .xml
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"no OpenVINO model that can be used ({_short(error)})", path=path) from None
 
 
-def _looks_like_ir(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b"<net" in file.read(1024)
+def _read(path: str | Path) -> tuple[bytes, bytes]:
+    """The bytes of an ``.xml`` and of its ``.bin``, read once: what is checked is what is run."""
+    source = Path(path)
+    weights = source.with_suffix(".bin")
+    if not source.is_file():
+        raise UserError("is a folder; give the .xml in it" if source.is_dir() else "no such file", path=path)
+    if not weights.is_file():
+        raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
+    try:
+        return source.read_bytes(), weights.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
 
 
 def compile_model(
@@ -150,16 +161,20 @@ def _device(device: str, available: list[str]) -> str:
     return wanted
 
 
-def _text(model: Any, key: str) -> str | None:
-    return str(model.get_rt_info(key).astype(str)) if model.has_rt_info(key) else None
+def _text(model: Any, key: str, path: str | Path) -> str | None:
+    try:
+        return str(model.get_rt_info(key).astype(str)) if model.has_rt_info(key) else None
+    except UnicodeDecodeError:
+        raise UserError("no OpenVINO model that can be used (its metadata is damaged)", path=path) from None
 
 
-def _check_weights(model: Any, weights: Path) -> None:
+def _check_weights(model: Any, weights: bytes, path: str | Path) -> None:
     """Refuse the weights of another export: of the same network they have the same size."""
-    wanted = _text(model, WEIGHTS_KEY)
+    wanted = _text(model, WEIGHTS_KEY, path)
     if wanted is not None and weights_checksum(weights) != wanted:
         raise UserError(
-            "does not belong to the .xml beside it, or is damaged; copy both files of one export", path=weights
+            "does not belong to the .xml beside it, or is damaged; copy both files of one export",
+            path=Path(path).with_suffix(".bin"),
         )
 
 

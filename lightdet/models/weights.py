@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -14,6 +16,12 @@ from lightdet.card import METADATA_KEY, ModelCard, parse_model_card
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
 from lightdet.seal import SEAL_KEY, UNSEALED, check_seal, seal
+
+Network = TypeVar("Network", bound=nn.Module)
+KEPT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool)
+"""What trained weights and counters are stored in."""
+MAX_HEADER = 24 << 20
+"""Longest header that is read, in bytes: the card, and some hundred bytes per tensor."""
 
 
 def save_model(path: str | Path, weights: dict[str, Tensor], card: ModelCard) -> None:
@@ -64,9 +72,12 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
         data = source.read_bytes()
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
+    length = int.from_bytes(data[:8], "little")
+    if _begins_like_safetensors(data) and MAX_HEADER < length < len(data):
+        raise UserError(f"has a header of {length >> 20} MiB; no model needs one", path=path)
     try:
         tensors = dict(sorted(load(data).items()))  # they come in no order
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        header = json.loads(data[8 : 8 + length])
         metadata = dict(header.get("__metadata__", {}))
     except (SafetensorError, ValueError) as error:
         if not _begins_like_safetensors(data):
@@ -83,16 +94,32 @@ def _begins_like_safetensors(data: bytes) -> bool:
     return data[8:9] in (b"{", b"") and int.from_bytes(data[:8], "little") < 100_000_000
 
 
-def restore(network: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
-    """Load the weights of the file `path` into the network that its card describes.
+def rebuilt(build: Callable[[], Network], weights: dict[str, Tensor], path: str | Path) -> Network:
+    """Return the network that the card of the file `path` describes, with the file's weights.
+
+    Args:
+        build: makes it, with weights of its own. It is first called where tensors have a shape and no memory: a card
+            may describe a network of any size, and the weights are those of the one that is needed.
+        weights: from `load_model`.
+        path: for messages.
 
     Raises:
         UserError: they do not fit it, or hold values that are no numbers.
     """
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError:
-        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path) from None
-    broken = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
+    with torch.device("meta"):
+        outline = {name: value.shape for name, value in build().state_dict().items()}
+    if outline != {name: value.shape for name, value in weights.items()}:
+        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path)
+    broken = next((name for name, value in weights.items() if not _are_numbers(value)), None)
     if broken is not None:
         raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)
+    network = build()
+    network.load_state_dict(weights)
+    return network
+
+
+def _are_numbers(values: Tensor) -> bool:
+    """Whether each is a finite real number, in a format that is counted with."""
+    if values.dtype not in KEPT_TYPES:
+        return False
+    return bool(torch.isfinite(values).all())
