@@ -10,6 +10,7 @@ VENV = .venv
 RUN = runs/demo
 MINUTES = 4
 CASES = 1000000
+MODELS = 100000
 JOBS = 2
 DIST_FLAGS =
 
@@ -22,7 +23,8 @@ help:
 	@echo "make test           install with the development extras, then lint, types and the quick tests"
 	@echo "make test-slow      the tests that train"
 	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
-	@echo "make fuzz           a million broken files through the readers; CASES=n, JOBS=n, goes on where it was"
+	@echo "make fuzz           a million broken files, and 100 000 model files of each kind, through the readers;"
+	@echo "                    CASES=n, MODELS=n (0: none), JOBS=n, goes on where it was"
 	@echo "make lint           ruff and mypy alone"
 	@echo "make docs           the documentation as a site, in build/site"
 	@echo "make dist           sdist and wheel, each installed into an empty environment and used there"
@@ -83,7 +85,12 @@ test-realdata: $(VENV)/.installed-dev
 	$(PYTEST) -m realdata
 
 fuzz: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --jobs $(JOBS) --folder build/fuzz
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --only labels sets pictures --cases $(CASES) \
+	  --jobs $(JOBS) --folder build/fuzz
+	for kind in detector classifier onnx openvino; do \
+	  OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --only $$kind --cases $(MODELS) \
+	    --jobs $(JOBS) --folder build/fuzz || exit 1; \
+	done
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python packaging/build_docs.py

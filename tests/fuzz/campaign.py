@@ -1,11 +1,15 @@
 """Fuzzing: sound files, changed step by step, through lightdet's readers; ``make fuzz`` runs a million cases.
 
-    python tests/fuzz/campaign.py --cases 1000000 --jobs 4 --folder build/fuzz
+    python tests/fuzz/campaign.py --only labels sets pictures --cases 1000000 --jobs 4 --folder build/fuzz
+    python tests/fuzz/campaign.py --only models --cases 2000 --jobs 0 --folder build/fuzz
 
 A case is a file that differs from the one before. It must be read, or refused with one line (`UserError`); what is
 read must be what `plain_readers` read; and reading it must not take more than 2 GB of memory. The work is cut into
 numbered pieces, each of which gives the same cases every time (the piece's number is the seed): an interrupted run goes
-on where it was, and ``--only yolo --piece 17`` runs one piece again. What fails is kept in the folder's ``state.json``.
+on where it was, and ``--only yolo --piece 17`` runs one piece again. What fails is kept in the folder's ``state.json``,
+and the file that failed beside it.
+
+Model files (`model_targets`) are read in a process of their own: a crash, no end and a gigabyte of memory fail, too.
 """
 
 from __future__ import annotations
@@ -27,16 +31,18 @@ from fuzz_mutations import edit_lists, edited
 from fuzz_target import Sound, Target
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from label_targets import LABEL_TARGETS
+from model_targets import MODEL_TARGETS
 from picture_targets import PICTURE_TARGETS
 from set_targets import SET_TARGETS
 
-TARGETS = {target.name: target for target in (*LABEL_TARGETS, *SET_TARGETS, *PICTURE_TARGETS)}
+FAMILIES = {"labels": LABEL_TARGETS, "sets": SET_TARGETS, "pictures": PICTURE_TARGETS, "models": MODEL_TARGETS}
+TARGETS = {target.name: target for family in FAMILIES.values() for target in family}
 EXAMPLES = 10
 """Sound files of one piece; each gives a case more than it has changes."""
 DEPTH = 4
 """Changes of a file after which the next begins with the sound one again."""
-MOST_BYTES = 200_000
-"""What a changed file may grow to."""
+SHOWN = 2000
+"""Bytes of a file that failed that are told with it."""
 MEMORY = 2 << 30
 """What reading a file may take, in bytes."""
 
@@ -51,8 +57,8 @@ class Counts:
     failures: list[str] = field(default_factory=list)
 
 
-def run_piece(name: str, number: int, examples: int = EXAMPLES) -> Counts:
-    """Run one piece of a target; a failure is among the counts, as text with the file that shows it."""
+def run_piece(name: str, number: int, kept: Path, examples: int = EXAMPLES) -> Counts:
+    """Run one piece of a target; a failure is among the counts, as text, and its file goes into the folder `kept`."""
     target, counts, seen = TARGETS[name], Counts(1), set[int]()
     last: list[bytes] = []
 
@@ -70,20 +76,24 @@ def run_piece(name: str, number: int, examples: int = EXAMPLES) -> Counts:
     def piece(sound: Sound, edits: list[bytes]) -> None:
         for step, data in enumerate(_steps(target, sound, edits)):
             last[:] = [data]
-            fresh = hash((data, repr(sound.options))) not in seen
+            case = hash((data, repr(sound.options)))
+            if case in seen:
+                continue
+            seen.add(case)
             read = target.judge(data, sound.options, Path(folder))
             if step == 0 and sound.truth is not None:
                 assert read is not None, "a sound file was refused"
-            if fresh:
-                seen.add(hash((data, repr(sound.options))))
-                counts.cases += 1
-                counts.accepted += read is not None
+            counts.cases += 1
+            counts.accepted += read is not None
 
     with tempfile.TemporaryDirectory(prefix="lightdet-fuzz-") as folder:
         try:
             piece()
         except Exception:
-            counts.failures.append(f"{name}, piece {number}\n{last[0]!r}\n{traceback.format_exc(limit=-4)}")
+            kept.mkdir(parents=True, exist_ok=True)
+            (kept / f"{name}-{number}").write_bytes(last[0])
+            shown = repr(last[0][:SHOWN])
+            counts.failures.append(f"{name}, piece {number}\n{shown}\n{traceback.format_exc(limit=-4)}")
     return counts
 
 
@@ -93,7 +103,7 @@ def _steps(target: Target, sound: Sound, edits: list[bytes]) -> Iterator[bytes]:
     yield data
     for count, edit in enumerate(edits):
         base = sound.data if count % DEPTH == 0 else data
-        data = edited(base, edit, target.words, target.edits)[:MOST_BYTES]
+        data = edited(base, edit, target.words, target.edits)[: target.most_bytes]
         if data != base:
             yield data
 
@@ -114,7 +124,7 @@ class Campaign:
         self.state = folder / "state.json"
         known = json.loads(self.state.read_text()) if self.state.is_file() else {}
         self.counts = {name: Counts(**known.get(name, {})) for name in TARGETS}
-        chosen = {name: target.share for name, target in TARGETS.items() if not only or name in only}
+        chosen = {name: TARGETS[name].share for name in _names(only)}
         self.goals = {name: cases * share / sum(chosen.values()) for name, share in chosen.items()}
 
     def run(self) -> int:
@@ -122,7 +132,7 @@ class Campaign:
         start, told = time.monotonic(), 0.0
         while any(self.counts[name].cases < goal for name, goal in self.goals.items()):
             try:
-                for _ in self._round():
+                for _ in self._round() if self.jobs else self._here():
                     if time.monotonic() - told > 60:
                         told = time.monotonic()
                         self._tell(told - start)
@@ -138,10 +148,9 @@ class Campaign:
         with ProcessPoolExecutor(self.jobs, initializer=limit_memory, max_tasks_per_child=200) as pool:
             running: dict[Future[Counts], str] = {}
             while True:
-                behind = {n: self.counts[n].cases / goal for n, goal in self.goals.items() if goal}
-                name = min(behind, key=lambda n: behind[n] + 1e-9 * following[n])
-                while behind[name] < 1 and len(running) < self.jobs:
-                    running[pool.submit(run_piece, name, following[name])] = name
+                name, done_share = self._next(following)
+                while done_share < 1 and len(running) < self.jobs:
+                    running[pool.submit(run_piece, name, following[name], self.folder / "failed")] = name
                     following[name] += 1
                 if not running:
                     return
@@ -149,6 +158,18 @@ class Campaign:
                 for future in done:
                     self._note(running.pop(future), future.result())
                 yield
+
+    def _here(self) -> Iterator[None]:
+        """The same in this process, which saves a second one's start."""
+        while (following := self._next({name: self.counts[name].pieces for name in self.goals}))[1] < 1:
+            self._note(following[0], run_piece(following[0], self.counts[following[0]].pieces, self.folder / "failed"))
+            yield
+
+    def _next(self, following: dict[str, int]) -> tuple[str, float]:
+        """The target that is furthest from its goal, and its share of it; of several the one with fewer pieces."""
+        behind = {name: self.counts[name].cases / goal for name, goal in self.goals.items() if goal}
+        name = min(behind, key=lambda each: behind[each] + 1e-9 * following[each])
+        return name, behind[name]
 
     def _note(self, name: str, new: Counts) -> None:
         counts = self.counts[name]
@@ -169,19 +190,25 @@ class Campaign:
         print(f"{seconds:.0f} s: {total:,} cases, {failures} failures: {', '.join(parts)}", flush=True)
 
 
+def _names(only: list[str]) -> list[str]:
+    """The targets that are asked for by their names or those of their families; of nothing, all."""
+    return [name for each in only or FAMILIES for name in ([t.name for t in FAMILIES.get(each, ())] or [each])]
+
+
 def main() -> int:
     """The command line; see the top of the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--cases", type=int, default=1_000_000)
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes; 0: this one")
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
-    parser.add_argument("--only", nargs="*", default=[], choices=list(TARGETS))
+    parser.add_argument("--only", nargs="*", default=[], choices=[*FAMILIES, *TARGETS])
     parser.add_argument("--piece", type=int, help="run this piece of the targets again, and nothing else")
     given_options = parser.parse_args()
     if given_options.piece is None:
         return Campaign(given_options.cases, given_options.jobs, given_options.folder, given_options.only).run()
     limit_memory()
-    failures = [f for name in given_options.only or TARGETS for f in run_piece(name, given_options.piece).failures]
+    kept, names = given_options.folder / "failed", _names(given_options.only)
+    failures = [failure for name in names for failure in run_piece(name, given_options.piece, kept).failures]
     print("\n".join(failures) or "nothing failed")
     return int(bool(failures))
 

@@ -39,6 +39,7 @@ class Target:
         words: that slips of hand and hostile people put into such files.
         edits: the kinds of changes.
         most: changes of one file; after each the file is read again, so each is a case.
+        most_bytes: what a changed file may grow to.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Target:
     words: Sequence[bytes] = ()
     edits: Sequence[Edit] = TEXT_EDITS
     most: int = 200
+    most_bytes: int = 200_000
 
 
 def check_line(error: UserError) -> None:
