@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,16 +16,14 @@ from starlette.exceptions import HTTPException
 from lightdet import __version__
 from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
-from lightdet.files import run_name
-from lightdet.model_kind import model_kind
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
 from lightdet.service.description import describe_keys
 from lightdet.service.engine import Engine
 from lightdet.service.errors import RefusalError, plain
 from lightdet.service.guard import Guard
-from lightdet.service.inspection import ModelIdentity
 from lightdet.service.metrics import Metrics
+from lightdet.service.model_copy import identify
 from lightdet.service.pages import page_routes
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
@@ -42,7 +38,6 @@ Loader = Callable[[Settings], Any]
 """Gives the predictor of a service; `load_model` is the one for model files."""
 
 _READERS = 4
-_CHUNK = 1 << 20
 
 
 def load_model(settings: Settings) -> Any:
@@ -51,25 +46,7 @@ def load_model(settings: Settings) -> Any:
     Raises:
         UserError: it cannot be loaded.
     """
-    return load(settings.model, **settings.load_options())
-
-
-def identify(model: Path) -> ModelIdentity:
-    """Return a model file's name and the digest of its content (of an OpenVINO model: both its files).
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    weights = model.with_suffix(".bin")
-    try:
-        for path in [model, *([weights] if model_kind(model) == "openvino" and weights.is_file() else [])]:
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=model) from None
-    return ModelIdentity(run_name(model)[:200], digest.hexdigest()[:12])
+    return load(settings.served, **settings.load_options())
 
 
 def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any]:
@@ -112,8 +89,8 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     predictor, rule = load_with_rule(settings, loader)
     store = Store(settings.database)
     metrics = Metrics()
-    model = identify(settings.model)
-    mark = task_of_model(settings.model).results.marked
+    model = identify(settings.model, settings.served)
+    mark = task_of_model(settings.served).results.marked
     engine = Engine(predictor, model, rule, settings.limits, mark, thumbnails=settings.thumbnails, watcher=metrics)
     engine.warm_up()
     metrics.describe(model, predictor.names)

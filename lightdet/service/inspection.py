@@ -15,10 +15,11 @@ NAME_LENGTH = 200
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model decides: its name (`lightdet.files.run_name`), and the first twelve digits of its SHA-256."""
+    """Which model decides: its name (`lightdet.files.run_name`), the first twelve digits of its SHA-256, and all."""
 
     name: str
     version: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lightdet.service.errors import RefusalError, busy
 
+_GRACE = 0.5
+"""Seconds in which a connection without a request may still send one, when the worker ends."""
+
 
 class Guarded(H11Protocol):
     """Waits for a request's head, and holds so many connections, only as long and many as told (`guarded_protocol`)."""
@@ -18,6 +21,7 @@ class Guarded(H11Protocol):
     most_connections: int
 
     _head_timer: asyncio.TimerHandle | None = None
+    _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse one connection too many; otherwise wait for a head."""
@@ -39,6 +43,20 @@ class Guarded(H11Protocol):
         super().data_received(data)
         if self._in_request():
             self._stop_timer()
+            if self._ending:
+                self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End what is idle; who has just connected has a request under way."""
+        if self.cycle is None and not self._ending:
+            self._ending = True
+            self.loop.call_later(_GRACE, self._end_idle)
+        else:
+            super().shutdown()
+
+    def _end_idle(self) -> None:
+        if not self._in_request() and not self.transport.is_closing():
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Answer in our form."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
 from lightdet import __version__
+from lightdet.service.errors import RefusalError
 from lightdet.service.metrics import CONTENT_TYPE
 from lightdet.service.routes_detect import json_answer
-from lightdet.service.schemas import Health, Info, Ready, errors
+from lightdet.service.schemas import Health, Info, ModelChange, Ready, errors
 from lightdet.service.state import Parts
 
 router = APIRouter(tags=["status"])
@@ -42,6 +44,7 @@ async def model(service: Parts) -> Response:
         {
             "name": engine.model.name,
             "version": engine.model.version,
+            "sha256": engine.model.sha256,
             "lightdet": __version__,
             "runtime": service.runtime,
             "classes": list(engine.predictor.names),
@@ -52,6 +55,38 @@ async def model(service: Parts) -> Response:
             "thumbnails": settings.thumbnails,
         }
     )
+
+
+@router.post("/api/model/change", response_model=ModelChange, responses=errors(401, 403, 409))
+async def change(request: Request, service: Parts) -> Response:
+    """Serve the model file as it is now: it is copied and proved first; if it is refused, all stays as it was."""
+    if not service.settings.api_key and not _is_this_computer(request):
+        message = "only this computer may change the model; others need an API key, and this service has none"
+        raise RefusalError(403, "not_here", message)
+    if service.control is None:
+        raise RefusalError(409, "model_refused", "this service cannot change its model; start it again")
+    told = await service.control.change_model()
+    if told.now is None:
+        raise RefusalError(409, "model_refused", told.refusal)
+    now = told.now
+    return json_answer(
+        {
+            "changed": told.before != now.sha256,
+            "model": now.model,
+            "sha256": now.sha256,
+            "before": told.before,
+            "classes": list(now.classes),
+            "rule": now.rule,
+            "recorded": told.recorded,
+        }
+    )
+
+
+def _is_this_computer(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 @router.get("/metrics", response_class=Response, responses=errors(401) | {200: {"content": {"text/plain": {}}}})

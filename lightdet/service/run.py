@@ -10,10 +10,10 @@ from pathlib import Path
 from lightdet.files import write_json
 from lightdet.inference.run_folder import check_writable
 from lightdet.service.app import Loader, load_model
-from lightdet.service.server import check_tls, listen, serve_here, set_up_logging, url_of
+from lightdet.service.control import Loaded
+from lightdet.service.server import check_tls, listen, set_up_logging, url_of
 from lightdet.service.settings import Settings
-from lightdet.service.state import Service
-from lightdet.service.workers import Ready, Workers
+from lightdet.service.workers import Workers
 
 log = logging.getLogger("lightdet.service")
 
@@ -37,20 +37,13 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
     listener = listen(settings)
     told = partial(_tell, settings, url_of(settings, listener), json)
     try:
-        if settings.workers == 1:
-            serve_here(settings, listener, lambda service: told(_ready(service)), loader)
-        else:
-            Workers(settings, listener, told, loader).run()
+        Workers(settings, listener, told, loader).run()
     finally:
         listener.close()
     log.info("ended")
 
 
-def _ready(service: Service) -> Ready:
-    return Ready(service.engine.model.name, service.engine.model.version, service.engine.predictor.names)
-
-
-def _tell(settings: Settings, url: str, json: Path | None, ready: Ready) -> None:
+def _tell(settings: Settings, url: str, json: Path | None, ready: Loaded) -> None:
     log.info("%s (version %s) is ready at %s", ready.model, ready.version, url)
     if not settings.is_local and not settings.api_key:
         log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")

@@ -122,7 +122,8 @@ class Info(BaseModel):
     """The model and what the service accepts."""
 
     name: str
-    version: str
+    version: str = Field(description="the first twelve digits of its SHA-256, as answers and records have it")
+    sha256: str = Field(description="of the model file; of an OpenVINO model, of both files one after the other")
     lightdet: str
     runtime: str
     classes: list[str]
@@ -131,6 +132,18 @@ class Info(BaseModel):
     rule: Rule | ClassRule
     limits: dict[str, float]
     thumbnails: bool
+
+
+class ModelChange(BaseModel):
+    """The model that answers from now on."""
+
+    changed: bool = Field(description="false: the file is what is served already")
+    model: str
+    sha256: str
+    before: str = Field(description="SHA-256 of the model that answered until now")
+    classes: list[str]
+    rule: str = Field(description="from what on a part is NG, in words")
+    recorded: bool = Field(description="whether the change is in the database; it is in the log")
 
 
 class Health(BaseModel):
@@ -180,9 +193,10 @@ PICTURES_BODY: dict[str, Any] = {
 _REASONS = {
     400: "no picture, or a broken form",
     401: "no API key, or a wrong one",
-    403: "from another web page, or a threshold where none is taken",
+    403: "from another web page or computer, or a threshold where none is taken",
     404: "no such thing",
     408: "the request did not come in time",
+    409: "the model file is not taken, and why",
     413: "too many bytes, pixels or parts",
     415: "no picture",
     421: "reached under an unknown name",

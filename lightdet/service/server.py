@@ -1,4 +1,4 @@
-"""Listening, serving and stopping: one worker in this process, or several under a parent (`workers`)."""
+"""Listening, serving and stopping, in one worker process (`workers` starts them)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from lightdet.errors import UserError
-from lightdet.service.app import Loader, assemble, create_app, load_model
+from lightdet.service.app import create_app
 from lightdet.service.protocol import guarded_protocol
 from lightdet.service.settings import Settings
 from lightdet.service.state import Service
@@ -30,24 +30,23 @@ would wait Python's usual 5 ms each time that the other threads are busy with re
 
 
 def serve_here(
-    settings: Settings, listener: socket.socket, when_ready: Callable[[Service], None], loader: Loader = load_model
+    service: Service,
+    listener: socket.socket,
+    when_ready: Callable[[], None],
+    hear_stop: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> None:
-    """Load the model and serve in this process until SIGTERM or SIGINT; what has begun is finished first.
+    """Serve in this process until SIGTERM or SIGINT, or until told; what has begun is finished first.
 
     Args:
-        settings: what to serve.
+        service: from `lightdet.service.app.assemble`.
         listener: from `listen`; closed at the end.
         when_ready: is called when requests are taken.
-        loader: gives the predictor.
-
-    Raises:
-        UserError: the model or the database cannot be used.
+        hear_stop: is given a function that ends the service, from any thread.
     """
     sys.setswitchinterval(_SWITCH)
-    service = assemble(settings, loader)
-    limits = settings.limits
+    settings, limits = service.settings, service.settings.limits
     config = uvicorn.Config(
-        create_app(service, when_ready=lambda: when_ready(service)),
+        create_app(service, when_ready=when_ready),
         http=guarded_protocol(limits.header_timeout, limits.connections),
         ws="none",
         lifespan="on",
@@ -61,8 +60,10 @@ def serve_here(
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+    server = uvicorn.Server(config)
+    hear_stop(lambda: setattr(server, "should_exit", True))
     with _signals_end_quietly():
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 def listen(settings: Settings) -> socket.socket:

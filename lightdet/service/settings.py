@@ -71,6 +71,7 @@ class Settings:
 
     Attributes:
         model: the model file.
+        copy: the service's own copy of it, which workers load; None: the file itself.
         threshold: lowest score of a defect, for every class; None: the rule that the model file brings along, else
             the default one (`lightdet.decisions.DecisionRule`).
         thresholds: the same by class name, over what the rule has.
@@ -126,6 +127,7 @@ class Settings:
     tls_key: Path | None = None
     access_log: bool = False
     limits: Limits = field(default_factory=Limits)
+    copy: Path | None = None
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
@@ -152,6 +154,11 @@ class Settings:
             UserError: a value out of range, or one that a rule of its kind does not have.
         """
         return stored.over(self.threshold, self.thresholds, self.min_size, self.min_sizes)
+
+    @property
+    def served(self) -> Path:
+        """The file that workers load."""
+        return self.copy or self.model
 
     @property
     def is_local(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
+from lightdet.service.control import Control
 from lightdet.service.engine import Engine, PictureKind
 from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import Inspection
@@ -39,6 +40,7 @@ class Service:
     memory: Memory
     readers: ThreadPoolExecutor
     runtime: str
+    control: Control | None = None
 
     async def inspect(
         self,

@@ -1,4 +1,10 @@
-"""Several processes that share one listening socket, watched by a parent that does nothing else."""
+"""Processes that share one listening socket, watched by a parent that does nothing else, and changed by it as one.
+
+Every worker loads the parent's own copy of the model (`model_copy`): one that dies is replaced by one like it, whatever
+stands in the file meanwhile. A change of the model (`Change`) starts a second set of workers beside the first. They
+load, look at a picture and wait. If each of them could, the first set finishes what has begun and ends, and then the
+second takes requests; connections wait meanwhile. So no two versions ever answer side by side.
+"""
 
 from __future__ import annotations
 
@@ -13,42 +19,67 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.errors import UserError
-from lightdet.service.app import Loader, load_model
+from lightdet.service.app import Loader, assemble, load_model
+from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake
+from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.records.store import Store
 from lightdet.service.server import serve_here, set_up_logging
 from lightdet.service.settings import Settings
+from lightdet.tasks import task_of_model
 
 log = logging.getLogger("lightdet.service")
 
 _TICK = 0.2
 _RESTART_WAIT = 2.0
 """Seconds before a worker that died is started again, so that a model that crashes does not burn the processor."""
-
-
-@dataclass
-class Ready:
-    """What a worker says when it takes requests."""
-
-    model: str
-    version: str
-    classes: tuple[str, ...]
+_PROOF_SECONDS = 300.0
+"""In which a new model must have been loaded and have looked at a picture."""
 
 
 @dataclass
 class _Worker:
     process: SpawnProcess
     line: Connection
+    loaded: Loaded | None = None
     ready: bool = False
+
+    def tell(self, message: Any) -> None:
+        try:
+            self.line.send(message)
+        except (OSError, ValueError):  # it has ended
+            log.debug("a worker has ended before it was told")
+
+
+@dataclass
+class _Change:
+    """A set of workers that is to take over.
+
+    Attributes:
+        copy: what they serve.
+        workers: as many as there are now.
+        deadline: when they are given up, and after `agreed` when those before them are ended.
+        asker: the worker that was asked for it; None: a signal.
+        agreed: all of them could; those before them end now.
+    """
+
+    copy: ModelCopy
+    workers: list[_Worker]
+    deadline: float
+    asker: _Worker | None
+    agreed: bool = False
 
 
 class Workers:
-    """Starts, watches and stops worker processes.
+    """Starts, watches, changes and stops worker processes.
 
     Args:
         settings: the same for each.
@@ -61,94 +92,218 @@ class Workers:
         self,
         settings: Settings,
         listener: socket.socket,
-        when_ready: Callable[[Ready], None],
+        when_ready: Callable[[Loaded], None],
         loader: Loader = load_model,
     ) -> None:
         self._settings, self._listener, self._loader = settings, listener, loader
-        self._when_ready: Callable[[Ready], None] | None = when_ready
+        self._when_ready: Callable[[Loaded], None] | None = when_ready
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker] = []
         self._restart_at: list[float] = []
-        self._stopping = threading.Event()
+        self._stopping, self._asked = threading.Event(), threading.Event()
+        self._change: _Change | None = None
+        self._metrics = self._models = Path()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until SIGTERM or SIGINT; SIGHUP asks for the model file as it is now.
 
         Raises:
-            UserError: a worker cannot start, and why.
+            UserError: the model cannot be read, or a worker cannot start, and why.
         """
         Store(self._settings.database).close()  # a mistake in it is told once, and the tables are made once
-        folder = tempfile.mkdtemp(prefix="lightdet-metrics-")
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        kinds = (signal.SIGTERM, signal.SIGINT)
-        before = {kind: signal.signal(kind, lambda *_: self._stopping.set()) for kind in kinds}
+        self._metrics = Path(tempfile.mkdtemp(prefix="lightdet-metrics-"))
+        self._models = Path(tempfile.mkdtemp(prefix="lightdet-model-"))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
+        before = {kind: signal.signal(kind, self._hear) for kind in _signals()}
         try:
-            for _ in range(self._settings.workers):
-                self._start()
+            self._copy = copy_model(self._settings.model, self._models)
+            self._workers = [self._start(self._copy) for _ in range(self._settings.workers)]
             while not self._stopping.is_set():
-                self._tick(Path(folder))
+                self._tick()
         finally:
             self._listener.close()
             self._stop()
             for kind, handler in before.items():
                 signal.signal(kind, handler)
             del os.environ["PROMETHEUS_MULTIPROC_DIR"]
-            shutil.rmtree(folder, ignore_errors=True)
+            for folder in (self._metrics, self._models):
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def _start(self) -> None:
-        here, there = self._context.Pipe(duplex=False)
+    def _hear(self, kind: int, _: object) -> None:
+        (self._stopping if kind in (signal.SIGTERM, signal.SIGINT) else self._asked).set()
+
+    def _start(self, copy: ModelCopy) -> _Worker:
+        here, there = self._context.Pipe()
+        settings = replace(self._settings, copy=copy.file)
         process = self._context.Process(
-            target=_work, args=(self._settings, self._listener, there, self._loader), name="lightdet-worker"
+            target=_work,
+            args=(settings, copy.model.sha256, self._listener, there, self._loader),
+            name="lightdet-worker",
         )
         process.start()
         there.close()
-        self._workers.append(_Worker(process, here))
+        return _Worker(process, here)
 
-    def _tick(self, folder: Path) -> None:
-        wait([worker.line for worker in self._workers if not worker.ready], _TICK)
-        if all(worker.ready for worker in self._workers):
-            self._stopping.wait(_TICK)
-        for worker in list(self._workers):
+    def _tick(self) -> None:
+        wait([worker.line for worker in self._all()], _TICK)
+        for worker in self._all():
             self._listen_to(worker)
             if not worker.process.is_alive() and not self._stopping.is_set():
-                self._bury(worker, folder)
+                self._bury(worker)
+        if self._asked.is_set():
+            self._asked.clear()
+            self._begin(None)
+        if self._change is not None:
+            self._go_on(self._change)
+        if self._change is not None and self._change.agreed:
+            return  # whoever is missing is started from the new copy, when that has taken over
         due = [moment for moment in self._restart_at if time.monotonic() >= moment]
         self._restart_at = [moment for moment in self._restart_at if moment not in due]
-        for _ in due:
-            self._start()
+        self._workers += [self._start(self._copy) for _ in due]
+
+    def _all(self) -> list[_Worker]:
+        return [*self._workers, *(self._change.workers if self._change else ())]
 
     def _listen_to(self, worker: _Worker) -> None:
         try:
-            if worker.ready or not worker.line.poll():
-                return
-            said = worker.line.recv()
+            while worker.line.poll():
+                self._take(worker, worker.line.recv())
         except (EOFError, OSError):
-            return
-        if isinstance(said, str):
-            raise UserError(said)
-        worker.ready = True
-        if self._when_ready is not None and all(each.ready for each in self._workers):
-            self._when_ready(said)
-            self._when_ready = None
+            if worker.process.is_alive():
+                time.sleep(_TICK)  # its end of the line is closed first
 
-    def _bury(self, worker: _Worker, folder: Path) -> None:
+    def _take(self, worker: _Worker, said: Any) -> None:
+        coming = self._change is not None and worker in self._change.workers
+        if isinstance(said, Mistake):
+            if coming:
+                self._refuse(said.message)
+            elif self._when_ready is not None:
+                raise UserError(said.message)
+            else:
+                log.error("a worker could not start: %s", said.message)
+        elif isinstance(said, Loaded):
+            worker.loaded = said
+            if not coming:
+                worker.tell(GO)
+        elif said == CHANGE:
+            self._begin(worker)
+        elif said == READY:
+            worker.ready = True
+            if self._when_ready is not None and all(each.ready for each in self._workers) and worker.loaded:
+                self._note(None)
+                self._when_ready(worker.loaded)
+                self._when_ready = None
+
+    def _bury(self, worker: _Worker) -> None:
         self._listen_to(worker)  # its last words
         code = worker.process.exitcode
+        for gauge in self._metrics.glob(f"gauge_live*_{worker.process.pid}.db"):
+            gauge.unlink(missing_ok=True)
+        if self._change is not None and worker in self._change.workers:
+            if not self._change.agreed:
+                self._refuse(f"loading it ended the process (exit code {code})")
+                return
+            self._change.workers.remove(worker)
+        elif worker in self._workers:
+            self._workers.remove(worker)
+            if self._change is not None and self._change.agreed:
+                return  # as it was told
+        else:
+            return
         if not worker.ready and self._when_ready is not None:
             raise UserError(f"a worker ended before it was ready (exit code {code}); its last words stand above")
         log.error("a worker ended unexpectedly (exit code %s); another is started", code)
-        self._workers.remove(worker)
-        for gauge in folder.glob(f"gauge_live*_{worker.process.pid}.db"):
-            gauge.unlink(missing_ok=True)
         self._restart_at.append(time.monotonic() + _RESTART_WAIT)
+
+    # --- another model ---------------------------------------------------------------------------------------
+
+    def _begin(self, asker: _Worker | None) -> None:
+        """Copy the model file as it is now, and let workers prove it."""
+        try:
+            if self._change is not None or self._when_ready is not None:
+                raise UserError("the service is starting or changing its model just now; try again later")
+            copy = copy_model(self._settings.model, self._models)
+            if not copy.sealed:
+                raise UserError("holds no check sum; train, calibrate or export it again", path=self._settings.model)
+        except UserError as error:
+            _answer(asker, Changed(str(error)))
+            return
+        now = next((worker.loaded for worker in self._workers if worker.loaded), None)
+        if copy.model.sha256 == self._copy.model.sha256 and now is not None:
+            log.info("the model file is what is served already (version %s)", copy.model.version)
+            _answer(asker, Changed(now=now, before=now.sha256))
+            return
+        workers = [self._start(copy) for _ in range(self._settings.workers)]
+        self._change = _Change(copy, workers, time.monotonic() + _PROOF_SECONDS, asker)
+
+    def _go_on(self, change: _Change) -> None:
+        late = time.monotonic() > change.deadline
+        if not change.agreed:
+            new = change.workers[0].loaded
+            if all(worker.loaded for worker in change.workers) and new is not None:
+                self._agree(change, new)
+            elif late:
+                self._refuse(f"it could not be loaded within {_PROOF_SECONDS:g} s")
+        elif self._workers:
+            for worker in self._workers if late else ():
+                worker.process.kill()
+        else:
+            self._workers, self._copy, self._change = change.workers, change.copy, None
+            for worker in self._workers:
+                worker.tell(GO)
+            log.info("version %s takes requests", self._copy.model.version)
+
+    def _agree(self, change: _Change, new: Loaded) -> None:
+        """All could load it: those before them finish what has begun."""
+        old = next((worker.loaded for worker in self._workers if worker.loaded), None)
+        if old is not None and new.task != old.task:
+            self._refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
+            return
+        before = self._copy.model.sha256
+        recorded = self._note(before, change.copy)
+        log.info("the model is changed: %s, SHA-256 %s, before %s", new.model, new.sha256, before)
+        log.info("classes: %s; NG from: %s", ", ".join(new.classes), new.rule)
+        _answer(change.asker, Changed(now=new, before=before, recorded=recorded))
+        limits = self._settings.limits
+        change.agreed, change.deadline = True, time.monotonic() + limits.timeout + limits.body_timeout + 20
+        self._restart_at.clear()
+        for worker in self._workers:
+            worker.tell(STOP)
+
+    def _refuse(self, why: str) -> None:
+        change, self._change = self._change, None
+        if change is None:
+            return
+        message = f"the new model is not taken, the old one (version {self._copy.model.version}) goes on: {why}"
+        for worker in change.workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.line.close()
+        shutil.rmtree(change.copy.file.parent, ignore_errors=True)
+        _answer(change.asker, Changed(message))
+
+    def _note(self, before: str | None, copy: ModelCopy | None = None) -> bool:
+        """Record which model answers from now on; whether that could be done."""
+        model = (copy or self._copy).model
+        try:
+            store = Store(self._settings.database)
+            try:
+                store.note_model(time.time_ns() // 1_000_000, model.name, model.sha256, before)
+            finally:
+                store.close()
+        except (UserError, SQLAlchemyError, OSError) as error:
+            log.warning("the model in use could not be recorded: %s", type(error).__name__)
+            return False
+        return True
 
     def _stop(self) -> None:
         limits = self._settings.limits
-        for worker in self._workers:
-            if worker.process.is_alive():
+        for worker in self._all():
+            if worker.loaded is None:
                 worker.process.terminate()
+            worker.tell(STOP)
         deadline = time.monotonic() + limits.timeout + limits.body_timeout + 20
-        for worker in self._workers:
+        for worker in self._all():
             worker.process.join(max(0.1, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
@@ -156,22 +311,41 @@ class Workers:
             worker.line.close()
 
 
-def _work(settings: Settings, listener: socket.socket, line: Connection, loader: Loader) -> None:
+def _signals() -> list[signal.Signals]:
+    """Those that are heard. Windows has no SIGHUP, and a terminal that is closed means the end with it."""
+    heard = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform != "win32" and not (sys.stdin and sys.stdin.isatty()):
+        heard.append(signal.SIGHUP)
+    return heard
+
+
+def _answer(asker: _Worker | None, told: Changed) -> None:
+    if told.refusal:
+        log.error("%s", told.refusal)
+    if asker is not None:
+        asker.tell(told)
+
+
+def _work(settings: Settings, sha256: str, listener: socket.socket, line: Connection, loader: Loader) -> None:
     set_up_logging(settings.access_log)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the parent, too; it says when to stop
+    for name in ("SIGINT", "SIGHUP"):  # they reach the parent, too; it says when to stop
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    control = Control(line)
     try:
-        serve_here(
-            settings,
-            listener,
-            lambda service: line.send(
-                Ready(service.engine.model.name, service.engine.model.version, service.engine.predictor.names)
-            ),
-            loader,
-        )
+        service = assemble(settings, loader)
+        model = service.engine.model
+        if model.sha256 != sha256:
+            raise UserError("the service's copy of the model was changed; start it again", path=settings.served)
     except UserError as error:
-        line.send(str(error))
+        control.say(Mistake(str(error).replace(str(settings.served), str(settings.model))))
         sys.exit(2)
+    service.control = control
+    task, rule = task_of_model(settings.served).name, service.engine.rule.describe()
+    control.say(Loaded(model.name, model.version, sha256, task, tuple(service.engine.predictor.names), rule))
+    if control.may_go():
+        serve_here(service, listener, lambda: control.say(READY), control.listen)
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pil
 
+from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
 from lightdet.service.settings import Settings
 from lightdet.structures import Preprocessing
@@ -49,9 +50,15 @@ class ColorRuntime:
 
 
 def load_colors(settings: Settings) -> Predictor:
-    """A loader for services; ``COLORS_DELAY`` makes the network slow, ``COLORS_CRASH`` kills the process."""
-    if os.environ.get("COLORS_CRASH"):
+    """A loader for services; ``COLORS_DELAY`` makes the network slow, ``COLORS_CRASH`` kills the process.
+
+    A model file that says ``crash`` does so, too, and one that says ``broken`` is refused.
+    """
+    content = settings.served.read_bytes()
+    if os.environ.get("COLORS_CRASH") or b"crash" in content:
         os._exit(7)
+    if b"broken" in content:
+        raise UserError("is damaged", path=settings.model)
     return Predictor(ColorRuntime(float(os.environ.get("COLORS_DELAY", "0"))), confidence=settings.confidence or 0.0)
 
 

@@ -34,7 +34,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
-from lightdet.service.inspection import Inspection, first_id
+from lightdet.service.inspection import Inspection, first_id, new_id
 from lightdet.service.records.migrations import migrate, stored_version
 from lightdet.service.records.tables import (
     OVERRIDDEN,
@@ -43,6 +43,7 @@ from lightdet.service.records.tables import (
     detections,
     inspections,
     metadata,
+    model_changes,
     thumbnails,
 )
 
@@ -172,6 +173,16 @@ class Store:
             small = [{"inspection": e.id, "jpeg": e.thumbnail} for e in fresh if e.thumbnail is not None]
             if small:
                 connection.execute(insert(thumbnails), small)
+
+    def note_model(self, time_ms: int, model: str, sha256: str, before: str | None) -> None:
+        """Record which model answers from now on, and which one did; None at a start.
+
+        Raises:
+            SQLAlchemyError, OSError: the database is away.
+        """
+        row = {"id": new_id(time_ms), "time_ms": time_ms, "model": model, "sha256": sha256, "before": before}
+        with self._engine.begin() as connection:
+            connection.execute(insert(model_changes), row)
 
     def history(
         self,

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
@@ -71,3 +71,14 @@ thumbnails = Table(
     Column("inspection", ForeignKey("inspections.id", ondelete="CASCADE"), primary_key=True),
     Column("jpeg", LargeBinary, nullable=False),
 )
+
+model_changes = Table(
+    "model_changes",
+    metadata,
+    Column("id", String(32), primary_key=True),  # sorts by time
+    Column("time_ms", BigInteger, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("sha256", String(64), nullable=False),  # of what answers from then on
+    Column("before", String(64)),  # of what answered until then; null at a start
+)
+"""When the service began with a model, or changed it."""

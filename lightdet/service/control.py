@@ -1,0 +1,92 @@
+"""What a worker process and its parent say to each other, over one pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+GO, STOP, READY, CHANGE = "go", "stop", "ready", "change"
+"""To a worker: take requests; finish what has begun and end. From a worker: requests are taken; change the model."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a worker says when it has loaded the model and has seen it look at a picture."""
+
+    model: str
+    version: str
+    sha256: str
+    task: str
+    classes: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Why a worker ended before that, in one line."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What became of a change of the model: a refusal, or what is served from now on."""
+
+    refusal: str = ""
+    now: Loaded | None = None
+    before: str = ""
+    recorded: bool = False
+
+
+class Control:
+    """A worker's end of the pipe."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line = line
+        self._sending = threading.Lock()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[Changed]]] = []
+
+    def say(self, message: Any) -> None:
+        """Tell the parent."""
+        with self._sending:
+            self._line.send(message)
+
+    def may_go(self) -> bool:
+        """Wait for the parent's word; False: this worker is not needed."""
+        try:
+            return bool(self._line.recv() == GO)
+        except EOFError:
+            return False
+
+    def listen(self, stop: Callable[[], None]) -> None:
+        """Hear what the parent says from now on, in a thread; `stop` ends the server."""
+        threading.Thread(target=self._listen, args=(stop,), name="control", daemon=True).start()
+
+    async def change_model(self) -> Changed:
+        """Ask the parent to serve the model file as it is now, and wait for what becomes of it."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Changed] = loop.create_future()
+        self._waiting.append((loop, answer))
+        self.say(CHANGE)
+        return await answer
+
+    def _listen(self, stop: Callable[[], None]) -> None:
+        while True:
+            try:
+                said = self._line.recv()
+            except (EOFError, OSError):
+                return
+            if said == STOP:
+                stop()
+            elif isinstance(said, Changed) and self._waiting:
+                loop, answer = self._waiting.pop(0)
+                loop.call_soon_threadsafe(_answer, answer, said)
+
+
+def _answer(future: asyncio.Future[Changed], value: Changed) -> None:
+    if not future.done():  # who asked may have hung up
+        future.set_result(value)
