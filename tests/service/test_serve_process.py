@@ -124,11 +124,13 @@ def test_an_idle_connection_does_not_hold_up_the_end(begin: Callable[..., Proces
     service = begin()
     service.wait()
     port = int(service.url.rstrip("/").rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port)), httpx.Client() as client:
+    with socket.create_connection(("127.0.0.1", port)) as idle, httpx.Client() as client:
         assert client.get(f"{service.url}health").status_code == 200
         began = time.monotonic()
-        assert service.end() == 0
-        assert time.monotonic() - began < 5
+        service.process.send_signal(signal.SIGTERM)
+        idle.settimeout(30)
+        assert idle.recv(1) == b"" and time.monotonic() - began < 5  # a head is waited for 10 s
+        assert service.process.wait(60) == 0
 
 
 def metric(service: Process, line: str) -> float:
