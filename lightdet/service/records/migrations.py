@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, inspect, select, update
 
-from lightdet.service.records.tables import SCHEMA, about
+from lightdet.service.records.tables import SCHEMA, about, metadata
 
 _STEPS: dict[int, tuple[str, ...]] = {
     1: (
@@ -23,11 +23,18 @@ def stored_version(connection: Connection) -> int | None:
     return version
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether every table is there, and of this version."""
+    there = set(inspect(connection).get_table_names())
+    return there >= set(metadata.tables) and stored_version(connection) == SCHEMA
+
+
 def migrate(connection: Connection) -> int | None:
-    """Bring the tables to `SCHEMA`; returns the number that they have then: another one where no step leads on."""
-    if connection.dialect.name == "sqlite":  # PostgreSQL's callers hold a lock already
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    version = stored_version(connection)  # read again: another worker may have been faster
+    """Bring the tables to `SCHEMA`, under the caller's lock.
+
+    Returns the number that they have then: another one where no step leads on.
+    """
+    version = stored_version(connection)
     while version in _STEPS and version != SCHEMA:
         for step in _STEPS[version]:
             connection.exec_driver_sql(step.format(true=_TRUE[connection.dialect.name]))

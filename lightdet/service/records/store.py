@@ -35,7 +35,7 @@ from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.service.inspection import Inspection, first_id, new_id
-from lightdet.service.records.migrations import migrate, stored_version
+from lightdet.service.records.migrations import is_current, migrate, stored_version
 from lightdet.service.records.tables import (
     OVERRIDDEN,
     SCHEMA,
@@ -116,8 +116,11 @@ class Store:
         self._known = self._identity()
 
     def _prepare(self, connection: Connection) -> None:
-        if self.url.get_backend_name() == "postgresql":  # workers that start at the same time take turns
+        # Workers that start at the same time take turns.
+        if self.url.get_backend_name() == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(0x6C696768)))
+        elif not is_current(connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         metadata.create_all(connection)
         version = stored_version(connection)
         if version is None:
