@@ -8,7 +8,6 @@ that it is bad reaches the threshold, again as it is reported (`Classification.a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,8 @@ from lightdet.structures import Annotation, Classification, Detections, ImageLab
 
 Verdict = Literal["OK", "NG"]
 
+LARGEST = 1e300
+"""Of a rule's numbers; JSON holds larger ones, which no float does."""
 _SLACK = 1e-6
 """Pixels: differences of decimal numbers are not exact in binary."""
 
@@ -427,7 +428,7 @@ def _rule_in(record: object, path: str | Path | None) -> object:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _of(name: str) -> str:

@@ -130,8 +130,10 @@ def _check(card: ExportCard) -> None:
 
 def _has_sound_cost(facts: dict[str, Any]) -> bool:
     """Whether parameters and FLOPs are counts, or not told."""
-    cost = facts.get("complexity") or {"params": 1, "flops": 1}
-    return isinstance(cost, dict) and all(_is_count(cost.get(name), MAX_COST) for name in ("params", "flops"))
+    cost = facts.get("complexity", {})
+    return cost == {} or (
+        isinstance(cost, dict) and all(_is_count(cost.get(name), MAX_COST) for name in ("params", "flops"))
+    )
 
 
 def _has_grids(card: ExportCard) -> bool:

@@ -121,6 +121,7 @@ def open_session(
         onnxruntime = import_onnxruntime()
     except ImportError:
         raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
+    onnxruntime.set_default_logger_severity(QUIET)  # its allocator's words are not a session's
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     if threads is not None:

@@ -79,8 +79,8 @@ def run_piece(name: str, number: int, kept: Path, examples: int = EXAMPLES) -> C
             case = hash((data, repr(sound.options)))
             if case in seen:
                 continue
-            seen.add(case)
             read = target.judge(data, sound.options, Path(folder))
+            seen.add(case)
             if step == 0 and sound.truth is not None:
                 assert read is not None, "a sound file was refused"
             counts.cases += 1

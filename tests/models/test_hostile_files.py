@@ -16,6 +16,7 @@ import torch
 import lightdet
 from lightdet.card import card_values
 from lightdet.config.classification import CnnConfig, DnnConfig
+from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.onnx_metadata import onnx_metadata
 
@@ -130,9 +131,17 @@ def test_a_graph_whose_name_is_no_text_harms_nothing(tmp_path: Path, capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("facts", [{"complexity": {"params": {}}}, {"complexity": [1]}, {"complexity": {"params": 1}}])
+@pytest.mark.parametrize(
+    "facts", [{"complexity": {"params": {}}}, {"complexity": [1]}, {"complexity": []}, {"complexity": {"params": 1}}]
+)
 def test_a_size_that_is_no_number(tmp_path: Path, facts: dict[str, Any]) -> None:
     assert "model card is damaged" in refused(changed_onnx(tmp_path, lambda _: None, facts=facts))
+
+
+@pytest.mark.parametrize("key", ["threshold", "min_size"])
+def test_a_number_that_no_float_holds_is_no_rule(key: str) -> None:
+    with pytest.raises(UserError, match="must"):
+        DecisionRule.from_dict({key: 10**400})
 
 
 def test_a_classifier_for_other_classes(tmp_path: Path) -> None:
