@@ -23,7 +23,7 @@ class ServeOptions(Options):
     """The options of ``lightdet serve``."""
 
     model: Annotated[
-        AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load, or the folder of a training.")
+        AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load.")
     ]
     _: KW_ONLY
     threshold: Annotated[
