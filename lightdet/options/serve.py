@@ -22,9 +22,7 @@ BOUNDS = Group("Bounds (of each worker)", sort_key=4)
 class ServeOptions(Options):
     """The options of ``lightdet serve``."""
 
-    model: Annotated[
-        AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load.")
-    ]
+    model: Annotated[AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load.")]
     _: KW_ONLY
     threshold: Annotated[
         float | None,

@@ -18,10 +18,10 @@ from PIL import Image
 
 from lightdet import files
 from lightdet.assembly.dataset import load_dataset
-from lightdet.cli import app
 from lightdet.data.dataset import read_split
 from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.images import picture_facts, read_file, read_image
+from lightdet.display.outcome import told
 from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.training.folder_lock import folder_lock
@@ -116,12 +116,9 @@ def test_reading_from_a_share_that_has_gone(number: int, tmp_path: Path, monkeyp
 def test_whatever_else_meets_it_ends_in_one_line(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def lost(**_: object) -> None:
+    def lost() -> None:
         raise OSError(number, os.strerror(number), "/mnt/share/set")
 
-    class Command:
-        main = staticmethod(lost)
-
-    assert app._outcome(Command, ["detect"], "lightdet") == 2
+    assert told(lost) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"error: /mnt/share/set: {os.strerror(number)}; see whether") and err.count("\n") == 1

@@ -67,6 +67,7 @@ def test_eight_pictures_are_learnt_by_heart(name: str, eight: list[Annotation], 
     plain = [f"augment.{key}=0" for key in ("mosaic", "flip_lr", "hsv_h", "hsv_s", "hsv_v", "translate", "scale")]
     changes = [f"model.name={name}", f"imgsz={SIDE}", f"train.lr={lr}", f"train.epochs={epochs}"]
     fixed = [
+        "train.start=chance",
         "train.batch=8",
         "train.weight_decay=0",
         "train.precision=fp32",
