@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lightdet.data.formats.yolo import read_yolo
 from lightdet.errors import UserError
-from lightdet.inference.save import CSV_COLUMNS, FORMATS, Record, make_writer
+from lightdet.inference.formats import FORMATS
+from lightdet.inference.save import CSV_COLUMNS, Record, make_writer
 from lightdet.structures import Detections
 
 NAMES = ("Kratzer", "Loch, rund")
