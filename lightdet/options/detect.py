@@ -24,6 +24,7 @@ from lightdet.options.shared import (
     OptionalOutput,
     Precision,
     Progress,
+    Rect,
     Recursive,
     Share,
     Sources,
@@ -71,9 +72,7 @@ class DetectOptions(Options):
         float | None,
         Parameter(metavar="SHARE", validator=between(0, 0.9), help="Least overlap of tiles; default 0.2."),
     ] = None
-    rect: Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares: less work.")] = (
-        False
-    )
+    rect: Rect = False
     recursive: Recursive = False
     max_frames: Annotated[
         int | None, Parameter(metavar="N", validator=between(1), help="Most frames of each video or stream.")

@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from lightdet.options.base import AnyPath, Options
 from lightdet.options.ranges import between
-from lightdet.options.shared import Agnostic, Device, Imgsz, Json, PrecisionName
+from lightdet.options.shared import Agnostic, Device, Imgsz, Iou, Json, MaxDetections, Precision, Rect, Threads
 
 DECISION = Group("What is NG", sort_key=1)
 REACH = Group("Who reaches it", sort_key=2)
@@ -153,7 +153,7 @@ class ServeOptions(Options):
         Parameter(metavar="N", validator=between(0.001, 178), group=BOUNDS, help="Largest picture, in million pixels."),
     ] = 50
     max_parts: Annotated[
-        int, Parameter(metavar="N", validator=between(1, 1000), group=BOUNDS, help="Most pictures a request.")
+        int, Parameter(metavar="N", validator=between(1, 1000), group=BOUNDS, help="Most pictures per request.")
     ] = 16
     timeout: Annotated[
         float,
@@ -175,25 +175,15 @@ class ServeOptions(Options):
         ),
     ] = 10.0
     imgsz: Imgsz = None
-    iou: Annotated[
-        float | None, Parameter(metavar="P", validator=between(0.0, 1.0), help="NMS threshold; default 0.55.")
-    ] = None
+    iou: Iou = None
     agnostic: Agnostic = False
-    max_detections: Annotated[
-        int | None, Parameter(metavar="N", validator=between(1, 10000), help="Most boxes of a picture; default 300.")
-    ] = None
-    rect: Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares: less work.")] = (
-        False
-    )
+    max_detections: MaxDetections = None
+    rect: Rect = False
     device: Device = "auto"
-    precision: Annotated[PrecisionName | None, Parameter(help="Number format of the network.")] = None
+    precision: Precision = None
     threads: Annotated[
-        int | None,
-        Parameter(
-            metavar="N",
-            validator=between(1, 1024),
-            help="Threads that compute, in each worker; default: all cores but one, or the workers' share.",
-        ),
+        Threads,
+        Parameter(help="Threads that compute per worker; default: all cores but one, or the workers' share."),
     ] = None
-    access_log: Annotated[bool, Parameter(help="One line a request on stderr.")] = False
+    access_log: Annotated[bool, Parameter(help="One line per request on stderr.")] = False
     json: Json = None

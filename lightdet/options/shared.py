@@ -18,14 +18,9 @@ Share = Parameter(metavar="P", validator=between(0, 1))
 HIDDEN = Parameter(parse=False)
 """Of what only Python has."""
 
-DataFile = Annotated[
-    AnyPath,
-    Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…)."),
-]
-OptionalData = Annotated[
-    AnyPath | None,
-    Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…)."),
-]
+_DATA = Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…).")
+DataFile = Annotated[AnyPath, _DATA]
+OptionalData = Annotated[AnyPath | None, _DATA]
 DataRoot = Annotated[
     AnyPath | None, Parameter(metavar="DIR", help="Where the data set lies; replaces its YAML's root.")
 ]
@@ -35,22 +30,11 @@ ConfigFile = Annotated[
         name=("--config", "-c"), metavar="FILE", validator=existing, help="Configuration, a YAML file (configs/…)."
     ),
 ]
-ModelFile = Annotated[
-    AnyPath,
-    Parameter(
-        name=("--weights", "-w"),
-        metavar="FILE",
-        help="Trained model (best.safetensors), or what was exported from one.",
-    ),
-]
-OptionalModel = Annotated[
-    AnyPath | None,
-    Parameter(
-        name=("--weights", "-w"),
-        metavar="FILE",
-        help="Trained model (best.safetensors), or what was exported from one.",
-    ),
-]
+_MODEL = Parameter(
+    name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or what was exported from one."
+)
+ModelFile = Annotated[AnyPath, _MODEL]
+OptionalModel = Annotated[AnyPath | None, _MODEL]
 Predictions = Annotated[
     AnyPath | None, Parameter(metavar="FILE", help="Instead of --weights: detections as COCO JSON.")
 ]
@@ -68,6 +52,7 @@ Agnostic = Annotated[bool, Parameter(help="One box for a place: boxes of differe
 MaxDetections = Annotated[
     int | None, Parameter(metavar="N", validator=between(1, 10_000), help="Most boxes of a picture; default 300.")
 ]
+Rect = Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares: less work.")]
 Device = Annotated[
     str,
     Parameter(
