@@ -23,15 +23,12 @@ def export(*, options: Annotated[ExportOptions, ALL]) -> None:
     from rich.console import Console
 
     from lightdet.display.progress import Bar
-    from lightdet.files import write_json
     from lightdet.runs.export import Export
 
     job = Export(options)
     with Bar("export") as bar:
         outcome = job.run(bar)
     _show(Console(), outcome)
-    if options.json is not None:
-        write_json(options.json, outcome.as_dict())
 
 
 def _show(console: Console, outcome: ExportOutcome) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from lightdet.cli.common import ALL, Words
 from lightdet.options.profile import ProfileOptions
 from lightdet.wording import counted
@@ -22,24 +20,19 @@ if TYPE_CHECKING:
 def profile(
     *overrides: Words,
     options: Annotated[ProfileOptions, ALL] = ProfileOptions(),
-    layers: Annotated[bool, Parameter(help="List every layer.")] = False,
 ) -> None:
     """Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory."""
     from rich.console import Console
 
-    from lightdet.files import write_json
     from lightdet.runs.profile import profile_models
 
     console = Console()
     with console.status("measuring …"):
         reports = profile_models(replace(options, overrides=overrides))
     for report in reports:
-        _show(console, report, layers)
+        _show(console, report, options.layers)
     if len(reports) > 1:
         console.print(_comparison(reports))
-    if options.json is not None:
-        results = [report.as_dict(layers=layers) for report in reports]
-        write_json(options.json, results[0] if len(results) == 1 else {"models": results})
 
 
 def _show(console: Console, report: Report, layers: bool) -> None:

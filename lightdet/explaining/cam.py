@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 Method: TypeAlias = Literal["hires-cam", "grad-cam"]
-METHODS: tuple[Method, ...] = ("hires-cam", "grad-cam")
 
 
 def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:

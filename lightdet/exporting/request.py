@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from lightdet.errors import UserError
 from lightdet.model_kind import is_export
-from lightdet.options.export import ExportOptions
+from lightdet.options.export import ExportOptions, FileFormat
 
-Kind = Literal["onnx", "openvino"]
-SUFFIXES: dict[Kind, str] = {"onnx": ".onnx", "openvino": ".xml"}
-CALIBRATION_PICTURES = 300
+SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 def check_request(options: ExportOptions) -> None:

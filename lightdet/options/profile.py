@@ -63,5 +63,6 @@ class ProfileOptions(Options):
     picture: Annotated[
         AnyPath | None, Parameter(metavar="FILE", help="Picture to time; else a generated 1280 x 960 one.")
     ] = None
+    layers: Annotated[bool, Parameter(help="List every layer.")] = False
     json: Json = None
     overrides: Overrides = ()

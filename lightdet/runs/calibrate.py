@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from lightdet.options.val import ValOptions
 from lightdet.runs.validate import Found, Validation, Watcher
 from lightdet.tasks import task_of_model
 
-Kind = Literal["escape_rate", "false_reject_rate"]
 WORDS: dict[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "false-reject rate"}
 CURVE_POINTS = 200
 

@@ -12,7 +12,6 @@ from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explaining.answers import Explainer, Explanation
-from lightdet.explaining.cam import METHODS
 from lightdet.explaining.overlay import draw_overlay
 from lightdet.files import write_json
 from lightdet.inference.image_writers import write_picture
@@ -155,8 +154,6 @@ def check_options(options: ExplainOptions) -> None:
         raise UserError("--box and --class exclude each other: why this box, or why this class?")
     if options.top is not None and (options.box is not None or options.class_name is not None):
         raise UserError("--top counts what is explained; leave it out with --box or --class")
-    if options.method not in METHODS:
-        raise UserError(f"unknown method '{options.method}'; take {' or '.join(METHODS)}")
 
 
 def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:

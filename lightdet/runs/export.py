@@ -18,7 +18,7 @@ from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.exporting.request import SUFFIXES, check_installed, check_request
-from lightdet.files import atomic_path, make_folder
+from lightdet.files import atomic_path, make_folder, write_json
 from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
@@ -148,7 +148,10 @@ class Export:
             card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
             self._write(traced, draft, card)
             size = self._publish(draft)
-        return ExportOutcome(self.path, size, card, told + _not_proved(card.precision, computed))
+        outcome = ExportOutcome(self.path, size, card, told + _not_proved(card.precision, computed))
+        if options.json is not None:
+            write_json(options.json, outcome.as_dict())
+        return outcome
 
     def _traced(self, deploy: Deployable, preprocessing: Preprocessing) -> Any:
         """Return the ONNX model."""

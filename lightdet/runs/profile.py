@@ -14,6 +14,7 @@ from lightdet.assembly.need_torch import need_torch
 from lightdet.config import YamlFile, load_yaml
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.files import write_json
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.foreign_network import ForeignNetwork, library_of
 from lightdet.model_kind import is_export
@@ -69,7 +70,7 @@ def profile_models(options: ProfileOptions) -> list[Report]:
     reset_peak_memory(device or "cpu")
     speeds = measure_throughput(predictors, picture, batch=options.batch)
     memory = peak_memory_mib(device or "cpu")
-    return [
+    reports = [
         Report(
             model=subject.name,
             imgsz=subject.imgsz,
@@ -88,6 +89,10 @@ def profile_models(options: ProfileOptions) -> list[Report]:
         )
         for subject, latency, speed in zip(subjects, latencies, speeds, strict=True)
     ]
+    if options.json is not None:
+        results = [report.as_dict(layers=options.layers) for report in reports]
+        write_json(options.json, results[0] if len(results) == 1 else {"models": results})
+    return reports
 
 
 def _device_of_torch(options: ProfileOptions) -> torch.device | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import json
 import sys
 import types
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_every_name_is_there_and_told() -> None:
     for name in lightdet.__all__:
         value = getattr(lightdet, name)
         assert isinstance(value, str) or inspect.getdoc(value), name
+
+
+WRITING = [
+    lambda: lightdet.validate("best.safetensors", "mine.yaml", output="v", json="x.json", progress=False),
+    lambda: lightdet.calibrate("best.safetensors", "mine.yaml", false_reject_rate=0.9, json="x.json", progress=False),
+    lambda: lightdet.export("best.safetensors", data="mine.yaml", output="b.onnx", json="x.json", progress=False),
+    lambda: lightdet.detect("part.png", "best.safetensors", images=False, json="x.json", progress=False),
+    lambda: lightdet.explain("part.png", "best.safetensors", output="e", json="x.json", progress=False),
+    lambda: lightdet.profile("best.safetensors", runs=1, batch=1, json="x.json"),
+]
+
+
+@pytest.mark.parametrize("call", WRITING, ids=["validate", "calibrate", "export", "detect", "explain", "profile"])
+def test_json_is_written_for_python_as_well(call: types.FunctionType, place: Path) -> None:
+    call()
+    assert json.loads(Path("x.json").read_text(encoding="utf-8"))
 
 
 WRONG = [
