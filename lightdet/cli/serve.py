@@ -32,6 +32,7 @@ def serve(options: Annotated[ServeOptions, ALL]) -> None:
 
 def _settings(options: ServeOptions) -> Settings:
     """The same for the service: sizes in bytes and pixels, numbers by class, the key itself."""
+    from lightdet.service.keys import read_keys
     from lightdet.service.settings import MIB, Limits, Settings
 
     size = round(options.max_mib * MIB)
@@ -41,7 +42,8 @@ def _settings(options: ServeOptions) -> Settings:
         max_pixels=round(options.max_megapixels * 1e6),
         memory=max(512 * MIB, 4 * size),
     )
-    own = {"agnostic": options.agnostic or None, "model": Path(options.model)}
+    keys = () if options.keys is None else read_keys(Path(options.keys))
+    own = {"agnostic": options.agnostic or None, "model": Path(options.model), "keys": keys}
     return Settings(
         **{**_same(options, Settings), **own},
         thresholds=_by_class(options.class_threshold, "--class-threshold"),

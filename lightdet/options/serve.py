@@ -88,6 +88,15 @@ class ServeOptions(Options):
             metavar="FILE", group=REACH, help="File with the key that callers must show; or set LIGHTDET_API_KEY."
         ),
     ] = None
+    keys: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="FILE",
+            group=REACH,
+            env_var="LIGHTDET_KEYS",
+            help="Several keys: NAME ROLE KEY per line; roles: operator, integrator, engineer.",
+        ),
+    ] = None
     allow_host: Annotated[
         Sequence[str],
         Parameter(
@@ -110,6 +119,15 @@ class ServeOptions(Options):
             help="A SQLite file, or postgresql://user:password@host/name.",
         ),
     ] = "runs/serve/inspections.sqlite3"
+    station: Annotated[
+        str,
+        Parameter(
+            metavar="NAME",
+            group=RECORDS,
+            env_var="LIGHTDET_STATION",
+            help="What records name the station where a request has no X-Station.",
+        ),
+    ] = ""
     thumbnails: Annotated[
         bool, Parameter(group=RECORDS, negative="--no-thumbnails", help="Keep a small copy of each picture.")
     ] = True

@@ -133,10 +133,12 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
     app.state.service, app.state.ready = service, False
     for router in (routes_detect.router, routes_records.router, routes_status.router, page_routes()):
         app.include_router(router)
-    describe_keys(app, needed=bool(service.settings.api_key))
+    describe_keys(app, needed=bool(service.settings.accepted_keys))
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameter)
-    app.add_middleware(Guard, metrics=service.metrics, api_key=service.settings.api_key, hosts=_hosts(service.settings))
+    app.add_middleware(
+        Guard, metrics=service.metrics, keys=service.settings.accepted_keys, hosts=_hosts(service.settings)
+    )
     return app
 
 
@@ -144,7 +146,7 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     """Any name will do where a key is asked for: a foreign page that comes under a name of its own has none."""
     if settings.allowed_hosts:
         return settings.allowed_hosts
-    return ("*",) if settings.api_key and not settings.is_local else ()
+    return ("*",) if settings.accepted_keys and not settings.is_local else ()
 
 
 async def _answer_http(_: Request, error: Exception) -> Response:

@@ -12,7 +12,8 @@ from lightdet.service.inspection import iso_time
 
 INSPECTION_COLUMNS = (
     "id", "time", "name", "decision", "defects", "defect_classes", "best_score", "width", "height", "bytes",
-    "sha256", "model", "version", "milliseconds", "overridden",
+    "sha256", "model", "version", "milliseconds", "overridden", "model_sha256", "key", "role", "station", "order",
+    "software",
 )  # fmt: skip
 DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden")
 _SPLITS = re.compile(r'(^|;)([ "]*[=+\-@\t\r\n])')
@@ -38,7 +39,8 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
             record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], record["defects"],
             ";".join(classes), found[0]["score"] if found else "", *record["size"], record["bytes"],
             record["sha256"], record["model"]["name"], record["model"]["version"],
-            record["milliseconds"].get("total", ""), _flag(record["overridden"]),
+            record["milliseconds"].get("total", ""), _flag(record["overridden"]), record["model"]["sha256"],
+            record["key"], record["role"], record["station"], record["order"], record["software"],
         )  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def csv_chunks(columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> It
     """Yield the bytes of a CSV file, head line first, in chunks of about 64 KiB."""
     buffer = io.StringIO()
     buffer.write(_MARK)
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([safe_cell(value) for value in row])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import logging
 import time
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lightdet.service.errors import RefusalError
+from lightdet.service.keys import Key, find_caller
 from lightdet.service.metrics import Metrics
 from lightdet.service.uploads import GoneError
 
@@ -48,14 +48,14 @@ class Guard:
     Args:
         app: what is guarded.
         metrics: counts every request.
-        api_key: what callers of the API must show; empty: nothing.
+        keys: one of these callers of the API must show; empty: none.
         hosts: names under which it may be reached; ``*`` stands for any. Addresses in numbers always may: only with
             a name can a foreign web page turn a browser of this network against it (DNS rebinding).
     """
 
-    def __init__(self, app: App, *, metrics: Metrics, api_key: str, hosts: Iterable[str]) -> None:
+    def __init__(self, app: App, *, metrics: Metrics, keys: tuple[Key, ...], hosts: Iterable[str]) -> None:
         self._app, self._metrics = app, metrics
-        self._key = api_key.encode()
+        self._keys = keys
         self._hosts = {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,9 +98,8 @@ class Guard:
             raise RefusalError(421, "unknown_host", message)
         if method not in ("GET", "HEAD") and not _same_site(host, headers):
             raise RefusalError(403, "cross_site", "requests from other web pages are not taken")
-        if self._key and path.startswith(CLOSED_PREFIXES) and not self._shows_key(headers):
-            message = "an API key is needed: send the header 'X-API-Key: …' or 'Authorization: Bearer …'"
-            raise RefusalError(401, "no_key", message)
+        if self._keys and path.startswith(CLOSED_PREFIXES):
+            scope["lightdet.caller"] = find_caller(_shown_key(headers), self._keys)
 
     def _knows(self, host: str) -> bool:
         if "*" in self._hosts:
@@ -113,11 +112,6 @@ class Guard:
         except ValueError:
             return False
         return True
-
-    def _shows_key(self, headers: dict[bytes, str]) -> bool:
-        kind, _, bearer = headers.get(b"authorization", "").partition(" ")
-        shown = headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")
-        return hmac.compare_digest(shown.strip().encode(), self._key)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "other"
@@ -155,6 +149,11 @@ class _Exchange:
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self({"type": "http.response.start", "status": refusal.status, "headers": encoded})
         await self({"type": "http.response.body", "body": body})
+
+
+def _shown_key(headers: dict[bytes, str]) -> str:
+    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
+    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
 
 
 def _host_name(host: str) -> str:

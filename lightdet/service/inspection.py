@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from lightdet import __version__
 from lightdet.addresses import shown_name
 from lightdet.decisions import Verdict
 
 NAME_LENGTH = 200
+FIELD_LENGTH = 100
+"""Characters of a station or an order number."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,23 @@ class ModelIdentity:
     name: str
     version: str
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture came from, as far as the caller said; "" for what was not said.
+
+    Attributes:
+        key: name of the API key.
+        role: its role.
+        station: where the picture was taken.
+        order: batch or order number of the part.
+    """
+
+    key: str = ""
+    role: str = ""
+    station: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +58,8 @@ class Inspection:
         overridden: the rule is the caller's own, in place of the service's.
         detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
         decision: OK or NG.
+        origin: who sent it, from where.
+        software: lightdet's version.
         milliseconds: by stage; ``total`` from the whole request to the end of the work.
         thumbnail: a small JPEG, or None.
         picture: a JPEG or PNG as asked for (plain or marked up), or None; never recorded.
@@ -55,6 +77,8 @@ class Inspection:
     decision: Verdict
     milliseconds: dict[str, float]
     overridden: bool = False
+    origin: Origin = Origin()
+    software: str = __version__
     thumbnail: bytes | None = field(default=None, repr=False)
     picture: bytes | None = field(default=None, repr=False)
 

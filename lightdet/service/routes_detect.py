@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from lightdet.service.engine import PictureKind
 from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
+from lightdet.service.keys import needs
 from lightdet.service.parameters import refuse_unknown
 from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
 from lightdet.service.state import Parts
 
-router = APIRouter(prefix="/api", tags=["pictures"], dependencies=[Depends(refuse_unknown)])
+router = APIRouter(prefix="/api", tags=["pictures"], dependencies=[Depends(refuse_unknown), Depends(needs("inspect"))])
 _REFUSALS = errors(400, 401, 403, 408, 413, 415, 422, 503)
 
 Threshold = Annotated[
@@ -32,6 +34,12 @@ Name = Annotated[
 ]
 
 
+Station = Annotated[
+    str | None, Header(alias="X-Station", description="Where the picture was taken; or a form's field `station`.")
+]
+Order = Annotated[str | None, Header(alias="X-Order", description="Batch or order number; or a form's field `order`.")]
+
+
 @router.post("/detect", response_model=DetectAnswer, responses=_REFUSALS, openapi_extra=PICTURES_BODY)
 async def detect(
     request: Request,
@@ -41,6 +49,8 @@ async def detect(
     picture: Annotated[
         PictureKind, Query(description="Send the picture back, too: as it is, or with the defects marked.")
     ] = "none",
+    station: Station = None,  # these two are read with the form
+    order: Order = None,
 ) -> Response:
     """Inspect one picture or several: OK or NG, with boxes and scores. All are inspected, or none."""
     inspections, recorded = await service.inspect(request, name, threshold, picture)
@@ -59,7 +69,14 @@ async def detect(
     responses=_REFUSALS | {200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "the marked picture"}},
     openapi_extra=PICTURES_BODY,
 )
-async def mark(request: Request, service: Parts, threshold: Threshold = None, name: Name = None) -> Response:
+async def mark(
+    request: Request,
+    service: Parts,
+    threshold: Threshold = None,
+    name: Name = None,
+    station: Station = None,
+    order: Order = None,
+) -> Response:
     """Inspect one picture and return it with its defects marked; the decision stands in the headers."""
     [inspection], recorded = await service.inspect(request, name, threshold, "marked", most=1)
     data = inspection.picture or b""
@@ -84,9 +101,11 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "sha256": inspection.sha256,
         "bytes": inspection.length,
         "size": list(inspection.size),
-        "model": {"name": inspection.model.name, "version": inspection.model.version},
+        "model": asdict(inspection.model),
         "rule": inspection.rule,
         "overridden": inspection.overridden,
+        **asdict(inspection.origin),
+        "software": inspection.software,
         "decision": inspection.decision,
         "defects": inspection.defects,
         "detections": inspection.detections,

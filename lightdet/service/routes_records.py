@@ -20,15 +20,16 @@ from lightdet.service.csv_rows import (
     inspection_rows,
 )
 from lightdet.service.errors import RefusalError
-from lightdet.service.inspection import iso_time
+from lightdet.service.inspection import FIELD_LENGTH, iso_time
+from lightdet.service.keys import needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
-from lightdet.service.records.store import Span, Store
+from lightdet.service.records.store import Span, Store, Wanted
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import History, Result, Statistics, errors
 from lightdet.service.state import Parts
 
-router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown)])
-_REFUSALS = errors(401, 422, 503)
+router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
+_REFUSALS = errors(401, 403, 422, 503)
 
 Since = Annotated[Moment | None, Query(description="ISO 8601; without a zone it is taken as UTC. From here on …")]
 Until = Annotated[Moment | None, Query(description="… to here, itself outside.")]
@@ -45,14 +46,27 @@ async def history(
     since: Since = None,
     until: Until = None,
     decision: Literal["OK", "NG"] | None = None,
-    name: Annotated[Text | None, Query(max_length=200, description="a part of the name")] = None,
-    defect: Annotated[Text | None, Query(max_length=200, description="a class name")] = None,
+    defect: Annotated[Text | None, Query(alias="class", max_length=200, description="a defect of this class")] = None,
+    model: Annotated[
+        Text | None,
+        Query(max_length=200, description="its name, its version (12 hexadecimal digits) or its whole SHA-256"),
+    ] = None,
+    station: Annotated[Text | None, Query(max_length=FIELD_LENGTH, description="the whole name of a station")] = None,
+    order: Annotated[Text | None, Query(max_length=FIELD_LENGTH, description="a whole batch or order number")] = None,
+    sha256: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="of the picture's file")] = None,
+    text: Annotated[
+        Text | None,
+        Query(min_length=3, max_length=200, description="a part of the name, the station or the order number"),
+    ] = None,
+    name: Annotated[Text | None, Query(max_length=200, description="a part of the name; takes longer")] = None,
+    old_defect: Annotated[Text | None, Query(alias="defect", max_length=200, deprecated=True)] = None,
 ) -> Response:
     """Return past inspections, the latest first."""
     span = _span(since, until)
-    records = await service.query(
-        lambda: service.store.history(span, limit=limit, before=before, decision=decision, name=name, defect=defect)
-    )
+    if defect is not None and old_defect is not None:
+        raise RefusalError(422, "bad_parameter", "class, defect: both mean the same; give class")
+    wanted = Wanted(decision, defect or old_defect, model, station, order, sha256, text, name)
+    records = await service.query(lambda: service.store.history(span, wanted, limit=limit, before=before))
     following = records[-1]["id"] if len(records) == limit else None
     return json_answer({"results": [_result(record) for record in records], "before": following})
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import asdict
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from lightdet import __version__
 from lightdet.service.errors import RefusalError
+from lightdet.service.keys import needs
 from lightdet.service.metrics import CONTENT_TYPE
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import Health, Info, ModelChange, Ready, errors
@@ -36,7 +37,7 @@ async def ready(request: Request, service: Parts) -> Response:
     return answer
 
 
-@router.get("/api/model", response_model=Info, responses=errors(401))
+@router.get("/api/model", response_model=Info, responses=errors(401, 403), dependencies=[Depends(needs("read"))])
 async def model(service: Parts) -> Response:
     """Return the model, its classes, the rule of decision and the bounds."""
     engine, settings = service.engine, service.settings
@@ -57,10 +58,15 @@ async def model(service: Parts) -> Response:
     )
 
 
-@router.post("/api/model/change", response_model=ModelChange, responses=errors(401, 403, 409))
+@router.post(
+    "/api/model/change",
+    response_model=ModelChange,
+    responses=errors(401, 403, 409),
+    dependencies=[Depends(needs("change_model"))],
+)
 async def change(request: Request, service: Parts) -> Response:
     """Serve the model file as it is now: it is copied and proved first; if it is refused, all stays as it was."""
-    if not service.settings.api_key and not _is_this_computer(request):
+    if not service.settings.accepted_keys and not _is_this_computer(request):
         message = "only this computer may change the model; others need an API key, and this service has none"
         raise RefusalError(403, "not_here", message)
     if service.control is None:
@@ -89,7 +95,12 @@ def _is_this_computer(request: Request) -> bool:
         return False
 
 
-@router.get("/metrics", response_class=Response, responses=errors(401) | {200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=errors(401, 403) | {200: {"content": {"text/plain": {}}}},
+    dependencies=[Depends(needs("read"))],
+)
 async def metrics(service: Parts) -> Response:
     """Return counts and times in Prometheus' text format."""
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)

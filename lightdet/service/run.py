@@ -45,7 +45,7 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
 
 def _tell(settings: Settings, url: str, json: Path | None, ready: Loaded) -> None:
     log.info("%s (version %s) is ready at %s", ready.model, ready.version, url)
-    if not settings.is_local and not settings.api_key:
+    if not settings.is_local and not settings.accepted_keys:
         log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")
     if json is not None:
         write_json(

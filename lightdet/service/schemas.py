@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from lightdet.service.inspection import FIELD_LENGTH
+
 
 class Detection(BaseModel):
     """Something that was found; of a classifier, the bad class that matters, over the whole picture."""
@@ -22,6 +24,7 @@ class Model(BaseModel):
 
     name: str
     version: str = Field(description="first twelve hexadecimal digits of the model file's SHA-256")
+    sha256: str | None = Field(description="all of them; null: an earlier version recorded it")
 
 
 class Rule(BaseModel):
@@ -55,6 +58,11 @@ class Result(BaseModel):
     overridden: bool | None = Field(
         description="decided by a rule of the caller's own, and in no statistics; null: an earlier version recorded it"
     )
+    key: str | None = Field(description="name of the API key; empty without one; null: an earlier version recorded it")
+    role: str | None = Field(description="of that key; empty without one; null as there")
+    station: str | None = Field(description="where the picture was taken; empty where it was not said; null as there")
+    order: str | None = Field(description="batch or order number; empty where it was not said; null as there")
+    software: str | None = Field(description="lightdet's version; null: an earlier version recorded it")
     decision: Literal["OK", "NG"]
     defects: int = Field(description="how many detections count as defects")
     detections: list[Detection] = Field(description="best score first; also those that do not count")
@@ -185,15 +193,22 @@ PICTURES_BODY: dict[str, Any] = {
             "image/*": {"schema": BINARY},
             "application/octet-stream": {"schema": BINARY},
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"pictures": {"type": "array", "items": BINARY}}}
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "pictures": {"type": "array", "items": BINARY},
+                        "station": {"type": "string", "maxLength": FIELD_LENGTH},
+                        "order": {"type": "string", "maxLength": FIELD_LENGTH},
+                    },
+                }
             },
         },
     }
 }
 _REASONS = {
     400: "no picture, or a broken form",
-    401: "no API key, or a wrong one",
-    403: "from another web page or computer, or a threshold where none is taken",
+    401: "no API key (no_key), or one that is not known (wrong_key)",
+    403: "from another web page or computer, by a key whose role may not, or a threshold where none is taken",
     404: "no such thing",
     408: "the request did not come in time",
     409: "the model file is not taken, and why",

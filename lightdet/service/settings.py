@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
+from lightdet.service.inspection import FIELD_LENGTH
+from lightdet.service.keys import Key, single_key
 
 Rule = TypeVar("Rule", DecisionRule, ClassRule)
 MIB = 1 << 20
@@ -88,7 +90,9 @@ class Settings:
         thumbnails: keep a small copy of each picture with its record.
         keep_days: delete records older than this; 0 keeps all.
         record_wait: seconds that an answer waits for its record.
-        api_key: what callers must show; empty: nothing.
+        api_key: what callers must show, in place of `keys`; empty: nothing.
+        keys: one of these callers must show; empty: none.
+        station: what records name the station, where a request does not say.
         allowed_hosts: names under which a browser may reach it; ``*`` stands for any. Empty: those of this
             computer; any where it listens elsewhere, too, and asks for a key.
         tls_cert, tls_key: PEM files; with them it speaks HTTPS.
@@ -122,6 +126,8 @@ class Settings:
     keep_days: float = 0.0
     record_wait: float = 2.0
     api_key: str = field(default="", repr=False)
+    keys: tuple[Key, ...] = ()
+    station: str = ""
     allowed_hosts: tuple[str, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -146,6 +152,10 @@ class Settings:
                 raise UserError("no such file", path=path)
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
             raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
+        if self.api_key and self.keys:
+            raise UserError("there is a file of keys and a single API key (LIGHTDET_API_KEY, --api-key-file); give one")
+        if len(self.station) > FIELD_LENGTH or not self.station.isprintable():
+            raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be printed")
 
     def rule_over(self, stored: Rule) -> Rule:
         """Return the rule of decision: what is set here over what the model file brings along.
@@ -154,6 +164,11 @@ class Settings:
             UserError: a value out of range, or one that a rule of its kind does not have.
         """
         return stored.over(self.threshold, self.thresholds, self.min_size, self.min_sizes)
+
+    @property
+    def accepted_keys(self) -> tuple[Key, ...]:
+        """The keys of which callers must show one; empty: none is asked for."""
+        return (single_key(self.api_key),) if self.api_key else self.keys
 
     @property
     def served(self) -> Path:

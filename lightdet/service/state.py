@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -16,7 +16,9 @@ from lightdet.service.control import Control
 from lightdet.service.engine import Engine, PictureKind
 from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import Inspection
+from lightdet.service.keys import Caller, caller_of
 from lightdet.service.metrics import Metrics
+from lightdet.service.origin import read_origin
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
 from lightdet.service.settings import Settings
@@ -56,21 +58,25 @@ class Service:
         With `most`, a request of more pictures is refused before any is recorded.
 
         Raises:
-            RefusalError: see `read_uploads` and `Engine.inspect`; a threshold where none is taken (403) or one that
-                is too low (422).
+            RefusalError: see `read_uploads`, `read_origin` and `Engine.inspect`; a threshold where none is taken,
+                or not from this caller (403), or one that is too low (422).
         """
-        rule = None if threshold is None else self._overriding(threshold)
+        rule = None if threshold is None else self._overriding(threshold, caller_of(request))
         with self.memory.account() as account:
-            uploads = await read_uploads(request, self.settings.limits, account, name)
+            sent = await read_uploads(request, self.settings.limits, account, name)
+            origin = read_origin(request, sent.fields, self.settings.station)
+            uploads = sent.pictures
             if most is not None and len(uploads) > most:
                 raise RefusalError(413, "too_many_parts", f"at most {counted(most, 'picture')} at a time; send fewer")
-            inspections = await self.engine.inspect(uploads, rule, picture, most)
+            found = await self.engine.inspect(uploads, rule, picture, most)
+        inspections = [replace(inspection, origin=origin) for inspection in found]
         return inspections, await self._record(inspections)
 
-    def _overriding(self, threshold: float) -> Any:
+    def _overriding(self, threshold: float, caller: Caller) -> Any:
         if not self.settings.allow_override:
             message = "threshold: this service decides by its own rule; leave it out, or start it with --allow-override"
             raise RefusalError(403, "no_override", message)
+        caller.must("override")
         lowest = self.engine.predictor.confidence
         if threshold < lowest:
             message = f"threshold: must be {lowest:g} or more, the lowest score that this service reports"

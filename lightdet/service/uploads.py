@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
@@ -20,9 +21,23 @@ _DRAIN_SECONDS = 2.0
 _MAX_PART_HEADER = 8192
 _BOUNDARY = re.compile(r';\s*boundary="?(?P<name>[^";,\s]{1,200})"?\s*(?:;|$)', re.IGNORECASE)
 _FILE_NAME = re.compile(r';\s*filename="(?P<quoted>(?:[^"\\]|\\.)*)"|;\s*filename=(?P<plain>[^";\s]+)', re.IGNORECASE)
+_FIELD_NAME = re.compile(r';\s*name="?(?P<name>[^";\s]+)"?', re.IGNORECASE)
 _CODED_NAME = re.compile(r";\s*filename\*=utf-8'[^']*'(?P<coded>[^;\s]+)", re.IGNORECASE)
 _PLAIN_TYPES = ("application/octet-stream", "application/x-www-form-urlencoded", "")
 """Beside image/*: what programs send when they are not told what they send (curl says the second)."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a request holds.
+
+    Attributes:
+        pictures: in their order.
+        fields: name and text of each field of a form that is no file.
+    """
+
+    pictures: list[Upload]
+    fields: list[tuple[str, str]] = field(default_factory=list)
 
 
 class GoneError(Exception):
@@ -63,7 +78,7 @@ class _Account:
         self.taken += count
 
 
-async def read_uploads(request: Request, limits: Limits, account: _Account, name: str | None) -> list[Upload]:
+async def read_uploads(request: Request, limits: Limits, account: _Account, name: str | None) -> Sent:
     """Read the pictures of a request: one as the raw body, or one or several as multipart/form-data.
 
     Args:
@@ -94,7 +109,7 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
     if boundary is None:
         if not body:
             raise RefusalError(400, "no_picture", "the request has no body; send a picture")
-        return [Upload(body, clean_name(name))]
+        return Sent([Upload(body, clean_name(name))])
     account.take(len(body))  # the parts are copied out of it
     return split_form(body, boundary, limits.max_parts)
 
@@ -145,8 +160,8 @@ def form_boundary(content_type: str) -> bytes | None:
     return found["name"].encode("latin-1") if found else None
 
 
-def split_form(body: bytes, boundary: bytes, max_parts: int) -> list[Upload]:
-    """Return the files of a form (RFC 7578, RFC 2046 section 5.1); fields that are no files are passed over.
+def split_form(body: bytes, boundary: bytes, max_parts: int) -> Sent:
+    """Return the files and fields of a form (RFC 7578, RFC 2046 section 5.1).
 
     The body is whole, so it is cut by searching, which takes time in proportion to its length whatever is in it.
 
@@ -159,20 +174,24 @@ def split_form(body: bytes, boundary: bytes, max_parts: int) -> list[Upload]:
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise RefusalError(400, "bad_form", "the form is cut off or badly built: its last boundary is missing")
     uploads: list[Upload] = []
+    fields: list[tuple[str, str]] = []
     for piece in pieces[1:-1]:
-        name, data = _part(piece)
+        disposition, data = _part(piece)
+        name = _file_name(disposition)
         if name is None:
+            if found := _FIELD_NAME.search(disposition):
+                fields.append((found["name"], data.decode("utf-8", "replace")))
             continue
         if not data:
             raise RefusalError(400, "no_picture", "a file of the form is empty", part=len(uploads))
         uploads.append(Upload(data, clean_name(name)))
     if not uploads:
         raise RefusalError(400, "no_picture", "the form has no file in it; send pictures as files")
-    return uploads
+    return Sent(uploads, fields)
 
 
-def _part(piece: bytes) -> tuple[str | None, bytes]:
-    """A part's file name (None: it is no file) and its bytes."""
+def _part(piece: bytes) -> tuple[str, bytes]:
+    """A part's Content-Disposition and its bytes."""
     start = piece.find(b"\r\n") + 2  # white space may follow a boundary
     end = piece.find(b"\r\n\r\n", start - 2, start + _MAX_PART_HEADER)
     if start < 2 or end < 0 or piece[: start - 2].strip():
@@ -180,8 +199,8 @@ def _part(piece: bytes) -> tuple[str | None, bytes]:
     for line in piece[start:end].decode("utf-8", "replace").split("\r\n"):
         key, _, value = line.partition(":")
         if key.strip().lower() == "content-disposition":
-            return _file_name(value), piece[end + 4 :]
-    return None, b""
+            return value, piece[end + 4 :]
+    return "", b""
 
 
 def _file_name(disposition: str) -> str | None:

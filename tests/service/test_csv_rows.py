@@ -30,7 +30,12 @@ def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
         "size": [640, 480],
         "bytes": 1234,
         "sha256": "ab" * 32,
-        "model": {"name": "best", "version": "7367af68f706"},
+        "model": {"name": "best", "version": "7367af68f706", "sha256": "7367af68f706" + "0" * 52},
+        "key": "line1",
+        "role": "operator",
+        "station": "=1+1",
+        "order": None,
+        "software": "0.2.0",
         "milliseconds": {"total": 12.5},
         "overridden": False,
         "detections": [
@@ -50,6 +55,13 @@ def test_one_row_an_inspection() -> None:
     assert rows[0]["time"] == "2026-01-01T00:00:00.123Z"
     assert (rows[0]["decision"], rows[0]["defects"], rows[0]["defect_classes"]) == ("NG", "2", "dent;'=cmd")
     assert (rows[0]["width"], rows[0]["best_score"], rows[0]["milliseconds"]) == ("640", "0.9", "12.5")
+
+
+def test_every_cell_is_quoted() -> None:
+    text = b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows([record()]))).decode("utf-8-sig")
+    assert all(line.startswith('"') and line.endswith('"') for line in text.splitlines())
+    row = read(text.encode())[0]
+    assert (row["station"], row["order"], row["key"], row["role"]) == ("'=1+1", "", "line1", "operator")
 
 
 def test_one_row_a_detection() -> None:

@@ -8,8 +8,8 @@ import sqlalchemy
 from test_store import NOON, inspection
 
 from lightdet.service.inspection import new_id
-from lightdet.service.records.store import Span, Store
-from lightdet.service.records.tables import SCHEMA
+from lightdet.service.records.store import Span, Store, Wanted
+from lightdet.service.records.tables import SCHEMA, inspections
 
 FIRST_TABLES = """
 CREATE TABLE lightdet_about (schema_version INTEGER NOT NULL PRIMARY KEY);
@@ -62,7 +62,8 @@ def test_the_first_tables_are_taken_along(database: str) -> None:
     with store._engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT schema_version FROM lightdet_about").scalar() == SCHEMA
         indexes = {each["name"] for each in sqlalchemy.inspect(connection).get_indexes("inspections")}
-    assert indexes == {"inspections_sha256", "inspections_overridden"}
+    assert indexes == {str(index.name) for index in inspections.indexes}
+    assert [each["id"] for each in store.history(Span(), Wanted(defect="dent"), limit=9)][-1] == old
     store.close()
 
 

@@ -28,7 +28,7 @@ def test_history_over_pages(served: Any) -> None:
     assert names == ["part 4", "part 3", "part 2"] and before
     assert get(limit=3, before=before) == (["part 1", "part 0"], None)
     assert get(decision="NG")[0] == ["part 3", "part 1"]
-    assert get(defect="red")[0] == ["part 3", "part 1"]
+    assert get(**{"class": "red"})[0] == get(defect="red")[0] == ["part 3", "part 1"]
     assert get(name="part 2")[0] == ["part 2"]
     assert get(until="2001-01-01")[0] == []
 
@@ -106,11 +106,11 @@ def test_a_number_is_no_day(shared: Any, moment: str) -> None:
     assert shared.client.get("/api/inspections?since=2026-11-22").status_code == 200
 
 
-@pytest.mark.parametrize("parameter", ["name", "defect"])
+@pytest.mark.parametrize("parameter", ["name", "class", "model", "station", "order", "text"])
 @pytest.mark.parametrize("text", ["\0", "a\0b"])
 def test_a_null_character_is_in_no_text(shared: Any, parameter: str, text: str) -> None:
     # To PostgreSQL it is no text at all, and the database would seem away.
-    response = shared.client.get("/api/inspections", params={parameter: text})
+    response = shared.client.get("/api/inspections", params={parameter: f"{text}xyz"})
     assert response.status_code == 422
     assert response.json()["error"]["message"] == f"{parameter}: holds a null character; leave it out"
 
@@ -118,7 +118,10 @@ def test_a_null_character_is_in_no_text(shared: Any, parameter: str, text: str) 
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("/api/inspections?decison=NG", "known here: limit, before, since, until, decision, name, defect"),
+        (
+            "/api/inspections?decison=NG",
+            "known here: limit, before, since, until, decision, class, model, station, order, sha256, text, name",
+        ),
         ("/api/statistics?point=3", "known here: since, until, points"),
         ("/api/inspections.csv?limit=3", "known here: since, until, rows"),
         (f"/api/inspections/{'0' * 32}?x=1", "none is known here"),

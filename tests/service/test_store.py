@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from lightdet import __version__
 from lightdet.errors import UserError
-from lightdet.service.inspection import Inspection, ModelIdentity, new_id
-from lightdet.service.records.store import AwayError, Span, SQLAlchemyError, Store
+from lightdet.service.inspection import Inspection, ModelIdentity, Origin, new_id
+from lightdet.service.records.store import AwayError, Span, SQLAlchemyError, Store, Wanted
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 
@@ -31,7 +32,8 @@ def inspection(time_ms: int = NOON, *defects: str, name: str = "part", weak: str
         "sha256": "ab" * 32,
         "length": 3_000_000_000,
         "size": (640, 480),
-        "model": ModelIdentity("best", "7367af68f706"),
+        "model": ModelIdentity("best", "7367af68f706", "7367af68f706" + "0" * 52),
+        "origin": Origin("line1", "operator", "S 1", "Ö-7"),
         "rule": {"threshold": 0.25, "thresholds": {}, "min_size": 0, "min_sizes": {}},
         "detections": found,
         "decision": "NG" if defects else "OK",
@@ -57,7 +59,11 @@ def test_what_is_written_is_read(store: Store) -> None:
         "id": entry.id, "time_ms": NOON, "name": entry.name, "sha256": entry.sha256, "bytes": 3_000_000_000,
         "decision": "NG", "defects": 2,
     }  # fmt: skip
-    assert record["size"] == [640, 480] and record["model"] == {"name": "best", "version": "7367af68f706"}
+    assert record["size"] == [640, 480] and record["model"] == {
+        "name": "best", "version": "7367af68f706", "sha256": "7367af68f706" + "0" * 52,
+    }  # fmt: skip
+    assert (record["key"], record["role"], record["station"], record["order"]) == ("line1", "operator", "S 1", "Ö-7")
+    assert record["software"] == __version__
     assert record["detections"] == entry.detections
     assert record["rule"] == entry.rule and record["milliseconds"] == entry.milliseconds
     assert store.thumbnail(entry.id) == entry.thumbnail
@@ -100,7 +106,7 @@ def test_history_is_searched(store: Store) -> None:
 
     def names(**wanted: Any) -> list[str]:
         span = wanted.pop("span", Span())
-        return [record["name"] for record in store.history(span, limit=10, **wanted)]
+        return [record["name"] for record in store.history(span, Wanted(**wanted), limit=10)]
 
     assert names() == ["B-1", "A_1", "A-100%"]
     assert names(decision="OK") == ["A-100%"]
@@ -135,7 +141,7 @@ def test_what_a_caller_decided_by_its_own_rule_is_in_no_count(store: Store) -> N
 
 
 def test_export_reads_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightdet.service.records.store._PAGE", 7)
+    monkeypatch.setattr("lightdet.service.records.search._PAGE", 7)
     entries = [inspection(NOON + i % 5, "dent", name=str(i)) for i in range(21)]
     store.insert(entries)
     records = list(store.export(Span()))

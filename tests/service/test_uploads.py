@@ -25,13 +25,13 @@ def encoded(files: list[tuple[str, bytes]], fields: dict[str, str] | None = None
 @given(st.lists(st.binary(min_size=1), min_size=1, max_size=5))
 def test_files_come_out_as_they_went_in(files: list[bytes]) -> None:
     body, boundary = encoded([(f"{i}.png", data) for i, data in enumerate(files)], {"comment": "hello"})
-    assert split_form(body, boundary, 6) == [Upload(data, f"{i}.png") for i, data in enumerate(files)]
+    assert split_form(body, boundary, 6).pictures == [Upload(data, f"{i}.png") for i, data in enumerate(files)]
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40))
 def test_file_names_are_kept_without_folders(name: str) -> None:
     body, boundary = encoded([(name, b"x")])
-    shown = split_form(body, boundary, 1)[0].name
+    shown = split_form(body, boundary, 1).pictures[0].name
     assert shown == clean_name(name.replace('"', "%22")) or shown == clean_name(name)
 
 
@@ -50,7 +50,7 @@ NAMES = [
 @pytest.mark.parametrize(("disposition", "name"), NAMES)
 def test_file_names(disposition: bytes, name: str) -> None:
     body = b"--b\r\nContent-Disposition: " + disposition + b"\r\n\r\ndata\r\n--b--\r\n"
-    assert split_form(body, b"b", 1) == [Upload(b"data", name)]
+    assert split_form(body, b"b", 1).pictures == [Upload(b"data", name)]
 
 
 BROKEN = [

@@ -7,14 +7,24 @@ from sqlalchemy import Connection, inspect, select, update
 from lightdet.service.records.tables import SCHEMA, about, metadata
 
 _STEPS: dict[int, tuple[str, ...]] = {
-    1: (
-        "ALTER TABLE inspections ADD COLUMN overridden BOOLEAN",
-        "CREATE INDEX inspections_overridden ON inspections (id) WHERE overridden IS {true}",
-    ),
+    1: ("ALTER TABLE inspections ADD COLUMN overridden BOOLEAN",),
     2: (),  # a new table alone, which is there already
+    3: (
+        *(
+            f"ALTER TABLE inspections ADD COLUMN {column}"
+            for column in (
+                "model_sha256 VARCHAR(64)",
+                "key_name VARCHAR(64)",
+                "role VARCHAR(16)",
+                "station VARCHAR(100)",
+                "order_number VARCHAR(100)",
+                "software VARCHAR(64)",
+            )
+        ),
+        "DROP INDEX IF EXISTS inspections_sha256",
+    ),
 }
 """By the number that the tables have: what brings them to the next one."""
-_TRUE = {"sqlite": "1", "postgresql": "true"}
 
 
 def stored_version(connection: Connection) -> int | None:
@@ -37,7 +47,15 @@ def migrate(connection: Connection) -> int | None:
     version = stored_version(connection)
     while version in _STEPS and version != SCHEMA:
         for step in _STEPS[version]:
-            connection.exec_driver_sql(step.format(true=_TRUE[connection.dialect.name]))
+            connection.exec_driver_sql(step)
         version += 1
         connection.execute(update(about).values(schema_version=version))
+    if version == SCHEMA:
+        _make_missing_indexes(connection)
     return version
+
+
+def _make_missing_indexes(connection: Connection) -> None:
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)

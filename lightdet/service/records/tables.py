@@ -15,12 +15,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 """Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
+
 
 about = Table("lightdet_about", metadata, Column("schema_version", Integer, primary_key=True))
 
@@ -41,10 +43,24 @@ inspections = Table(
     Column("defects", Integer, nullable=False),
     Column("total_ms", Float, nullable=False),
     Column("stages", Text, nullable=False),  # JSON, milliseconds by stage
-    # Whether the caller decided by a rule of its own; null where a version that did not record it wrote the row.
-    Column("overridden", Boolean),
-    Index("inspections_sha256", "sha256"),
+    # What follows is null where a version that did not record it wrote the row.
+    Column("overridden", Boolean),  # whether the caller decided by a rule of its own
+    Column("model_sha256", String(64)),
+    Column("key_name", String(64)),  # of the API key; "" where the service asks for none
+    Column("role", String(16)),  # of that key
+    Column("station", String(100)),  # "" where it was not said
+    Column("order_number", String(100)),  # "" where it was not said
+    Column("software", String(64)),  # lightdet's version
+    # Each ends with the id, so that the latest of a kind are found without sorting.
+    Index("inspections_by_sha256", "sha256", "id"),
+    Index("inspections_by_model", "model", "id"),
+    Index("inspections_by_version", "version", "id"),
+    Index("inspections_by_station", "station", "id"),
+    Index("inspections_by_order", "order_number", "id"),
 )
+
+REJECTED = inspections.c.decision == literal_column("'NG'")  # literal, as a partial index wants it
+Index("inspections_rejected", inspections.c.id, sqlite_where=REJECTED, postgresql_where=REJECTED)
 
 OVERRIDDEN = inspections.c.overridden.is_(True)
 """Rows that say nothing about the parts under the service's rule: left out of every count."""
@@ -63,6 +79,7 @@ detections = Table(
     Column("x2", Float, nullable=False),
     Column("y2", Float, nullable=False),
     Column("defect", Boolean, nullable=False),
+    Index("detections_by_class", "name", "defect", "inspection"),
 )
 
 thumbnails = Table(

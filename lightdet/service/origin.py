@@ -1,0 +1,53 @@
+"""Where a picture comes from: the key, and what the request says of station and order, by header or field of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from fastapi import Request
+
+from lightdet.service.errors import RefusalError
+from lightdet.service.inspection import FIELD_LENGTH, Origin
+from lightdet.service.keys import caller_of
+
+HEADERS: Mapping[str, str] = {"station": "x-station", "order": "x-order"}
+"""By the name of the form's field. A header is read as UTF-8, or else as Latin-1."""
+
+
+def read_origin(request: Request, fields: Iterable[tuple[str, str]], station: str) -> Origin:
+    """Return where the pictures of a request come from.
+
+    Args:
+        request: whose headers and key are looked at.
+        fields: name and text of each field of its form that is no file.
+        station: what counts where the request names none.
+
+    Raises:
+        RefusalError: something is too long, holds control characters, or is said twice and differently (422).
+    """
+    caller = caller_of(request)
+    said = {name: _said(name, request, fields) for name in HEADERS}
+    return Origin(caller.name, caller.role, said["station"] or station, said["order"])
+
+
+def _said(name: str, request: Request, fields: Iterable[tuple[str, str]]) -> str:
+    header = HEADERS[name]
+    given = [_decoded(value) for value in request.headers.getlist(header)]
+    given += [value for field, value in fields if field == name]
+    values = dict.fromkeys(filter(None, (value.strip() for value in given)))
+    if len(values) > 1:
+        message = f"{name}: given more than once, and differently; give it as the header {header} or in the form"
+        raise RefusalError(422, "bad_parameter", message)
+    value = next(iter(values), "")
+    if len(value) > FIELD_LENGTH or not value.isprintable():
+        message = f"{name}: must have up to {FIELD_LENGTH} characters that can be printed"
+        raise RefusalError(422, "bad_parameter", message)
+    return value
+
+
+def _decoded(value: str) -> str:
+    raw = value.encode("latin-1")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
