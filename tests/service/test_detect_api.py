@@ -65,6 +65,7 @@ def test_one_picture(shared: Any) -> None:
     assert result["model"] == {
         "name": "colors",
         "version": hashlib.sha256(b"the network of the tests is no file").hexdigest()[:12],
+        "sha256": hashlib.sha256(b"the network of the tests is no file").hexdigest(),
     }
     assert {"wait", "read", "preprocess", "network", "postprocess", "total"} == set(result["milliseconds"])
     assert shared.client.get(f"/api/inspections/{result['id']}").json() == result

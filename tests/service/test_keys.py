@@ -103,7 +103,7 @@ def test_who_sent_it_from_where_is_on_record(start: Any, keys: tuple[Key, ...]) 
     served = start(keys=keys, station="Line 1")
     client, key = served.client, {"x-api-key": KEYS["integrator"], "content-type": "image/png"}
 
-    def sent(headers: dict[str, str]) -> dict[str, Any]:
+    def sent(headers: dict[str, Any]) -> dict[str, Any]:
         answer = client.post("/api/detect", content=BAD, headers=key | headers).json()["results"][0]
         record: dict[str, Any] = client.get(f"/api/inspections/{answer['id']}", headers=key).json()
         assert {name: answer[name] for name in record} == record
@@ -116,7 +116,7 @@ def test_who_sent_it_from_where_is_on_record(start: Any, keys: tuple[Key, ...]) 
         "Line 1",
         "",
     )
-    named = sent({"x-station": "Prüfplatz 2", "x-order": " 4711/a "})
+    named = sent({"x-station": "Prüfplatz 2".encode(), "x-order": "4711/a"})
     assert (named["station"], named["order"]) == ("Prüfplatz 2", "4711/a")
     form = client.post(
         "/api/detect", files={"a": ("a.png", BAD)}, data={"station": "S3", "order": "Ä1"},
