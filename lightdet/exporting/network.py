@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightdet.inference.export_card import Layout, Outputs
 from lightdet.models import DetectionNetwork, Detector
-from lightdet.models.agreement import agree
+from lightdet.models.agreement import agree, tensors
 from lightdet.models.fuse import FoldedConv, fuse
 from lightdet.models.heads import AnchorHead
 from lightdet.structures import Preprocessing
@@ -101,7 +101,10 @@ class _Candidates(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return (self.network.decode(self.network(images)),)
+        outputs = self.network(images)
+        # The sigmoid makes a probability of infinity, and a defect could be overlooked: so 0, or NaN to all.
+        broken = sum((each.float() * 0).sum() for each in tensors(outputs))
+        return (self.network.decode(outputs) + broken,)
 
 
 class _Planar(nn.Module):

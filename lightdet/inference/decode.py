@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lightdet.arrays import FloatArray, IntArray
-from lightdet.geometry.nms import nms
+from lightdet.geometry.nms import nms, vote
 from lightdet.inference.runtime import RawDetections
 
 MAX_CANDIDATES = 2000
@@ -90,7 +90,10 @@ def select(
     if not finite.all():
         likely = likely[finite]
     scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
-    cell, label = np.nonzero(scores >= confidence)
+    passes = scores >= confidence
+    if agnostic and len(scores):  # of the classes of one candidate, which share a box, the best suppresses the others
+        passes &= np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    cell, label = np.nonzero(passes)
     score = scores[cell, label]
     most = max(MAX_CANDIDATES, max_detections)
     if len(score) > most:
@@ -98,8 +101,9 @@ def select(
         cell, label, score = cell[best], label[best], score[best]
     centre, half = likely[cell, :2], likely[cell, 2:4] / 2
     boxes: FloatArray = np.concatenate((centre - half, centre + half), axis=1, dtype=np.float32)
-    kept = nms(boxes, score, np.zeros_like(label) if agnostic else label, iou, max_detections=max_detections)
-    return boxes[kept], score[kept], label[kept].astype(np.int64)
+    kinds = np.zeros_like(label) if agnostic else label
+    kept = nms(boxes, score, kinds, iou, max_detections=max_detections)
+    return vote(boxes, score, kinds, kept), score[kept], label[kept].astype(np.int64)
 
 
 def split_detections(rows: FloatArray, pictures: int, *, confidence: float, max_detections: int) -> list[RawDetections]:

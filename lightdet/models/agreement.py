@@ -19,15 +19,15 @@ def agree(ours: Any, wanted: Any) -> bool:
         ours, wanted: tensors, or tuples, lists and mappings of them. Each tensor is compared with its counterpart,
             relative to the counterpart's largest value.
     """
-    pairs = list(zip(_tensors(ours), _tensors(wanted), strict=False))
-    if not pairs or len(list(_tensors(ours))) != len(list(_tensors(wanted))):
+    pairs = list(zip(tensors(ours), tensors(wanted), strict=False))
+    if not pairs or len(list(tensors(ours))) != len(list(tensors(wanted))):
         return False
     return all(_close(a, b) for a, b in pairs)
 
 
 def all_finite(outputs: Any) -> bool:
     """Whether each value of a network's outputs (tensors, or tuples, lists and mappings of them) is a finite number."""
-    return all(bool(torch.isfinite(values).all()) for values in _tensors(outputs))
+    return all(bool(torch.isfinite(values).all()) for values in tensors(outputs))
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
@@ -36,12 +36,13 @@ def _close(a: Tensor, b: Tensor) -> bool:
     return not a.numel() or bool((a - b).abs().max() <= AGREE * b.abs().max())
 
 
-def _tensors(outputs: Any) -> Iterator[Tensor]:
+def tensors(outputs: Any) -> Iterator[Tensor]:
+    """Each tensor of a network's outputs: one, or those in tuples, lists and mappings."""
     if isinstance(outputs, Tensor):
         yield outputs
     elif isinstance(outputs, Mapping):
         for value in outputs.values():
-            yield from _tensors(value)
+            yield from tensors(value)
     elif isinstance(outputs, tuple | list):
         for value in outputs:
-            yield from _tensors(value)
+            yield from tensors(value)

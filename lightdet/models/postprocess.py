@@ -1,14 +1,19 @@
-"""Candidates → detections: keep what passes the threshold, non-maximum suppression by class or across classes."""
+"""Candidates → detections: threshold, non-maximum suppression by class or across classes, box voting."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
+from torch.nn.functional import one_hot
+from torchvision.ops import batched_nms, box_iou
+
+from lightdet.geometry.nms import VOTER_IOU, VOTER_SCORE
 
 # NMS is quadratic in the worst case; no picture's 300 best detections need more candidates than this.
 # Where more detections are asked for, it is as many as those.
 MAX_CANDIDATES = 2000
+PAIRS = 1 << 20
+"""Pairs of a kept box and a candidate looked at together: the memory stays bounded."""
 
 PictureDetections = tuple[Tensor, Tensor, Tensor]
 """float32 ``[N, 4]`` corners in input pixels, float32 ``[N]`` scores (best first), int64 ``[N]`` labels."""
@@ -43,7 +48,10 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int,
     # A diverged network may give NaN or infinite boxes; they are no detections, and take no candidate's place.
     likely = likely[torch.isfinite(likely).all(-1)]
     scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
-    cell, label = (scores >= confidence).nonzero(as_tuple=True)
+    passes = scores >= confidence
+    if agnostic and len(scores):  # of the classes of one candidate, which share a box, the best suppresses the others
+        passes &= one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
+    cell, label = passes.nonzero(as_tuple=True)
     score = scores[cell, label]
     most = max(MAX_CANDIDATES, max_detections)
     if score.numel() > most:
@@ -57,7 +65,10 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int,
 def suppress(
     boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_detections: int, agnostic: bool = False
 ) -> PictureDetections:
-    """Return the detections among ``[N, 4]`` corners, ``[N]`` scores and ``[N]`` labels of one picture."""
+    """Return the detections among ``[N, 4]`` corners, ``[N]`` scores and ``[N]`` labels of one picture.
+
+    Suppressed boxes still say where the kept ones lie (`lightdet.geometry.nms.vote`).
+    """
     if len(boxes) == 0:
         return boxes, score, label
     most = max(MAX_CANDIDATES, max_detections)
@@ -68,4 +79,16 @@ def suppress(
     # on: a box that reaches out of the picture on the left would meet another class's box on the right.
     kinds = torch.zeros_like(label) if agnostic else label
     kept = batched_nms(boxes - boxes.min(), score, kinds, iou)[:max_detections]
-    return boxes[kept], score[kept], label[kept]
+    parts = [_vote(boxes, score, kinds, part) for part in kept.split(max(1, PAIRS // len(boxes)))]
+    return torch.cat(parts), score[kept], label[kept]
+
+
+def _vote(boxes: Tensor, score: Tensor, kinds: Tensor, kept: Tensor) -> Tensor:
+    """As `lightdet.geometry.nms.vote`: ``[K]`` indices of kept boxes → ``[K, 4]`` where they lie."""
+    own = score[kept, None]  # [K, 1]
+    weights = (torch.minimum(score[None], own) - VOTER_SCORE * own).clamp_(min=0)  # [K, N]
+    weights *= (box_iou(boxes[kept], boxes) - VOTER_IOU).nan_to_num_(nan=0.0).clamp_(min=0)
+    weights *= kinds[kept, None] == kinds[None]
+    total = weights.sum(dim=1, keepdim=True)
+    mean = weights / total.clamp(min=torch.finfo(total.dtype).tiny) @ boxes
+    return torch.where(total > 0, mean, boxes[kept])

@@ -15,7 +15,8 @@ from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
 from lightdet.exporting import onnx as tracing
 from lightdet.exporting.network import deployable
-from lightdet.exporting.onnx import add_nms, with_card
+from lightdet.exporting.onnx import with_card
+from lightdet.exporting.onnx_nms import add_nms
 from lightdet.exporting.openvino import save_ir, to_openvino
 from lightdet.inference.export_card import ExportCard
 from lightdet.models import DetectionNetwork

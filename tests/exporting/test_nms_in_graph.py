@@ -1,4 +1,4 @@
-"""Suppression in the network against the one in numpy, by class and over all classes, on the same candidates."""
+"""Suppression and voting in the network against those in numpy, by class and over all classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from lightdet.exporting.onnx import add_nms
+from lightdet.exporting.onnx_nms import add_nms
 from lightdet.exporting.openvino import to_openvino
 from lightdet.inference.decode import select, split_detections
 
@@ -46,12 +46,41 @@ def test_the_network_suppresses_as_we_do(
     run: Callable[[onnx.ModelProto], Callable[[np.ndarray], np.ndarray]], agnostic: bool, most: int
 ) -> None:
     found = run(passed_on(agnostic=agnostic, most=most))
-    for seed in range(4):
+    for seed in range(6):
         draw = np.random.default_rng(seed)
-        sizes = [draw.uniform(0, 60, (2, 150, 2)), draw.uniform(5, 30, (2, 150, 2)), draw.uniform(0.2, 1, (2, 150, 1))]
+        spread = 60 if seed < 4 else 8  # the last ones lie close together
+        sizes = [
+            draw.uniform(0, spread, (2, 150, 2)),
+            draw.uniform(5, 30, (2, 150, 2)),
+            draw.uniform(0.2, 1, (2, 150, 1)),
+        ]
         candidates = np.concatenate([*sizes, draw.random((2, 150, CLASSES))], axis=2).astype(np.float32)
         rows = split_detections(found(candidates), 2, confidence=0.25, max_detections=most)
         for own, (boxes, scores, labels) in zip(candidates, rows, strict=True):
             wanted = select(own, confidence=0.25, iou=0.5, max_detections=most, agnostic=agnostic)
             assert labels.tolist() == wanted[2].tolist()
             assert np.allclose(scores, wanted[1]) and np.allclose(boxes, wanted[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_candidate_that_is_no_number_shows_among_the_detections(
+    run: Callable[[onnx.ModelProto], Callable[[np.ndarray], np.ndarray]], value: float
+) -> None:
+    candidates = np.full((2, 9, 5 + CLASSES), 0.1, np.float32)
+    found = run(passed_on(agnostic=False, most=5))
+    for place in ((0, 0, 0), (1, 8, 4), (1, 3, 5 + CLASSES - 1)):
+        spoilt = candidates.copy()
+        spoilt[place] = value
+        assert not np.isfinite(found(spoilt)).all()
+
+
+@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
+def test_nothing_found_in_one_picture_or_in_all(
+    run: Callable[[onnx.ModelProto], Callable[[np.ndarray], np.ndarray]],
+) -> None:
+    found = run(passed_on(agnostic=False, most=5))
+    candidates = np.full((2, 9, 5 + CLASSES), 0.1, np.float32)
+    assert found(candidates).shape == (0, 7)
+    candidates[1, 3] = [20, 20, 10, 10, 1, 0.1, 0.9, 0.1]
+    assert np.allclose(found(candidates), [[1, 15, 15, 25, 25, 0.9, 1]])

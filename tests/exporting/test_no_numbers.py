@@ -69,9 +69,10 @@ def spoilt(source: Path, target: Path, value: float) -> Path:
     return save_onnx(model, target)
 
 
+@pytest.mark.parametrize("nms", [False, True])
 @pytest.mark.parametrize("value", NONE)
-def test_an_exported_network(exported: Exported, tmp_path: Path, value: float) -> None:
-    path = spoilt(exported("onnx"), tmp_path / "model.onnx", value)
+def test_an_exported_network(exported: Exported, tmp_path: Path, value: float, nms: bool) -> None:
+    path = spoilt(exported("onnx", nms=nms), tmp_path / "model.onnx", value)
     picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     with pytest.raises(NetworkError, match=r"model\.onnx: .*not a number"):
         lightdet.load(path, threads=1)(picture)

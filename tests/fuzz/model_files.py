@@ -92,7 +92,8 @@ def write_checkpoints(folder: Path) -> None:
 
 def write_exports(folder: Path) -> None:
     """``onnx-N`` and ``openvino-N``, as an export writes them; the networks are simpler than ours."""
-    from lightdet.exporting.onnx import add_nms, with_card
+    from lightdet.exporting.onnx import with_card
+    from lightdet.exporting.onnx_nms import add_nms
     from lightdet.exporting.openvino import save_ir, to_openvino
 
     usual = ExportCard(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_voting import Found, voted
 
-from lightdet.geometry.nms import cut_sides, merge_tiles, nms
+from lightdet.geometry.nms import VOTER_SCORE, cut_sides, merge_tiles, nms, vote
 from lightdet.geometry.tiles import Tile, plan_tiles
 
 
@@ -88,6 +89,39 @@ def assert_same_objects(boxes: np.ndarray, labels: np.ndarray, wanted: np.ndarra
     want = sorted((int(n), *map(float, b)) for b, n in zip(wanted, wanted_labels, strict=True))
     assert len(got) == len(want), (got, want)
     assert np.allclose(got, want, atol=1e-3)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.3, 1.0), st.floats(20, 100))
+@settings(max_examples=60, deadline=None)
+def test_voting_is_the_weighted_mean(seed: int, count: int, iou: float, side: float) -> None:
+    boxes, scores, labels = random_boxes(seed, count, side)
+    kept = nms(boxes, scores, labels, iou)
+    found: list[Found] = list(zip(boxes.tolist(), scores.tolist(), labels.tolist(), strict=True))
+    moved = vote(boxes, scores, labels, kept)
+    assert np.allclose(moved, np.array(voted([found[index] for index in kept], found)).reshape(-1, 4), atol=1e-3)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30))
+@settings(max_examples=40, deadline=None)
+def test_a_vote_moves_boxes_among_those_of_their_class_and_is_deaf_to_low_scores(seed: int, count: int) -> None:
+    boxes, scores, labels = random_boxes(seed, count, 40.0)
+    kept = nms(boxes, scores, labels, 0.5)
+    moved = vote(boxes, scores, labels, kept)
+    for row, index in enumerate(kept):
+        own = boxes[labels == labels[index]]
+        assert (own.min(0) - 1e-3 <= moved[row]).all() and (moved[row] <= own.max(0) + 1e-3).all()
+        # what scores less than a quarter, and what is of another class, might as well not be there
+        heard = (labels == labels[index]) & (scores > VOTER_SCORE * scores[index])
+        place = np.array([np.flatnonzero(heard).tolist().index(index)])
+        assert np.array_equal(vote(boxes[heard], scores[heard], labels[heard], place)[0], moved[row])
+    if count == 1:
+        assert np.array_equal(moved, boxes)
+
+
+def test_a_vote_over_scores_of_zero_and_boxes_without_area() -> None:
+    boxes = np.array([[1, 1, 5, 5], [1, 1, 5, 5], [3, 3, 3, 3]], np.float32)
+    for scores in (np.zeros(3, np.float32), np.ones(3, np.float32)):
+        assert np.array_equal(vote(boxes, scores, np.zeros(3, np.int64), np.array([0, 2])), boxes[[0, 2]])
 
 
 @given(st.integers(0, 100_000), st.sampled_from([0.0, 0.1, 0.25, 0.5]), st.sampled_from([64, 100, 128]))

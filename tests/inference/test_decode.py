@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_voting import Found, overlap, voted
 
 from lightdet.decisions import DecisionRule
 from lightdet.inference.decode import decode_cells, logit, select, sigmoid, split_detections
@@ -43,24 +44,23 @@ def test_the_same_detections_as_in_torch(classes: int, confidence: float) -> Non
     assert [part.dtype for part in found] == [np.float32, np.float32, np.int64]
 
 
-def greedy(candidates: np.ndarray, confidence: float, iou: float, most: int, agnostic: bool) -> list[tuple[float, ...]]:
+def greedy(candidates: np.ndarray, confidence: float, iou: float, most: int, agnostic: bool) -> list[Found]:
     """Suppression as it is defined, in plain numbers: the best first, each unless one that stays overlaps it."""
-    found: list[tuple[float, ...]] = []
+    found: list[Found] = []
     for x, y, w, h, objectness, *classes in candidates.tolist():
         box = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-        found += [(objectness * share, label, *box) for label, share in enumerate(classes)]
-    kept: list[tuple[float, ...]] = []
-    for each in sorted((each for each in found if each[0] >= confidence), key=lambda each: -each[0]):
-        rivals = [other for other in kept if agnostic or other[1] == each[1]]
-        if all(overlap(each[2:], other[2:]) <= iou for other in rivals):
+        scores = [(objectness * share, label) for label, share in enumerate(classes)]
+        kinds = [max(scores, key=lambda each: each[0])] if agnostic else scores
+        found += [(box, score, label) for score, label in kinds if score >= confidence]
+    kept: list[Found] = []
+    for each in sorted(found, key=lambda each: -each[1]):
+        rivals = [other for other in kept if agnostic or other[2] == each[2]]
+        if all(overlap(each[0], other[0]) <= iou for other in rivals):
             kept.append(each)
-    return kept[:most]
-
-
-def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+    kept = kept[:most]
+    kinds_of = [[(box, score, 0 if agnostic else label) for box, score, label in some] for some in (kept, found)]
+    moved = voted(*kinds_of)
+    return [(box, score, label) for box, (_, score, label) in zip(moved, kept, strict=True)]
 
 
 places = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(5, 30), st.integers(5, 30))
@@ -78,9 +78,9 @@ def test_one_suppression_over_all_classes(rows: list[tuple[int, ...]], seed: int
         options = {"confidence": 0.3, "iou": iou, "max_detections": most, "agnostic": agnostic}
         ours = select(candidates, **options)  # type: ignore[arg-type]
         for boxes, found, labels in (ours, postprocess(torch.from_numpy(candidates)[None], **options)[0]):  # type: ignore[arg-type]
-            assert labels.tolist() == [label for _, label, *_ in wanted]
-            assert np.allclose(found, [score for score, *_ in wanted])
-            assert np.allclose(boxes, np.array([box for _, _, *box in wanted]).reshape(-1, 4), atol=1e-4)
+            assert labels.tolist() == [label for *_, label in wanted]
+            assert np.allclose(found, [score for _, score, _ in wanted])
+            assert np.allclose(boxes, np.array([box for box, *_ in wanted]).reshape(-1, 4), atol=1e-4)
     names = ("a", "b", "c")  # with one threshold for all the decision stays as it was: the best box of a place is kept
     few, all_ = (
         select(candidates, confidence=0.3, iou=iou, max_detections=99, agnostic=flag) for flag in (True, False)

@@ -1,4 +1,4 @@
-"""Post-processing against greedy suppression in plain loops."""
+"""Post-processing against greedy suppression and voting in plain loops."""
 
 import math
 import time
@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_voting import Found, overlap, voted
 from torch import Tensor
 
 from lightdet.models.heads import decode_grids
@@ -14,8 +15,6 @@ from lightdet.models.postprocess import MAX_CANDIDATES, postprocess
 
 STRIDES = (8, 16, 32)
 ANCHORS = torch.tensor([[[10.0, 14.0], [20.0, 9.0]], [[30.0, 31.0], [50.0, 24.0]], [[64.0, 80.0], [100.0, 90.0]]])
-
-Found = tuple[list[float], float, int]  # box, score, label
 
 
 def random_grids(seed: int, classes: int, pictures: int = 2, rows: int = 4, columns: int = 6) -> list[Tensor]:
@@ -32,7 +31,7 @@ def sigmoid(x: float) -> float:
 
 def candidates(grids: list[Tensor], picture: int, confidence: float) -> list[Found]:
     """Every box of every class whose objectness times class probability is at least `confidence`."""
-    found = []
+    found: list[Found] = []
     for grid, anchors, stride in zip(grids, ANCHORS.tolist(), STRIDES, strict=True):
         for a, in_anchor in enumerate(grid[picture].tolist()):
             for row, in_row in enumerate(in_anchor):
@@ -43,12 +42,6 @@ def candidates(grids: list[Tensor], picture: int, confidence: float) -> list[Fou
                     scores = [sigmoid(objectness) * sigmoid(c) for c in classes]
                     found += [(box, score, label) for label, score in enumerate(scores) if score >= confidence]
     return found
-
-
-def overlap(a: list[float], b: list[float]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
 def suppress(found: list[Found], iou: float) -> list[Found]:
@@ -66,11 +59,12 @@ def test_greedy_suppression_by_class(seed: int, confidence: float, iou: float) -
     for picture, (boxes, scores, labels) in enumerate(
         postprocess(decode_grids(grids, ANCHORS, STRIDES), confidence=confidence, iou=iou)
     ):
-        expected = suppress(candidates(grids, picture, confidence), iou)
+        everything = candidates(grids, picture, confidence)
+        expected = suppress(everything, iou)
         assert labels.tolist() == [label for _, _, label in expected]
         assert scores.tolist() == pytest.approx([score for _, score, _ in expected], rel=1e-4)
         torch.testing.assert_close(
-            boxes, torch.tensor([box for box, _, _ in expected]).reshape(-1, 4), rtol=1e-4, atol=1e-2
+            boxes, torch.tensor(voted(expected, everything)).reshape(-1, 4), rtol=1e-4, atol=1e-2
         )
 
 

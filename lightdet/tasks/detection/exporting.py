@@ -40,7 +40,7 @@ class DetectionExporting:
         """NMS, if it is to be in the network."""
         if not options.nms:
             return traced
-        from lightdet.exporting.onnx import add_nms  # noqa: PLC0415
+        from lightdet.exporting.onnx_nms import add_nms  # noqa: PLC0415
 
         return add_nms(traced, **_export_thresholds(options), agnostic=options.agnostic)
 
