@@ -66,18 +66,17 @@ def _listed(text: str) -> tuple[str, ...]:
 
 CONFIG_KEYS = _listed(
     """
-    imgsz model loss augment train eval model.name model.anchors model.widths model.activation
-    model.backbone_block model.attention_at model.gate_at model.gate loss.box loss.objectness loss.classification
-    loss.box_iou loss.anchor_ratio loss.label_smoothing loss.objectness_balance loss.class_weights augment.mosaic
+    imgsz model loss augment train eval model.name model.anchors model.widths model.activation model.backbone_block
+    model.attention_at model.gate_at model.gate loss.box loss.objectness loss.classification loss.box_iou
+    loss.anchor_ratio loss.assignment loss.label_smoothing loss.objectness_balance loss.class_weights augment.mosaic
     augment.mosaic_off_epochs augment.mixup augment.copy_paste augment.flip_lr augment.flip_ud augment.rotate_90
     augment.hsv_h augment.hsv_s augment.hsv_v augment.degrees augment.translate augment.scale augment.shear
     augment.albumentations train.epochs train.minutes train.batch train.accumulate train.optimizer train.lr
-    train.lr_final train.momentum train.weight_decay train.warmup_epochs train.ema_decay train.clip_norm
-    train.probe train.precision train.channels_last train.pools train.replicas train.sync_batchnorm
-    train.freeze_batchnorm train.image_weights train.patience train.validate_every train.save_every
-    train.fit_anchors train.anchor_recall train.anchor_similarity train.workers train.threads train.start
-    train.distill train.distill_weight train.cache train.cache_mib train.seed eval.confidence eval.iou
-    eval.max_detections eval.batch eval.show_confidence
+    train.lr_final train.momentum train.weight_decay train.warmup_epochs train.ema_decay train.clip_norm train.probe
+    train.precision train.channels_last train.pools train.replicas train.sync_batchnorm train.freeze_batchnorm
+    train.image_weights train.patience train.validate_every train.save_every train.fit_anchors train.anchor_recall
+    train.anchor_similarity train.workers train.threads train.start train.distill train.distill_weight train.cache
+    train.cache_mib train.seed eval.confidence eval.iou eval.max_detections eval.batch eval.show_confidence
     """
 )
 """Every key of a detector's configuration, dotted: to answer a wrong option without building the configuration."""

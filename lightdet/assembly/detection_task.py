@@ -11,7 +11,7 @@ from lightdet.assembly.distillation import Teacher, build_distillation
 from lightdet.compute import Computing
 from lightdet.config import LossConfig, RunConfig, SimOTALossConfig
 from lightdet.data.pictures import Pictures
-from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA
+from lightdet.losses import AnchorFreeLoss, DetectionLoss, SimOTA, TaskAligned
 from lightdet.models import AnchorFreeDetector, DetectionNetwork, Detector
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork
 from lightdet.training.built_in_loss_task import BuiltInLossTask
@@ -67,6 +67,7 @@ def _anchor_loss(
         box_iou=config.box_iou,
         label_smoothing=config.label_smoothing,
         class_weights=_class_weights(config.class_weights, pictures, detector.num_classes),
+        alignment=TaskAligned() if config.assignment == "aligned" else None,
         mean_count=processes.mean,
         processes=processes.count,
     )

@@ -5,6 +5,7 @@ from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchor
 from lightdet.losses.detection_loss import DetectionLoss
 from lightdet.losses.distillation import DistillationLoss
 from lightdet.losses.simota import CellMatches, SimOTA
+from lightdet.losses.task_aligned import TaskAligned
 
 __all__ = [
     "AnchorFreeLoss",
@@ -13,6 +14,7 @@ __all__ = [
     "DistillationLoss",
     "GridMatches",
     "SimOTA",
+    "TaskAligned",
     "assign_anchors",
     "match_anchors",
 ]

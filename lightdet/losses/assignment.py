@@ -9,7 +9,7 @@ Letters: M boxes of a batch, A anchors per cell, K matches of one grid.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -32,6 +32,15 @@ class GridMatches:
 
     def __len__(self) -> int:
         return int(self.image.shape[0])
+
+    def take(self, which: Tensor) -> GridMatches:
+        """Those of a bool ``[K]``."""
+        return GridMatches(*(getattr(self, each.name)[which] for each in fields(self)))
+
+    def flat(self, shape: Sequence[int]) -> Tensor:
+        """Where the matched cells lie in a flattened ``[B, A, H, W]`` array: int64 ``[K]``."""
+        _, a, h, w = shape
+        return ((self.image * a + self.anchor) * h + self.row) * w + self.column
 
 
 def match_anchors(sides: Tensor, anchors: Tensor, ratio: float) -> Tensor:

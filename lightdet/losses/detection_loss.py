@@ -1,7 +1,7 @@
 """The detector's loss (eqs. 8-11): class BCE, GIoU of the boxes, objectness BCE.
 
-The objectness target of a matched cell is its clipped IoU. Sums are divided by counts over all processes,
-so that several processes take the very step of one process with the same total batch.
+The objectness target of a matched cell is its clipped IoU, or what `TaskAligned` makes of it. Sums are divided by
+counts over all processes, so that several processes take the very step of one process with the same total batch.
 
 Letters: B batch, A anchors per cell, C classes, K matches of one grid.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from lightdet.geometry.iou import complete_iou, generalized_iou
 from lightdet.losses.assignment import GridMatches, assign_anchors
+from lightdet.losses.task_aligned import TaskAligned
 from lightdet.structures import LossTerms
 
 CountReducer = Callable[[Tensor], Tensor]
 """Mean over processes of a count; the identity in a single process."""
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """One grid's K matches with what the network says there: raw ``[K, 5 + C]``, GIoU (or CIoU) and the objectness to
+    learn, both ``[K]``."""
+
+    match: GridMatches
+    found: Tensor
+    quality: Tensor
+    goal: Tensor
 
 
 class DetectionLoss(nn.Module):
@@ -40,6 +53,7 @@ class DetectionLoss(nn.Module):
         box_iou: ``giou`` or ``ciou``.
         label_smoothing: 0 gives hard class targets.
         class_weights: ``[C]`` weight of each class's positives, or None.
+        alignment: chooses among the matches by what the network says there; None: all of them learn.
         mean_count: mean of a count over processes.
         processes: how many there are; their gradients are averaged, so each scales its part to the total batch.
     """
@@ -61,6 +75,7 @@ class DetectionLoss(nn.Module):
         box_iou: str = "giou",
         label_smoothing: float = 0.0,
         class_weights: Tensor | None = None,
+        alignment: TaskAligned | None = None,
         mean_count: CountReducer = lambda count: count,
         processes: int = 1,
     ) -> None:
@@ -74,6 +89,7 @@ class DetectionLoss(nn.Module):
         self.ratio = ratio
         self.overlap = {"giou": generalized_iou, "ciou": complete_iou}[box_iou]
         self.positive, self.negative = 1 - label_smoothing / 2, label_smoothing / 2
+        self.alignment = alignment
         self.mean_count = mean_count
         self.processes = processes
 
@@ -85,27 +101,59 @@ class DetectionLoss(nn.Module):
             targets: ``[M, 6]`` image, class, x1, y1, x2, y2 in input pixels.
         """
         sizes = [(int(g.shape[2]), int(g.shape[3])) for g in grids]
-        matches = assign_anchors(targets, self.anchors, self.strides, sizes, self.ratio)
-        batch = grids[0].shape[0]
+        levels = [
+            self._matched(grid, match, level)
+            for level, (grid, match) in enumerate(
+                zip(grids, assign_anchors(targets, self.anchors, self.strides, sizes, self.ratio), strict=True)
+            )
+        ]
+        if self.alignment is not None:
+            levels = self._aligned(levels, [grid[..., 4].shape for grid in grids], len(targets))
         counts = self.mean_count(
-            torch.tensor([float(batch), *(float(len(m)) for m in matches)], device=grids[0].device)
+            torch.tensor([float(len(grids[0])), *(float(len(each.match)) for each in levels)], device=grids[0].device)
         )
         zero = grids[0].new_zeros((), dtype=torch.float32)
         box, objectness, classification = zero, zero, zero
-        for level, (grid, match) in enumerate(zip(grids, matches, strict=True)):
-            found = grid[match.image, match.anchor, match.row, match.column].float()  # [K, 5 + C]
+        for level, (grid, own) in enumerate(zip(grids, levels, strict=True)):
             logits = grid[..., 4].float()  # [B, A, H, W]
             goal = torch.zeros(logits.shape, device=logits.device)
-            if len(match):
-                quality, overlap = self._boxes(found, match, level)
-                box = box + (1 - quality).sum() / counts[1 + level]
-                classification = classification + self._classes(found, match) / counts[1 + level]
+            if len(own.match):
+                box = box + (1 - own.quality).sum() / counts[1 + level]
+                classification = classification + self._classes(own.found, own.match) / counts[1 + level]
                 # Two boxes may claim one cell; the better one counts, whatever their order.
-                goal.view(-1).scatter_reduce_(0, _flat_index(match, goal.shape), overlap.detach().clamp(0), "amax")
+                goal.view(-1).scatter_reduce_(0, own.match.flat(goal.shape), own.goal, "amax")
             loss = bce(logits, goal, reduction="sum") / (counts[0] * logits[0].numel())
             objectness = objectness + loss * self.balance[level]
         area = sizes[0][0] * sizes[0][1] * self.strides[0] ** 2
         return self._total(box, objectness, classification, counts[0], area)
+
+    def _matched(self, grid: Tensor, match: GridMatches, level: int) -> _Matched:
+        found = grid[match.image, match.anchor, match.row, match.column].float()
+        quality, overlap = self._boxes(found, match, level)
+        return _Matched(match, found, quality, overlap.detach().clamp(0))
+
+    def _aligned(self, levels: Sequence[_Matched], shapes: Sequence[torch.Size], boxes: int) -> list[_Matched]:
+        """Of the matches those that the alignment chooses, with the objectness it sets."""
+        assert self.alignment is not None  # noqa: S101 - for the type checker
+        scores, places, first = [], [], 0
+        for own, shape in zip(levels, shapes, strict=True):
+            found = own.found.detach()
+            score = found[:, 4].sigmoid()
+            if self.num_classes > 1:
+                score = score * found[:, 5:].gather(1, own.match.label[:, None])[:, 0].sigmoid()
+            scores.append(score)
+            places.append(own.match.flat(shape) + first)
+            first += shape.numel()
+        keep, goal = self.alignment.choose(
+            torch.cat(scores),
+            torch.cat([own.goal for own in levels]),
+            torch.cat([own.match.box for own in levels]),
+            torch.cat(places),
+            boxes,
+        )
+        sizes = [len(own.match) for own in levels]
+        parts = zip(levels, torch.split(keep, sizes), torch.split(goal, sizes), strict=True)
+        return [_Matched(own.match.take(k), own.found[k], own.quality[k], g[k]) for own, k, g in parts]
 
     def _boxes(self, found: Tensor, match: GridMatches, level: int) -> tuple[Tensor, Tensor]:
         """``[K, 5 + C]`` raw → (GIoU or CIoU ``[K]``, IoU ``[K]``) with the matched boxes, in cells."""
@@ -136,9 +184,3 @@ class DetectionLoss(nn.Module):
         classification = classification * self.gains[2]
         parts = {"box": box.detach(), "objectness": objectness.detach(), "classification": classification.detach()}
         return LossTerms((box + objectness + classification) * batch * self.processes, parts)
-
-
-def _flat_index(match: GridMatches, shape: Sequence[int]) -> Tensor:
-    """The matched cells of a ``[B, A, H, W]`` array as flat indices ``[K]``."""
-    _, a, h, w = shape
-    return ((match.image * a + match.anchor) * h + match.row) * w + match.column

@@ -88,7 +88,7 @@ class SimOTA:
             return CellMatches(nothing, nothing, nothing)
         box, cell, cost = (torch.cat(parts) for parts in zip(*claims, strict=True))
         image = targets[box, 0].long()
-        won = _cheapest(image * boxes.shape[1] + cell, box, cost, boxes.shape[0] * boxes.shape[1], len(targets))
+        won = cheapest(image * boxes.shape[1] + cell, box, cost, boxes.shape[0] * boxes.shape[1], len(targets))
         return CellMatches(image[won], cell[won], box[won])
 
     def _claims(
@@ -152,7 +152,7 @@ def class_cost(logits: Tensor, labels: Tensor) -> Tensor:
     return -(log_rest.sum(-1) + own[..., 0])
 
 
-def _cheapest(place: Tensor, box: Tensor, cost: Tensor, places: int, boxes: int) -> Tensor:
+def cheapest(place: Tensor, box: Tensor, cost: Tensor, places: int, boxes: int) -> Tensor:
     """Which claims ``[P]`` win their place: the least cost, of equal ones the first box; indices, ordered by place."""
     least = cost.new_full((places,), math.inf).scatter_reduce_(0, place, cost, "amin")
     winner = box.new_full((places,), boxes)

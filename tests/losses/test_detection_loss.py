@@ -3,14 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lightdet.losses import DetectionLoss
+from lightdet.losses import DetectionLoss, TaskAligned
 
 STRIDES = (8, 16, 32)
 ANCHORS = [
@@ -327,3 +329,49 @@ def test_two_processes_with_half_a_batch_take_the_step_of_one(uneven: bool) -> N
     for level, grid in enumerate(whole):
         joined = torch.cat([grids[level].grad for grids, _ in halves])  # type: ignore[misc]
         torch.testing.assert_close(joined, grid.grad, rtol=1e-4, atol=1e-7)
+
+
+class KeepsBoxes(TaskAligned):
+    """Chooses all candidates of some boxes, with their IoU for objectness."""
+
+    def __init__(self, *kept: int) -> None:
+        object.__setattr__(self, "kept", kept)
+
+    def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> tuple[Tensor, Tensor]:
+        assert score.shape == overlap.shape == box.shape == place.shape and boxes == len(CROWDED)
+        return torch.isin(box, torch.tensor(self.kept)), overlap
+
+
+@pytest.mark.parametrize("kept", [(0, 1, 2), (0,), (2,), (0, 2), ()])
+def test_the_loss_of_chosen_matches_is_that_of_their_boxes(kept: tuple[int, ...]) -> None:
+    grids = random_grids(1, 2, 3)
+    chosen = build(3, alignment=KeepsBoxes(*kept))(grids, CROWDED)
+    alone = build(3)(grids, CROWDED[list(kept)])
+    assert chosen.total.item() == pytest.approx(alone.total.item(), rel=1e-6)
+    for name, value in alone.parts.items():
+        assert chosen.parts[name].item() == pytest.approx(value.item(), rel=1e-6), name
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_what_is_asked_of_the_alignment(classes: int) -> None:
+    """Scores are objectness times the box's class; candidates share a place where they share cell and anchor."""
+    seen = {}
+
+    class Looks(TaskAligned):
+        def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> Any:
+            seen.update(score=score, overlap=overlap, box=box, place=place)
+            return super().choose(score, overlap, box, place, boxes)
+
+    grids = random_grids(4, 2, classes)
+    targets = CROWDED % torch.tensor([2, classes, 1e9, 1e9, 1e9, 1e9])
+    build(classes, alignment=Looks())(grids, targets)
+    wanted = reference(grids, targets, Gains())
+    assert len(seen["place"].unique()) == len(wanted.goals)
+    scores = []
+    for level, picture, anchor, row, column in wanted.goals:
+        values = grids[level][picture, anchor, row, column].tolist()
+        scores.append([sigmoid(values[4]) * (sigmoid(v) if classes > 1 else 1.0) for v in values[5:]])
+    possible = np.array(scores).ravel()
+    assert all(np.isclose(possible, value, rtol=1e-4).any() for value in seen["score"].tolist())
+    best = {place: max(seen["overlap"][seen["place"] == place].tolist()) for place in seen["place"].tolist()}
+    assert sorted(best.values()) == pytest.approx(sorted(wanted.goals.values()), rel=1e-4, abs=1e-6)

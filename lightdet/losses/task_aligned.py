@@ -1,0 +1,72 @@
+"""Which of the anchors whose shape fits learn a box: those that find it best (Feng et al. 2021, "TOOD: Task-aligned
+one-stage object detection", section 3.2).
+
+By shape alone up to 27 cells and anchors should find a box. Here they are ranked by how well class and place come out
+together, ``t = score^a * IoU^b``; the best few of each box learn it, the others learn that they found nothing. What
+they learn as objectness is t, scaled so that the best one of each box has its own IoU.
+
+Letters: K candidates of a batch, M boxes, P chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lightdet.losses.simota import cheapest
+
+LEAST = 1e-9
+"""Scores and overlaps count as this at least: candidates that find nothing still have an order."""
+
+
+@dataclass(frozen=True)
+class TaskAligned:
+    """The choice and its numbers, those of the paper but for the score's power (half of its 1).
+
+    Attributes:
+        score_power: a.
+        overlap_power: b.
+        most: candidates per box.
+    """
+
+    score_power: float = 0.5
+    overlap_power: float = 6.0
+    most: int = 10
+
+    @torch.no_grad()
+    def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> tuple[Tensor, Tensor]:
+        """Choose among the candidates of a batch.
+
+        Args:
+            score: ``[K]`` of the box's class, in [0, 1].
+            overlap: ``[K]`` IoU with the box.
+            box: int64 ``[K]``, 0 to M - 1.
+            place: int64 ``[K]``, equal where two candidates are one cell and anchor: it goes to the box it suits best.
+            boxes: M.
+
+        Returns:
+            bool ``[K]`` with P set, and the objectness to learn ``[K]``, of use where set.
+        """
+        overlap = overlap.clamp(min=0)
+        fit = score.clamp(min=LEAST) ** self.score_power * overlap.clamp(min=LEAST) ** self.overlap_power
+        best = _best_of_each(fit, box, boxes, self.most)
+        places = int(place.max()) + 1 if len(place) else 0
+        chosen = best[cheapest(place[best], box[best], -fit[best], places, boxes)]
+        keep = torch.zeros_like(box, dtype=torch.bool)
+        keep[chosen] = True
+        highest, widest = (
+            value.new_zeros(boxes).scatter_reduce_(0, box[chosen], value[chosen], "amax") for value in (fit, overlap)
+        )
+        return keep, fit / highest[box].clamp(min=torch.finfo(fit.dtype).tiny) * widest[box]
+
+
+def _best_of_each(value: Tensor, group: Tensor, groups: int, most: int) -> Tensor:
+    """Indices of the `most` highest values of each group; of equal ones the first."""
+    order = value.argsort(descending=True, stable=True)
+    order = order[group[order].argsort(stable=True)]  # by group, then falling
+    sizes = torch.bincount(group, minlength=groups)
+    first = sizes.cumsum(0) - sizes
+    rank = torch.arange(len(order), device=order.device) - first[group[order]]
+    return order[rank < most]
