@@ -2,10 +2,11 @@
 
 import math
 import time
+from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_voting import Found, overlap, voted
 from torch import Tensor
@@ -61,6 +62,8 @@ def test_greedy_suppression_by_class(seed: int, confidence: float, iou: float) -
     ):
         everything = candidates(grids, picture, confidence)
         expected = suppress(everything, iou)
+        scores_in_order = sorted(score for _, score, _ in everything)
+        assume(all(b - a > 1e-6 for a, b in pairwise(scores_in_order)))  # else float32 may order them otherwise
         assert labels.tolist() == [label for _, _, label in expected]
         assert scores.tolist() == pytest.approx([score for _, score, _ in expected], rel=1e-4)
         torch.testing.assert_close(
