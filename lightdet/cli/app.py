@@ -36,6 +36,14 @@ DATA_COMMANDS = {
     "audit": "Say what is in a data set and what is wrong with it.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
+RECORDS_COMMANDS = {
+    "verify": "Go along the chain of records and say where one was changed, taken out or put in.",
+    "backup": "Copy the records' database, also while the service writes into it.",
+    "restore": "Put a backup in the place of the records' database.",
+    "export": "Write records as CSV or Parquet.",
+    "migrate": "Take a database of an earlier version along.",
+    "purge": "Delete the oldest records, in small steps; the service may run.",
+}
 
 
 HELP = TwoColumns()
@@ -55,7 +63,7 @@ def _app(name: str, text: str) -> App:
         help=text,
         help_flags="--help",
         version=_version,
-        version_flags=() if name == "data" else "--version",
+        version_flags=() if name in ("data", "records") else "--version",
         default_parameter=Parameter(negative=(), show_env_var=True),
         help_formatter=HELP,
         help_format="plaintext",
@@ -75,6 +83,12 @@ data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
     data.command(f"lightdet.cli.data:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(data)
+records = _app("records", "Verify, back up, restore, export, migrate or purge the service's records.")
+records.sort_key = len(COMMANDS) + 1
+for _place, (_name, _help) in enumerate(RECORDS_COMMANDS.items()):
+    records.command(f"lightdet.cli.records:{_name}", name=_name, help=_help, sort_key=_place)
+app.command(records)
+GROUPS = {"data": (data, DATA_COMMANDS), "records": (records, RECORDS_COMMANDS)}
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -90,7 +104,7 @@ def door(name: str, args: Sequence[str] | None = None) -> int:
 
 def _show_whole_docstring(args: list[str]) -> None:
     """Where a command is imported when it is called, `cyclopts` shows its line of the list as its help."""
-    page = app[args[0]] if args[0] in COMMANDS else data[args[1]]
+    page = app[args[0]] if args[0] in COMMANDS else GROUPS[args[0]][0][args[1]]
     page.help = None
 
 
@@ -104,9 +118,10 @@ def _leave_out_empty_variables() -> None:
 def _run(args: list[str], program: str, skipped: int = 0) -> int:
     def command() -> object:
         _leave_out_empty_variables()
-        if args == [data.name[0]]:
-            raise UserError(f"Missing command; see '{program} data --help'")
-        if (args and args[0] in COMMANDS) or (len(args) > 1 and args[1] in DATA_COMMANDS):
+        group = GROUPS.get(args[0]) if args else None
+        if group is not None and len(args) == 1:
+            raise UserError(f"Missing command; see '{program} {args[0]} --help'")
+        if (args and args[0] in COMMANDS) or (group is not None and args[1] in group[1]):
             _show_whole_docstring(args)
         try:
             return app(args or ["--help"])

@@ -10,7 +10,19 @@ from cyclopts import Group, Parameter
 
 from lightdet.options.base import AnyPath, Options
 from lightdet.options.ranges import between
-from lightdet.options.shared import Agnostic, Device, Imgsz, Iou, Json, MaxDetections, Precision, Rect, Threads
+from lightdet.options.shared import (
+    DATABASE,
+    Agnostic,
+    Database,
+    Device,
+    Imgsz,
+    Iou,
+    Json,
+    MaxDetections,
+    Precision,
+    Rect,
+    Threads,
+)
 
 DECISION = Group("What is NG", sort_key=1)
 REACH = Group("Who reaches it", sort_key=2)
@@ -110,15 +122,7 @@ class ServeOptions(Options):
         AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Certificate (PEM): speak HTTPS.")
     ] = None
     tls_key: Annotated[AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Its key (PEM).")] = None
-    database: Annotated[
-        str,
-        Parameter(
-            metavar="FILE|URL",
-            group=RECORDS,
-            env_var="LIGHTDET_DATABASE",
-            help="A SQLite file, or postgresql://user:password@host/name.",
-        ),
-    ] = "runs/serve/inspections.sqlite3"
+    database: Annotated[Database, Parameter(group=RECORDS)] = DATABASE
     station: Annotated[
         str,
         Parameter(
@@ -128,6 +132,23 @@ class ServeOptions(Options):
             help="What records name the station where a request has no X-Station.",
         ),
     ] = ""
+    durable: Annotated[
+        bool,
+        Parameter(
+            group=RECORDS,
+            env_var="LIGHTDET_DURABLE",
+            help="Write to the disk before saying 'recorded': a power failure loses no record. Slower (SQLite).",
+        ),
+    ] = False
+    chain_file: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="FILE",
+            group=RECORDS,
+            env_var="LIGHTDET_CHAIN_FILE",
+            help="Write the end of the chain of records into this file every hour, besides the log.",
+        ),
+    ] = None
     thumbnails: Annotated[
         bool, Parameter(group=RECORDS, negative="--no-thumbnails", help="Keep a small copy of each picture.")
     ] = True
@@ -138,9 +159,29 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=RECORDS,
             env_var="LIGHTDET_KEEP_DAYS",
-            help="Delete older records; 0 keeps all.",
+            help="Keep the records of so many days, back from the newest one; 0: of any age.",
         ),
     ] = 0.0
+    keep_rows: Annotated[
+        int,
+        Parameter(
+            metavar="N",
+            validator=between(0),
+            group=RECORDS,
+            env_var="LIGHTDET_KEEP_ROWS",
+            help="Keep the newest so many records; 0: any number.",
+        ),
+    ] = 0
+    keep_gib: Annotated[
+        float,
+        Parameter(
+            metavar="N",
+            validator=between(0.0),
+            group=RECORDS,
+            env_var="LIGHTDET_KEEP_GIB",
+            help="Keep the newest records that fit into so many GiB of database; 0: any size.",
+        ),
+    ] = 20.0
     workers: Annotated[
         int,
         Parameter(

@@ -78,6 +78,13 @@ OptionalOutput = Annotated[
 OnError = Annotated[
     OnErrorChoice, Parameter(help="A bad picture or label: stop (fail), or go on and list it at the end (skip).")
 ]
+Database = Annotated[
+    str,
+    Parameter(
+        metavar="FILE|URL", env_var="LIGHTDET_DATABASE", help="A SQLite file, or postgresql://user:password@host/name."
+    ),
+]
+DATABASE = "runs/serve/inspections.sqlite3"
 Json = Annotated[
     AnyPath | None,
     Parameter(metavar="FILE", validator=writable, help="Write the result as JSON to this file, too."),

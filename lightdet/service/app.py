@@ -87,14 +87,14 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
         UserError: the model or the database cannot be used, or the rule does not fit the model.
     """
     predictor, rule = load_with_rule(settings, loader)
-    store = Store(settings.database)
+    store = Store(settings.database, durable=settings.durable)
     metrics = Metrics()
     model = identify(settings.model, settings.served)
     mark = task_of_model(settings.served).results.marked
     engine = Engine(predictor, model, rule, settings.limits, mark, thumbnails=settings.thumbnails, watcher=metrics)
     engine.warm_up()
     metrics.describe(model, predictor.names)
-    recorder = Recorder(store, metrics.record_reporter(), keep_days=settings.keep_days)
+    recorder = Recorder(store, metrics.record_reporter())
     runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
     return Service(settings, engine, store, recorder, metrics, Memory(settings.limits.memory), readers, runtime)

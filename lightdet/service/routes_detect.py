@@ -109,6 +109,7 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "decision": inspection.decision,
         "defects": inspection.defects,
         "detections": inspection.detections,
+        "corrections": [],
         "milliseconds": inspection.milliseconds,
     }
     if inspection.picture is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from lightdet.service.control_chart import Sample, p_chart, sample_width
@@ -20,12 +20,13 @@ from lightdet.service.csv_rows import (
     inspection_rows,
 )
 from lightdet.service.errors import RefusalError
-from lightdet.service.inspection import FIELD_LENGTH, iso_time
-from lightdet.service.keys import needs
+from lightdet.service.inspection import FIELD_LENGTH, Origin, iso_time
+from lightdet.service.keys import caller_of, needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
+from lightdet.service.records.hours import HOUR_MS
 from lightdet.service.records.store import Span, Store, Wanted
 from lightdet.service.routes_detect import json_answer
-from lightdet.service.schemas import History, Result, Statistics, errors
+from lightdet.service.schemas import Correction, History, NewCorrection, Result, Statistics, errors
 from lightdet.service.state import Parts
 
 router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
@@ -93,6 +94,25 @@ async def thumbnail(service: Parts, identity: Identity) -> Response:
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400, immutable"})
 
 
+@router.post(
+    "/inspections/{identity}/corrections",
+    response_model=Correction,
+    status_code=201,
+    responses=_REFUSALS | errors(404),
+    dependencies=[Depends(needs("correct"))],
+)
+async def correct(request: Request, service: Parts, identity: Identity, said: NewCorrection) -> Response:
+    """Say what a part really is, or remark on it. The inspection stays as it is; this is a record of its own."""
+    caller = caller_of(request)
+    origin = Origin(caller.name, caller.role)
+    written = await service.query(lambda: service.store.correct(identity, said.decision, said.note, origin, _now()))
+    if written is None:
+        raise RefusalError(404, "not_found", "there is no inspection of this id")
+    answer = json_answer(_timed(written))
+    answer.status_code = 201
+    return answer
+
+
 @router.get("/statistics", response_model=Statistics, responses=_REFUSALS)
 async def statistics(
     service: Parts,
@@ -154,6 +174,10 @@ def _milliseconds(value: datetime | None) -> int | None:
 
 
 def _result(record: dict[str, Any]) -> dict[str, Any]:
+    return _timed(record) | {"corrections": [_timed(each) for each in record["corrections"]]}
+
+
+def _timed(record: dict[str, Any]) -> dict[str, Any]:
     return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
 
 
@@ -164,6 +188,8 @@ def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...]) -
     width = sample_width(max(1, end - start), points)
     if span.since_ms is None:
         start -= start % width
+    elif width % HOUR_MS == 0:
+        start -= start % HOUR_MS  # whole hours are counted already
     chart = p_chart([Sample(start + index * width, n, bad) for index, n, bad in store.series(span, start, width)])
     counts = store.by_class(span)
     return {

@@ -26,10 +26,14 @@ async def health() -> Response:
 
 @router.get("/ready", response_model=Ready, responses={503: {"model": Ready, "description": "not yet, or no more"}})
 async def ready(request: Request, service: Parts) -> Response:
-    """Return whether pictures are taken. A database that is away does not change that: answers go on without it."""
+    """Return whether pictures are taken. A database that is away does not change that: answers go on without it.
+
+    One whose file was deleted or replaced does: it will not come back by itself.
+    """
     stuck = service.engine.stuck
-    taken = bool(request.app.state.ready) and not stuck
-    up = "up" if service.recorder.healthy else "down"
+    present = service.store.present
+    taken = bool(request.app.state.ready) and not stuck and present
+    up = "up" if service.recorder.healthy and present else "down"
     answer = json_answer(
         {"ready": taken, "engine": "stuck" if stuck else "up", "database": up, "backlog": service.recorder.backlog}
     )

@@ -33,6 +33,8 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
     set_up_logging(settings.access_log)
     if json is not None:
         check_writable(json.parent)
+    if settings.chain_file is not None:
+        check_writable(settings.chain_file.parent)
     check_tls(settings)
     listener = listen(settings)
     told = partial(_tell, settings, url_of(settings, listener), json)
@@ -47,6 +49,7 @@ def _tell(settings: Settings, url: str, json: Path | None, ready: Loaded) -> Non
     log.info("%s (version %s) is ready at %s", ready.model, ready.version, url)
     if not settings.is_local and not settings.accepted_keys:
         log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")
+    log.info("%s", settings.keep.describe())
     if json is not None:
         write_json(
             json,

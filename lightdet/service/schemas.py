@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lightdet.service.inspection import FIELD_LENGTH
 
@@ -44,6 +44,33 @@ class ClassRule(BaseModel):
     thresholds: dict[str, float] = Field(description="by bad class, in place of `threshold`; or none")
 
 
+class NewCorrection(BaseModel):
+    """What a person says of a past inspection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["OK", "NG"] | None = Field(None, description="what the part is; null: a remark alone")
+    note: str = Field(min_length=1, max_length=1000, description="why")
+
+    @field_validator("note")
+    @classmethod
+    def _fit_for_records(cls, note: str) -> str:
+        if not note.strip() or not all(c.isprintable() or c in "\n\t" for c in note):
+            raise ValueError("must be text that can be printed")
+        return note
+
+
+class Correction(BaseModel):
+    """What a person said of an inspection, which itself stays as it was recorded; no statistics count it."""
+
+    id: str
+    time: str
+    decision: Literal["OK", "NG"] | None
+    note: str
+    key: str = Field(description="name of the API key; empty without one")
+    role: str
+
+
 class Result(BaseModel):
     """One inspected picture."""
 
@@ -66,6 +93,7 @@ class Result(BaseModel):
     decision: Literal["OK", "NG"]
     defects: int = Field(description="how many detections count as defects")
     detections: list[Detection] = Field(description="best score first; also those that do not count")
+    corrections: list[Correction] = Field(description="what people said of it later, the oldest first")
     milliseconds: dict[str, float] = Field(description="by stage; `total` from the whole request to the result")
     picture: str | None = Field(None, description="a data URL, where the parameter `picture` asks for it")
 
@@ -163,7 +191,7 @@ class Health(BaseModel):
 class Ready(BaseModel):
     """Whether pictures are taken, and whether records are written."""
 
-    ready: bool
+    ready: bool = Field(description="false also where the SQLite file was deleted or replaced")
     engine: Literal["up", "stuck"] = Field(description="stuck: a picture has been worked on for far too long")
     database: Literal["up", "down"]
     backlog: int = Field(description="requests whose records are still to be written")

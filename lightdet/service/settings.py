@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 from lightdet.service.inspection import FIELD_LENGTH
+from lightdet.service.keep import Keep
 from lightdet.service.keys import Key, single_key
 
 Rule = TypeVar("Rule", DecisionRule, ClassRule)
@@ -87,8 +88,10 @@ class Settings:
         port: port to listen on; 0 takes a free one.
         workers: processes; each holds the model.
         database: a SQLite file, or a URL (``postgresql://user:password@host/name``).
+        durable: a record is on the disk before the answer says that it is recorded (SQLite).
+        chain_file: the end of the chain of records is written into this file every hour; None: into the log alone.
         thumbnails: keep a small copy of each picture with its record.
-        keep_days: delete records older than this; 0 keeps all.
+        keep_days, keep_rows, keep_gib: delete the oldest records beyond this; 0 sets no bound.
         record_wait: seconds that an answer waits for its record.
         api_key: what callers must show, in place of `keys`; empty: nothing.
         keys: one of these callers must show; empty: none.
@@ -122,8 +125,12 @@ class Settings:
     port: int = 8000
     workers: int = 1
     database: str = "runs/serve/inspections.sqlite3"
+    durable: bool = False
+    chain_file: Path | None = None
     thumbnails: bool = True
     keep_days: float = 0.0
+    keep_rows: int = 0
+    keep_gib: float = 20.0
     record_wait: float = 2.0
     api_key: str = field(default="", repr=False)
     keys: tuple[Key, ...] = ()
@@ -143,8 +150,10 @@ class Settings:
             raise UserError(f"the port must lie in 0-65535, got {self.port}")
         if self.workers < 1:
             raise UserError(f"at least one worker is needed, got {self.workers}")
-        if self.keep_days < 0 or not math.isfinite(self.keep_days):
-            raise UserError(f"the days to keep must be 0 or more, got {self.keep_days}")
+        for name in ("keep_days", "keep_rows", "keep_gib"):
+            value = getattr(self, name)
+            if value < 0 or not math.isfinite(value):
+                raise UserError(f"{name} must be 0 or more, got {value}")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UserError("HTTPS needs both a certificate and its key")
         for path in (self.tls_cert, self.tls_key):
@@ -169,6 +178,11 @@ class Settings:
     def accepted_keys(self) -> tuple[Key, ...]:
         """The keys of which callers must show one; empty: none is asked for."""
         return (single_key(self.api_key),) if self.api_key else self.keys
+
+    @property
+    def keep(self) -> Keep:
+        """Which records are kept."""
+        return Keep(self.keep_days, self.keep_rows, round(self.keep_gib * 1024 * MIB))
 
     @property
     def served(self) -> Path:

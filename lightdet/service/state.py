@@ -20,7 +20,7 @@ from lightdet.service.keys import Caller, caller_of
 from lightdet.service.metrics import Metrics
 from lightdet.service.origin import read_origin
 from lightdet.service.records.recorder import Recorder
-from lightdet.service.records.store import Store
+from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.uploads import Memory, read_uploads
 from lightdet.wording import counted
@@ -100,7 +100,7 @@ class Service:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self.readers, read)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, AwayError, OSError) as error:
             log.warning("the database cannot be read: %s", type(error).__name__)
             raise busy("database", "the records cannot be read now; try again later", 5) from None
 

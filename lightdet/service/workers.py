@@ -31,7 +31,8 @@ from lightdet.errors import UserError
 from lightdet.service.app import Loader, assemble, load_model
 from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake
 from lightdet.service.model_copy import ModelCopy, copy_model
-from lightdet.service.records.store import Store
+from lightdet.service.records.keeper import Keeper
+from lightdet.service.records.store import AwayError, Store
 from lightdet.service.server import serve_here, set_up_logging
 from lightdet.service.settings import Settings
 from lightdet.tasks import task_of_model
@@ -111,6 +112,7 @@ class Workers:
             UserError: the model cannot be read, or a worker cannot start, and why.
         """
         Store(self._settings.database).close()  # a mistake in it is told once, and the tables are made once
+        keeper = Keeper(self._settings.database, self._settings.keep, self._settings.chain_file)
         self._metrics = Path(tempfile.mkdtemp(prefix="lightdet-metrics-"))
         self._models = Path(tempfile.mkdtemp(prefix="lightdet-model-"))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
@@ -118,11 +120,13 @@ class Workers:
         try:
             self._copy = copy_model(self._settings.model, self._models)
             self._workers = [self._start(self._copy) for _ in range(self._settings.workers)]
+            keeper.start()
             while not self._stopping.is_set():
                 self._tick()
         finally:
             self._listener.close()
             self._stop()
+            keeper.close()
             for kind, handler in before.items():
                 signal.signal(kind, handler)
             del os.environ["PROMETHEUS_MULTIPROC_DIR"]
@@ -291,7 +295,7 @@ class Workers:
                 store.note_model(time.time_ns() // 1_000_000, model.name, model.sha256, before)
             finally:
                 store.close()
-        except (UserError, SQLAlchemyError, OSError) as error:
+        except (UserError, AwayError, SQLAlchemyError, OSError) as error:
             log.warning("the model in use could not be recorded: %s", type(error).__name__)
             return False
         return True

@@ -22,7 +22,6 @@ class Sink:
     def __init__(self) -> None:
         self.written: list[str] = []
         self.batches: list[int] = []
-        self.purged: list[int] = []
         self.away = False
         self.delay = 0.0
         self.choosy = False
@@ -35,10 +34,6 @@ class Sink:
             raise ValueError("never")
         self.batches.append(len(entries))
         self.written += [entry.name for entry in entries]
-
-    def purge(self, before_ms: int) -> int:
-        self.purged.append(before_ms)
-        return 0
 
 
 Make = Callable[..., tuple[Recorder, Sink, Counter[str]]]
@@ -139,10 +134,3 @@ def test_the_end_does_not_wait_for_a_database_that_stays_away() -> None:
     recorder.close()
     assert time.monotonic() - began < 2
     assert told["lost"] == 1
-
-
-def test_old_records_are_deleted(make: Make) -> None:
-    _, sink, _ = make(keep_days=2)
-    wait_for(lambda: bool(sink.purged))
-    assert abs(sink.purged[0] / 1000 - (time.time() - 2 * 86400)) < 10
-    assert len(sink.purged) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 from lightdet import __version__
 from lightdet.errors import UserError
 from lightdet.service.inspection import Inspection, ModelIdentity, Origin, new_id
-from lightdet.service.records.store import AwayError, Span, SQLAlchemyError, Store, Wanted
+from lightdet.service.records.retention import Purged
+from lightdet.service.records.store import AwayError, Keep, Span, SQLAlchemyError, Store, Wanted
 
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 
@@ -153,7 +155,7 @@ def test_export_reads_everything_once(store: Store, monkeypatch: pytest.MonkeyPa
 def test_purge_takes_all_that_belongs_to_it(store: Store) -> None:
     old, fresh = inspection(NOON, "dent"), inspection(NOON + 1000, "dent")
     store.insert([old, fresh])
-    assert store.purge(NOON + 1000) == 1
+    assert store.purge(Keep(rows=1)) == Purged(1, 1)
     assert [record["id"] for record in store.history(Span(), limit=9)] == [fresh.id]
     assert store.by_class(Span()) == {"dent": (1, 1)}
     assert store.thumbnail(old.id) is None and store.thumbnail(fresh.id) is not None
@@ -206,21 +208,46 @@ def test_a_database_without_its_tables_may_come_right(database: str) -> None:
     store.close()
 
 
-def test_a_file_that_is_deleted_or_replaced_is_opened_anew(tmp_path: Path) -> None:
-    path = tmp_path / "i.sqlite3"
+def test_a_file_that_is_deleted_or_replaced_is_away(tmp_path: Path) -> None:
+    """Nothing is written behind other records, or into a file that nobody finds again."""
+    path, kept = tmp_path / "i.sqlite3", tmp_path / "kept.sqlite3"
     store, old, new = Store(str(path)), inspection(NOON), inspection(NOON + 1)
     store.insert([old])
-    path.rename(tmp_path / "kept.sqlite3")
-    store.insert([new])  # not into the file that was moved away
-    assert store.one(new.id) is not None and store.one(old.id) is None
+    assert store.present
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.rename(kept)
+    with pytest.raises(AwayError, match="deleted; put it back, or start the service again"):
+        store.insert([new])
+    assert not store.present and not path.exists()
+    other = Store(str(path))
+    with pytest.raises(AwayError, match="replaced by another one"):
+        store.insert([new])
+    other.close()
     for each in tmp_path.glob("i.sqlite3*"):
         each.unlink()
-    later = inspection(NOON + 2)
-    store.insert([later])
+    shutil.copy(kept, path)  # the same records
+    store.insert([new])
+    assert store.present and store.one(new.id) is not None and store.verify().faults == 0
     store.close()
-    again = Store(str(path))
-    assert again.one(later.id) is not None and again.one(new.id) is None
-    again.close()
+
+
+def test_a_database_that_is_set_back_is_away(database: str) -> None:
+    """As when an older backup is put in its place."""
+    store = Store(database)
+    store.insert([inspection(NOON)])
+    head, _ = store.head()
+    store.insert([inspection(NOON + 1)])
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql(f"DELETE FROM inspections WHERE seq > {head.seq}")
+        connection.exec_driver_sql(f"UPDATE chain_ends SET seq = {head.seq}, hash = '{head.hash}' WHERE name = 'head'")
+    with pytest.raises(AwayError, match="set back"):
+        store.insert([inspection(NOON + 2)])
+    again = Store(database)
+    again.insert([inspection(NOON + 2)])
+    assert again.verify().faults == 0
+    for each in (store, again):
+        each.close()
 
 
 def test_a_file_whose_folder_is_gone_is_away(tmp_path: Path) -> None:

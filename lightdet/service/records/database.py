@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, literal, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, func, insert, literal, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
+from lightdet.service.records.chain import Chain, begin_chain, holds, lock_head, move_end, read_end
 from lightdet.service.records.migrations import is_current, migrate, stored_version
 from lightdet.service.records.tables import SCHEMA, about, metadata
+from lightdet.service.records.text_index import make_text_index
 
 log = logging.getLogger("lightdet.service")
 
@@ -32,26 +38,44 @@ class Database:
 
     Args:
         address: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
+        patient: wait for a server as long as it takes, as no service may.
+        durable: SQLite writes to the disk before it says that something is written; PostgreSQL does as it is set up.
 
     Attributes:
         engine: gives its connections.
         shown: its address without a password.
+        version_before: the number of its tables when it was opened; None: there were none.
 
     Raises:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, durable: bool = False, patient: bool = False) -> None:
         self.url = _url(address)
         self.shown = hide_sign_in(self.url.render_as_string(hide_password=True))
-        self.engine = _engine(self.url)
-        self.file = Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
+        self.file = _file_of(self.url)
+        seconds = None if patient else _WAIT_SECONDS
+        self.engine = _engine(self.url, seconds) if self.file is None else _sqlite_engine(self.file, durable)
         try:
-            with self.engine.begin() as connection:
-                self._prepare(connection)
+            if self.file is not None and not self.file.exists():
+                _make_sqlite(self.file)  # connections never do: one that is deleted is not replaced by an empty one
+            self._open()
         except (DBAPIError, OSError) as error:
             raise UserError(f"the database {self.shown} cannot be used: {reason(error)}") from None
         self._known = self._identity()
+
+    def _open(self) -> None:
+        """Make the tables, or take them along, where that is needed; millions of rows take minutes."""
+        with self.engine.begin() as connection:
+            current = is_current(connection)
+        engine = self.engine if current or self.file is not None else _engine(self.url, None)
+        try:
+            with engine.begin() as connection:
+                self._prepare(connection)
+                self._last = read_end(connection, "head")
+        finally:
+            if engine is not self.engine:
+                engine.dispose()
 
     def _identity(self) -> tuple[int, int] | None:
         """Tell one SQLite file from another of the same name; None where there is none."""
@@ -61,15 +85,68 @@ class Database:
             return None
         return (found.st_dev, found.st_ino) if found is not None else None
 
-    def find_again(self) -> None:
-        """Begin anew where the SQLite file was deleted or replaced: what is still open would be written to nowhere."""
-        if self.file is None or (self._known is not None and self._identity() == self._known):
-            return
-        log.warning("the database file was deleted or replaced; it is opened anew")
-        self.engine.dispose()
+    @property
+    def present(self) -> bool:
+        """Whether the SQLite file is still the one that was opened; of a server, this is not known."""
+        return self.file is None or (self._known is not None and self._identity() == self._known)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Begin a transaction that writes, in turn with every other one, and end it.
+
+        Raises:
+            AwayError: the database was deleted, replaced or set back since it was opened; what is written belongs
+                behind what is there.
+        """
+        self._find_again()
         with self.engine.begin() as connection:
-            self._prepare(connection)
-        self._known = self._identity()
+            if self.file is not None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def extending(self) -> Iterator[tuple[Connection, Chain]]:
+        """Do as `writing`, and let the chain be extended; its head is written at the end."""
+        with self.writing() as connection:
+            head = lock_head(connection)
+            if head.seq < self._last.seq or (head.seq == self._last.seq and head.hash != self._last.hash):
+                raise AwayError(
+                    f"the database was set back or replaced: its last row is {head.seq}, where {self._last.seq} was "
+                    "seen; put it back, or start the service again"
+                )
+            chain = Chain(head)
+            yield connection, chain
+            if chain.head != head:
+                move_end(connection, "head", chain.head)
+        self._last = chain.head
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Begin a transaction that sees one state of the database, whatever is written meanwhile."""
+        with self.engine.connect() as connection:
+            if self.file is None:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+                with connection.begin():
+                    yield connection
+            else:
+                connection.exec_driver_sql("BEGIN")
+                yield connection
+                connection.rollback()
+
+    def _find_again(self) -> None:
+        """Take a SQLite file that was moved away and came back, or a copy of it that goes on from what was seen."""
+        if self.present:
+            return
+        now = self._identity()
+        if now is not None:
+            self.engine.dispose()
+            with self.engine.connect() as connection:
+                if is_current(connection) and holds(connection, self._last):
+                    log.warning("the database file was replaced by one with the same records; it is used from now on")
+                    self._known = now
+                    return
+        what = "deleted" if now is None else "replaced by another one"
+        raise AwayError(f"the database file was {what}; put it back, or start the service again")
 
     def _prepare(self, connection: Connection) -> None:
         # Workers that start at the same time take turns.
@@ -78,9 +155,11 @@ class Database:
         elif not is_current(connection):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         metadata.create_all(connection)
-        version = stored_version(connection)
+        version = self.version_before = stored_version(connection)
         if version is None:
             connection.execute(insert(about).values(schema_version=SCHEMA))
+            begin_chain(connection)
+            make_text_index(connection)
             return
         if version != SCHEMA:
             version = migrate(connection)
@@ -102,6 +181,19 @@ class Database:
         """
         with self.engine.connect() as connection:
             connection.execute(select(literal(1)))
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file of a SQLite database; None for a PostgreSQL.
+
+    Raises:
+        UserError: an address of neither.
+    """
+    return _file_of(_url(address))
+
+
+def _file_of(url: URL) -> Path | None:
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 def _url(database: str) -> URL:
@@ -128,24 +220,34 @@ def _url(database: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        return create_engine(
-            url, pool_size=4, max_overflow=4, pool_timeout=_WAIT_SECONDS, pool_pre_ping=True,
-            connect_args={"timeout": _WAIT_SECONDS},
-        )  # fmt: skip
-    make_folder(Path(str(url.database)).parent)
-    engine = create_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": _WAIT_SECONDS})
-    event.listen(engine, "connect", _set_up_sqlite)
-    return engine
+def _engine(url: URL, seconds: float | None) -> Engine:
+    return create_engine(
+        url, pool_size=4, max_overflow=4, pool_timeout=_WAIT_SECONDS, pool_pre_ping=True,
+        connect_args={"timeout": seconds},
+    )  # fmt: skip
 
 
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    # Readers and one writer at the same time; a power failure may cost the last records, never the database.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _make_sqlite(file: Path) -> None:
+    """Make an empty one that gives space back when rows are deleted, which it must know before its first table."""
+    connection = sqlite3.connect(file, timeout=_WAIT_SECONDS)
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+
+
+def _sqlite_engine(file: Path, durable: bool) -> Engine:
+    make_folder(file.parent)
+    address = f"file:{quote(str(file.absolute()))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False)
+        # Readers and one writer at the same time; a power failure may cost the last records, never the database.
+        level = "FULL" if durable else "NORMAL"
+        for pragma in ("journal_mode=WAL", f"synchronous={level}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=4)
 
 
 def is_away(error: Exception) -> bool:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lightdet.service.inspection import Inspection
-from lightdet.service.records.store import AwayError, SQLAlchemyError
+from lightdet.service.records.store import AwayError
 
 log = logging.getLogger("lightdet.service")
 
 BACKLOG = 1000
 _BATCH = 64
 _FIRST_RETRY, _LAST_RETRY = 0.5, 30.0
-_PURGE_EVERY = 3600.0
 
 
 class Sink(Protocol):
@@ -27,10 +26,6 @@ class Sink(Protocol):
 
     def insert(self, entries: Sequence[Inspection]) -> None:
         """Write all or none of these; an AwayError where the same may go well later."""
-
-    def purge(self, before_ms: int) -> int:
-        """Delete what is older."""
-        ...
 
 
 @dataclass(eq=False)
@@ -47,21 +42,17 @@ class Recorder:
     Args:
         sink: the store.
         backlog: requests that are kept for a database that is away; more are lost, and counted.
-        keep_days: delete older records every hour; 0 keeps all.
         report: is told ``written``, ``late`` (written after the answer) or ``lost``, and how many inspections; or
             ``away`` and 0 when the database could not be written.
     """
 
-    def __init__(
-        self, sink: Sink, report: Callable[[str, int], None], *, backlog: int = BACKLOG, keep_days: float = 0.0
-    ) -> None:
-        self._sink, self._report, self._limit, self._keep_days = sink, report, backlog, keep_days
+    def __init__(self, sink: Sink, report: Callable[[str, int], None], *, backlog: int = BACKLOG) -> None:
+        self._sink, self._report, self._limit = sink, report, backlog
         self._waiting: deque[_Entry] = deque()
         self._changed = threading.Condition()
         self._stopping = self._gave_up = False
         self._healthy = True
         self._retry_at, self._delay = 0.0, _FIRST_RETRY
-        self._purge_at = 0.0
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
 
     def start(self) -> None:
@@ -109,12 +100,10 @@ class Recorder:
             batch = self._next_batch()
             if batch is None:
                 return
-            if batch:
-                self._write(batch)
-            self._purge()
+            self._write(batch)
 
     def _next_batch(self) -> list[_Entry] | None:
-        """Wait for something to write; None at the end, nothing where it is time to clean up."""
+        """Wait for something to write; None at the end."""
         with self._changed:
             while not self._gave_up:
                 now = time.monotonic()
@@ -122,10 +111,7 @@ class Recorder:
                     return [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
                 if self._stopping:
                     return None
-                if self._keep_days and now >= self._purge_at:
-                    return []
-                wake = self._retry_at - now if self._waiting else _PURGE_EVERY
-                self._changed.wait(max(0.0, min(wake, _PURGE_EVERY)))
+                self._changed.wait(max(0.0, self._retry_at - now) if self._waiting else None)
         return None
 
     def _write(self, batch: list[_Entry]) -> None:
@@ -181,15 +167,3 @@ class Recorder:
                 if not entry.written.done():
                     entry.written.set_result(False)
             self._gave_up = self._stopping  # one attempt at the end is enough
-
-    def _purge(self) -> None:
-        if not self._keep_days or time.monotonic() < self._purge_at or self._stopping:
-            return
-        self._purge_at = time.monotonic() + _PURGE_EVERY
-        try:
-            old = self._sink.purge(round((time.time() - self._keep_days * 86400) * 1000))
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("old records could not be deleted: %s", type(error).__name__)
-        else:
-            if old:
-                log.info("deleted %d records older than %g days", old, self._keep_days)

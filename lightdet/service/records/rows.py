@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Row
@@ -50,7 +50,7 @@ def detection_rows(entry: Inspection) -> Iterator[dict[str, Any]]:
         }
 
 
-def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]]) -> dict[str, Any]:
+def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: Iterable[Row[Any]]) -> dict[str, Any]:
     """Return an inspection as plain values; what an earlier version did not record is None."""
     return {
         "id": row.id,
@@ -70,7 +70,20 @@ def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]]) -> dict[str, 
         "decision": row.decision,
         "defects": row.defects,
         "detections": [_detection_dict(each) for each in detections],
+        "corrections": [correction_dict(each._asdict()) for each in corrections],
         "milliseconds": json.loads(row.stages),
+    }
+
+
+def correction_dict(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a correction as plain values."""
+    return {
+        "id": row["id"],
+        "time_ms": row["time_ms"],
+        "decision": row["decision"],
+        "note": row["note"],
+        "key": row["key_name"],
+        "role": row["role"],
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, exists, func, select
 
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
-from lightdet.service.records.tables import REJECTED, detections, inspections, thumbnails
+from lightdet.service.records.tables import REJECTED, corrections, detections, inspections, thumbnails
+from lightdet.service.records.text_index import holds_text, ids_with_text
 
 _PAGE = 1000
 """Rows read at a time by `export`."""
@@ -47,12 +48,15 @@ class Wanted:
 ANYTHING = Wanted()
 
 
+_Ids: TypeAlias = Select[tuple[str]]
+
+
 @dataclass(frozen=True)
 class _Filter:
-    """One thing to look for: the condition on an inspection, and an index's ids that meet it, the latest first."""
+    """One thing to look for: the condition on an inspection, and where an index helps, the ids that (may) meet it."""
 
     condition: ColumnElement[bool]
-    ids: Select[tuple[str]] | None = None
+    ids: Callable[[], _Ids | None] = lambda: None
 
 
 def history(
@@ -63,58 +67,58 @@ def history(
     The latest inspections are looked through first: what is common is among them. For the rest, the filter that fewest
     inspections meet says which are looked at, and where a filter has none at all, nothing is.
     """
-    filters = _filters(wanted)
+    filters = _filters(connection, wanted)
     conditions = [each.condition for each in filters]
     found: list[Row[Any]] = []
-    ids = _all_ids(span, before)
+    ids = select(inspections.c.id)
     step = _FIRST_STEP
     while True:
-        last, count = _end_of(connection, ids.limit(step))
-        if last is None:
+        some = _latest(ids, span, before, step)
+        before, count = _end_of(connection, some)
+        if before is None:
             break
-        query = select(inspections).where(inspections.c.id.in_(ids.limit(step)), *conditions)
+        query = select(inspections).where(inspections.c.id.in_(some), *conditions)
         found += connection.execute(query.order_by(inspections.c.id.desc()).limit(limit - len(found))).all()
         if len(found) == limit or count < step:
             break
-        ids, step = _rarest(connection, filters, span, last), min(4 * step, _LAST_STEP)
-    return with_detections(connection, found)
+        if step == _FIRST_STEP:
+            ids = _rarest(connection, ids, filters, span, before)
+        step = min(4 * step, _LAST_STEP)
+    return with_belongings(connection, found)
 
 
-def _rarest(connection: Connection, filters: Sequence[_Filter], span: Span, before: str) -> Select[tuple[str]]:
+def _rarest(connection: Connection, everything: _Ids, filters: Sequence[_Filter], span: Span, before: str) -> _Ids:
     """Return the ids of the filter that fewest inspections meet; all ids where no filter has an index."""
-    best, fewest = _all_ids(span, before), _FIRST_STEP + 1
+    best, fewest = everything, _FIRST_STEP + 1
     for each in filters:
-        if each.ids is not None:
-            ids = _within(each.ids, span, before)
-            _, count = _end_of(connection, ids.limit(_FIRST_STEP))
+        ids = each.ids()
+        if ids is not None:
+            _, count = _end_of(connection, _latest(ids, span, before, _FIRST_STEP))
             if count < fewest:
                 best, fewest = ids, count
     return best
 
 
-def _all_ids(span: Span, before: str | None) -> Select[tuple[str]]:
-    return _within(select(inspections.c.id), span, before)
-
-
-def _within(ids: Select[tuple[str]], span: Span, before: str | None) -> Select[tuple[str]]:
+def _latest(ids: _Ids, span: Span, before: str | None, most: int) -> _Ids:
+    """Return the latest of these ids within a time."""
     column = ids.selected_columns[0]
-    within = ids.where(span.condition(column)).order_by(column.desc())
+    within = ids.where(span.condition(column)).order_by(column.desc()).limit(most)
     return within if before is None else within.where(column < before)
 
 
-def _end_of(connection: Connection, ids: Select[tuple[str]]) -> tuple[str | None, int]:
+def _end_of(connection: Connection, ids: _Ids) -> tuple[str | None, int]:
     """Return the last of these ids (None: there is none), and how many there are."""
     each = ids.subquery()
     last, count = connection.execute(select(func.min(each.c[0]), func.count())).one()
     return last, int(count)
 
 
-def _filters(wanted: Wanted) -> list[_Filter]:
+def _filters(connection: Connection, wanted: Wanted) -> list[_Filter]:
     column = inspections.c
     equal = {column.station: wanted.station, column.order_number: wanted.order, column.sha256: wanted.sha256}
     found = [_equal(each, value) for each, value in equal.items() if value]
     if wanted.decision == "NG":
-        found.append(_Filter(REJECTED, select(column.id).where(REJECTED)))
+        found.append(_Filter(REJECTED, lambda: select(column.id).where(REJECTED)))
     elif wanted.decision is not None:
         found.append(_Filter(column.decision == wanted.decision))
     if wanted.model:
@@ -122,23 +126,22 @@ def _filters(wanted: Wanted) -> list[_Filter]:
     if wanted.defect is not None:
         of_class = and_(detections.c.name == wanted.defect, detections.c.defect)
         there = exists().where(detections.c.inspection == column.id, of_class)
-        found.append(_Filter(there, select(detections.c.inspection).where(of_class).distinct()))
-    if wanted.text:
-        parts = (column.name, column.station, column.order_number)
-        found.append(_Filter(or_(*(part.icontains(wanted.text, autoescape=True) for part in parts))))
+        found.append(_Filter(there, lambda: select(detections.c.inspection).where(of_class).distinct()))
+    if text := wanted.text:
+        found.append(_Filter(holds_text(connection, text), lambda: ids_with_text(connection, text)))
     if wanted.name:
         found.append(_Filter(column.name.icontains(wanted.name, autoescape=True)))
     return found
 
 
 def _equal(column: ColumnElement[str], value: str) -> _Filter:
-    return _Filter(column == value, select(inspections.c.id).where(column == value))
+    return _Filter(column == value, lambda: select(inspections.c.id).where(column == value))
 
 
 def _of_model(model: str) -> _Filter:
     if re.fullmatch("[0-9a-f]{64}", model):
-        whole = and_(inspections.c.version == model[:12], inspections.c.model_sha256 == model)
-        return _Filter(whole, select(inspections.c.id).where(inspections.c.version == model[:12]))
+        by_version = _equal(inspections.c.version, model[:12])
+        return _Filter(and_(by_version.condition, inspections.c.model_sha256 == model), by_version.ids)
     if re.fullmatch("[0-9a-f]{12}", model):
         return _equal(inspections.c.version, model)
     return _equal(inspections.c.model, model)
@@ -147,7 +150,7 @@ def _of_model(model: str) -> _Filter:
 def one(connection: Connection, identity: str) -> dict[str, Any] | None:
     """Return one inspection with its detections; None where there is none."""
     rows = connection.execute(select(inspections).where(inspections.c.id == identity)).all()
-    found = with_detections(connection, rows)
+    found = with_belongings(connection, rows)
     return found[0] if found else None
 
 
@@ -164,18 +167,23 @@ def export(engine: Engine, span: Span) -> Iterator[dict[str, Any]]:
         query = select(inspections).where(span.condition(inspections.c.id), inspections.c.id > after)
         with engine.connect() as connection:
             rows = connection.execute(query.order_by(inspections.c.id).limit(_PAGE)).all()
-            page = with_detections(connection, rows)
+            page = with_belongings(connection, rows)
         yield from page
         if len(page) < _PAGE:
             return
         after = page[-1]["id"]
 
 
-def with_detections(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    """Return inspections as plain values from their rows."""
+def with_belongings(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Return inspections as plain values, with all that belongs to them, from their rows."""
     found: dict[str, list[Row[Any]]] = {row.id: [] for row in rows}
     if found:
         query = select(detections).where(detections.c.inspection.in_(found))
         for each in connection.execute(query.order_by(detections.c.inspection, detections.c.place)):
             found[each.inspection].append(each)
-    return [inspection_dict(row, found[row.id]) for row in rows]
+    said: dict[str, list[Row[Any]]] = {row.id: [] for row in rows}
+    if said:
+        query = select(corrections).where(corrections.c.inspection.in_(said)).order_by(corrections.c.id)
+        for each in connection.execute(query):
+            said[each.inspection].append(each)
+    return [inspection_dict(row, found[row.id], said[row.id]) for row in rows]

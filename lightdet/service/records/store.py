@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from lightdet.service.inspection import Inspection, first_id, new_id
+from lightdet.service.inspection import Inspection, Origin
+from lightdet.service.keep import Keep
 from lightdet.service.records import search, statistics
+from lightdet.service.records.chain import Link, read_end
 from lightdet.service.records.database import AwayError, Database, is_away, reason
-from lightdet.service.records.rows import detection_rows, inspection_row
+from lightdet.service.records.retention import Purged, purge
 from lightdet.service.records.search import ANYTHING, Wanted
 from lightdet.service.records.span import Span
-from lightdet.service.records.tables import detections, inspections, model_changes, thumbnails
+from lightdet.service.records.tables import chain_ends
+from lightdet.service.records.verify import Verdict, verify
+from lightdet.service.records.write import write_correction, write_inspections, write_model
 
 
 class Store:
@@ -22,13 +26,14 @@ class Store:
 
     Args:
         database: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
+        durable, patient: see `Database`.
 
     Raises:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, database: str) -> None:
-        self.database = Database(database)
+    def __init__(self, database: str, *, durable: bool = False, patient: bool = False) -> None:
+        self.database = Database(database, durable=durable, patient=patient)
         self._engine = self.database.engine
 
     def close(self) -> None:
@@ -53,9 +58,8 @@ class Store:
             Exception: it will never take one of these.
         """
         try:
-            self.database.find_again()
-            with self._engine.begin() as connection:
-                _insert(connection, entries)
+            with self.database.extending() as (connection, chain):
+                write_inspections(connection, chain, entries)
         except Exception as error:
             if is_away(error):
                 raise AwayError(reason(error)) from None
@@ -67,15 +71,39 @@ class Store:
         Raises:
             SQLAlchemyError, OSError: the database is away.
         """
-        row = {"id": new_id(time_ms), "time_ms": time_ms, "model": model, "sha256": sha256, "before": before}
-        with self._engine.begin() as connection:
-            connection.execute(insert(model_changes), row)
+        with self.database.extending() as (connection, chain):
+            write_model(connection, chain, time_ms, model, sha256, before)
 
-    def purge(self, before_ms: int) -> int:
-        """Delete what is older than this, with all that belongs to it; returns how many inspections."""
-        old = inspections.c.id < first_id(before_ms)
-        with self._engine.begin() as connection:
-            return int(connection.execute(delete(inspections).where(old)).rowcount)
+    def correct(
+        self, identity: str, decision: str | None, note: str, origin: Origin, time_ms: int
+    ) -> dict[str, Any] | None:
+        """Write what a person says of an inspection, whose own row stays as it is; None where there is none.
+
+        Raises:
+            AwayError, SQLAlchemyError, OSError: the database is away.
+        """
+        with self.database.extending() as (connection, chain):
+            return write_correction(connection, chain, identity, decision, note, origin, time_ms)
+
+    def verify(self, published: Iterable[Link] = (), progress: Callable[[int, int], None] = lambda *_: None) -> Verdict:
+        """Go along the chain of all records, see `verify.verify`."""
+        with self.database.reading() as connection:
+            return verify(connection, published, progress)
+
+    def head(self) -> tuple[Link, int]:
+        """Return the last link of the chain, and when it was written, in ms."""
+        with self._engine.connect() as connection:
+            time_ms = connection.execute(select(chain_ends.c.time_ms).where(chain_ends.c.name == "head")).scalar_one()
+            return read_end(connection, "head"), int(time_ms)
+
+    @property
+    def present(self) -> bool:
+        """Whether the database is still the one that was opened, see `Database.present`."""
+        return self.database.present
+
+    def purge(self, keep: Keep, *, stop: Callable[[], bool] = lambda: False) -> Purged:
+        """Delete the oldest rows until what is there is within these bounds, see `retention.purge`."""
+        return purge(self.database, keep, stop=stop)
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -121,19 +149,4 @@ class Store:
             return statistics.series(connection, span, start_ms, width_ms)
 
 
-def _insert(connection: Connection, entries: Sequence[Inspection]) -> None:
-    ids = [entry.id for entry in entries]
-    there = set(connection.execute(select(inspections.c.id).where(inspections.c.id.in_(ids))).scalars())
-    fresh = [entry for entry in entries if entry.id not in there]
-    if not fresh:
-        return
-    connection.execute(insert(inspections), [inspection_row(entry) for entry in fresh])
-    found = [row for entry in fresh for row in detection_rows(entry)]
-    if found:
-        connection.execute(insert(detections), found)
-    small = [{"inspection": e.id, "jpeg": e.thumbnail} for e in fresh if e.thumbnail is not None]
-    if small:
-        connection.execute(insert(thumbnails), small)
-
-
-__all__ = ["AwayError", "SQLAlchemyError", "Span", "Store", "Wanted"]
+__all__ = ["AwayError", "Keep", "SQLAlchemyError", "Span", "Store", "Wanted"]

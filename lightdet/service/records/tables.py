@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,10 +20,19 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 """Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
+
+
+def _links() -> tuple[Column[Any], ...]:
+    """The columns of a row's place in the chain, see `lightdet.service.records.chain`."""
+    return (
+        Column("seq", BigInteger, unique=True, index=True),  # over all tables that have it, from 1 on
+        Column("previous", String(64)),
+        Column("hash", String(64)),
+    )
 
 
 about = Table("lightdet_about", metadata, Column("schema_version", Integer, primary_key=True))
@@ -51,6 +62,7 @@ inspections = Table(
     Column("station", String(100)),  # "" where it was not said
     Column("order_number", String(100)),  # "" where it was not said
     Column("software", String(64)),  # lightdet's version
+    *_links(),
     # Each ends with the id, so that the latest of a kind are found without sorting.
     Index("inspections_by_sha256", "sha256", "id"),
     Index("inspections_by_model", "model", "id"),
@@ -97,5 +109,49 @@ model_changes = Table(
     Column("model", String(200), nullable=False),
     Column("sha256", String(64), nullable=False),  # of what answers from then on
     Column("before", String(64)),  # of what answered until then; null at a start
+    *_links(),
 )
 """When the service began with a model, or changed it."""
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", String(32), primary_key=True),  # sorts by time
+    Column("time_ms", BigInteger, nullable=False),
+    Column("inspection", String(32), nullable=False, index=True),  # it may be deleted before its correction
+    Column("decision", String(2)),  # what a person says the part is: OK or NG; null: a remark alone
+    Column("note", String(1000), nullable=False),
+    Column("key_name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("software", String(64), nullable=False),
+    *_links(),
+)
+"""What people said later of an inspection, whose own row never changes."""
+
+chain_ends = Table(
+    "chain_ends",
+    metadata,
+    Column("name", String(8), primary_key=True),  # head: the last row; anchor: the last one that was deleted
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+)
+
+hours = Table(
+    "hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True),  # since 1970 UTC
+    Column("inspected", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("overridden", Integer, nullable=False),  # counted in neither of the others
+)
+"""Counts of the rows that are there, kept with them; see `lightdet.service.records.hours`."""
+
+class_hours = Table(
+    "class_hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("defects", Integer, nullable=False),
+    Column("pictures", Integer, nullable=False),
+)

@@ -1,0 +1,196 @@
+"""``lightdet records``: verify, back up, restore, export, migrate or purge the service's records."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from lightdet.errors import UserError
+from lightdet.options.ranges import between
+from lightdet.options.shared import DATABASE, Database, Json
+
+if TYPE_CHECKING:
+    from lightdet.service.records.store import Store
+
+_Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
+
+
+def verify(
+    *,
+    database: Database = DATABASE,
+    chain_file: Annotated[
+        Path | None, Parameter(metavar="FILE", help="What 'serve --chain-file' wrote; its links must be there.")
+    ] = None,
+    json: Json = None,
+) -> int:
+    """Go along the chain of records and say where one was changed, taken out, put in or moved.
+
+    Rows cut off at the end show against --chain-file alone. Exit code 1 if there is a fault.
+    """
+    from lightdet.files import write_json
+
+    store = _open(database)
+    from lightdet.service.records.keeper import read_published
+
+    published = () if chain_file is None else list(read_published(chain_file))
+    verdict = store.verify(published, _show_progress)
+    store.close()
+    for line in verdict.told:
+        _say(line)
+    if verdict.faults > len(verdict.told):
+        _say(f"… and {verdict.faults - len(verdict.told)} more")
+    span = f"rows {verdict.first} to {verdict.head.seq}" if verdict.rows else "no rows"
+    _say(f"{'FAULTS: ' + str(verdict.faults) if verdict.faults else 'whole'}: {span}, hash {verdict.head.hash}")
+    if verdict.deleted:
+        _say(f"rows 1 to {verdict.deleted} were deleted by retention")
+    if json is not None:
+        head = {"row": verdict.head.seq, "hash": verdict.head.hash}
+        found = {"rows": verdict.rows, "first": verdict.first, "head": head, "deleted": verdict.deleted}
+        write_json(json, {**found, "faults": verdict.faults, "told": verdict.told})
+    return 1 if verdict.faults else 0
+
+
+def backup(
+    *,
+    output: Annotated[Path, Parameter(name=("--output", "-o"), metavar="FILE", help="The copy; a new file.")],
+    database: Database = DATABASE,
+) -> None:
+    """Copy the records' database as it is at one moment, also while the service writes into it (SQLite).
+
+    For PostgreSQL use pg_dump, or 'records export'.
+    """
+    _check_packages()
+    from lightdet.service.records.backup import backup as copy
+
+    head = copy(database, output)
+    until = f"up to row {head.seq}, hash {head.hash}" if head.hash else "with tables of an earlier version"
+    _say(f"{output}: {output.stat().st_size / (1 << 20):,.1f} MiB, {until}")
+
+
+def restore(
+    source: Annotated[Path, Parameter(name="BACKUP", help="What 'records backup' wrote.")],
+    *,
+    database: Database = DATABASE,
+    replace: Annotated[bool, Parameter(help="Put a database that is there aside, under another name.")] = False,
+) -> None:
+    """Put a backup in the place of the records' database; stop the service first (SQLite)."""
+    _check_packages()
+    from lightdet.service.records.backup import restore as put_back
+
+    head, aside = put_back(source, database, replace=replace)
+    if aside is not None:
+        _say(f"what was there is now {aside}")
+    _say(
+        f"restored up to row {head.seq}, hash {head.hash}"
+        if head.hash
+        else "restored, with tables of an earlier version"
+    )
+
+
+def export(
+    *,
+    output: Annotated[Path, Parameter(name=("--output", "-o"), metavar="FILE", help="A file .csv or .parquet.")],
+    database: Database = DATABASE,
+    rows: Annotated[Literal["inspections", "detections"], Parameter(help="One row for each of these.")] = "inspections",
+    since: _Day = None,
+    until: _Day = None,
+) -> None:
+    """Write records as CSV for spreadsheets or as Parquet, the oldest first."""
+    _check_packages()
+    from lightdet.service.record_files import write_records
+    from lightdet.service.records.span import Span
+    from lightdet.wording import counted
+
+    store = _open(database)
+    span = Span(_time_ms(since, "--since"), _time_ms(until, "--until"))
+    number = write_records(store.export(span), output, rows)
+    store.close()
+    _say(f"{output}: {counted(number, 'inspection')}")
+
+
+def migrate(*, database: Database = DATABASE) -> None:
+    """Take a database of an earlier version along; the service does so, too, when it starts.
+
+    Make a copy first: the earlier version does not open it any more.
+    """
+    _check_packages()
+    from lightdet.service.records.tables import SCHEMA
+    from lightdet.wording import counted
+
+    store = _open(database)
+    before, (head, _) = store.database.version_before, store.head()
+    store.close()
+    taken = "is of this version" if before == SCHEMA else f"is taken along from tables {before} to {SCHEMA}"
+    _say(f"the database {taken}: {counted(head.seq, 'row')} in the chain, hash {head.hash}")
+
+
+def purge(
+    *,
+    database: Database = DATABASE,
+    days: Annotated[
+        float, Parameter(metavar="N", validator=between(0.0), help="Keep so many days, back from the newest record.")
+    ] = 0.0,
+    rows: Annotated[int, Parameter(metavar="N", validator=between(0), help="Keep so many rows.")] = 0,
+    gib: Annotated[
+        float, Parameter(metavar="N", validator=between(0.0), help="Keep what fits into so many GiB of database.")
+    ] = 0.0,
+) -> None:
+    """Delete the oldest records, in steps that hold up nobody, and give their space back; the service may run.
+
+    The rest stays verifiable: the hash of the last row that was deleted is kept.
+    """
+    _check_packages()
+    from lightdet.service.keep import Keep
+    from lightdet.wording import counted
+
+    keep = Keep(days, rows, round(gib * (1 << 30)))
+    if not keep:
+        raise UserError("say what to keep: --days, --rows or --gib")
+    store = _open(database)
+    done = store.purge(keep)
+    store.close()
+    if done.told:
+        _say(done.told)
+    _say(f"deleted the oldest {counted(done.rows, 'row')}; {counted(done.left, 'row')} left")
+
+
+def _open(database: str) -> Store:
+    _check_packages()
+    from lightdet.service.records.backup import check_exists
+    from lightdet.service.records.store import Store
+
+    check_exists(database)
+    return Store(database, patient=True)
+
+
+def _check_packages() -> None:
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise UserError("records need further packages: pip install 'lightdet[service]'")
+
+
+def _time_ms(value: str | None, option: str) -> int | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise UserError(f"{option} '{value}': write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z") from None
+
+
+def _show_progress(done: int, total: int) -> None:
+    import sys
+
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{done:,} of {total:,} rows")
+        sys.stderr.flush()
+
+
+def _say(text: str) -> None:
+    import sys
+
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,126 @@
+"""The chain of records: each row holds the hash of the row before, so that no row can change unseen.
+
+The hash of a row is the SHA-256 of these bytes: the JSON array ``[1, kind, seq, previous, fields]`` with keys in
+alphabetical order, no spaces, and ``\\u`` escapes for all that is not ASCII. ``kind`` is ``inspection``,
+``correction`` or ``model``; ``seq`` is the row's number in the chain, over all kinds, from 1 on; ``previous`` is the
+hash of the row before. ``fields`` holds every column of the row that is not null, by its name, but ``seq``,
+``previous`` and ``hash``. An inspection has two more: ``detections``, a list of such fields by place, without
+``inspection``; and ``thumbnail``, the SHA-256 of the small picture, where there is one. Floating-point numbers stand
+as their shortest digits that give the same number back, as in Python and JavaScript, with ``.0`` where they are whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Float, Integer, Table, insert, select, update
+
+from lightdet.service.records.tables import chain_ends, corrections, detections, inspections, model_changes
+
+FORMAT = 1
+KINDS: Mapping[str, Table] = {"inspection": inspections, "correction": corrections, "model": model_changes}
+LINKS = ("seq", "previous", "hash")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A row's place in the chain, and its hash."""
+
+    seq: int
+    hash: str
+
+
+def canonical(
+    kind: str,
+    seq: int,
+    previous: str,
+    row: Mapping[str, Any],
+    found: Iterable[Mapping[str, Any]] = (),
+    thumbnail: bytes | None = None,
+) -> bytes:
+    """Return the bytes whose SHA-256 is the hash of a row; `found` are its rows of `detections`, by place."""
+    fields = _fields(KINDS[kind], row, LINKS)
+    if kind == "inspection":
+        fields["detections"] = [_fields(detections, each, ("inspection",)) for each in found]
+        if thumbnail is not None:
+            fields["thumbnail"] = hashlib.sha256(thumbnail).hexdigest()
+    return json.dumps([FORMAT, kind, seq, previous, fields], sort_keys=True, separators=(",", ":")).encode()
+
+
+def _fields(table: Table, row: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
+    """What a database gives back may be of another type than what was written: 1 for true, 1.0 for 1."""
+    fields: dict[str, Any] = {}
+    for column in table.columns:
+        value = row.get(column.name)
+        if value is None or column.name in left_out:
+            continue
+        if isinstance(column.type, Boolean):
+            value = bool(value)
+        elif isinstance(column.type, Float):
+            value = float(value) + 0.0  # SQLite keeps no -0.0
+        elif isinstance(column.type, Integer):
+            value = int(value)
+        fields[column.name] = value
+    return fields
+
+
+class Chain:
+    """The end of the chain while a transaction extends it."""
+
+    def __init__(self, head: Link) -> None:
+        self.head = head
+
+    def extend(
+        self,
+        kind: str,
+        row: dict[str, Any],
+        found: Iterable[Mapping[str, Any]] = (),
+        thumbnail: bytes | None = None,
+    ) -> None:
+        """Give a row its place at the end, its hash and that of the row before."""
+        seq, previous = self.head.seq + 1, self.head.hash
+        digest = hashlib.sha256(canonical(kind, seq, previous, row, found, thumbnail)).hexdigest()
+        row.update(seq=seq, previous=previous, hash=digest)
+        self.head = Link(seq, digest)
+
+
+def begin_chain(connection: Connection) -> None:
+    """Write both ends of an empty chain; its first hash is random, so that it tells one database from another."""
+    start = secrets.token_hex(32)
+    for name in ("anchor", "head"):
+        values = {"name": name, "seq": 0, "hash": start, "time_ms": time.time_ns() // 1_000_000}
+        connection.execute(insert(chain_ends).values(values))
+
+
+def lock_head(connection: Connection) -> Link:
+    """Return the last link, which nobody else extends before this transaction ends.
+
+    In SQLite the transaction must have begun as a writing one (`Database.writing`).
+    """
+    query = select(chain_ends.c.seq, chain_ends.c.hash).where(chain_ends.c.name == "head").with_for_update()
+    return Link(*connection.execute(query).one())
+
+
+def move_end(connection: Connection, name: str, link: Link) -> None:
+    """Write where the chain ends (``head``), or the last link that was deleted (``anchor``)."""
+    values = {"seq": link.seq, "hash": link.hash, "time_ms": time.time_ns() // 1_000_000}
+    connection.execute(update(chain_ends).where(chain_ends.c.name == name).values(values))
+
+
+def read_end(connection: Connection, name: str) -> Link:
+    """Return the ``head`` or the ``anchor``."""
+    return Link(*connection.execute(select(chain_ends.c.seq, chain_ends.c.hash).where(chain_ends.c.name == name)).one())
+
+
+def holds(connection: Connection, link: Link) -> bool:
+    """Whether this link is in the chain, or is one of its ends."""
+    if link in (read_end(connection, "head"), read_end(connection, "anchor")):
+        return True
+    queries = (select(table.c.hash).where(table.c.seq == link.seq) for table in KINDS.values())
+    return any(connection.execute(query).scalar() == link.hash for query in queries)

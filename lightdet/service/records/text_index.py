@@ -1,0 +1,97 @@
+"""An index for parts of a text: SQLite's FTS5 with trigrams, PostgreSQL's pg_trgm. Where neither is, a search reads on.
+
+A row of SQLite's index has the number that the inspection has in the chain; it holds no text of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, or_, select, text
+from sqlalchemy.exc import DBAPIError
+
+from lightdet.service.records.tables import inspections
+
+log = logging.getLogger("lightdet.service")
+
+SHORTEST = 3
+"""Characters that a text must have to be looked up."""
+_MOST = 20_000
+"""A text that more inspections hold is found sooner by reading them, the latest first."""
+_COLUMNS = ("name", "station", "order_number")
+_JOINED = "(name || chr(10) || coalesce(station, '') || chr(10) || coalesce(order_number, ''))"
+
+
+def make_text_index(connection: Connection) -> None:
+    """Make the index where it can be made; a new one is filled by `fill_text_index`."""
+    if connection.dialect.name == "sqlite":
+        make = "CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(part, content='', detail=none, tokenize='trigram')"
+    else:
+        make = f"CREATE INDEX IF NOT EXISTS inspections_by_text ON inspections USING gin ({_JOINED} gin_trgm_ops)"
+    try:
+        with connection.begin_nested():
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+            connection.exec_driver_sql(make)
+    except DBAPIError:
+        log.warning("this database has no index for parts of a text (SQLite 3.34 with FTS5, PostgreSQL with pg_trgm)")
+
+
+def has_text_index(connection: Connection) -> bool:
+    """Whether there is one."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT count(*) FROM sqlite_master WHERE name = 'texts'"
+    else:
+        query = "SELECT count(*) FROM pg_indexes WHERE indexname = 'inspections_by_text'"
+    return bool(connection.exec_driver_sql(query).scalar())
+
+
+def index_texts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Take new inspections into SQLite's index; PostgreSQL does it by itself."""
+    _change(connection, "INSERT INTO texts (rowid, part) VALUES (:seq, :part)", rows)
+
+
+def unindex_texts(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Take inspections that are deleted out of SQLite's index."""
+    _change(connection, "INSERT INTO texts (texts, rowid, part) VALUES ('delete', :seq, :part)", rows)
+
+
+def _change(connection: Connection, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    if connection.dialect.name == "sqlite" and has_text_index(connection):
+        values = [{"seq": row["seq"], "part": "\n".join(row[name] or "" for name in _COLUMNS)} for row in rows]
+        if values:
+            connection.execute(text(statement), values)
+
+
+def holds_text(connection: Connection, wanted: str) -> ColumnElement[bool]:
+    """Return the condition that an inspection holds this text; A-Z and a-z are the same."""
+    if connection.dialect.name == "postgresql":
+        joined: ColumnElement[str] = literal_column(_JOINED)
+        return joined.op("ILIKE")(f"%{_escaped(wanted)}%")
+    return or_(*(inspections.c[name].icontains(wanted, autoescape=True) for name in _COLUMNS))
+
+
+def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | None:
+    """Return the ids of the inspections that may hold this text, by the index; None where it does not help."""
+    if len(wanted) < SHORTEST or not has_text_index(connection):
+        return None
+    if connection.dialect.name == "sqlite":
+        trigrams = dict.fromkeys(wanted[at : at + 3] for at in range(len(wanted) - 2))
+        match = " AND ".join('"' + each.replace('"', '""') + '"' for each in trigrams)
+        found = text("SELECT rowid FROM texts WHERE texts MATCH :match LIMIT :most").bindparams(match=match, most=_MOST)
+        numbers = list(connection.execute(found).scalars())
+        if len(numbers) == _MOST:
+            return None
+        joined = ",".join(map(str, numbers))  # integers of our own; as parameters they would be too many
+        return select(inspections.c.id).where(literal_column(f"inspections.seq IN ({joined})"))
+    ids = select(inspections.c.id).where(holds_text(connection, wanted))
+    few = ids.limit(_MOST).subquery()
+    if connection.execute(select(func.count()).select_from(few)).scalar() == _MOST:
+        return None
+    return ids
+
+
+def _escaped(wanted: str) -> str:
+    return wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

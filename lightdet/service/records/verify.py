@@ -1,0 +1,135 @@
+"""Goes along the chain and finds every row that was changed, taken out, put in or moved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from lightdet.service.inspection import iso_time
+from lightdet.service.records.chain import KINDS, Link, canonical, read_end
+from lightdet.service.records.tables import detections, inspections, thumbnails
+
+_PAGE = 2000
+_SHOWN = 20
+
+
+@dataclass
+class Verdict:
+    """What was found along the chain.
+
+    Attributes:
+        rows: how many were looked at.
+        first: number of the first one; 0 where there is none.
+        head: the last link.
+        deleted: how many were deleted from the beginning, by retention.
+        faults: how many faults there are.
+        told: the first twenty of them, in words.
+    """
+
+    rows: int = 0
+    first: int = 0
+    head: Link = field(default_factory=lambda: Link(0, ""))
+    deleted: int = 0
+    faults: int = 0
+    told: list[str] = field(default_factory=list)
+
+    def fault(self, text: str) -> None:
+        """Add a fault."""
+        self.faults += 1
+        if len(self.told) < _SHOWN:
+            self.told.append(text)
+
+
+def verify(
+    connection: Connection, published: Iterable[Link] = (), progress: Callable[[int, int], None] = lambda *_: None
+) -> Verdict:
+    """Go along the whole chain.
+
+    Args:
+        connection: in a transaction that sees one state of the database (`Database.reading`).
+        published: links that were written down elsewhere before; each must still be there, or be deleted by retention.
+        progress: is told how many rows are done, of how many.
+    """
+    anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
+    verdict = Verdict(head=head, deleted=anchor.seq)
+    waiting = {link.seq: link.hash for link in published}
+    before, last = anchor, None
+    for kind, row, digest in _rows(connection, anchor.seq, head.seq):
+        verdict.rows += 1
+        verdict.first = verdict.first or row["seq"]
+        _check(verdict, before, last, kind, row, digest)
+        before, last = Link(row["seq"], row["hash"]), _name(kind, row)
+        if waiting.pop(before.seq, before.hash) != before.hash:
+            verdict.fault(f"row {before.seq} ({last}) is not the one that was published: the chain was made anew")
+        if verdict.rows % _PAGE == 0:
+            progress(verdict.rows, head.seq - anchor.seq)
+    if before != head:
+        verdict.fault(f"the end is missing: the last row is {before.seq}, but {head.seq} were written")
+    for seq in sorted(seq for seq in waiting if seq > head.seq):
+        verdict.fault(f"row {seq} was published, but the chain ends at {head.seq}: the end was cut off")
+    _find_strays(connection, verdict, anchor, head)
+    return verdict
+
+
+def _check(verdict: Verdict, before: Link, last: str | None, kind: str, row: Mapping[str, Any], digest: str) -> None:
+    where = f"row {row['seq']} ({_name(kind, row)})"
+    if row["seq"] > before.seq + 1:
+        count = row["seq"] - before.seq - 1
+        missing = f"row {before.seq + 1} is" if count == 1 else f"rows {before.seq + 1} to {row['seq'] - 1} are"
+        verdict.fault(f"{missing} missing, between {last or 'the beginning'} and {_name(kind, row)}")
+    elif row["seq"] == before.seq:
+        verdict.fault(f"{where}: there are two rows of this number")
+    elif row["previous"] != before.hash:
+        verdict.fault(f"{where} does not follow the row before it: one of them was put in, moved or replaced")
+    if row["hash"] != digest:
+        verdict.fault(f"{where} was changed")
+
+
+def _name(kind: str, row: Mapping[str, Any]) -> str:
+    return f"{kind} {row['id']} of {iso_time(row['time_ms'])}"
+
+
+def _rows(connection: Connection, after: int, until: int) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield kind, row and the hash that it should have, by their numbers."""
+    for start in range(after, until, _PAGE):
+        page: list[tuple[str, Mapping[str, Any]]] = []
+        for kind, table in KINDS.items():
+            query = select(table).where(table.c.seq > start, table.c.seq <= min(start + _PAGE, until))
+            page += [(kind, dict(row)) for row in connection.execute(query).mappings()]
+        page.sort(key=lambda each: (each[1]["seq"], each[0]))
+        found, small = _belongings(connection, start, min(start + _PAGE, until))
+        for kind, row in page:
+            mine = kind == "inspection"
+            data = canonical(
+                kind, row["seq"], row["previous"], row,
+                found.get(row["id"], ()) if mine else (), small.get(row["id"]) if mine else None,
+            )  # fmt: skip
+            yield kind, row, hashlib.sha256(data).hexdigest()
+
+
+def _belongings(
+    connection: Connection, after: int, until: int
+) -> tuple[dict[str, list[Mapping[str, Any]]], dict[str, bytes]]:
+    """The detections and small pictures of a page's inspections, by id."""
+    ids = select(inspections.c.id).where(inspections.c.seq > after, inspections.c.seq <= until)
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    query = select(detections).where(detections.c.inspection.in_(ids)).order_by(detections.c.inspection)
+    for row in connection.execute(query.order_by(detections.c.place)).mappings():
+        found.setdefault(row["inspection"], []).append(dict(row))
+    query_small = select(thumbnails).where(thumbnails.c.inspection.in_(ids))
+    return found, {row.inspection: bytes(row.jpeg) for row in connection.execute(query_small)}
+
+
+def _find_strays(connection: Connection, verdict: Verdict, anchor: Link, head: Link) -> None:
+    """Rows that the walk did not see: without a number, or with one outside of the chain."""
+    for kind, table in KINDS.items():
+        outside = table.c.seq.is_(None) | (table.c.seq <= anchor.seq) | (table.c.seq > head.seq)
+        count, first = connection.execute(select(func.count(), func.min(table.c.id)).where(outside)).one()
+        if count:
+            verdict.fault(
+                f"{count} rows of kind {kind} are not in the chain, the first of them {first}: they were put in"
+            )
