@@ -1,5 +1,5 @@
 # The service in a container: docker build -t lightdet . ; how to run it stands in docs/service.md.
-FROM python:3.12-slim-bookworm
+FROM python:3.13-slim-trixie
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -13,11 +13,12 @@ WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY lightdet ./lightdet
 COPY packaging ./packaging
-# INSTALL: exported models alone (.onnx, .xml), without torch. ".[service]" serves .safetensors, with torch: several GB,
-# fewer with PIP_FLAGS that name another index.
-ARG INSTALL=./packaging/runtime[openvino,service]
-ARG PIP_FLAGS=
-RUN pip install --no-cache-dir --disable-pip-version-check ${PIP_FLAGS} "${INSTALL}" && rm -rf /build/*
+# Exported models alone (.onnx, .xml), without torch: each package in the version, and with the hash, of runtime.txt, which
+# packaging/lock.py writes. Dockerfile.gpu serves .safetensors on a GPU.
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+        -r packaging/docker/runtime.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation ./packaging/runtime \
+    && rm -rf /build/*
 
 USER lightdet
 WORKDIR /data

@@ -18,9 +18,11 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 import venv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ import httpx
 import pytest
 import yaml
 from colors import paint
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,6 +106,61 @@ def test_compose_opens_nothing_to_others(compose: dict[str, Any]) -> None:
     assert set(re.findall(r"^  (\w+):$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)) >= {"lightdet", "db"}
 
 
+def read_lock(image: str) -> dict[str, str]:
+    """The locked packages with their versions; each must have a hash."""
+    text = (ROOT / "packaging/docker" / f"{image}.txt").read_text().replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    assert all(
+        len(words) > 1 and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", w) for w in words[1:]) for words in lines
+    )
+    return dict(line[0].split("==") for line in lines)
+
+
+def test_every_package_of_the_image_is_locked() -> None:
+    """Whatever the packages ask for, as the image's Python reads their conditions, is in the list."""
+    versions = read_lock("runtime")
+    python = re.match(r"python:(3\.\d+)-", read_dockerfile((ROOT / "Dockerfile").read_text()).steps[0][1])
+    assert python is not None
+    place = default_environment() | {"python_version": python[1], "python_full_version": f"{python[1]}.0", "extra": ""}
+    runtime = tomllib.loads((ROOT / "packaging/runtime/pyproject.toml").read_text())["project"]
+    optional = runtime["optional-dependencies"]
+    left = [Requirement(each) for each in [*runtime["dependencies"], *optional["openvino"], *optional["service"]]]
+    seen: set[str] = set()
+    while left:
+        each = left.pop()
+        name = canonicalize_name(each.name)
+        if (each.marker is not None and not each.marker.evaluate(place)) or name in seen:
+            continue
+        seen.add(name)
+        assert name in versions, f"{name} is missing: python packaging/lock.py"
+        assert each.specifier.contains(versions[name], prereleases=True), each
+        left += [Requirement(text) for text in metadata.requires(name) or []]
+    assert set(versions) >= {"setuptools", "numpy", "onnxruntime", "openvino", "fastapi"}
+
+
+def test_the_image_for_gpus_is_the_same_but_for_its_packages(recipe: Recipe) -> None:
+    gpu = read_dockerfile((ROOT / "Dockerfile.gpu").read_text())
+    assert [word for word, _ in gpu.steps] == [word for word, _ in recipe.steps]
+    differing = {word for (word, ours), (_, theirs) in zip(gpu.steps, recipe.steps, strict=True) if ours != theirs}
+    assert differing == {"ENV", "RUN", "CMD"}
+    assert "--require-hashes" in next(text for word, text in gpu.steps if word == "RUN" and "pip" in text)
+
+
+def test_the_unit_for_systemd_keeps_to_what_it_needs() -> None:
+    text = (ROOT / "packaging/systemd/lightdet.service").read_text()
+    assert set(re.findall(r"^(\w+)=", text, re.MULTILINE)) >= {
+        "WatchdogSec", "MemoryMax", "SystemCallFilter", "DynamicUser", "CapabilityBoundingSet", "NoNewPrivileges",
+    }  # fmt: skip
+    assert "Type=notify" in text
+    if shutil.which("systemd-analyze"):
+        told = subprocess.run(
+            ["systemd-analyze", "verify", str(ROOT / "packaging/systemd/lightdet.service")],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        wrong = [line for line in told.stderr.splitlines() if "is not executable" not in line]
+        assert wrong == []
+
+
 # --- run for real -----------------------------------------------------------------------------------------
 
 
@@ -137,7 +197,9 @@ def installed(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "outer.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     line = next(text for word, text in recipe.steps if word == "RUN" and "pip install" in text)
     environment = recipe.environment | {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder)}
-    line = line.replace("/build/", f"{build}/")
+    locked, _, own = line.partition(" && ")
+    assert "--require-hashes" in locked  # what is locked is for the image's Python; here it is this environment's
+    line = own.replace("/build/", f"{build}/")
     pip = {key: value for key, value in os.environ.items() if key.startswith("PIP_") or key.endswith("_proxy")}
     result = subprocess.run(
         ["sh", "-c", line], cwd=build, env=pip | environment, capture_output=True, text=True, check=False, timeout=280
