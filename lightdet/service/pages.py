@@ -26,7 +26,7 @@ class _File:
 
 
 def page_routes() -> APIRouter:
-    """Return the routes of the page (``/``), the API's description for people (``/docs``) and their files."""
+    """Return the routes of the page, the API's description (``/docs``), the shift report (``/report``), their files."""
     router = APIRouter(include_in_schema=False)
     shelf = {
         entry.name: _File(data, _TYPES[suffix], f'"{hashlib.sha256(data).hexdigest()[:16]}"')
@@ -42,6 +42,10 @@ def page_routes() -> APIRouter:
     @router.get("/docs")
     async def docs(request: Request) -> Response:
         return _answer(shelf["docs.html"], request)
+
+    @router.get("/report")
+    async def report(request: Request) -> Response:
+        return _answer(shelf["report.html"], request)
 
     @router.get("/static/{name}")
     async def static(name: str, request: Request) -> Response:

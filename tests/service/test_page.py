@@ -2,114 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import os
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browsing import BAD, BROKEN, GOOD, Open, drop, set_slider, until, verdict
 from colors import paint
 from PIL import Image as Pil
 from test_store import NOON, inspection
-
-playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
-
-RED, GREEN, WEAK_BLUE = (0, 200, 10, 20, 50, 60), (1, 120, 100, 30, 180, 50), (2, 40, 120, 100, 160, 180)
-BAD, GOOD = paint(RED, GREEN, WEAK_BLUE), paint()
-
-
-def chromium() -> str | None:
-    """Debian's Chromium, or what ``CHROMIUM`` names."""
-    names = [os.environ.get("CHROMIUM"), "/usr/bin/chromium", shutil.which("chromium-browser"), shutil.which("chrome")]
-    return next((name for name in names if name and Path(name).is_file()), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = chromium()
-    if path is None:
-        pytest.skip("no Chromium here: apt install chromium, or name one in CHROMIUM")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-        )
-        yield opened
-        opened.close()
-
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Open]:
-    """Open the page; at the end nothing may have been loaded from elsewhere, and no script may have failed."""
-    contexts: list[Any] = []
-    failures: list[str] = []
-
-    def listen(message: Any) -> None:
-        # Refused requests are logged by the browser, too; the page tells of them itself.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            failures.append(message.text)
-
-    def begin(url: str, path: str = "", **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", listen)
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.on("request", lambda request: None if _own(request.url, url) else failures.append(request.url))
-        page.goto(f"{url}/{path}")
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
-    assert failures == []
-
-
-def _own(address: str, url: str) -> bool:
-    return address.startswith((f"{url}/", "blob:", "data:"))
-
-
-def drop(page: Any, *files: tuple[str, bytes, str]) -> None:
-    """Drop files on the page as from a folder."""
-    given = [[name, base64.b64encode(data).decode(), kind] for name, data, kind in files]
-    transfer = page.evaluate_handle(
-        """files => { const transfer = new DataTransfer();
-        for (const [name, data, type] of files) {
-          const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
-          transfer.items.add(new File([bytes], name, { type })); }
-        return transfer; }""",
-        given,
-    )
-    for kind in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("#drop", kind, {"dataTransfer": transfer})
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for a JavaScript condition (Playwright's own waiting needs eval, which the page's policy forbids)."""
-    deadline = time.monotonic() + 20
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(30)
-
-
-def verdict(page: Any, word: str) -> str:
-    page.locator("#verdict-word", has_text=re.compile(f"^{word}$")).wait_for()
-    why: str = page.locator("#verdict-why").inner_text()
-    return why
-
-
-def set_slider(page: Any, value: float) -> None:
-    page.locator("#threshold").fill(str(value))
 
 
 def past(page: Any) -> list[str]:
@@ -304,7 +207,6 @@ def test_a_file_of_several_pictures(served: Any, open_page: Open) -> None:
     assert not page.locator("#batch").is_visible()
 
 
-BROKEN = BAD[:80]
 WORST = [
     ([GOOD, BAD, GOOD], "NG", "of 3 pictures: 1 NG", ["✕ NG", "✓ OK", "✓ OK"]),
     ([BAD, GOOD, BROKEN], "NG", "of 3 pictures: 1 NG, 1 not inspected", ["✕ NG", "not inspected", "✓ OK"]),
@@ -605,7 +507,7 @@ def test_keys(shared: Any, open_page: Open) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator("#threshold-value").inner_text() == "0.26"
     page.locator("footer summary").click()
-    assert page.locator("footer kbd").all_inner_texts() == ["O", "C", "Space", "T", "←", "→"]
+    assert page.locator("footer kbd").all_inner_texts() == ["O", "C", "Space", "T", "←", "→", "+", "−", "0", "Shift"]
 
 
 def test_the_api_for_people(shared: Any, open_page: Open) -> None:
@@ -660,66 +562,15 @@ def test_a_list_that_is_cut_off_says_so(shared: Any, open_page: Open) -> None:
     drop(page, ("crowd.png", paint(*CROWDS["side by side"]), "image/png"))
     page.locator("#findings-title", has_text="Findings (20)").wait_for()
     below = re.compile(r"↓ (\d+) more below")
-    page.locator("#findings-more", has_text=below).wait_for()
-    found = below.search(page.locator("#findings-more").inner_text())
+    page.locator("#findings-note", has_text=below).wait_for()
+    found = below.search(page.locator("#findings-note").inner_text())
     assert found is not None and 0 < int(found[1]) < 20
     page.locator("#findings").focus()  # by the keyboard alone
     page.keyboard.press("End")
-    page.locator("#findings-more").wait_for(state="hidden")
+    page.locator("#findings-note", has_text=re.compile("^$")).wait_for()
     drop(page, ("one.png", BAD, "image/png"))
     page.locator("#findings-title", has_text="Findings (2)").wait_for()
-    assert not page.locator("#findings-more").is_visible()
-
-
-PALE = """() => {
-const parse = (text) => { const n = text.match(/[\\d.]+(e-\\d+)?/g).map(Number);
-  const scale = text.startsWith('color(') ? 255 : 1; return [...n.slice(0, 3).map(v => v * scale), n[3] ?? 1]; };
-const over = ([r, g, b, a], under) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
-const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-const light = (c) => { const [r, g, b] = c.map(v => linear(v / 255));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-const ground = (e) => { const chain = []; for (let at = e; at; at = at.parentElement) chain.unshift(at);
-  return chain.reduce((under, at) => over(parse(getComputedStyle(at).backgroundColor), under), [255, 255, 255]); };
-const found = [];
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-  const e = node.parentElement;
-  if (!node.data.trim() || !e.checkVisibility() || e.closest('#boxes, script, option')) continue;
-  let opacity = 1;
-  for (let at = e; at; at = at.parentElement) opacity *= Number(getComputedStyle(at).opacity);
-  const style = getComputedStyle(e), under = ground(e);
-  const ink = parse(e.closest('svg') ? style.fill : style.color);
-  const [a, b] = [light(over([...ink.slice(0, 3), ink[3] * opacity], under)), light(under)];
-  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
-  if (ratio < (large ? 3 : 4.5)) found.push([node.data.trim().slice(0, 30), ratio.toFixed(2)]);
-}
-return found; }"""
-"""Texts with less contrast than WCAG 2.2, 1.4.3 asks for."""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_has_contrast_in_every_state(start: Any, open_page: Open, scheme: str) -> None:
-    served = start(allow_override=True)
-    served.detect(BAD, threshold=0.9)
-    page = open_page(served.url, color_scheme=scheme)
-    page.locator("#past .by").wait_for()
-    page.locator("footer summary").click()
-    assert page.evaluate(PALE) == [], "ready"
-    page.get_by_label("show what does not count, too").check()
-    drop(page, ("good.png", GOOD, "image/png"), ("bad.png", BAD, "image/png"), ("cut.png", BROKEN, "image/png"))
-    page.locator("#verdict-why", has_text="of 3 pictures: 1 NG, 1 not inspected").wait_for()
-    page.locator("#pchart .dot").first.wait_for()
-    until(page, "!document.getElementById('verdict').classList.contains('busy')")
-    assert page.evaluate(PALE) == [], "several"
-    set_slider(page, 0.9)
-    assert page.evaluate(PALE) == [], "trial"
-    page.locator("#past .by").click()
-    page.locator("#verdict.own").wait_for()
-    assert page.evaluate(PALE) == [], "another's threshold"
-    page.route("**/ready", lambda route: route.abort())
-    page.locator("#verdict.stale").wait_for()
-    assert page.evaluate(PALE) == [], "without the service"
+    assert page.locator("#findings-note").inner_text() == ""
 
 
 def test_an_empty_search_is_not_an_empty_history(served: Any, open_page: Open) -> None:

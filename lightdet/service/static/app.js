@@ -6,9 +6,11 @@ import * as camera from "./camera.js";
 import * as contact from "./contact.js";
 import { $ } from "./dom.js";
 import * as history from "./history.js";
+import * as live from "./live.js";
 import * as statistics from "./statistics.js";
 import { zone } from "./times.js";
 import { busy, clear, say, show, shown, tryThreshold } from "./viewer.js";
+import * as zoom from "./zoom.js";
 
 const VIEWABLE = /^image\/(jpeg|png|bmp)$/;
 const LOOK_EVERY = 10_000;
@@ -34,6 +36,7 @@ function take(pictures) {
 
 async function work() {
   const refused = [];
+  live.pause();
   history.makeWay();
   resetTrial();
   batch.begin((entry) => history.lookAt(entry.result));
@@ -121,7 +124,8 @@ $("choose").addEventListener("click", () => $("files").click());
 $("files").addEventListener("change", () => { add($("files").files); $("files").value = ""; });
 $("threshold").addEventListener("input", () => { if (state.model) showTrial(Number($("threshold").value)); });
 for (const id of ["threshold-reset", "trial-end"]) $(id).addEventListener("click", resetTrial);
-history.setUp(resetTrial);
+history.setUp(() => { resetTrial(); live.pause(); });
+live.setUp(() => { if (!document.hidden) refresh(); });
 camera.setUp((blob) => take([{ blob, name: "" }]));
 
 // The whole page takes what is dropped: a file that misses the stage would else replace the page.
@@ -142,18 +146,25 @@ addEventListener("paste", (event) => { if (event.clipboardData?.files.length) ad
 const KEYS = {
   o: () => $("files").click(),
   c: () => camera.toggle(),
+  l: () => live.toggle(),
   t: () => $("threshold").focus(),
   " ": () => camera.capture(),
   ArrowLeft: () => history.step(-1),
   ArrowRight: () => history.step(1),
+  "+": () => zoom.zoomBy(1.5),
+  "-": () => zoom.zoomBy(1 / 1.5),
+  0: zoom.whole,
 };
+const FAR = 80; // pixels of the screen
+const MOVES = { ArrowLeft: [FAR, 0], ArrowRight: [-FAR, 0], ArrowUp: [0, FAR], ArrowDown: [0, -FAR] };
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("key-dialog").open) return;
   // The slider keeps the arrows; letters are ours there, too.
   const sliding = event.target.matches?.("input[type=range]") && !event.key.startsWith("Arrow");
   const typing = !sliding && event.target.matches?.("input, select, textarea");
   const pressing = event.target.matches?.("button, summary, a") && event.key === " ";
-  const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const move = event.shiftKey && zoom.isZoomed() ? MOVES[event.key] : undefined;
+  const action = move ? () => zoom.moveBy(...move) : KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action || typing || pressing || (event.key === " " && !camera.isOn())) return;
   event.preventDefault();
   action();
@@ -170,6 +181,7 @@ async function begin() {
   resetTrial();
   refresh();
   history.openAddress();
+  live.listen();
   setInterval(() => { if (!document.hidden) refresh(); }, LOOK_EVERY);
 }
 

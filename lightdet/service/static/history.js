@@ -13,12 +13,14 @@ const state = { results: [], before: null, loading: null };
 const originals = new Map(); // id → URL of the picture as sent from this tab
 const thumbnails = new Map(); // id → promise of a URL
 let turn = 0; // counts what was asked to be shown
-let endTrial = () => {};
+let leave = () => {};
 
-// `end()` leaves the trial view.
-export function setUp(end) {
-  endTrial = end;
+// `before()` leaves the trial and the live view, before something older is opened.
+export function setUp(before) {
+  leave = before;
 }
+
+export const isOwn = (id) => originals.has(id);
 
 export function keepOriginal(id, url) {
   originals.set(id, url);
@@ -72,7 +74,7 @@ function draw() {
   $("past-empty").textContent = isSearch() ? "No inspection matches this search." : "Nothing yet.";
   $("more").hidden = !state.before;
   mark();
-  if (focused) $("past").querySelector(`button[data-id="${focused}"]`)?.focus({ preventScroll: true });
+  if (focused) buttonOf(focused)?.focus({ preventScroll: true });
   const wanted = new Set(state.results.map((each) => each.id));
   for (const [id, url] of thumbnails) {
     if (!wanted.has(id)) {
@@ -120,14 +122,25 @@ export async function lookAt(result) {
 
 // Shows an inspection as a whole: picture and verdict, under an address of its own.
 async function open(result) {
-  if (!await lookAt(result)) return;
+  if (!await present(result)) return;
+  leave();
+  if (location.hash !== `#${result.id}`) window.history.pushState(null, "", `#${result.id}`);
+}
+
+async function present(result) {
+  if (!await lookAt(result)) return false;
   batch.close();
-  endTrial();
   const { decision, overridden, time } = result;
   const why = [defectsOf(result), overridden && "decided by the caller's own threshold", when(time)].filter(Boolean).join(" · ");
   give(decision, why, Date.parse(time), overridden === true);
-  if (location.hash !== `#${result.id}`) window.history.pushState(null, "", `#${result.id}`);
   $("verdict").scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+// Shows what another program has sent just now.
+export async function showLive(result) {
+  makeWay();
+  await present(result);
 }
 
 // Opens the inspection that the page's address names, if it names one.
@@ -152,14 +165,22 @@ export function mark() {
   for (const button of $("past").querySelectorAll("button")) {
     button.setAttribute("aria-current", button.dataset.id === current);
   }
+  // One stop for the keyboard: what is shown, else the latest; the arrows go on from there.
+  const buttons = [...$("past").querySelectorAll("button")];
+  const stop = buttons.find((button) => button.dataset.id === current) ?? buttons[0];
+  for (const button of buttons) button.tabIndex = button === stop ? 0 : -1;
 }
 
 // One newer (-1) or one older (+1) than what is shown.
 export function step(direction) {
   const index = state.results.findIndex((each) => each.id === shown()?.id);
   const next = state.results[index < 0 ? 0 : index + direction];
-  if (next) open(next);
+  if (!next) return;
+  if ($("past").contains(document.activeElement)) buttonOf(next.id)?.focus();
+  open(next);
 }
+
+const buttonOf = (id) => $("past").querySelector(`button[data-id="${id}"]`);
 
 addEventListener("hashchange", openAddress);
 addEventListener("popstate", openAddress);

@@ -116,7 +116,7 @@ function describe(chart) {
 }
 
 function drawTable(chart) {
-  const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", ""];
+  const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", "Limits"];
   const rows = chart.points.map((p) => [when(p.time), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.signal ? "outside" : ""]);
   $("ptable").replaceChildren(make("table", {},
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),

@@ -3,8 +3,10 @@
 import { saveBlob } from "./api.js";
 import { drawBoxes, markedPicture } from "./boxes.js";
 import { $, count, make } from "./dom.js";
-import { color, wouldCount } from "./rule.js";
+import { clearFindings, drawFindings, lightSelected } from "./findings.js";
+import { wouldCount } from "./rule.js";
 import { when } from "./times.js";
+import * as zoom from "./zoom.js";
 
 const state = { result: null, trial: null, note: "", caption: "" };
 
@@ -40,8 +42,8 @@ export function clear(name) {
   $("empty").hidden = false;
   $("drop").classList.remove("filled");
   setCaption(name);
-  $("findings").replaceChildren();
-  $("findings-title").textContent = "Findings";
+  $("zoom").hidden = true;
+  clearFindings();
   $("facts").replaceChildren();
   $("save").hidden = true;
   drawTrial();
@@ -50,16 +52,13 @@ export function clear(name) {
 // Shows a result on the picture at `url` (null: none is kept); `note` says what kind of picture that is.
 export function show(result, url, note = "") {
   Object.assign(state, { result, note });
-  const [width, height] = result.size;
-  const frame = $("frame");
-  frame.hidden = false;
+  $("frame").hidden = $("zoom").hidden = false;
   $("empty").hidden = true;
   $("drop").classList.add("filled");
-  frame.style.aspectRatio = `${width} / ${height}`;
-  fit();
   if (url) $("picture").src = url;
   else $("picture").removeAttribute("src");
   $("picture").alt = `Inspected picture ${result.name}`.trim();
+  zoom.begin(result.size);
   draw();
 }
 
@@ -73,15 +72,25 @@ export function tryThreshold(threshold) {
 function draw() {
   const { result, trial, note } = state;
   if (!result) return;
-  const flags = result.detections.map((each) => (trial === null ? each.defect : wouldCount(each, result.rule, trial)));
-  const weak = $("weak").checked;
-  drawBoxes(result, flags, weak);
-  drawFindings(result, flags, weak);
+  const flags = flagsOf(result, trial);
+  drawFindings(result, flags, $("weak").checked);
+  drawOver();
   drawFacts(result);
   drawTrial(flags);
   $("save").hidden = trial !== null; // a picture with a trial's boxes would pass for the service's
   const own = result.overridden ? `decided by the caller's threshold ${result.rule.threshold}` : "";
   setCaption([result.name, `${result.decision}, ${defectsOf(result)}`, own, when(result.time), note].filter(Boolean).join(" · "));
+}
+
+const flagsOf = (result, trial) => result.detections
+  .map((each) => (trial === null ? each.defect : wouldCount(each, result.rule, trial)));
+
+// The boxes alone, whose lines and names keep their size whatever that of the picture is.
+function drawOver() {
+  const { result, trial } = state;
+  if (!result) return;
+  drawBoxes(result, flagsOf(result, trial), $("weak").checked);
+  lightSelected();
 }
 
 function drawTrial(flags = []) {
@@ -92,36 +101,6 @@ function drawTrial(flags = []) {
   const bad = flags.filter(Boolean).length;
   const told = result ? `${bad ? count(bad, "finding") : "nothing"} would count` : "no picture";
   $("trial-text").textContent = `At ${trial.toFixed(2)}: ${told}. This is no verdict, and it is not recorded.`;
-}
-
-function drawFindings(result, flags, weak) {
-  const items = result.detections.map((each, index) => ({ each, index, counted: flags[index] }))
-    .filter(({ counted }) => counted || weak)
-    .map(({ each, index, counted }) => finding(each, index, counted));
-  $("findings-title").textContent = `Findings${items.length ? ` (${items.length})` : ""}`;
-  if (!items.length) items.push(make("li", { class: "none" }, "nothing that counts"));
-  $("findings").replaceChildren(...items);
-  tellMore();
-}
-
-// A list that is cut off says how much lies below.
-function tellMore() {
-  const list = $("findings");
-  const end = list.scrollTop + list.clientHeight + 4;
-  const below = [...list.children].filter((item) => item.offsetTop + item.offsetHeight > end).length;
-  $("findings-more").hidden = !below;
-  $("findings-more").textContent = `↓ ${below} more below`;
-}
-
-function finding(each, index, counted) {
-  const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.background = color(each.label);
-  const light = (on) => () => {
-    $("boxes").querySelector(`g[data-index="${index}"]`)?.classList.toggle("lit", on);
-  };
-  const [x1, y1, x2, y2] = each.box;
-  return make("li", { class: counted ? "" : "off", onmouseenter: light(true), onmouseleave: light(false), title: `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)} pixels` },
-    swatch, make("span", { class: "name" }, each.name), make("span", { class: "score" }, each.score.toFixed(2)));
 }
 
 function drawFacts(result) {
@@ -137,18 +116,9 @@ function drawFacts(result) {
   }
 }
 
-// As large as the stage allows, in the picture's own proportions.
-function fit() {
-  if (!state.result) return;
-  const [width, height] = state.result.size;
-  const room = $("drop").getBoundingClientRect();
-  const scale = Math.min((room.width - 4) / width, (room.height - 4) / height);
-  $("frame").style.width = `${Math.max(1, width * scale)}px`;
-}
-
-new ResizeObserver(() => { fit(); draw(); }).observe($("drop"));
+zoom.setUp(drawOver);
+new ResizeObserver(zoom.lay).observe($("drop"));
 $("weak").addEventListener("change", draw);
-$("findings").addEventListener("scroll", tellMore);
 $("save").addEventListener("click", async () => {
   const { result } = state;
   await $("picture").decode();
