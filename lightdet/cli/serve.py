@@ -32,6 +32,7 @@ def serve(options: Annotated[ServeOptions, ALL]) -> None:
 
 def _settings(options: ServeOptions) -> Settings:
     """The same for the service: sizes in bytes and pixels, numbers by class, the key itself."""
+    from lightdet.service.alarms import AlarmRules
     from lightdet.service.keys import read_keys
     from lightdet.service.settings import MIB, Limits, Settings
 
@@ -48,9 +49,16 @@ def _settings(options: ServeOptions) -> Settings:
         **{**_same(options, Settings), **own},
         thresholds=_by_class(options.class_threshold, "--class-threshold"),
         min_sizes=_by_class(options.class_min_size, "--class-min-size"),
-        api_key=_api_key(None if options.api_key_file is None else Path(options.api_key_file)),
+        api_key=_secret(options.api_key_file, "LIGHTDET_API_KEY", "API key"),
         allowed_hosts=tuple(options.allow_host),
         limits=limits,
+        alarms=AlarmRules(
+            share=options.alarm_share,
+            parts=options.alarm_parts,
+            row=options.alarm_row,
+            url=options.alarm_url or "",
+            secret=_secret(options.alarm_secret_file, "LIGHTDET_ALARM_SECRET", "secret"),
+        ),
     )
 
 
@@ -73,18 +81,19 @@ def _by_class(values: Sequence[str], option: str) -> dict[str, float]:
     return found
 
 
-def _api_key(file: Path | None) -> str:
-    """Read the key from its file, or from the environment; never from the command line, which all users see."""
+def _secret(given: str | Path | None, variable: str, what: str) -> str:
+    """Read it from its file, or from the environment; never from the command line, which all users see."""
     import os
 
-    if file is None:
-        return os.environ.get("LIGHTDET_API_KEY", "").strip()
+    if given is None:
+        return os.environ.get(variable, "").strip()
+    file = Path(given)
     try:
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}", path=file) from None
     if not key:
-        raise UserError("the file is empty; write the API key into it", path=file)
+        raise UserError(f"the file is empty; write the {what} into it", path=file)
     return key
 
 

@@ -27,7 +27,8 @@ from lightdet.options.shared import (
 DECISION = Group("What is NG", sort_key=1)
 REACH = Group("Who reaches it", sort_key=2)
 RECORDS = Group("Records", sort_key=3)
-BOUNDS = Group("Bounds (of each worker)", sort_key=4)
+ALARMS = Group("Alarms", sort_key=4)
+BOUNDS = Group("Bounds (of each worker)", sort_key=5)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,49 @@ class ServeOptions(Options):
             help="Keep the newest records that fit into so many GiB of database; 0: any size.",
         ),
     ] = 20.0
+    alarm_row: Annotated[
+        int | None,
+        Parameter(
+            metavar="N",
+            validator=between(1, 1000),
+            group=ALARMS,
+            env_var="LIGHTDET_ALARM_ROW",
+            help="So many bad parts in a row are an alarm; default: none is.",
+        ),
+    ] = None
+    alarm_share: Annotated[
+        float | None,
+        Parameter(
+            metavar="P",
+            validator=between(0.0, 1.0),
+            group=ALARMS,
+            env_var="LIGHTDET_ALARM_SHARE",
+            help="A larger share of bad parts among the last ones is an alarm; default: none is.",
+        ),
+    ] = None
+    alarm_parts: Annotated[
+        int,
+        Parameter(
+            metavar="N",
+            validator=between(1, 10000),
+            group=ALARMS,
+            env_var="LIGHTDET_ALARM_PARTS",
+            help="How many last parts that share is taken of.",
+        ),
+    ] = 50
+    alarm_url: Annotated[
+        str | None,
+        Parameter(
+            metavar="URL",
+            group=ALARMS,
+            env_var="LIGHTDET_ALARM_URL",
+            help="Where alarms are sent, also that the service is not ready; they are on its page as well.",
+        ),
+    ] = None
+    alarm_secret_file: Annotated[
+        AnyPath | None,
+        Parameter(metavar="FILE", group=ALARMS, help="File with what signs them; or set LIGHTDET_ALARM_SECRET."),
+    ] = None
     workers: Annotated[
         int,
         Parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from lightdet.service.pages import page_routes
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
 from lightdet.service.settings import LOWEST_SCORE, Settings
-from lightdet.service.state import Service
+from lightdet.service.state import Service, keep_in_touch
 from lightdet.service.uploads import Memory
 from lightdet.tasks import task_of_model
 
@@ -113,8 +114,10 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         service.recorder.start()
         app.state.ready = True
         when_ready()
+        beating = asyncio.create_task(keep_in_touch(service))
         yield
         app.state.ready = False
+        beating.cancel()
         service.engine.close()
         service.recorder.close()
         service.readers.shutdown()

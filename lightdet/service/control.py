@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from lightdet.service.alarms import Alarm
+
 GO, STOP, READY, CHANGE = "go", "stop", "ready", "change"
 """To a worker: take requests; finish what has begun and end. From a worker: requests are taken; change the model."""
 
@@ -42,8 +44,22 @@ class Changed:
     recorded: bool = False
 
 
+@dataclass(frozen=True)
+class Pulse:
+    """That a worker's requests are answered: whether its engine is not stuck, how often it gave no verdict so far."""
+
+    well: bool
+    failures: int
+
+
 class Control:
-    """A worker's end of the pipe."""
+    """A worker's end of the pipe.
+
+    Attributes:
+        hear_alarm: is called with an alarm, in a thread of this object's.
+    """
+
+    hear_alarm: Callable[[Alarm], None] | None = None
 
     def __init__(self, line: Connection) -> None:
         self._line = line
@@ -82,6 +98,8 @@ class Control:
                 return
             if said == STOP:
                 stop()
+            elif isinstance(said, Alarm) and self.hear_alarm is not None:
+                self.hear_alarm(said)
             elif isinstance(said, Changed) and self._waiting:
                 loop, answer = self._waiting.pop(0)
                 loop.call_soon_threadsafe(_answer, answer, said)

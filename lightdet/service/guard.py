@@ -82,7 +82,7 @@ class Guard:
                 await exchange.refuse(RefusalError(400, "hung_up", "the request was not whole"))
                 exchange.status = 499
         except RefusalError as refusal:
-            self._metrics.refused.labels(refusal.code).inc()
+            self._metrics.refuse(refusal.code)
             await exchange.refuse(refusal)
         except Exception:
             log.exception("%s %s failed", scope["method"], _printable(scope["path"]))

@@ -40,6 +40,7 @@ class Metrics:
             buckets=_BUCKETS, registry=own,
         )  # fmt: skip
         self.refused = Counter("lightdet_refused", "Requests refused, by reason.", ("code",), registry=own)
+        self.failures = 0  # refusals of this worker's because the network gave no numbers
         self.hung_up = Counter("lightdet_hung_up", "Callers that hung up while sending.", registry=own)
         self.inspections = Counter("lightdet_inspections", "Inspected pictures.", ("decision",), registry=own)
         self.overridden = Counter(
@@ -79,6 +80,11 @@ class Metrics:
             self.defects.labels(name)
         for outcome in ("written", "late", "lost"):
             self.records.labels(outcome)
+
+    def refuse(self, code: str) -> None:
+        """A request was refused."""
+        self.refused.labels(code).inc()
+        self.failures += code == "no_verdict"
 
     def load(self, working: int, waiting: int) -> None:
         """So many requests are worked on, and so many wait."""

@@ -9,6 +9,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lightdet.service.errors import RefusalError, busy
+from lightdet.service.live import ENDING
 
 _GRACE = 0.5
 """Seconds in which a connection without a request may still send one, when the worker ends."""
@@ -47,7 +48,10 @@ class Guarded(H11Protocol):
                 self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """End what is idle; who has just connected has a request under way."""
+        """End what is idle; who has just connected has a request under way, and who listens without end is let go."""
+        if self._in_request():
+            scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # ours to add to
+            scope[ENDING] = True
         if self.cycle is None and not self._ending:
             self._ending = True
             self.loop.call_later(_GRACE, self._end_idle)

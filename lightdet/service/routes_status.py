@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from lightdet import __version__
 from lightdet.service.errors import RefusalError
@@ -97,6 +100,27 @@ def _is_this_computer(request: Request) -> bool:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+@router.get(
+    "/api/live",
+    response_class=StreamingResponse,
+    responses=errors(401, 403, 503)
+    | {200: {"content": {"text/event-stream": {}}, "description": "server-sent events"}},
+    dependencies=[Depends(needs("read"))],
+)
+async def live(request: Request, service: Parts) -> Response:
+    """Return every inspection from now on as it is recorded, as server-sent events, and alarms as they come."""
+    events = service.live.listen(request.scope)
+    first = await anext(events)  # where there are too many listeners, that is told before the answer begins
+
+    async def all_events() -> AsyncGenerator[bytes, None]:
+        async with aclosing(events):
+            yield first
+            async for each in events:
+                yield each
+
+    return StreamingResponse(all_events(), media_type="text/event-stream")
 
 
 @router.get(

@@ -216,7 +216,7 @@ BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 PICTURES_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One picture as the raw body, or one or several as files of a form.",
+        "description": "One picture as the raw body, or one or several as files of a form, under any names.",
         "content": {
             "image/*": {"schema": BINARY},
             "application/octet-stream": {"schema": BINARY},
@@ -224,10 +224,11 @@ PICTURES_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "pictures": {"type": "array", "items": BINARY},
+                        "pictures": {"type": "array", "items": BINARY, "minItems": 1},
                         "station": {"type": "string", "maxLength": FIELD_LENGTH},
                         "order": {"type": "string", "maxLength": FIELD_LENGTH},
                     },
+                    "required": ["pictures"],
                 }
             },
         },

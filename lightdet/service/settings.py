@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
+from lightdet.service.alarms import AlarmRules
 from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.keep import Keep
 from lightdet.service.keys import Key, single_key
@@ -101,6 +102,7 @@ class Settings:
         tls_cert, tls_key: PEM files; with them it speaks HTTPS.
         access_log: one line per request in the log.
         limits: see `Limits`.
+        alarms: see `AlarmRules`.
 
     Raises:
         UserError: a value out of range, or values that contradict each other.
@@ -140,6 +142,7 @@ class Settings:
     tls_key: Path | None = None
     access_log: bool = False
     limits: Limits = field(default_factory=Limits)
+    alarms: AlarmRules = field(default_factory=AlarmRules)
     copy: Path | None = None
 
     def __post_init__(self) -> None:

@@ -6,17 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from lightdet.service.control import Control
+from lightdet.service.alarms import Alarm
+from lightdet.service.control import Control, Pulse
 from lightdet.service.engine import Engine, PictureKind
 from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import Inspection
 from lightdet.service.keys import Caller, caller_of
+from lightdet.service.live import Live, event
 from lightdet.service.metrics import Metrics
 from lightdet.service.origin import read_origin
 from lightdet.service.records.recorder import Recorder
@@ -43,6 +46,10 @@ class Service:
     readers: ThreadPoolExecutor
     runtime: str
     control: Control | None = None
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.live = Live(self.store, self.read)
 
     async def inspect(
         self,
@@ -97,12 +104,15 @@ class Service:
         Raises:
             RefusalError: it is away (503).
         """
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self.readers, read)
+            return await self.read(read)
         except (SQLAlchemyError, AwayError, OSError) as error:
             log.warning("the database cannot be read: %s", type(error).__name__)
             raise busy("database", "the records cannot be read now; try again later", 5) from None
+
+    async def read(self, read: Callable[[], T]) -> T:
+        """Read from the database in a thread; its errors are the caller's."""
+        return await asyncio.get_running_loop().run_in_executor(self.readers, read)
 
 
 def service_of(request: Request) -> Service:
@@ -112,3 +122,21 @@ def service_of(request: Request) -> Service:
 
 
 Parts = Annotated[Service, Depends(service_of)]
+
+
+_BEAT = 2.0
+
+
+def _pass_on(live: Live, loop: asyncio.AbstractEventLoop, alarm: Alarm) -> None:
+    loop.call_soon_threadsafe(live.tell, event("alarm", alarm.as_dict()))
+
+
+async def keep_in_touch(service: Service) -> None:
+    """Tell the parent process every two seconds that requests are answered, and pass its alarms on to who listens."""
+    control, loop = service.control, asyncio.get_running_loop()
+    if control is None:
+        return
+    control.hear_alarm = partial(_pass_on, service.live, loop)
+    while True:
+        control.say(Pulse(not service.engine.stuck, service.metrics.failures))
+        await asyncio.sleep(_BEAT)

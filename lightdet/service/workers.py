@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -28,13 +28,15 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.errors import UserError
+from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.app import Loader, assemble, load_model
-from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake
+from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake, Pulse
 from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.server import serve_here, set_up_logging
 from lightdet.service.settings import Settings
+from lightdet.service.systemd import Systemd
 from lightdet.tasks import task_of_model
 
 log = logging.getLogger("lightdet.service")
@@ -45,6 +47,9 @@ _RESTART_WAIT = 2.0
 _PROOF_SECONDS = 300.0
 """In which a new model must have been loaded and have looked at a picture."""
 
+_SILENCE = 15.0
+"""Seconds without a word from a worker, which speaks every two, after which it does not answer."""
+
 
 @dataclass
 class _Worker:
@@ -52,6 +57,20 @@ class _Worker:
     line: Connection
     loaded: Loaded | None = None
     ready: bool = False
+    started: float = field(default_factory=time.monotonic)
+    pulse: Pulse | None = None
+    heard: float = 0.0
+
+    @property
+    def answers(self) -> bool:
+        """Whether it takes requests, and has said a moment ago that it answers them."""
+        recent = time.monotonic() - self.heard < _SILENCE
+        return self.ready and self.pulse is not None and self.pulse.well and recent
+
+    @property
+    def well(self) -> bool:
+        """Whether it answers, or has still time to begin."""
+        return self.answers or (not self.ready and time.monotonic() - self.started < _PROOF_SECONDS)
 
     def tell(self, message: Any) -> None:
         try:
@@ -103,6 +122,9 @@ class Workers:
         self._restart_at: list[float] = []
         self._stopping, self._asked = threading.Event(), threading.Event()
         self._change: _Change | None = None
+        self._systemd = Systemd()
+        self._failed: dict[int, int] = {}  # process → pictures without a verdict, also of those that have ended
+        self._watch: AlarmWatch | None = None
         self._metrics = self._models = Path()
 
     def run(self) -> None:
@@ -121,12 +143,18 @@ class Workers:
             self._copy = copy_model(self._settings.model, self._models)
             self._workers = [self._start(self._copy) for _ in range(self._settings.workers)]
             keeper.start()
+            if self._settings.alarms.any:
+                self._watch = AlarmWatch(self._settings.alarms, self._settings.database)
             while not self._stopping.is_set():
                 self._tick()
+                self._report()
         finally:
+            self._systemd.tell("STOPPING=1")
             self._listener.close()
             self._stop()
             keeper.close()
+            if self._watch is not None:
+                self._watch.close()
             for kind, handler in before.items():
                 signal.signal(kind, handler)
             del os.environ["PROMETHEUS_MULTIPROC_DIR"]
@@ -165,6 +193,20 @@ class Workers:
         self._restart_at = [moment for moment in self._restart_at if moment not in due]
         self._workers += [self._start(self._copy) for _ in due]
 
+    def _report(self) -> None:
+        """Tell systemd that all is well, if it is, and pass on what the alarms need and give."""
+        taking_over = self._change is not None and self._change.agreed
+        if self._when_ready is None and (taking_over or all(worker.well for worker in self._workers)):
+            self._systemd.ping()
+        if self._watch is None:
+            return
+        if self._when_ready is None:
+            self._watch.ready = taking_over or any(worker.answers for worker in self._workers)
+        self._watch.failures = sum(self._failed.values())
+        for alarm in self._watch.raised():
+            for worker in self._workers:
+                worker.tell(alarm)
+
     def _all(self) -> list[_Worker]:
         return [*self._workers, *(self._change.workers if self._change else ())]
 
@@ -189,6 +231,9 @@ class Workers:
             worker.loaded = said
             if not coming:
                 worker.tell(GO)
+        elif isinstance(said, Pulse):
+            worker.pulse, worker.heard = said, time.monotonic()
+            self._failed[worker.process.pid or 0] = said.failures
         elif said == CHANGE:
             self._begin(worker)
         elif said == READY:
@@ -197,6 +242,7 @@ class Workers:
                 self._note(None)
                 self._when_ready(worker.loaded)
                 self._when_ready = None
+                self._systemd.tell("READY=1")
 
     def _bury(self, worker: _Worker) -> None:
         self._listen_to(worker)  # its last words

@@ -10,6 +10,7 @@ from typing import Any
 from colors import load_colors
 
 from lightdet.errors import UserError
+from lightdet.service.alarms import AlarmRules
 from lightdet.service.run import run
 from lightdet.service.settings import Limits, Settings
 
@@ -17,14 +18,16 @@ from lightdet.service.settings import Limits, Settings
 def main(ready: str, *given: str) -> int:
     values: dict[str, Any] = {}
     limits: dict[str, Any] = {}
+    alarms: dict[str, Any] = {}
     for each in given:
         name, _, value = each.partition("=")
-        (limits if name.startswith("limits.") else values)[name.removeprefix("limits.")] = json.loads(value)
+        group, _, key = name.rpartition(".")
+        {"": values, "limits": limits, "alarms": alarms}[group][key] = json.loads(value)
     for name in ("model", "tls_cert", "tls_key"):
         if name in values:
             values[name] = Path(values[name])
     try:
-        run(Settings(**values, limits=Limits(**limits)), Path(ready), load_colors)
+        run(Settings(**values, limits=Limits(**limits), alarms=AlarmRules(**alarms)), Path(ready), load_colors)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -14,6 +14,8 @@ from colors import paint
 from PIL import Image as Pil
 from test_store import NOON, inspection
 
+from lightdet.service.inspection import Origin
+
 
 def past(page: Any) -> list[str]:
     texts: list[str] = page.locator("#past .label").all_inner_texts()
@@ -626,3 +628,42 @@ def test_an_inspection_has_an_address(served: Any, open_page: Open) -> None:
     nowhere = open_page(served.url, f"#{'0' * 32}")
     nowhere.locator("#alert", has_text="there is no inspection of this id").wait_for()
     verdict(nowhere, "Ready")
+
+
+def test_the_history_is_filtered(served: Any, open_page: Open) -> None:
+    day = 86_400_000
+    places = {"station": "line 1", "order": "A-17"}
+    served.service.store.insert(
+        [
+            inspection(NOON, "red", name="a", origin=Origin(**places)),
+            inspection(NOON + 1, "green", name="b", origin=Origin(station="line 2")),
+            inspection(NOON + day, "red", "green", name="c"),
+            inspection(NOON + 2 * day, name="d"),
+        ]
+    )
+    page = open_page(served.url, timezone_id="Asia/Tokyo")  # noon in UTC is 21:00 of the same day there
+    page.locator("#past li >> nth=3").wait_for()
+    page.get_by_text("More filters").click()
+
+    def shows(*names: str) -> None:
+        until(
+            page, f"[...document.querySelectorAll('#past .label')].map(e => e.innerText).join() === '{','.join(names)}'"
+        )
+
+    page.get_by_label("Class").select_option("green")
+    shows("c", "b")
+    page.get_by_label("Station").fill("line 2")
+    shows("b")
+    page.get_by_role("button", name="All again").click()
+    shows("d", "c", "b", "a")
+    page.get_by_label("From", exact=True).fill("2026-01-02")
+    shows("d", "c")
+    page.locator("#filter-to").fill("2026-01-02")
+    shows("c")
+    page.get_by_role("button", name="All again").click()
+    page.get_by_label("Order").fill("A-17")
+    shows("a")
+    page.locator("#past button").click()
+    page.locator("#facts", has_text="line 1").wait_for()
+    page.get_by_label("Model").fill("no such model")
+    page.locator("#past-empty", has_text="No inspection matches this search.").wait_for()

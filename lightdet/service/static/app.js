@@ -5,6 +5,7 @@ import * as batch from "./batch.js";
 import * as camera from "./camera.js";
 import * as contact from "./contact.js";
 import { $ } from "./dom.js";
+import { offerClasses } from "./filters.js";
 import * as history from "./history.js";
 import * as live from "./live.js";
 import * as statistics from "./statistics.js";
@@ -177,6 +178,7 @@ async function begin() {
   const { name, version, classes, lowest_score: lowest } = state.model;
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
+  offerClasses(classes);
   $("threshold").min = Math.ceil(lowest * 100) / 100;
   resetTrial();
   refresh();

@@ -3,6 +3,7 @@
 import { call, getJson } from "./api.js";
 import * as batch from "./batch.js";
 import { $, make } from "./dom.js";
+import * as filters from "./filters.js";
 import { clock, day, when } from "./times.js";
 import { give } from "./verdict.js";
 import { defectsOf, say, show, shown } from "./viewer.js";
@@ -31,15 +32,10 @@ export function keepOriginal(id, url) {
   }
 }
 
-function isSearch() {
-  return Boolean($("filter").value || $("search").value.trim());
-}
-
 function query(before) {
-  const wanted = new URLSearchParams({ limit: PAGE });
+  const wanted = filters.wanted();
+  wanted.set("limit", PAGE);
   if (before) wanted.set("before", before);
-  if ($("filter").value) wanted.set("decision", $("filter").value);
-  if ($("search").value.trim()) wanted.set("name", $("search").value.trim());
   return `api/inspections?${wanted}`;
 }
 
@@ -71,7 +67,7 @@ function draw() {
   const there = new Map([...$("past").children].map((item) => [item.dataset.id, item]));
   $("past").replaceChildren(...state.results.map((result) => there.get(result.id) ?? item(result)));
   $("past-empty").hidden = state.results.length > 0;
-  $("past-empty").textContent = isSearch() ? "No inspection matches this search." : "Nothing yet.";
+  $("past-empty").textContent = filters.wanted().size ? "No inspection matches this search." : "Nothing yet.";
   $("more").hidden = !state.before;
   mark();
   if (focused) buttonOf(focused)?.focus({ preventScroll: true });
@@ -185,6 +181,4 @@ const buttonOf = (id) => $("past").querySelector(`button[data-id="${id}"]`);
 addEventListener("hashchange", openAddress);
 addEventListener("popstate", openAddress);
 $("more").addEventListener("click", () => more().catch((error) => say(error.message)));
-$("filter").addEventListener("change", restart);
-let typing;
-$("search").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(restart, 300); });
+filters.setUp(restart);

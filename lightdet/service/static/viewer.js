@@ -107,9 +107,11 @@ function drawFacts(result) {
   const facts = [
     ["Picture", `${result.size[0]} × ${result.size[1]}`],
     ["Took", `${(result.milliseconds.total ?? 0).toFixed(0)} ms`],
+    result.station && ["Station", result.station],
+    result.order && ["Order", result.order],
     ["Model", `${result.model.name} · ${result.model.version}`],
     ["Address", make("a", { href: `#${result.id}` }, "of this inspection")],
-  ];
+  ].filter(Boolean);
   $("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   if (result.recorded === false) {
     $("facts").append(make("dt", {}, "Record"), make("dd", { class: "warn" }, "not yet written: the database is away"));

@@ -1,0 +1,150 @@
+"""When to raise an alarm: too many bad parts, bad parts in a row, or no verdicts at all."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from lightdet.errors import UserError
+from lightdet.service.inspection import iso_time
+
+_QUIET_MS = 60_000
+
+Kind = Literal["bad_share", "bad_in_a_row", "no_verdicts", "not_ready"]
+
+
+@dataclass(frozen=True)
+class AlarmRules:
+    """What an alarm is, and where it goes besides the log and the page.
+
+    Attributes:
+        share: the share of bad parts among the last `parts` that is still none; None: no alarm by share.
+        parts: how many parts that share is taken of; until so many were inspected there is none.
+        row: so many bad parts one after the other are one; None: no alarm by that.
+        url: where alarms are sent (HTTP POST); empty: nowhere.
+        secret: signs what is sent there.
+
+    Raises:
+        UserError: a value out of range, or an address without a secret.
+    """
+
+    share: float | None = None
+    parts: int = 50
+    row: int | None = None
+    url: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.share is not None and not (math.isfinite(self.share) and 0.0 <= self.share < 1.0):
+            raise UserError(f"the share of bad parts for an alarm must be 0 or more and below 1, got {self.share}")
+        for name, value in (("parts", self.parts), ("parts in a row", self.row)):
+            if value is not None and value < 1:
+                raise UserError(f"the number of {name} for an alarm must be 1 or more, got {value}")
+        if self.url:
+            self._check_address()
+
+    def _check_address(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            usable = False
+        if not usable or any(c.isspace() or not c.isprintable() for c in self.url):
+            raise UserError("the address for alarms cannot be used; write http://host/path or https://host/path")
+        if parts.username or parts.password:
+            raise UserError("the address for alarms holds a user or password; leave it out, as a secret signs each")
+        if not self.secret:
+            raise UserError(
+                "alarms that are sent need a secret that signs them: --alarm-secret-file FILE or LIGHTDET_ALARM_SECRET"
+            )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to watch for."""
+        return self.share is not None or self.row is not None or bool(self.url)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """That something is wrong (``on``), or no longer (``off``)."""
+
+    kind: Kind
+    state: Literal["on", "off"]
+    time_ms: int
+    text: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as programs and the page get it."""
+        return {
+            "alarm": self.kind,
+            "state": self.state,
+            "time": iso_time(self.time_ms),
+            "text": self.text,
+            "values": dict(self.values),
+        }
+
+
+class Alarms:
+    """Remembers what was inspected, and tells when an alarm begins and when it ends, once each."""
+
+    def __init__(self, rules: AlarmRules) -> None:
+        self._rules = rules
+        self._last: deque[bool] = deque(maxlen=rules.parts)
+        self._row = 0
+        self._on: set[Kind] = set()
+        self._failures = self._failed_at = 0
+
+    def inspected(self, records: Iterable[Mapping[str, Any]]) -> list[Alarm]:
+        """Return what records, the oldest first, give rise to. Those by a caller's own rule say nothing."""
+        found: list[Alarm | None] = []
+        for record in records:
+            if record["overridden"]:
+                continue
+            bad, at = record["decision"] == "NG", record["time_ms"]
+            self._last.append(bad)
+            self._row = self._row + 1 if bad else 0
+            found += [self._by_row(at), self._by_share(at)]
+        return [each for each in found if each is not None]
+
+    def _by_row(self, at: int) -> Alarm | None:
+        limit = self._rules.row
+        if limit is None:
+            return None
+        text = f"{self._row} bad parts in a row" if self._row else "a good part has come"
+        return self._turn("bad_in_a_row", self._row >= limit, at, text, {"row": self._row, "limit": limit})
+
+    def _by_share(self, at: int) -> Alarm | None:
+        limit, parts = self._rules.share, self._rules.parts
+        if limit is None or len(self._last) < parts:
+            return None
+        bad = sum(self._last)
+        text = f"{bad} of the last {parts} parts are bad ({bad / parts:.1%}; the bound is {limit:.1%})"
+        values = {"bad": bad, "parts": parts, "share": bad / parts, "limit": limit}
+        return self._turn("bad_share", bad > limit * parts + 1e-9, at, text, values)
+
+    def ready(self, is_ready: bool, at: int) -> list[Alarm]:
+        """Return what follows from whether pictures are taken."""
+        text = "pictures are taken again" if is_ready else "no pictures are taken: the service is not ready"
+        found = self._turn("not_ready", not is_ready, at, text, {})
+        return [found] if found else []
+
+    def failures(self, count: int, at: int) -> list[Alarm]:
+        """Return what follows from how often the network has given no verdict so far; a quiet minute ends it."""
+        more, self._failures = max(0, count - self._failures), count
+        if more:
+            self._failed_at = at
+        on = more > 0 or ("no_verdicts" in self._on and at - self._failed_at < _QUIET_MS)
+        text = f"{more} pictures without a verdict: the network gives no numbers" if more else "no more such pictures"
+        found = self._turn("no_verdicts", on, at, text, {"pictures": more})
+        return [found] if found else []
+
+    def _turn(self, kind: Kind, on: bool, at: int, text: str, values: Mapping[str, float]) -> Alarm | None:
+        if on == (kind in self._on):
+            return None
+        (self._on.add if on else self._on.discard)(kind)
+        return Alarm(kind, "on" if on else "off", at, text, values)

@@ -1,0 +1,133 @@
+"""What was inspected a moment ago, by whichever worker and for whoever, sent to those who listen (server-sent events).
+
+The workers share nothing but the records, so each reads them again every second while somebody listens to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from lightdet.service.errors import busy
+from lightdet.service.inspection import iso_time
+from lightdet.service.records.store import Span, Store
+
+MOST_LISTENERS = 32
+"""Of one worker; more are refused (503)."""
+EVERY = 1.0
+"""Seconds between two looks into the records."""
+_LATE_MS = 5000
+"""A record may be written so long after its inspection, and after later ones of other workers."""
+_BACKLOG = 50
+"""Messages that a listener may lag behind before it is let go."""
+_SILENCE = 10.0
+"""Seconds after which a listener, and a proxy between, are told that the line still stands."""
+_LOOK = 0.2
+
+ENDING = "lightdet.ending"
+"""Set in the scope of a request whose connection is to end, see `protocol`."""
+
+
+class Tail:
+    """The records that were added since the last look, each once.
+
+    Args:
+        store: where they are.
+        most: of one look; of more, the oldest are left out.
+        now: milliseconds since 1970; what was inspected before the first look is not new.
+    """
+
+    def __init__(self, store: Store, most: int = 200, now: Callable[[], int] = lambda: time.time_ns() // 10**6) -> None:
+        self._store, self._most, self._now = store, most, now
+        self._start = self._since = now()
+        self._seen: dict[str, int] = {}
+
+    def new(self) -> list[dict[str, Any]]:
+        """Return them, the oldest first.
+
+        Raises:
+            SQLAlchemyError, OSError: the database is away.
+        """
+        records = self._store.history(Span(self._since - _LATE_MS, None), limit=self._most)
+        found = [r for r in reversed(records) if r["id"] not in self._seen and r["time_ms"] >= self._start]
+        self._seen |= {record["id"]: record["time_ms"] for record in found}
+        # One from a clock ahead of ours must not hide what comes until then.
+        self._since = max(self._since, min(self._now(), max(self._seen.values(), default=0)))
+        self._seen = {key: at for key, at in self._seen.items() if at >= self._since - _LATE_MS}
+        return found
+
+
+class Live:
+    """The listeners of one worker.
+
+    Args:
+        store: the records.
+        query: reads from the database in a thread.
+    """
+
+    def __init__(self, store: Store, query: Callable[[Callable[[], Any]], Any]) -> None:
+        self._store, self._query = store, query
+        self._listeners: set[asyncio.Queue[bytes]] = set()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def listen(self, scope: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """Yield events until the listener goes, lags behind, or the connection of `scope` is to end.
+
+        Raises:
+            RefusalError: there are too many already (503), before anything is yielded.
+        """
+        if len(self._listeners) >= MOST_LISTENERS:
+            raise busy("listeners", f"{MOST_LISTENERS} listen already; try again later", 30)
+        queue: asyncio.Queue[bytes] = asyncio.Queue(_BACKLOG)
+        self._listeners.add(queue)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        try:
+            yield b"retry: 2000\n: you hear of every inspection from now on\n\n"
+            silent = 0.0
+            while not scope.get(ENDING) and queue in self._listeners:
+                try:
+                    message = await asyncio.wait_for(queue.get(), _LOOK)
+                except TimeoutError:
+                    silent += _LOOK
+                    message = b": still here\n\n" if silent >= _SILENCE else b""
+                if message:
+                    silent = 0.0
+                    yield message
+        finally:
+            self._listeners.discard(queue)
+
+    def tell(self, events: bytes) -> None:
+        """Send this to all who listen; who lags too far behind is let go, and connects again."""
+        for queue in list(self._listeners):
+            try:
+                queue.put_nowait(events)
+            except asyncio.QueueFull:
+                self._listeners.discard(queue)
+
+    async def _read(self) -> None:
+        tail = Tail(self._store)
+        while self._listeners:
+            try:
+                records = await self._query(tail.new)
+            except (SQLAlchemyError, OSError):
+                records = []  # away: `/ready` tells; the records come when it is back
+            if records:
+                self.tell(b"".join(event("inspection", as_result(record), record["id"]) for record in records))
+            await asyncio.sleep(EVERY)
+
+
+def as_result(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as it is answered."""
+    return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
+
+
+def event(kind: str, value: Any, identity: str = "") -> bytes:
+    """Return one server-sent event; JSON has no line break in it."""
+    head: Iterable[str] = (f"event: {kind}", *([f"id: {identity}"] if identity else []))
+    return "\n".join((*head, f"data: {json.dumps(value, ensure_ascii=False, allow_nan=False)}", "", "")).encode()
