@@ -47,6 +47,9 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[A
         yield schema.exclude(path="/api/live")  # which has no end; see test_live
 
 
+SHORT = settings(
+    max_examples=5, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 
 
