@@ -138,5 +138,8 @@ async def keep_in_touch(service: Service) -> None:
         return
     control.hear_alarm = partial(_pass_on, service.live, loop)
     while True:
-        control.say(Pulse(not service.engine.stuck, service.metrics.failures))
+        try:
+            control.say(Pulse(not service.engine.stuck, service.metrics.failures))
+        except OSError:
+            return  # the parent process has ended, and so does this one
         await asyncio.sleep(_BEAT)

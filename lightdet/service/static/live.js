@@ -7,7 +7,7 @@ import { ring } from "./alarm.js";
 
 const HOLD = 3000; // a bad part stays in sight so long, whatever comes after it
 const PATIENCE = [1000, 2000, 5000, 10_000, 30_000];
-const state = { on: false, results: [], timer: null, badUntil: 0, newer: 0, refresh: () => {} };
+const state = { on: false, results: [], timer: null, badUntil: 0, line: null, refresh: () => {} };
 
 // `refresh()` reads history and statistics again.
 export function setUp(refresh) {
@@ -35,17 +35,29 @@ function turn(on) {
 // Listens without end; what comes is shown while it is turned on.
 export async function listen() {
   for (let failures = 0; ; failures += 1) {
+    await needed();
+    state.line = new AbortController();
     try {
-      const response = await call("api/live");
+      const response = await call("api/live", { signal: state.line.signal });
       failures = 0;
       for await (const events of chunks(response.body)) take(events);
     } catch (error) {
       if (error.status === 401) return;
+      if (error.name === "AbortError") continue;
       if (state.on) $("live-note").textContent = `Live: not connected (${error.message})`;
     }
     await new Promise((resolve) => setTimeout(resolve, PATIENCE[Math.min(failures, PATIENCE.length - 1)]));
   }
 }
+
+// A browser has few connections to one address for all its tabs: one that nobody sees or hears leaves them to others.
+const isIdle = () => document.hidden && !state.on && !$("sound").checked;
+
+async function needed() {
+  while (isIdle()) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
+document.addEventListener("visibilitychange", () => { if (isIdle()) state.line?.abort(); });
 
 // Yields the events of each piece that comes: [[kind, value], …]
 async function* chunks(body) {
