@@ -87,20 +87,24 @@ class Live:
         self._listeners.add(queue)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
+        waiting: asyncio.Task[bytes] | None = None
         try:
             yield b"retry: 2000\n: you hear of every inspection from now on\n\n"
             silent = 0.0
             while not scope.get(ENDING) and queue in self._listeners:
-                try:
-                    message = await asyncio.wait_for(queue.get(), _LOOK)
-                except TimeoutError:
-                    silent += _LOOK
-                    message = b": still here\n\n" if silent >= _SILENCE else b""
-                if message:
-                    silent = 0.0
+                # Not wait_for: in Python 3.11 it may lose what comes in the moment that the time is up.
+                waiting = waiting or asyncio.create_task(queue.get())
+                done, _ = await asyncio.wait({waiting}, timeout=_LOOK)
+                if done:
+                    silent, message, waiting = 0.0, waiting.result(), None
                     yield message
+                elif (silent := silent + _LOOK) >= _SILENCE:
+                    silent = 0.0
+                    yield b": still here\n\n"
         finally:
             self._listeners.discard(queue)
+            if waiting is not None:
+                waiting.cancel()
 
     def tell(self, events: bytes) -> None:
         """Send this to all who listen; who lags too far behind is let go, and connects again."""

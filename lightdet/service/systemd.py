@@ -25,6 +25,7 @@ class Systemd:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+                line.setblocking(False)  # a systemd that does not listen must not stop the service
                 line.connect(self._address)
                 line.sendall(state.encode())
         except OSError as error:

@@ -150,6 +150,8 @@ class Workers:
                 self._report()
         finally:
             self._systemd.tell("STOPPING=1")
+            if self._watch is not None:
+                self._watch.ready = None  # whoever ends now was told to
             self._listener.close()
             self._stop()
             keeper.close()
