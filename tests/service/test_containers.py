@@ -143,7 +143,10 @@ def test_the_image_for_gpus_is_the_same_but_for_its_packages(recipe: Recipe) -> 
     assert [word for word, _ in gpu.steps] == [word for word, _ in recipe.steps]
     differing = {word for (word, ours), (_, theirs) in zip(gpu.steps, recipe.steps, strict=True) if ours != theirs}
     assert differing == {"ENV", "RUN", "CMD"}
-    assert "--require-hashes" in next(text for word, text in gpu.steps if word == "RUN" and "pip" in text)
+    line = next(text for word, text in gpu.steps if word == "RUN" and "pip" in text)
+    assert "--no-deps --only-binary :all: -r packaging/docker/gpu.txt" in line
+    locked = (ROOT / "packaging/docker/gpu.txt").read_text().splitlines()
+    assert all(re.match(r"#|\s+--hash=|[a-z0-9-]+==[^ ]+( \\)?$", text) for text in locked)
 
 
 def test_the_unit_for_systemd_keeps_to_what_it_needs() -> None:
