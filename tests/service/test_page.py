@@ -509,7 +509,19 @@ def test_keys(shared: Any, open_page: Open) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator("#threshold-value").inner_text() == "0.26"
     page.locator("footer summary").click()
-    assert page.locator("footer kbd").all_inner_texts() == ["O", "C", "Space", "T", "←", "→", "+", "−", "0", "Shift"]
+    assert page.locator("footer kbd").all_inner_texts() == [
+        "O",
+        "C",
+        "L",
+        "Space",
+        "T",
+        "←",
+        "→",
+        "+",
+        "−",
+        "0",
+        "Shift",
+    ]
 
 
 def test_the_api_for_people(shared: Any, open_page: Open) -> None:
