@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lightdet.errors import UserError
 from lightdet.service.alarms import Alarm, AlarmRules, Alarms
 from lightdet.service.live import EVERY, Tail
-from lightdet.service.records.store import Store
+from lightdet.service.records.store import AwayError, Store
 from lightdet.service.webhook import Webhook
 
 log = logging.getLogger("lightdet.service")
@@ -65,7 +65,7 @@ class AlarmWatch:
                 store = store or Store(self._database)
                 tail = tail or Tail(store, _MOST)
                 self._tell(self._alarms.inspected(tail.new()))
-            except (UserError, SQLAlchemyError, OSError) as error:
+            except (UserError, SQLAlchemyError, AwayError, OSError) as error:
                 log.debug("the records cannot be read for alarms: %s", type(error).__name__)
             now = time.time_ns() // 1_000_000
             if self.ready is not None:

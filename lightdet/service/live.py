@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.service.errors import busy
 from lightdet.service.inspection import iso_time
-from lightdet.service.records.store import Span, Store
+from lightdet.service.records.store import AwayError, Span, Store
 
 MOST_LISTENERS = 32
 """Of one worker; more are refused (503)."""
@@ -51,7 +51,7 @@ class Tail:
         """Return them, the oldest first.
 
         Raises:
-            SQLAlchemyError, OSError: the database is away.
+            SQLAlchemyError, AwayError, OSError: the database is away.
         """
         records = self._store.history(Span(self._since - _LATE_MS, None), limit=self._most)
         found = [r for r in reversed(records) if r["id"] not in self._seen and r["time_ms"] >= self._start]
@@ -119,7 +119,7 @@ class Live:
         while self._listeners:
             try:
                 records = await self._query(tail.new)
-            except (SQLAlchemyError, OSError):
+            except (SQLAlchemyError, AwayError, OSError):
                 records = []  # away: `/ready` tells; the records come when it is back
             if records:
                 self.tell(b"".join(event("inspection", as_result(record), record["id"]) for record in records))
