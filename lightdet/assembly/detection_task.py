@@ -28,10 +28,12 @@ def build_task(
     processes: Processes | Member,
     computing: Computing,
     teacher: Teacher | None = None,
+    *,
+    aligned: bool = False,
 ) -> Task:
     """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are.
 
-    With a `teacher`, the network follows that one, too.
+    With a `teacher`, the network follows that one, too. What `aligned` means: `LossConfig.assignment`.
     """
     settings: dict[str, Any] = {
         "precision": computing.precision,
@@ -42,7 +44,7 @@ def build_task(
     if isinstance(network, BuiltInLossNetwork):
         return BuiltInLossTask(network, mean_count=processes.mean, processes=processes.count, **settings)
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
-        loss: Any = _anchor_loss(config.loss, pictures, network, processes)
+        loss: Any = _anchor_loss(config.loss, pictures, network, processes, aligned)
         if teacher is not None:
             return build_distillation(config, network, loss.to(device), teacher, device, processes, settings, computing)
     elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
@@ -53,7 +55,7 @@ def build_task(
 
 
 def _anchor_loss(
-    config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes | Member
+    config: LossConfig, pictures: Pictures, detector: Detector, processes: Processes | Member, aligned: bool
 ) -> DetectionLoss:
     return DetectionLoss(
         detector.anchors,
@@ -67,7 +69,7 @@ def _anchor_loss(
         box_iou=config.box_iou,
         label_smoothing=config.label_smoothing,
         class_weights=_class_weights(config.class_weights, pictures, detector.num_classes),
-        alignment=TaskAligned() if config.assignment == "aligned" else None,
+        alignment=TaskAligned() if aligned else None,
         mean_count=processes.mean,
         processes=processes.count,
     )

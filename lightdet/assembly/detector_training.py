@@ -39,6 +39,8 @@ from lightdet.training.trainer import Trainer
 from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
 
+ASSIGNMENT, SHAPE, ALIGNED = "assignment", "shape", "aligned"
+
 
 def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
     """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
@@ -102,14 +104,17 @@ def build_trainer(
         run[START] = resume.run.get(START)
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
             detector.anchors.copy_(resume.tensors["network/anchors"])
-    pace = Pace.of(train, from_weights=run[START] not in (None, CHANCE))
+    from_weights = run[START] not in (None, CHANCE)
+    pace, assignment = Pace.of(train, from_weights=from_weights), _assignment(config, context, from_weights)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
     )
     detector = place_network(detector, train, context, computing.memory_format)
     task, replicas = build_replicas(
         detector,
-        lambda network, peers: build_task(config, data.train, network, context.device, peers, computing, teacher),
+        lambda network, peers: build_task(
+            config, data.train, network, context.device, peers, computing, teacher, aligned=assignment == ALIGNED
+        ),
         context,
         computing,
     )
@@ -126,7 +131,11 @@ def build_trainer(
         words=WORDS,
         about={
             "Data": _data_facts(data),
-            "Training": {"begun with": run[START] or CHANCE, **training_facts(train, pace, config.imgsz)},
+            "Training": {
+                "begun with": run[START] or CHANCE,
+                **training_facts(train, pace, config.imgsz),
+                ASSIGNMENT: assignment,
+            },
         },
         pace=pace,
     )
@@ -154,6 +163,17 @@ def _begin(
         note(teacher.introduce(config.imgsz))
     if load_backbone(config.model, detector):
         note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
+
+
+def _assignment(config: RunConfig, context: RunContext, from_weights: bool) -> str:
+    """Who learns a box (`LossConfig.assignment`); a resumed training keeps to what it began with."""
+    asked: str | None = getattr(config.loss, "assignment", None)
+    usual = ALIGNED if from_weights else SHAPE
+    if context.resume is not None:
+        usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings of before the choice knew no other
+    chosen = asked or usual
+    context.run[ASSIGNMENT] = chosen
+    return chosen
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, Pace
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model
 from lightdet.training.checkpoint import load_state
+from lightdet.training.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -110,6 +111,36 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
     again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
     assert again.run_facts["start"] == "pretrained"
     assert vars(again.plan) == vars(first.plan)
+
+
+def learns_aligned(trainer: Trainer) -> bool:
+    aligned = trainer.task._loss.alignment is not None  # type: ignore[attr-defined]
+    assert trainer.run_facts["assignment"] == ("aligned" if aligned else "shape")
+    return bool(aligned)
+
+
+@pytest.mark.parametrize(
+    ("changes", "aligned"),
+    [
+        ([], True),
+        (["train.start=chance"], False),
+        (["loss.assignment=shape"], False),
+        (["train.start=chance", "loss.assignment=aligned"], True),
+    ],
+)
+def test_who_learns_a_box_depends_on_the_start_unless_it_is_given(
+    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], aligned: bool
+) -> None:
+    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True)
+    assert learns_aligned(trainer) == aligned
+    trainer.reporter.batch_done = lambda losses: setattr(trainer.stop, "requested", True)  # type: ignore[method-assign]
+    trainer.fit()
+    state = load_state(tmp_path)
+    again = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True, resume=state)
+    assert learns_aligned(again) == aligned
+    del state.run["assignment"]  # as a training of before the choice: all learnt, unless the file says otherwise
+    older = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True, resume=state)
+    assert learns_aligned(older) == ("loss.assignment=aligned" in changes)
 
 
 def test_the_command_misses_the_file_before_it_reads_pictures(
