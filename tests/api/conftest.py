@@ -16,6 +16,7 @@ import lightdet
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
+from lightdet.classification import intervals
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.models.weights import save_model
@@ -27,6 +28,14 @@ SIDE = 96
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread(_traced_once: None) -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_resamples() -> Iterator[None]:
+    """The intervals' bootstrap is most of a small validation's time; tests/classification holds its numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 10)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.open(picture).save(folder / "part.png")
     names = load_dataset(folder / "mine.yaml").classes
     torch.manual_seed(0)
-    config = ModelConfig(widths=[8, 8, 16, 16, 16])
+    config = ModelConfig(widths=[8, 8, 16, 16, 16], attention_at=[], gate_at=[])  # fewer nodes to trace
     network = build_detector(config, len(names), SIDE)
     with torch.no_grad():  # scores that pass thresholds
         for conv in network.head.outputs:  # type: ignore[union-attr]

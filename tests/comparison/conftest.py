@@ -1,7 +1,7 @@
 """A small rendered set, two small networks, and a comparison of them that is made once and copied."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,16 @@ from comparison_runs import Compare, interrupted_comparison, small_configs
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_resamples() -> Iterator[None]:
+    """The intervals' bootstrap is most of a small validation's time; tests/classification holds its numbers."""
+    from lightdet.classification import intervals
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 10)
+        yield
 
 
 @pytest.fixture(scope="session")
