@@ -1,7 +1,9 @@
-"""Trained weights of a classifier from a file of the user's: safetensors, or what ``torch.save`` wrote."""
+"""Trained weights of a backbone from a user's file: safetensors, or a file from ``torch.save``."""
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,6 +13,9 @@ from lightdet.errors import UserError
 from lightdet.files import with_home
 from lightdet.model_kind import model_kind
 from lightdet.models.weights import read_safetensors
+
+_NESTED = ("state_dict", "model_state_dict", "model")
+"""Training scripts store the weights under one of these keys, beside other things."""
 
 
 def read_backbone(path: str | Path) -> dict[str, Tensor]:
@@ -24,18 +29,25 @@ def read_backbone(path: str | Path) -> dict[str, Tensor]:
         return read_safetensors(source)[0]
     if not source.is_file():
         raise UserError("is a folder; give the file in it" if source.is_dir() else "no such file", path=path)
+    found = _load(source)
+    for key in _NESTED:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    tensors = found if isinstance(found, Mapping) else {}
+    weights = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
+    if not weights:
+        raise UserError("holds no weights by name; save the state_dict alone, best as .safetensors", path=path)
+    return weights
+
+
+def _load(path: Path) -> object:
     try:
-        found = torch.load(source, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     except Exception:  # torch.load has no error of its own: a truncated file alone raises four kinds
-        raise UserError(
-            "is neither safetensors nor whole weights saved by torch (more than tensors is not accepted)", path=path
-        ) from None
-    if isinstance(found, dict):
-        for key in ("state_dict", "model"):  # training scripts put more beside the weights
-            found = found[key] if isinstance(found.get(key), dict) else found
-        tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
-        if tensors:
-            return tensors
-    raise UserError("holds no weights by name; give a state_dict", path=path)
+        intact = zipfile.is_zipfile(path)
+        what = (
+            "holds more than weights" if intact else "is neither safetensors nor an intact file of weights from torch"
+        )
+        raise UserError(f"{what}; save the state_dict alone, best as .safetensors", path=path) from None

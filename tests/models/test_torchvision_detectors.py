@@ -409,7 +409,7 @@ def test_a_file_that_is_none_of_weights_is_told(content: bytes, tmp_path: Path) 
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     config = SSDModelConfig(backbone_weights=str(path))
-    with pytest.raises(UserError, match=r"weights\.pth.*neither safetensors nor whole weights"):
+    with pytest.raises(UserError, match=r"weights\.pth.*neither safetensors nor an intact file of weights"):
         load_backbone(config, build_detector(config, 3, 64))
 
 
@@ -417,7 +417,7 @@ def test_a_pickled_program_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(nn.Linear(2, 2), path)
     config = SSDModelConfig(backbone_weights=str(path))
-    with pytest.raises(UserError, match="more than tensors is not accepted"):
+    with pytest.raises(UserError, match="holds more than weights"):
         load_backbone(config, build_detector(config, 3, 64))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,10 @@ from torchvision import models
 
 from lightdet.errors import UserError
 from lightdet.files import with_home
-from lightdet.model_kind import model_kind
-from lightdet.models.weights import read_safetensors
+from lightdet.models.backbone_file import read_backbone
 
 HEADS = ("classifier.", "fc.", "head.")
 """Names of the tensors that belong to the classes of the data a network was trained on."""
-_NESTED = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 _OFFERED: dict[str, Any] = {
     "mobilenet_v2": models.MobileNet_V2_Weights.IMAGENET1K_V1,
@@ -62,26 +59,8 @@ def load_backbone(network: nn.Module, path: str | Path) -> str:
         UserError: the file is missing, damaged, holds more than tensors, or is another network's.
     """
     source = with_home(path)
-    if not source.is_file():
-        raise UserError("model.pretrained: no such file" if not source.is_dir() else "is a folder", path=source)
-    state = read_safetensors(source)[0] if model_kind(source) == "checkpoint" else _read_torch(source)
-    _load(network, state, source)
+    _load(network, read_backbone(source), source)
     return str(source)
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # torch tells foreign and damaged files with many kinds of errors
-        damaged = not zipfile.is_zipfile(path)
-        what = "no file of weights that torch can read, or damaged" if damaged else "holds more than plain weights"
-        raise UserError(f"{what}; save the state_dict alone, best as .safetensors", path=path) from None
-    for key in _NESTED:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping):
-        raise UserError("holds no state_dict; save the state_dict alone, best as .safetensors", path=path)
-    return {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
@@ -101,7 +80,7 @@ def _load(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -
         raise UserError(f"'{other}' has the shape {shapes}; take weights of the same network", path=source)
     broken = next((n for n in wanted if n in given and not torch.isfinite(given[n].float()).all()), None)
     if broken is not None:
-        raise UserError(f"'{broken}' holds values that are no numbers; take other weights", path=source)
+        raise UserError(f"'{broken}' holds values that are not numbers; take other weights", path=source)
     network.load_state_dict({name: given[name] for name in wanted if name in given}, strict=False)
 
 
