@@ -1,0 +1,210 @@
+"""From detections to OK or NG: a part is NG if at least one detection counts as a defect.
+
+A detection counts if its score reaches the threshold of its class and it is large enough. Scores and boxes are compared
+as reported (`Detections.as_dicts`: four and two decimals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lightdet.decisions.rule_checks import Verdict, check_thresholds, is_number, of_class, rule_in
+from lightdet.errors import UserError
+from lightdet.structures import Annotation, Detections
+
+_SLACK = 1e-6
+"""Tolerance in pixels: differences of decimal numbers are not exact in binary."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a rule says about one picture.
+
+    Attributes:
+        ok: whether the part passes.
+        score: the score that decides, in [0, 1]: for a detector the score of the detection furthest above its
+            threshold, 0 if there is none; for a classifier the probability that the part is bad.
+        threshold: the score at which it is NG.
+        name: the class of that score; empty if nothing was found.
+        defects: for a detector, indices of the detections that count as defects, best score first.
+    """
+
+    ok: bool
+    score: float
+    threshold: float
+    name: str = ""
+    defects: tuple[int, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """``OK`` or ``NG``."""
+        return "OK" if self.ok else "NG"
+
+    def __str__(self) -> str:
+        return f"{self.verdict} (score {self.score:.4g}, threshold {self.threshold:.4g})"
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Which detections make a part NG.
+
+    Attributes:
+        threshold: lowest score that counts, in [0, 1], for classes without their own.
+        thresholds: lowest score by class name.
+        min_size: shortest defect that counts, in pixels of the picture: the longer side of its box (a scratch is
+            long and thin), for classes without their own.
+        min_sizes: the same by class name.
+
+    Raises:
+        UserError: a value out of its range.
+    """
+
+    threshold: float = 0.25
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_size: float = 0.0
+    min_sizes: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_thresholds(self.threshold, self.thresholds)
+        for name, value in [("", self.min_size), *self.min_sizes.items()]:
+            if not is_number(value) or value < 0:
+                raise UserError(f"the smallest size{of_class(name)} must be 0 or more pixels, got {value}")
+
+    @property
+    def lowest_threshold(self) -> float:
+        """The lowest of all thresholds: a lower score never counts."""
+        return min([self.threshold, *self.thresholds.values()])
+
+    def threshold_of(self, name: str) -> float:
+        """Return the lowest score that counts for the class `name`."""
+        return self.thresholds.get(name, self.threshold)
+
+    def min_size_of(self, name: str) -> float:
+        """Return the shortest defect in pixels that counts for the class `name`."""
+        return self.min_sizes.get(name, self.min_size)
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Refuse a rule for classes that a model does not have.
+
+        Raises:
+            UserError: a class of the rule is not in `names`.
+        """
+        known = list(names)
+        for name in [*self.thresholds, *self.min_sizes]:
+            if name not in known:
+                raise UserError(f"the model has no class '{name}'; it has {', '.join(known)}")
+
+    def at(self, threshold: float) -> DecisionRule:
+        """Return this rule with one threshold for every class."""
+        return DecisionRule(threshold, {}, self.min_size, self.min_sizes)
+
+    def decide(self, detections: Detections) -> Decision:
+        """Return the decision on one picture."""
+        found, smallest = detections.as_dicts(), self._of_any_score()
+        defects = tuple(index for index, each in enumerate(found) if self._counts(each))
+        large = [(float(each["score"]), str(each["name"])) for each in found if smallest._counts(each)]  # type: ignore[arg-type]
+        score, name = max(large, key=lambda one: one[0] - self.threshold_of(one[1]), default=(0.0, ""))
+        return Decision(not defects, score, self.threshold_of(name), name, defects)
+
+    def ok(self, detections: Detections) -> bool:
+        """Whether a picture passes."""
+        return self.decide(detections).ok
+
+    def score(self, detections: Detections, name: str | None = None) -> float:
+        """Return the best score of the large enough detections (of the class `name`, or of all), to four decimals.
+
+        0 if there is none: no threshold makes such a picture NG.
+        """
+        found, smallest = detections.as_dicts(), self._of_any_score()
+        kept = (each for each in found if name in (None, each["name"]) and smallest._counts(each))
+        return max((float(each["score"]) for each in kept), default=0.0)  # type: ignore[arg-type]
+
+    def is_bad(self, truth: Annotation, names: Sequence[str], name: str | None = None) -> bool:
+        """Whether a labelled picture is bad: it has a defect (of the class `name`, or of any); `names` by label."""
+        return bool(len(truth) if name is None else (truth.labels == names.index(name)).any())
+
+    def classes(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The model's classes that may have their own threshold: all of them."""
+        return tuple(names)
+
+    def over(
+        self,
+        threshold: float | None,
+        thresholds: Mapping[str, float],
+        min_size: float | None,
+        min_sizes: Mapping[str, float],
+    ) -> DecisionRule:
+        """Return this rule with the given values instead of its own; a single threshold applies to every class.
+
+        Raises:
+            UserError: a value out of range.
+        """
+        smallest = self.min_size if min_size is None else min_size
+        base = replace(self, min_size=smallest, min_sizes={**self.min_sizes, **min_sizes})
+        base = base if threshold is None else base.at(threshold)
+        return replace(base, thresholds={**base.thresholds, **thresholds})
+
+    def findings(self, detections: Detections) -> list[dict[str, Any]]:
+        """Return the detections as plain values, each with whether it counts as a ``defect``."""
+        defects = self.decide(detections).defects
+        return [each | {"defect": index in defects} for index, each in enumerate(detections.as_dicts())]
+
+    def describe(self) -> str:
+        """When a picture is NG, in words."""
+        by_class = "".join(f", {name} {value:g}" for name, value in self.thresholds.items())
+        size = f", from {self.min_size:g} pixels on" if self.min_size else ""
+        return f"score {self.threshold:g}{by_class}{size}"
+
+    def _of_any_score(self) -> DecisionRule:
+        """Return the rule in which every large enough detection counts."""
+        return self.at(0.0)
+
+    def _counts(self, detection: Mapping[str, Any]) -> bool:
+        name, (x1, y1, x2, y2) = detection["name"], detection["box"]
+        large = max(x2 - x1, y2 - y1) >= self.min_size_of(name) - _SLACK
+        return bool(large and detection["score"] >= self.threshold_of(name))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON; `from_dict` reads them."""
+        return {
+            "threshold": self.threshold,
+            "thresholds": dict(self.thresholds),
+            "min_size": self.min_size,
+            "min_sizes": dict(self.min_sizes),
+        }
+
+    @staticmethod
+    def stored(record: object, names: Sequence[str], path: str | Path | None = None) -> DecisionRule | None:
+        """Return the rule in a model card's decision; None if there is none.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        values = rule_in(record, path)
+        return None if values is None else DecisionRule.from_dict(values, path)
+
+    @staticmethod
+    def from_dict(values: object, path: str | Path | None = None) -> DecisionRule:
+        """Read what `as_dict` gave; keys that are missing take their defaults.
+
+        Args:
+            values: a mapping, as from JSON.
+            path: its file, for messages.
+
+        Raises:
+            UserError: an unknown key, or a value of another kind or out of range.
+        """
+        known = ("threshold", "thresholds", "min_size", "min_sizes")
+        if not isinstance(values, Mapping) or not all(key in known for key in values):
+            raise UserError(f"a decision rule has the keys {', '.join(known)}", path=path)
+        for key in ("thresholds", "min_sizes"):
+            by_class = values.get(key, {})
+            if not isinstance(by_class, Mapping) or not all(isinstance(name, str) for name in by_class):
+                raise UserError(f"'{key}' of the decision rule must give a number by class name", path=path)
+        try:
+            return DecisionRule(**values)
+        except UserError as error:
+            raise UserError(error.message, path=path) from None
