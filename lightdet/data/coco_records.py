@@ -1,4 +1,4 @@
-"""The records of a split whose pictures and labels stand in one COCO JSON file."""
+"""The records of a split whose pictures and labels are in one COCO JSON file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from lightdet.data.faults import DataError
 from lightdet.data.formats.coco import CocoFile, CocoImage, parse_coco
 from lightdet.data.headers import checked_facts
-from lightdet.data.images import EXCHANGED_SIDES
 from lightdet.data.paths import find_file, lookalike
+from lightdet.data.picture_header import EXCHANGED_SIDES
 from lightdet.data.records import BoxRecord
 from lightdet.data.scanning import list_entries
 from lightdet.data.spec import DatasetSpec, SplitSpec
@@ -31,7 +31,7 @@ def coco_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[
         record = _record(spec, file, image, folders)
         here = os.path.abspath(record.image)  # noqa: PTH100 - no links followed
         if here in lines:
-            message = f"'{image.file_name}' is the picture of line {lines[here]}, too; remove one of the two"
+            message = f"'{image.file_name}' is also the picture of line {lines[here]}; remove one of the two"
             record.problems.append(DataError(message, "repeated", path=file.path, line=image.line))
         lines.setdefault(here, image.line)
         records.append(record)
@@ -62,7 +62,7 @@ def _record(spec: DatasetSpec, file: CocoFile, image: CocoImage, folders: Sequen
 
 
 def _listed(file: CocoFile, listings: Sequence[Path]) -> tuple[list[CocoImage], list[DataError]]:
-    """The images that the lists name, by their ``file_name`` or by its end where that is one image's alone."""
+    """The images that the lists name, by their ``file_name`` or by its end if that is unique."""
     ends: dict[str, list[CocoImage]] = defaultdict(list)
     for image in file.images:
         parts = _path(image.file_name).parts

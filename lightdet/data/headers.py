@@ -1,11 +1,12 @@
-"""The header of a picture that is to be trained on or measured: it can be read, and the file holds one picture."""
+"""The header of a picture for training or scoring: it can be read, and the file holds one picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lightdet.data.faults import DataError
-from lightdet.data.images import PictureFacts, picture_facts, several_pages
+from lightdet.data.images import picture_facts, several_pages
+from lightdet.data.picture_header import PictureFacts
 from lightdet.errors import UserError
 
 
@@ -13,7 +14,7 @@ def checked_facts(path: Path) -> PictureFacts:
     """Read the header of `path`.
 
     Raises:
-        DataError: it cannot be read, or the file holds several pictures: labels do not say of which.
+        DataError: it cannot be read, or the file holds several pictures: labels do not say which one they are for.
     """
     try:
         facts = picture_facts(path)

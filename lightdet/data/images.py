@@ -1,7 +1,7 @@
-"""Pictures from files or bytes, as every other part sees them: uint8 RGB, upright, checked and bounded.
+"""Pictures from files or bytes, as all other modules use them: uint8 RGB, upright, checked and bounded.
 
-Pillow reads headers and pixels because it reports a truncated file, where OpenCV fills the rest with gray.
-`lightdet.data.deep_pixels` takes over where Pillow would cut to 8 bits. Nothing large is decoded before its size is
+Pillow reads headers and pixels because it reports a truncated file, whereas OpenCV fills the rest with gray.
+`lightdet.data.deep_pixels` takes over if Pillow would reduce to 8 bits. Nothing large is decoded before its size is
 known.
 """
 
@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import UnidentifiedImageError
 
 from lightdet.arrays import AnyArray, Image
 from lightdet.data.bounded_reader import BoundedReader
-from lightdet.data.decoding_work import check_parts, check_work
-from lightdet.data.deep_pixels import UnsupportedError, check_deep, check_samples, deep_pixels, to_bytes
-from lightdet.data.jpeg_whole import check_whole
-from lightdet.data.page_count import MAX_PAGES, check_end, count_pages
+from lightdet.data.decoding_work import check_work
+from lightdet.data.deep_pixels import UnsupportedError
+from lightdet.data.page_count import MAX_PAGES, check_end
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
-from lightdet.data.png_rows import check_rows
+from lightdet.data.picture_header import PictureFacts, header_facts
+from lightdet.data.pixels import opened_pixels, to_rgb
 from lightdet.data.quiet_decoders import quiet_decoders
 from lightdet.data.quiet_warnings import quiet_warnings
 from lightdet.errors import UserError
@@ -35,54 +32,30 @@ from lightdet.errors import UserError
 MAX_BYTES = 1 << 30
 """Largest file that is read, in bytes."""
 MAX_PIXELS = 178_000_000
-"""Largest picture that is decoded (about 13 300 x 13 300); Pillow refuses slightly above this by itself."""
+"""Largest picture that is decoded (about 13 300 x 13 300); Pillow itself refuses slightly above this."""
 READ = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".gif", ".jp2", ".j2k"}
     | {".heic", ".heif", ".hif", ".avif"}
 )
-"""File name endings (lower case) of the pictures that are read; the last four if there is a decoder for them."""
+"""File suffixes (lower case) of supported pictures; the last four only with a decoder."""
 UNREAD = frozenset({".jxl"})
-"""Endings of pictures that are not read: they are found when a folder is scanned, so that each is told by name."""
+"""Suffixes of unsupported pictures: a folder scan finds them, so that each can be reported by name."""
 SUFFIXES = READ | UNREAD
-"""File name endings taken for pictures when a folder is scanned."""
+"""File suffixes that count as pictures when a folder is scanned."""
 MAX_FILE_PIXELS = 2_000_000_000
-"""Most pixels that all pictures of one file have together."""
-EXCHANGED_SIDES = 5
-"""EXIF orientations from this on exchange width and height."""
+"""Most pixels that all pictures of one file may have together."""
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "PPM", "GIF", "JPEG2000")
 _FORMATS_TEXT = "JPEG, PNG, BMP, TIFF, WebP, PNM, GIF, JPEG 2000, AVIF, HEIC"
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ORIENTATION, _BITS_PER_SAMPLE, _PHOTOMETRIC = 274, 258, 262  # TIFF tags; the first is EXIF's too
 
 
 class TooLargeError(UserError):
-    """A picture past the bound on bytes or pixels."""
+    """A picture over the limit of bytes or pixels."""
 
 
 class UnknownFormatError(UserError):
-    """Bytes that are no picture of a format that is read."""
-
-
-@dataclass(frozen=True)
-class PictureFacts:
-    """What a picture's header says.
-
-    Attributes:
-        format: ``JPEG``, ``PNG``, ...
-        size: ``(width, height)`` as shown, after EXIF rotation.
-        mode: Pillow's name of the pixel layout (``L``, ``RGB``, ``I;16``, ``P``, ``CMYK``, ...).
-        bits: bits of one channel.
-        orientation: EXIF orientation, 1 (upright) to 8.
-        pages: pictures in the file (pages of a TIFF, frames of a GIF); a phone's JPEG with a preview counts as one.
-    """
-
-    format: str
-    size: tuple[int, int]
-    mode: str
-    bits: int
-    orientation: int
-    pages: int
+    """Bytes that are not a picture in a supported format."""
 
 
 def read_image(
@@ -93,16 +66,16 @@ def read_image(
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
 ) -> Image:
-    """Decode a picture to uint8 RGB ``[H, W, 3]``, turned as its EXIF orientation says.
+    """Decode a picture to uint8 RGB ``[H, W, 3]``, with its EXIF orientation applied.
 
-    Gray is repeated, palettes are looked up, CMYK is converted, alpha is dropped (colours are kept as stored).
-    16-bit values are scaled by ``255 / (2**bit_depth - 1)``, rounded and cut at 255; 8-bit ones are not touched.
-    A file with several pages or frames is refused: judged by its first, a part would pass whose rest was not seen.
+    Gray is copied to all channels, palettes are looked up, CMYK is converted, alpha is dropped (colours are kept as
+    stored). 16-bit values are scaled by ``255 / (2**bit_depth - 1)``, rounded and clipped at 255; 8-bit ones are not
+    changed. A file with several pages or frames is refused: judged by the first, a part could pass uninspected.
 
     Args:
         source: a path, or the bytes of a picture file.
         bit_depth: significant bits of 16-bit pictures (12 for a 12-bit camera), 9-16.
-        name: what to call the picture in messages when `source` is bytes.
+        name: the picture's name in messages if `source` is bytes.
         max_bytes: largest file accepted, in bytes.
         max_pixels: largest picture accepted, in pixels, checked before decoding.
 
@@ -113,7 +86,7 @@ def read_image(
     pixels, facts = _decode(data, shown, max_pixels)
     if facts.pages > 1:
         raise UserError(several_pages(facts), path=shown)
-    return _rgb(pixels, facts, bit_depth)
+    return to_rgb(pixels, facts, bit_depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +98,7 @@ class Page:
     of: int
 
     def name(self, file: str) -> str:
-        """The file's name, and behind a ``#`` the number where the file holds several pictures."""
+        """The file's name, followed by ``#`` and the number if the file holds several pictures."""
         return f"{file}#{self.number}" if self.of > 1 else file
 
 
@@ -139,7 +112,7 @@ def read_pages(
 ) -> Iterator[Page]:
     """Decode every picture of a file, one after the other: pages of a TIFF, frames of a GIF, WebP or PNG.
 
-    The arguments are those of `read_image`; `max_pixels` holds for each picture, and all together may have
+    The arguments are those of `read_image`; `max_pixels` applies to each picture, and all together may have
     `MAX_FILE_PIXELS`. Only one decoded picture is held at a time.
 
     Raises:
@@ -148,7 +121,7 @@ def read_pages(
     data, shown = _read_bytes(source, name, MAX_BYTES)
     with _whole(data, shown, max_pixels) as (picture, first):
         if first.pages > max_pages:
-            message = f"holds {first.pages} pictures, and at most {max_pages} can be looked at; split it"
+            message = f"holds {first.pages} pictures, and at most {max_pages} can be read; split it"
             raise TooLargeError(message, path=shown)
         total = 0
         for index in range(first.pages):
@@ -160,32 +133,24 @@ def read_pages(
                 if total > MAX_FILE_PIXELS:
                     message = f"its pictures have more than {MAX_FILE_PIXELS / 1e6:g} million pixels together; split it"
                     raise TooLargeError(message, path=f"{shown}#{index + 1}")
-                image = _rgb(_pixels(picture, facts, data, index), facts, bit_depth)
+                image = to_rgb(opened_pixels(picture, facts, data, index), facts, bit_depth)
             yield Page(image, index + 1, first.pages)
 
 
 def _facts_of_page(picture: Pil.Image, first: PictureFacts, index: int) -> PictureFacts:
-    """Go to a page and return what its header says."""
+    """Go to a page and return its header."""
     if index == 0:
         return first
     with quiet_warnings():
         picture.seek(index)
-    facts = _facts(picture, first.pages)
+    facts = header_facts(picture, first.pages)
     if first.bits > 8 and first.format != "TIFF":
-        raise UnsupportedError(f"an animated {first.format} of 16 bits; save each picture in a file of its own")
+        raise UnsupportedError(f"an animated {first.format} of 16 bits; save each picture in its own file")
     return facts if first.format == "TIFF" else replace(facts, orientation=first.orientation, bits=first.bits)
 
 
-def _rgb(pixels: AnyArray, facts: PictureFacts, bit_depth: int) -> Image:
-    if pixels.dtype == np.uint16:
-        pixels = to_bytes(pixels, _stored_depth(facts) or bit_depth)
-    if pixels.ndim == 2:
-        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
-    return pixels
-
-
 def read_deep(source: str | Path | bytes, *, name: str | None = None) -> tuple[AnyArray, PictureFacts]:
-    """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright; of pages the first.
+    """Decode without reducing 16 bits: uint8 or uint16, ``[H, W]`` or ``[H, W, 3]``, upright; the first of several.
 
     Raises:
         UserError: as `read_image`.
@@ -195,12 +160,12 @@ def read_deep(source: str | Path | bytes, *, name: str | None = None) -> tuple[A
 
 
 def several_pages(facts: PictureFacts) -> str:
-    """What to say of a file with several pictures."""
+    """The message for a file with several pictures."""
     return f"holds {facts.pages} pictures; save each in a file of its own"
 
 
 def read_file(path: str | Path) -> bytes:
-    """Return a picture file's bytes, undecoded; a UserError where it is missing, empty, unreadable or too large."""
+    """Return a picture file's bytes, undecoded; a UserError if it is missing, empty, unreadable or too large."""
     return _read_bytes(path, None, MAX_BYTES)[0]
 
 
@@ -218,7 +183,7 @@ def picture_facts(path: str | Path) -> PictureFacts:
     target = Path(path)
     _check_file(target, MAX_BYTES)
     with _explained(str(path)), BoundedReader(target) as stream, _opened(stream, str(path), MAX_PIXELS) as picture:
-        return _facts(picture)
+        return header_facts(picture)
 
 
 def _check_file(path: Path, max_bytes: int) -> None:
@@ -277,7 +242,7 @@ def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image
                 raise UnsupportedError(message) from None
             raise
         if phone == "HEIC" and getattr(picture, "n_frames", 1) > 1:
-            picture.seek(0)  # it stands at the one that is shown first
+            picture.seek(0)  # it is positioned at the one that is shown first
     with picture:
         if picture.width * picture.height > max_pixels:
             raise _too_large(shown, max_pixels, picture.size)
@@ -285,7 +250,7 @@ def _opened(stream: BinaryIO, shown: str, max_pixels: int) -> Iterator[Pil.Image
 
 
 def _formats(phone: str | None, shown: str) -> tuple[str, ...]:
-    """What Pillow may take a file for."""
+    """The formats that Pillow may read."""
     if phone is None:
         return _FORMATS
     name = pillow_name(phone)
@@ -301,7 +266,7 @@ def _too_large(shown: str, max_pixels: int, size: tuple[int, int] | None = None)
 
 @contextmanager
 def _explained(shown: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes the decoders raise into one line."""
+    """Turn any error that decoders raise for a damaged file into one line."""
     try:
         yield
     except (UserError, MemoryError):
@@ -317,130 +282,26 @@ def _explained(shown: str) -> Iterator[None]:
     except UnsupportedError as error:
         raise UserError(str(error), path=shown) from None
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the system's; those of decoders have no number
+        if isinstance(error, OSError) and error.errno is not None:  # the system's; decoders' errors have no number
             raise UserError(f"the picture cannot be read: {error.strerror}", path=shown) from None
-        # Decoders meet hostile bytes with OSError, SyntaxError, struct.error, KeyError, cv2.error and more.
+        # For hostile bytes decoders raise OSError, SyntaxError, struct.error, KeyError, cv2.error and more.
         reason = " ".join(str(error).split()) or type(error).__name__
         if "truncated" in reason or isinstance(error, EOFError):
             raise UserError("the picture is truncated; copy or export it again", path=shown) from None
         raise UserError(f"the picture is damaged ({reason[:120]}); copy or export it again", path=shown) from None
 
 
-def _facts(picture: Pil.Image, pages: int | None = None) -> PictureFacts:
-    orientation = _orientation(picture)
-    # Pillow turns TIFFs by itself, header size included; other formats are turned here.
-    turned = picture.format != "TIFF" and orientation >= 5
-    width, height = picture.size
-    return PictureFacts(
-        format=picture.format or "",
-        size=(height, width) if turned else (width, height),
-        mode=picture.mode,
-        bits=_bits(picture),
-        orientation=orientation,
-        pages=count_pages(picture) if pages is None else pages,
-    )
-
-
-def _orientation(picture: Pil.Image) -> int:
-    """EXIF orientation 1-8 from what stands before the pixels, so the header tells the same as the whole file."""
-    if picture.format == "TIFF":
-        value = picture.tag_v2.get(_ORIENTATION, 1)  # type: ignore[attr-defined]
-    elif isinstance(picture.info.get("exif"), bytes):
-        exif = Pil.Exif()
-        try:
-            with quiet_warnings():
-                exif.load(picture.info["exif"])
-                value = exif.get(_ORIENTATION, 1)
-        except Exception:  # a damaged EXIF block says nothing; the pixels are fine
-            value = 1
-    else:
-        value = 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _bits(picture: Pil.Image) -> int:
-    if picture.format == "TIFF":
-        bits = picture.tag_v2.get(_BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
-        return max(int(b) for b in bits) if isinstance(bits, tuple) else int(bits)
-    tiles = getattr(picture, "tile", None)
-    raw_mode = str(tiles[0][3]) if tiles else ""
-    if picture.format == "PNG" and "16" in raw_mode:
-        return 16
-    if picture.mode.startswith("I"):
-        return 16  # PGM above 8 bits
-    return 1 if picture.mode == "1" else 8
-
-
 @contextmanager
 def _whole(data: bytes, shown: str, max_pixels: int) -> Iterator[tuple[Pil.Image, PictureFacts]]:
-    """Open a file of pictures, and see that nothing of it is missing or hidden."""
+    """Open a picture file, and check that nothing of it is missing or hidden."""
     with _explained(shown):
         check_work(data)
     with _explained(shown), _opened(io.BytesIO(data), shown, max_pixels) as picture:
         check_end(picture, data)
-        yield picture, _facts(picture)
+        yield picture, header_facts(picture)
 
 
 def _decode(data: bytes, shown: str, max_pixels: int) -> tuple[AnyArray, PictureFacts]:
     """The first picture of a file."""
     with _whole(data, shown, max_pixels) as (picture, facts):
-        return _pixels(picture, facts, data), facts
-
-
-def _pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: int = 0) -> AnyArray:
-    """The pixels of the picture that `picture` stands at."""
-    inverted = picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
-    if facts.format == "TIFF":
-        with quiet_warnings():  # tags are read when they are first asked for
-            check_samples(picture)
-            check_parts(picture, data)
-    if facts.bits > 8:
-        check_deep(picture, facts.bits)
-    if facts.format == "PNG" and page == 0:
-        check_rows(picture, data)
-    with quiet_warnings() if facts.format == "TIFF" else nullcontext():
-        picture.load()
-    if facts.format in ("JPEG", "MPO") and page == 0:
-        check_whole(np.asarray(picture), data)
-    deep = facts.bits > 8
-    pixels = deep_pixels(picture, facts.bits, data, inverted, page) if deep else _byte_pixels(picture)
-    if facts.format != "TIFF":
-        pixels = np.ascontiguousarray(_upright(pixels, facts.orientation))
-    if (pixels.shape[1], pixels.shape[0]) != facts.size:
-        raise UnsupportedError("the picture's header and pixels disagree about its size; export it again")
-    return pixels
-
-
-def _byte_pixels(picture: Pil.Image) -> NDArray[np.uint8]:
-    if picture.mode in ("L", "RGB"):
-        return np.array(picture)
-    if picture.mode in ("1", "LA"):
-        return np.array(picture.convert("L"))
-    if picture.mode in ("P", "PA"):
-        # By way of RGBA: a palette with transparency warns on its way to RGB. Dropping alpha keeps the colour.
-        picture = picture.convert("RGBA")
-    if picture.mode in ("RGBA", "RGBX"):
-        return np.ascontiguousarray(np.asarray(picture)[:, :, :3])
-    if picture.mode == "LAB":
-        raise UnsupportedError("LAB colours; save the picture as RGB")
-    if picture.mode == "F":
-        raise UnsupportedError("floating-point pixels; save the picture with 8 or 16 bits")
-    return np.array(picture.convert("RGB"))
-
-
-def _stored_depth(facts: PictureFacts) -> int | None:
-    """The depth that the file itself settles: 9-15 bits a sample in TIFF; Pillow scales any PNM to 16."""
-    if facts.bits < 16:
-        return facts.bits
-    return 16 if facts.format == "PPM" else None
-
-
-def _upright(pixels: AnyArray, orientation: int) -> AnyArray:
-    """Turn or mirror ``[H, W, ...]`` as EXIF orientation 1-8 asks."""
-    if orientation in (5, 6, 7, 8):
-        pixels = np.swapaxes(pixels, 0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
+        return opened_pixels(picture, facts, data), facts

@@ -13,9 +13,9 @@ from lightdet.data.formats.label_file import LabelFile
 from lightdet.data.formats.voc import parse_voc
 from lightdet.data.formats.yolo import parse_yolo
 from lightdet.data.headers import checked_facts
-from lightdet.data.images import EXCHANGED_SIDES, PictureFacts
 from lightdet.data.orphans import orphan_labels
 from lightdet.data.pairing import Pair, find_pairs, unclear_pairs
+from lightdet.data.picture_header import EXCHANGED_SIDES, PictureFacts
 from lightdet.data.pixel_base import PixelBase, find_pixel_base
 from lightdet.data.records import BoxRecord
 from lightdet.data.spec import DatasetSpec, SplitSpec
@@ -54,7 +54,7 @@ def _find(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Pair], list[DataErr
 
 
 def _pairs_of_others(spec: DatasetSpec, split: str) -> dict[str, list[Pair]]:
-    """The pairs of the other splits; those that cannot be read tell so themselves when it is their turn."""
+    """The pairs of the other splits; unreadable ones are reported when it is their turn."""
     found = {}
     for name, place in spec.splits.items():
         if name != split:
@@ -93,7 +93,7 @@ def _parse(spec: DatasetSpec, label: Path, facts: PictureFacts) -> LabelFile:
 
 
 def pixel_base(spec: DatasetSpec) -> PixelBase:
-    """What the corners of a Pascal VOC data set are counted from: what its YAML says, else what its files show.
+    """What the corners of a Pascal VOC data set are counted from: by its YAML, otherwise by its files.
 
     Raises:
         UserError: some files count from 0 and others from 1.

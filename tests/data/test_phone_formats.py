@@ -85,7 +85,7 @@ def test_every_picture_of_a_file_in_order(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_many_pixels_are_refused_by_the_header(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_pixels", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(images, "opened_pixels", lambda *_: pytest.fail("decoded"))
     with pytest.raises(UserError, match="80 x 48 pixels: larger than"):
         read_image(plain(kind), max_pixels=3000)
 

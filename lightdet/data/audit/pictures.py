@@ -1,4 +1,4 @@
-"""One picture opened, decoded whole and described; runs in threads, keeps a few kilobytes of each."""
+"""One picture opened, fully decoded and described; runs in threads, keeps a few kilobytes of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from lightdet.arrays import AnyArray, FloatArray
 from lightdet.data.audit.duplicates import thumbnail
-from lightdet.data.images import PictureFacts, read_deep, read_file
+from lightdet.data.images import read_deep, read_file
+from lightdet.data.picture_header import PictureFacts
 from lightdet.errors import UserError
 
 _COLOUR_STEP = 48
@@ -22,12 +23,12 @@ _COLOUR_STEP = 48
 
 @dataclass(frozen=True)
 class PictureCheck:
-    """What was seen in a picture; all but `path` and `error` are empty where it cannot be read.
+    """The description of a picture; everything but `path` and `error` is empty if it cannot be read.
 
     Attributes:
         bytes_digest, pixels_digest: equal for equal files and for equal pixels.
         thumbnail: gray float32 ``[32, 32]``.
-        peak: the largest value of a 16-bit picture, else 0.
+        peak: the largest value of a 16-bit picture, otherwise 0.
         colour: share of coloured pixels, 0-1.
     """
 
@@ -65,10 +66,10 @@ def check_picture(path: Path) -> PictureCheck:
 def check_pictures(
     paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
 ) -> Generator[PictureCheck, None, None]:
-    """Look at many pictures with a few threads (decoders release the lock), in order.
+    """Describe many pictures with a few threads (decoders release the lock), in order.
 
-    `progress` is called with (pictures done, pictures in all). Who stops early closes the generator: the pictures
-    that were not begun are left then.
+    `progress` is called with (pictures done, pictures in all). To stop early, close the generator: pictures
+    not yet started are then left out.
     """
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         try:
