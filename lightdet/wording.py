@@ -2,7 +2,7 @@
 
 
 def duration(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3 h 20 min``: as exact as one would say it."""
+    """``40 s``, ``12 min``, ``3 h 20 min``: as precise as one would say it."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
@@ -10,6 +10,11 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, rest = divmod(round(minutes, -1), 60)
     return f"{hours} h {rest} min" if rest and hours < 24 else f"{round(minutes / 60)} h"
+
+
+def training_length(epochs: int, minutes: float | None) -> str:
+    """``100 epochs``, or ``12 min`` if a time budget decides."""
+    return counted(epochs, "epoch") if minutes is None else duration(60 * minutes)
 
 
 def counted(number: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts that every training has, whatever its network and its data: put together here."""
+"""The parts of every training, for any network and data, put together."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ from lightdet.training.stopwatch import Stopwatch
 from lightdet.training.task import Task
 from lightdet.training.trainer import Trainer, TrainerSettings
 from lightdet.training.validation import Validation
-from lightdet.wording import counted
+from lightdet.wording import training_length
 
 SCORING_COST = 0.5
-"""A picture's validation as a share of its training step, before it is known."""
+"""Guess of a picture's validation time as a share of its training time, until measured."""
 FIRST_BATCHES, FIRST_PICTURES = 3, 64
-"""So many batches are shown on the page, and made anew for it: fewer where they hold more pictures than this."""
+"""How many batches are shown on the page, for which they are made again: fewer if they hold more pictures than this."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a training runs and who hears of it.
+    """Where a training runs and what follows it.
 
     Attributes:
         folder: where its files go.
-        device: what computes.
-        reporter: hears what happens.
-        run: kept in the state file and compared on resuming.
+        device: the device.
+        reporter: shows the progress.
+        run: stored in the state file and compared on resuming.
         processes: this process among its peers.
-        stop: raised by a signal.
-        resume: go on from there.
+        stop: set by a signal.
+        resume: the state to continue from.
         board: write TensorBoard files and the page.
-        callbacks: hear how it goes, beside TensorBoard.
-        began: when the command began, of `time.perf_counter`; None: now. ``train.minutes`` count from there.
+        callbacks: besides TensorBoard.
+        began: when the command started, by `time.perf_counter`; None: now. ``train.minutes`` count from there.
     """
 
     folder: Path
@@ -75,14 +75,14 @@ def check_shares(train: TrainConfig, processes: Processes) -> None:
     """Refuse a batch that the processes cannot share.
 
     Raises:
-        UserError: it is no multiple of their number.
+        UserError: it is not a multiple of their number.
     """
     if train.batch % processes.count:
-        raise UserError(f"train.batch={train.batch} cannot be shared by {processes.count} processes; take a multiple")
+        raise UserError(f"train.batch={train.batch} cannot be shared by {processes.count} processes; use a multiple")
 
 
 def place_network(network: Network, train: TrainConfig, context: RunContext, layout: torch.memory_format) -> Network:
-    """Move a network to its device, in a memory layout and with the batch norm that the configuration asks for."""
+    """Move a network to its device, with the configured memory layout and batch normalization."""
     network = network.to(device=context.device, memory_format=layout)  # type: ignore[call-overload]
     if train.sync_batchnorm and context.processes.count > 1 and context.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
@@ -104,11 +104,11 @@ def assemble_trainer(
     about: Mapping[str, Mapping[str, str]],
     replicas: Callable[[Stopwatch], Gradients] | None = None,
 ) -> Trainer:
-    """Add optimizer, plan and average to a task and its data; from ``context.resume``, go on where it was saved.
+    """Add optimizer, plan and average to a task and its data; with ``context.resume``, continue where it was saved.
 
     Args:
-        words, about: of the page; `about` holds facts for its end, by group.
-        single_epochs: the last ones, in which no pictures are combined; at most a fifth of the training.
+        words, about: for the page; `about` holds facts for its end, by group.
+        single_epochs: how many final epochs combine no pictures; at most a fifth of the training.
         pace: see `Pace.of`.
     """
     plan = _plan(train, pace, context, len(loader), single_epochs, 0 if validation is None else len(validation))
@@ -149,18 +149,17 @@ def assemble_trainer(
 
 
 def _first_batches(loader: TrainingLoader, draw: Callable[[Any], Image], plan: Plan) -> list[Image]:
-    """The first batches as they were, for they depend on the seed alone."""
+    """The first batches again, since they depend only on the seed."""
     count = max(1, min(FIRST_BATCHES, FIRST_PICTURES // loader.batch))
     with closing(loader.epoch(0, compose=plan.composes(Progress()))) as batches:
         return [draw(batch) for batch in islice(batches, count)]
 
 
 def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]:
-    """What a reader of the page wants to know of the settings."""
-    length = counted(train.epochs, "epoch") if train.minutes is None else f"{train.minutes:g} minutes"
+    """The settings shown on the page."""
     return {
-        "length": length,
-        "batch": str(train.batch) if train.accumulate == 1 else f"{train.batch}, {train.accumulate} together",
+        "length": training_length(train.epochs, train.minutes),
+        "batch": str(train.batch) if train.accumulate == 1 else f"{train.batch}, {train.accumulate} accumulated",
         "input": f"{imgsz} × {imgsz} pixels",
         "learning rate": f"{pace.lr:g}, {train.optimizer}",
         "seed": str(train.seed),
@@ -168,12 +167,12 @@ def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]
 
 
 def _made(context: RunContext) -> dict[str, str]:
-    """The versions and the machine that it was made with."""
+    """The versions and the device of the training."""
     return {"device": str(context.device), "lightdet": __version__, "torch": torch.__version__}
 
 
 def _plan(train: TrainConfig, pace: Pace, context: RunContext, batches: int, single_epochs: int, scored: int) -> Plan:
-    """The plan of a training with `batches` per epoch whose validation scores so many pictures."""
+    """The plan of a training with `batches` per epoch and `scored` validation pictures."""
     steps = -(-batches // train.accumulate)
     if train.minutes is not None:
         return TimePlan(
@@ -188,6 +187,8 @@ def _plan(train: TrainConfig, pace: Pace, context: RunContext, batches: int, sin
             before=context.resume.progress.spent if context.resume is not None else 0.0,
         )
     whole = train.epochs * steps
-    warmup = min(round(pace.warmup_epochs * steps), whole // 3)  # a short training must come down again
+    warmup = min(
+        round(pace.warmup_epochs * steps), whole // 3
+    )  # a short training needs time for the rate to fall again
     singles = min(single_epochs, int(train.epochs * SINGLE_SHARE))
     return EpochPlan(train.epochs, WarmupCosine(pace.lr, train.lr_final, warmup, whole), singles)

@@ -1,1 +1,1 @@
-"""How far a verb is, shown in a terminal and in a notebook; elsewhere there is nothing to see."""
+"""Progress of the verbs in a terminal and in a notebook; nothing is shown elsewhere."""

@@ -14,6 +14,7 @@ from rich.status import Status
 from rich.table import Table as Drawn
 
 from lightdet.comparison.tables import Table
+from lightdet.wording import counted, duration
 
 if TYPE_CHECKING:
     from lightdet.runs.compare.run import Outcome
@@ -23,7 +24,7 @@ PRINTED = ("summary", "table1", "table2", "table3", "table4", "splits", "cost")
 
 
 class CompareDisplay:
-    """A line a step, and on a terminal the newest line of each training below; a `Watcher`."""
+    """One line per step, and on a terminal the latest line of each training below it; a `Watcher`."""
 
     def __init__(self, file: IO[str] | None = None) -> None:
         self.console = Console(file=file)
@@ -47,7 +48,7 @@ class CompareDisplay:
 
     def training_begins(self, job: Job, number: int, total: int, *, resumed: bool) -> None:
         """Say which one, and where its log is."""
-        how = "going on with" if resumed else "training"
+        how = "continuing" if resumed else "training"
         self.note(f"[{number}/{total}] {how} {job.name}, {job.label} ({job.folder}/log.txt)")
         self._newest[job] = "starting"
         self._show()
@@ -60,13 +61,13 @@ class CompareDisplay:
     def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
         """Say how, and what was reached."""
         self._newest.pop(job, None)
-        told = f"failed: {failure}" if failure else "done"
+        outcome = f"failed: {failure}" if failure else "done"
         if reached is not None and reached.history:
             last = reached.history[-1]
-            told = f"{reached.epoch} epochs in {last['minutes']:.1f} minutes"
-            told += f", mAP@0.5 {last['map50']:.3f}" if last.get("map50") is not None else ""
-            told += f", accuracy {last['val_accuracy']:.3f}" if last.get("val_accuracy") is not None else ""
-        self.note(f"  {job.name}, {job.label}: {told}")
+            outcome = f"{counted(reached.epoch, 'epoch')} in {duration(60 * last['minutes'])}"
+            outcome += f", mAP@0.5 {last['map50']:.3f}" if last.get("map50") is not None else ""
+            outcome += f", accuracy {last['val_accuracy']:.3f}" if last.get("val_accuracy") is not None else ""
+        self.note(f"  {job.name}, {job.label}: {outcome}")
         self._show()
 
     def scoring(self, name: str, label: str) -> None:

@@ -1,4 +1,4 @@
-"""How far `lightdet.detect` is: one line for all sources, one for a video's frames."""
+"""Progress of `lightdet.detect`: one line for all sources, one for a video's frames."""
 
 from __future__ import annotations
 

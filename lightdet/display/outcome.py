@@ -1,4 +1,4 @@
-"""How a process of ours ends: its exit code, and of a mistake one line on stderr."""
+"""How a process ends: its exit code, and for a mistake one line on stderr."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MEASURING = ("pycocotools", "scipy", "sklearn")
 """What `lightdet val` needs: in packaging/runtime an extra."""
 
 
-def told(action: Callable[[], object]) -> int:
+def exit_code(action: Callable[[], object]) -> int:
     """Do it and return the exit code.
 
-    0 done, or what `action` returns; 2 a mistake in what was given, told in one line; 130 interrupted. An unexpected
-    error keeps its traceback: it is ours to mend, not the user's.
+    0 done, or what `action` returns; 2 a mistake in the input, reported in one line; 130 interrupted. An unexpected
+    error keeps its traceback: it is our bug, not the user's mistake.
     """
     code = None
     try:
@@ -33,7 +33,7 @@ def told(action: Callable[[], object]) -> int:
 
 
 def fail(message: str) -> int:
-    """Tell a mistake; returns the exit code for it."""
+    """Report a mistake and return the exit code for it."""
     with suppress(BrokenPipeError):
         print("error:", " ".join(message.split()), file=sys.stderr, flush=True)  # noqa: T201
     return 2
@@ -63,14 +63,14 @@ def _outcome(action: Callable[[], object]) -> int:
 
 
 def _of_the_machine(error: Exception) -> str | None:
-    """What to say of memory, disk and packages that are not there; None: a fault of ours."""
+    """The message for missing memory, disk space or packages; None: a bug of ours."""
     if _out_of_memory(error):
         return "the device's memory is full; take a smaller --batch or --imgsz"
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'the output'}: the disk is full; make room and start again"
     if isinstance(error, OSError) and error.errno in LOST:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; see whether the drive or network share is there, and start again"
+        return f"{where}{error.strerror}; check that the drive or network share is connected, and start again"
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = error.name.partition(".")[0]
         if package in MEASURING:
@@ -84,7 +84,7 @@ def _of_the_machine(error: Exception) -> str | None:
 
 
 def _closed_pipe() -> int:
-    """The reader of our output went away (``| head``): end quietly, also when the interpreter flushes."""
+    """The reader of our output is gone (``| head``): end quietly, also when the interpreter flushes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 

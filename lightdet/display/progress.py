@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from lightdet.wording import duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 REDRAWN_SECONDS = 0.2
-"""A notebook's bar is drawn no oftener."""
+"""Shortest time between two updates of a notebook's bar."""
 
 
 def in_notebook() -> bool:
@@ -23,8 +26,19 @@ def in_notebook() -> bool:
 
 
 def lines_console(*, quiet: bool = False) -> Console:
-    """What prints lines, as text also in a notebook."""
+    """The console that prints lines, as plain text in a notebook too."""
     return Console(quiet=quiet, force_jupyter=False)
+
+
+class TimeLeftColumn(ProgressColumn):
+    """The time left, written as everywhere else: ``12 min left``."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Return the text for one bar; empty until the speed is known."""
+        left = task.time_remaining
+        return Text("" if left is None else f"{duration(left)} left", style="progress.remaining")
 
 
 def new_progress(console: Console, *, time_left: bool = True, transient: bool = True) -> Any:
@@ -34,7 +48,7 @@ def new_progress(console: Console, *, time_left: bool = True, transient: bool = 
     columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
     return Progress(
         *columns,
-        *([TimeRemainingColumn()] if time_left else []),
+        *([TimeLeftColumn()] if time_left else []),
         console=console,
         transient=transient,
         disable=not console.is_terminal,  # an empty line would be left in a log
@@ -80,7 +94,7 @@ class NotebookProgress:
         self._handle = None
 
     def add_task(self, description: str, total: float | None = None, completed: float = 0) -> Any:
-        """Begin a bar; the total may be told later."""
+        """Begin a bar; the total may be given later."""
         self._made += 1
         self._tasks[self._made] = _Task(description, total, completed)
         self._draw()
@@ -98,7 +112,7 @@ class NotebookProgress:
         self._draw()
 
     def reset(self, task: TaskID, *, total: float | None = None, **values: Any) -> None:
-        """Begin anew."""
+        """Start again."""
         self.update(task, total=total, completed=0, **values)
 
     def advance(self, task: TaskID, advance: float = 1) -> None:
@@ -130,7 +144,7 @@ class Bar:
 
     Args:
         text: what is done.
-        total: how many there are; None: told by `begin`.
+        total: how many there are; None: given by `begin`.
         shown: whether there is a bar at all.
     """
 
@@ -154,5 +168,5 @@ class Bar:
         self.progress.reset(self.task, total=pictures)
 
     def step(self, pictures: int = 1) -> None:
-        """So many more are done."""
+        """More pictures are done."""
         self.progress.advance(self.task, pictures)

@@ -10,22 +10,17 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from lightdet.config import TrainConfig
 from lightdet.display.progress import new_progress
 from lightdet.tasks import AnyConfig, Task
 from lightdet.training.checkpoint import Progress as TrainingProgress
 from lightdet.training.checkpoint import TrainingState
 from lightdet.training.outlook import FIRST_STEPS, Outlook, TimeLeft, too_early
 from lightdet.training.page import PAGE_FILE
-from lightdet.wording import counted, duration
-
-
-def _length(train: TrainConfig) -> str:
-    return counted(train.epochs, "epoch") if train.minutes is None else f"{train.minutes:g} minutes"
+from lightdet.wording import counted, duration, training_length
 
 
 class TrainDisplay:
-    """A line an epoch and a bar for the one in hand; a `lightdet.training.reporting.Reporter`."""
+    """One line per epoch and a bar for the current one; a `lightdet.training.reporting.Reporter`."""
 
     def __init__(self, console: Console, task: Task) -> None:
         self.console = console
@@ -60,10 +55,11 @@ class TrainDisplay:
     ) -> None:
         """Say what is about to happen."""
         val = f", {len(data.val)} to validate" if data.val else ", none to validate"
+        length = training_length(config.train.epochs, config.train.minutes)
         self._say(
             f"{self.messages.opening(data)} to train{val}; "
             f"{counted(len(data.names), 'class')}; "
-            f"input {config.imgsz}, batch {config.train.batch}, {_length(config.train)}, on {device}"
+            f"input {config.imgsz}, batch {config.train.batch}, {length}, on {device}"
         )
         for note in self.messages.notes(data):
             self.note(note)
@@ -72,7 +68,7 @@ class TrainDisplay:
                 f"{data.train.cached} of {len(data.train)} pictures fit into memory; a larger train.cache_mib is faster"
             )
         if resumed is not None:
-            self._say(f"going on in {output} after {counted(resumed.progress.epoch, 'epoch')}")
+            self._say(f"continuing in {output} after {counted(resumed.progress.epoch, 'epoch')}")
 
     def expect(self, config: AnyConfig, data: Any, output: Path, speed: float | None, from_scratch: bool) -> None:
         """Say how many steps and how long it will be; `speed` is the probe's, in pictures per second."""
@@ -118,8 +114,8 @@ class TrainDisplay:
         epoch = int(record["epoch"])
         line = f"epoch {epoch:>4}/{self._epochs}  {self.messages.epoch_line(record)}"
         left = self._left.ends(epoch, self._epochs)
-        told = "" if left is None else f"  {duration(left)} left"
-        self._say(f"{line}  {record['images_per_second']:.0f} img/s{told}")
+        ending = "" if left is None else f"  {duration(left)} left"
+        self._say(f"{line}  {record['images_per_second']:.0f} img/s{ending}")
         found = record.get("map50")
         if found is not None and not self._judged:
             if f"{found:.3f}" == "0.000" and epoch * self._steps < FIRST_STEPS:
@@ -127,14 +123,14 @@ class TrainDisplay:
             self._judged = True
 
     def end(self, progress: TrainingProgress, data: Any, output: Path) -> None:
-        """Say how it ended and where things lie."""
+        """Say how it ended and where the files are."""
         for error in data.skipped:
             self._say(f"skipped: {error}")
         if data.skipped:
             self._say(f"bad pictures or labels left out: {len(data.skipped)}")
         if not progress.done:
             self._say(
-                f"stopped and saved in epoch {progress.epoch + 1} ({output}); the same command with --resume goes on"
+                f"stopped and saved in epoch {progress.epoch + 1} ({output}); the same command with --resume continues"
             )
             return
         for line in self.messages.closing(progress):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from lightdet.display.progress import TimeLeftColumn
 from lightdet.training.outlook import TimeLeft
 from lightdet.tuning.space import combined
 from lightdet.wording import counted, duration
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class TuneDisplay:
-    """A line a trial, and on a terminal a bar of its epochs."""
+    """One line per trial, and on a terminal a bar of its epochs."""
 
     def __init__(self, console: Console, score: str, trials: int) -> None:
         self.console = console
         self.score = score
         self.trials = trials
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self.bar = Progress(*columns, TimeLeftColumn(), console=console, transient=True)
         self.bar.disable = not console.is_terminal
         self._left = TimeLeft()
         self._task: Any = None
@@ -40,7 +41,7 @@ class TuneDisplay:
 
     def revived(self, count: int) -> None:
         """Say that trials are repeated."""
-        self._say(f"{counted(count, 'trial')} of a process that ended: the same values are tried again")
+        self._say(f"{counted(count, 'trial')} of a process that died: the same values are tried again")
 
     def reading(self, done: int, total: int) -> None:
         """Move the bar of the reading."""
@@ -60,12 +61,12 @@ class TuneDisplay:
         self._end_bar()
         attempt = ended.attempt
         what = {"pruned": "ended early", "unfit": f"cannot be trained ({ended.note})", "stopped": "stopped"}
-        told = what.get(ended.state, "")
+        result = what.get(ended.state, "")
         if ended.score is not None:
-            told = f"{self.score} {ended.score:.4f}{' *' if ended.best else ''}"
+            result = f"{self.score} {ended.score:.4f}{' *' if ended.best else ''}"
         left = self._left.ends(attempt.number + 1, self.trials)
         longer = "" if left is None else f"  {duration(left)} left"
-        self._say(f"trial {attempt.number:>3}  {told}  {combined(attempt.params)}{longer}")
+        self._say(f"trial {attempt.number:>3}  {result}  {combined(attempt.params)}{longer}")
 
     def _advance(self, text: str, done: int, total: int) -> None:
         if self._task is None:
@@ -90,7 +91,7 @@ def show_search(console: Console, tuning: Tuning, outcome: TuneOutcome) -> None:
             f"best of {results.complete} finished: {results.score_name} {best.score:.4f} with {combined(best.params)}"
         )
         if best.score == 0:
-            lines.append("no trial has learned anything yet: give them more --epochs")
+            lines.append("no trial has learned anything yet: give more --epochs")
         if best.weights is not None:
             lines.append(f"its model, as the search trained it: {best.weights}")
     elif not outcome.stopped:
@@ -105,8 +106,8 @@ def show_search(console: Console, tuning: Tuning, outcome: TuneOutcome) -> None:
         lines += [f"  {reason}" for reason in outcome.skipped]
     lines.append(f"page: {outcome.page}")
     if outcome.stopped:
-        lines.append("stopped; the same command again goes on")
+        lines.append("stopped; the same command continues")
     elif results.count("waiting") or results.count("running"):
-        lines.append("other processes are still at work on this study; the same command again updates the page")
+        lines.append("other processes are still working on this study; the same command again updates the page")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)

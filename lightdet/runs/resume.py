@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from lightdet.config import YamlFile
 from lightdet.errors import UserError
 from lightdet.tasks import AnyConfig, Task
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 if TYPE_CHECKING:
     from lightdet.training.checkpoint import TrainingState
 
 STATE_FILE, LAST_FILE = "state.safetensors", "last.safetensors"
-"""As `lightdet.training` calls them, whose import would bring torch."""
+"""As in `lightdet.training`, which would import torch."""
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib", "probe")
-"""What may differ when a training is resumed: it changes speed, and no result by more than rounding (threads)."""
+"""Keys that may differ when a training is resumed: they change speed, and no result by more than rounding (threads)."""
 
 
 def config_to_resume(
@@ -38,11 +38,11 @@ def config_to_resume(
         )
     wanted = task.configuration(asked or kept, overrides)
     for key, old, new in _differences(before.model_dump(), wanted.model_dump()):
-        # With a time budget the epochs were worked out when the training began.
+        # With a time budget the epochs were worked out when the training started.
         if key.removeprefix("train.") in FREE_ON_RESUME or (key == "train.epochs" and wanted.train.minutes):
             continue
         raise UserError(
-            f"--resume goes on with what the training was started with: {key} was {old}, now {new}; "
+            f"--resume continues with the training's own settings: {key} was {old}, now {new}; "
             "leave it out, or train into another --output"
         )
     free = {name: getattr(wanted.train, name) for name in FREE_ON_RESUME}
@@ -52,7 +52,7 @@ def config_to_resume(
 
 def _counted_epochs(state: TrainingState, config: AnyConfig) -> str:
     if config.train.minutes is not None:
-        return f"{counted(state.progress.epoch, 'epoch')} in its {config.train.minutes:g} minutes"
+        return f"{counted(state.progress.epoch, 'epoch')} in its {duration(60 * config.train.minutes)}"
     return f"{state.progress.epoch} of {config.train.epochs} epochs"
 
 
@@ -68,7 +68,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
-    """Refuse to go on with other data; `run` holds the facts of the training that is to go on.
+    """Refuse to continue with other data; `run` holds the facts of the training to continue.
 
     Raises:
         UserError: other classes, pictures or labels.
@@ -76,5 +76,5 @@ def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], ou
     for key, what in (("names", "classes"), ("data", task.training.fingerprinted)):
         if state.run.get(key) != run[key]:
             raise UserError(
-                f"the data set has other {what} than when this training began; it cannot go on", path=output
+                f"the data set has other {what} than when this training started; it cannot continue", path=output
             )

@@ -1,4 +1,4 @@
-"""What to expect of a training before it begins, and how long it will still take while it runs."""
+"""What to expect of a training before it starts, and the time left while it runs."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from lightdet.wording import counted, duration
 
 FIRST_STEPS = 500
-"""Steps after which a detector that begins from chance has usually found something."""
+"""Steps after which a detector trained from random weights has usually found something."""
 ENOUGH_STEPS = 2000
-"""Steps that it wants on a small set: 2,640 gave mAP@0.5 0.79 in the demo; benchmarks take 5,000 to 15,000."""
+"""Steps that it needs on a small set: 2,640 gave mAP@0.5 0.79 in the demo; benchmarks take 5,000 to 15,000."""
 PROBE_SHARE = 0.6
-"""Of the probe's speed, which knows no loss, no pictures, no validation and no writing, a training keeps so much."""
+"""A training reaches this share of the probe's speed, which excludes loss, data loading, validation and writing."""
 RECENT = 10
-"""Epochs from which the time left is told."""
+"""Epochs from which the time left is estimated."""
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """A training that is about to begin.
+    """A training that is about to start.
 
     Attributes:
         pictures: to train on.
-        batch: pictures of a step.
-        epochs: how many; None where `minutes` decide.
+        batch: pictures per step.
+        epochs: number of epochs; None if `minutes` decide.
         minutes: the budget, or None.
-        speed: pictures per second, by the probe; None where nothing was measured.
-        enough: steps that such a network wants from where it begins; None where that cannot be said.
+        speed: pictures per second, by the probe; None if nothing was measured.
+        enough: steps that such a network needs from its starting weights; None if unknown.
     """
 
     pictures: int
@@ -42,15 +42,15 @@ class Outlook:
 
     @property
     def steps(self) -> int:
-        """Of an epoch."""
+        """Steps per epoch."""
         return math.ceil(self.pictures / self.batch)
 
     def seconds(self, epochs: int) -> float | None:
-        """How long so many epochs take, as far as the probe can tell."""
+        """Seconds that this many epochs take, as far as the probe can tell."""
         return None if self.speed is None else epochs * self.steps * self.batch / (self.speed * PROBE_SHARE)
 
     def lines(self) -> list[str]:
-        """Return what to say: the steps, the time, and where the steps are too few, how many it should be."""
+        """Return the lines to print: the steps, the time and, if the steps are too few, how many are needed."""
         each = f"{counted(self.steps, 'step')} per epoch"
         if self.epochs is None:
             return self._by_minutes(each)
@@ -71,7 +71,7 @@ class Outlook:
         if self.speed is None or self.minutes is None:
             return []
         whole = round(60 * self.minutes * self.speed * PROBE_SHARE / self.batch)
-        lines = [f"to expect: {each}, about {counted(whole, 'step')} in {self.minutes:g} minutes on this computer"]
+        lines = [f"to expect: {each}, about {counted(whole, 'step')} in {duration(60 * self.minutes)} on this computer"]
         if self.enough is not None and whole < self.enough:
             longer = math.ceil(self.minutes * self.enough / max(1, whole))
             lines.append(f"{self._short()} (--minutes {longer})")
@@ -82,19 +82,19 @@ class Outlook:
 
 
 class TimeLeft:
-    """Tells from the last epochs how long the others will take."""
+    """Estimates the remaining time from the last epochs."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._marks: deque[tuple[float, float]] = deque(maxlen=RECENT + 1)
 
     def begins(self, epochs: float) -> None:
-        """So many epochs were over when this sitting began; later calls are ignored."""
+        """The number of epochs done when this session started; later calls are ignored."""
         if not self._marks:
             self._marks.append((epochs, self._clock()))
 
     def ends(self, epoch: int, epochs: int) -> float | None:
-        """Seconds left after `epoch` of `epochs`; None where that cannot be told, or nothing is left."""
+        """Seconds left after `epoch` of `epochs`; None if unknown, or if nothing is left."""
         self._marks.append((epoch, self._clock()))
         (first, began), (last, now) = self._marks[0], self._marks[-1]
         if last <= first or epoch >= epochs:
@@ -103,7 +103,7 @@ class TimeLeft:
 
 
 def too_early(step: int, steps: int) -> str:
-    """What to say of a first mAP of 0.000, measured after `step` of `steps` steps."""
+    """The line about a first mAP of 0.000, measured after `step` of `steps` steps."""
     return (
         f"mAP 0.000 is normal this early (step {step:,} of {steps:,}): "
         f"the first defects are usually found within {FIRST_STEPS} steps"

@@ -1,4 +1,4 @@
-"""What the page and the JSON say of how a comparison was made: data, trainings, machine, versions, command."""
+"""What the page and the JSON say about how a comparison was made: data, trainings, machine, versions, command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.request import Entry
 from lightdet.runs.profile import device_name
 from lightdet.tasks.comparing import Comparing, Mark
-from lightdet.wording import counted
+from lightdet.wording import counted, duration
 
 Facts = Mapping[str, Any]
 Marks = Mapping[str, Mark]
@@ -27,7 +27,7 @@ Marks = Mapping[str, Mark]
 def facts_of(
     options: CompareOptions, comparing: Comparing, spec: DatasetSpec, entries: Sequence[Entry], marks: Marks, on: Facts
 ) -> dict[str, dict[str, str]]:
-    """Return groups of facts for the page's end; `on` is what the times were measured on."""
+    """Return groups of facts for the end of the page; `on` is what the times were measured on."""
     data = {"name": spec.name, **comparing.data_facts(spec, options.split, marks)}
     data |= {"classes": ", ".join(spec.classes), "description": str(options.data)}
     sources = {entry.name: f"{KINDS[entry.kind]} {entry.source}" for entry in entries}
@@ -80,12 +80,12 @@ def notes_of(
                 f"No epoch was scored ({unmeasured}), so each training is judged by the weights of its last one."
             )
         else:
-            chosen = " It was chosen on these very pictures, which flatters every row a little."
+            chosen = " It was chosen on these same pictures, which flatters every row a little."
             notes.append(
                 f"Each training is judged by the weights of its best epoch on 'val'.{chosen if split == 'val' else ''}"
             )
     if split == "train":
-        notes.append("'train' holds the pictures that were trained on: its numbers say nothing about new ones.")
+        notes.append("'train' holds the training pictures: its numbers say nothing about new ones.")
     given = [entry.name for entry in entries if entry.kind != "trained"]
     if given and trained:
         notes.append(f"Not trained here, so perhaps longer or in another way: {', '.join(given)}.")
@@ -93,7 +93,7 @@ def notes_of(
 
 
 def timing_facts(on: Facts) -> dict[str, str]:
-    """Return what the times were measured on and how; nothing where nothing was timed."""
+    """Return what the times were measured on and how; nothing if nothing was timed."""
     if not on:
         return {}
     width, height = on["picture"]
@@ -104,14 +104,15 @@ def timing_facts(on: Facts) -> dict[str, str]:
 
 
 def training_facts(options: CompareOptions, entries: Sequence[Entry]) -> dict[str, str]:
-    """Return budget, batch, input, seeds and the like of what is trained here; nothing where nothing is."""
+    """Return budget, batch, input, seeds and so on of what is trained here; nothing if nothing is."""
     configs = [entry.config for entry in entries if entry.config is not None]
     if not configs:
         return {}
     minutes = {config.train.minutes for config in configs}
     epochs = {config.train.epochs for config in configs if config.train.minutes is None}
     budgets = [f"{several(epochs)} epochs"] if epochs else []
-    budgets += [f"{several(minutes - {None})} minutes each"] if minutes != {None} else []
+    times = [duration(60 * each) for each in sorted(each for each in minutes if each is not None)]
+    budgets += [f"{' or '.join(times)} each"] if times else []
     return {
         "budget": " or ".join(budgets),
         "batch": several({config.train.batch for config in configs}),
