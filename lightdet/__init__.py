@@ -1,11 +1,11 @@
-"""lightdet: a light detector for defects on industrial pictures.
+"""lightdet: a lightweight detector for defects in industrial pictures.
 
 >>> run = lightdet.train("mine.yaml", imgsz=64, epochs=1, batch=4, output="runs/mine", progress=False)
 >>> model = lightdet.load(run.best)
 >>> for box, score, label in model("part.png"):
 ...     print(model.names[label], score, box)
 
-Names are looked up when first used, so ``import lightdet`` is instant and does not import torch.
+Names are imported on first use, so ``import lightdet`` is instant and does not import torch.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Addresses of streams, and what of them may be shown: never a user, a password, a key or a token.
+"""Addresses of streams, and which parts may be shown: never a user, a password, a key or a token.
 
 Parsers of URLs disagree about ``/``, ``?``, ``#`` and ``@`` in a password, so an address that could be split in two
 ways is refused rather than split, and no message quotes it. Cameras also take passwords in the path
-(``/user=admin_password=…``, ``/live/user/password/1.ts``) and in the query: of the path only words and numbers that
-name a channel are shown, of the query nothing.
+(``/user=admin_password=…``, ``/live/user/password/1.ts``) and in the query: only words and numbers of the path
+that name a channel are shown, and nothing of the query.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 HOSTLESS = ("udp", "tcp")
-"""They may listen on a port of this computer: ``udp://@:1234``."""
+"""Schemes that may listen on a port of this computer: ``udp://@:1234``."""
 HIDDEN = "…"
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,15}", re.IGNORECASE)
@@ -25,7 +25,7 @@ _WORD = (
 )
 _TOKEN = rf"(?:{_WORD}{{1,3}}[0-9]{{0,3}}|[0-9]{{1,3}})"
 _PLAIN_SEGMENT = re.compile(rf"{_TOKEN}(?:[._-]{_TOKEN}){{0,4}}", re.IGNORECASE)
-# A scheme of at least two letters, for C:/ is a drive; what Path makes of an address has one slash left.
+# A scheme has at least two letters, because C:/ is a drive; Path leaves only one slash in an address.
 _ADDRESS = re.compile(rf"[a-z][a-z0-9+.-]+:[/\\]|\b(?:{'|'.join(SCHEMES)}):", re.IGNORECASE)
 _SIGN_IN = re.compile(
     r"(?<!\A[a-z]):.*@|(?:user|usr|login|pass|passwd|password|pwd|pw|key|token|auth|secret)[=:]",
@@ -34,12 +34,12 @@ _SIGN_IN = re.compile(
 _ANY_VALUE = re.compile(r"((?:user|usr|pass|passwd|password|pwd|token|key|secret)\w*=)[^&\s'\"]+", re.IGNORECASE)
 _ANY_SIGN_IN = re.compile(r"([a-z][a-z0-9+.-]*:/{1,2}).*@", re.IGNORECASE)
 
-# Up to the last @ of a quoted text, as in `hide_sign_in`; a query holds no blanks.
+# Up to the last @ of a quoted text, as in `hide_sign_in`; a query contains no spaces.
 _WITH_SECRET = re.compile(r"\b[a-z][a-z0-9+.-]+:/(?:[^\n']*@[^\s',;]*|[^\s'?]*\?[^\s']+)", re.IGNORECASE)
 
 
 class Address(NamedTuple):
-    """What may be shown of a stream's address."""
+    """The parts of a stream's address that may be shown."""
 
     scheme: str
     host: str
@@ -52,23 +52,23 @@ class Address(NamedTuple):
 
 
 def split_address(text: str) -> Address:
-    """Return what may be shown of an address ``scheme://user:password@host:port/path?query``.
+    """Return the parts that may be shown of an address ``scheme://user:password@host:port/path?query``.
 
     Raises:
-        ValueError: of an unknown kind, or not to be split for certain; the message quotes nothing of it but a scheme.
+        ValueError: an unknown kind, or ambiguous; the message quotes only its scheme.
     """
     scheme, separator, rest = text.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
         raise ValueError("the stream's address is not valid: write rtsp://user:password@host:port/path")
     scheme = scheme.lower()
     if scheme not in SCHEMES:
-        raise ValueError(f"'{scheme}://' is no stream that can be read; known: {', '.join(SCHEMES)}")
+        raise ValueError(f"'{scheme}://' is not a stream that can be read; known: {', '.join(SCHEMES)}")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     behind = rest[len(authority) :]
     if "@" in behind:
         raise ValueError(
             "the stream's address can be split in two ways: in a user and a password write / as %2F, ? as %3F, "
-            "# as %23, and an @ behind the host as %40"
+            "# as %23, and an @ after the host as %40"
         )
     where = _HOST.fullmatch(authority.rpartition("@")[2])
     if where is None or not (where["host"] or scheme in HOSTLESS) or int(where["port"] or 0) > 0xFFFF:
@@ -91,12 +91,12 @@ def _plain_path(path: str) -> str:
 
 
 def may_hold_secret(text: str) -> bool:
-    """Whether a text that is no file's name may be an address, or part of one: then no message may quote it."""
+    """Whether a text that is not a file name may be an address, or part of one: then no message may quote it."""
     return _ADDRESS.search(text) is not None or _SIGN_IN.search(text) is not None
 
 
 def shown_address(text: str) -> str:
-    """A text as messages may quote it: of an address without its secrets, any other as it is."""
+    """A text as messages may quote it: an address without its secrets, anything else unchanged."""
     if not _ADDRESS.search(text):
         return text
     try:
@@ -107,27 +107,27 @@ def shown_address(text: str) -> str:
 
 
 def without_secrets(message: str) -> str:
-    """A message with the addresses in it as they may be shown; what files say of pictures may be one."""
-    if ":/" not in message or "user:password@" in message:  # the second are our own, about how to write one
+    """A message with its addresses as they may be shown; files may name pictures by address."""
+    if ":/" not in message or "user:password@" in message:  # the latter are our own examples
         return message
     return _WITH_SECRET.sub(lambda match: match[0] if _is_hidden(match[0]) else shown_address(match[0]), message)
 
 
 def _is_hidden(address: str) -> bool:
-    """Whether an address has its password as ``***`` already, and nothing behind it where another may be."""
+    """Whether an address already has its password as ``***``, and nothing after it that may hold another."""
     return re.fullmatch(r"[^@]*[:/]\*\*\*@[^@?]*", address) is not None
 
 
 def hide_sign_in(text: str) -> str:
     """A text without the user and password of an address in it: ``rtsp://***@host?password=***``."""
-    # Up to the last @ of a line: rather too much hidden than a password with an @ or a blank in it shown.
+    # Up to the last @ of a line: better to hide too much than to show a password with an @ or a space in it.
     return _ANY_VALUE.sub(r"\1***", _ANY_SIGN_IN.sub(r"\1***@", text))
 
 
 def shown_name(text: str) -> str:
-    """What a caller calls a picture, without its folders; of an address neither query nor what may be a secret."""
+    """A caller's name of a picture, without folders; for an address without query and possible secrets."""
     if _ADDRESS.search(text):
-        # Of pictures on the web the last part is a name; of streams it may be a key.
+        # For pictures on the web the last part is a name; for streams it may be a key.
         named = "@" not in text and text.lower().startswith(("http:", "https:"))
         text = re.split(r"[?#]", text, maxsplit=1)[0] if named else shown_address(text)
     name = text.replace("\\", "/").rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""What a model file says of itself: its task, classes, input and rule of decision; read without torch."""
+"""What a model file says about itself: its task, classes, input and decision rule; read without torch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from lightdet.structures import Preprocessing
 
 TaskName = Literal["detect", "classify"]
 METADATA_KEY = "lightdet"
-"""Under this key the card stands in the metadata of a file, as JSON."""
+"""The key of the card in a file's metadata, as JSON."""
 FORMAT = 1
 MAX_CARD = 4 << 20
-"""Longest card that is read, in characters: one of ten thousand classes has a tenth of it."""
+"""Longest card that is read, in characters: one with ten thousand classes has a tenth of it."""
 MAX_CLASSES = 10_000
 MAX_NAME = 1000
 """Longest name of a class, in characters."""
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What reading a card that is none may raise; JSON holds numbers that no float holds, and lists of any depth."""
+"""What reading an invalid card may raise; JSON allows numbers too large for a float, and lists of any depth."""
 
 
 class Card(Protocol):
-    """What a trained model and an export have in common."""
+    """What the cards of a trained model and an export have in common."""
 
     @property
     def task(self) -> TaskName:
@@ -36,14 +36,14 @@ class Card(Protocol):
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What stands beside the weights of a trained model.
+    """The card stored with the weights of a trained model.
 
     Attributes:
-        model: the model section of the configuration, as plain values; of a classifier with its ``task``.
+        model: the model section of the configuration, as plain values; for a classifier with its ``task``.
         names: class names by label.
         preprocessing: how pictures become input.
         facts: anything worth keeping: metrics, epoch, data set, versions.
-        decision: the rule by which pictures are OK or NG and what it promises (see `lightdet.runs.calibrate`).
+        decision: the OK/NG rule and what it promises (see `lightdet.runs.calibrate`).
     """
 
     model: dict[str, Any]
@@ -58,7 +58,7 @@ class ModelCard:
         return "classify" if isinstance(self.model, dict) and self.model.get("task") == "classify" else "detect"
 
     def as_metadata(self) -> dict[str, str]:
-        """Return what goes into the file."""
+        """Return the card as file metadata."""
         return {METADATA_KEY: json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)}
 
 
@@ -98,11 +98,11 @@ def check_task(card: Card, wanted: TaskName, path: str | Path) -> None:
 
 
 def card_values(text: str, path: str | Path) -> dict[str, Any]:
-    """Return what a card holds, without its format.
+    """Return the content of a card, without its format.
 
     Raises:
         UserError: of a newer version.
-        KeyError, TypeError, ValueError, RecursionError: no card, or longer than `MAX_CARD`, or a key stands twice.
+        KeyError, TypeError, ValueError, RecursionError: not a card, or longer than `MAX_CARD`, or a key is given twice.
     """
     if len(text) > MAX_CARD:
         raise ValueError(f"longer than {MAX_CARD} characters")
@@ -115,7 +115,7 @@ def card_values(text: str, path: str | Path) -> dict[str, Any]:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object as a dictionary; ValueError where a key stands twice, for other readers may take the other one."""
+    """A JSON object as a dictionary; ValueError if a key is given twice: other readers may take the other value."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is given twice")
@@ -123,11 +123,11 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def class_names(values: Any) -> tuple[str, ...]:
-    """Return the names of classes, by label, as a card may hold them.
+    """Return the class names of a card, by label, checked.
 
     Raises:
-        ValueError: none, more than `MAX_CLASSES`, one that is no text, empty, longer than `MAX_NAME` or not writable.
-        TypeError: no list.
+        ValueError: none, more than `MAX_CLASSES`, one that is not text, empty, longer than `MAX_NAME` or not writable.
+        TypeError: not a list.
     """
     names = tuple(values)
     if not 0 < len(names) <= MAX_CLASSES:
@@ -135,12 +135,12 @@ def class_names(values: Any) -> tuple[str, ...]:
     for name in names:
         if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME):
             raise ValueError("a name")
-        name.encode()  # half of a surrogate pair can be in JSON, and nowhere else
+        name.encode()  # half of a surrogate pair is possible in JSON, but nowhere else
     return names
 
 
 def peek_model_card(path: str | Path) -> ModelCard | None:
-    """Return the card of a trained model, its tensors unread; None for what is missing, damaged or foreign."""
+    """Return the card of a trained model without reading its tensors; None if missing, damaged or foreign."""
     try:
         with safe_open(path, framework="numpy") as file:
             return parse_model_card(file.metadata() or {}, path)

@@ -26,13 +26,13 @@ PALETTE: tuple[Color, ...] = (
     (0, 114, 178),
     (255, 255, 255),
 )
-"""Okabe and Ito, "Color Universal Design": told apart with any common colour blindness (white for its black)."""
+"""Okabe and Ito, "Color Universal Design": distinct with any common colour blindness (white instead of black)."""
 
 VERDICT_COLORS: tuple[Color, Color] = ((210, 30, 30), (30, 160, 60))
-"""Of NG and of OK."""
+"""The colours of NG and of OK."""
 SMALLEST_TEXT = 8
 SMALL_PICTURE = 640
-"""Up to this side in pixels a label may be as large as what it is about."""
+"""In pictures up to this side in pixels a label may be as large as the defect."""
 HIDDEN_SHARE = 0.3
 LEGEND_LINES = 12
 
@@ -55,11 +55,11 @@ def draw_detections(
     Args:
         image: the picture that the boxes belong to.
         detections: in its pixels.
-        names: class names by label; by default those of `detections`, else the label itself is shown. A name in a
+        names: class names by label; default: those of `detections`, or the label itself. A name in a
             script that no font of this computer has is shown as its label, ``#3``.
-        scores: show the score behind the name.
-        legend: on a small picture whose labels would hide what they are about, write them in a strip below it instead,
-            each on the colour of its box; the copy is higher then.
+        scores: show the score after the name.
+        legend: on a small picture whose labels would hide the defects, write them in a strip below it instead,
+            each in the colour of its box; the copy is then taller.
     """
     known = names or detections.names
     texts = []
@@ -75,7 +75,7 @@ def draw_detections(
 
 
 def _hidden_by_labels(boxes: FloatArray, texts: Sequence[str], picture: tuple[int, int]) -> bool:
-    """Whether a box lies under labels with more than `HIDDEN_SHARE` of its area."""
+    """Whether labels cover more than `HIDDEN_SHARE` of a box's area."""
     line, size = line_width(*picture), text_size(*picture)
     places = np.array([place for _, place, _ in _placed(boxes, texts, size, picture, line)], np.float32).reshape(-1, 4)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -112,16 +112,16 @@ def draw_boxes(
 ) -> Image:
     """Return a copy of `image` with boxes and their texts; the first box matters most and is drawn on top.
 
-    Every line has a dark rim and every text its own ground, so both show on light, dark and busy pictures. A text
-    stands wholly inside the picture: moved, made smaller, or shortened with "…" where it is too long for it.
+    Every line has a dark rim and every text its own background, so both show on light, dark and busy pictures. A text
+    is always completely inside the picture: moved, made smaller, or shortened with "…" if it is too long.
 
     Args:
         image: uint8 RGB ``[H, W, 3]``.
         boxes: float32 ``[N, 4]``, x1, y1, x2, y2 in its pixels; parts outside are left out.
         texts: N of them; an empty one draws no label.
         colors: N of them.
-        dashed: draw this box with a broken line.
-        widths: factors of the usual line width (which follows the picture's size), one a box.
+        dashed: draw this box with a dashed line.
+        widths: factors of the usual line width (which follows the picture's size), one per box.
         scale: factor of all line widths and letters, for a picture that will be shown smaller than it is.
     """
     canvas = np.array(image, dtype=np.uint8, order="C", copy=True)
@@ -141,7 +141,7 @@ def draw_boxes(
 def _placed(
     boxes: FloatArray, texts: Sequence[str], size: int, picture: tuple[int, int], line: int
 ) -> list[tuple[Image, Rectangle, int]]:
-    """Choose a place for every text: its letters, where they stand, and the number of its box."""
+    """Choose a place for every text: its letters, their position, and the number of its box."""
     labels: list[tuple[Image, Rectangle, int]] = []
     taken: list[Rectangle] = []
     for index, (box, text) in enumerate(zip(boxes, texts, strict=True)):
@@ -214,7 +214,7 @@ def _frame(canvas: Image, outer: Rectangle, thickness: int, color: Color, dash: 
 
 
 def _fitted_mask(text: str, size: int, width: int, height: int) -> Image:
-    """Letters with a margin that fit into the picture: smaller first, then shortened."""
+    """Letters with a margin that fit into the picture: first made smaller, then shortened."""
     for smaller in range(size, SMALLEST_TEXT - 1, -1):
         mask = _with_margin(text_mask(text, smaller))
         if mask.shape[1] <= width and mask.shape[0] <= height:
@@ -239,8 +239,8 @@ def _free_place(
     taken: Sequence[Rectangle],
     boxes: FloatArray,
 ) -> Rectangle:
-    """Choose where a label stands: above, below, beside or inside; the first that covers no label and no box, else
-    the first that covers no label."""
+    """Choose where a label goes: above, below, beside or inside; the first place that covers no label and no box,
+    otherwise the first that covers no label."""
     width, height = label
     x1, y1, x2, y2 = (round(float(value)) for value in box)
     left, right = x1 - line, x2 + line - width
@@ -258,7 +258,7 @@ def _free_place(
         x, y = min(max(x1, 0), picture[0] - width), min(max(y1, 0), picture[1] - height)
         return x, y, x + width, y + height
     free = [place for place in places if not any(_touch(place, other) for other in taken)]
-    for x, y in beside:  # here alone, for it covers more of what is around the box
+    for x, y in beside:  # only here, because it covers more of what is around the box
         place = (x, y, x + width, y + height)
         if x >= 0 and place[2] <= picture[0] and place[3] <= picture[1] and not any(_touch(place, t) for t in taken):
             free.append(place)

@@ -1,4 +1,4 @@
-"""The exception that means "the user can mend this": commands turn it into one line and exit code 2."""
+"""The exception that means "the user can fix this": commands turn it into one line and exit code 2."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,10 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class UserError(Exception):
-    """A mistake in what was given (a file, a key, a flag), told in one line that says what to do.
+    """A mistake in the input (a file, a key, a flag), reported in one line that says what to do.
 
-    `path` and `line` (1-based), where known, stand before the message: ``labels/a.txt:3: …``. Of an address in either
-    only what is no secret is shown. What files hold may stand in a message, so characters that break a line or steer a
-    terminal are written out.
+    `path` and `line` (1-based), if known, come before the message: ``labels/a.txt:3: …``. Secrets in addresses are not
+    shown. A message may quote a file's content, so characters that break a line or control a terminal are escaped.
     """
 
     def __init__(self, message: str, *, path: str | Path | None = None, line: int | None = None) -> None:
@@ -27,7 +26,7 @@ class UserError(Exception):
 
 
 class NetworkError(UserError):
-    """A network gave values that are no numbers: nothing can be said of any picture, least of all that it is OK."""
+    """A network returned values that are not numbers: no verdict is possible, least of all OK."""
 
 
 def _one_line(text: str) -> str:

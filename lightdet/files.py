@@ -19,7 +19,7 @@ from lightdet.errors import UserError
 fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # Windows: each writer takes a name of its own there
+except ImportError:  # Windows: there each writer uses its own name
     fcntl = None
 
 
@@ -30,17 +30,17 @@ _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}) | {
 """https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
 _NO_NAME = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
-"""What file systems say that cannot sync a file or a folder (network shares, FUSE); all else is a failure."""
+"""Errors of file systems that cannot sync a file or a folder (network shares, FUSE); any other error is a failure."""
 _LONGEST = 200
-"""Bytes of a name that is used in names of temporary files as it is."""
+"""Names up to this many bytes are used in full in the names of temporary files."""
 _WAITS = (0.05, 0.1, 0.2, 0.4) if os.name == "nt" else ()
-"""Seconds between attempts to replace a file: on Windows others that read it (virus scanners, mostly) forbid it."""
+"""Seconds between attempts to replace a file: on Windows, programs that read it (mostly virus scanners) block it."""
 LOST = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENODEV}
-"""What the system says of a drive or a network share that has gone."""
+"""The system's errors for a drive or a network share that is gone."""
 
 
 def check_names(path: Path) -> None:
-    """Refuse what Windows would write elsewhere or under another name, where this is Windows.
+    """On Windows, refuse paths that would be written elsewhere or under another name.
 
     Raises:
         UserError: a part of `path` is a device (what is written to ``nul.json`` is lost, to ``con`` shown), holds a
@@ -52,15 +52,15 @@ def check_names(path: Path) -> None:
         if part.partition(".")[0].rstrip(" ").upper() in _DEVICES:
             raise UserError(f"'{part}' is the name of a device on Windows; choose another", path=path)
         if part not in (".", "..") and (set(part) & _NO_NAME or part[-1] in ". "):
-            raise UserError(f"'{part}' is no name that Windows can keep; choose another", path=path)
+            raise UserError(f"'{part}' is not a valid name on Windows; choose another", path=path)
 
 
 @contextmanager
 def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; on success it is synced and renamed to `path`.
 
-    A process killed at any moment leaves the old file or the new one, never a part. Without `sync` that does
-    not hold for a power failure: for the many small files that can be made again.
+    A process killed at any moment leaves the old file or the new one, never a part. Without `sync` this does
+    not cover a power failure: for many small files that can be made again.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -86,7 +86,7 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror or error}", path=target) from None
     finally:
-        if not renamed:  # else the name may be another writer's by now
+        if not renamed:  # otherwise the name may be another writer's by now
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         if handle is not None:
@@ -94,7 +94,7 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def remove_leftover(path: str | Path) -> None:
-    """Delete what a killed process left of writing `path`, if anything; never what a living one is writing."""
+    """Delete the remains of a killed process that was writing `path`, if any; never what a living one is writing."""
     leftover = _temporary_name(Path(path))
     if fcntl is None or not leftover.is_file():
         return
@@ -114,7 +114,7 @@ def write_bytes(path: str | Path, data: bytes, *, sync: bool = True) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 `text` to `path`, whole or not at all.
 
-    What UTF-8 has no bytes for (a file name that is no UTF-8) is written as JSON would: ``\\udcfc``.
+    What cannot be encoded in UTF-8 (a file name that is not UTF-8) is written as in JSON: ``\\udcfc``.
     """
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
@@ -125,7 +125,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def with_home(text: str | Path) -> Path:
-    """A path with ``~`` written out, where that means somebody's folder."""
+    """A path with ``~`` expanded, if it stands for a home folder."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -133,7 +133,7 @@ def with_home(text: str | Path) -> Path:
 
 
 def run_name(model: Path) -> str:
-    """What a model file is called: its stem; for ``best`` and ``last``, as every training writes them, its folder."""
+    """A model's name: its file's stem; for ``best`` and ``last``, which every training writes, its folder's name."""
     folder = model.absolute().parent.name
     return folder if model.stem.lower() in ("best", "last") and folder else model.stem
 
@@ -143,7 +143,7 @@ def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
 
     Raises:
         UserError: that cannot be done.
-        FileExistsError: it is there already, without `exist_ok`.
+        FileExistsError: it exists already, without `exist_ok`.
     """
     folder = Path(path)
     check_names(folder)
@@ -153,7 +153,9 @@ def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
     except FileExistsError:
         if not exist_ok:
             raise
-        raise UserError("the folder cannot be made: there is a file of this name; name another", path=folder) from None
+        raise UserError(
+            "the folder cannot be made: there is a file with this name; choose another", path=folder
+        ) from None
     except OSError as error:
         raise UserError(f"the folder cannot be made: {error.strerror}", path=folder) from None
     _made.extend(each.absolute() for each in missing)
@@ -165,7 +167,7 @@ _made: list[Path] = []
 
 
 def remove_empty_folders() -> None:
-    """Delete those folders that `make_folder` made and nothing came into: a command that failed leaves none behind."""
+    """Delete the folders made by `make_folder` that are still empty: a failed command leaves none behind."""
     for folder in sorted(set(_made), key=lambda path: len(path.parts), reverse=True):
         with suppress(OSError):
             folder.rmdir()
@@ -177,16 +179,16 @@ def _temporary_name(target: Path) -> Path:
 
 
 def _short(name: str) -> str:
-    """A name that leaves room for what stands around it: systems allow 255 bytes."""
+    """A name that leaves room for prefix and suffix: systems allow 255 bytes."""
     data = os.fsencode(name)
     return name if len(data) <= _LONGEST else hashlib.sha256(data).hexdigest()[:32]
 
 
 def _temporary(target: Path) -> tuple[Path, int | None]:
-    """An empty file beside `target`, and the open file that tells others that it is in use.
+    """An empty file beside `target`, and the open file that marks it as in use.
 
-    It always has the same name, so that what a killed process left is written over and does not pile up; the
-    system frees the lock of a dead process. Where another writer holds it, a name of our own is taken.
+    It always has the same name, so that the remains of a killed process are overwritten and do not pile up; the
+    system frees the lock of a dead process. If another writer holds it, a unique name is used.
     """
     temporary = _temporary_name(target)
     handle = _claim(temporary)
@@ -198,7 +200,7 @@ def _temporary(target: Path) -> tuple[Path, int | None]:
 
 
 def _claim(temporary: Path) -> int | None:
-    """Open and lock `temporary`, emptied; None where that cannot be done or another writer has it."""
+    """Open and lock `temporary`, emptied; None if that fails or another writer has it."""
     if fcntl is None:
         return None
     try:
@@ -213,7 +215,7 @@ def _claim(temporary: Path) -> int | None:
             return handle
     except BlockingIOError:
         pass
-    except OSError:  # a file system without locks: nobody writes under this name there
+    except OSError:  # a file system without locks: nobody uses this name there
         with suppress(OSError):
             temporary.unlink()
     os.close(handle)

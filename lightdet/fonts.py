@@ -1,4 +1,4 @@
-"""Words as pixels, in any script the machine has a font for (OpenCV's own letters stop at ASCII)."""
+"""Text as pixels, in any script the machine has a font for (OpenCV's own letters end with ASCII)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightdet.arrays import Image
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-WIDE_FONTS = (  # for scripts that DejaVu lacks, Chinese, Japanese and Korean above all; the first found is taken
+WIDE_FONTS = (  # for scripts that DejaVu lacks, mainly Chinese, Japanese and Korean; the first one found is used
     "NotoSansCJK-Regular.ttc",
     "NotoSansCJKsc-Regular.otf",
     "NotoSansSC-Regular.otf",
@@ -37,10 +37,10 @@ WIDE_FONTS = (  # for scripts that DejaVu lacks, Chinese, Japanese and Korean ab
 
 @lru_cache(maxsize=512)
 def text_mask(text: str, size: int) -> Image:
-    """Render one line of `text` at `size` pixels; what no font has is written as its number: ``[5212]``.
+    """Render one line of `text` at `size` pixels; a character that no font has is written as its number: ``[5212]``.
 
     Returns:
-        uint8 ``[H, W]``, 255 where the letters are. H depends on `size` alone, so labels line up.
+        uint8 ``[H, W]``, 255 where the letters are. H depends only on `size`, so labels line up.
     """
     shown = "".join(character if character.isprintable() else " " for character in text)
     font = _font_for(shown, size)
@@ -49,7 +49,7 @@ def text_mask(text: str, size: int) -> Image:
     height = _line_height(size)
     left, _, right, _ = font.getbbox(shown or " ")
     canvas = PillowImage.new("L", (max(1, round(right - min(left, 0))), height))
-    # "ls": anchored at the baseline, which is in one place for every font and text
+    # "ls": anchored at the baseline, which is the same for every font and text
     place, anchor = (-min(left, 0), round(height * 0.78)), "ls"
     if isinstance(font, ImageFont.FreeTypeFont):
         ImageDraw.Draw(canvas).text(place, shown, fill=255, font=font, anchor=anchor)
@@ -80,7 +80,7 @@ def _font_for(text: str, size: int) -> Font:
 
 
 def _is_missing(font: ImageFont.FreeTypeFont, character: str) -> bool:
-    # A font draws one and the same box for whatever it lacks; U+FFFE is never a character.
+    # A font draws the same box for everything it lacks; U+FFFE is never a character.
     return not character.isspace() and bytes(font.getmask(character)) == bytes(font.getmask("\ufffe"))
 
 

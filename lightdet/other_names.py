@@ -1,4 +1,4 @@
-"""Names that other tools have taught, and what the same thing is called here: an option, or a key of the configuration.
+"""Names from other tools, and what the same thing is called here: an option, or a key of the configuration.
 
 One name may be both: a command has the option, or takes the key. A name that would mean two things here is not listed.
 """
@@ -81,7 +81,7 @@ CONFIG_KEYS = _listed(
 )
 """Every key of a detector's configuration, dotted: to answer a wrong option without building the configuration."""
 ARGUMENTS = {"source": "the pictures themselves, without an option: lightdet detect pictures/ …"}
-"""What is no option here, and what to write."""
+"""What is not an option here, and what to write."""
 
 
 def _by_name(table: dict[str, tuple[str, ...]], own: str) -> dict[str, str]:

@@ -9,13 +9,13 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_processors() -> int:
-    """The processors that this process may run on, at most as many as a container's quota pays for; at least 1."""
+    """The processors that this process may run on, no more than a container's quota allows; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, _quota() or allowed))
 
 
 def _quota() -> int | None:
-    """Whole processors of a Linux container's quota (cgroup v2), rounded up; None without one."""
+    """A Linux container's quota (cgroup v2) in processors, rounded up; None without one."""
     try:
         share, period = _QUOTA.read_text().split()
         return None if share == "max" else max(1, -(-int(share) // int(period)))

@@ -1,8 +1,8 @@
-"""A check sum of a whole file that stands in the file itself: damage is found before anything is judged by it.
+"""A checksum of a whole file, stored in the file itself: damage is found before the file is used for judging.
 
-The writer puts `UNSEALED` where the sum will stand, as a value of `SEAL_KEY` in the file's metadata, and then calls
-`seal`. The sum is the SHA-256 of all bytes, with `UNSEALED` in place of itself. It guards against accidents, not
-against someone who means harm: who changes a file can seal it anew.
+The writer puts `UNSEALED` where the checksum will be, as a value of `SEAL_KEY` in the file's metadata, and then calls
+`seal`. The checksum is the SHA-256 of all bytes, with `UNSEALED` in its own place. It guards against accidents, not
+against malice: whoever changes a file can seal it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _told: set[Path] = set()
 
 
 def sealed(data: bytes, others: Sequence[bytes] = ()) -> bytes:
-    """Return a file's bytes with the sum over them, and over those of files that belong to it, in its place.
+    """Return a file's bytes with the checksum over them, and over those of files that belong to it, in its place.
 
     Raises:
         ValueError: there is no place for it.
@@ -34,11 +34,11 @@ def sealed(data: bytes, others: Sequence[bytes] = ()) -> bytes:
 
 
 def seal(path: Path, others: Sequence[Path] = ()) -> None:
-    """Seal a file that was just written, in place; `others` belong to it and follow in the sum.
+    """Seal a file that was just written, in place; `others` belong to it and follow in the checksum.
 
     Raises:
         OSError: it cannot be written.
-        ValueError: there is no place for the sum.
+        ValueError: there is no place for the checksum.
     """
     data = path.read_bytes()
     start = _place(data, UNSEALED)
@@ -48,23 +48,25 @@ def seal(path: Path, others: Sequence[Path] = ()) -> None:
 
 
 def check_seal(path: str | Path, data: bytes, claimed: str | None, others: Sequence[bytes] = ()) -> bool:
-    """Compare a file with the sum in its metadata; False where it has none, which is said once.
+    """Compare a file with the checksum in its metadata; False if it has none, which is reported once.
 
     Args:
         path: the file, for messages.
         data: its bytes.
-        claimed: what its metadata hold under `SEAL_KEY`; None: written before there were sums.
-        others: the bytes of what belongs to it, in the order in which it was sealed.
+        claimed: the value of `SEAL_KEY` in its metadata; None: older than checksums.
+        others: the bytes of files that belong to it, in the order in which they were sealed.
 
     Raises:
-        UserError: it is not what was written.
+        UserError: it has changed since it was written.
     """
     if claimed is None:
         if Path(path) not in _told:
             _told.add(Path(path))
-            log.warning("%s: verified: no; it was written before files held a check sum", path)
+            log.warning("%s: verified: no; it is older than the checksums in model files", path)
         return False
-    damaged = UserError("is damaged: its check sum is another; copy it again, or train or export it again", path=path)
+    damaged = UserError(
+        "is damaged: its checksum does not match; copy it again, or train or export it again", path=path
+    )
     if not _SUM.fullmatch(claimed):
         raise damaged
     try:
@@ -77,16 +79,16 @@ def check_seal(path: str | Path, data: bytes, claimed: str | None, others: Seque
 
 
 def _place(data: bytes, text: str) -> int:
-    """Where a sum stands after its key; the key's last place is meant, as a card may hold anything."""
+    """Where the checksum is after its key; the key's last occurrence counts, because a card may hold anything."""
     key = data.rfind(SEAL_KEY.encode())
     start = data.find(text.encode(), key)
     if key < 0 or not 0 <= start - key <= len(SEAL_KEY) + 32:
-        raise ValueError("no place for a check sum")
+        raise ValueError("no place for a checksum")
     return start
 
 
 def _sum_of(data: bytes, start: int, others: Sequence[bytes]) -> str:
-    """The sum over a file whose own sum stands at `start`, and over others."""
+    """The checksum over a file whose own checksum is at `start`, and over others."""
     view = memoryview(data)
     digest = hashlib.sha256(view[:start])
     digest.update(UNSEALED.encode())

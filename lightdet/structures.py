@@ -1,11 +1,11 @@
-"""The types that join the parts: frozen, validated when made.
+"""The types shared by all modules: frozen, validated on creation.
 
 Boxes everywhere are float32 ``[N, 4]`` as ``x1, y1, x2, y2`` in pixels of the picture they belong to,
 0-based and continuous: pixel ``i`` covers ``[i, i + 1)``, so a box over the whole picture is
-``0, 0, width, height`` and its area is ``(x2 - x1) * (y2 - y1)``. Readers turn other conventions into
-this one, writers turn it back (see ``data/formats``).
+``0, 0, width, height`` and its area is ``(x2 - x1) * (y2 - y1)``. Readers convert other conventions to
+this one, writers convert it back (see ``data/formats``).
 
-This file needs numpy alone; torch appears in annotations only, so an exported runtime never imports it.
+This file needs only numpy; torch appears only in annotations, so an exported runtime never imports it.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Annotation:
         labels: int64 ``[N]``, indices into the data set's class list.
         crowd: bool ``[N]``, regions of many objects (COCO ``iscrowd``): not trained on, ignored by the metric.
         source: the label file, and `lines` the 1-based line of each box in it (0 where unknown).
-        area: float64 ``[N]``, the pixels of what each box surrounds where the data set tells them (COCO ``area``): the
-            metric tells small from large by it. None: the boxes' own areas.
+        area: float64 ``[N]``, the object's area in pixels, if the data set gives it (COCO ``area``): the
+            metric uses it to tell small from large. None: the boxes' own areas.
     """
 
     image: Path
@@ -66,11 +66,11 @@ class Annotation:
         if min(self.size) <= 0:
             raise ValueError(f"size must be positive, got {self.size}")
         if self.crowd is not None and self.crowd.shape != (len(self.boxes),):
-            raise ValueError("crowd must have one flag a box")
+            raise ValueError("crowd must have one flag per box")
         if self.lines and len(self.lines) != len(self.boxes):
-            raise ValueError("lines must have one number a box")
+            raise ValueError("lines must have one number per box")
         if self.area is not None and self.area.shape != (len(self.boxes),):
-            raise ValueError("area must have one number a box")
+            raise ValueError("area must have one number per box")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -78,7 +78,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class ImageLabel:
-    """One picture's class as read from a data set that judges whole pictures; no pixels.
+    """One picture's class as read from a data set with one class per picture; no pixels.
 
     Attributes:
         image: the picture's path.
@@ -102,7 +102,7 @@ class ImageLabel:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture with its boxes, on its way through augmentation: ``image`` uint8 ``[H, W, 3]`` RGB."""
+    """A picture with its boxes, during augmentation: ``image`` uint8 ``[H, W, 3]`` RGB."""
 
     image: Image
     boxes: FloatArray
@@ -116,7 +116,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What the network trains on.
+    """A training batch.
 
     Attributes:
         images: uint8 or float ``[B, 3, H, W]``, RGB; uint8 is 0–255, float is 0–1.
@@ -138,7 +138,7 @@ class Batch:
         return int(self.images.shape[0])
 
     def parts(self, count: int) -> list[Batch]:
-        """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
+        """Split the pictures, in order, into `count` batches of equal size; B must be a multiple of `count`."""
         found = []
         for part in even_parts(len(self), count):
             mine = (self.targets[:, 0] >= part.start) & (self.targets[:, 0] < part.stop)
@@ -149,7 +149,7 @@ class Batch:
 
 
 def even_parts(pictures: int, count: int) -> list[slice]:
-    """Share a batch of so many `pictures`, in order, among `count` of the same size; it must be a multiple of that."""
+    """Split a batch of `pictures` pictures, in order, into `count` of equal size; it must be a multiple of `count`."""
     each = pictures // count
     if each * count != pictures:
         raise ValueError(f"{pictures} pictures cannot be shared evenly by {count}")
@@ -158,7 +158,7 @@ def even_parts(pictures: int, count: int) -> list[slice]:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one picture: numpy only, in pixels of the original picture, best score first.
+    """The detections in one picture: numpy only, in pixels of the original picture, best score first.
 
     Attributes:
         boxes: float32 ``[N, 4]``, the convention of this module.
@@ -166,7 +166,7 @@ class Detections:
         labels: int64 ``[N]``, indices into `names`.
         names: the class names, by label.
         size: ``(width, height)`` of the picture.
-        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), where measured.
+        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), if measured.
     """
 
     boxes: FloatArray
@@ -191,12 +191,12 @@ class Detections:
         return len(self.boxes)
 
     def __iter__(self) -> Iterator[tuple[FloatArray, float, int]]:
-        """Yield ``(box [4], score, label)`` one detection at a time."""
+        """Yield ``(box [4], score, label)``, one detection at a time."""
         for box, score, label in zip(self.boxes, self.scores, self.labels, strict=True):
             yield box, float(score), int(label)
 
     def above(self, threshold: float) -> Detections:
-        """Return those with a score of at least `threshold`."""
+        """Return the detections with a score of at least `threshold`."""
         kept = self.scores >= threshold
         return Detections(
             self.boxes[kept], self.scores[kept], self.labels[kept], self.names, self.size, self.milliseconds
@@ -222,13 +222,13 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """What a whole picture was taken for: numpy only.
+    """The class of a whole picture: numpy only.
 
     Attributes:
         probabilities: float32 ``[C]`` in [0, 1], summing to 1.
         names: the class names, by label.
         size: ``(width, height)`` of the picture.
-        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), where measured.
+        milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), if measured.
     """
 
     probabilities: FloatArray
@@ -279,19 +279,19 @@ MAX_IMGSZ = 8192
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes network input; travels in every checkpoint and exported file.
+    """How a picture becomes network input; stored in every checkpoint and exported file.
 
     Attributes:
         imgsz: side of the square input in pixels, a multiple of 32 up to `MAX_IMGSZ`.
         pad_value: gray value (0–255) of the letterbox border.
         bit_depth: significant bits of 16-bit pictures; they are scaled by ``255 / (2**bit_depth - 1)``.
         scale: factor from 0–255 to network input (1/255); above 0, at most 1.
-        mean, std: of red, green and blue after `scale`; the input is ``(value * scale - mean) / std``; `std` is at
-            least 0.000001, and no more than 1000 either.
-        gray: colours are averaged to gray (ITU-R BT.601) before anything else, repeated on three channels.
+        mean, std: of red, green and blue after `scale`; the input is ``(value * scale - mean) / std``; `std` is
+            from 0.000001 to 1000.
+        gray: colours are converted to gray (ITU-R BT.601) before anything else, copied to three channels.
 
     Raises:
-        ValueError: a value out of range, or of another type: a network that sees nothing finds nothing.
+        ValueError: a value out of range, or of the wrong type: a network without input finds nothing.
     """
 
     imgsz: int
@@ -326,7 +326,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The parts of a loss as 0-d tensors; `total` is what is differentiated, the named `parts` are for logs."""
+    """The parts of a loss as 0-d tensors; `total` is differentiated, the named `parts` are for logs."""
 
     total: Tensor
     parts: dict[str, Tensor]

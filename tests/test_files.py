@@ -163,7 +163,7 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     for write in (lambda: make_folder(tmp_path / "runs"), lambda: write_text(tmp_path / "runs" / "a", "x")):
-        with pytest.raises(UserError, match=r"runs: the folder cannot be made: there is a file of this name"):
+        with pytest.raises(UserError, match=r"runs: the folder cannot be made: there is a file with this name"):
             write()
 
 

@@ -48,7 +48,7 @@ def test_a_change_anywhere_is_found(
 
 @pytest.mark.parametrize("told", ["", "0" * 63, "g" * 64, "a" * 64, UNSEALED, "A" * 64])
 def test_a_sum_that_is_none(told: str) -> None:
-    with pytest.raises(UserError, match="is damaged: its check sum is another"):
+    with pytest.raises(UserError, match="is damaged: its checksum does not match"):
         check_seal("model", sealed(BLANK), told)
 
 
@@ -56,7 +56,7 @@ def test_a_file_from_before_there_were_sums_is_told_once(tmp_path: Path, caplog:
     for _ in range(3):
         assert not check_seal(tmp_path / "old.onnx", b"old", None)
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records] == [
-        "verified: no; it was written before files held a check sum"
+        "verified: no; it is older than the checksums in model files"
     ]
 
 

@@ -63,8 +63,8 @@ def test_an_annotation_may_be_empty() -> None:
     ("change", "message"),
     [
         ({"size": (0, 10)}, "size must be positive"),
-        ({"crowd": np.zeros(2, bool)}, "crowd must have one flag a box"),
-        ({"lines": (1, 2)}, "lines must have one number a box"),
+        ({"crowd": np.zeros(2, bool)}, "crowd must have one flag per box"),
+        ({"lines": (1, 2)}, "lines must have one number per box"),
     ],
 )
 def test_annotation_refuses(change: dict[str, object], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Search for better settings, a training a trial; the code is in lightdet/cli/tune.py."""
+"""Search for better settings, one training per trial; the code is in lightdet/cli/tune.py."""
 
 import os
 import sys

@@ -17,9 +17,9 @@ LAUNCHER = "lightdet.api.training_process"
 
 @takes(CompareOptions)
 def compare(options: CompareOptions) -> Outcome:
-    """Train, score and time several detectors, or classifiers, alike, as ``lightdet compare`` does.
+    """Train, score and time several detectors, or classifiers, in the same way, as ``lightdet compare`` does.
 
-    The same call again goes on where an interrupted comparison stood, and takes in models and seeds that are new.
+    The same call again continues an interrupted comparison, and adds new models and seeds.
 
     Examples:
         >>> done = lightdet.compare("mine.yaml", "ours=best.safetensors", runs=2, output="compared", progress=False)
@@ -38,7 +38,7 @@ def compare(options: CompareOptions) -> Outcome:
 
 def compared(options: CompareOptions, display: CompareDisplay) -> Outcome:
     """Run a comparison, shown by `display`."""
-    # Before torch is imported, which takes seconds: most mistakes are told at once.
+    # Before torch is imported, which takes seconds: most mistakes are reported at once.
     task = task_of_entries(entries_of(options))
     spec = load_dataset(options.data, options.data_root)
     if task is None:  # loading the weights says what is wrong with them

@@ -13,7 +13,7 @@ from lightdet.runs.explain import Explained, ExplainRun
 
 @takes(DetectOptions)
 def detect(options: DetectOptions) -> Outcome:
-    """Put pictures, folders, videos or streams through a model and write what it finds, as ``lightdet detect`` does.
+    """Run a model on pictures, folders, videos or streams and write what it finds, as ``lightdet detect`` does.
 
     For one picture at a time, and pictures in memory: ``lightdet.load(model)(picture)``.
 
@@ -26,7 +26,7 @@ def detect(options: DetectOptions) -> Outcome:
         ``totals`` (counts, times, what was skipped), ``folder``, ``names``, ``decisions`` (OK and NG, with a rule).
 
     Raises:
-        UserError: a source that is not there or cannot be read, results in the way, a value out of range.
+        UserError: a source that is missing or cannot be read, results that would be overwritten, a value out of range.
     """
     detection = Detection(options)
     with DetectBar(detection.sources, shown=options.progress) as bar:
@@ -38,7 +38,7 @@ def detect(options: DetectOptions) -> Outcome:
 
 @takes(ExplainOptions)
 def explain(options: ExplainOptions) -> Explained:
-    """Show where in pictures the evidence lies for what a model reports, as ``lightdet explain`` does.
+    """Show where in pictures the evidence is for what a model reports, as ``lightdet explain`` does.
 
     Examples:
         >>> why = lightdet.explain("part.png", "best.safetensors", class_name="surface", output="heat")

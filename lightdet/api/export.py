@@ -10,7 +10,7 @@ from lightdet.runs.export import Export, ExportOutcome
 
 @takes(ExportOptions)
 def export(options: ExportOptions) -> ExportOutcome:
-    """Export a trained model to ONNX or OpenVINO and prove that it finds the same, as ``lightdet export`` does.
+    """Export a trained model to ONNX or OpenVINO and verify that it finds the same, as ``lightdet export`` does.
 
     Examples:
         >>> exported = lightdet.export("best.safetensors", data="mine.yaml", output="best.onnx")
@@ -18,10 +18,10 @@ def export(options: ExportOptions) -> ExportOutcome:
         ('best.onnx', 'fp32')
 
     Returns:
-        ``path``, ``bytes``, ``card`` (what the file says of itself), ``told`` (the proof in a line), ``as_dict()``.
+        ``path``, ``bytes``, ``card`` (the file's facts), ``summary`` (the check in one line), ``as_dict()``.
 
     Raises:
-        UserError: the proof fails (nothing is written then); options that exclude each other; a package is missing.
+        UserError: the check fails (nothing is written then); options that exclude each other; a package is missing.
     """
     job = Export(options)
     with Bar("export", shown=options.progress) as bar:

@@ -1,8 +1,8 @@
 """``python -m lightdet.api.training_process OPTIONS``: one training of a comparison, ended when its starter ends.
 
-OPTIONS are those of `lightdet.train` as JSON. Standard input is a pipe that the starter holds open and never writes to.
-When it closes, because the starter wants this or because it is gone (``kill -9`` too), the training is interrupted as
-by Ctrl-C: it saves and ends.
+OPTIONS are those of `lightdet.train` as JSON. Standard input is a pipe that the starter keeps open and never writes to.
+When it closes, because the starter closes it or is gone (``kill -9`` too), the training is interrupted as by Ctrl-C:
+it saves and ends.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import threading
 import time
 
 from lightdet.display.interrupted import interrupted
-from lightdet.display.outcome import told
+from lightdet.display.outcome import exit_code
 
 GRACE_SECONDS = 150.0
-"""What is not ended by then is ended for good."""
+"""What has not ended by then is killed."""
 
 
 def _watch() -> None:
@@ -42,7 +42,7 @@ def _train() -> int:
 def main() -> int:
     """Train as the options say; returns the exit code."""
     try:
-        return told(_train)
+        return exit_code(_train)
     except KeyboardInterrupt:
         return interrupted()
 

@@ -17,7 +17,7 @@ from lightdet.training.interrupt import stop_on_signal
 def tune(options: TuneOptions) -> TuneOutcome:
     """Search for better settings of a detector or classifier, as ``lightdet tune`` does: best.yaml, and a page.
 
-    The same call again goes on with the study; processes and machines share it through `storage`.
+    The same call again continues the study; processes and machines share it through `storage`.
 
     Examples:
         >>> small = {"trials": 1, "epochs": 1, "imgsz": 64, "progress": False}

@@ -33,9 +33,9 @@ def validate(options: ValOptions) -> Outcome:
 
 @takes(CalibrationOptions)
 def calibrate(options: CalibrationOptions) -> Calibrated:
-    """Choose the threshold from which a part is NG, so that a rate is kept, as ``lightdet calibrate`` does.
+    """Choose the threshold at which a part is NG, so that a rate is kept, as ``lightdet calibrate`` does.
 
-    The rule is written into the model file; what `lightdet.load` gives then decides by it.
+    The rule is written into the model file; models from `lightdet.load` then apply it.
 
     Examples:
         >>> promise = {"false_reject_rate": 0.9}

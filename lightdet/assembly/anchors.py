@@ -1,4 +1,4 @@
-"""Anchors fitted to a data set where the network's own fit it badly."""
+"""Anchors fitted to a data set if the network's own fit it badly."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lightdet.training.reporting import Reporter
 
 
 def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetwork, reporter: Reporter) -> None:
-    """Fit the anchors to the training boxes where the detector's fit them badly; says what it did.
+    """Fit the anchors to the training boxes if the detector's own fit them badly; says what it did.
 
-    Badly: fewer boxes match one than ``train.anchor_recall``, or boxes and their best anchors are less alike
-    than ``train.anchor_similarity``. A network without anchors is left as it is.
+    Badly: a smaller share of boxes than ``train.anchor_recall`` match one, or boxes and their best anchors are less
+    similar than ``train.anchor_similarity``. A network without anchors is not changed.
     """
     if not isinstance(network, Detector) or not isinstance(config.loss, LossConfig):
         return
@@ -27,22 +27,22 @@ def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetw
     sides = sides[(sides > 0).all(axis=1)]
     old = detector.anchors.numpy().reshape(-1, 2)
     recall, alike = anchor_recall(sides, old, config.loss.anchor_ratio), anchor_similarity(sides, old)
-    told = f"match {recall:.1%} of the training boxes, likeness {alike:.2f}"
+    fit = f"match {recall:.1%} of the training boxes, similarity {alike:.2f}"
     wanted = config.train.fit_anchors and getattr(config.model, "anchors", None) is None
     if not wanted or (recall >= config.train.anchor_recall and alike >= config.train.anchor_similarity):
-        reporter.note(f"anchors {told}")
+        reporter.note(f"anchors {fit}")
         return
     fitted = fit_anchors(sides, *detector.anchors.shape[:2], seed=config.train.seed)
     new = fitted.reshape(-1, 2)
     better_recall, better = anchor_recall(sides, new, config.loss.anchor_ratio), anchor_similarity(sides, new)
     if better_recall < recall or better <= alike:
-        reporter.note(f"anchors {told}; fitted ones would not do better")
+        reporter.note(f"anchors {fit}; fitted ones would be no better")
         return
     detector.anchors.copy_(torch.from_numpy(fitted))
     shown = "; ".join(" ".join(f"{w:g}x{h:g}" for w, h in level) for level in fitted)
     reporter.note(
-        f"the anchors fit badly ({told}); fitted new ones to the data set "
-        f"(match {better_recall:.1%}, likeness {better:.2f}): {shown}"
+        f"the anchors fit badly ({fit}); fitted new ones to the data set "
+        f"(match {better_recall:.1%}, similarity {better:.2f}): {shown}"
     )
 
 

@@ -1,4 +1,4 @@
-"""How unequal the classes of a data set are, and weights that make up for it."""
+"""How unequal the classes of a data set are, and weights that compensate for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def inverse_class_weights(frequencies: Any) -> torch.Tensor:
 
 
 def picture_weights(pictures: Pictures, frequencies: Any) -> Any:
-    """How often to draw each picture: by its rarest class, float64 ``[N]``; background as the commonest."""
+    """How often to draw each picture: by its rarest class, float64 ``[N]``; background like the most frequent one."""
     rarity = 1 / np.sqrt(np.maximum(frequencies, 1))
     least = float(rarity[frequencies > 0].min())
     return np.array([max((float(rarity[k]) for k in trainable(a)[1]), default=least) for a in pictures.annotations])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def build_classifier(config: ClassifierConfig, num_classes: int, imgsz: int) -> nn.Module:
-    """Return a fresh network for `num_classes` with inputs of `imgsz` pixels.
+    """Return a network with random weights for `num_classes` and inputs of `imgsz` pixels.
 
     Raises:
         UserError: a single class, or one logit for more than two.
@@ -43,7 +43,7 @@ def build_classifier(config: ClassifierConfig, num_classes: int, imgsz: int) -> 
 
 
 def logits_for(config: ClassifierConfig, num_classes: int) -> int:
-    """How many logits the network has for `num_classes`: as many, or one.
+    """How many logits the network has for `num_classes`: one per class, or a single one.
 
     Raises:
         UserError: a single class, or one logit for more than two.
@@ -51,18 +51,18 @@ def logits_for(config: ClassifierConfig, num_classes: int) -> int:
     if num_classes < 2:
         raise UserError("a classifier needs at least two classes, such as good and bad; the data set has one")
     if config.output == "sigmoid" and num_classes != 2:
-        raise UserError(f"model.output=sigmoid is for two classes and the data set has {num_classes}: take softmax")
+        raise UserError(f"model.output=sigmoid is for two classes and the data set has {num_classes}: use softmax")
     return 1 if config.output == "sigmoid" else num_classes
 
 
 def start_weights(network: nn.Module, config: ClassifierConfig) -> tuple[bool, str]:
-    """Load what ``model.pretrained`` asks for into `network`.
+    """Load the weights named by ``model.pretrained`` into `network`.
 
     Returns:
-        Whether it starts from trained weights, and one line about it (empty where none were asked for).
+        Whether it starts from trained weights, and one line about it (empty if none were requested).
 
     Raises:
-        UserError: weights that cannot be had or do not fit; with ``auto`` only the line says so.
+        UserError: weights that are not available or do not fit; with ``auto`` only the line says so.
     """
     if not isinstance(config, TorchvisionClassifierConfig) or config.pretrained is False:
         return False, ""
@@ -79,7 +79,7 @@ def start_weights(network: nn.Module, config: ClassifierConfig) -> tuple[bool, s
 
 
 def fixed_size(config: ClassifierConfig) -> bool:
-    """Whether the network takes inputs of its training's size alone."""
+    """Whether the network takes only inputs of its training's size."""
     pooled = isinstance(config, CnnConfig) and config.pool != "flatten"
     return not (pooled or isinstance(config, TorchvisionClassifierConfig))
 
@@ -95,7 +95,7 @@ def card_config(card: ModelCard, path: str | Path) -> ClassifierConfig:
 
 
 def classifier_card(config: ClassifierConfig) -> dict[str, Any]:
-    """The card's ``model`` section: the task, and the network as plain values (without where its start came from)."""
+    """The card's ``model`` section: the task, and the network as plain values (without its starting weights)."""
     return {"task": "classify", **config.model_dump(mode="json", exclude={"pretrained"})}
 
 

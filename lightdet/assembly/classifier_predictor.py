@@ -23,7 +23,7 @@ def classifier_predictor(
     precision: Literal["fp32", "bf16", "fp16"] | None = None,
     threads: int | None = None,
 ) -> ClassifierPredictor:
-    """Return a predictor for a classifier, or for what was exported from one; see `lightdet.runs.load.load`.
+    """Return a predictor for a classifier, trained or exported; see `lightdet.runs.load.load`.
 
     Raises:
         UserError: a damaged or foreign file, a detector's, a device that is not there, an input size that the network
@@ -47,7 +47,7 @@ def classifier_predictor(
     if imgsz is not None and imgsz != preprocessing.imgsz:
         if fixed_size(config):
             raise UserError(
-                f"takes pictures of {preprocessing.imgsz} pixels alone ({config.name}), not {imgsz}", path=path
+                f"takes only pictures of {preprocessing.imgsz} pixels ({config.name}), not {imgsz}", path=path
             )
         try:
             preprocessing = replace(preprocessing, imgsz=imgsz)

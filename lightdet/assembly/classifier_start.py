@@ -1,4 +1,4 @@
-"""A classifier's training that begins with a trained one's weights; see also `lightdet.assembly.fine_tuning`."""
+"""A classifier's training that starts from a trained one's weights; see also `lightdet.assembly.fine_tuning`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from lightdet.wording import counted
 def begin_classifier(
     weights: Path, network: nn.Module, names: Sequence[str], config: ClassifyConfig
 ) -> tuple[Preprocessing, str]:
-    """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
+    """Copy what fits of the model file `weights` into `network`, which has the classes `names`; the rest is unchanged.
 
-    What tells classes apart begins anew unless the file's classes are `names`, in that order.
+    The weights that tell classes apart start from random values unless the file's classes are `names`, in that order.
 
     Returns:
-        How pictures became the input of that network, and a note that says how many tensors were taken.
+        The preprocessing of that network, and a note that says how many tensors were copied.
 
     Raises:
         UserError: as `lightdet.assembly.classifier.load_classifier`; or nothing fits.
@@ -33,18 +33,18 @@ def begin_classifier(
     theirs, own = donor.state_dict(), network.state_dict()
     fits, why = fitting(theirs, own, names, card.names, lambda: _tells_apart(network, len(names), config))
     if not fits:
-        raise UserError("not one of its tensors fits this network", path=weights)
+        raise UserError("none of its tensors fits this network", path=weights)
     for name in fits:
         own[name].copy_(theirs[name])
-    told = f"begins with {weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
+    copied = f"starts from {weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
     fresh = [name for name in own if name not in fits]
-    return card.preprocessing, f"{told}; {why}: {some_of(fresh)}" if fresh else told
+    return card.preprocessing, f"{copied}; {why}: {some_of(fresh)}" if fresh else copied
 
 
 def _tells_apart(network: nn.Module, num_classes: int, config: ClassifyConfig) -> set[str]:
-    """Return the names of the tensors whose shape would be another with one class more."""
+    """Return the names of the tensors whose shape would change with one more class."""
     state = torch.random.get_rng_state()
-    model = config.model.model_copy(update={"output": "softmax"})  # one logit tells two classes apart, and no more
+    model = config.model.model_copy(update={"output": "softmax"})  # one logit tells two classes apart, no more
     more = build_classifier(model, num_classes + 1, config.imgsz).state_dict()
     torch.random.set_rng_state(state)
     return {name for name, value in network.state_dict().items() if more[name].shape != value.shape}

@@ -52,10 +52,10 @@ ClassifyData: TypeAlias = TrainingData[LabelledPictures]
 
 
 def unmeasured_classes(val: Sequence[ImageLabel]) -> str | None:
-    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    """Why no epoch can be scored on the split `val`, so that the last one is used; None if they can."""
     if not val:
         return "there is no split 'val'"
-    return None if len({each.label for each in val}) > 1 else "every picture of the split 'val' is of one class"
+    return None if len({each.label for each in val}) > 1 else "all pictures of the split 'val' are of one class"
 
 
 def load_classify_data(
@@ -68,7 +68,7 @@ def load_classify_data(
     """Read and decode the splits of a data set that gives each picture a class; see `read_training_data`.
 
     Raises:
-        UserError: as there; a single class, in all or in training; a network that cannot tell that many classes.
+        UserError: as there; a single class, overall or in training; a network that cannot tell this many classes.
     """
     if len(spec.classes) < 2:
         only = f"the data set has only '{spec.classes[0]}'"
@@ -102,15 +102,15 @@ def build_classify_trainer(
     bit_depth: int = 16,
     start: Path | None = None,
 ) -> Trainer:
-    """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
+    """Assemble network, loss, loader, optimizer and schedule; with `resume`, continue where it was saved.
 
-    With `start`, a model file of the same network, training begins with its weights as far as they fit, and pictures
-    are normalized as that one's were, unless ``normalize`` says otherwise. How pictures become input is decided here
-    and kept in `run`, so that a resumed training has the same.
+    With `start`, a model file of the same network, training starts from its weights wherever shapes match, and pictures
+    are normalized in the same way, unless ``normalize`` says otherwise. The preprocessing is decided here and stored
+    in `run`, so that a resumed training has the same.
 
     Raises:
-        UserError: weights that cannot be had or do not fit, class weights of another number than the classes, a total
-            batch that the processes cannot share, a precision that the device has not.
+        UserError: weights that are not available or do not fit, a wrong number of class weights, a total
+            batch that the processes cannot share, a precision that the device does not support.
     """
     train, run, resume = config.train, context.run, context.resume
     check_shares(train, context.processes)
@@ -121,13 +121,13 @@ def build_classify_trainer(
         run.update({START: resume.run[START]} if START in resume.run else {})
     elif start is not None:
         run[START] = str(start)
-        before, told = begin_classifier(start, network, data.names, config)
-        context.reporter.note(told)
+        before, note = begin_classifier(start, network, data.names, config)
+        context.reporter.note(note)
         preprocessing = _preprocessing(config, data, bit_depth, started=False, before=before)
     else:
-        started, told = start_weights(network, config.model)
-        if told:
-            context.reporter.note(told)
+        started, note = start_weights(network, config.model)
+        if note:
+            context.reporter.note(note)
         preprocessing = _preprocessing(config, data, bit_depth, started)
     run["preprocessing"] = asdict(preprocessing)
     computing = compute_with(network, train, config.imgsz, context)
@@ -139,7 +139,7 @@ def build_classify_trainer(
         context,
         computing,
     )
-    pace = Pace.of(train, from_weights=False)  # torchvision's weights came with the paper's own pace
+    pace = Pace.of(train, from_weights=False)  # torchvision's weights come with the paper's own learning rate
     return assemble_trainer(
         task,
         _loader(config, data, preprocessing, context.processes),
@@ -156,14 +156,14 @@ def build_classify_trainer(
 
 
 def _data_facts(data: ClassifyData) -> dict[str, str]:
-    def told(pictures: LabelledPictures | None) -> str:
+    def summary(pictures: LabelledPictures | None) -> str:
         if not pictures:
             return "none"
         counts = np.bincount(labels_of(pictures), minlength=len(data.names))
         each = ", ".join(f"{count} {name}" for count, name in zip(counts, data.names, strict=True))
         return f"{counted(len(pictures), 'picture')} ({each})"
 
-    return {"to train": told(data.train), "to validate": told(data.val)}
+    return {"to train": summary(data.train), "to validate": summary(data.val)}
 
 
 def _preprocessing(

@@ -1,4 +1,4 @@
-"""A training's configuration → how this machine computes it, and the replicas that this may take."""
+"""A training's configuration → how this machine computes it, including replicas."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from lightdet.training.stopwatch import Stopwatch
 from lightdet.training.task import Task
 
 FACT = "computing"
-"""Under this name the choice stands among a run's facts; a resumed training computes as it began."""
+"""The key of the choice in a run's facts; a resumed training computes as it started."""
 
 
 def compute_with(
     network: nn.Module, train: TrainConfig, imgsz: int, context: RunContext, *, forwards: bool = True
 ) -> Computing:
-    """Decide how to compute, tell it, keep it among the run's facts, and set this process up for it.
+    """Decide how to compute, report it, store it in the run's facts, and set this process up for it.
 
     Args:
-        forwards: the network takes pictures alone and returns tensors; otherwise the probe cannot run it, and it draws
-            what it learns from by chance.
+        forwards: the network takes only pictures and returns tensors; otherwise the probe cannot run it, and it draws
+            random samples to learn from.
 
     Raises:
         UserError: a precision that the device has not; replicas that cannot share a batch, or several processes with
@@ -54,7 +54,7 @@ def compute_with(
         train.probe and alone and forwards,
     )
     if context.resume is not None:
-        kept = context.resume.run.get(FACT)  # older trainings did not note it; they knew no other way
+        kept = context.resume.run.get(FACT)  # older trainings did not record it; they had no choice
         chosen = fixed_computing(wanted, context.device) if kept is None else _as_before(Computing(**kept), wanted)
     else:
         chosen = choose_computing(network, wanted, imgsz=imgsz, batch=train.batch, device=context.device)
@@ -75,7 +75,7 @@ def compute_with(
 
 
 def probed_speed(run: Mapping[str, Any], imgsz: int) -> float | None:
-    """Pictures per second at `imgsz`, as the probe noted it among a run's facts; None where it measured nothing."""
+    """Pictures per second at `imgsz`, by the probe in a run's facts; None if it measured nothing."""
     speed = run.get(FACT, {}).get("images_per_second")
     return None if speed is None else float(speed) * (min(imgsz, SIDE) / imgsz) ** 2
 
@@ -84,16 +84,16 @@ def _check_replicas(train: TrainConfig, context: RunContext, *, chance: bool) ->
     replicas = train.replicas or 1
     if replicas > 1 and context.processes.count > 1:
         raise UserError("train.replicas is for one process; torchrun's processes are its replicas")
-    if replicas > 1 and chance:  # they come from one source for all threads: who asks first would be chance
+    if replicas > 1 and chance:  # all threads share one random source: which one asks first would be chance
         raise UserError("train.replicas: this network draws random numbers while it trains (dropout); leave it out")
     if replicas > 1 and context.device.type != "cpu":
         raise UserError(f"train.replicas shares the processors of a CPU, not {context.device}; leave it out")
     if train.batch % replicas:
-        raise UserError(f"train.batch={train.batch} cannot be shared evenly by {replicas} replicas; take a multiple")
+        raise UserError(f"train.batch={train.batch} cannot be shared evenly by {replicas} replicas; use a multiple")
 
 
 def _as_before(kept: Computing, wanted: Wanted) -> Computing:
-    """Threads may be others than when the training began: they change no result by more than rounding."""
+    """The threads may differ from when the training started: they change no result by more than rounding."""
     if wanted.threads is None:
         return kept
     return Computing(**{**kept.as_dict(), "threads": wanted.threads, "images_per_second": None})
@@ -106,7 +106,7 @@ TaskMaker = Callable[[Any, Processes | Member], Task]
 def build_replicas(
     network: nn.Module, make: TaskMaker, context: RunContext, computing: Computing
 ) -> tuple[Task, Callable[[Stopwatch], Gradients] | None]:
-    """Return the task of `network`, and with replicas what takes gradients by all of them."""
+    """Return the task of `network`, and with replicas the object that computes gradients with all of them."""
     if computing.replicas == 1:
         return make(network, context.processes), None
     peers = Peers(computing.replicas)

@@ -34,7 +34,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
         data_root: the folder of the data; replaces the YAML's ``root``.
 
     Raises:
-        UserError: a fault in the YAML, an environment variable that is not set, a root or class file that is missing.
+        UserError: a fault in the YAML, an environment variable that is not set, a missing root or class file.
     """
     refuse_other_kinds(Path(path))
     file = load_yaml(path)
@@ -108,7 +108,7 @@ def _below(root: Path, name: str, file: YamlFile) -> Path:
 
 
 def _refuse_impossible(root: Path, name: str, file: YamlFile) -> None:
-    """Refuse a name that no file can have: most often text that slipped into the line of a path."""
+    """Refuse a name that no file can have: most often text that ended up in the line of a path."""
     try:
         (root / with_home(name)).lstat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -127,7 +127,7 @@ def _folder(root: Path, name: str, file: YamlFile) -> Path:
 
 @contextmanager
 def _told_of(file: YamlFile) -> Iterator[None]:
-    """Put the YAML's name before a message that has none."""
+    """Put the YAML's name before a message without a path."""
     try:
         yield
     except UserError as error:
@@ -157,7 +157,7 @@ def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile
 
 
 def _json_beside(images: tuple[Path, ...]) -> Path | None:
-    """The one JSON file that lies with the pictures, as some exports have it."""
+    """The one JSON file beside the pictures, as in some exports."""
     found = [path for folder in images if folder.is_dir() for path in folder.glob("*.json")]
     return found[0] if len(found) == 1 else None
 
@@ -189,7 +189,7 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
 
 
 def _found_or_needed(splits: dict[str, SplitSpec]) -> dict[str, SplitSpec]:
-    """The splits that can tell class names: a dead ``test`` is left out later, see `_without_absent`."""
+    """The splits that can give class names: a missing ``test`` is left out later, see `_without_absent`."""
 
     def there(place: SplitSpec) -> bool:
         return all(path.exists() for path in (*place.images, *place.listings, place.labels) if path is not None)
@@ -201,7 +201,7 @@ def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
     """Refuse keys that say how the labels of another format are read."""
     for key, form in (("first_pixel", "voc"), ("rows", "yolo"), ("kpt_shape", "yolo")):
         if getattr(config, key) is not None and config.format != form:
-            raise _error(f"'{key}' is for format {form}, and this data set is {config.format}: take it out", file, key)
+            raise _error(f"'{key}' is for format {form}, and this data set is {config.format}: remove it", file, key)
     if config.rows is not None and config.kpt_shape is not None:
         raise _error("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
 
@@ -212,13 +212,13 @@ def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tup
         return ()
     if config.format not in get_args(ClassFormat):
         raise _error(
-            "'bad' names classes of whole pictures; a picture with boxes is bad by them: take it out", file, "bad"
+            "'bad' names classes of whole pictures; a picture with boxes is bad because of them: remove it", file, "bad"
         )
     for name in config.bad:
         if name not in classes:
             raise _error(f"'bad': there is no class '{name}'; the classes are {', '.join(classes)}", file, "bad")
     if len(config.bad) == len(classes):
-        raise _error("'bad' names every class; one at least must be good", file, "bad")
+        raise _error("'bad' names every class; at least one must be good", file, "bad")
     return config.bad
 
 
@@ -248,7 +248,7 @@ def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str 
 
 
 def _without_absent(spec: DatasetSpec) -> DatasetSpec:
-    """Leave out splits other than ``train`` and ``val`` that are not there: exports name a ``test`` without one."""
+    """Leave out missing splits other than ``train`` and ``val``: exports name a ``test`` without having one."""
     absent: dict[str, UserError] = {}
     for name, place in spec.splits.items():
         if name not in ("train", "val", spec.misnamed_val()):
@@ -262,7 +262,7 @@ def _without_absent(spec: DatasetSpec) -> DatasetSpec:
 
 
 def _check_filled(spec: DatasetSpec, name: str, place: SplitSpec) -> None:
-    """Refuse a split whose folders hold no picture at all."""
+    """Refuse a split whose folders hold no pictures at all."""
     if not place.images or place.listings or spec.format in ("coco", "csv"):
         return
     if not any(scan_pictures(spec.format, folder) for folder in place.images):

@@ -1,6 +1,6 @@
-"""What to do where something else stands for a data set's YAML: a folder, a COCO file, a picture.
+"""What to do if something else is given instead of a data set's YAML: a folder, a COCO file, a picture.
 
-The message ends with the YAML to write, as one line that can be copied: flow style is YAML, too.
+The message ends with the YAML to write, as one line to copy, in YAML's flow style.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lightdet.data.images import SUFFIXES
 from lightdet.errors import UserError
 
 CLASSES = ["first class", "second class"]
-"""Stands for names that only the user knows."""
+"""A placeholder for names that only the user knows."""
 _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test",)}
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _KEYS = ("names", "splits", "format")  # every data set's YAML has one of them
@@ -26,7 +26,7 @@ _HEAD = 1 << 16
 def refuse_other_kinds(path: Path) -> None:
     """Raise a `UserError` that says what to give instead if `path` is a folder, a JSON file, a picture or an archive.
 
-    A path that does not exist passes, and so does JSON that may be meant as YAML: who reads it tells more.
+    A path that does not exist passes, and so does JSON that may be meant as YAML: its reader reports more.
     """
     if path.is_dir():
         raise UserError(_about_folder(path), path=path)
@@ -46,12 +46,12 @@ def refuse_other_kinds(path: Path) -> None:
     except UserError as error:
         if path.suffix.lower() != ".json" or any(f'"{key}"' in head for key in _KEYS):
             return
-        raise UserError(f"is not the YAML of a data set, and no COCO file either: {error.message}", path=path) from None
+        raise UserError(f"is neither the YAML of a data set nor a COCO file: {error.message}", path=path) from None
     raise UserError(f"is a COCO file; write the YAML that names it, and give that one: {text}", path=path)
 
 
 def refuse_configuration(file: YamlFile) -> None:
-    """Raise a `UserError` if `file` has sections of a run's configuration and nothing of a data set."""
+    """Raise a `UserError` if `file` has sections of a run's configuration but nothing of a data set."""
     sections = {"model", "imgsz", "loss"} | ({"train"} if isinstance(file.values.get("train"), dict) else set())
     if not {"format", "splits", "names"} & set(file.values) and sections & set(file.values):
         raise UserError(
@@ -84,7 +84,7 @@ def _has_key(head: str) -> bool:
 
 
 def _coco_yaml(path: Path) -> str:
-    """The YAML for one COCO file; a UserError if it is none."""
+    """The YAML for one COCO file; a UserError if it is not one."""
     folder = path.absolute().parent
     for root in (folder, folder.parent):
         images = _coco_images(root, path.absolute())
@@ -124,7 +124,7 @@ def _coco_images(root: Path, path: Path) -> str | None:
 
 
 def _split_of(path: Path) -> str | None:
-    """The split that the file's name tells, or that of its folder (``valid/_annotations.coco.json``)."""
+    """The split by the file's name, or by its folder's (``valid/_annotations.coco.json``)."""
     for text in (path.stem.lower(), path.absolute().parent.name.lower()):
         for name in _SPLITS:
             if name in text:
@@ -152,7 +152,7 @@ def _yolo_yaml(folder: Path) -> str | None:
 
 
 def _classes_yaml(folder: Path) -> str | None:
-    """The YAML for folders named after classes, below folders of splits or not."""
+    """The YAML for folders named after classes, with or without split folders above them."""
     splits = _existing(folder, {name: list(others) for name, others in _SPLITS.items()})
     if splits and all(len(_picture_folders(folder / place)) > 1 for place in splits.values()):
         return _yaml_with(folder, "folders", splits)
@@ -160,7 +160,7 @@ def _classes_yaml(folder: Path) -> str | None:
 
 
 def _picture_folders(folder: Path) -> list[Path]:
-    """The folders in `folder` that hold pictures themselves."""
+    """The folders in `folder` that directly hold pictures."""
     return [
         place
         for place in sorted(folder.iterdir())

@@ -31,9 +31,9 @@ def build_task(
     *,
     aligned: bool = False,
 ) -> Task:
-    """Return `network` with its loss, on its device; the data set's `pictures` tell how frequent the classes are.
+    """Return `network` with its loss, on its device; the data set's `pictures` give the class frequencies.
 
-    With a `teacher`, the network follows that one, too. What `aligned` means: `LossConfig.assignment`.
+    With a `teacher`, the network also learns from that. What `aligned` means: `LossConfig.assignment`.
     """
     settings: dict[str, Any] = {
         "precision": computing.precision,

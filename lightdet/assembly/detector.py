@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def build_detector(config: NetworkConfig, num_classes: int, imgsz: int) -> DetectionNetwork:
-    """Return a fresh network for `num_classes`; anchors as configured, else YOLOv5's scaled to `imgsz`."""
+    """Return a network with random weights for `num_classes`; anchors as configured, or YOLOv5's scaled to `imgsz`."""
     if isinstance(config, LightNetworkConfig):
         return _light(config, num_classes, imgsz)
     if isinstance(config, YoloModelConfig):
@@ -55,9 +55,9 @@ def load_detector(path: str | Path) -> tuple[DetectionNetwork, ModelCard]:
 
 
 def load_backbone(config: NetworkConfig, network: DetectionNetwork) -> bool:
-    """Begin with the backbone's trained weights, if the configuration names a file of them; whether it does.
+    """Load the backbone's trained weights if the configuration names a file; returns whether it does.
 
-    For a fresh network that is to be trained: a trained one brings all of its weights.
+    Only for a network about to be trained: a trained one has all of its weights.
 
     Raises:
         UserError: the file is missing, unreadable or another network's.

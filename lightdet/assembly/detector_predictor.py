@@ -33,7 +33,7 @@ def detector_predictor(
     rect: bool = False,
     agnostic: bool | None = None,
 ) -> Predictor:
-    """Return a predictor for a detector, or for what was exported from one; see `lightdet.runs.load.load`.
+    """Return a predictor for a detector, trained or exported; see `lightdet.runs.load.load`.
 
     Raises:
         UserError: a damaged or foreign file, a classifier's, a device that is not there, a value out of range.
@@ -82,16 +82,16 @@ def _of_export(file: ExportedFile, path: Path, *, confidence: float | None, rect
         confidence = _low_enough(file.card.confidence, file.card, path)
     runtime = ExportedRuntime(file, confidence=confidence, **settings)
     if rect and not runtime.card.dynamic_size:
-        raise UserError("takes square pictures alone; export it with --dynamic-size, or leave out rect", path=path)
+        raise UserError("takes only square pictures; export it with --dynamic-size, or leave out rect", path=path)
     return Predictor(runtime, confidence=runtime.confidence, rect=rect, decision=runtime.card.decision, path=path)
 
 
 def _low_enough(usual: float, card: ModelCard | ExportCard, path: Path) -> float:
-    """The lowest score to report: the usual one, or less where the model's rule of OK and NG counts less."""
+    """The lowest score to report: the usual one, or lower if the model's OK/NG rule counts lower scores."""
     from lightdet.decisions import DecisionRule  # noqa: PLC0415
 
     try:
         rule = DecisionRule.stored(card.decision, card.names, path)
-    except UserError:  # told where the rule is used
+    except UserError:  # reported when the rule is used
         return usual
     return usual if rule is None else min(usual, rule.lowest_threshold)

@@ -43,7 +43,7 @@ ASSIGNMENT, SHAPE, ALIGNED = "assignment", "shape", "aligned"
 
 
 def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
-    """Why no epoch can be scored on the split `val`, so that the last one is to be used; None where each can."""
+    """Why no epoch can be scored on the split `val`, so that the last one is used; None if they can."""
     if not val:
         return "there is no split 'val'"
     measured = any(len(trainable(annotation)[1]) for annotation in val)
@@ -86,12 +86,12 @@ def build_trainer(
     bit_depth: int = 16,
     start: Path | None = None,
 ) -> Trainer:
-    """Assemble network, loss, loader, optimizer and schedule; from `resume`, go on where it was saved.
+    """Assemble network, loss, loader, optimizer and schedule; with `resume`, continue where it was saved.
 
-    With `start`, a model file of the same network, training begins with its weights as far as they fit.
+    With `start`, a model file of the same network, training starts from its weights wherever shapes match.
 
     Raises:
-        UserError: a total batch that the processes cannot share, a precision that the device has not.
+        UserError: a total batch that the processes cannot share, a precision that the device does not support.
     """
     train, run, resume = config.train, context.run, context.resume
     check_shares(train, context.processes)
@@ -149,20 +149,20 @@ def _begin(
     teacher: Teacher | None,
     start: Path | None,
 ) -> None:
-    """Give a new training its first weights and its anchors, and say where they are from."""
+    """Give a new training its initial weights and its anchors, and say where they come from."""
     begin, note = start_of(config, start), context.reporter.note
     context.run[START] = begin.kind
-    if begin.told:
-        note(begin.told)
+    if begin.note:
+        note(begin.note)
     if begin.file is not None:
         note(begin_with(begin.file, detector, data.names, config, called=begin.called))
     if teacher is None:
         choose_anchors(config, data.train, detector, context.reporter)
-    elif isinstance(detector, Detector):  # cells of the two are compared: they must mean the same
+    elif isinstance(detector, Detector):  # cells of the two are compared, so they must mean the same
         detector.anchors.copy_(teacher.network.anchors)
         note(teacher.introduce(config.imgsz))
     if load_backbone(config.model, detector):
-        note(f"the backbone begins with {getattr(config.model, 'backbone_weights', '')}")
+        note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 
 
 def _assignment(config: RunConfig, context: RunContext, from_weights: bool) -> str:
@@ -177,11 +177,11 @@ def _assignment(config: RunConfig, context: RunContext, from_weights: bool) -> s
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
-    def told(pictures: Pictures | None) -> str:
+    def summary(pictures: Pictures | None) -> str:
         boxes = sum(len(trainable(annotation)[1]) for annotation in pictures.annotations) if pictures else 0
         return f"{counted(len(pictures), 'picture')} with {counted(boxes, 'box')}" if pictures else "none"
 
-    return {"to train": told(data.train), "to validate": told(data.val), "classes": ", ".join(data.names)}
+    return {"to train": summary(data.train), "to validate": summary(data.val), "classes": ", ".join(data.names)}
 
 
 def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes) -> TrainingLoader:

@@ -22,7 +22,7 @@ from lightdet.training.replicas import Member
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained network, which of its classes is which of the student's, int ``[C]``, and its input side."""
+    """A trained network, the mapping of its classes to the student's, int ``[C]``, and its input size."""
 
     network: Detector
     order: list[int]
@@ -30,19 +30,19 @@ class Teacher:
     imgsz: int
 
     def introduce(self, imgsz: int) -> str:
-        """Return a line about it for a student of `imgsz` pixels."""
-        told = f"learns from {self.path} beside the labels, on its anchors"
+        """Return a line about it for a student with `imgsz` pixels."""
+        note = f"learns from {self.path} as well as from the labels, with its anchors"
         if imgsz == self.imgsz:
-            return told
-        return f"{told}, which are for {self.imgsz} pixels, not {imgsz}: a teacher of the same size would teach better"
+            return note
+        return f"{note}, which are for {self.imgsz} pixels, not {imgsz}: a teacher for the same size would teach better"
 
 
 def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> Teacher | None:
     """Return the teacher that ``train.distill`` names, or None if it names none.
 
     Raises:
-        UserError: a file that is no model, other classes than the data set's, or a pair that cannot be compared
-            cell by cell: both must have anchors, as many a cell, at the same strides.
+        UserError: a file that is not a model, other classes than the data set's, or a pair that cannot be compared
+            cell by cell: both must have anchors, equally many per cell, at the same strides.
     """
     if config.train.distill is None:
         return None
@@ -51,7 +51,7 @@ def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetw
     if not isinstance(student, Detector):
         raise UserError(f"train.distill is for detectors with anchors; '{config.model.name}' has none")
     if not isinstance(network, Detector):
-        raise UserError(f"is no detector with anchors ({card.model.get('name')}); it cannot be a teacher", path=path)
+        raise UserError(f"is not a detector with anchors ({card.model.get('name')}); it cannot be a teacher", path=path)
     if set(card.names) != set(names):
         lacking = ", ".join(sorted(set(names) ^ set(card.names)))
         raise UserError(f"has other classes than the data set ({lacking}); it cannot be a teacher", path=path)

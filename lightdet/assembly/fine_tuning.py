@@ -1,4 +1,4 @@
-"""A training that begins with a trained model's weights: its card gives the network, its tensors the start."""
+"""A training that starts from a trained model: its card gives the network, its tensors the starting weights."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 BOX_OUTPUTS = 5
 """x, y, w, h and objectness of an anchor, before its classes."""
 SHOWN = 6
-"""Most names of tensors in a note."""
+"""Most tensor names in a note."""
 
 
 class Networks(Protocol):
-    """What a task says of networks; see `lightdet.tasks.training.Training`."""
+    """The networks of a task; see `lightdet.tasks.training.Training`."""
 
     def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
         """The configuration of the network in a card."""
@@ -34,12 +34,12 @@ class Networks(Protocol):
 
 
 def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str], networks: Networks) -> YamlFile:
-    """Lay the network of the model file `weights` below the configuration `file`, and its input side if none is given.
+    """Put the network of the model file `weights` below the configuration `file`, and its input size if none is given.
 
     Args:
-        weights: what training wrote (``best.safetensors``).
-        file: the configuration given, which may repeat what the model's card says of its network.
-        overrides: ``key.path=value`` of the command line; they are checked, not laid over.
+        weights: a trained model (``best.safetensors``).
+        file: the given configuration, which may repeat the network of the model's card.
+        overrides: ``key.path=value`` of the command line; they are checked, not applied.
         networks: of the task of `weights`.
 
     Raises:
@@ -67,21 +67,21 @@ def _check_same_network(
     over: Mapping[str, Any],
     network_config: Callable[[YamlFile], Any],
 ) -> None:
-    """Refuse a configuration that asks for another network than that of the card, at the line that does."""
+    """Refuse a configuration that asks for another network than the card's, with the line that does."""
     try:
         name = wanted.get("name", kept["name"])
         base = kept if name == kept["name"] else {"name": name}
         asked = network_config(YamlFile(merge(base, wanted))).model_dump(mode="json")
     except UserError:
-        return  # told with its line when the whole configuration is read
+        return  # reported with its line when the whole configuration is read
     for key in ("name", *wanted):
         if key == "anchors" or asked.get(key) == kept.get(key):
-            continue  # anchors are no part of what the tensors fit
+            continue  # anchors do not matter for whether the tensors fit
         message = (
             f"model.pretrained={asked.get(key)} and the weights {weights} are two starts; leave one out"
             if key == "pretrained"
             else f"model.{key} is {asked.get(key)}, but {weights} has {kept.get(key)}: "
-            "leave it out, and the network is that of the weights"
+            "leave it out, and the network is taken from the weights"
         )
         given = over.get("model")
         if isinstance(given, Mapping) and key in given:
@@ -93,17 +93,17 @@ def _check_same_network(
 def begin_with(
     weights: Path, network: DetectionNetwork, names: Sequence[str], config: RunConfig, *, called: str | None = None
 ) -> str:
-    """Copy what fits of the model file `weights` into `network`, which is to tell `names` apart; the rest stays.
+    """Copy what fits of the model file `weights` into `network`, which has the classes `names`; the rest is unchanged.
 
-    What tells classes apart begins anew unless the file's classes are `names`, in that order; of anchor grids the
-    outputs for box and objectness are taken all the same. Anchors are scaled to ``config.imgsz``, unless
+    The weights that tell classes apart start from random values unless the file's classes are `names`, in that order;
+    in anchor grids the outputs for box and objectness are still copied. Anchors are scaled to ``config.imgsz``, unless
     ``model.anchors`` gives others.
 
     Args:
-        called: the weights in words, for the note; else the file's name.
+        called: the weights in words, for the note; default: the file's name.
 
     Returns:
-        A note that says how many tensors were taken, and which were not.
+        A note that says how many tensors were copied, and which were not.
 
     Raises:
         UserError: as `lightdet.assembly.detector.load_detector`; or nothing fits.
@@ -114,7 +114,7 @@ def begin_with(
     theirs, own = donor.state_dict(), network.state_dict()
     fits, why = fitting(theirs, own, names, card.names, lambda: _depends_on_classes(network, len(names), config))
     if not fits:
-        raise UserError("not one of its tensors fits this network", path=weights)
+        raise UserError("none of its tensors fits this network", path=weights)
     fresh = [name for name in own if name not in fits]
     for name in fits:
         if name == "anchors":
@@ -122,12 +122,12 @@ def begin_with(
                 own[name].copy_(theirs[name] * (config.imgsz / card.preprocessing.imgsz))
         else:
             own[name].copy_(theirs[name])
-    told = f"begins with {called or weights}: takes {len(fits)} of {counted(len(own), 'tensor')}"
+    note = f"starts from {called or weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
     if _take_box_outputs(donor, network, fresh):
-        told += f", and of the outputs box and objectness; the {counted(len(names), 'class')} begin anew"
+        note += f", and box and objectness of the outputs; the {counted(len(names), 'class')} start from random weights"
     elif fresh:
-        told += f"; {why}: {some_of(fresh)}"
-    return told
+        note += f"; {why}: {some_of(fresh)}"
+    return note
 
 
 def fitting(
@@ -137,28 +137,30 @@ def fitting(
     before: Sequence[str],
     apart: Callable[[], set[str]],
 ) -> tuple[list[str], str]:
-    """Return which tensors of a network can be those of another, and why the rest begins anew.
+    """Return which tensors of a network can be copied from another, and why the rest starts from random values.
 
     Args:
         theirs, own: tensors by name.
-        names, before: the classes to tell apart, and those that the other network told apart, in order.
-        apart: the tensors that tell classes apart; asked only where the classes are others of the same number.
+        names, before: the classes of this network and of the other one, in order.
+        apart: the tensors that tell classes apart; called only for other classes of the same number.
     """
     fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
     if len(names) != len(before) or tuple(names) == tuple(before):
-        return fits, f"of another shape, so begun anew ({len(before)} classes before)"
+        return fits, f"of another shape, so started from random values ({len(before)} classes before)"
     order = "in another order" if set(names) == set(before) else ", ".join(before)
     left = apart()
-    return [name for name in fits if name not in left], f"what tells classes apart begins anew (before: {order})"
+    return [
+        name for name in fits if name not in left
+    ], f"what tells classes apart starts from random values (before: {order})"
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first names of tensors, and how many more there are."""
+    """The first tensor names, and how many more there are."""
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _take_box_outputs(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> bool:
-    """Copy what the outputs of anchor grids hold besides classes, if that is all that is fresh; whether it was."""
+    """Copy what the outputs of anchor grids hold besides classes, if nothing else is new; returns whether it did."""
     from lightdet.models import Detector  # noqa: PLC0415
 
     if not (fresh and isinstance(donor, Detector) and isinstance(network, Detector)):
@@ -183,7 +185,7 @@ def _by_anchor(values: Tensor, anchors: int) -> Tensor:
 
 
 def _depends_on_classes(network: DetectionNetwork, num_classes: int, config: RunConfig) -> set[str]:
-    """Return the names of the tensors whose shape would be another with one class more."""
+    """Return the names of the tensors whose shape would change with one more class."""
     import torch  # noqa: PLC0415
 
     from lightdet.assembly.detector import build_detector  # noqa: PLC0415

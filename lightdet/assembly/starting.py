@@ -1,4 +1,4 @@
-"""Where a training begins: from the package's own pretrained weights, from a model file, or from chance."""
+"""The starting weights of a training: the package's own pretrained weights, a model file, or random values."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ FOLDER = Path(__file__).parents[1] / "pretrained"
 """The package's own weights, one file per network (docs/pretrained.md)."""
 PRETRAINED, CHANCE = "pretrained", "chance"
 FACT = "start"
-"""Key of a run's facts, and of a trained model's."""
+"""Key in the facts of a run and of a trained model."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training begins.
+    """The starting weights of a training.
 
     Attributes:
-        file: the weights; None: chance.
+        file: the weights; None: random.
         kind: ``pretrained``, ``chance`` or the file's name, for tables and cards.
-        told: one line for the log; empty where the copying of the weights says it.
+        note: one line for the log; empty if copying the weights reports it.
     """
 
     file: Path | None
     kind: str
-    told: str = ""
+    note: str = ""
 
     @property
     def called(self) -> str:
-        """What messages call the weights."""
+        """The name of the weights in messages."""
         return "lightdet's own pretrained weights" if self.kind == PRETRAINED else str(self.file)
 
 
 def start_of(config: RunConfig, weights: Path | None = None) -> Start:
-    """Decide where a training begins.
+    """Choose the starting weights of a training.
 
     Args:
-        config: its configuration; ``train.start`` may say.
-        weights: a model file named beside it (``--weights``).
+        config: its configuration; ``train.start`` may choose them.
+        weights: a model file given separately (``--weights``).
 
     Raises:
-        UserError: two starts are named, the file is missing, or the package has no weights for this network.
+        UserError: two starts are given, the file is missing, or the package has no weights for this network.
     """
-    said = config.train.start
+    chosen = config.train.start
     if weights is not None:
-        if said is not None:
-            raise UserError(f"--weights {weights} and train.start={said} name two starts; leave one out")
+        if chosen is not None:
+            raise UserError(f"--weights {weights} and train.start={chosen} are two starts; leave one out")
         return Start(weights, str(weights))
-    if said is None:
+    if chosen is None:
         found = pretrained_for(config.model)
         if found is None:
-            return Start(None, CHANCE, "begins from chance: there are no pretrained weights for this network")
+            return Start(None, CHANCE, "starts from random weights: there are no pretrained weights for this network")
         return Start(found, PRETRAINED)
-    if said == CHANCE:
-        return Start(None, CHANCE, "begins from chance, as train.start says")
-    if said == PRETRAINED:
+    if chosen == CHANCE:
+        return Start(None, CHANCE, "starts from random weights, as set by train.start")
+    if chosen == PRETRAINED:
         found = pretrained_for(config.model)
         if found is None:
             raise UserError(
-                f"train.start: no weights are kept for this network; there are for {', '.join(networks())} "
-                "with nothing changed under 'model'. Take train.start=chance, or a model file"
+                f"train.start: there are no pretrained weights for this network, only for {', '.join(networks())} "
+                "with nothing changed under 'model'. Use train.start=chance, or a model file"
             )
         return Start(found, PRETRAINED)
-    file = with_home(said)
+    file = with_home(chosen)
     if not file.is_file():
         what = "is a folder; train.start takes the .safetensors in it" if file.is_dir() else "no such file"
-        raise UserError(f"{what}; 'train.start' names it: pretrained, chance or a model file", path=said)
-    return Start(file, said)
+        raise UserError(f"{what}; 'train.start' names it: pretrained, chance or a model file", path=chosen)
+    return Start(file, chosen)
 
 
 def networks() -> list[str]:
@@ -81,7 +81,7 @@ def networks() -> list[str]:
 
 
 def pretrained_for(model: Any) -> Path | None:
-    """The package's weights for a network (the configuration's ``model``), if every key but the anchors is theirs."""
+    """The package's weights for a network (the configuration's ``model``), if every key except the anchors matches."""
     path = FOLDER / f"{model.name}.safetensors"
     card = peek_model_card(path)
     if card is None:
@@ -91,10 +91,10 @@ def pretrained_for(model: Any) -> Path | None:
 
 
 def start_in(weights: Path) -> str | None:
-    """Where the training of a model began, as its card has it; None where that is not told."""
+    """The starting weights of a model's training, from its card; None if not given."""
     card = peek_model_card(weights)
-    told = card.facts.get(FACT) if card is not None and isinstance(card.facts, dict) else None
-    return told if isinstance(told, str) else None
+    kind = card.facts.get(FACT) if card is not None and isinstance(card.facts, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _shape(model: Any) -> dict[str, Any]:

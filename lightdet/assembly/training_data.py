@@ -1,4 +1,4 @@
-"""The splits that a training learns from and is measured on: read, and every picture decoded once."""
+"""The splits for training and validation: read, and every picture decoded once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TrainingData(Generic[Store]):
 
     Attributes:
         names: class names by label.
-        train, val: the pictures; `val` is None where there is no such split.
+        train, val: the pictures; `val` is None if there is no such split.
         skipped: what was left out.
-        unmeasured: why no epoch can be scored, so that the last one is to be used; None where each can.
+        unmeasured: why no epoch can be scored, so that the last one is used; None if they can.
     """
 
     names: tuple[str, ...]
@@ -46,11 +46,11 @@ def read_training_data(
     Args:
         spec: the data set.
         decode: makes the pictures of a split; called with its truths and options of `PictureStore`.
-        check: refuses truths of ``train`` that nothing can be learnt from.
+        check: refuses truths of ``train`` that nothing can be learned from.
         unmeasured: says why no epoch can be scored on truths of ``val``.
         cache_mib: memory for the decoded pictures of both splits in MiB.
         on_error: stop at the first broken picture or label, or leave it out.
-        progress: called with pictures done and in all.
+        progress: called with (pictures done, total).
 
     Raises:
         UserError: the first broken picture or label; with ``on_error="skip"`` only if nothing is left.

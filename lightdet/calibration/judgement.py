@@ -1,4 +1,4 @@
-"""How a rule judges whole pictures: confusion of OK and NG, escapes and false rejects with intervals, ROC."""
+"""How a rule judges whole pictures: OK and NG against good and bad, escapes and false rejects with intervals, ROC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightdet.calibration.proportions import DEFAULT_CONFIDENCE, Proportion, pro
 
 @dataclass(frozen=True)
 class ImageJudgement:
-    """Pictures by what they are (good, bad) and what was said of them (OK, NG).
+    """Pictures by truth (good, bad) and verdict (OK, NG).
 
     Attributes:
         caught, escaped: bad pictures called NG, called OK.
@@ -43,7 +43,7 @@ class ImageJudgement:
 
     @property
     def accuracy(self) -> Proportion:
-        """Pictures judged right, of all."""
+        """Pictures judged correctly, of all."""
         right = self.caught + self.passed
         return proportion(right, right + self.escaped + self.rejected, self.confidence)
 

@@ -1,4 +1,4 @@
-"""A share of counted pictures and what it says about all others: exact binomial bounds (Clopper & Pearson 1934)."""
+"""A share of counted pictures and what it says about all pictures: exact binomial bounds (Clopper & Pearson 1934)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Proportion:
     """`count` of `total` pictures, with the interval that holds the true share with `confidence`; all in [0, 1].
 
     Attributes:
-        rate: count / total, or None where there was nothing to count.
-        low, high: the two-sided interval; 0 and 1 where there was nothing to count.
+        rate: count / total, or None if there was nothing to count.
+        low, high: the two-sided interval; 0 and 1 if there was nothing to count.
     """
 
     count: int
@@ -46,7 +46,7 @@ def clopper_pearson(count: int, total: int, confidence: float = DEFAULT_CONFIDEN
     """The two-sided interval for the true share when `count` of `total` were seen; (0, 1) for an empty set.
 
     Raises:
-        ValueError: counts that cannot be, or a confidence outside (0, 1).
+        ValueError: impossible counts, or a confidence outside (0, 1).
     """
     from scipy.stats import beta  # noqa: PLC0415 - it takes seconds
 
@@ -58,10 +58,10 @@ def clopper_pearson(count: int, total: int, confidence: float = DEFAULT_CONFIDEN
 
 
 def upper_bound(count: int, total: int, confidence: float = DEFAULT_CONFIDENCE) -> float:
-    """The share that the true one does not exceed, with `confidence` (one-sided Clopper-Pearson).
+    """An upper bound of the true share, with `confidence` (one-sided Clopper-Pearson).
 
     Raises:
-        ValueError: counts that cannot be, or a confidence outside (0, 1).
+        ValueError: impossible counts, or a confidence outside (0, 1).
     """
     from scipy.stats import beta  # noqa: PLC0415 - it takes seconds
 
@@ -70,7 +70,7 @@ def upper_bound(count: int, total: int, confidence: float = DEFAULT_CONFIDENCE) 
 
 
 def pictures_needed(target: float, confidence: float = DEFAULT_CONFIDENCE, errors: int = 0) -> int:
-    """The fewest pictures with which `errors` of them still promise a share of at most `target`.
+    """The fewest pictures with which `errors` errors still allow promising a share of at most `target`.
 
     Raises:
         ValueError: target or confidence outside (0, 1).
@@ -82,7 +82,7 @@ def pictures_needed(target: float, confidence: float = DEFAULT_CONFIDENCE, error
         raise ValueError(f"the target must lie between 0 and 1, got {target}")
     if errors == 0:
         return math.ceil(math.log(1 - confidence) / math.log1p(-target) - 1e-9)
-    # The promise holds once so few errors among so many pictures would be unlikely at the target itself.
+    # The promise holds once so few errors among so many pictures would be unlikely at the target rate itself.
     low, high = errors + 1, 2 * (errors + 1)
     while binom.cdf(errors, high, target) > 1 - confidence:
         low, high = high, 2 * high

@@ -1,1 +1,1 @@
-"""The image-level half: networks that give a whole picture one class, their training, metrics and report."""
+"""Classification: networks that give a whole picture one class, their training, metrics and report."""

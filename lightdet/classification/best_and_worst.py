@@ -15,7 +15,7 @@ from lightdet.evaluation.report.markup import Markup, join, tag
 from lightdet.training.page import PageWords
 
 SHOWN = 6
-"""Pictures of each kind."""
+"""How many pictures of each kind."""
 
 WORDS = PageWords(
     curves=(
@@ -29,14 +29,14 @@ WORDS = PageWords(
 
 
 def validation_pictures(pictures: LabelledPictures, shares: FloatArray, names: Sequence[str]) -> Markup:
-    """Draw the surest of the right and of the wrong pictures; `shares` are probabilities ``[N, C]``."""
+    """Draw the most confident right and wrong pictures; `shares` are probabilities ``[N, C]``."""
     load = partial(read_image, bit_depth=pictures.bit_depth)
     labels = pictures.annotations
     return join(
         [
-            tag("h3", "Best: surest of what they are"),
+            tag("h3", "Best: most confident, and right"),
             right_pictures(labels, shares, names, load, SHOWN),
-            tag("h3", "Worst: surest of what they are not"),
+            tag("h3", "Worst: most confident, but wrong"),
             wrong_pictures(labels, shares, names, load, SHOWN),
         ]
     )

@@ -1,4 +1,4 @@
-"""Sheets of pictures for the board: what a classifier is shown, and what it takes pictures for."""
+"""Sheets of pictures for TensorBoard: what a classifier is shown, and the classes it reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def labelled_sheet(batch: ImageBatch, names: Sequence[str]) -> Image:
 
 
 def judged_sheet(pictures: LabelledPictures, shares: FloatArray, names: Sequence[str]) -> Image:
-    """The first pictures of a split with what they were taken for, and what they are where that is wrong.
+    """The first pictures of a split with their reported class, and their true class if that is wrong.
 
     `shares` are probabilities ``[N, C]``.
     """

@@ -1,4 +1,4 @@
-"""Pictures with one class each: samples for training, batches."""
+"""Pictures with one class each: training samples and batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def labels_of(pictures: LabelledPictures) -> IntArray:
 
 
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """uint8 ``[B, 3, S, S]`` → the float32 that the network takes: ``(value * scale - mean) / std``."""
+    """uint8 ``[B, 3, S, S]`` → the network's float32 input: ``(value * scale - mean) / std``."""
     scaled = images.float() * preprocessing.scale
     if preprocessing.mean == (0.0, 0.0, 0.0) and preprocessing.std == (1.0, 1.0, 1.0):
         return scaled
@@ -76,7 +76,7 @@ class LabelledImage:
 
 @dataclass(frozen=True, eq=False)
 class ImageBatch:
-    """What a classifier trains on.
+    """A classifier's training batch.
 
     Attributes:
         images: uint8 ``[B, 3, S, S]``, RGB, channels last in memory.
@@ -98,7 +98,7 @@ class ImageBatch:
         return int(self.images.shape[0])
 
     def parts(self, count: int) -> list[ImageBatch]:
-        """Share the pictures, in order, among `count` batches of the same size; B must be a multiple of it."""
+        """Split the pictures, in order, into `count` batches of equal size; B must be a multiple of `count`."""
         parts = even_parts(len(self.labels), count)
         return [ImageBatch(self.images[part], self.labels[part], self.indices[part]) for part in parts]
 
@@ -111,14 +111,14 @@ def join_images(samples: Sequence[LabelledImage], indices: Sequence[int] = ()) -
 
 
 class ClassifySamples:
-    """Makes changed training pictures.
+    """Makes augmented training pictures.
 
-    Each depends on (seed, epoch, position) alone, so a resumed run goes on as if nothing had happened.
+    Each depends only on (seed, epoch, position), so a resumed run continues as if it had not been interrupted.
 
     Args:
-        pictures: the split, gray already where the network wants it so.
-        recipe: what is changed.
-        seed: of all that is drawn.
+        pictures: the split, already in gray if the network needs that.
+        recipe: the augmentation.
+        seed: of all random draws.
         pad_value: gray around pictures that do not fill the square.
     """
 
@@ -135,7 +135,7 @@ class ClassifySamples:
         return len(self.pictures)
 
     def make(self, epoch: int, position: int, index: int, *, compose: bool = True) -> LabelledImage:
-        """Return the sample at `position` of the epoch's order, which is picture `index`; nothing is composed here."""
+        """Return the sample at `position` of the epoch's order, picture `index`; pictures are never combined here."""
         rng = np.random.default_rng((self.seed, epoch, position))
         recipe = self.recipe
         sample = self._placed(Sample(self.pictures.image(index), *NO_BOXES), rng)
@@ -151,7 +151,7 @@ class ClassifySamples:
         return LabelledImage(self._pixel(augment.solid(image), rng), self.pictures.annotations[index].label)
 
     def _placed(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """The picture on the square: turned, zoomed and moved; else as `lightdet.inference.classifier.to_input`."""
+        """The picture on the square: rotated, scaled and shifted, or as in `lightdet.inference.classifier.to_input`."""
         side = self.pictures.imgsz
         if self._affine == augment.AffineRange(0, 0, 0, 0):
             image, _ = letterbox(augment.solid(sample.image), (side, side), pad_value=self.pad_value)

@@ -1,4 +1,4 @@
-"""What the curves of a training say in a plain sentence: over-, under-, or well fitted."""
+"""What the curves of a training show, in one sentence: overfitting, underfitting or neither."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ GAP = 0.08
 LEARNING = 0.9
 """A training loss below this share of the one a few epochs earlier is still falling."""
 DONE = 0.01
-"""Losses below this leave nothing to gain from further falling."""
+"""Losses below this have nothing more to gain."""
 LOW = 0.85
-"""An accuracy below this at the end is low, if the other is as well."""
+"""A final accuracy below this is low, if the other one is low as well."""
 
 
 def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
     """Return a sentence about over- or underfitting.
 
     Args:
-        history: rows with ``epoch``, ``loss``, ``accuracy`` (training, with changed pictures and dropout) and, where
+        history: rows with ``epoch``, ``loss``, ``accuracy`` (training, with augmented pictures and dropout) and, if
             there was a validation, ``val_loss`` and ``val_accuracy``; the rows of results.csv.
     """
     rows = [row for row in history if _number(row, "val_loss") is not None and _number(row, "loss") is not None]
     if not rows:
-        return "Over- and underfitting cannot be told: no epoch was measured on a validation split."
+        return "Over- and underfitting cannot be judged: no epoch was scored on a validation split."
     if len(rows) < FEWEST_EPOCHS:
-        told = counted(len(rows), "measured epoch")
-        return f"Over- and underfitting cannot be told from {told}; {FEWEST_EPOCHS} are needed."
+        told = counted(len(rows), "scored epoch")
+        return f"Over- and underfitting cannot be judged from {told}; {FEWEST_EPOCHS} are needed."
     loss, val_loss = (np.array([float(row[name]) for row in rows]) for name in ("loss", "val_loss"))
     accuracy, val_accuracy = (
         np.array([_number(row, name) or 0.0 for row in rows]) for name in ("accuracy", "val_accuracy")
@@ -49,7 +49,7 @@ def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
     if risen and ended < loss[lowest]:
         return (
             f"Overfitting: since epoch {rows[lowest]['epoch']} the validation loss has risen from {bottom:.3f} to "
-            f"{ends:.3f} while the training loss went on falling, from {loss[lowest]:.3f} to {ended:.3f}. The best "
+            f"{ends:.3f} while the training loss kept falling, from {loss[lowest]:.3f} to {ended:.3f}. The best "
             "epoch is kept; more pictures, more augmentation or more dropout would help, more epochs would not."
         )
     last = float(np.median(accuracy[-window:])), float(np.median(val_accuracy[-window:]))
@@ -64,9 +64,9 @@ def judge_fit(history: Sequence[Mapping[str, Any]]) -> str:
             f"Not finished: both losses are still falling at the end (training {ended:.3f}, validation {ends:.3f}). "
             "More epochs or a higher rate would help."
         )
-    if max(last) < LOW:  # the training's own is that of changed pictures and with dropout, the validation's is not
+    if max(last) < LOW:  # the training's own is measured with augmentation and dropout, the validation's is not
         return (
-            f"Underfitting: the training has come to rest with {last[0]:.1%} of its own pictures right. A larger "
+            f"Underfitting: the training has levelled off with {last[0]:.1%} of its own pictures right. A larger "
             "network, a larger input, less augmentation or another rate would help."
         )
     return (

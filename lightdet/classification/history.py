@@ -10,7 +10,7 @@ MAX_BYTES = 64 << 20
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The rows of a training's results.csv; none where there is no such file, or it is none of ours."""
+    """The rows of a training's results.csv; none if there is no such file, or it is not one of ours."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return []

@@ -1,4 +1,4 @@
-"""How sure a measure is: exact for shares, DeLong for one class's AUC, a posterior or a bootstrap for the others."""
+"""Intervals of measures: exact for shares, DeLong for one class's AUC, a posterior or a bootstrap for the others."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lightdet.calibration.proportions import clopper_pearson
 DRAWS = 4000
 RESAMPLES = 200
 ROUNDING = 1e-9
-"""Differences that are no more than the order in which numbers were added."""
+"""Differences this small come from the order of summation."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measure in [0, 1] with its interval; None where it does not exist, or the interval cannot be told."""
+    """A measure in [0, 1] with its interval; None if it does not exist, or the interval is unknown."""
 
     value: float | None
     low: float | None = None
@@ -36,7 +36,7 @@ UNKNOWN = Estimate(None)
 
 
 def share(count: int, total: int, confidence: float) -> Estimate:
-    """`count` of `total` with the Clopper-Pearson interval; unknown where there is nothing to count."""
+    """`count` of `total` with the Clopper-Pearson interval; unknown if there is nothing to count."""
     if not total:
         return UNKNOWN
     return Estimate(count / total, *clopper_pearson(count, total, confidence))
@@ -45,8 +45,8 @@ def share(count: int, total: int, confidence: float) -> Estimate:
 def auc_interval(truth: AnyArray, scores: AnyArray, value: float, confidence: float) -> Estimate:
     """The area under the ROC curve with DeLong's interval (DeLong et al. 1988), symmetric on the logit scale.
 
-    Where no pair is out of order (or all are) DeLong has no width: the far end is then that of Clopper and Pearson for
-    as many right of as many as the smaller class has.
+    If no pair is out of order (or all are), DeLong's interval has no width: its far end is then Clopper and Pearson's
+    with the size of the smaller class.
 
     Args:
         truth: bool ``[N]``, with both values in it.
@@ -77,12 +77,11 @@ def posterior_intervals(
     """Intervals of measures of a confusion matrix, such as F1 (after Goutte and Gaussier 2005).
 
     Each class's row has a multinomial distribution; its shares are drawn from the Dirichlet posterior with a prior of
-    one picture in all, spread evenly over the columns. Unlike a bootstrap that knows that an error never seen may
-    still come.
+    one picture in all, spread evenly over the columns. Unlike a bootstrap, this allows for errors not seen yet.
 
     Args:
-        counts: int64 ``[C, C]``, rows are what the pictures are; classes without pictures may not occur in `measures`.
-        measures: confusion matrices ``[D, C, C]`` → arrays ``[D]`` by name; NaN where one does not exist.
+        counts: int64 ``[C, C]``, rows are the true classes; classes without pictures may not occur in `measures`.
+        measures: confusion matrices ``[D, C, C]`` → arrays ``[D]`` by name; NaN if one does not exist.
         confidence: in (0, 1).
         seed: of the draws.
     """
@@ -99,7 +98,7 @@ def posterior_intervals(
 def bootstrap_intervals(
     labels: IntArray, measures: Callable[[IntArray], dict[str, float]], confidence: float, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap over pictures, each class resampled by itself so that none goes missing.
+    """Percentile bootstrap over pictures, each class resampled separately so that none goes missing.
 
     Args:
         labels: int64 ``[N]``.
@@ -108,7 +107,7 @@ def bootstrap_intervals(
         seed: of the draws.
 
     Returns:
-        Intervals by name; those without any width are left out, they say nothing.
+        Intervals by name, without those of no width, which say nothing.
     """
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -123,7 +122,7 @@ def bootstrap_intervals(
 
 
 def around(value: float | None, interval: tuple[float, float] | None) -> Estimate:
-    """A value with its interval, widened to hold it: a skewed posterior may leave out a perfect score."""
+    """A value with its interval, widened to include it: a skewed posterior may exclude a perfect score."""
     if value is None or interval is None:
         return Estimate(value)
     return Estimate(value, min(interval[0], value), max(interval[1], value))

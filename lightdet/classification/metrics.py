@@ -1,6 +1,6 @@
-"""The numbers of a classifier, by scikit-learn, with intervals; shares of pictures throughout, all in [0, 1].
+"""The metrics of a classifier, by scikit-learn, with intervals; all are shares of pictures, in [0, 1].
 
-``labels`` is what pictures are, int64 ``[N]``; ``shares`` what the network gives each class, float ``[N, C]``.
+``labels`` are the true classes, int64 ``[N]``; ``shares`` the network's probabilities, float ``[N, C]``.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ METHODS = (
     "Pearson's, exact and on the safe side. F1 and the means over classes: drawn from the Dirichlet posterior of the "
     "confusion matrix (Goutte and Gaussier 2005). AUC of a class: DeLong's, symmetric on the logit scale. Mean AUC "
     "and average precision: percentile bootstrap over pictures, within classes; no interval where it has no width. "
-    "None of them knows that pictures of one part or one day resemble each other: then the truth is less certain."
+    "None of them allows for pictures of one part or one day resembling each other: then the truth is less certain."
 )
 MEANS = ("precision", "recall", "specificity", "f1")
 
 
 @dataclass(frozen=True, eq=False)
 class ClassScores:
-    """One class against all others; unknown is what has nothing to count.
+    """One class against all others; a measure with nothing to count is unknown.
 
     Attributes:
         name: of the class.
-        pictures: that are of it.
-        predicted: that were taken for it.
-        precision: right ones of those taken for it.
-        recall: found ones of those that are it.
-        specificity: of all that are not it, those not taken for it.
+        pictures: pictures of this class.
+        predicted: pictures reported as this class.
+        precision: the correct ones among those reported as this class.
+        recall: the found ones among those of this class.
+        specificity: among the other classes' pictures, those not reported as this class.
         f1: harmonic mean of precision and recall.
-        auc: area under the ROC curve: how often one of it gets a higher probability for it than one that is not.
+        auc: area under the ROC curve: how often a picture of this class gets a higher probability for it than another.
         average_precision: area under precision over recall, as steps.
-        roc: float ``[P, 2]``, share of the others taken for it and of it found, along all thresholds.
+        roc: float ``[P, 2]``, false-positive and true-positive rate, along all thresholds.
         pr: float ``[Q, 2]``, recall and precision along all thresholds.
     """
 
@@ -75,14 +75,14 @@ class ClassifyMetrics:
     """The numbers of one evaluation.
 
     Attributes:
-        pictures: how many.
+        pictures: number of pictures.
         confidence: of all intervals.
-        accuracy: share of pictures whose class was told right.
+        accuracy: share of pictures classified correctly.
         balanced_accuracy: mean recall of the classes that occur.
         macro: means over the classes that occur: precision, recall, specificity, f1, auc, average_precision.
-        weighted: the same means weighted by the classes' pictures; values alone.
-        log_loss: mean of -ln(probability given to the right class).
-        confusion: int64 ``[C, C]``; rows are what the pictures are, columns what they were taken for.
+        weighted: the same means weighted by the classes' pictures; values only.
+        log_loss: mean of -ln(probability of the true class).
+        confusion: int64 ``[C, C]``; rows are the true classes, columns the reported ones.
         per_class: in the order of the class list.
     """
 
@@ -129,7 +129,7 @@ def headline(labels: IntArray, shares: AnyArray) -> dict[str, float | None]:
 def evaluate_classes(
     labels: IntArray, shares: AnyArray, names: Sequence[str], *, confidence: float = 0.95
 ) -> ClassifyMetrics:
-    """Compute everything.
+    """Compute all metrics.
 
     Args:
         labels: int64 ``[N]``, N at least 1.
@@ -153,7 +153,7 @@ def evaluate_classes(
     for name in ("auc", "average_precision"):
         macro[name] = around(ranked.get(name), resampled.get(name))
     if len(names) == 2 and per_class[0].auc.value is not None:
-        macro["auc"] = per_class[0].auc  # of two classes each is the other's mirror
+        macro["auc"] = per_class[0].auc  # with two classes, each mirrors the other
     sizes = [scores.pictures for scores in present]
     weighted = {
         name: float(np.average([getattr(s, name).value or 0.0 for s in present], weights=sizes)) for name in MEANS
@@ -220,7 +220,7 @@ def _ranked(labels: IntArray, shares: AnyArray) -> dict[str, float]:
     if len(present) < 2:
         return {}
     truth, scores = labels[:, None] == present, shares[:, present]
-    # In one call for all classes: checking the arguments costs more than the numbers, and this is done many times.
+    # In one call for all classes: checking the arguments costs more than the computation, and this runs many times.
     precisions = np.asarray(sklearn.average_precision_score(truth, scores, average=None))
     return {
         **{f"average_precision {k}": float(value) for k, value in zip(present, precisions, strict=True)},
@@ -230,7 +230,7 @@ def _ranked(labels: IntArray, shares: AnyArray) -> dict[str, float]:
 
 
 def _measures(counts: AnyArray) -> dict[str, AnyArray]:
-    """Measures of confusion matrices ``[D, C, C]`` (drawn ones: no whole numbers); means over rows that hold any."""
+    """Measures of confusion matrices ``[D, C, C]`` (drawn, so not whole numbers); means over nonempty rows."""
     hits = np.diagonal(counts, axis1=1, axis2=2)
     actual, taken, total = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))[:, None]
     present = actual[0] > 0

@@ -1,4 +1,4 @@
-"""A classifier's network in PyTorch behind the one door (`lightdet.inference.classifier.ClassRuntime`)."""
+"""A classifier's network in PyTorch with the common interface (`lightdet.inference.classifier.ClassRuntime`)."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchClassRuntime:
-    """Runs a network; on the CPU a rewritten copy that gives the same values (see `lightdet.models.fast_cpu`).
+    """Runs a network; on the CPU an equivalent rewritten copy (see `lightdet.models.fast_cpu`).
 
     Args:
         network: pictures ``[B, 3, S, S]`` → logits ``[B, K]``.
         names: the class names, by label.
         preprocessing: how pictures become its input.
         device: where to run it.
-        precision: fp32, or bf16 or fp16 where they are faster; fp16 needs a GPU.
-        threads: of the processor; None leaves them to a short measurement.
+        precision: fp32, bf16 or fp16; fp16 needs a GPU.
+        threads: processor threads; None: chosen by a short measurement.
 
     Attributes:
-        network: as it was trained.
-        running: what computes the logits.
-        computing: how it was decided to compute (see `lightdet.compute.inference`); holds for the whole process.
+        network: as trained.
+        running: the network that computes the logits.
+        computing: how the network is computed (see `lightdet.compute.inference`); applies to the whole process.
 
     Raises:
         UserError: a precision that the device does not have.
@@ -51,9 +51,9 @@ class TorchClassRuntime:
     ) -> None:
         self._device = torch.device(device)
         if precision != "fp32" and precision not in PRECISIONS:
-            raise UserError(f"unknown precision '{precision}'; take fp32, bf16 or fp16")
+            raise UserError(f"unknown precision '{precision}'; use fp32, bf16 or fp16")
         if precision == "fp16" and self._device.type == "cpu":
-            raise UserError("fp16 needs a GPU; take bf16 or fp32 on the CPU")
+            raise UserError("fp16 needs a GPU; use bf16 or fp32 on the CPU")
         self.names = tuple(names)
         self.preprocessing = preprocessing
         self.precision = precision
@@ -69,7 +69,7 @@ class TorchClassRuntime:
         )
 
     def as_trained(self) -> TorchClassRuntime:
-        """Run the network as it was trained from now on: what an export is proved against."""
+        """From now on, run the network as trained: exports are compared with that."""
         self.running = self.network
         return self
 

@@ -1,4 +1,4 @@
-"""Which pictures an epoch takes when classes are of different size; from the epoch's number alone."""
+"""The pictures of an epoch if classes differ in size; determined by the epoch's number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ClassOrder:
     ``none``: all of them, shuffled. ``balanced``: as many draws as there are pictures, with replacement, each class
     equally often on average. ``oversample``: every class repeated up to the size of the largest, each picture as
     often as the others of its class, give or take one. ``undersample``: as many of each class as the smallest has,
-    drawn anew each epoch. Classes without a picture do not count.
+    drawn again each epoch. Classes without a picture do not count.
 
     Args:
         labels: the class of each picture, int64 ``[N]``.
@@ -32,7 +32,7 @@ class ClassOrder:
         self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
     def __len__(self) -> int:
-        """Pictures an epoch."""
+        """Pictures per epoch."""
         sizes = [len(members) for members in self.members]
         if self.kind == "oversample":
             return max(sizes) * len(sizes)

@@ -1,4 +1,4 @@
-"""A classifier with its loss, as the trainer sees it; one logit or one per class."""
+"""A classifier with its loss, as used by the trainer; one logit or one per class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 class ClassifyLoss(nn.Module):
-    """Cross-entropy, binary for a single logit; the mean over the batch, weighted by class where asked for.
+    """Cross-entropy, binary for a single logit; the mean over the batch, optionally weighted by class.
 
     Args:
         label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016), in [0, 0.5).
@@ -85,7 +85,7 @@ class ClassifyTask:
 
     @torch.inference_mode()
     def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """What `network` says of uint8 ``[B, 3, S, S]``: float32 ``[B, K]``, computed in float32 as deployment does."""
+        """The output of `network` for uint8 ``[B, 3, S, S]``: float32 ``[B, K]``, in float32 as in deployment."""
         return network(self._input(images)).float()  # type: ignore[no-any-return]
 
     def _input(self, images: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""What the training of a classifier says: what it begins with, each epoch, and how it ended.
+"""The messages of a classifier's training: its data, each epoch, and how it ended.
 
-`data` is what was read for it: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
+`data` is the data set as read: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from lightdet.wording import counted
 
 
 def fingerprint(data: Any) -> dict[str, Any]:
-    """Enough of the data to notice that another set, or a changed one, is resumed on."""
+    """Enough of the data to notice a resume with another data set, or a changed one."""
     splits = {"train": data.train, "val": data.val}
     return {
         name: {
             "pictures": len(pictures),
             "classes": _class_counts(pictures, data),
-            # The order of names and classes, by no more than their file names: a set may move to another folder.
+            # The order of names and classes, by file names only: a data set may move to another folder.
             "names": zlib.crc32("\n".join(f"{a.image.name} {a.label}" for a in pictures.annotations).encode()),
         }
         for name, pictures in splits.items()
@@ -33,20 +33,20 @@ def fingerprint(data: Any) -> dict[str, Any]:
 
 
 def opening(data: Any) -> str:
-    """What there is to train on."""
+    """The training data."""
     counts = zip(data.names, _class_counts(data.train, data), strict=True)
     return f"{counted(len(data.train), 'picture')} ({', '.join(f'{count} {name}' for name, count in counts)})"
 
 
 def notes(data: Any) -> list[str]:
-    """What cannot be learnt from the data, or not measured on it."""
+    """What cannot be learned from the data, or not measured with it."""
     counts = zip(data.names, _class_counts(data.train, data), strict=True)
-    notes = [f"no picture of '{name}' to train on: it cannot be learnt" for name, count in counts if not count]
+    notes = [f"no picture of '{name}' to train on: it cannot be learned" for name, count in counts if not count]
     return notes + unmeasured_notes(data)
 
 
 def epoch_line(record: Mapping[str, Any]) -> str:
-    """The loss and scores of an epoch, from its row of results.csv."""
+    """The loss and scores of an epoch, from its row in results.csv."""
     line = f"loss {record['loss']:.4f}  accuracy {record['accuracy']:.3f}"
     if record.get("val_loss") is not None:
         line += f"  validation: loss {record['val_loss']:.4f}  accuracy {record['val_accuracy']:.3f}"
@@ -57,7 +57,7 @@ def epoch_line(record: Mapping[str, Any]) -> str:
 
 
 def closing(progress: Progress) -> list[str]:
-    """About the best epoch, and whether it learnt by heart."""
+    """The best epoch's scores, and whether it overfits."""
     return [best_line(progress, _class_scores), judge_fit(progress.history)]
 
 

@@ -1,4 +1,4 @@
-"""The validation split through a classifier: its loss and a few numbers each epoch; the report has them all."""
+"""A classifier's validation split: its loss and a few numbers each epoch; the report has them all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lightdet.training.reporting import how_to_converge
 from lightdet.training.validation import Scored
 
 TIE = 1e-7
-"""What a unit of the loss takes from the score: it decides between epochs of equal balanced accuracy alone."""
+"""What a unit of loss subtracts from the score: it decides only between epochs of equal balanced accuracy."""
 
 
 @dataclass
@@ -33,8 +33,8 @@ class ClassifyValidation:
     Attributes:
         pictures: the split.
         names: class names.
-        batch: pictures at a time, over all replicas.
-        replicas: threads that look at batches side by side.
+        batch: pictures per batch, over all replicas.
+        replicas: threads that process batches in parallel.
     """
 
     pictures: LabelledPictures
@@ -49,7 +49,7 @@ class ClassifyValidation:
     def score(self, task: ClassifyTask, network: nn.Module) -> Scored:
         """Balanced accuracy (best by it, then by the smaller loss), accuracy, macro F1, AUC and the training's loss.
 
-        Of a split with pictures of one class no epoch is the best: a network that always names it would be.
+        With pictures of only one class no epoch is the best: a network that always reports it would be.
         """
         side, share = self.pictures.imgsz, max(1, self.batch // self.replicas)
         network = fast_cpu(network, (side, side))
@@ -65,7 +65,7 @@ class ClassifyValidation:
             loss = float(task.criterion(logits, labels.to(logits.device)))
         shares = probabilities(logits).cpu().numpy()
         if not np.isfinite(shares).all():
-            raise UserError(f"the network's output is no number any more: {how_to_converge(task.precision)}")
+            raise UserError(f"the network's output is no longer a number: {how_to_converge(task.precision)}")
         numbers_found = headline(labels.numpy(), shares)
         columns = {"val_loss": loss, **{f"val_{name}": value for name, value in numbers_found.items()}}
         balanced = numbers_found["balanced_accuracy"] if len(set(labels.tolist())) > 1 else None

@@ -1,4 +1,4 @@
-"""The command ``lightdet``: its sub-commands, and how a mistake or a Ctrl-C ends it.
+"""The command ``lightdet``: its sub-commands, and how it ends after a mistake or Ctrl-C.
 
 Importing this file must stay cheap: a command is imported when it is called, and imports torch when it needs it.
 """
@@ -14,25 +14,25 @@ from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
 from lightdet.cli.help import TwoColumns
-from lightdet.display.outcome import fail, told
+from lightdet.display.outcome import exit_code, fail
 from lightdet.errors import UserError
 
 COMMANDS = {
     "train": "Train a detector, or a classifier where the configuration says 'task: classify'.",
-    "val": "Evaluate a detector or a classifier on a data set, or detections from elsewhere.",
-    "detect": "Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.",
-    "explain": "Show where in a picture the evidence lies for what a model reports: heat over the picture.",
+    "val": "Evaluate a detector or a classifier on a data set, or another program's detections.",
+    "detect": "Find defects in pictures, videos and camera streams: marked-up copies, and the findings as files.",
+    "explain": "Show where in a picture the evidence for what a model reports is: a heat map.",
     "profile": "Measure what a model costs: parameters, FLOPs, milliseconds by stage, images/s, memory.",
-    "export": "Export a trained model to ONNX or OpenVINO, and prove that it finds the same.",
-    "calibrate": "Choose the threshold from which a picture is NG, so that a rate is kept with a stated confidence.",
+    "export": "Export a trained model to ONNX or OpenVINO, and verify that the file gives the same results.",
+    "calibrate": "Choose the threshold at which a picture is NG, so that a rate is kept with a stated confidence.",
     "compare": "Train, score and time several detectors, or classifiers, alike.",
     "tune": "Search for better settings of a detector or classifier.",
     "serve": "Answer over HTTP: OK or NG with boxes, a page for people, records, statistics, metrics.",
 }
 USAGE = {name: f"lightdet {name} SOURCE… --weights FILE [OPTIONS]" for name in ("detect", "explain")}
 DATA_COMMANDS = {
-    "convert": "Write a data set anew in another label format, with its YAML, into a new folder.",
-    "split": "Draw train, val and test anew for a classifier: lists and a YAML in a new folder.",
+    "convert": "Write a data set in another label format, with its YAML, into a new folder.",
+    "split": "Draw train, val and test again for a classifier: lists and a YAML in a new folder.",
     "audit": "Say what is in a data set and what is wrong with it.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
@@ -48,7 +48,7 @@ RECORDS_COMMANDS = {
 
 HELP = TwoColumns()
 UNUSED: Any = object()
-"""In place of a console for errors, which are told in our own way: importing rich would take 0.1 s."""
+"""In place of an error console, since errors are reported in our own way: importing rich would take 0.1 s."""
 
 
 def _version() -> str:
@@ -75,10 +75,10 @@ def _app(name: str, text: str) -> App:
     )
 
 
-app = _app("lightdet", "Find defects on pictures: train a light detector, check it, use it.")
+app = _app("lightdet", "Find defects in pictures: train a lightweight detector, check it, use it.")
 for _place, (_name, _help) in enumerate(COMMANDS.items()):
     app.command(f"lightdet.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place, usage=USAGE.get(_name))
-data = _app("data", "Convert, divide, audit or render a data set.")
+data = _app("data", "Convert, split, audit or render a data set.")
 data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
     data.command(f"lightdet.cli.data:{_name}", name=_name, help=_help, sort_key=_place)
@@ -92,7 +92,7 @@ GROUPS = {"data": (data, DATA_COMMANDS), "records": (records, RECORDS_COMMANDS)}
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``lightdet`` with `args` (default: those of the process) and return the exit code, see `outcome.told`."""
+    """Run ``lightdet`` with `args` (default: those of the process) and return its exit code (`outcome.exit_code`)."""
     return _run(list(sys.argv[1:] if args is None else args), "lightdet")
 
 
@@ -103,13 +103,13 @@ def door(name: str, args: Sequence[str] | None = None) -> int:
 
 
 def _show_whole_docstring(args: list[str]) -> None:
-    """Where a command is imported when it is called, `cyclopts` shows its line of the list as its help."""
+    """For a command that is imported when called, `cyclopts` would show its line from the list as its help."""
     page = app[args[0]] if args[0] in COMMANDS else GROUPS[args[0]][0][args[1]]
     page.help = None
 
 
 def _leave_out_empty_variables() -> None:
-    """``LIGHTDET_PORT=`` is as good as not set: a compose file cannot leave a variable out."""
+    """``LIGHTDET_PORT=`` counts as not set: a compose file cannot leave a variable out."""
     for name, value in list(os.environ.items()):
         if name.startswith("LIGHTDET_") and not value:
             del os.environ[name]
@@ -130,4 +130,4 @@ def _run(args: list[str], program: str, skipped: int = 0) -> int:
 
             return fail(wrong_usage(error, " ".join([program, *(error.command_chain or ())[skipped:]])))
 
-    return told(command)
+    return exit_code(command)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from lightdet.runs.calibrate import Calibrated
 
 LARGE_SHARE = 0.2
-"""From this share on of good pictures rejected, or bad ones passed, a promise is hardly worth its price."""
+"""If this share of good pictures is rejected, or of bad ones passed, the promise is hardly worth its price."""
 
 
 def calibrate(*overrides: Words, options: Annotated[CalibrationOptions | None, ALL] = None) -> None:
-    """Choose the threshold from which a picture is NG, so that a rate is kept with a stated confidence.
+    """Choose the threshold at which a picture is NG, so that a rate is kept with a stated confidence.
 
-    Take pictures that the model was not trained on, good ones and bad ones as the line brings them. The record is
-    written into the model file; val, detect and serve then judge pictures by it.
+    Use pictures that the model was not trained on, good and bad ones as they come from the line. The record is
+    written into the model file; val, detect and serve then apply it.
     """
     from rich.console import Console
 
@@ -37,7 +37,7 @@ def calibrate(*overrides: Words, options: Annotated[CalibrationOptions | None, A
 
 
 def price(kind: str, judged: ImageJudgement) -> list[str]:
-    """Warn where the promise about one kind of pictures is paid with a large share of the other kind."""
+    """Warn if keeping the promise about one kind of pictures costs a large share of the other kind."""
     other = judged.false_rejects if kind == "escape_rate" else judged.escapes
     if other.rate is None or other.rate < LARGE_SHARE:
         return []
@@ -46,8 +46,8 @@ def price(kind: str, judged: ImageJudgement) -> list[str]:
     else:
         paid, flag = "bad pictures are passed for it", "--false-reject-rate"
     return [
-        f"warning: {other.rate:.0%} of the {paid}: the model tells good from bad too badly for this promise; train it "
-        f"longer or on more pictures, or allow a larger {flag}"
+        f"warning: {other.rate:.0%} of the {paid}: the model does not separate good from bad well enough for this "
+        f"promise; train it longer or on more pictures, or allow a higher {flag}"
     ]
 
 
@@ -77,7 +77,7 @@ def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) ->
     lines += skipped_lines(outcome.skipped)
     if options.split == "train":
         lines.append("if the model was trained on this split, the promise does not hold for new pictures: take another")
-    lines.append("the promise holds for pictures from the same line as these; calibrate anew when that changes")
+    lines.append("the promise holds for pictures from the same line as these; calibrate again when that changes")
     if outcome.written is not None:
         lines.append(f"written to {outcome.written}")
     for line in lines:

@@ -1,4 +1,4 @@
-"""What the commands have in common."""
+"""What the commands share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightdet.errors import UserError
 T = TypeVar("T")
 
 ALL = Parameter(name="*")
-"""Of a function's `options`: its fields are the command's options."""
+"""For a function's `options`: its fields are the command's options."""
 Words = Annotated[str, Parameter(name="KEY.PATH=VALUE", help="Configuration values to replace, e.g. train.epochs=3.")]
 SHOWN_SKIPPED = 20
 
@@ -26,7 +26,7 @@ def skipped_lines(reasons: list[str], where: str = "") -> list[str]:
 
 
 def needed(options: T | None, flag: str) -> T:
-    """Return `options`; None stands for a command without any, where `flag` must be given.
+    """Return `options`; None means that none were given, and `flag` is required.
 
     Raises:
         UserError: it was not.

@@ -28,7 +28,7 @@ Models = Annotated[
 def compare(*models: Models, options: Annotated[CompareOptions, ALL]) -> int:
     """Train, score and time several detectors, or classifiers, alike: comparison.html, .md, .json and tables/*.csv.
 
-    The same command goes on where an interrupted comparison stood, and takes in models and seeds that are new.
+    The same command continues an interrupted comparison, and adds new models and seeds.
     Exit code 1 if a training failed: the others are compared, and the page says why.
     """
     from lightdet.api.compare import compared
@@ -60,7 +60,7 @@ def _seeds(given: Sequence[int | str], numbers: list[str]) -> tuple[int, ...]:
     from lightdet.runs.compare.request import parse_seeds
 
     if numbers and not given:
-        raise UserError(f"'{numbers[0]}' is neither a file nor KEY.PATH=VALUE; seeds stand after --seeds")
+        raise UserError(f"'{numbers[0]}' is neither a file nor KEY.PATH=VALUE; give seeds with --seeds")
     found = parse_seeds([*map(str, given), *numbers])
     if given and not found:
         raise UserError("--seeds: give whole numbers, such as 0,1,2")
@@ -68,7 +68,7 @@ def _seeds(given: Sequence[int | str], numbers: list[str]) -> tuple[int, ...]:
 
 
 def _command(options: CompareOptions, words: list[str], seeds: tuple[int, ...]) -> str:
-    """The command as it could be typed: what was given, not what was left at its default."""
+    """The command as one would type it: only the options that were given."""
     words, types = ["lightdet", "compare", *words], options.types()
     for field in fields(options):
         declared, flag = types[field.name], flag_of(types[field.name], field.name)

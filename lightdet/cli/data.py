@@ -1,4 +1,4 @@
-"""``lightdet data``: convert or divide a data set, audit it, or render one."""
+"""``lightdet data``: convert, split, audit or render a data set."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def convert(
     val: Annotated[
         float | None,
         Fraction,
-        Parameter(validator=between(0.01, 0.9), help="Draw a new division into train and val."),
+        Parameter(validator=between(0.01, 0.9), help="Draw train and val again."),
     ] = None,
     seed: Seed = None,
     on_error: OnError = "fail",
     json: Json = None,
 ) -> None:
-    """Write a data set anew in another label format, with its YAML, into a new folder.
+    """Write a data set in another label format, with its YAML, into a new folder.
 
-    With --val the pictures of all splits but 'test' are divided anew into 'train' and 'val', classes evenly, and
-    pictures that resemble each other stay together.
+    With --val the pictures of all splits but 'test' are split again into 'train' and 'val', with classes spread evenly;
+    similar pictures stay together.
     """
     from rich.console import Console
 
@@ -76,10 +76,10 @@ def split(
     on_error: OnError = "fail",
     json: Json = None,
 ) -> None:
-    """Draw train, val and test anew for a classifier: lists and a YAML in a new folder, no picture is copied.
+    """Draw train, val and test again for a classifier: lists and a YAML in a new folder; no pictures are copied.
 
-    Classes are shared out evenly, and pictures that resemble each other stay in one split. A split 'test' is kept.
-    For data sets of boxes, 'lightdet data convert --val' does it.
+    Classes are spread evenly, and similar pictures stay in one split. An existing 'test' split is kept.
+    For data sets with boxes, use 'lightdet data convert --val'.
     """
     from rich.console import Console
 
@@ -103,17 +103,17 @@ def audit(
     data_root: DataRoot = None,
     imgsz: Imgsz = None,
     examples: Annotated[
-        int, Parameter(metavar="N", validator=between(0), help="Findings of a kind to print; 0 prints all.")
+        int, Parameter(metavar="N", validator=between(0), help="Findings to print per kind; 0 prints all.")
     ] = 5,
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), metavar="FILE.html", help="Write a page with pictures, too."),
+        Parameter(name=("--output", "-o"), metavar="FILE.html", help="Also write a page with pictures."),
     ] = None,
     json: Json = None,
 ) -> int:
     """Say what is in a data set and what is wrong with it.
 
-    Exit code 1 if there are errors (training would stop or its result would be false), 0 with warnings alone.
+    Exit code 1 if there are errors (training would stop or give a wrong result), 0 if there are only warnings.
     """
     from rich.console import Console
 
@@ -158,14 +158,15 @@ def synth(
         float, Fraction, Parameter(validator=between(0, 1), help="Share of pictures without defects.")
     ] = 0.15,
     picture: Annotated[
-        Literal["png", "jpg"], Parameter(help="png is exact, jpg takes a quarter of the space.")
+        Literal["png", "jpg"], Parameter(help="png is lossless, jpg takes a quarter of the space.")
     ] = "png",
     recipe: Annotated[
         Literal["parts", "teacher"],
         Parameter(help="parts: six kinds on parts; teacher: many kinds and grounds, for pretraining."),
     ] = "parts",
     workers: Annotated[
-        int | None, Parameter(metavar="N", validator=between(1, 256), help="Processes; default: fitted to the work.")
+        int | None,
+        Parameter(metavar="N", validator=between(1, 256), help="Processes; default: chosen to fit the work."),
     ] = None,
     json: Json = None,
 ) -> None:

@@ -23,7 +23,7 @@ _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 @contextmanager
 def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is told (done, in all) and vanishes at the end."""
+    """A progress bar to be called with (done, total); it disappears at the end."""
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -47,7 +47,7 @@ def show_conversion(console: Console, done: Conversion) -> None:
 
 
 def show_drawn_splits(console: Console, done: DrawnSplits) -> None:
-    """Print how many pictures of each class every split got, and what was left out."""
+    """Print how many pictures of each class are in each split, and what was left out."""
     table = Table("split")
     for column in ("pictures", *map(escape, done.classes)):
         table.add_column(column, justify="right")
@@ -56,7 +56,7 @@ def show_drawn_splits(console: Console, done: DrawnSplits) -> None:
     console.print(table)
     for note in done.notes:
         _line(console, f"[yellow]note[/] {escape(note)}")
-    _line(console, f"{done.groups:,} groups of pictures that resemble each other, the largest of {done.largest:,}")
+    _line(console, f"{done.groups:,} groups of similar pictures, the largest with {done.largest:,}")
     if done.skipped:
         _line(console, f"[yellow]left out[/] {len(done.skipped)} with faults:")
         for error in done.skipped:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def detect(options: Annotated[DetectOptions, ALL]) -> None:
-    """Find defects on pictures, videos and cameras: marked-up copies, and the findings as files.
+    """Find defects in pictures, videos and camera streams: marked-up copies, and the findings as files.
 
-    With a classifier, every picture gets its class and its probability (--save json, csv).
+    With a classifier, every picture gets its class and probability (--save json, csv).
 
-    Results go to --output, else to a fresh folder: runs/detect, runs/detect-2, …
+    Results go to --output, or to a new folder: runs/detect, runs/detect-2, …
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""A wrong command line, told in one line."""
+"""A wrong command line, reported in one line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from lightdet.cli.unknown_options import what_it_is_here
 
 def wrong_usage(error: CycloptsError, program: str) -> str:
     """Return what is wrong, and where the help is; `program` is the command as it was called."""
-    return f"{hide_sign_in(_told(error))}; see '{program} --help'"
+    return f"{hide_sign_in(_message(error))}; see '{program} --help'"
 
 
-def _told(error: CycloptsError) -> str:
+def _message(error: CycloptsError) -> str:
     name = _name(error)
     match error:
         case UnknownOptionError():

@@ -1,4 +1,4 @@
-"""``lightdet explain``: where in a picture the evidence lies for a box or a class."""
+"""``lightdet explain``: where in a picture the evidence for a box or a class is."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SHOWN = 20
 
 
 def explain(options: Annotated[ExplainOptions, ALL]) -> None:
-    """Show where in a picture the evidence lies for what a detector or classifier reports: heat over the picture.
+    """Show where in a picture the evidence is for what a detector or classifier reports: a heat map over the picture.
 
-    Overlays go to --output, else to a fresh folder: runs/explain, runs/explain-2, …
+    Overlays go to --output, or to a new folder: runs/explain, runs/explain-2, …
     """
     from rich.console import Console
 
@@ -40,18 +40,18 @@ def _show(console: Console, outcome: Explained) -> None:
         what = f"box {entry['number']}, '{entry['name']}'" if entry["kind"] == "box" else f"'{entry['name']}'"
         line = f"{entry['source']}: {what} {entry['score']:.2f}"
         if entry["peak"] is None:
-            line += ", nothing in the picture speaks for it"
+            line += ", no evidence for it in the picture"
         else:
             line += f", hottest at {entry['peak'][0]}, {entry['peak'][1]}"
         if entry.get("heat_in_box") is not None:
-            line += f"; {entry['heat_in_box']:.0%} of the heat lies in the box, {entry['area_of_box']:.1%} of the area"
+            line += f"; {entry['heat_in_box']:.0%} of the heat is in the box, {entry['area_of_box']:.1%} of the area"
         lines.append(f"{line}; {entry['note']}" if "note" in entry else line)
     more = len(outcome.entries) - SHOWN
     lines += [f"… and {more} more (all of them with --json)"] if more > 0 else []
     if outcome.empty:
         lines.append(
             f"nothing was found in {counted(len(outcome.empty), 'picture')}, such as {outcome.empty[0]}: "
-            "lower --confidence, or ask for what comes closest with --class"
+            "lower --confidence, or ask for the best candidate with --class"
         )
     if outcome.skipped:
         lines.append(f"skipped {len(outcome.skipped)}:")

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def export(*, options: Annotated[ExportOptions, ALL]) -> None:
-    """Export a trained model to ONNX or OpenVINO, and prove that it finds the same.
+    """Export a trained model to ONNX or OpenVINO, and verify that the file gives the same results.
 
-    The file is written only if it gives the checkpoint's detections, or a classifier's probabilities: on pictures of
-    --data, else on rendered ones.
-    With int8 the loss of mAP on --split (of a classifier: of accuracy) is told, and must not pass --max-drop.
+    The file is written only if it gives the checkpoint's detections (or probabilities) on pictures of --data, or on
+    rendered ones.
+    With int8 the loss of mAP (or of accuracy) on --split is printed, and must not exceed --max-drop.
     """
     from rich.console import Console
 
@@ -40,7 +40,7 @@ def _show(console: Console, outcome: ExportOutcome) -> None:
     lines = (
         f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {made}{card.precision}, takes {many} of {takes}, "
         f"gives {card.outputs}",
-        outcome.told,
+        outcome.summary,
     )
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)

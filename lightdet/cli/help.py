@@ -1,4 +1,4 @@
-"""How the help looks: plain text in two columns, as wide as the terminal, at most 120."""
+"""The layout of the help: plain text in two columns, as wide as the terminal, at most 120."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 NAMES = 34
-"""Columns of the names, where the terminal has room for two columns."""
+"""Width of the names, if the terminal has room for two columns."""
 
 
 class TwoColumns:
@@ -17,7 +17,7 @@ class TwoColumns:
     def __init__(self) -> None:
         self.width = min(120, shutil.get_terminal_size((100, 24)).columns)
         self.called_as: tuple[str, str] | None = None
-        """Of a script that stands for a command: what the usage line says, and what to write in its place."""
+        """For a script that replaces a command: what the usage line says, and what to write instead."""
 
     def render_usage(self, console: Any, options: Any, usage: Any) -> None:
         """Print the usage line."""

@@ -43,7 +43,7 @@ def _show(console: Console, report: Report, layers: bool) -> None:
     head = (
         f"{report.model} at {report.imgsz} x {report.imgsz}"
         + ("" if report.classes is None else f", {report.classes} classes"),
-        "size and operations not known"
+        "size and operations unknown"
         if cost is None
         else f"{cost.params / 1e6:.3f} M parameters, {cost.flops / 1e9:.2f} GFLOPs (2 x multiply-adds)",
         f"{report.device_name} ({report.device}), {counted(report.threads, 'thread')}, "

@@ -1,6 +1,6 @@
-"""Where every command begins: a Ctrl-C while Python still reads its files ends as quietly as a later one.
+"""The start of every command: Ctrl-C while Python is still importing ends as quietly as later on.
 
-Next to nothing may be imported before the guard stands, so the imports are inside it.
+Almost nothing may be imported before the guard is in place, so the imports are inside it.
 """
 
 from lightdet.display.interrupted import interrupted
@@ -29,7 +29,7 @@ def door(name: str) -> int:
 
 
 def _leave_quickly() -> None:
-    """Spare the way out: to look through all that torch brings for garbage takes seconds, of which nobody has a use."""
+    """Exit quickly: a garbage collection over all that torch has loaded takes seconds, for nothing."""
     import atexit
     import gc
 
@@ -39,5 +39,5 @@ def _leave_quickly() -> None:
 def _interrupted_early() -> int:
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one would show where the exit stands
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second, impatient Ctrl-C would print a traceback from the exit
     return interrupted()

@@ -12,8 +12,8 @@ from lightdet.options.tune import TuneOptions
 def tune(*overrides: Words, options: Annotated[TuneOptions, ALL]) -> int:
     """Search for better settings of a detector or classifier: best.yaml for train --config, and a page.
 
-    The same command again goes on with the study, also beside the first one: processes and machines share it through
-    --storage.
+    The same command again continues the study, also while the first is running: processes and machines share it
+    through --storage.
     """
     from lightdet.tuning.study import require_optuna
 

@@ -1,4 +1,4 @@
-"""An option that there is not, but that other tools have: what it is called here."""
+"""Options of other tools: what they are called here."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def what_it_is_here(option: str, known: Collection[str], *, takes_keys: bool, ta
     if takes_keys and key is not None:
         return f"{option} is a key of the configuration here: write {key}=VALUE, without dashes"
     if name in ARGUMENTS and takes_sources:
-        return f"{option} is not needed here: give {ARGUMENTS[name]}"
+        return f"{option} does not exist here: give {ARGUMENTS[name]}"
     return None

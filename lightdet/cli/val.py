@@ -43,7 +43,7 @@ def _show(console: Console, outcome: Outcome) -> None:
     latency = evaluation.details.get("latency_ms")
     if latency:
         lines.append("median ms: " + ", ".join(f"{stage} {value:.1f}" for stage, value in latency.items()))
-    lines += [f"{heading}: {told}" for heading, told in evaluation.facts.get("Decision", {}).items()]
+    lines += [f"{heading}: {fact}" for heading, fact in evaluation.facts.get("Decision", {}).items()]
     lines.append(f"report: {outcome.html}")
     lines += skipped_lines(evaluation.skipped, f" (all of them in {outcome.json})")
     for line in lines:

@@ -1,1 +1,1 @@
-"""A comparison as files: several models' results on the same pictures → tables, charts and one page; no torch."""
+"""A comparison as files: the results of several models on the same pictures → tables, charts and one page; no torch."""

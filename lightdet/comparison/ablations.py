@@ -1,4 +1,4 @@
-"""Tables of models that differ in one thing alone: where the attention stands (the paper's Table 4), the gate, …"""
+"""Tables of models that differ in one thing only: the place of the attention (the paper's Table 4), the gate, …"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Flat = dict[str, Any]
 
 @dataclass(frozen=True)
 class Facet:
-    """Keys that together are one thing to vary.
+    """Keys that together are one setting to vary.
 
     Attributes:
-        keys: dotted, of the configuration; a model without the first of them has no such thing.
-        label: what a model has, from those keys' values and its input side.
+        keys: dotted, of the configuration; a model without the first of them does not have this setting.
+        label: a model's setting, from those keys' values and its input size.
     """
 
     key: str
@@ -31,10 +31,10 @@ class Facet:
 
 
 def ablation_tables(models: Sequence[Model], classes: Sequence[str]) -> list[Table]:
-    """Return a table for each thing that some of the models differ in, and in nothing else.
+    """Return a table for each setting that is the only difference between some of the models.
 
-    Models are taken together if their configurations are equal without that thing; of weights, only the network
-    is known, and only weights are compared with them. Table 4 comes first.
+    Models belong together if their configurations are equal except for that setting; for weights, only the network
+    is known, and they are compared only with weights. Table 4 comes first.
     """
     known = {model.name: _flat(model.settings) for model in models if model.runs and model.settings}
     named = {key for facet in FACETS for key in facet.keys}
@@ -56,7 +56,7 @@ def ablation_tables(models: Sequence[Model], classes: Sequence[str]) -> list[Tab
 
 
 def _groups(models: Sequence[Model], known: Mapping[str, Flat], facet: Facet) -> list[list[Model]]:
-    """Models alike in all but the facet, where there are at least two different ones."""
+    """Models alike in everything but the facet, if there are at least two different ones."""
     groups: dict[str, list[Model]] = {}
     for model in models:
         flat = known[model.name]
@@ -83,16 +83,16 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
 
 RECIPE = ("imgsz", "gray", "normalize", "sampling", "augment", "train", "eval")
 CLASS_LOSS = ("loss.label_smoothing", "loss.class_weights")
-"""Of detectors the loss is the network's, and stands in the ablations."""
+"""For detectors the loss belongs to the network, and is in the ablations."""
 IGNORED = {
     f"train.{key}"
     for key in ("seed", "workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "minutes")
 }
-"""What changes no result, or is another in every run."""
+"""Keys that change no result, or differ in every run."""
 
 
 NAMES = {"model.name"}
-"""Another name is another network, however alike the rest."""
+"""Another name is another network, however similar the rest."""
 
 
 def _grids(strides: Sequence[int], imgsz: int) -> str:
@@ -124,7 +124,7 @@ def _box(flat: Flat, _: int) -> str:
 
 
 FACETS = (
-    Facet("table4", "Table 4. Where the attention stands", "grids with CBAM", ("model.attention_at",), _attention),
+    Facet("table4", "Table 4. Where the attention is placed", "grids with CBAM", ("model.attention_at",), _attention),
     Facet("gate", "The gate", "gate", ("model.gate_at", "model.gate"), _gate),
     Facet("backbone", "The backbone's block", "block", ("model.backbone_block",), _block),
     Facet("box_loss", "The box's loss", "loss", ("loss.box_iou",), _box),
@@ -132,7 +132,7 @@ FACETS = (
 
 
 def _single(key: str) -> Facet:
-    """Any other key that models differ in."""
+    """Any other key in which models differ."""
 
     def label(flat: Flat, _: int) -> str:
         return _shown(flat[key])
@@ -141,7 +141,7 @@ def _single(key: str) -> Facet:
 
 
 def _shown(value: Any) -> str:
-    """A value in a table; what is not set is left to lightdet."""
+    """A value in a table; an unset value is lightdet's choice."""
     return "default" if value is None else str(value)
 
 

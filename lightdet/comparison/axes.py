@@ -1,4 +1,4 @@
-"""Axes of any range, straight or logarithmic, for the charts of the page."""
+"""Axes of any range, linear or logarithmic, for the charts of the page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Axis:
 
 
 def straight_axis(title: str, values: Iterable[float], *, low: float | None = None, high: float | None = None) -> Axis:
-    """An axis that holds all `values` with a little room, and reaches to `low` and `high` where they are given."""
+    """An axis that covers all `values` with a little margin, and reaches to `low` and `high` if they are given."""
     known = list(values) or [0.0, 1.0]
     least, most = min(known), max(known)
     room = 0.08 * (most - least) or abs(most) * 0.1 or 0.5
@@ -54,7 +54,7 @@ def straight_axis(title: str, values: Iterable[float], *, low: float | None = No
 
 
 def log_axis(title: str, values: Iterable[float]) -> Axis:
-    """A logarithmic axis that holds all `values` (positive) with room for names beside them."""
+    """A logarithmic axis that covers all `values` (positive) with room for names beside them."""
     known = list(values) or [1.0]
     least, most = min(known), max(known)
     room = max(1.25, (most / least) ** 0.12)
@@ -62,12 +62,12 @@ def log_axis(title: str, values: Iterable[float]) -> Axis:
 
 
 def x_place(axis: Axis, value: float) -> float:
-    """Where a value stands in the picture, in its units from the left."""
+    """Where a value is in the picture, in its units from the left."""
     return round(LEFT + axis.share(value) * (WIDTH - LEFT - RIGHT), 1)
 
 
 def y_place(axis: Axis, value: float) -> float:
-    """Where a value stands in the picture, in its units from the top."""
+    """Where a value is in the picture, in its units from the top."""
     return round(HEIGHT - BOTTOM - axis.share(value) * (HEIGHT - TOP - BOTTOM), 1)
 
 

@@ -10,7 +10,7 @@ from lightdet.comparison.results import Model, Run, Spread
 from lightdet.comparison.tables import Column, Row, Table
 
 Measure: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
-"""The metrics of a split → ``{"value", "interval"}``, or None where there is no such number."""
+"""The metrics of a split → ``{"value", "interval"}``, or None if there is no such number."""
 MEASURES = (
     ("accuracy", "accuracy %"),
     ("precision", "precision %"),
@@ -23,7 +23,7 @@ MEASURES = (
 OF_CLASS = MEASURES[1:]
 _SPEED = (
     "FLOPs are two per multiply-add. Times are medians of single pictures through all stages (scaling, network), the "
-    "models timed in turn, block by block, so that a busy machine slows all of them alike."
+    "models timed in turn, block by block, so that a busy machine slows all of them equally."
 )
 
 
@@ -34,7 +34,7 @@ def class_tables(models: Sequence[Model], classes: Sequence[str], splits: Sequen
         models: whose runs have metrics by split.
         classes: names by label.
         splits: that were scored.
-        headline: the one of them for the short table and the table by class.
+        headline: the one for the short table and the table by class.
     """
     return [
         _summary(models, headline),
@@ -47,9 +47,9 @@ def class_tables(models: Sequence[Model], classes: Sequence[str], splits: Sequen
 
 
 def measure(model: Model, split: str, of: Measure) -> Spread | None:
-    """Return a number on `split` over all runs, with the interval of the run where it is the median.
+    """Return a number on `split` over all runs, with the interval of the median run.
 
-    Of an even number of runs, whose median lies between two of them, the interval reaches over both of theirs.
+    For an even number of runs, whose median is between two of them, the interval covers both of theirs.
     """
     given = [of(run.metrics[split]) for run in model.runs if split in run.metrics]
     found = [each for each in given if each is not None and each["value"] is not None]
@@ -97,7 +97,7 @@ def _of_split(models: Sequence[Model], classes: Sequence[str], split: str) -> Ta
     )
     note = "All but the accuracy are means over the classes that occur."
     if len(classes) == 2:
-        note += " Of two classes the specificity of one is the recall of the other, so those two means are equal."
+        note += " With two classes the specificity of one is the recall of the other, so those two means are equal."
     return Table(f"split_{split}", f"Every measure on {split}", "network", columns, rows, note)
 
 
@@ -113,7 +113,7 @@ def _by_class(models: Sequence[Model], classes: Sequence[str], split: str) -> Ta
         for name in classes
     )
     plain = tuple(Column(c.key, c.title, c.factor, c.digits) for c in columns)  # classes do not compete
-    note = "Each class against all others. Specificity: of the pictures that are not of it, those not taken for it."
+    note = "Each class against all others. Specificity: the share of the other classes' pictures not reported as it."
     return Table("classes", f"By class ({split})", "network and class", plain, rows, note)
 
 
@@ -149,7 +149,7 @@ def listed(words: Sequence[str]) -> str:
 
 def _runs_note(models: Sequence[Model]) -> str:
     several = [f"{model.name} ({len(model.runs)})" for model in models if len(model.runs) > 1]
-    note = "In square brackets the interval that the number of pictures leaves open"
+    note = "In square brackets the confidence interval"
     if not several:
         return f"{note}."
-    return f"{note}; of several runs, the median, in round ones the smallest and the largest: {', '.join(several)}."
+    return f"{note}; for several runs, the median, in round ones the smallest and the largest: {', '.join(several)}."

@@ -1,4 +1,4 @@
-"""Classifiers compared: every measure with its interval over the splits, the pictures most of them get wrong."""
+"""Classifiers compared: every measure with its interval over the splits, and the pictures most of them get wrong."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SIDE = 300
 
 @dataclass(frozen=True)
 class HardPicture:
-    """A picture of the headline split that networks take for the wrong class.
+    """A picture of the headline split that networks misclassify.
 
     Attributes:
         path: of the picture.
         is_a: its class.
-        taken: by network that is wrong about it, the class that it takes it for and how probable that is to it.
+        taken: for each network that is wrong, the class that it reports and its probability.
     """
 
     path: Path
@@ -44,8 +44,8 @@ class ClassifierView:
 
     Args:
         splits: that were scored, in the order train, val, test, others.
-        headline: the one of them that stands for all in short tables and charts.
-        most: how many pictures are shown at most.
+        headline: the one shown in short tables and charts.
+        most: largest number of pictures shown.
     """
 
     curve_note = (
@@ -54,7 +54,7 @@ class ClassifierView:
     )
     note = (
         "Every network is scored by the same code on the same pictures; the numbers are scikit-learn's, the intervals "
-        "those of lightdet val. Bold is the best median as printed; where intervals overlap widely, it means nothing."
+        "those of lightdet val. Bold is the best median as printed; if intervals overlap widely, it means nothing."
     )
 
     def __init__(self, splits: tuple[str, ...], headline: str, most: int = 6) -> None:
@@ -116,14 +116,14 @@ class ClassifierView:
         return {}
 
     def run_as_dict(self, run: Run) -> dict[str, Any]:
-        """What its curves say, and its metrics by split."""
+        """What its curves show, and its metrics by split."""
         return {"fit": run.fit, "splits": dict(run.metrics)}
 
 
 def hardest(models: Sequence[Model], headline: str, count: int) -> list[HardPicture]:
-    """Choose up to `count` pictures that most networks get wrong (of each its middle run), the surest mistakes first.
+    """Choose up to `count` pictures that most networks get wrong (in its median run), most confident mistakes first.
 
-    The middle run is the one whose accuracy on the split `headline` is the median.
+    The median run is the one with the median accuracy on the split `headline`.
     """
     kinds: dict[str, str] = {}
     taken: dict[str, dict[str, tuple[str, float]]] = {}
@@ -147,7 +147,7 @@ def _card(picture: HardPicture, networks: int, load: Callable[[Path], Image]) ->
     )
     try:
         shown: Content = tag("img", src=data_uri(_small(load(picture.path))), alt=f"{picture.path.name}: {told}")
-    except UserError as error:  # a picture that went away since; the numbers stand without it
+    except UserError as error:  # a picture that was removed since; the numbers are valid without it
         shown = tag("p", str(error))
     return tag("figure", join([shown, caption]), class_="card")
 

@@ -1,4 +1,4 @@
-"""How the trainings went: accuracy and losses over epochs, one line per run."""
+"""Training curves: accuracy and losses over epochs, one line per run."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _traces(models: Sequence[Model], key: str, factor: float) -> list[Trace]:
 
 
 def curve_chart(traces: Sequence[Trace], y_title: str, *, is_share: bool, from_zero: bool = True) -> Markup:
-    """Draw lines; the legend names each model once. Shares that all are high are better not drawn from 0 on."""
+    """Draw lines; the legend names each model once. If all shares are high, the axis does not start at 0."""
     x = straight_axis("epoch", [0.0], low=0.0, high=max(point[0] for trace in traces for point in trace.points))
     values = [value for trace in traces for _, value in trace.points]
     if is_share and not from_zero:

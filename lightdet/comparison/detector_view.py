@@ -77,5 +77,5 @@ class DetectorView:
         return {key: spread.as_dict() if spread else None for key, spread in means.items()}
 
     def run_as_dict(self, run: Run) -> dict[str, Any]:
-        """What it began with, and its metrics."""
+        """Its starting weights, and its metrics."""
         return {"start": run.start, **run.metrics}

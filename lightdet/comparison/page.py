@@ -1,4 +1,4 @@
-"""The page: the tables, the charts, the pictures and what a reader must know of how they came to be."""
+"""The page: tables, charts, pictures, and what a reader must know about how they were made."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lightdet.evaluation.report.tables import fact_lists
 
 
 def comparison_page(comparison: Comparison, tables: Sequence[Table], load: Callable[[Path], Image]) -> str:
-    """Return the whole page, one file that loads nothing.
+    """Return the whole page, one self-contained file.
 
     Args:
         comparison: the results.
-        tables: in the order in which they are to stand; the first stands alone at the top.
+        tables: in their order on the page; the first is alone at the top.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
     """
     style = files(__package__).joinpath("comparison.css").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def _charts(title: str, charts: Sequence[tuple[str, Markup]], note: str) -> list
 
 
 def _differences(models: Sequence[Model]) -> list[Content]:
-    """In what the recipes of the trained models differ."""
+    """The differences between the recipes of the trained models."""
     trained = [model for model in models if model.kind == "trained"]
     found = training_differences(trained) if len(trained) > 1 else []
     if len(trained) < 2:

@@ -1,4 +1,4 @@
-"""The tables of the paper (Huang 2024, Tables 1 to 3) and two of our own, for the models compared."""
+"""The tables of the paper (Huang 2024, Tables 1 to 3) and two of our own, for the compared models."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def mean_table(models: Sequence[Model]) -> Table:
 def cost_table(
     models: Sequence[Model], *, key: str = "table3", title: str = "Table 3. Size and speed", note: str = ""
 ) -> Table:
-    """Table 3: parameters, operations and time, of those that have any."""
+    """Table 3: parameters, operations and time, for models that have them."""
     columns = (
         *cost_columns(),
         Column("network_ms", "network ms", digits=2, better="low"),
@@ -77,13 +77,13 @@ def cost_table(
         rows.append(Row(model.name, (*cost_cells(cost), network, p95, _one(cost.imgsz))))
     note = note or (
         "FLOPs are two per multiply-add. Times are medians of single pictures through all stages (letterbox, network, "
-        "NMS), the models timed in turn, block by block, so that a busy machine slows all of them alike."
+        "NMS), the models timed in turn, block by block, so that a busy machine slows all of them equally."
     )
     return Table(key, title, "model", columns, tuple(rows), note)
 
 
 def run_table(models: Sequence[Model]) -> Table:
-    """Each run on its own, so that no median hides one."""
+    """Each run by itself, so that no median hides one."""
     columns = (
         *(percent(key, f"{title} %") for key, title in MEANS),
         Column("epochs", "epochs", digits=0),
@@ -106,7 +106,7 @@ def run_table(models: Sequence[Model]) -> Table:
 
 
 def start(runs: Sequence[Run]) -> str | None:
-    """What trainings began with: pretrained weights, chance, or a file."""
+    """The starting weights of trainings: pretrained, chance, or a file."""
     return " or ".join(sorted({run.start for run in runs if run.start is not None})) or None
 
 
@@ -153,4 +153,4 @@ def _runs_note(models: Sequence[Model]) -> str:
     several = [f"{model.name} ({len(model.runs)})" for model in models if len(model.runs) > 1]
     if not several:
         return ""
-    return f"Of several runs, the median and in brackets the smallest and the largest: {', '.join(several)}."
+    return f"For several runs, the median and in brackets the smallest and the largest: {', '.join(several)}."

@@ -1,4 +1,4 @@
-"""Detections side by side: one row per picture, one column per model, each drawn against what is labelled."""
+"""Detections side by side: one row per picture, one column per model, with the labels beside them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lightdet.structures import Annotation, Detections
 SIDE = 300
 """Longer side in pixels of the pictures on the page."""
 MOST = 25
-"""Most detections drawn in a picture, best first: a model that has learned nothing would cover it."""
+"""Most detections drawn in a picture, best first: an untrained model would cover it."""
 
 
 def choose_pictures(annotations: Sequence[Annotation], classes: int, count: int) -> list[int]:
-    """Choose up to `count` pictures that show every class in turn, by no model's merit; the same for the same set.
+    """Choose up to `count` pictures that show every class in turn, independent of any model; deterministic.
 
-    Class after class, that picture is taken which is first in a fixed random order, has a box of the class and
-    was not taken yet; at the end the order is that of the data set.
+    Class by class, the first picture in a fixed random order that has a box of the class and was not chosen yet;
+    the result is in the order of the data set.
     """
     order = np.random.default_rng(0).permutation(len(annotations)).tolist()
     taken: list[int] = []
@@ -43,10 +43,10 @@ def choose_pictures(annotations: Sequence[Annotation], classes: int, count: int)
 def picture_table(
     comparison: Comparison, pictures: Sequence[Annotation], load: Callable[[Path], Image]
 ) -> Markup | None:
-    """Return the table of pictures; None where there is nothing to show.
+    """Return the table of pictures; None if there is nothing to show.
 
     Args:
-        comparison: what was found.
+        comparison: the results.
         pictures: to show, in the order of every `Run.shown`.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
     """
@@ -78,7 +78,7 @@ def _row(
 ) -> Markup:
     try:
         image = load(truth.image)
-    except UserError as error:  # a picture that went away since; the numbers stand without it
+    except UserError as error:  # a picture that was removed since; the numbers are valid without it
         return tag("tr", tag("td", str(error), colspan=len(models) + 1))
     window = window_around(truth.boxes[0], truth.size) if len(truth) else (0, 0, *truth.size)
     name = truth.image.name

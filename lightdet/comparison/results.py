@@ -1,4 +1,4 @@
-"""What a comparison is made of: models, each with its runs, its cost and what went wrong."""
+"""The content of a comparison: models, each with its runs, its cost and what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lightdet.comparison.view import View
 
 Kind = Literal["trained", "weights", "predictions"]
-"""Trained here, a finished model, or detections from elsewhere."""
+"""Trained here, a finished model, or another program's detections."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Spread:
 
     Attributes:
         values: one per run.
-        interval: of the run (or the two) in the middle, what the pictures leave open; None where none is known.
+        interval: the confidence interval of the median run (or the two in the middle); None if unknown.
     """
 
     values: tuple[float, ...]
@@ -32,13 +32,13 @@ class Spread:
 
     @staticmethod
     def of(values: Iterable[float | None]) -> Spread | None:
-        """Return the spread of those that exist; None where none does."""
+        """Return the spread of the values that exist; None if there are none."""
         known = tuple(float(value) for value in values if value is not None)
         return Spread(known) if known else None
 
     @property
     def median(self) -> float:
-        """The middle one, or the mean of the two in the middle."""
+        """The median: the middle value, or the mean of the two in the middle."""
         return statistics.median(self.values)
 
     @property
@@ -62,14 +62,14 @@ class Run:
     """One training, one file of weights or one file of detections, evaluated.
 
     Attributes:
-        label: ``seed 0``, ``run 1``, …; empty where a model has but one and no seed is known.
-        seed: of the training, where it was trained here.
-        metrics: as `lightdet.evaluation.metrics.Metrics.as_dict` gives them, 0 to 1; a classifier's by split, as
+        label: ``seed 0``, ``run 1``, …; empty if a model has only one and no seed is known.
+        seed: of the training, if it was trained here.
+        metrics: as from `lightdet.evaluation.metrics.Metrics.as_dict`, 0 to 1; a classifier's by split, as
             `lightdet.classification.metrics.ClassifyMetrics.as_dict` does.
         history: one record per epoch (the rows of results.csv), empty where unknown.
-        shown: what the page shows of it: a detector's detections in the pictures of the sheet, those at or above the
-            run's own best threshold; a classifier's mistakes.
-        start: what its training began with: ``pretrained``, ``chance`` or a file; None where that is not known.
+        shown: what the page shows: a detector's detections in the pictures of the sheet, at or above the run's own
+            best threshold; a classifier's mistakes.
+        start: the starting weights of its training: ``pretrained``, ``chance`` or a file; None if unknown.
         fit: what its curves say about over- and underfitting, if anything.
     """
 
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def minutes(self) -> float | None:
-        """How long it was trained, over all sittings."""
+        """How long it was trained, over all sessions."""
         return self.history[-1].get("minutes") if self.history else None
 
 
@@ -95,7 +95,7 @@ class Cost:
         params: learned values.
         flops: two per multiply-add, for one picture of `imgsz`.
         imgsz: side of the network's input.
-        latency_ms, latency_p95_ms: by stage, ``total`` among them; None where it was not timed.
+        latency_ms, latency_p95_ms: by stage, including ``total``; None if it was not timed.
     """
 
     params: int
@@ -123,10 +123,10 @@ class Model:
         name: unique in the comparison.
         kind: where its numbers come from.
         source: the file or files it was given by.
-        runs: those that ended well.
+        runs: the successful ones.
         problems: by run's label, one line each: what failed or is missing.
-        cost: None for detections from elsewhere.
-        settings: its configuration as plain values (of weights only ``model`` and ``imgsz``); empty if unknown.
+        cost: None for another program's detections.
+        settings: its configuration as plain values (for weights only ``model`` and ``imgsz``); empty if unknown.
     """
 
     name: str
@@ -171,16 +171,16 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Several models on the same pictures.
+    """The results of several models on the same pictures.
 
     Attributes:
         title: heading of the page.
         classes: class names by label.
-        models: in the order in which they were named.
-        view: what depends on what the models do.
-        facts: for the page's end, by group: data, training, machine, versions.
+        models: in the order given.
+        view: everything that depends on the models' task.
+        facts: for the end of the page, by group: data, training, machine, versions.
         details: for the JSON; plain values.
-        notes: sentences that a reader must know before comparing.
+        notes: sentences to read before comparing.
         skipped: pictures or labels left out, one line each.
     """
 

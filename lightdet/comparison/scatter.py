@@ -59,7 +59,7 @@ def cost_charts(
         points["GFLOPs"].append(Point(model.name, cost.flops / 1e9, share, kind))
         if cost.latency_ms:
             points["ms per picture"].append(Point(model.name, cost.latency_ms["total"], share, kind))
-    headings = {"parameters, M": "Accuracy against size", "GFLOPs": "Accuracy against work"}
+    headings = {"parameters, M": "Accuracy against size", "GFLOPs": "Accuracy against operations"}
     return [
         (headings.get(title, "Accuracy against time"), scatter(drawn, title, y_title))
         for title, drawn in points.items()
@@ -102,7 +102,7 @@ def _told(point: Point, x_title: str) -> str:
 
 
 def _free_place(name: str, px: float, py: float, taken: list[Box]) -> Box:
-    """Where a name goes: near its dot, and clear of dots and other names where there is room in the chart."""
+    """Where a name goes: near its dot, and clear of dots and other names if the chart has room."""
     width = LETTER * len(name)
     gap = 9.0
     right, left, middle = px + gap, px - gap - width, px - width / 2

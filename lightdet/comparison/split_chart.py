@@ -1,4 +1,4 @@
-"""Classifiers over training, validation and test: a row per network, a dot per split, its interval as a line."""
+"""Classifiers on training, validation and test: one row per network, one dot per split, its interval as a line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lightdet.evaluation.report.markup import Content, Markup, tag
 WIDTH, LETTER = 860, 6.6
 RIGHT, TOP, BOTTOM = 24, 8, 44
 LINE, GAP = 15.0, 14.0
-"""Between the splits of a network, and between networks."""
+"""Distance between the splits of a network, and between networks."""
 LONGEST = 34
-"""Letters of a name that are shown; the whole stands in the tables."""
+"""How many letters of a name are shown; the tables have the whole name."""
 
 
 def split_chart(models: Sequence[Model], splits: Sequence[str]) -> Markup | None:
-    """Draw the accuracy of every network on every split; None where nothing was scored."""
+    """Draw the accuracy of every network on every split; None if nothing was scored."""
     rows = [
         (model, [measure(model, split, measure_of("accuracy")) for split in splits]) for model in models if model.runs
     ]

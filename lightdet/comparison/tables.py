@@ -22,9 +22,9 @@ class Column:
 
     Attributes:
         key: its name in CSV and JSON, where values are as measured.
-        title: its head on paper.
-        factor, digits: on paper a value is multiplied and rounded.
-        better: which values win; None where that is no question.
+        title: its heading in print.
+        factor, digits: in print a value is multiplied and rounded.
+        better: which values win; None if that does not apply.
     """
 
     key: str
@@ -34,11 +34,11 @@ class Column:
     better: Better | None = None
 
     def show(self, value: float) -> str:
-        """Return the value as it stands on paper."""
+        """Return the value as printed."""
         return f"{value * self.factor:.{self.digits}f}"
 
     def text(self, cell: Cell) -> str:
-        """Return the whole cell as it stands on paper."""
+        """Return the whole cell as printed."""
         if cell is None:
             return MISSING
         if isinstance(cell, str):
@@ -46,7 +46,7 @@ class Column:
         return " ".join([self.show(cell.median), *self.reach(cell)])
 
     def reach(self, cell: Spread) -> list[str]:
-        """Return what stands beside the number: smallest and largest of several runs, and the interval."""
+        """Return what follows the number: smallest and largest of several runs, and the interval."""
         told = [f"({self.show(cell.low)}–{self.show(cell.high)})"] if len(cell.values) > 1 else []
         if cell.interval is not None:
             told.append(f"[{self.show(cell.interval[0])}–{self.show(cell.interval[1])}]")
@@ -67,7 +67,7 @@ class Table:
 
     Attributes:
         key: its file name without ending.
-        title: with its number, where the paper gives one.
+        title: with its number, if the paper gives one.
         head: what the rows are.
         note: a sentence below it, or nothing.
     """
@@ -80,7 +80,7 @@ class Table:
     note: str = ""
 
     def best(self, index: int) -> str | None:
-        """The best text of a column as it stands on paper; None where nothing is to win, or all are alike."""
+        """The best text of a column as printed; None if nothing can win, or all are equal."""
         column = self.columns[index]
         medians = [c.median for c in (row.cells[index] for row in self.rows) if isinstance(c, Spread)]
         if column.better is None or len({column.show(median) for median in medians}) < 2:
@@ -88,7 +88,7 @@ class Table:
         return column.show(max(medians) if column.better == "high" else min(medians))
 
     def is_best(self, index: int, cell: Cell) -> bool:
-        """Whether a cell is the column's best, equal ones on paper included."""
+        """Whether a cell is the column's best, including cells that print the same."""
         return isinstance(cell, Spread) and self.columns[index].show(cell.median) == self.best(index)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the page and the JSON of a comparison say that depends on what its models do."""
+"""The parts of a comparison's page and JSON that depend on the models' task."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ class View(Protocol):
     """The parts of the page, in its order, and of the JSON; see `DetectorView` and `ClassifierView`."""
 
     accuracy_title: str
-    """What the charts of accuracy against cost show, with its unit."""
+    """The accuracy in the charts against cost, with its unit."""
     curve_note: str
-    """Stands below the curves of the trainings."""
+    """The text below the training curves."""
     note: str
-    """Stands at the end: how the numbers were computed."""
+    """The text at the end: how the numbers were computed."""
 
     def tables(self, comparison: Comparison) -> list[Table]:
-        """Return every table; the first stands alone at the top."""
+        """Return every table; the first is alone at the top."""
 
     def overview(self, comparison: Comparison) -> list[Content]:
-        """Return what stands between the first table and the charts of cost, if anything."""
+        """Return what comes between the first table and the charts of cost, if anything."""
 
     def accuracy(self, model: Model) -> Spread | None:
         """Return what is drawn against cost, 0 to 1."""
 
     def training_charts(self, models: Sequence[Model]) -> list[tuple[str, Markup]]:
-        """Return headings and charts of what was recorded over the epochs."""
+        """Return headings and charts of the numbers recorded over the epochs."""
 
     def curve_remarks(self, models: Sequence[Model]) -> list[str]:
-        """Return what the curves say, one line per run."""
+        """Return what the curves show, one line per run."""
 
     def pictures(self, comparison: Comparison, load: Callable[[Path], Image]) -> list[Content]:
-        """Return pictures with what the models make of them; `load` reads one (uint8 RGB ``[H, W, 3]``)."""
+        """Return pictures with the models' results; `load` reads one (uint8 RGB ``[H, W, 3]``)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the JSON says besides; plain values."""
+        """Return what else the JSON says; plain values."""
 
     def model_as_dict(self, model: Model) -> dict[str, Any]:
         """Return a model's numbers over all runs."""

@@ -21,7 +21,7 @@ TABLES = "tables"
 
 @dataclass(frozen=True)
 class Written:
-    """Where everything lies, and the tables for whoever wants to print them."""
+    """Where the files are, and the tables for printing."""
 
     html: Path
     markdown: Path
@@ -35,7 +35,7 @@ def write_comparison(folder: Path, comparison: Comparison, load: Callable[[Path]
 
     Args:
         folder: made where missing; files of these names are replaced, CSV files of earlier tables removed.
-        comparison: what to tell.
+        comparison: the content.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
 
     Raises:
@@ -70,7 +70,7 @@ def comparison_as_dict(comparison: Comparison, tables: Sequence[Table]) -> dict[
 
 
 def comparison_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
-    """Return the tables with what is to be known of them."""
+    """Return the tables with their notes."""
     parts = [f"# {' '.join(comparison.title.split())}\n"]
     parts += [f"{note}\n" for note in comparison.notes]
     problems = [(model.name, label, reason) for model in comparison.models for label, reason in model.problems.items()]

@@ -15,7 +15,7 @@ POOLS_IN_WORDS: dict[str, str] = {"torch": "PyTorch's pools", "onednn": "oneDNN'
 
 @dataclass(frozen=True)
 class Computing:
-    """How a network is computed. Every choice gives the same values, up to rounding and what `replicas` says.
+    """How a network is computed. Every choice gives the same values, up to rounding and except as said for `replicas`.
 
     Attributes:
         precision: fp32, bf16 or fp16.
@@ -25,7 +25,7 @@ class Computing:
             normalization sees the part (docs/adr/0015).
         threads: of the processor, per replica.
         rewritten: the network runs as `lightdet.models.fast_cpu` rewrote it; for inference alone.
-        images_per_second: as the probe measured it, loss and data left out; None where nothing was measured.
+        images_per_second: as measured by the probe, without loss and data loading; None if nothing was measured.
     """
 
     precision: str = "fp32"
@@ -42,7 +42,7 @@ class Computing:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def apply(self) -> None:
-        """Make this process compute so: the pools, and the threads of the calling thread."""
+        """Apply the choice to this process: the pools, and the threads of the calling thread."""
         use_pools(self.pools)
         torch.set_num_threads(self.threads)
 

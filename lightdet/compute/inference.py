@@ -1,6 +1,6 @@
-"""How a trained network answers fastest on this machine: the same question as for training, with other answers.
+"""How a trained network runs fastest on this machine: the same question as for training, with other answers.
 
-What a picture's verdict hangs on is left as it is: precision is the user's to choose, and all that is chosen here gives
+Nothing that a verdict depends on is changed: the precision is left to the user, and every choice made here gives
 the same values up to rounding.
 """
 
@@ -22,9 +22,9 @@ from lightdet.compute.probe import adapts_to_machine, forward_seconds, random_im
 log = logging.getLogger(__name__)
 
 SECONDS = 0.5
-"""A command that looks at one picture waits for it, too."""
+"""A command that processes a single picture waits for this as well."""
 NOTABLY = 0.9
-"""A way other than the usual one is taken below this share of the time: the machine disturbs so short a measurement."""
+"""Another way replaces the default only below this share of its time: so short a measurement is noisy."""
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -39,24 +39,24 @@ def ready_for_inference(
     threads: int | None = None,
     device: torch.device,
 ) -> tuple[Network, Computing]:
-    """Measure for about half a second which of two networks of the same values answers sooner, and how; set it up.
+    """Measure for about half a second which of two equivalent networks is faster, and with which settings; apply them.
 
     Args:
         trained: pictures ``[B, 3, S, S]`` → anything; in evaluation mode. Its memory order may change.
-        rewritten: computes the same, sooner as a rule; in channels-last order. `trained` where there is none.
+        rewritten: computes the same, usually faster; in channels-last order. `trained` if there is none.
         side: of the input in pixels.
         precision: fp32, bf16 or fp16; kept.
-        threads: of the processor; None leaves them to the measurement.
-        device: where it runs; a GPU is not asked.
+        threads: number of processor threads; None: chosen by the measurement.
+        device: where it runs; on a GPU nothing is measured.
 
     Returns:
-        The network to call, and the choice; this process computes so from now on.
+        The network to call, and the choice, which this process uses from now on.
     """
     usual = Computing(precision, threads=threads or torch.get_num_threads(), rewritten=rewritten is not trained)
     if device.type != "cpu":
         return trained, usual
     if adapts_to_machine():
-        keep_freed_memory()  # each feature map is otherwise mapped and cleared anew: a third of the time on two cores
+        keep_freed_memory()  # otherwise each feature map is mapped and cleared again: a third of the time on two cores
         with torch.random.fork_rng(devices=[]):
             usual = _measured(trained, rewritten, side, usual, fixed_threads=threads is not None)
     usual.apply()
@@ -83,9 +83,9 @@ def _measured(
 
 
 def _candidates(start: Computing, *, fixed_threads: bool) -> Iterator[dict[str, Any]]:
-    """Changes to what was best so far, the likeliest to gain first."""
+    """Changes to the best choice so far, most promising first."""
     yield {}
-    if start.threads > 1 and not fixed_threads:  # layers of few places are not worth being shared by many
+    if start.threads > 1 and not fixed_threads:  # small feature maps are not worth sharing among many threads
         yield {"threads": max(1, start.threads // 2)}
     if start.rewritten:
         yield {"rewritten": False}

@@ -1,4 +1,4 @@
-"""Keep what was freed: a training asks for the same gigabyte again in every step, a network for the same maps."""
+"""Keep freed memory: training asks for the same gigabyte in every step, inference for the same feature maps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _keeping = False
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator not to give freed memory back to the system; True where that could be told.
+    """Tell glibc's allocator not to return freed memory to the system; True if that worked.
 
-    Each large tensor is otherwise mapped anew and its pages are cleared by the system at the first touch, in every
-    step of a training: a tenth to a fifth of the time on one thread. At 608 pixels the same takes an eighth of an
-    inference on one thread, a third on two. All threads share one heap: what one freed serves
+    Otherwise each large tensor is mapped again and the system clears its pages on first touch, in every training
+    step: a tenth to a fifth of the time on one thread. At 608 pixels this takes an eighth of an inference on one
+    thread, a third on two. All threads share one heap: what one thread frees is available to
     the others. Elsewhere (Windows, macOS, musl) nothing is done.
     """
     library = _glibc()
@@ -28,12 +28,14 @@ def keep_freed_memory() -> bool:
     global _keeping  # noqa: PLW0603 - the allocator is one for the process, too
     _keeping = True
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGE), (_TOP_PAD, _PAD), (_ARENA_MAX, 1))
-    told = [library.mallopt(name, value) for name, value in settings]  # each of them, whatever the others say
-    return all(told)
+    accepted = [
+        library.mallopt(name, value) for name, value in settings
+    ]  # call each of them, whatever the others return
+    return all(accepted)
 
 
 def return_freed_memory() -> None:
-    """Give kept memory back all the same: what comes next needs other sizes, and must not pile up on it."""
+    """Return kept memory after all: the next step needs other sizes, which must not come on top of it."""
     library = _glibc()
     if library is not None and _keeping:
         library.malloc_trim(0)
@@ -41,7 +43,7 @@ def return_freed_memory() -> None:
 
 @cache
 def _glibc() -> ctypes.CDLL | None:
-    """GNU's C library; other ones have neither these settings nor this name."""
+    """GNU's C library; others have neither these settings nor this name."""
     if not sys.platform.startswith("linux"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Which number format the network is run in while it is trained."""
+"""The number format in which the network runs during training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """Turn ``auto`` into bf16 where the device has units for it, else fp32; other names are checked.
+    """Turn ``auto`` into bf16 if the device has units for it, otherwise into fp32; other names are checked.
 
     Raises:
         UserError: fp16 on a CPU.
@@ -21,17 +21,17 @@ def resolve_precision(name: str, device: torch.device) -> str:
     if name == "auto":
         return "bf16" if has_bf16_units(device) else "fp32"
     if name == "fp16" and device.type == "cpu":
-        raise UserError("train.precision=fp16 needs a GPU; take bf16, fp32 or auto on a CPU")
+        raise UserError("train.precision=fp16 needs a GPU; use bf16, fp32 or auto on a CPU")
     return name
 
 
 def has_bf16_units(device: torch.device) -> bool:
-    """Whether bf16 is computed in hardware, and so pays."""
+    """Whether bf16 is computed in hardware, and so is faster."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    read = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch that we support
+    read = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest supported torch
     if read is None:
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return any(bool(value) for name, value in read().items() if name in BF16_UNITS)

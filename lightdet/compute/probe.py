@@ -1,8 +1,8 @@
-"""A second's measurement on the real network and input side, instead of a list of processors' names.
+"""A one-second measurement on the real network and input size, instead of a list of processor names.
 
 Kernels are compared by forward passes on one thread, then the ways to use all processors by whole steps. A candidate
-that is clearly slower at its first try gets no second one. What the machine does beside it disturbs such a short
-measurement, so it decides between things that differ by much: max-pools by a factor of 4, memory orders by 2.
+that is clearly slower in its first run gets no second one. Other load disturbs such a short measurement, so it only
+decides between things that differ a lot: max-pools by a factor of 4, memory orders by 2.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ PROBE_VARIABLE = "LIGHTDET_PROBE"
 """Environment variable; ``off`` takes fixed choices everywhere."""
 SECONDS = 1.0
 SIDE = 320
-"""Larger inputs are probed at this side: it shows the same, and a second is enough for it."""
+"""Larger inputs are probed at this size: the result is the same, and one second is enough."""
 CLEARLY = 1.5
 STEADY = 0.9
-"""Replicas are taken from this share of the best speed on: beside another program they lose the least."""
+"""Replicas are chosen if they reach this share of the best speed: they lose the least beside another program."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user fixed; None or ``auto`` leaves it to the probe.
+    """The user's settings; None or ``auto`` leaves one to the probe.
 
     Attributes:
-        probe: False takes fixed choices for all that is left open.
+        probe: False uses fixed choices for everything left open.
         replicas, threads, channels_last, pools, precision: see `Computing`.
     """
 
@@ -51,12 +51,12 @@ class Wanted:
 
 
 def adapts_to_machine() -> bool:
-    """Whether this process may adapt to the machine that it runs on; the environment can forbid it."""
+    """Whether this process may adapt to its machine; the environment can forbid it."""
     return os.environ.get(PROBE_VARIABLE, "").lower() not in ("off", "0", "no", "false")
 
 
 def default_threads() -> int:
-    """How many threads compute where nothing is measured: one less than there are processors (docs/adr/0009)."""
+    """Number of compute threads if nothing is measured: one less than the processors (docs/adr/0009)."""
     processors = available_processors()
     if "OMP_NUM_THREADS" in os.environ or processors < 3:
         return torch.get_num_threads()
@@ -64,10 +64,10 @@ def default_threads() -> int:
 
 
 def fixed_computing(wanted: Wanted, device: torch.device) -> Computing:
-    """What is taken without a measurement.
+    """The choice without a measurement.
 
     Raises:
-        UserError: a precision that the device has not.
+        UserError: a precision that the device does not support.
     """
     return Computing(
         precision=resolve_precision(wanted.precision, device),
@@ -79,19 +79,19 @@ def fixed_computing(wanted: Wanted, device: torch.device) -> Computing:
 
 
 def choose_computing(network: nn.Module, wanted: Wanted, *, imgsz: int, batch: int, device: torch.device) -> Computing:
-    """Measure for about a second how `network` is trained fastest here; a GPU is not asked.
+    """Measure for about a second how `network` trains fastest here; on a GPU nothing is measured.
 
-    The network and torch's random numbers stay as they are; the number of torch's threads may be another afterwards.
+    The network and torch's random numbers are left unchanged; the number of torch's threads may differ afterwards.
 
     Args:
         network: pictures ``[B, 3, S, S]`` → tensors, alone or in tuples, lists and dictionaries.
-        wanted: what is fixed already.
+        wanted: what is already fixed.
         imgsz: side of the input in pixels, a multiple of 32.
-        batch: pictures of a step; replicas share it evenly.
+        batch: pictures per step; replicas share it evenly.
         device: where to train.
 
     Raises:
-        UserError: a precision that the device has not.
+        UserError: a precision that the device does not support.
     """
     start = fixed_computing(wanted, device)
     if device.type != "cpu" or not (wanted.probe and adapts_to_machine()):
@@ -135,7 +135,7 @@ class _Probe:
         return computing
 
     def _forward(self, computing: Computing, best: float) -> float:
-        """Seconds of a forward pass; the second one counts, unless the first is clearly slower than `best`."""
+        """Seconds of a forward pass; the second run counts, unless the first is clearly slower than `best`."""
         network = self.network.to(memory_format=computing.memory_format)
         return forward_seconds(network, self._images(self.few, computing), computing, best)
 
@@ -170,12 +170,12 @@ class _Probe:
 
 
 def random_images(count: int, side: int, computing: Computing) -> Tensor:
-    """Pictures of noise, ``[B, 3, S, S]`` in [0, 1), in the order that is computed in."""
+    """Noise pictures, ``[B, 3, S, S]`` in [0, 1), in the memory order of the computation."""
     return torch.rand(count, 3, side, side).contiguous(memory_format=computing.memory_format)
 
 
 def forward_seconds(network: nn.Module, images: Tensor, computing: Computing, best: float) -> float:
-    """Seconds of a forward pass, computed so; the second one counts, unless the first is clearly slower than `best`."""
+    """Seconds of a forward pass with this choice; the second run counts, unless the first is clearly slower."""
     computing.apply()
     seconds = float("inf")
     for _ in range(2):
@@ -189,7 +189,7 @@ def forward_seconds(network: nn.Module, images: Tensor, computing: Computing, be
 
 
 def shares(processors: int, batch: int, wanted: Wanted) -> list[tuple[int, int]]:
-    """(replicas, threads) that are worth measuring, the likeliest first."""
+    """(replicas, threads) worth measuring, most promising first."""
     if wanted.replicas is not None:
         return [(wanted.replicas, wanted.threads or max(1, processors // wanted.replicas))]
     divisors = [count for count in range(1, min(processors, batch) + 1) if batch % count == 0]
@@ -201,7 +201,7 @@ def shares(processors: int, batch: int, wanted: Wanted) -> list[tuple[int, int]]
 
 
 def preferred(found: Sequence[Computing]) -> Computing:
-    """The quickest; replicas also where they are nearly as quick, since they wait for each other only once a step."""
+    """The fastest; or replicas if they are nearly as fast, since they wait for each other only once per step."""
     speed = {id(each): each.images_per_second or 0.0 for each in found}
     best = max(found, key=lambda each: speed[id(each)])
     steady = [each for each in found if each.replicas > 1 and speed[id(each)] >= STEADY * speed[id(best)]]
@@ -209,7 +209,7 @@ def preferred(found: Sequence[Computing]) -> Computing:
 
 
 def _side_by_side(networks: Sequence[nn.Module], images: Tensor, computing: Computing) -> float:
-    """Seconds that one step of every network takes, each in a thread of its own with ``computing.threads``."""
+    """Seconds for one step of every network, each in its own thread with ``computing.threads``."""
 
     def step(network: nn.Module) -> None:
         torch.set_num_threads(computing.threads)  # a setting of each thread

@@ -27,13 +27,13 @@ class SimOTALossConfig(Section):
     objectness: NonNegative = 1.0
     classification: NonNegative = 1.0
     box_iou: Literal["iou", "giou", "ciou"] = "iou"
-    """iou: one less its square, as published."""
+    """iou: one minus its square, as published."""
     centre_radius: Annotated[float, Field(ge=0.5, le=10.0)] = 1.5
-    """A cell may answer for a box if their centres are less than so many cells apart, in x and in y."""
+    """A cell may be responsible for a box if their centres are fewer than this many cells apart, in x and in y."""
     candidates: Annotated[int, Field(ge=1, le=100)] = 10
-    """So many of the largest overlaps are summed to the number of cells that a box gets."""
+    """How many of the largest overlaps are summed to give the number of cells for a box."""
     overlap_weight: NonNegative = 3.0
-    """Of the overlap in a cell's cost, beside the classes."""
+    """Weight of the overlap in a cell's cost, beside the classes."""
     class_weights: Literal["none", "inverse_frequency"] = "none"
 
 

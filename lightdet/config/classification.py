@@ -24,7 +24,7 @@ class ClassifierConfig(Section):
 
     name: str
     output: Literal["softmax", "sigmoid"] = "softmax"
-    """A logit a class, or (two classes only) one logit: the second class's."""
+    """One logit per class, or (two classes only) one logit: the second class's."""
 
 
 class TorchvisionClassifierConfig(ClassifierConfig):
@@ -32,11 +32,11 @@ class TorchvisionClassifierConfig(ClassifierConfig):
 
     name: Literal["mobilenet_v2", "resnet18", "efficientnet_b0"] = "mobilenet_v2"
     pretrained: bool | Literal["auto"] | Annotated[str, Field(min_length=1)] = False
-    """ImageNet weights to start from: true downloads torchvision's, auto does if it can, or the path of a file."""
+    """ImageNet weights to start from: true downloads torchvision's, auto does so if possible, or the path of a file."""
     hidden: Hidden = ()
     """Fully connected layers before the last one; [1024, 512] in the casting paper's EfficientNet."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
-    """Before the last layer and behind each hidden one; null: the network's own (0.2; ResNet-18 has none)."""
+    """Before the last layer and after each hidden one; null: the network's own (0.2; ResNet-18 has none)."""
 
 
 class CnnConfig(ClassifierConfig):
@@ -47,11 +47,11 @@ class CnnConfig(ClassifierConfig):
     """Channels of the convolution blocks; each halves the picture."""
     hidden: Hidden = (128, 64)
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
-    """Behind the first hidden layer."""
+    """After the first hidden layer."""
     batch_norm: bool = False
-    """Normalize behind each convolution; it learns faster and reaches further."""
+    """Normalize after each convolution; it learns faster and gets further."""
     pool: Literal["flatten", "mean", "max", "both"] = "flatten"
-    """What the dense layers see of the last map: all of it, each channel's mean, its largest value, or those two."""
+    """Input of the dense layers: the whole last map, each channel's mean, its largest value, or both."""
 
 
 class DnnConfig(ClassifierConfig):
@@ -61,7 +61,7 @@ class DnnConfig(ClassifierConfig):
     output: Literal["softmax", "sigmoid"] = "sigmoid"
     hidden: Hidden = (128, 64)
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
-    """Behind each hidden layer."""
+    """After each hidden layer."""
 
 
 class MixerConfig(ClassifierConfig):
@@ -86,20 +86,20 @@ class ClassifyLossConfig(Section):
 
 
 class ClassifyAugmentConfig(Section):
-    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, place in it)."""
+    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, position)."""
 
     flip_lr: Fraction = 0.5
     flip_ud: Fraction = 0.0
     rotate_90: Fraction = 0.0
     degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
-    """Rotation by up to this angle either way."""
+    """Rotation by up to this angle in either direction."""
     translate: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
     scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Zoom by a factor within ``1 ± scale``."""
     shear: Annotated[float, Field(ge=0.0, le=45.0)] = 0.0
     border: Literal["gray", "mirror"] = "gray"
-    """What turning, moving and shrinking leave empty: gray, or the picture's mirror image, which looks like pictures
-    that were not turned."""
+    """What fills the gaps left by rotation, shift and scaling: gray, or the picture's mirror image, which looks more
+    like an unrotated picture."""
     hsv_h: Fraction = 0.0
     hsv_s: Fraction = 0.0
     hsv_v: Fraction = 0.0
@@ -113,11 +113,11 @@ class ClassifyEvalConfig(Section):
 
     batch: Annotated[int, Field(ge=1, le=4096)] = 32
     intervals: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
-    """Confidence of all intervals."""
+    """Confidence level of all intervals."""
 
 
 class ClassifyEvaluationConfig(Section):
-    """The part of a configuration that a finished classifier takes."""
+    """The part of a configuration that applies to a finished classifier."""
 
     imgsz: int | None = None
     eval: ClassifyEvalConfig = ClassifyEvalConfig()
@@ -130,13 +130,13 @@ class ClassifyConfig(Section):
     imgsz: Annotated[int, Field(ge=32, le=2048)] = 224
     """Side of the square input in pixels, a multiple of 32; pictures are scaled to fit and padded with gray."""
     gray: bool = False
-    """Turn colours to gray first (three equal channels)."""
+    """Convert colours to gray first (three equal channels)."""
     normalize: Literal["auto", "none", "imagenet", "dataset"] = "auto"
-    """Mean and deviation that are taken out of values in [0, 1]: ImageNet's, those of the training pictures, or
-    none; auto: ImageNet's for pretrained weights, else those of the training pictures."""
+    """Mean and deviation that values in [0, 1] are normalized with: ImageNet's, those of the training pictures, or
+    none; auto: ImageNet's for pretrained weights, otherwise those of the training pictures."""
     sampling: Literal["none", "balanced", "oversample", "undersample"] = "none"
     """balanced: each class drawn equally often, by chance; oversample: rare classes repeated up to the largest;
-    undersample: as many of each class as the rarest has, drawn anew each epoch."""
+    undersample: as many of each class as the rarest has, drawn again each epoch."""
     model: ClassifierConfig
     loss: ClassifyLossConfig = ClassifyLossConfig()
     augment: ClassifyAugmentConfig = ClassifyAugmentConfig()
@@ -210,7 +210,7 @@ def load_classify_config(file: YamlFile, overrides: Sequence[str] = ()) -> Class
 
 
 def load_classifier_config(file: YamlFile) -> ClassifierConfig:
-    """Check the ``model`` section alone, as it stands in a model's card.
+    """Check only the ``model`` section, as stored in a model's card.
 
     Raises:
         UserError: an unknown network; otherwise as `lightdet.config.validate`.
@@ -219,7 +219,7 @@ def load_classifier_config(file: YamlFile) -> ClassifierConfig:
 
 
 def classifier_names() -> list[str]:
-    """Every classifier there is, by the name that ``model.name`` takes."""
+    """All classifiers, by the name that ``model.name`` takes."""
     return [name for run in RUNS for name in get_args(_model_of(run).model_fields["name"].annotation)]
 
 

@@ -14,9 +14,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 def check_row_name(name: str) -> None:
-    """Raise a ValueError for a name that cannot become a folder's."""
+    """Raise a ValueError for a name that cannot be a folder's name."""
     if not re.fullmatch(r"\w[\w .+-]{0,99}", name) or name.endswith((".", " ")):
-        raise ValueError(f"'{name}' cannot name a row: take letters, digits, blanks and . + - _")
+        raise ValueError(f"'{name}' cannot name a row: use letters, digits, spaces and . + - _")
 
 
 class ListedModel(Section):
@@ -27,11 +27,11 @@ class ListedModel(Section):
     weights: tuple[FileName, ...] | None = None
     """A trained model, or several: runs of one model."""
     predictions: FileName | None = None
-    """Detections from elsewhere as COCO JSON."""
+    """Another program's detections as COCO JSON."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
     """Seeds to train with; default: those of the command line."""
     overrides: tuple[str, ...] = ()
-    """``key.path=value`` for this model alone, over those of the command line."""
+    """``key.path=value`` for this model only; they override those of the command line."""
 
     @field_validator("weights", "overrides", mode="before")
     @classmethod
@@ -53,7 +53,7 @@ class ModelList(Section):
     """The list."""
 
     models: Annotated[dict[str, ListedModel], Field(min_length=1)]
-    """By the name of its row, in the order of the rows."""
+    """By row name, in the order of the rows."""
 
     @field_validator("models")
     @classmethod

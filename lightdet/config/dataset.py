@@ -44,11 +44,11 @@ def _classes(value: Any) -> tuple[str, ...] | str:
 
 
 def _by_number(names: dict[Any, Any]) -> list[Any]:
-    """The names in the order of their numbers, which may stand in quotes (``'0': scratch``)."""
+    """The names in the order of their numbers, which may be quoted (``'0': scratch``)."""
     digits = {key: int(key) for key in names if isinstance(key, str) and key.isascii() and key.isdecimal()}
     numbered = {digits.get(key, key): name for key, name in names.items()}
     if len(numbered) < len(names) or any(isinstance(key, bool) for key in numbered):
-        raise ValueError("gives a number twice, or one that is none")
+        raise ValueError("gives a number twice, or one that is not a number")
     if sorted(numbered, key=str) != sorted(range(len(numbered)), key=str):
         first = "; they begin with 1, but labels count from 0" if set(numbered) == set(range(1, len(names) + 1)) else ""
         raise ValueError(f"must number its names 0, 1, 2, ... without a gap{first}")
@@ -56,7 +56,7 @@ def _by_number(names: dict[Any, Any]) -> list[Any]:
 
 
 def _quoted(value: Any) -> Any:
-    """Refuse what YAML takes for a number, a date or a switch where a name is wanted: 010 would have become 8."""
+    """Refuse what YAML reads as a number, a date or a boolean where a name is expected: 010 would have become 8."""
     if value is not None and not isinstance(value, str | list | tuple | dict):
         raise ValueError(f"is {no_text(value)}")
     return value
@@ -76,7 +76,7 @@ def _folders(value: Any) -> tuple[str, ...]:
 
 
 def _optional_folders(value: Any) -> tuple[str, ...] | None:
-    """Folders, or nothing: exports write ``test: ''`` for a split that they do not have."""
+    """Folders, or nothing: exports write ``test: ''`` for a missing split."""
     blank = value is None or value == [] or (isinstance(value, str) and not value.strip())
     return None if blank else _folders(value)
 
@@ -105,26 +105,26 @@ FileName = Annotated[str, Field(min_length=1), BeforeValidator(_quoted)]
 Name = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=100), BeforeValidator(_quoted)]
 """A name that may become part of a file name."""
 KeyPoints = Annotated[tuple[Annotated[int, Field(ge=1)], Literal[2, 3]], Field()]
-"""How many key points a row holds, and the numbers of each: x, y and perhaps whether it is seen."""
+"""The number of key points per row, and of numbers per key point: x, y and perhaps visibility."""
 
 
 _KINDS = {"txt": "list", "json": "labels", "csv": "labels"}
 
 
 class SplitConfig(Section):
-    """One split. A bare string is its ``list`` (``*.txt``), ``labels`` (``*.json``, ``*.csv``) or else ``images``;
+    """One split. A bare string is its ``list`` (``*.txt``), ``labels`` (``*.json``, ``*.csv``) or otherwise ``images``;
     so is a list of strings."""
 
     images: Folders | None = None
     """Folder or folders of pictures, relative to `root`. Without `list`, all pictures below them are taken."""
     labels: FileName | None = None
     """Folder of label files, the COCO JSON or the CSV file, relative to `root`, or to this YAML if it lies only there.
-    Default: beside the pictures, as the format's custom is."""
+    Default: beside the pictures, as is usual for the format."""
     list: Lists | None = None
     """Text file (or several) with one picture per line: a stem, a file name or a path; for ``folders`` perhaps with its
     class. Relative to `root`, or to this YAML if it lies only there."""
     unlabelled: Literal["auto", "background", "error"] = "auto"
-    """A picture without label file is background or an error; auto: background for YOLO, else an error."""
+    """A picture without a label file is background or an error; auto: background for YOLO, otherwise an error."""
 
     @model_validator(mode="before")
     @classmethod
@@ -145,14 +145,14 @@ class DatasetConfig(Section):
     """A data set."""
 
     name: Name | None = None
-    """What to call it; default: the YAML's own name."""
+    """Its name; default: the YAML's own name."""
     root: FileName = "."
-    """Folder of the data, relative to this YAML; ``${NAME}`` stands for an environment variable."""
+    """Folder of the data, relative to this YAML; ``${NAME}`` is an environment variable."""
     format: Literal["yolo", "voc", "coco", "deeppcb", "folders", "csv"]
-    """How labels are written. ``folders`` and ``csv`` give each picture one class: they are for classifiers."""
+    """The label format. ``folders`` and ``csv`` give each picture one class: they are for classifiers."""
     classes: Classes | None = None
-    """The names in the order of their ids, or a file with one per line. COCO files bring their own; ``folders`` and
-    ``csv`` take the names of folders and labels, sorted, where none are given."""
+    """The names in the order of their ids, or a file with one per line. COCO files have their own; ``folders`` and
+    ``csv`` take the names of folders and labels, sorted, if none are given."""
     bad: Names | None = None
     """For ``folders`` and ``csv``: the classes of bad parts, for `lightdet calibrate`; a name or a list of them."""
     images: Folders | None = None
@@ -166,16 +166,16 @@ class DatasetConfig(Section):
     outside: Literal["error", "clip"] = "error"
     """A box that reaches more than a pixel outside its picture is an error, or is cut at the border."""
     first_pixel: Annotated[Literal[0, 1] | None, BeforeValidator(_no_switch)] = None
-    """For ``voc``: 1 where corners are pixels counted from 1, the last one included, as Pascal VOC has it; 0 where they
-    are edges counted from 0, as CVAT and Label Studio write them. Default: 0 where the files show it, else 1."""
+    """For ``voc``: 1 if corners are pixels counted from 1, the last one included, as in Pascal VOC; 0 if they
+    are edges counted from 0, as CVAT and Label Studio write them. Default: 0 if the files show it, otherwise 1."""
     rows: Literal["polygons"] | None = None
     """For ``yolo``: rows of more than five columns are polygons, read as the boxes around them."""
     kpt_shape: KeyPoints | None = None
-    """For ``yolo``: rows hold key points behind the box, so many of so many numbers; the box is read."""
+    """For ``yolo``: rows hold key points after the box: how many, and how many numbers each; the box is read."""
 
 
 class UltralyticsConfig(Section):
-    """The ``data.yaml`` that YOLO tools write: taken as it is if it has ``names`` and no ``format``."""
+    """The ``data.yaml`` that YOLO tools write: read as it is if it has ``names`` and no ``format``."""
 
     path: FileName | None = None
     train: MaybeFolders = None
@@ -184,9 +184,9 @@ class UltralyticsConfig(Section):
     names: Classes
     nc: Annotated[int, Field(ge=1)] | None = None
     rows: Literal["polygons"] | None = None
-    """As in `DatasetConfig`: the file itself does not tell polygons from key points."""
+    """As in `DatasetConfig`: the file itself does not distinguish polygons from key points."""
     kpt_shape: KeyPoints | None = None
-    # Other tools' notes, without meaning here:
+    # Other tools' notes, which have no meaning here:
     download: Any = None
     roboflow: Any = None
     channels: Any = None

@@ -1,4 +1,4 @@
-"""Which configuration a network has: ``model.name`` chooses it, and with it the keys of ``model`` and ``loss``."""
+"""The configuration of each network: ``model.name`` chooses it, and with it the keys of ``model`` and ``loss``."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FAMILIES: tuple[type[RunConfig], ...] = (
     FasterRCNNConfig,
     SSDConfig,
 )
-"""One class of run configuration a family of networks; the names stand at their ``model.name``."""
+"""One class of run configuration per family of networks; the names are listed at their ``model.name``."""
 
 
 def network_names() -> list[str]:
-    """Every network there is, by the name that ``model.name`` takes."""
+    """All networks, by the name that ``model.name`` takes."""
     return [name for family in FAMILIES for name in _names(family)]
 
 
@@ -49,7 +49,7 @@ def load_config(file: YamlFile, overrides: Sequence[str] = ()) -> RunConfig:
 
 
 def _without_task(file: YamlFile, overrides: Sequence[str]) -> tuple[YamlFile, Sequence[str]]:
-    """Take out ``task: detect``, which says no more than this function's name."""
+    """Remove ``task: detect``, which is implied here."""
     if file.values.get("task") == TASK:
         values = {key: value for key, value in file.values.items() if key != "task"}
         file = YamlFile(values, file.path, file.places)
@@ -57,7 +57,7 @@ def _without_task(file: YamlFile, overrides: Sequence[str]) -> tuple[YamlFile, S
 
 
 def load_network_config(file: YamlFile) -> NetworkConfig:
-    """Check the ``model`` section alone, as it stands in a model's card.
+    """Check only the ``model`` section, as stored in a model's card.
 
     Raises:
         UserError: an unknown network; otherwise as `lightdet.config.validate`.

@@ -60,7 +60,7 @@ class AnchorNetworkConfig(NetworkConfig):
     """A network whose cells carry anchors."""
 
     anchors: Anchors | None = None
-    """Three (width, height) pairs a stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
+    """Three (width, height) pairs per stride in pixels at `imgsz`, finest stride first; null: YOLOv5's, scaled."""
 
     @field_validator("anchors")
     @classmethod
@@ -97,7 +97,7 @@ class _SiblingConfig(LightNetworkConfig):
     @field_validator("widths", check_fields=False)
     @classmethod
     def _not_those_of_another(cls, widths: list[int]) -> list[int]:
-        # configs/lightdet.yaml spells its widths out: another name alone would call the same network a nano
+        # configs/lightdet.yaml gives its widths: with only the name changed, the same network would be called nano
         if widths == LIGHTDET_WIDTHS:
             own = cls.model_fields["name"].default
             raise ValueError(f"are those of 'lightdet'; start from configs/{own}.yaml, or give others")
@@ -105,21 +105,21 @@ class _SiblingConfig(LightNetworkConfig):
 
 
 class NanoModelConfig(_SiblingConfig):
-    """Its sibling of half the size."""
+    """Its sibling, half the size."""
 
     name: Literal["lightdet-nano"] = "lightdet-nano"
     widths: Widths = [16, 32, 48, 96, 144]
 
 
 class PlusModelConfig(_SiblingConfig):
-    """Its sibling of twice the size."""
+    """Its sibling, twice the size."""
 
     name: Literal["lightdet-plus"] = "lightdet-plus"
     widths: Widths = [32, 48, 96, 176, 304]
 
 
 class YoloModelConfig(AnchorNetworkConfig):
-    """The networks to compare with that share our loss; their sizes are the published ones."""
+    """The networks for comparison that share our loss; their sizes are as published."""
 
     name: Literal["yolov3", "yolov4", "yolov5n", "yolov5s", "yolov5m"]
     activation: Activation | None = None
@@ -145,12 +145,12 @@ class LossConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, place in it)."""
+    """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, position)."""
 
     mosaic: Fraction = 1.0
     """Share of samples built from four pictures."""
     mosaic_off_epochs: Annotated[int, Field(ge=0)] = 30
-    """Last epochs on single pictures, as they will be met in use; at most a fifth of all epochs."""
+    """Final epochs on single pictures, as in use; at most a fifth of all epochs."""
     mixup: Fraction = 0.0
     copy_paste: Fraction = 0.0
     flip_lr: Fraction = 0.5
@@ -172,28 +172,28 @@ class TrainConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     minutes: Positive | None = None
-    """Wall-clock budget from the command's start to its end, in place of `epochs`; the schedule follows the clock."""
+    """Wall-clock budget from the command's start to its end, instead of `epochs`; the schedule follows the clock."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Batches a step."""
+    """Batches per step."""
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: Positive | None = None
-    """Highest learning rate; null: as `Pace` has it for what the training begins with."""
+    """Highest learning rate; null: as in `Pace`, depending on the starting weights."""
     lr_final: Fraction = 0.01
     """Last learning rate as a share of `lr` (cosine)."""
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
     weight_decay: NonNegative = 0.02
     warmup_epochs: NonNegative | None = None
-    """Epochs in which the rate rises from 0 to `lr`, at most a third of all; null: as `Pace` has it."""
+    """Epochs in which the rate rises from 0 to `lr`, at most a third of all; null: as in `Pace`."""
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     clip_norm: NonNegative = 10.0
-    """Largest gradient norm; 0 turns clipping off."""
+    """Largest gradient norm; 0 disables clipping."""
     probe: bool = True
-    """Measure for a second how this machine computes fastest; false: take fixed choices for what is left open here."""
+    """Measure for a second how this machine computes fastest; false: use fixed choices for what is left open here."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """auto: bf16 where the processor or GPU has units for it and is faster with them, else fp32."""
+    """auto: bf16 if the processor or GPU has units for it and is faster with them, otherwise fp32."""
     channels_last: bool | None = None
-    """Memory order of pictures and features; null: as measured, or true."""
+    """Channels-last memory order of pictures and features; null: as measured, or true."""
     pools: Literal["auto", "torch", "onednn"] = "auto"
     """Which library's max-pools compute on a CPU; auto: as measured, or torch."""
     replicas: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -205,24 +205,24 @@ class TrainConfig(Section):
     patience: Annotated[int, Field(ge=0)] = 0
     """Stop after this many validations without a better mAP@0.5:0.95; 0 never stops early."""
     validate_every: Annotated[int, Field(ge=1)] | None = None
-    """Epochs from one validation to the next; null: each, or fewer where that takes over a tenth of the time."""
+    """Epochs from one validation to the next; null: 1, or more if validation takes over a tenth of the time."""
     save_every: Annotated[int, Field(ge=1)] = 1
     fit_anchors: bool = True
     anchor_recall: Fraction = 0.98
-    """Anchors are refitted to the data set when fewer of its boxes than this match one."""
+    """Anchors are refitted to the data set if a smaller share of its boxes than this matches one,"""
     anchor_similarity: Fraction = 0.7
-    """... or when boxes and their best anchors are less alike than this (mean of the smaller side ratio)."""
+    """... or if boxes and their best anchors are less similar than this (mean of the smaller side ratio)."""
     workers: Annotated[int, Field(ge=0, le=64)] | None = None
     """Threads that prepare batches; null: chosen from the processor count."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Processor threads that compute, per replica; null: as measured (docs/adr/0009), or OMP_NUM_THREADS."""
+    """Compute threads per replica; null: as measured (docs/adr/0009), or OMP_NUM_THREADS."""
     start: str | None = None
-    """pretrained (the package's own weights for this network), chance, or a model file; null: pretrained where there
-    are such weights, else chance."""
+    """pretrained (the package's own weights for this network), chance, or a model file; null: pretrained if there
+    are such weights, otherwise chance."""
     distill: str | None = None
-    """A larger trained detector (a .safetensors file) to learn from beside the labels; null: from the labels alone."""
+    """A larger trained detector (a .safetensors file) to learn from as well as from the labels; null: labels only."""
     distill_weight: NonNegative = 1.0
-    """Weight of the distance from that detector's answers."""
+    """Weight of the distance from that detector's outputs."""
     cache: bool = True
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
@@ -231,11 +231,11 @@ class TrainConfig(Section):
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a training goes; what works depends on what it begins with (docs/recipe.md).
+    """Learning rate and warm-up; what works depends on the starting weights (docs/recipe.md).
 
     Attributes:
         lr: highest learning rate.
-        warmup_epochs: in which it is reached.
+        warmup_epochs: epochs until it is reached.
     """
 
     lr: float
@@ -243,7 +243,7 @@ class Pace:
 
     @classmethod
     def of(cls, train: TrainConfig, *, from_weights: bool) -> Pace:
-        """What is configured, and for the rest what suits a start from trained weights, or from chance."""
+        """The configured values, and for the rest what suits a start from trained or from random weights."""
         usual = FROM_WEIGHTS if from_weights else FROM_CHANCE
         return cls(
             usual.lr if train.lr is None else train.lr,
@@ -264,18 +264,18 @@ class EvalConfig(Section):
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 300
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     show_confidence: Fraction = 0.25
-    """Lowest score that is drawn or saved by detection."""
+    """Lowest score that `detect` draws or saves."""
 
 
 class EvaluationConfig(Section):
-    """The part of a configuration that a finished model takes."""
+    """The part of a configuration that applies to a finished model."""
 
     imgsz: int | None = None
     eval: EvalConfig = EvalConfig()
 
 
 class RunConfig(Section):
-    """A whole run, whatever the network."""
+    """A whole run, for any network."""
 
     imgsz: Annotated[int, Field(ge=32, le=8192)] = 608
     model: NetworkConfig

@@ -1,4 +1,4 @@
-"""The configuration of torchvision's detectors, whose losses are inside them."""
+"""The configuration of torchvision's detectors, which contain their own losses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class BackboneConfig(NetworkConfig):
     backbone_weights: str | None = None
     """File with the classifier's trained weights (safetensors, or a state_dict saved by torch); null: none."""
     trainable_stages: Annotated[int, Field(ge=0, le=5)] | None = None
-    """Of the backbone's five, from the last; null: with trained weights as torchvision has it, else all."""
+    """How many of the backbone's five stages are trained, from the last; null: torchvision's if pretrained, or all."""
 
 
 class FasterRCNNModelConfig(BackboneConfig):
-    """Faster R-CNN with ResNet-50 and a feature pyramid; with trained weights its normalizations are frozen."""
+    """Faster R-CNN with ResNet-50 and a feature pyramid; with trained weights its normalization layers are frozen."""
 
     name: Literal["faster-rcnn"] = "faster-rcnn"
     anchor_sizes: Annotated[list[Positive], Field(min_length=5, max_length=5)] | None = None
@@ -32,7 +32,7 @@ class SSDModelConfig(BackboneConfig):
 
     name: Literal["ssd"] = "ssd"
     normalization: Literal["imagenet", "caffe"] = "imagenet"
-    """Of the input, as the backbone's weights want it: torchvision's own vgg16, or the one of the SSD paper."""
+    """Normalization of the input to match the backbone's weights: torchvision's own vgg16, or that of the SSD paper."""
 
 
 class NoLossConfig(Section):
@@ -40,7 +40,7 @@ class NoLossConfig(Section):
 
 
 class SmallStepsConfig(TrainConfig):
-    """The optimization of networks on a classifier's deep backbone, which take smaller steps than our own."""
+    """The optimization of networks with a classifier's deep backbone, which need smaller steps than our own."""
 
     lr: Positive = 0.0002
 

@@ -38,13 +38,13 @@ class YamlFile:
         return self.path, None
 
     def over(self, values: Mapping[str, Any]) -> YamlFile:
-        """Return this file with `values` laid over it, which stand in no file."""
+        """Return this file overridden by `values`, which come from no file."""
         nowhere: dict[KeyPath, tuple[None, None]] = dict.fromkeys(_paths(values), (None, None))
         return YamlFile(merge(self.values, values), self.path, {**self.places, **nowhere})
 
 
 def _paths(values: Mapping[str, Any], above: KeyPath = ()) -> Iterator[KeyPath]:
-    """The path of every key that holds no further ones."""
+    """The path of every key that holds no further keys."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from _paths(value, (*above, key))
@@ -63,7 +63,7 @@ def load_yaml(path: str | Path) -> YamlFile:
 
 def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
     if path.resolve() in above:
-        raise UserError("'extends' goes round in a circle", path=path)
+        raise UserError("'extends' is circular", path=path)
     if path.is_dir():
         raise UserError("is a folder; give the YAML file in it", path=path)
     try:
@@ -119,7 +119,7 @@ def _note_places(
     visited: set[int],
 ) -> None:
     places[key] = (path, node.start_mark.line + 1)
-    if id(node) in visited:  # an alias; following each would take exponential time where aliases hold aliases
+    if id(node) in visited:  # an alias; following each would take exponential time if aliases hold aliases
         return
     visited.add(id(node))
     if isinstance(node, yaml.MappingNode):
@@ -138,7 +138,7 @@ def _note_places(
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `below` with `above` laid over it, mappings key by key, anything else replaced."""
+    """Return `below` overridden by `above`: mappings key by key, anything else replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
@@ -170,7 +170,7 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
 
 
 def validate(model: type[Model], file: YamlFile, overrides: Sequence[str] = ()) -> Model:
-    """Check `file` (with ``key.path=value`` overrides laid over it) against `model` and return the instance.
+    """Check `file` (with ``key.path=value`` overrides) against `model` and return the instance.
 
     Raises:
         UserError: for the first problem, with its file, line, key and, for an unknown key, the likely meaning.
@@ -185,10 +185,10 @@ def validate(model: type[Model], file: YamlFile, overrides: Sequence[str] = ()) 
 
 
 def _of_alternatives(errors: Sequence[Any]) -> Any:
-    """The first error. Of a key that may be one thing or another there is an error for each: those as one."""
+    """The first error. A key with several allowed types has one error for each: they are joined into one."""
     key = _without_tags(errors[0]["loc"])
     rivals = [each for each in errors if _without_tags(each["loc"])[: len(key)] == key]
-    other_kind = ("_type", "_parsing", "literal_error")  # else the value is of the right kind, and wrong in detail
+    other_kind = ("_type", "_parsing", "literal_error")  # otherwise the value is of the right kind, but wrong in detail
     ranks = [(len(each["loc"]), not each["type"].endswith(other_kind)) for each in rivals]
     best = [each for each, rank in zip(rivals, ranks, strict=True) if rank == max(ranks)]
     reasons = [str(each["msg"]).removeprefix("Input should be ").partition(", unable to")[0] for each in best]
@@ -197,7 +197,7 @@ def _of_alternatives(errors: Sequence[Any]) -> Any:
 
 
 def _without_tags(key: KeyPath) -> KeyPath:
-    """A key's path without the parts that say which of its alternatives was tried: ``bool``, ``literal['none']``."""
+    """A key's path without the parts that name the alternative that was tried: ``bool``, ``literal['none']``."""
     tags = ("bool", "int", "float", "str", "constrained-str")
     return tuple(part for part in key if isinstance(part, int) or not (part in tags or "[" in part))
 
@@ -219,8 +219,8 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
         limit = f"at least {bound['min_length']}" if error["type"] == "too_short" else f"at most {bound['max_length']}"
         message = f"'{dotted}' must hold {limit}, not {bound['actual_length']}"
     elif error["type"] == "string_type" and not isinstance(error["input"], list | dict | None):
-        if _has(over, key):  # the shell has taken the quotes that were there
-            return UserError(f"'{dotted}' wants a text: write \"{dotted}='{error['input']}'\" on the command line")
+        if _has(over, key):  # the shell has removed the quotes
+            return UserError(f"'{dotted}' must be text: write \"{dotted}='{error['input']}'\" on the command line")
         message = f"'{dotted}' is {no_text(error['input'])}"
     else:
         reason = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
@@ -237,11 +237,11 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
 
 
 def no_text(value: Any) -> str:
-    """``no text to YAML (7); put it into quotes …``: of a number, a date or a switch where a text is wanted."""
+    """``not text in YAML (7); put it in quotes …``: for a number, a date or a boolean where text is expected."""
     shown, meant = str(value), str(value)
     if isinstance(value, bool):
         shown, meant = shown.lower(), "yes" if value else "no"
-    return f"no text to YAML ({shown}); put it into quotes as you mean it, such as '{meant}'"
+    return f"not text in YAML ({shown}); put it in quotes as you mean it, such as '{meant}'"
 
 
 def _shown(value: Any) -> str:
@@ -275,13 +275,13 @@ def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
 
 
 def _choices_at(model: type[BaseModel], key: KeyPath) -> str:
-    """The values that a key may have where it takes one of a few names, else nothing."""
+    """The values that a key may have if it takes one of a few names, otherwise nothing."""
     info = model.model_fields.get(str(key[-1])) if len(key) == 1 else None
     return ", ".join(map(str, get_args(info.annotation))) if info and get_origin(info.annotation) is Literal else ""
 
 
 def _likely_meant(model: type[BaseModel], key: KeyPath, siblings: list[str]) -> str | None:
-    """The dotted path most like the unknown `key`: the same name elsewhere, or one close to it, here first."""
+    """The dotted path most similar to the unknown `key`: the same name elsewhere, or a similar one, here first."""
     name, above = str(key[-1]), "".join(f"{part}." for part in key[:-1])
     everywhere: dict[str, str] = {}
     for path in all_paths(model):

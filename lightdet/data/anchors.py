@@ -1,4 +1,4 @@
-"""Do the anchors fit the boxes of a data set, and if not, which would?"""
+"""Whether the anchors fit the boxes of a data set and, if not, which would."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from lightdet.arrays import AnyArray, FloatArray
 
-# More boxes than this do not move nine anchors; they only take time.
+# More boxes than this do not change nine anchors; they only take time.
 MAX_POINTS = 20_000
 
 
@@ -23,9 +23,9 @@ def anchor_recall(sides: FloatArray, anchors: AnyArray, ratio: float) -> float:
 
 
 def anchor_similarity(sides: FloatArray, anchors: AnyArray) -> float:
-    """How alike boxes (``[M, 2]``) and their best anchors (``[K, 2]``) are, in (0, 1]; 1.0 without boxes.
+    """How similar boxes (``[M, 2]``) and their best anchors (``[K, 2]``) are, in (0, 1]; 1.0 without boxes.
 
-    The mean over boxes of the larger of the anchors' likeness, which is the smaller side ratio (at most 1).
+    The mean over boxes of the best anchor's similarity, which is the smaller side ratio (at most 1).
     """
     if len(sides) == 0:
         return 1.0

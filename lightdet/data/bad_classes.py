@@ -1,4 +1,4 @@
-"""Which classes of a picture mean a bad part: as asked, as the data set says, or as their names tell."""
+"""Which classes of a picture mean a bad part: as given, as in the data set, or by their names."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FREE = "free"
 
 
 def bad_classes(spec: DatasetSpec, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
-    """Return the names of the bad classes in the data set's order, and where that is from in a few words.
+    """Return the names of the bad classes in the data set's order, and in a few words where they come from.
 
     Args:
         spec: a data set with one class per picture.
-        asked: names from the command line; each may hold several, with commas between.
+        asked: names from the command line; each may hold several, separated by commas.
 
     Raises:
-        UserError: a name that is no class, every class named, or nothing that tells good from bad.
+        UserError: a name that is not a class, every class named, or no way to tell good from bad.
     """
     names = [part.strip() for text in asked for part in ([text] if text in spec.classes else text.split(","))]
     for name in names:
@@ -47,7 +47,7 @@ def bad_classes(spec: DatasetSpec, asked: Sequence[str] = ()) -> tuple[tuple[str
     good = [name for name, is_good in told.items() if is_good]
     if not good and len(told) == 2 and list(told.values()).count(False) == 1:
         good = [name for name, is_good in told.items() if is_good is None]
-    # A class whose name says nothing stands beside one called good: it is a kind of defect.
+    # A class with a neutral name beside one called good is a kind of defect.
     bad = tuple(name for name in spec.classes if name not in good)
     if not good or not bad:
         raise UserError(
@@ -55,11 +55,11 @@ def bad_classes(spec: DatasetSpec, asked: Sequence[str] = ()) -> tuple[tuple[str
             "'bad: [NAME]' to the data set",
             path=spec.path,
         )
-    return bad, "told by the names"
+    return bad, "by their names"
 
 
 def _is_good(name: str) -> bool | None:
-    """Whether a class's name speaks of good parts; None where it tells neither."""
+    """Whether a class's name means good parts; None if it is neutral."""
     words = [word for word in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()) if word]
     found: bool | None = None
     for index, word in enumerate(words):

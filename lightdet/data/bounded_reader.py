@@ -1,4 +1,4 @@
-"""A file that is read within its bounds, whatever lengths it claims for its parts."""
+"""A file that is read only within its size, whatever lengths it claims for its parts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 class BoundedReader(io.BufferedReader):
-    """A file open for reading that asks for no more bytes than are left in it.
+    """A file open for reading that requests no more bytes than are left in it.
 
-    Decoders believe the length that a part of a file claims, and memory for it is taken before anything is read.
+    Decoders trust the length that a part of a file claims, and allocate memory for it before reading anything.
     """
 
     def __init__(self, path: Path) -> None:

@@ -10,23 +10,23 @@ from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import read_lines
 
 _NUMBER_FIRST = re.compile(r"([0-9]+)(?:\s*[:,=;.)]\s*|\s+)(\S.*)")
-_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,=;\t]\s*([0-9]+)")  # 'type 1' is a name: a blank alone parts nothing
+_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,=;\t]\s*([0-9]+)")  # 'type 1' is a name: a space alone does not separate
 _FIRST_NUMBER = {"yolo": 0, "deeppcb": 1}
-"""What a format's labels count from; the others name the classes."""
+"""What a format's labels count from; other formats name the classes."""
 
 
 def read_class_names(path: Path, form: str) -> tuple[str, ...]:
     """Read class names from a text file, in the order of their numbers.
 
     Lines are names, or all of them are ``0 scratch``, ``0: scratch``, ``scratch: 0`` with the numbers from 0 or 1
-    without a gap. Where the numbers cannot be taken so, the lines are names as they stand.
+    without a gap. Otherwise the lines are taken as names.
 
     Args:
         path: the file.
-        form: the data set's format, which may settle what is counted from.
+        form: the data set's format, which may determine what labels count from.
 
     Raises:
-        UserError: a missing or unreadable file, one of another kind, or numbers that the format does not count so.
+        UserError: a missing or unreadable file, one of another kind, or numbers that contradict the format.
     """
     if path.suffix.lower() in (".yaml", ".yml", ".json", ".pbtxt", ".xml", ".csv"):
         message = "the list of classes must be a text file with one name per line; or list the names in the YAML"
@@ -35,13 +35,13 @@ def read_class_names(path: Path, form: str) -> tuple[str, ...]:
     numbered = numbered_names([line for _, line in lines])
     if numbered is None:
         if lines and all(line.isdigit() for _, line in lines):
-            raise DataError("holds numbers where the names of the classes should be", "format", path=path)
+            raise DataError("holds numbers instead of class names", "format", path=path)
         return tuple(line for _, line in lines)
     begin = min(numbered)
     wanted = _FIRST_NUMBER.get(form, begin)
     if begin != wanted:
-        message = f"numbers its classes from {begin}, but {form} labels count from {wanted}: which is meant? "
-        raise DataError(f"{message}List the names alone, one per line, in the order of the labels", "format", path=path)
+        message = f"numbers its classes from {begin}, but {form} labels count from {wanted}: which is right? "
+        raise DataError(f"{message}List only the names, one per line, in the order of the labels", "format", path=path)
     return tuple(numbered[number] for number in sorted(numbered))
 
 

@@ -55,10 +55,10 @@ def _record(entry: Entry) -> ClassRecord:
 
 
 def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tuple[str, ...]:
-    """The classes of a data set whose YAML names none: its folders' or labels' names, sorted.
+    """The classes of a data set whose YAML names none: the names of its folders or labels, sorted.
 
     Raises:
-        UserError: none can be told; they are ids, or the names of splits; a folder, list or CSV file is missing.
+        UserError: none can be found; they are ids, or the names of splits; a folder, list or CSV file is missing.
     """
     words: set[str] = set()
     for place in splits.values():
@@ -74,7 +74,7 @@ def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tupl
     if not words:
         missing = "no row under the first has a class" if form == "csv" else "no line leads to a picture"
         what = missing if files else "there are no folders with pictures in them"
-        raise UserError(f"no classes can be told: {what}; correct that, or add 'classes' to the YAML", path=source)
+        raise UserError(f"no classes can be found: {what}; correct that, or add 'classes' to the YAML", path=source)
     if all(word.isascii() and word.isdecimal() for word in words):
         shown = ", ".join(sorted(words)[:5])
         raise UserError(

@@ -46,7 +46,7 @@ def check_class_sources(spec: DatasetSpec, label_folders: Iterable[Path]) -> Non
 
 
 def _places(spec: DatasetSpec, label_folders: Iterable[Path]) -> list[Path]:
-    """The label folders, what is above them up to the root, and the YAML's folder if it is alone there."""
+    """The label folders, the folders above them up to the root, and the YAML's folder if it is alone there."""
     places = dict.fromkeys([spec.root])
     for folder in dict.fromkeys(label_folders):
         places[folder] = None
@@ -58,7 +58,7 @@ def _places(spec: DatasetSpec, label_folders: Iterable[Path]) -> list[Path]:
 
 
 def _lists(place: Path, spec: DatasetSpec) -> Iterator[tuple[Path, dict[int, str]]]:
-    """The lists of names in the folder `place`, by id; what is none, or cannot be read, is passed over."""
+    """The lists of names in the folder `place`, by id; anything else, or unreadable, is ignored."""
     first = 1 if spec.format == "deeppcb" else 0
     for name in _TEXTS:
         path = place / name
@@ -83,8 +83,8 @@ def _are_labels(listed: Sequence[str]) -> bool:
 
 
 def _have_no_order(listed: Sequence[str]) -> bool:
-    """Whether the lines tell colours (CVAT's labelmap.txt, ``scratch:255,0,0::``), leave out what 0 is (``???``) or
-    are of TensorFlow (``item {``), whose numbers are no labels' ids.
+    """Whether the lines give colours (CVAT's labelmap.txt, ``scratch:255,0,0::``), leave out class 0 (``???``) or
+    are TensorFlow's (``item {``), whose numbers are not label ids.
     """
     return any(name.count(":") >= 3 or name == "???" or name.replace(" ", "") == "item{" for name in listed)
 
@@ -98,7 +98,7 @@ def _value(path: Path) -> Any:
 
 
 def _names(value: Any, key: str) -> list[str]:
-    """Names by their ids from 0: a list, a mapping, or Label Studio's categories; empty where it is none of them."""
+    """Names by their ids from 0: a list, a mapping, or Label Studio's categories; empty for anything else."""
     found = value.get(key) if isinstance(value, dict) else None
     if isinstance(found, list) and all(isinstance(entry, dict) for entry in found):
         found = {entry.get("id"): entry.get("name") for entry in found}
@@ -111,6 +111,6 @@ def _names(value: Any, key: str) -> list[str]:
 
 
 def _letters(name: str) -> str:
-    """A name without what people change when they copy it: case, blanks, dashes."""
+    """A name without what people change when copying: case, spaces, dashes."""
     plain = unicodedata.normalize("NFC", name).casefold()
     return "".join(letter for letter in plain if letter.isalnum()) or plain.strip()

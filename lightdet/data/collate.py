@@ -11,7 +11,7 @@ from lightdet.structures import Batch, Sample
 
 
 def collate(samples: Sequence[Sample], indices: Sequence[int] = ()) -> Batch:
-    """Stack samples of one size; images stay uint8 and lie in channels-last memory."""
+    """Stack samples of equal size; images stay uint8 in channels-last memory."""
     images = torch.from_numpy(np.stack([sample.image for sample in samples])).permute(0, 3, 1, 2)
     rows = [
         np.concatenate(

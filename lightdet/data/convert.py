@@ -1,4 +1,4 @@
-"""A data set written anew in another format: pictures byte for byte, labels in the format's own convention."""
+"""A data set written in another format: pictures byte for byte, labels in the format's own convention."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ FOLDERS = {
     "coco": ("images", "annotations"),
     "deeppcb": ("images", "labels"),
 }
-"""Names of the picture and the label folder of each format; below them a folder a split."""
+"""Names of the picture and the label folder of each format, with one folder per split below them."""
 _SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
 
 
 @dataclass
 class Conversion:
-    """What was written.
+    """The result of a conversion.
 
     Attributes:
         yaml: the new data set's YAML.
@@ -78,7 +78,7 @@ def convert_dataset(
 ) -> Conversion:
     """Write every split of `spec` to the new folder `output` in the format `form`.
 
-    The source is read whole, every picture decoded, before anything is written, and is never changed; the YAML comes
+    The whole source is read, and every picture decoded, before anything is written; it is never changed. The YAML comes
     last, so a folder with one is complete. Labels keep their float32 corners in COCO, 8 decimals of the side in YOLO,
     and are rounded to whole pixels in VOC and DeepPCB.
 
@@ -89,16 +89,16 @@ def convert_dataset(
         link: make symbolic links to the pictures instead of copies.
         on_error: stop at a fault in the source (a label, or a picture that cannot be decoded), or leave the picture
             out and list it.
-        val: divide the pictures anew: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept.
-        seed: seed of that division.
-        progress: called with (steps done, steps in all): each picture is looked at, then written.
+        val: split the pictures again: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept.
+        seed: seed of that split.
+        progress: called with (steps done, steps in all): each picture is read, then written.
 
     Raises:
         UserError: a data set without boxes, a fault in the source, no good picture in a split, or an output that is
             not empty, not writable or inside the source.
     """
     if spec.label_kind == "class":
-        raise UserError("has no boxes to convert; divide it anew with 'lightdet data split'", path=spec.path)
+        raise UserError("has no boxes to convert; split it again with 'lightdet data split'", path=spec.path)
     _check_output(spec, output)
     if spec.format == "voc":
         spec = replace(spec, first_pixel=pixel_base(spec).first)
@@ -170,10 +170,10 @@ def _looked_at(
     keep: bool,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, list[Annotation]], dict[Path, PictureCheck], list[UserError]]:
-    """Decode every picture: a copy of a damaged one would be a set that cannot be trained on.
+    """Decode every picture: with a damaged one, the copy could not be used for training.
 
     Returns:
-        The splits without pictures that cannot be decoded, what was seen in the others (with `keep`), and what is
+        The splits without pictures that cannot be decoded, the descriptions of the others (with `keep`), and what is
         wrong with those left out.
     """
     paths = list(dict.fromkeys(annotation.image for found in splits.values() for annotation in found))
@@ -203,13 +203,13 @@ def _divided(
     share: float,
     seed: int,
 ) -> tuple[DatasetSpec, dict[str, list[Annotation]], list[str]]:
-    """Pool all splits but ``test`` and divide them anew."""
+    """Pool all splits but ``test`` and split them again."""
     pooled = {a.image: a for name, found in splits.items() if name != "test" for a in found}
     pool = list(pooled.values())
     groups = alike_groups([checks[path] for path in pooled])
     chosen = draw_validation(pool, groups, share, seed)
     if chosen.all() or not chosen.any():
-        raise UserError(f"{counted(len(pool), 'picture')} cannot be divided by --val {share:g}", path=spec.path)
+        raise UserError(f"{counted(len(pool), 'picture')} cannot be split by --val {share:g}", path=spec.path)
     divided = {
         side: [a for a, v in zip(pool, chosen, strict=True) if v == (side == "val")] for side in ("train", "val")
     }
@@ -218,27 +218,27 @@ def _divided(
     if "test" in splits:
         divided["test"], places["test"] = splits["test"], spec.splits["test"]
     alike = len(pool) - len(set(groups.tolist()))
-    note = f"divided anew (seed {seed}); {counted(alike, 'picture')} kept with one that looks alike"
+    note = f"split again (seed {seed}); {counted(alike, 'picture')} kept with a similar one"
     return replace(spec, splits=places), divided, [note]
 
 
 def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) -> list[str]:
-    """Say what `form` cannot hold of what was read."""
+    """Say what `form` cannot hold of the source."""
     notes = marks_not_read(spec, annotations)
     crowds = sum(int(annotation.crowd.sum()) for annotation in annotations if annotation.crowd is not None)
     if crowds and form != "coco":
         notes.append(
-            f"{counted(crowds, 'crowd region')} left out, their area counts as background: {form} has no place for them"
+            f"{counted(crowds, 'crowd region')} left out, their area counts as background: {form} cannot hold them"
         )
     if form == "deeppcb" or (form == "voc" and spec.first_pixel != 0):
         rounded = sum(int((annotation.boxes % 1 != 0).any(axis=1).sum()) for annotation in annotations)
         if rounded:
             notes.append(f"{counted(rounded, 'box')} rounded to whole pixels, which is what {form} holds")
     if spec.bit_depth != 16:
-        notes.append(f"the bit depth {spec.bit_depth} stands in the YAML only; other programs do not know it")
+        notes.append(f"the bit depth {spec.bit_depth} is only in the YAML; other programs do not know it")
     turned = sum(picture_facts(annotation.image).orientation != 1 for annotation in annotations)
     if turned:
-        notes.append(f"{counted(turned, 'picture')} turned by an EXIF tag; the boxes belong to the picture as shown")
+        notes.append(f"{counted(turned, 'picture')} rotated by an EXIF tag; the boxes belong to the picture as shown")
     return notes
 
 
@@ -247,7 +247,7 @@ def _target_names(
 ) -> list[PurePosixPath]:
     """A path below the split's picture folder for each picture: its old one, made unique by stem.
 
-    DeepPCB's ``_test`` is part of its custom, not of the name: ``x`` of another format becomes ``x_test`` and ``x``
+    DeepPCB's ``_test`` is part of its convention, not of the name: ``x`` of another format becomes ``x_test`` and ``x``
     again, which is also what DeepPCB's own lists and labels call it.
     """
     taken: set[str] = set()
@@ -255,7 +255,7 @@ def _target_names(
     for annotation in annotations:
         base = next((place for place in (*split.images, spec.root) if annotation.image.is_relative_to(place)), None)
         relative = annotation.image.relative_to(base) if base else Path(annotation.image.name)
-        # A part called 'images' would mislead programs that exchange it for 'labels'.
+        # A part called 'images' would mislead programs that replace it with 'labels'.
         parts = [part for part in relative.parts[:-1] if part.lower() not in ("images", "labels", "..")]
         name = PurePosixPath(*parts, relative.name)
         if spec.format == "deeppcb":
@@ -266,7 +266,7 @@ def _target_names(
         while str(name.with_suffix("")).casefold() in taken:
             name = _restem(name, stem, form, number)
             number += 1
-            notes.append("some pictures of equal name got a number behind it")
+            notes.append("some pictures with equal names got a number appended")
         taken.add(str(name.with_suffix("")).casefold())
         names.append(name)
     return names
@@ -282,14 +282,14 @@ def _without_ending(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
     stem = name.stem.removesuffix("_test")
     if not stem or stem == name.stem:
         return name
-    notes.append("deeppcb's ending _test was taken off the names of pictures")
+    notes.append("deeppcb's suffix _test was removed from the names of pictures")
     return name.with_name(stem + name.suffix)
 
 
 def _without_spaces(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
-    """DeepPCB's lists part their fields by spaces, and its pictures are called ``*_test``."""
+    """DeepPCB's lists separate their fields by spaces, and its pictures are called ``*_test``."""
     wanted = PurePosixPath("_".join(str(name.with_name(f"{name.stem}_test{name.suffix}")).split()))
-    notes.append("pictures were renamed to deeppcb's custom: *_test, no spaces")
+    notes.append("pictures were renamed to deeppcb's convention: *_test, no spaces")
     return wanted
 
 
@@ -329,7 +329,7 @@ def _write_labels(
             listed.append(f"images/{split}/{name.with_name(label.stem + name.suffix)} labels/{split}/{label}\n")
         target = folder / split / label
         make_folder(target.parent)
-        try:  # not synced one by one: the YAML, written last, says that all is there
+        try:  # not synced one by one: the YAML, written last, says that all files exist
             target.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise UserError(f"cannot be written: {error.strerror}", path=target) from None

@@ -1,4 +1,4 @@
-"""How a split of a data set becomes pictures with their boxes, or with their class."""
+"""From a split of a data set to pictures with their boxes, or with their class."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ READERS: Mapping[Format | ClassFormat, Reader] = {
 
 
 def read_split(spec: DatasetSpec, split: str, *, on_error: OnError = "fail") -> tuple[list[Any], list[UserError]]:
-    """Read what the labels of `split` say, in the order of its list (or of the sorted paths).
+    """Read the labels of `split`, in the order of its list (or of the sorted paths).
 
     Pixels are not decoded: sizes come from the headers.
 
     Returns:
-        For each picture an `Annotation`, of a data set that gives each picture one class an `ImageLabel`; and with
+        For each picture an `Annotation`, or an `ImageLabel` if the data set gives each picture one class; and with
         ``on_error="skip"`` one error for each picture, label file, line or folder left out.
 
     Raises:

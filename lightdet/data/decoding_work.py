@@ -1,7 +1,7 @@
-"""How much work a picture's bytes make for a decoder, told before anything is decoded.
+"""How much work a picture's bytes are for a decoder, estimated before anything is decoded.
 
-A file of 300 KB may ask for minutes: a progressive JPEG goes over all its pixels in every scan, and may have any
-number of them.
+A file of 300 KB may take minutes: a progressive JPEG passes over all its pixels in every scan, and may have any
+number of scans.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SEGMENTS = 100_000
 QUICK = 64_000_000
 """Pixels times scans that are decoded well within a second."""
 _MANY_CHUNKS = 10_000
-"""Of a PNG; libpng writes 8 KB into each."""
+"""Most chunks of a PNG; libpng writes 8 KB into each."""
 _JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
 _WIDTH, _HEIGHT, _TIFF_COMPRESSION, _STRIPS, _SAMPLES, _ROWS, _PLANAR = 256, 257, 259, 273, 277, 278, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
@@ -32,7 +32,7 @@ _TIFF_JPEG, _SEPARATE = 7, 2
 
 
 def check_work(data: bytes) -> None:
-    """Refuse a JPEG of too many scans or segments and a PNG of too many chunks, before a decoder sees it.
+    """Refuse a JPEG with too many scans or segments and a PNG with too many chunks, before a decoder sees it.
 
     Raises:
         UnsupportedError: it is one.
@@ -49,7 +49,7 @@ def check_scans(data: bytes, start: int) -> int:
     """Return how many bytes the JPEG that begins at `start` has.
 
     Raises:
-        UnsupportedError: it has more than `MAX_SCANS` scans, more than `MAX_SCANNED` pixels to go over in all of them,
+        UnsupportedError: it has more than `MAX_SCANS` scans, more than `MAX_SCANNED` pixels in all of them together,
             or more than `MAX_SEGMENTS` segments.
     """
     scans = pixels = 0
@@ -62,12 +62,12 @@ def check_scans(data: bytes, start: int) -> int:
         if marker in FRAMES:
             pixels = max(pixels, _frame_pixels(data, place))
         if scans > MAX_SCANS or scans * pixels > MAX_SCANNED:
-            raise UnsupportedError(f"a JPEG that goes over its pixels {scans} times or more; save it again")
+            raise UnsupportedError(f"a JPEG that passes over its pixels {scans} times or more; save it again")
     return end - start
 
 
 def check_parts(picture: Pil.Image, data: bytes) -> None:
-    """Refuse a TIFF page of too many strips or tiles, or one whose JPEGs have too many scans.
+    """Refuse a TIFF page with too many strips or tiles, or one whose JPEGs have too many scans.
 
     Raises:
         UnsupportedError: it is one.
@@ -81,7 +81,7 @@ def check_parts(picture: Pil.Image, data: bytes) -> None:
         raise UnsupportedError(f"the picture is truncated: it lists {len(offsets)} of its {needed} strips or tiles")
     if tags.get(_TIFF_COMPRESSION) != _TIFF_JPEG:
         return
-    left = 2 * len(data)  # parts that overlap would be gone through again and again
+    left = 2 * len(data)  # overlapping parts would be read again and again
     for offset in set(offsets):
         left -= check_scans(data, offset)
         if left < 0:
@@ -101,9 +101,9 @@ def _needed_parts(tags: Mapping[int, Any]) -> int:
 
 
 def is_quick(data: bytes) -> bool:
-    """Whether a picture is surely decoded well within a second: a JPEG, PNG or BMP of few pixels times scans.
+    """Whether a picture certainly decodes well within a second: a JPEG, PNG or BMP with few pixels times scans.
 
-    It takes a moment itself, and errs on the side of no.
+    The check itself is quick, and errs on the side of no.
     """
     if data.startswith(_JPEG):
         scans = data.count(bytes((0xFF, SCAN)))
@@ -115,7 +115,7 @@ def is_quick(data: bytes) -> bool:
         return False
     if data.startswith(_PNG):
         width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        animated = b"acTL" in data  # by chance within the pixels, too: then it is decoded elsewhere, no more
+        animated = b"acTL" in data  # possibly by chance within the pixels: then it is merely decoded elsewhere
         return width * height <= QUICK and data.count(b"IDAT") <= _MANY_CHUNKS and not animated
     if data.startswith(_BMP):
         width, height = int.from_bytes(data[18:22], "little"), int.from_bytes(data[22:26], "little", signed=True)
@@ -126,11 +126,11 @@ def is_quick(data: bytes) -> bool:
 def _frame_pixels(data: bytes, place: int) -> int:
     """Pixels of a frame whose parameters begin at `place`: precision, height, width (ITU T.81, B.2.2)."""
     height, width = (int.from_bytes(data[at : at + 2], "big") for at in (place + 1, place + 3))
-    return max(1, height) * max(1, width)  # a height of 0 stands behind the first scan
+    return max(1, height) * max(1, width)  # with a height of 0, the height follows the first scan
 
 
 def _png_chunks(data: bytes) -> Iterator[int]:
-    """Yield where each chunk begins."""
+    """Yield the start of each chunk."""
     place = len(_PNG)
     while place + 12 <= len(data):
         yield place

@@ -17,18 +17,18 @@ from PIL import Image as Pil
 from lightdet.arrays import AnyArray
 
 _SAMPLES, _PLANES, _PHOTOMETRIC, _COMPRESSION, _SAMPLE_FORMAT, _BITS = 277, 284, 262, 259, 339, 258  # TIFF tags
-_EXTRA = 338  # what samples beyond the colours are: 1 and 2 alpha
+_EXTRA = 338  # the meaning of samples beyond the colours: 1 and 2 are alpha
 _COMPRESSIONS = {1: "none", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
 
 
 class UnsupportedError(Exception):
-    """A sound picture of a kind that is not read; the text says what to do."""
+    """An intact picture of an unsupported kind; the text says what to do."""
 
 
 def check_samples(picture: Pil.Image) -> None:
-    """Refuse a TIFF of signed samples, or of more channels than its kind has colours, from its header alone.
+    """Refuse a TIFF with signed samples, or with more channels than its kind has colours, from its header alone.
 
-    Decoders take signed values for unsigned ones, and of separate planes that are not called colours the first alone.
+    Decoders read signed values as unsigned, and only the first of separate planes that are not declared as colours.
 
     Raises:
         UnsupportedError: it is of such a kind.
@@ -39,11 +39,11 @@ def check_samples(picture: Pil.Image) -> None:
         raise UnsupportedError("signed or floating-point pixels; save the picture with 8 or 16 unsigned bits")
     alphas = sum(kind in (1, 2) for kind in (extra if isinstance(extra, tuple) else (extra,)))
     if tags.get(_PHOTOMETRIC) in (0, 1, 3) and samples > 1 + alphas:
-        raise UnsupportedError(f"{samples} channels that are no colours; save the one that is meant as a gray picture")
+        raise UnsupportedError(f"{samples} channels that are not colours; save the one you need as a gray picture")
 
 
 def check_deep(picture: Pil.Image, bits: int) -> None:
-    """Refuse a picture of more than 8 bits a channel that would not be decoded right; from its header alone.
+    """Refuse a picture of more than 8 bits per channel that would not be decoded right; from its header alone.
 
     Raises:
         UnsupportedError: it is of such a kind.
@@ -58,11 +58,11 @@ def check_deep(picture: Pil.Image, bits: int) -> None:
 
 
 def deep_pixels(picture: Pil.Image, bits: int, data: bytes, inverted: bool, page: int = 0) -> AnyArray:
-    """More than 8 bits a channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled.
+    """More than 8 bits per channel: uint16 ``[H, W]`` or ``[H, W, 3]``, unscaled.
 
     Args:
         picture: opened by Pillow.
-        bits: of a channel.
+        bits: per channel.
         data: the file.
         inverted: 0 is white.
         page: number of the picture in the file, from 0.
@@ -84,12 +84,12 @@ def _colour(picture: Pil.Image, bits: int, data: bytes, page: int) -> AnyArray:
         _, pages = cv2.imdecodemulti(buffer, flags, range=(page, page + 1))
         decoded = pages[0] if len(pages) == 1 else None
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (picture.height, picture.width):
-        raise UnsupportedError(f"a {bits}-bit {picture.format} of a kind not known; save it as 16-bit PNG")
+        raise UnsupportedError(f"a {bits}-bit {picture.format} of an unknown kind; save it as 16-bit PNG")
     return decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[:, :, 2::-1])
 
 
 def _tiff_fault(picture: Pil.Image) -> str:
-    """Why OpenCV may not be trusted with a TIFF; empty where it may."""
+    """Why OpenCV cannot be trusted with a TIFF; empty if it can."""
     tags = picture.tag_v2  # type: ignore[attr-defined]
     samples, sides = tags.get(_SAMPLES, 1), tags.get(_BITS, (1,))
     formats = tags.get(_SAMPLE_FORMAT, (1,))
@@ -107,7 +107,7 @@ def _tiff_fault(picture: Pil.Image) -> str:
 
 
 def _check_sums(data: bytes) -> None:
-    """Refuse a PNG with a wrong checksum, of which libpng prints a line of its own."""
+    """Refuse a PNG with a wrong checksum, about which libpng would print its own message."""
     position = 8
     while position + 12 <= len(data):
         end = position + 8 + int.from_bytes(data[position : position + 4])
@@ -120,7 +120,7 @@ def _check_sums(data: bytes) -> None:
 
 
 def to_bytes(pixels: AnyArray, bit_depth: int) -> NDArray[np.uint8]:
-    """uint16 pixels of `bit_depth` significant bits (9-16) scaled to uint8, rounded, cut at 255."""
+    """uint16 pixels of `bit_depth` significant bits (9-16) scaled to uint8, rounded, clipped at 255."""
     return _depth_table(bit_depth)[pixels]
 
 

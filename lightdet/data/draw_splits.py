@@ -1,4 +1,4 @@
-"""Train, validation and test pictures drawn anew, as lists: no picture is copied, nothing of the data set changed."""
+"""Train, validation and test splits drawn again, as lists: no picture is copied, the data set is not changed."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from lightdet.files import make_folder, write_text
 from lightdet.structures import ImageLabel
 
 LIST_NAME = "drawn-{}.txt"
-"""Not just ``train.txt``: many data sets hold a list of that name, and the YAML's lists are looked for there first."""
+"""Not just ``train.txt``: many data sets have a list with that name, which would be found first."""
 
 
 @dataclass
 class DrawnSplits:
-    """What was drawn.
+    """The result of a draw.
 
     Attributes:
         yaml: the new data set's YAML, beside its lists.
         classes: the class names.
         counts: pictures by class, int64 ``[C]``, of each split.
-        groups: groups of pictures that resemble each other, each of which lies in one split.
+        groups: groups of similar pictures, each within one split.
         largest: pictures in the largest group.
-        notes: what was not there to be divided.
+        notes: what was missing.
         skipped: what was left out of the source with ``on_error="skip"``.
     """
 
@@ -70,9 +70,9 @@ def draw_splits(
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] | None = None,
 ) -> DrawnSplits:
-    """Draw the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` into ``test``, too.
+    """Split the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` also into ``test``.
 
-    Classes are shared out evenly; pictures that are copies of one another, or nearly so, stay in one split.
+    Classes are spread evenly; copies and near copies stay in one split.
     Writes one list per split and ``dataset.yaml`` (last, so a folder with one is complete) into `output`.
 
     Args:
@@ -88,11 +88,11 @@ def draw_splits(
             that is not empty.
     """
     if spec.label_kind == "boxes":
-        raise UserError("marks boxes: divide it with 'lightdet data convert --val'", path=spec.path)
+        raise UserError("marks boxes: split it with 'lightdet data convert --val'", path=spec.path)
     if val + test >= 1.0:
-        raise UserError(f"--val {val:g} and --test {test:g} leave nothing to train on; take smaller shares")
+        raise UserError(f"--val {val:g} and --test {test:g} leave nothing to train on; use smaller shares")
     if test and "test" in spec.splits:
-        raise UserError("the data set has a split 'test', which is kept: leave --test out", path=spec.path)
+        raise UserError("the data set has a split 'test', which is kept: leave out --test", path=spec.path)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError("is not empty; name a new folder with --output", path=output)
     done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.left_out())
@@ -136,7 +136,7 @@ def _read(spec: DatasetSpec, done: DrawnSplits, on_error: OnError) -> tuple[list
 def _groups(
     pool: list[ImageLabel], done: DrawnSplits, on_error: OnError, progress: Callable[[int, int], None] | None
 ) -> tuple[list[ImageLabel], IntArray]:
-    """Leave out what cannot be decoded and number pictures that are alike, alike."""
+    """Leave out what cannot be decoded, and give similar pictures the same group number."""
     checks = list(check_pictures([each.image for each in pool], progress))
     for check in checks:
         if check.error is not None:
@@ -155,7 +155,7 @@ def _groups(
 def _drawn(
     pool: Sequence[ImageLabel], groups: IntArray, share: float, seed: int
 ) -> tuple[list[ImageLabel], IntArray, list[ImageLabel]]:
-    """Divide `pool`: what stays, its groups, and what is drawn."""
+    """Split `pool`: what stays, its groups, and what is drawn."""
     chosen = draw_share([np.array([each.label], np.int64) for each in pool], groups, share, seed)
     stays = [each for each, out in zip(pool, chosen, strict=True) if not out]
     return stays, groups[~chosen], [each for each, out in zip(pool, chosen, strict=True) if out]
@@ -180,7 +180,7 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
 
 
 def _line(each: ImageLabel, spec: DatasetSpec, root: Path) -> str:
-    """The path below the root, and the class behind it where no folder of that path tells it."""
+    """The path below the root, followed by the class if no folder of that path gives it."""
     path = Path(os.path.abspath(each.image))  # noqa: PTH100 - resolve() would follow links out of the root
     above = Path(os.path.abspath(spec.root))  # noqa: PTH100
     shown = path.relative_to(above).as_posix() if path.is_relative_to(above) else path.as_posix()

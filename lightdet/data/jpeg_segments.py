@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers behind which the size stands (table B.1)."""
+"""Markers that are followed by the size (table B.1)."""
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 SCAN, END, RESTART_INTERVAL = 0xDA, 0xD9, 0xDD
 _TEMPORARY, _START = 0x01, 0xD8
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-"""Not of a byte 0xFF in entropy-coded data (``ff 00``), and none of the restarts between them."""
+"""A marker that is neither an escaped 0xFF in entropy-coded data (``ff 00``) nor a restart."""
 
 
 def jpeg_segments(data: bytes, start: int) -> Iterator[tuple[int, int, int]]:
     """Yield marker, where its parameters begin and where it ends, of each segment to the end of the picture."""
     place = start + 2
-    while found := _NEXT_MARKER.search(data, place):  # passes over entropy-coded data, and over what is no marker
+    while found := _NEXT_MARKER.search(data, place):  # skips entropy-coded data, and anything that is not a marker
         marker, begin = data[found.end() - 1], found.end()
         alone = marker == END or marker in (_TEMPORARY, _START)
         place = begin if alone else begin + max(2, int.from_bytes(data[begin : begin + 2], "big"))

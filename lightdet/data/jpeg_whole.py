@@ -1,8 +1,8 @@
-"""Whether a JPEG holds all of its pixels: decoders fill up what is missing before an end marker, and say nothing.
+"""Whether a JPEG holds all of its pixels: decoders silently fill up what is missing before an end marker.
 
-More data put behind its scans change nothing where all blocks were there before: that shows what is missing. It costs a
-second decoding, so a JPEG of one scan gets it only if its last block has no details, as one that is filled up has none;
-a cut in the midst of the very last blocks (16 x 16 pixels) is not seen.
+Appending data to its scans changes nothing if all blocks were present: that shows what is missing. It costs a second
+decoding, so a JPEG with one scan gets it only if its last block has no details, since a filled-up block has none;
+a cut within the very last blocks (16 x 16 pixels) is not detected.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from lightdet.data.quiet_warnings import quiet_warnings
 
 _COEFFICIENTS, _BLOCK = 64, 8
 _JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
-"""Entropy-coded data of no picture, long enough to be blocks of some."""
+"""Entropy-coded data that belong to no picture, long enough for some blocks."""
 _RESTARTS = range(0xD0, 0xD8)
 _JUNK_AT_END = _JUNK + b"".join(bytes((0xFF, restart)) + _JUNK for restart in _RESTARTS)
-"""Of intervals too: one of them is the next."""
+"""Restart markers, all of them: one of them is the next."""
 _SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
-"""Behind entropy-coded data: any marker, restarts too."""
+"""The end of entropy-coded data: any marker, including restarts."""
 
 
 def check_whole(pixels: AnyArray, data: bytes) -> None:
     """Refuse a JPEG whose scans do not hold all of its blocks, or whose last scans are missing.
 
     Args:
-        pixels: as decoded, before they are turned or converted.
+        pixels: as decoded, before rotation or conversion.
         data: the file.
 
     Raises:
@@ -49,7 +49,7 @@ def check_whole(pixels: AnyArray, data: bytes) -> None:
 
 
 def _scans(data: bytes) -> tuple[list[int], bool]:
-    """Where the entropy-coded data of each scan begin, and whether it is one scan of whole blocks without restarts.
+    """Where the entropy-coded data of each scan begin, and whether it is one scan of complete blocks without restarts.
 
     Raises:
         UnsupportedError: a component has no scan, or (progressive) not all bits of all coefficients.
@@ -77,14 +77,14 @@ def _scans(data: bytes) -> tuple[list[int], bool]:
 
 
 def _is_flat(pixels: AnyArray) -> bool:
-    """Whether the block in the last corner has one value: as what is filled up has."""
+    """Whether the block in the last corner has a single value, as a filled-up block has."""
     height, width = ((length - 1) // _BLOCK * _BLOCK for length in pixels.shape[:2])
     corner = pixels[height:, width:]
     return bool((corner == corner[:1, :1]).all())
 
 
 def _with_junk(data: bytes, starts: list[int]) -> bytes:
-    """Put more data behind all entropy-coded data: passed over where those are whole, else taken for the missing."""
+    """Append data to all entropy-coded data: ignored if those are complete, otherwise read as the missing ones."""
     parts, done = [], 0
     for start in starts:
         place = start

@@ -1,4 +1,4 @@
-"""Where the label file of a picture lies, by the custom of each format, and what is really there."""
+"""Where the label file of a picture is, by the convention of each format, and what actually exists."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NEIGHBOURS = {
     "yolo": (("images", "labels"),),
     "voc": (("JPEGImages", "Annotations"), ("images", "annotations"), ("IMAGES", "ANNOTATIONS")),
 }
-"""Custom of a format: the label folder is the picture folder with this part of its path exchanged."""
+"""Convention of a format: the label folder is the picture folder with this part of its path replaced."""
 
 FileKey = tuple[str, str, str]
 """Folder, stem and suffix of a file, the same for every spelling of one name."""
 
 
 def file_key(path: Path) -> FileKey:
-    """Equal for ``a.txt`` and ``a.TXT``, and for both Unicode spellings of an umlaut; not for ``A.txt``."""
+    """Equal for ``a.txt`` and ``a.TXT``, and for both Unicode forms of an umlaut; not for ``A.txt``."""
     folder, name = os.path.split(path)
     return os.path.abspath(folder), *_name_key(name)  # noqa: PTH100 - resolve() would follow links
 
@@ -38,7 +38,7 @@ class LabelIndex:
         self._folders: dict[Path, dict[tuple[str, str], list[str]]] = {}
 
     def find(self, place: Path) -> list[Path]:
-        """All files that are `place` but for the case of the suffix and the spelling of umlauts."""
+        """All files that equal `place` except for the case of the suffix and the Unicode form of umlauts."""
         names = self._folders.get(place.parent)
         if names is None:
             names = self._folders[place.parent] = self._listing(place.parent)
@@ -58,13 +58,13 @@ class LabelIndex:
 
 
 def label_places(form: str, picture: Path, folder: Path | None, labels: Path | None) -> Iterator[Path]:
-    """Where the label file of `picture` may lie, likeliest first.
+    """Where the label file of `picture` may be, likeliest first.
 
     Args:
         form: the format.
         picture: its path.
-        folder: the picture folder that it belongs to, where one is known.
-        labels: the label folder, where one is named.
+        folder: the picture folder that it belongs to, if known.
+        labels: the label folder, if one is named.
     """
     suffix = LABEL_SUFFIX[form]
     if form == "deeppcb":
@@ -88,7 +88,7 @@ def label_places(form: str, picture: Path, folder: Path | None, labels: Path | N
 
 
 def custom_folder(form: str, folder: Path) -> Path | None:
-    """``set/images/train`` → ``set/labels/train``: the last part that has a counterpart is exchanged."""
+    """``set/images/train`` → ``set/labels/train``: the last part that has a counterpart is replaced."""
     parts = list(folder.parts)
     for index in range(len(parts) - 1, -1, -1):
         for ours, theirs in _NEIGHBOURS.get(form, ()):

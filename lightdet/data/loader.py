@@ -25,7 +25,7 @@ from lightdet.processors import available_processors
 def epoch_order(count: int, batch: int, epoch: int, seed: int, weights: AnyArray | None = None) -> IntArray:
     """The picture indices of an epoch, ``[steps, batch]``.
 
-    A permutation, filled up from its own start to whole batches: every picture is seen, every batch is full.
+    A permutation, padded from its own start to whole batches: every picture is seen, every batch is full.
     With `weights` (``[count]``, positive), pictures are drawn with replacement in those proportions instead.
     """
     rng = np.random.default_rng((seed, epoch))
@@ -38,12 +38,12 @@ def epoch_order(count: int, batch: int, epoch: int, seed: int, weights: AnyArray
 
 
 def default_workers() -> int:
-    """Threads that prepare samples, from the processor count: the training itself wants most of it."""
+    """Number of threads that prepare samples, from the processor count: the training itself needs most of them."""
     return max(2, min(8, available_processors() // 2))
 
 
 class SampleMaker(Protocol):
-    """What makes samples of pictures."""
+    """Makes samples from pictures."""
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -53,13 +53,13 @@ class SampleMaker(Protocol):
 
 
 class EpochOrder(Protocol):
-    """Which pictures an epoch takes, and in which order."""
+    """The pictures of an epoch, in order."""
 
     def __len__(self) -> int:
-        """How many pictures an epoch takes; the same each time."""
+        """The number of pictures per epoch, always the same."""
 
     def draw(self, epoch: int) -> IntArray:
-        """The indices of an epoch, from its number alone."""
+        """The indices of an epoch, determined by its number."""
 
 
 class TrainingLoader:
@@ -72,7 +72,7 @@ class TrainingLoader:
         workers: threads.
         rank, processes: this process and how many there are.
         weights: see `epoch_order`.
-        order: which pictures an epoch takes, instead of `epoch_order`'s; filled up from its start to whole batches.
+        order: the pictures of an epoch, instead of `epoch_order`'s; padded from its start to whole batches.
         join: (samples, their indices) → a batch.
     """
 
@@ -124,7 +124,7 @@ class TrainingLoader:
                     pool.submit(self._make, epoch, position, int(index), compose)
                     for position, index in zip(positions, indices[mine], strict=True)
                 ]
-                # After its samples in the queue, so one thread alone comes through, too.
+                # After its samples in the queue, so that this also works with a single thread.
                 ahead.append(pool.submit(self._gather, jobs, indices[mine]))
                 if len(ahead) > 2:
                     yield ahead.popleft().result()
@@ -137,8 +137,8 @@ class TrainingLoader:
     def held(self) -> Iterator[None]:
         """Let no thread begin a sample while the body runs, as long as the next batch is ready.
 
-        For work that is half Python, such as a network's forward pass on the CPU: threads that prepare samples take
-        the interpreter from it again and again.
+        For work that is half Python, such as a network's forward pass on the CPU: threads that prepare samples would
+        keep taking the interpreter lock from it.
         """
         if self._ahead and self._ahead[0].done():
             self._may_work.clear()

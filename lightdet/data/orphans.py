@@ -1,4 +1,4 @@
-"""Label files that belong to no picture: named, because each may be the label of a picture that counts as good."""
+"""Label files without a picture: reported, because each may belong to a picture that counts as good."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _YOLO_LINE = re.compile(rb"\s*\d+(?:\.0*)?(?:[ \t]+[-+.\deE]+){4,}\s")
 _TEXTS = frozenset(
     {"classes.txt", "obj.names", "train.txt", "val.txt", "test.txt", "labelmap.txt", "predefined_classes.txt"}
 )
-"""Text files that lie beside labels by custom."""
+"""Text files that are usually beside labels."""
 Folders = tuple[Sequence[Path], Path | None]
 """A split's picture folders and its label folder."""
 
@@ -25,13 +25,13 @@ Folders = tuple[Sequence[Path], Path | None]
 def orphan_labels(
     form: str, root: Path, folders: Mapping[str, Folders], split: str, pairs: Mapping[str, Sequence[Pair]]
 ) -> list[DataError]:
-    """A fault for each label file in the label folders of `split` that is no picture's, of any split or of none.
+    """A fault for each label file in the label folders of `split` that belongs to no picture, of any split or of none.
 
     Args:
         form: the format.
-        root: where pictures are looked for if a split names no picture folder.
+        root: where pictures are searched if a split names no picture folder.
         folders: those of each split.
-        split: the split whose label folders are looked through.
+        split: the split whose label folders are searched.
         pairs: those of each split that can be read.
     """
     images, labels = folders[split]
@@ -74,7 +74,7 @@ def _pictures(root: Path, folders: Mapping[str, Folders], pairs: Mapping[str, Se
 
 
 def _label_keys(form: str, folders: Mapping[str, Folders], pictures: Iterable[Path]) -> set[FileKey]:
-    """Every place in which the label file of a picture could be looked for."""
+    """Every place where a picture's label file could be."""
     known: set[FileKey] = set()
     for picture in pictures:
         for images, labels in folders.values():
@@ -89,14 +89,14 @@ def _fault(path: Path, stems: Mapping[str, Path]) -> DataError:
     if near is None:
         message = "the label file has no picture; add the picture or remove it"
     elif _same(near.stem) == _same(path.stem):
-        message = f"the label file has no picture; {near} has its name, but looks for its labels elsewhere"
+        message = f"the label file has no picture; {near} has the same name, but its labels are expected elsewhere"
     else:
-        message = f"the label file has no picture; is it that of {near}? Then give both the same name"
+        message = f"the label file has no picture; does it belong to {near}? Then give both the same name"
     return DataError(message, "missing-picture", path=path)
 
 
 def _looks_like_label(form: str, path: Path) -> bool:
-    """Tell labels from other text: class lists, split lists and read-me files lie beside them by custom."""
+    """Tell labels from other text: class lists, split lists and read-me files are usually beside them."""
     if form == "yolo" and path.name.lower() in _TEXTS:
         return False
     try:

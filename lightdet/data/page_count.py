@@ -1,4 +1,4 @@
-"""How many pictures a file holds, and whether it may hold more than it lists: a part half seen must not pass."""
+"""How many pictures a file holds, and whether it may hold more than it lists: a part must not pass half inspected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def count_pages(picture: Pil.Image) -> int:
         UnsupportedError: they cannot be counted, or there are too many.
     """
     if picture.format == "MPO":
-        return 1  # a phone's JPEG with a preview or depth map behind the picture
+        return 1  # a phone's JPEG with a preview or depth map after the picture
     if picture.format == "TIFF":
         return _tiff_pages(picture)
     try:
@@ -36,7 +36,7 @@ def count_pages(picture: Pil.Image) -> int:
 
 
 def check_end(picture: Pil.Image, data: bytes) -> None:
-    """Refuse a file that breaks off behind a whole picture, or holds pictures behind those that are listed.
+    """Refuse a file that breaks off after a complete picture, or holds pictures beyond those listed.
 
     Raises:
         UnsupportedError: it does.
@@ -52,7 +52,7 @@ def check_end(picture: Pil.Image, data: bytes) -> None:
 
 
 def _tiff_pages(picture: Pil.Image) -> int:
-    """Follow the chain of directories (TIFF 6.0, section 2): decoders take a broken one for its end."""
+    """Follow the chain of directories (TIFF 6.0, section 2): decoders treat a break as its end."""
     file = getattr(picture, "fp", None)
     if file is None:
         return int(getattr(picture, "n_frames", 1))
@@ -68,14 +68,14 @@ def _tiff_pages(picture: Pil.Image) -> int:
         if len(seen) == MAX_PAGES:
             raise UnsupportedError(f"more than {MAX_PAGES} pictures in one file; split it")
         if offset in seen:
-            raise UnsupportedError("the pages of the TIFF go round in a circle; export it again")
+            raise UnsupportedError("the pages of the TIFF are circular; export it again")
         file.seek(offset)
         start = file.read(struct.calcsize(order + count))
         if len(start) == struct.calcsize(order + count):
             file.seek(entry * struct.unpack(order + count, start)[0], 1)
         following = file.read(struct.calcsize(order + link))
         if len(following) < struct.calcsize(order + link):
-            raise UnsupportedError(f"the TIFF breaks off behind its {len(seen)} whole pages; copy or export it again")
+            raise UnsupportedError(f"the TIFF breaks off after {len(seen)} complete pages; copy or export it again")
         seen.add(offset)
         offset = struct.unpack(order + link, following)[0]
     file.seek(before)
@@ -83,7 +83,7 @@ def _tiff_pages(picture: Pil.Image) -> int:
 
 
 def _pnm_goes_on(picture: Pil.Image, data: bytes) -> bool:
-    """Whether another picture follows: the format allows a file to be several files in a row."""
+    """Whether another picture follows: the format allows several files in a row in one file."""
     kind, tiles = data[:2], getattr(picture, "tile", None)
     if kind in (b"P4", b"P5", b"P6") and tiles:
         width, height = picture.size

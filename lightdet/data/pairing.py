@@ -1,4 +1,4 @@
-"""Which label file belongs to which picture: each label file to one picture at most, over all splits and lists."""
+"""Which label file belongs to which picture: each label file to at most one picture, over all splits and lists."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Pair:
 
     Attributes:
         image: the picture.
-        label: its label file, None where there is none.
-        expected: the first place looked at.
+        label: its label file, None if there is none.
+        expected: the first place searched.
         others: further files that could be its labels.
     """
 
@@ -59,7 +59,7 @@ def find_pairs(
 
 
 def unclear_pairs(split: str, pairs: Mapping[str, Sequence[Pair]]) -> dict[Path, DataError]:
-    """A fault for each picture of `split` whose label file is another's, too, or is not the only one that fits.
+    """A fault for each picture of `split` that shares its label file with another, or has several candidates.
 
     Args:
         split: the split in question.
@@ -79,10 +79,10 @@ def unclear_pairs(split: str, pairs: Mapping[str, Sequence[Pair]]) -> dict[Path,
         rival = next((path for path in pair.others if not expecting[file_key(path)] - {_place(pair.image)}), None)
         if other := _other_taker(takers[file_key(pair.label)], pair.image):
             where = f" of the split '{other[0]}'" if other[0] != split else ""
-            message = f"shares the label file {pair.label} with {other[1]}{where}; give each picture a file of its own"
+            message = f"shares the label file {pair.label} with {other[1]}{where}; give each picture its own file"
             faults[pair.image] = DataError(message, "repeated", path=pair.image)
         elif rival is not None and not filecmp.cmp(pair.label, rival, shallow=False):
-            message = f"its labels could be {pair.label} or {rival}, which differ; remove the one that is wrong"
+            message = f"its labels could be {pair.label} or {rival}, which differ; remove the wrong one"
             faults[pair.image] = DataError(message, "repeated", path=pair.image)
     return faults
 
@@ -141,7 +141,7 @@ class _Finder:
         self.index: dict[str, list[Path]] | None = None
 
     def find(self, entry: str) -> tuple[Path, Path | None]:
-        """Return the picture of a list entry, and its label file where the entry names one (DeepPCB's do)."""
+        """Return the picture of a list entry, and its label file if the entry names one (DeepPCB's do)."""
         if self.form == "deeppcb":
             return self._deeppcb(entry)
         if Path(entry.replace("\\", "/")).suffix.lower() in SUFFIXES:
@@ -173,7 +173,7 @@ class _Finder:
                         self.index.setdefault(_same(key), []).append(picture)
         found = _each_once(self.index.get(_same(text), []))
         if len(found) > 1:
-            raise UserError(f"'{text}' is {len(found)} pictures ({found[0]}, {found[1]}); write the path out")
+            raise UserError(f"'{text}' matches {len(found)} pictures ({found[0]}, {found[1]}); write the whole path")
         if not found:
             hint = lookalike(text, self.bases) or "; correct or remove the entry"
             raise UserError(f"there is no picture '{text}' in {self.folders[0]}{hint}")

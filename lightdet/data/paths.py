@@ -1,6 +1,6 @@
-"""Where a path that stands in a YAML, a list, a JSON or a CSV file leads: one way to resolve it, for all of them.
+"""Where a path in a YAML, a list, a JSON or a CSV file leads: one way to resolve them all.
 
-A path is first taken as it is written, below every folder that it may be relative to; ``\\`` is taken for ``/``, as
+A path is first taken as written, below every folder that it may be relative to; ``\\`` is read as ``/``, as
 Windows writes it. Only where that leads nowhere, what another computer or a tool put in front is left out:
 ``C:\\Users\\me\\set\\images\\a.jpg``, ``/content/set/images/a.jpg``, ``data/obj_train_data/a.jpg`` and ``../a.jpg``
 are looked for by their ends, as long as one folder of the path is left to tell the file from others of its name.
@@ -23,7 +23,7 @@ _DRIVE = re.compile(r"\A[A-Za-z]:(?=[\\/])")
 
 
 def find_file(text: str, bases: Iterable[Path]) -> Path | None:
-    """The file that `text` names below one of `bases`; None where there is none.
+    """The file that `text` names below one of `bases`; None if there is none.
 
     Raises:
         UserError: it may be either of two different files.
@@ -31,14 +31,14 @@ def find_file(text: str, bases: Iterable[Path]) -> Path | None:
     try:
         exact, moved = _ways(text, list(bases))
         return _only(text, exact, _as_file) or _only(text, moved, _as_file)
-    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+    except (OSError, ValueError):  # a name that is too long, or contains a zero byte
         return None
 
 
 class FileFinder:
     """`find_file` below the same folders for thousands of paths, each of which is tried in many places.
 
-    Where a path's folder may lie is worked out once per folder, and what lies there is listed once.
+    The possible places of a path's folder are worked out once per folder, and their content is listed once.
     """
 
     def __init__(self, bases: Iterable[Path]) -> None:
@@ -47,7 +47,7 @@ class FileFinder:
         self._names: dict[Path, frozenset[str] | None] = {}
 
     def find(self, text: str) -> Path | None:
-        """The file that `text` names; None where there is none. Raises what `find_file` raises."""
+        """The file that `text` names; None if there is none. Raises what `find_file` raises."""
         names = [spelled.rpartition("/") for spelled in _spellings(text)]
         if any(name in ("", ".", "..") for *_, name in names):
             return find_file(text, self.bases)
@@ -59,13 +59,13 @@ class FileFinder:
             return None
 
     def _named(self, folders: Sequence[Path], name: str) -> list[Path]:
-        """What may be called `name` in `folders`, told by their lists."""
+        """What may be called `name` in `folders`, by their listings."""
         wanted = _any_case(name)
         held = [(folder, self._names[folder]) for folder in folders]
         return [folder / name for folder, names in held if names is None or wanted in names]
 
     def _folders(self, front: str) -> tuple[list[Path], list[Path]]:
-        """The folders that `front`, the path in front of a name, may mean: as it is written, and by its end."""
+        """The folders that `front`, the path in front of a name, may mean: as written, and by its end."""
         if front not in self._places:
             ways = _ways(f"{front}name", self.bases)
             exact, moved = ([*dict.fromkeys(path.parent for path in way)] for way in ways)
@@ -77,7 +77,7 @@ class FileFinder:
 
 
 def _names_in(folder: Path) -> frozenset[str] | None:
-    """What `folder` holds, as `_any_case` writes it; None where it does not say."""
+    """The content of `folder`, as `_any_case` writes it; None if it cannot be listed."""
     try:
         return frozenset(_any_case(name) for name in os.listdir(folder))  # noqa: PTH208 - 5 x faster
     except (FileNotFoundError, NotADirectoryError):
@@ -87,21 +87,21 @@ def _names_in(folder: Path) -> frozenset[str] | None:
 
 
 def _any_case(name: str) -> str:
-    """The same for all names that a file system may take for one: in other case, in another Unicode spelling."""
+    """The same for all names that a file system may treat as one: in other case, in another Unicode form."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def _ways(text: str, bases: Sequence[Path]) -> tuple[list[Path], Iterator[Path]]:
-    """Where the file that `text` names may lie: as it is written; only if it is not there, by its end."""
+    """Where the file that `text` names may be: as written; only if it is not there, by its end."""
     return [base / spelled for base in bases for spelled in _spellings(text)], _moved(text, bases)
 
 
 def find_folder(text: str, root: Path) -> Path:
     """The folder of pictures or labels that a YAML calls `text`, relative to `root`; ``root / text`` if there is none.
 
-    Exports write ``../train/images`` for a folder that lies beside their YAML, or the path on the computer that
-    made them (``/content/set/train/images``): the end of such a path is looked for below `root`. Two named
-    folders are kept at least, so that no split is taken for another.
+    Exports write ``../train/images`` for a folder beside their YAML, or the path on the computer that
+    made them (``/content/set/train/images``): the end of such a path is looked for below `root`. At least two named
+    folders are kept, so that no split is mistaken for another.
 
     Raises:
         UserError: it may be either of two different folders.
@@ -118,31 +118,31 @@ def find_folder(text: str, root: Path) -> Path:
 
 
 def first_file(candidates: Iterable[Path]) -> Path | None:
-    """The first candidate that is a file, also under the other Unicode spelling of its name (macOS writes ä as a+¨)."""
+    """The first candidate that is a file, also under the other Unicode form of its name (macOS writes ä as a+¨)."""
     return next((found for path in candidates if (found := _as_file(path)) is not None), None)
 
 
 def lookalike(text: str, bases: Sequence[Path]) -> str:
-    """For the end of a message about a path that leads nowhere: a file of that name in one of the folders."""
+    """For the end of a message about a path that leads nowhere: a file with that name in one of the folders."""
     name = PurePosixPath(text.replace("\\", "/")).name
     try:
         found = first_file(base / name for base in bases) if name else None
     except (OSError, ValueError):
         found = None
-    return f"; {found} is there: if it is meant, correct the path" if found else ""
+    return f"; there is {found}: if that is meant, correct the path" if found else ""
 
 
 def near_folder(folder: Path, root: Path | None = None) -> str:
-    """Name a folder beside the missing one that differs in upper and lower case only, or say what there is.
+    """Name a folder beside the missing one that differs only in upper and lower case, or say what there is.
 
-    For the end of a message; empty where there is nothing to say. `root` is looked through if not even the folder above
-    is there.
+    For the end of a message; empty if there is nothing to say. `root` is searched if even the parent folder does not
+    exist.
     """
     if "\\" in folder.name:
         return "; write / instead of \\ in the YAML"
     if not _as_folder(folder.parent):
         beside = root / folder.name if root is not None else None
-        return f"; {beside} is there: if it is meant, write that" if beside is not None and _as_folder(beside) else ""
+        return f"; there is {beside}: if that is meant, write it" if beside is not None and _as_folder(beside) else ""
     names = sorted(entry.name for entry in folder.parent.iterdir() if entry.is_dir() and entry.name[0] != ".")
     alike = [name for name in names if name.lower() == folder.name.lower()]
     if alike:
@@ -151,12 +151,12 @@ def near_folder(folder: Path, root: Path | None = None) -> str:
 
 
 def refuse_two(text: str, candidates: Iterable[Path]) -> None:
-    """Raise a UserError if more than one of `candidates` is there and they are not the same."""
+    """Raise a UserError if more than one of `candidates` exists and they are not the same."""
     _only(text, candidates, lambda path: path if path.exists() else None)
 
 
 def _spellings(text: str) -> list[str]:
-    """`text` as it is written where a file may be called that, and last with ``/`` for ``\\``."""
+    """`text` as written, if a file may be called that, and last with ``/`` for ``\\``."""
     plain = text.replace("\\", "/")
     return [text, plain] if plain != text and os.sep == "/" else [plain]
 
@@ -174,7 +174,7 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def _moved(text: str, bases: Sequence[Path]) -> Iterator[Path]:
-    """Where the end of a path may lie: all of it, then ever less, one named folder at least kept."""
+    """Where the end of a path may be: all of it, then less and less, with at least one named folder."""
     parts = _named(text)
     if not parts or ".." in parts:
         return
@@ -197,7 +197,7 @@ def _only(text: str, candidates: Iterable[Path], there: Callable[[Path], Path | 
         if existing is not None and not any(existing.samefile(other) for other in found):
             found.append(existing)
     if len(found) > 1:
-        raise UserError(f"'{text}' could be {found[0]} or {found[1]}; write the path of the one that is meant")
+        raise UserError(f"'{text}' could be {found[0]} or {found[1]}; write the path of the one you mean")
     return found[0] if found else None
 
 

@@ -1,4 +1,4 @@
-"""HEIC and AVIF, what phones save: recognised by their first bytes, read where a decoder for them is installed."""
+"""HEIC and AVIF, the formats of phones: recognized by their first bytes, read if a decoder for them is installed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib import import_module
 from PIL import features
 
 _DECODERS = ("pi_heif", "pillow_heif")
-"""Of HEIC, the first that is there: the same project, once without and once with encoders."""
+"""Decoders for HEIC, the first one installed is used: the same project, without and with encoders."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 HEAD = 32
-"""So many first bytes `phone_format` wants to see."""
+"""How many of a file's first bytes `phone_format` needs."""
 
 
 def phone_format(head: bytes) -> str | None:
@@ -27,20 +27,20 @@ def phone_format(head: bytes) -> str | None:
 
 @cache
 def pillow_name(kind: str) -> str | None:
-    """Return what Pillow calls the format, ready to be read; None where there is no decoder for it."""
+    """Return Pillow's name of the format, with its decoder registered; None if there is no decoder."""
     if kind == "AVIF":
         return "AVIF" if features.check("avif") else None
     for name in _DECODERS:
         try:
             import_module(name).register_heif_opener()
-        except (ImportError, AttributeError):  # not there, or without its libraries
+        except (ImportError, AttributeError):  # not installed, or without its libraries
             continue
         return "HEIF"
     return None
 
 
 def how_to_read(kind: str) -> str:
-    """Say what is missing where `pillow_name` knows none."""
+    """Say what is missing if `pillow_name` returns None."""
     if kind == "AVIF":
         return "AVIF is read by Pillow 11.3 and newer: pip install --upgrade pillow; or save it as PNG or JPEG"
     return "HEIC is read with pi-heif: pip install 'lightdet[heic]'; or save it as PNG or JPEG"

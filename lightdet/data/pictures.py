@@ -19,14 +19,14 @@ from lightdet.structures import Annotation, Sample
 
 
 def trainable(annotation: Annotation) -> tuple[FloatArray, IntArray]:
-    """The boxes ``[N, 4]`` and labels ``[N]`` to learn from: all but crowd regions."""
+    """The boxes ``[N, 4]`` and labels ``[N]`` to learn from: all except crowd regions."""
     if annotation.crowd is None:
         return annotation.boxes, annotation.labels
     return annotation.boxes[~annotation.crowd], annotation.labels[~annotation.crowd]
 
 
 class Pictured(Protocol):
-    """Anything that names a picture: an `Annotation`, an `ImageLabel`."""
+    """Anything that refers to a picture: an `Annotation`, an `ImageLabel`."""
 
     @property
     def image(self) -> Path:
@@ -39,16 +39,16 @@ Labelled = TypeVar("Labelled", bound=Pictured)
 class PictureStore(Generic[Labelled]):
     """The pictures of a split, scaled so that the longer side is `imgsz`.
 
-    Every picture is decoded once when this is made, so a broken one is found before training, not in its middle.
+    Every picture is decoded once on creation, so a broken one is found before training, not during it.
     As many as fit into `cache_mib` stay in memory (gray ones as one channel), the others are read again when used.
 
     Args:
-        annotations: the split; of those that can be read, the attribute of this name keeps the list.
+        annotations: the split; the attribute of the same name holds those that can be read.
         imgsz: longer side in pixels.
         bit_depth: significant bits of 16-bit pictures.
-        gray: turn colours to gray before anything else.
+        gray: convert colours to gray before anything else.
         cache_mib: memory for decoded pictures in MiB.
-        skip_broken: collect unreadable pictures in `broken` and go on without them, instead of raising.
+        skip_broken: collect unreadable pictures in `broken` and continue without them, instead of raising.
         progress: called after each picture.
 
     Raises:
@@ -98,7 +98,7 @@ class PictureStore(Generic[Labelled]):
         return sum(picture is not None for picture in self._cache)
 
     def image(self, index: int) -> Image:
-        """Return picture `index`, uint8 ``[H, W, 3]``; the pixels are shared, a gray one's channels too."""
+        """Return picture `index`, uint8 ``[H, W, 3]``; the pixels are shared, and so are a gray picture's channels."""
         cached = self._cache[index]
         stored = self._load(self.annotations[index]) if cached is None else cached
         return stored if stored.ndim == 3 else np.broadcast_to(stored[..., None], (*stored.shape, 3))
@@ -110,7 +110,7 @@ class PictureStore(Generic[Labelled]):
             return error
 
     def _load(self, annotation: Labelled) -> AnyArray:
-        """Decode and scale: uint8 ``[H, W, 3]``, or ``[H, W]`` where the channels are equal."""
+        """Decode and scale: uint8 ``[H, W, 3]``, or ``[H, W]`` if the channels are equal."""
         image = read_image(annotation.image, bit_depth=self.bit_depth)
         if self.gray:
             image = to_gray(image)

@@ -1,7 +1,7 @@
-"""From an index to a training sample: mosaic or letterbox, then the other changes, each drawn anew.
+"""From an index to a training sample: mosaic or letterbox, then the other random changes.
 
-A sample depends on (seed, epoch, position) alone, never on which thread made it or what ran before: that is
-what lets a resumed run go on to the last bit.
+A sample depends only on (seed, epoch, position), never on which thread made it or what ran before: this makes
+a resumed run identical to the last bit.
 """
 
 from __future__ import annotations

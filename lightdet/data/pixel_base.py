@@ -1,8 +1,8 @@
-"""What the corners of Pascal VOC files are counted from, where the YAML does not say: what the files themselves show.
+"""What the corners of Pascal VOC files are counted from if the YAML does not say, judged by the files themselves.
 
 Pascal VOC counts pixels from 1 and includes the last one; CVAT, Label Studio and others write edges counted from 0 into
-the same format. A corner of 0 or with a fraction is none of a pixel counted from 1; a box that begins and ends with one
-number is none between two edges.
+the same format. A corner of 0 or with a fraction cannot be a pixel counted from 1; a box that begins and ends with
+the same number cannot lie between two edges.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _CORNER = re.compile(r"<([xy]m(?:in|ax))\s*>\s*([^<]*?)\s*</")
 
 @dataclass(frozen=True)
 class PixelBase:
-    """`first`: what corners are counted from; `reason`: which files show that, empty where it is the format's rule."""
+    """`first`: what corners are counted from; `reason`: which files show that, empty if it is the format's rule."""
 
     first: Literal[0, 1] = 1
     reason: str = ""
 
 
 def find_pixel_base(labels: Iterable[Path]) -> PixelBase:
-    """Look through all label files of a data set.
+    """Check all label files of a data set.
 
     Raises:
         UserError: some files count from 0 and others from 1.
@@ -60,7 +60,7 @@ def find_pixel_base(labels: Iterable[Path]) -> PixelBase:
 
 
 def _signs(label: Path) -> tuple[str, str]:
-    """A corner that no pixel counted from 1 has, and a box that no two edges bound; each empty if there is none."""
+    """A corner impossible for pixels counted from 1, and a box impossible for edges; each empty if there is none."""
     try:
         text = read_bounded(label).replace(b"\0", b"").decode("utf-8", "replace")  # UTF-16 is read so, too
     except DataError:

@@ -1,4 +1,4 @@
-"""Whether a PNG holds all of its rows: decoders fill up what is missing, and say nothing."""
+"""Whether a PNG holds all of its rows: decoders silently fill up what is missing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PIECE = 1 << 20
 def check_rows(picture: Pil.Image, data: bytes) -> None:
     """Refuse a PNG whose compressed data end before its last row; its first picture, of several.
 
-    Pillow fills missing rows with zeros, so that most pictures need no second look. OpenCV, which decodes 16 bits,
-    promises nothing.
+    Pillow fills missing rows with zeros, so most pictures need no second check. OpenCV, which decodes 16 bits,
+    guarantees nothing.
 
     Raises:
         UnsupportedError: they do.
@@ -35,7 +35,7 @@ def check_rows(picture: Pil.Image, data: bytes) -> None:
 
 
 def count_rows(data: bytes) -> None:
-    """As `check_rows`, by the length of what is compressed."""
+    """As `check_rows`, by the length of the decompressed data."""
     missing = _length(data)
     try:
         for piece in _inflated(data):
@@ -48,7 +48,7 @@ def count_rows(data: bytes) -> None:
 
 
 def _length(data: bytes) -> int:
-    """Bytes of all rows, each with its filter's byte, as the header says."""
+    """Number of bytes of all rows, each with its filter byte, by the header."""
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     depth, colour, interlaced = data[24], data[25], data[28]
     bits = depth * _CHANNELS.get(colour, 0)
@@ -62,7 +62,7 @@ def _length(data: bytes) -> int:
 
 
 def _inflated(data: bytes) -> Iterator[int]:
-    """Lengths of the picture's data as they come out of the compression, piece by piece."""
+    """Lengths of the decompressed data, piece by piece."""
     inflate = zlib.decompressobj()
     position = 8
     while position + 12 <= len(data):

@@ -1,4 +1,4 @@
-"""Keep the decoders' own lines about broken files off the terminal: what is wrong is told in one line of ours."""
+"""Keep the decoders' own messages about broken files off the terminal: we report what is wrong in one line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from PIL import _imaging
 def quiet_decoders() -> None:
     """Silence OpenCV, Pillow's TIFF reader and the libtiff below it; done once, for the whole process.
 
-    A program that has set up Pillow's logger goes on seeing what it says. Where Pillow has libtiff inside (Windows),
-    its functions cannot be reached, and it goes on printing.
+    A program that has set up Pillow's logger still sees its messages. If Pillow contains libtiff statically (Windows),
+    its functions cannot be reached, and it still prints.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what nobody else takes
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # otherwise Python prints what no handler takes
     try:
-        # A look-up in an extension module goes on in the libraries that it was linked with.
+        # A lookup in an extension module continues in the libraries that it is linked with.
         library = ctypes.CDLL(_imaging.__file__)
         setters = (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler)
     except (OSError, AttributeError):

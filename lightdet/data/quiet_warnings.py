@@ -1,4 +1,4 @@
-"""Python's warnings of decoders, silenced: large size and odd EXIF; the first is bounded, the second harmless."""
+"""Python warnings from decoders, silenced: large size (limited elsewhere) and odd EXIF (harmless)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Silencing warnings is a change to the whole process, so only one thread at a time does it, for a header's time.
+# Silencing warnings affects the whole process, so only one thread at a time does it, while it reads a header.
 _header_lock = threading.Lock()
 
 
@@ -23,7 +23,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def quiet_warnings() -> Iterator[None]:
-    """Silence them; for the time of a header, as other threads wait."""
+    """Silence them; only while reading a header, because other threads wait."""
     with _header_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

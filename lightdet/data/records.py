@@ -1,4 +1,4 @@
-"""A picture of a split as its labels tell it, with what is wrong with it, so that an audit can list every fault."""
+"""A picture of a split with its labels and faults, so that an audit can list every fault."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Record(ABC):
 
     @abstractmethod
     def truth(self) -> Annotation | ImageLabel | None:
-        """Return what the labels say; None where that is not known."""
+        """Return the labels' content; None if unknown."""
 
 
 @dataclass
 class BoxRecord(Record):
-    """A picture and its boxes; `labels` is None where the picture or its label file was not found."""
+    """A picture and its boxes; `labels` is None if the picture or its label file was not found."""
 
     labels: LabelFile | None = None
 
@@ -36,7 +36,7 @@ class BoxRecord(Record):
 
 @dataclass
 class ClassRecord(Record):
-    """A picture, its class and (where its header can be read) its size."""
+    """A picture, its class and (if its header can be read) its size."""
 
     label: int
     source: Path | None = None

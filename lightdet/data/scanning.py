@@ -27,7 +27,7 @@ def scan_pictures(form: str, folder: Path) -> list[Path]:
 
 
 def scan(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """All files below `folder` with one of the (lower case) `suffixes`, sorted; hidden ones are left out.
+    """All files below `folder` with one of the (lower case) `suffixes`, sorted, without hidden files.
 
     Raises:
         UserError: the folder is missing or unreadable.

@@ -1,4 +1,4 @@
-"""What a data set is, as its YAML describes it: its splits, its classes and how its labels are to be read."""
+"""A data set as its YAML describes it: its splits, its classes and how to read its labels."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Format = Literal["yolo", "voc", "coco", "deeppcb"]
 ClassFormat = Literal["folders", "csv"]
 """Formats that give each picture one class: `lightdet.data.class_records` reads them."""
 LabelKind = Literal["boxes", "class"]
-"""What the labels give a picture: any number of boxes, or one class."""
+"""The kind of labels: any number of boxes per picture, or one class."""
 OnError = Literal["fail", "skip"]
 VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """Where one split lies; all paths absolute or relative to the working folder.
+    """The files of one split; all paths absolute or relative to the working folder.
 
     Attributes:
         images: folders of pictures. Without `listings` every picture below them belongs to the split.
-        labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures that the
-            format's custom gives (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
+        labels: the folder of label files, or the COCO JSON file. None: the folder beside the pictures by the
+            format's convention (``images`` → ``labels``, ``JPEGImages`` → ``Annotations``), or their own.
             For ``csv`` the CSV file.
         listings: text files that name the split's pictures, one per line: a stem, a file name or a path.
-        unlabelled: what a picture without label file means. ``auto``: background for YOLO (unless no picture
+        unlabelled: what a picture without a label file means. ``auto``: background for YOLO (unless no picture
             of the split has one), an error for VOC and DeepPCB.
         declared: the file and 1-based line that name the split, for messages.
     """
@@ -45,7 +45,7 @@ class SplitSpec:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set as its YAML describes it; nothing but names, no file is opened for it.
+    """A data set as its YAML describes it; only names, no file is opened.
 
     Attributes:
         root: the folder that holds the data.
@@ -54,10 +54,10 @@ class DatasetSpec:
         bit_depth: significant bits of 16-bit pictures (9-16), for `lightdet.data.images.read_image`.
         path: the YAML file, for messages.
         outside: whether a box that reaches outside its picture is an error or is cut at the border.
-        bad: of classes of whole pictures, those of bad parts; empty where the data set does not say.
-        first_pixel: of ``voc``, what corners are counted from; None: what the files show.
-        rows: of ``yolo``, what rows of more than five columns hold.
-        absent: splits that the YAML names and that are not there, other than ``train`` and ``val``: why not.
+        bad: for classes of whole pictures, the classes of bad parts; empty if the data set does not say.
+        first_pixel: for ``voc``, what corners are counted from; None: what the files show.
+        rows: for ``yolo``, what rows of more than five columns hold.
+        absent: missing splits that the YAML names, other than ``train`` and ``val``: the reason for each.
     """
 
     name: str
@@ -75,7 +75,7 @@ class DatasetSpec:
 
     @property
     def label_kind(self) -> LabelKind:
-        """What each picture has: boxes, or a class."""
+        """What each picture is labelled with: boxes, or a class."""
         return "class" if self.format in get_args(ClassFormat) else "boxes"
 
     def split(self, name: str) -> SplitSpec:
@@ -91,12 +91,12 @@ class DatasetSpec:
         return [f"{error.message}; it is left out" for error in self.absent.values()]
 
     def misnamed_val(self) -> str | None:
-        """The split that is likely meant for validation but has another name; None if there is ``val``."""
+        """The split that is probably meant for validation but has another name; None if there is ``val``."""
         other = (name for name in self.splits if name.lower() in VAL_ALIASES)
         return None if "val" in self.splits else next(other, None)
 
     def split_error(self, name: str, message: str) -> UserError:
-        """An error about the split `name`, at the line of the YAML that names it where that is known."""
+        """An error about the split `name`, with the line of the YAML that names it if known."""
         path, line = self.splits[name].declared
         return UserError(message, path=path or self.path, line=line)
 
@@ -106,13 +106,13 @@ def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
 
     def refuse(what: str, path: Path, hint: str = "") -> UserError:
         fault = "is no folder" if path.exists() else "does not exist"
-        remedy = "" if split == "train" else f" (correct it, or take the split '{split}' out)"
+        remedy = "" if split == "train" else f" (correct it, or remove the split '{split}')"
         return spec.split_error(split, f"the {what} of the split '{split}' {fault}: {path}{hint}{remedy}")
 
     for listing in place.listings:
         if not listing.exists():
             raise refuse("list", listing, _slashes(listing))
-    if spec.format in ("coco", "csv"):  # its entries may name pictures by other ways than the folder
+    if spec.format in ("coco", "csv"):  # its entries may name pictures other than through the folder
         if place.labels is not None and not place.labels.exists():
             raise refuse(f"{spec.format.upper()} file", place.labels, _slashes(place.labels))
         return

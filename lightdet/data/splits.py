@@ -1,7 +1,7 @@
-"""Dividing pictures into training and validation, so that the validation can be believed.
+"""Splitting pictures into training and validation, so that the validation can be trusted.
 
-Every class and the background are shared out evenly, and pictures that are copies of one another, or nearly so,
-stay on one side: a detector must not be tested on what it has learnt by heart.
+Every class and the background are spread evenly, and copies or near copies stay on one side: a detector must not be
+tested on what it has memorized.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lightdet.structures import Annotation
 def draw_validation(annotations: Sequence[Annotation], groups: IntArray, share: float, seed: int) -> BoolArray:
     """Choose about `share` (0-1) of the pictures for validation, by the classes of their boxes.
 
-    See `draw_share`; pictures without boxes are shared out evenly, too.
+    See `draw_share`; pictures without boxes are spread evenly as well.
     """
     return draw_share([annotation.labels for annotation in annotations], groups, share, seed)
 
@@ -29,11 +29,11 @@ def draw_validation(annotations: Sequence[Annotation], groups: IntArray, share: 
 def draw_share(labels: Sequence[IntArray], groups: IntArray, share: float, seed: int) -> BoolArray:
     """Choose about `share` (0-1) of the pictures.
 
-    Rare classes are dealt first, each to the side that lacks it most (iterative stratification, Sechidis et al.
-    2011), so that a class held by two groups or more is on both sides.
+    Rare classes are assigned first, each to the side that lacks it most (iterative stratification, Sechidis et al.
+    2011), so that a class in two or more groups is on both sides.
 
     Args:
-        labels: of each of ``N`` pictures, the classes in it: int64 ``[K]``, perhaps none.
+        labels: for each of ``N`` pictures, the classes in it: int64 ``[K]``, possibly none.
         groups: ``[N]``; pictures of one group stay together.
         share: wanted share of the chosen.
         seed: the same seed draws the same pictures.
@@ -69,7 +69,7 @@ def _units(labels: Sequence[IntArray], groups: IntArray) -> AnyArray:
 
 
 def alike_groups(checks: Sequence[PictureCheck]) -> IntArray:
-    """Number pictures that are identical or very similar, directly or by way of others, alike: ``[N]``."""
+    """Give identical or very similar pictures, directly or via others, the same group number: ``[N]``."""
     same = [(first, other) for first, *others in identical([c.pixels_digest for c in checks]) for other in others]
     groups = _joined(np.arange(len(checks)), np.array(same, np.int64).reshape(-1, 2).T)
     known: IntArray = np.array([index for index, check in enumerate(checks) if check.thumbnail is not None], np.int64)

@@ -1,4 +1,4 @@
-"""What label files hold beside boxes and classes, and what a conversion therefore leaves behind."""
+"""What label files hold besides boxes and classes, and a conversion therefore drops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VOC_MARKS = {
 
 
 def marks_not_read(spec: DatasetSpec, annotations: Sequence[Annotation]) -> list[str]:
-    """A line for the marks that are really there and have no place in `Annotation`; none where there are none."""
+    """A line for the marks that exist but have no place in `Annotation`; none if there are none."""
     sources = list(dict.fromkeys(a.source for a in annotations if a.source is not None))
     wide = "polygons" if spec.rows.polygons else "key points"
     finders: dict[str, Callable[[Path], Iterator[str]]] = {

@@ -1,1 +1,1 @@
-"""How good detections are: matching, average precision, curves, confusion, and the report of it all."""
+"""How good detections are: matching, average precision, curves, confusion matrix, and the report."""

@@ -1,4 +1,4 @@
-"""Average precision: pycocotools' own numbers, silently and from memory."""
+"""Average precision: pycocotools' own numbers, without its output and without files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AveragePrecision:
 
     Attributes:
         precision: float64 ``[T, R, C, A]``: IoU 0.5:0.05:0.95, recall 0:0.01:1, class, area (all, small, medium,
-            large; only "all" where sizes were not asked for).
+            large; only "all" if sizes were not asked for).
         recall: float64 ``[T, C, A]``: highest recall.
     """
 
@@ -53,8 +53,8 @@ def evaluate(
         predictions: one for each picture, in pixels of the original picture, with low scores kept (0.001).
         annotations: of the same pictures in the same order; those without boxes count (their detections are wrong).
         names: the class names, unique, by label.
-        max_detections: AP looks at this many of the best detections for each picture and class (COCO's 100).
-            Precision, recall and F1 look at all of them.
+        max_detections: AP counts this many of the best detections for each picture and class (COCO's 100).
+            Precision, recall and F1 count all of them.
         sizes: also compute AP for small, medium and large boxes (takes twice as long).
 
     Raises:
@@ -115,18 +115,18 @@ def average_precision(
 
 
 Boxes = tuple[FloatArray, IntArray, FloatArray | None, BoolArray | None, AnyArray | None]
-"""One picture's boxes ``[N, 4]``, labels ``[N]``, and scores, crowd flags or areas where there are any."""
+"""One picture's boxes ``[N, 4]``, labels ``[N]``, and scores, crowd flags or areas if there are any."""
 
 
 def _coco(pictures: Sequence[Boxes], num_classes: int) -> COCO:
     """Build pycocotools' object in memory; pictures, classes and boxes are numbered from 1 (0 means unmatched)."""
     entries: list[dict[str, object]] = []
-    for number, (boxes, labels, scores, crowd, told) in enumerate(pictures, start=1):
+    for number, (boxes, labels, scores, crowd, given_areas) in enumerate(pictures, start=1):
         # float64 before subtracting: the same width and area as a reader of the file would get
         wide = boxes.astype(np.float64)
         sides = wide[:, 2:] - wide[:, :2]
         corners = np.concatenate([wide[:, :2], sides], axis=1).tolist()
-        areas = (sides.prod(axis=1) if told is None else told).tolist()
+        areas = (sides.prod(axis=1) if given_areas is None else given_areas).tolist()
         classes = (labels + 1).tolist()
         values = [0.0] * len(boxes) if scores is None else scores.tolist()
         flags = [0] * len(boxes) if crowd is None else crowd.astype(int).tolist()

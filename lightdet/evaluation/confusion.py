@@ -1,4 +1,4 @@
-"""The confusion matrix: what each defect was taken for, at one confidence threshold."""
+"""The confusion matrix: what each defect was reported as, at one confidence threshold."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lightdet.structures import Annotation, Detections
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """Counts of boxes by what they are and what they were taken for.
+    """Counts of boxes by true class and by reported class.
 
     Attributes:
-        counts: int64 ``[C + 1, C + 1]``, row the truth, column what was reported. The last column holds missed
-            boxes, the last row false alarms where nothing is; their corner is 0.
+        counts: int64 ``[C + 1, C + 1]``: rows are the truth, columns what was reported. The last column holds missed
+            boxes, the last row false alarms on background; their corner is 0.
         threshold: lowest score that counted.
         iou: lowest overlap that counted.
     """
@@ -42,10 +42,10 @@ def confusion_matrix(
     threshold: float,
     iou: float = 0.5,
 ) -> Confusion:
-    """Count what every box was taken for.
+    """Count what every box was reported as.
 
-    Detections first answer for boxes of their own class, so the diagonal holds the very hits that precision and
-    recall count; only what then is left over is matched across classes. Crowd regions are left out.
+    Detections are first matched with boxes of their own class, so the diagonal holds exactly the hits that precision
+    and recall count; only what is left over is then matched across classes. Crowd regions are left out.
 
     Args:
         predictions: one for each picture.

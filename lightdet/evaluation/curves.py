@@ -15,24 +15,24 @@ from lightdet.structures import Annotation, Detections
 
 @dataclass(frozen=True)
 class Operating:
-    """What a confidence threshold gives: counts, and the shares that follow from them."""
+    """The counts at a confidence threshold, and the rates that follow from them."""
 
     threshold: float
     found: int
-    """Ground-truth boxes that a detection at or above the threshold answers for."""
+    """Ground-truth boxes matched by a detection at or above the threshold."""
     alarms: int
-    """Detections at or above the threshold, right or wrong."""
+    """Detections at or above the threshold, correct or not."""
     boxes: int
     """Ground-truth boxes."""
 
     @property
     def precision(self) -> float:
-        """Share of the alarms that are right; 0 where there is no alarm."""
+        """Share of the alarms that are correct; 0 if there is no alarm."""
         return self.found / self.alarms if self.alarms else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of the boxes that are found; 0 where there is no box."""
+        """Share of the boxes that are found; 0 if there is no box."""
         return self.found / self.boxes if self.boxes else 0.0
 
     @property
@@ -47,7 +47,7 @@ class Curve:
 
     Attributes:
         scores: float32 ``[D]``, not increasing; crowd-ignored detections are left out.
-        right: bool ``[D]``, the detection answers for a box.
+        right: bool ``[D]``, the detection matches a box.
         boxes: how many ground-truth boxes there are.
     """
 
@@ -70,16 +70,16 @@ class Curve:
         return precision, found / max(self.boxes, 1), f1
 
     def best(self) -> Operating:
-        """Return the operating point with the highest F1; of equals, the one that finds more.
+        """Return the operating point with the highest F1; among equals, the one that finds more.
 
         The threshold is the roundest number that keeps exactly those detections, so that it can be typed.
-        Without a right detection every threshold is as bad: 0.5 stands for none.
+        Without a correct detection every threshold is equally bad: 0.5 is returned.
         """
         if not self.right.any():
             return self.at(0.5)
         found = np.cumsum(self.right)
         f1 = 2 * found / (np.arange(1, len(found) + 1) + self.boxes)
-        # Only where the score drops can a threshold stand between two detections.
+        # A threshold fits between two detections only where the score drops.
         last = np.append(self.scores[1:] < self.scores[:-1], True)
         best = np.flatnonzero(last & (f1 >= f1[last].max()))[-1]
         below = float(self.scores[best + 1]) if best + 1 < len(self.scores) else 0.0
@@ -91,7 +91,7 @@ def roundest(low: float, high: float) -> float:
     for decimals in range(1, 8):
         scale = float(10**decimals)
         value = math.floor(high * scale) / scale
-        # float32 on both sides: that is how scores are compared with it afterwards.
+        # float32 on both sides, because scores are later compared with it in float32.
         if np.float32(low) < np.float32(value) <= np.float32(high):
             return value
     return high
@@ -111,7 +111,7 @@ def confidence_curves(
 ) -> Curves:
     """Match every picture and gather the curves.
 
-    Pooled means every box counts alike, whatever its class: the pooled precision is the share of right alarms
+    Pooled means every box counts equally, whatever its class: the pooled precision is the share of correct alarms
     among all alarms. (mAP is the other kind: a mean over classes.)
     """
     matches = [match(found, truth, iou=iou) for found, truth in zip(predictions, annotations, strict=True)]
@@ -125,7 +125,7 @@ def curves_of(
     num_classes: int,
     iou: float,
 ) -> Curves:
-    """Gather the curves of pictures that were matched already (by class, at `iou`)."""
+    """Gather the curves of pictures that are already matched (by class, at `iou`)."""
     counted = [~m.ignored for m in matches]
     scores = _join([p.scores[c] for p, c in zip(predictions, counted, strict=True)], np.float32)
     labels = _join([p.labels[c] for p, c in zip(predictions, counted, strict=True)], np.int64)

@@ -1,8 +1,8 @@
-"""Which detection answers for which ground-truth box, at one IoU threshold.
+"""Which detection matches which ground-truth box, at one IoU threshold.
 
 The rule is COCO's: best score first, every detection takes the free box that it overlaps most, if the overlap
-reaches the threshold. Because a detection never depends on a weaker one, one matching serves every confidence
-threshold. Crowd regions take any number of detections, which then count neither as right nor as wrong.
+reaches the threshold. Because a detection never depends on a weaker one, one matching is valid for every confidence
+threshold. Crowd regions take any number of detections, which then count neither as correct nor as wrong.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Match:
 
     @property
     def false_alarms(self) -> BoolArray:
-        """Bool ``[D]``: detections that count and answer for no box."""
+        """Bool ``[D]``: detections that count and match no box."""
         flags: BoolArray = (self.truth == FREE) & ~self.ignored
         return flags
 
     @property
     def missed(self) -> BoolArray:
-        """Bool ``[G]``: boxes that count and that nothing answers for."""
+        """Bool ``[G]``: boxes that count and that no detection matches."""
         flags: BoolArray = (self.detection == FREE) & ~self.crowd
         return flags
 
 
 def crowd_flags(annotation: Annotation) -> BoolArray:
-    """Bool ``[N]``: the crowd flag of each box, all false where the data set has none."""
+    """Bool ``[N]``: the crowd flag of each box, all false if the data set has none."""
     return np.zeros(len(annotation), bool) if annotation.crowd is None else annotation.crowd
 
 
@@ -93,10 +93,10 @@ def match(detections: Detections, annotation: Annotation, *, iou: float = 0.5, b
 
 
 def match_confusions(detections: Detections, annotation: Annotation, first: Match, *, iou: float = 0.5) -> IntArray:
-    """Match what `first` (by class) left over, whatever the class: detections that saw the defect but misnamed it.
+    """Match what `first` (by class) left over, whatever the class: detections that found the defect but misnamed it.
 
     Returns:
-        int64 ``[D]``, for every detection the index of the box of another class that it lies on, or `FREE`.
+        int64 ``[D]``, for every detection the index of the box of another class that it overlaps, or `FREE`.
     """
     rows, columns = np.flatnonzero(first.false_alarms), np.flatnonzero(first.missed)
     table = overlaps(detections.boxes[rows], annotation.boxes[columns])
@@ -110,7 +110,7 @@ def greedy(table: AnyArray, crowd: BoolArray, iou: float) -> tuple[IntArray, Boo
     """Match rows (best score first) with columns: ``[D, G]`` overlaps → (truth ``[D]``, ignored ``[D]``)."""
     truth = np.full(len(table), FREE, np.int64)
     ignored = np.zeros(len(table), bool)
-    # A shade below the threshold, so that rounding does not cost a pair that meets it exactly.
+    # Slightly below the threshold, so that rounding does not lose a pair that meets it exactly.
     reached = table >= iou - 1e-9
     free = ~crowd
     for row in np.flatnonzero(reached.any(axis=1)):

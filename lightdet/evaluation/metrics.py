@@ -10,7 +10,7 @@ from lightdet.evaluation.curves import Curves
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class. Everything but the counts is None where the data set has no box of the class."""
+    """One class. Everything but the counts is None if the data set has no box of the class."""
 
     name: str
     images: int
@@ -21,7 +21,7 @@ class ClassMetrics:
     ap75: float | None
     ap50_95: float | None
     precision: float | None
-    """At the common threshold, `Metrics.threshold`; 0 where there is no detection."""
+    """At the common threshold, `Metrics.threshold`; 0 if there is no detection."""
     recall: float | None
     f1: float | None
     best_f1: float | None
@@ -48,16 +48,16 @@ class ClassMetrics:
 class Metrics:
     """The numbers of one evaluation; all lie in 0–1.
 
-    The means run over classes that have ground truth, and are None where none has (pycocotools says -1).
+    The means run over classes that have ground truth, and are None if none has (pycocotools says -1).
 
     Attributes:
         map50, map75, map50_95: pycocotools' AP at IoU 0.5, 0.75 and averaged over 0.5:0.05:0.95.
         map_small, map_medium, map_large: the last by box area (below 32², 32² to 96², above, in original pixels).
-        recall_100: pycocotools' AR, the mean highest recall over the same IoUs with `max_detections` a picture.
+        recall_100: pycocotools' AR, the mean highest recall over the same IoUs with `max_detections` per picture.
         precision, recall, f1: all boxes pooled, IoU 0.5, at `threshold`: the confidence where pooled F1 is best.
         per_class: in the order of the class list.
         images, background_images, boxes: what was evaluated (crowd regions left out).
-        background_alarms: pictures without defect on which something is reported at `threshold`.
+        background_alarms: pictures without defects for which something is reported at `threshold`.
         max_detections: the cap of AP, best scores first, for each picture and class.
         pr_curves: float64 ``[C, 101]``, precision at recall 0, 0.01, …, 1 at IoU 0.5; the mean of a row is its ap50.
             -1 throughout for a class without ground truth.
@@ -87,7 +87,7 @@ class Metrics:
     def as_dict(self) -> dict[str, object]:
         """Return plain values ready for JSON; a number that does not exist is None, never NaN.
 
-        Without any ground-truth box that holds for precision, recall, F1 and threshold too.
+        Without any ground-truth box, this includes precision, recall, F1 and the threshold.
         """
         known = self.boxes > 0
         return {

@@ -1,4 +1,4 @@
-"""Whether the bare class numbers of somebody's detections are counted from 0 in our order: what the boxes say."""
+"""Whether another program's bare class numbers count from 0 in our order, judged by the boxes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from lightdet.structures import Annotation, Detections
 from lightdet.wording import counted
 
 ENOUGH = 3
-"""So many detections on a box, all of another class than it, are no chance."""
+"""This many detections on boxes, all of another class than the box, are no coincidence."""
 
 
 def doubtful_numbers(
     numbers: Collection[int], predictions: Sequence[Detections], annotations: Sequence[Annotation]
 ) -> str:
-    """Say why `numbers`, taken for class indices from 0, seem to mean something else; nothing if they do not.
+    """Say why `numbers`, read as class indices from 0, seem to mean something else; empty if they do not.
 
     Args:
-        numbers: the numbers that were taken for indices.
-        predictions: what they led to, for each picture.
+        numbers: the numbers that were read as indices.
+        predictions: the resulting detections, for each picture.
         annotations: of the same pictures.
     """
     hits, right, below = _hits(predictions, annotations)

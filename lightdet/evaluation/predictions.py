@@ -1,4 +1,4 @@
-"""Detections from elsewhere: COCO JSON, matched to a data set's pictures and classes.
+"""Another program's detections: COCO JSON, matched to a data set's pictures and classes.
 
 Two shapes are read. A bare list of results, as COCO's own evaluation takes it
 (``[{"image_id", "category_id", "bbox": [x, y, width, height], "score"}, …]``), and an object that brings its own
@@ -28,7 +28,7 @@ Row = tuple[float, float, float, float, float, int]
 
 @dataclass(frozen=True)
 class Ids:
-    """What the numbers in a file stand for, where it or the data set says so.
+    """The meaning of the numbers in a file, if the file or the data set gives it.
 
     Attributes:
         images: file name by ``image_id``.
@@ -57,11 +57,11 @@ def read_predictions(
         skip: leave out entries for pictures that are not among `annotations`, and say so, instead of raising.
 
     Returns:
-        One `Detections` a picture, and a line for each picture that was left out.
+        One `Detections` per picture, and a line for each picture that was left out.
 
     Raises:
-        UserError: an unreadable or foreign file, an entry that is no detection, an unknown picture or class, or
-            numbers without explanation that do not seem to be what they are taken for.
+        UserError: an unreadable or foreign file, an entry that is not a detection, an unknown picture or class, or
+            unexplained numbers that do not seem to mean what they were read as.
     """
     entries, own = _load(path)
     known = ids or Ids()
@@ -93,10 +93,10 @@ def read_predictions(
 
 
 def coco_ids(path: Path) -> Ids:
-    """Read what the numbers of a data set's COCO file stand for.
+    """Read the meaning of the numbers in a data set's COCO file.
 
     Raises:
-        UserError: the file cannot be read or is no COCO data set.
+        UserError: the file cannot be read or is not a COCO data set.
     """
     value = _json(path)
     if not isinstance(value, dict):
@@ -156,7 +156,7 @@ def _value(entry: Any, key: str) -> int | str:
 
 
 def _name(entry: dict[str, Any], key: str) -> str | None:
-    """A name that stands beside a number, without blanks around it; None where there is none."""
+    """A name given beside a number, stripped; None if there is none."""
     value = entry.get(key)
     return value.strip() if isinstance(value, str) and value.strip() else None
 
@@ -182,7 +182,7 @@ def _score(entry: dict[str, Any]) -> float:
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    # beyond this float32 has no room, and no picture has either
+    # float32 holds no more than this, and no picture does either
     return abs(value) < 1e9 and math.isfinite(value)
 
 
@@ -196,7 +196,7 @@ def _detections(rows: list[Row], names: tuple[str, ...], size: tuple[int, int]) 
 
 
 class _Pictures:
-    """Finds the picture that an ``image_id`` means."""
+    """Finds the picture for an ``image_id``."""
 
     def __init__(self, annotations: Sequence[Annotation], ids: Mapping[int | str, str]) -> None:
         self.ids = ids
@@ -215,12 +215,12 @@ class _Pictures:
 
         Raises:
             LookupError: there is none.
-            ValueError: there are several, a number that nothing explains, or the two are not one picture's.
+            ValueError: there are several, the number is unexplained, or the two belong to different pictures.
         """
         index = self._find(value, file)
         if file is not None and self._named.setdefault(value, index) != index:
             both = f"{self.paths[self._named[value]]} and {self.paths[index]}"
-            raise ValueError(f"image_id {value} and the file names beside it mean two pictures: {both}")
+            raise ValueError(f"image_id {value} and the file names beside it belong to two pictures: {both}")
         return index
 
     def _find(self, value: int | str, file: str | None) -> int:
@@ -231,7 +231,7 @@ class _Pictures:
             index, name = self._search(value) if file is None else (self._by_file(file), file)
             if self._called.setdefault(index, name) != name:
                 both = f"'{self._called[index]}' and '{name}'"
-                raise ValueError(f"{both} are both taken for {self.paths[index]}; give more of the path")
+                raise ValueError(f"{both} both match {self.paths[index]}; give more of the path")
             self._found[value, file] = index
         return self._found[value, file]
 
@@ -241,11 +241,11 @@ class _Pictures:
             return self._by_file(name), name
         if self.ids:
             raise LookupError(f"image_id {value} is not among 'images'")
-        # tools that number results without a list of images take the number from the file's name: 000123.jpg
+        # tools that write results without a list of images take the number from the file name: 000123.jpg
         numbered = [stem for stem in self.by_stem if stem.isdecimal() and int(stem) == value]
         if len(numbered) != 1:
             raise ValueError(
-                f"image_id {value} is a number that nothing explains; give file names as image_id, "
+                f"image_id {value} is a number without a meaning here; give file names as image_id, "
                 "or an object with 'images'"
             )
         return self._by_file(numbered[0]), numbered[0]
@@ -260,12 +260,14 @@ class _Pictures:
             ends = {i: (self.paths[i].parts[-length:], self.paths[i].with_suffix("").parts[-length:]) for i in matches}
             matches = [i for i in matches if wanted.parts in ends[i]]
         if len(matches) != 1:
-            raise ValueError(f"several pictures are called '{wanted.name}', '{file}' tells none of them; give its path")
+            raise ValueError(
+                f"several pictures are called '{wanted.name}', and '{file}' does not say which one; give its path"
+            )
         return matches[0]
 
 
 class _Labels:
-    """Finds the class that a ``category_id`` means."""
+    """Finds the class for a ``category_id``."""
 
     def __init__(self, names: Sequence[str], ids: Mapping[int | str, str]) -> None:
         self.ids = ids
@@ -278,7 +280,7 @@ class _Labels:
         """Return the label of the ``category_id`` `value`; `name` is the entry's ``category_name``.
 
         Raises:
-            ValueError: there is none, with what is known; or the two are not one class's.
+            ValueError: there is none (the message lists what is known), or the two belong to different classes.
         """
         if name is None:
             return self._number(value)
@@ -299,7 +301,7 @@ class _Labels:
             raise ValueError(f"category_id {value} is not among 'categories'")
         if not 0 <= value < len(self.names):
             raise ValueError(
-                f"category_id {value} is no class index (0-{len(self.names) - 1}); for other numbers give an object "
+                f"category_id {value} is not a class index (0-{len(self.names) - 1}); for other numbers give an object "
                 "with 'categories'"
             )
         self.unexplained.add(value)

@@ -1,4 +1,4 @@
-"""The pictures most worth looking at: what was missed and what was reported wrongly, and why; and the best ones."""
+"""The pictures most worth looking at: misses and false alarms with their reasons, and the best ones."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lightdet.evaluation.matching import FREE, match, match_confusions, overlaps
 from lightdet.structures import Annotation, Detections
 
 LOOSE = 0.1
-"""Overlap from which a box is said to be ill placed rather than to lie elsewhere."""
+"""From this overlap on, a box counts as badly placed rather than as somewhere else."""
 
 FAINT = 0.01
-"""Score below which a detection counts as none when a miss is explained."""
+"""Below this score a detection is ignored when a miss is explained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def worst_misses(
 ) -> list[Finding]:
     """Return the pictures with the worst misses, worst first.
 
-    A defect that nothing points to weighs most, then one taken for another class, then one boxed badly, then one
+    A defect that nothing points to weighs most, then one reported as another class, then one boxed badly, then one
     whose score stayed below the threshold; a picture's weight is the sum.
     """
     findings = []
@@ -69,7 +69,7 @@ def worst_false_alarms(
 ) -> list[Finding]:
     """Return the pictures with the worst false alarms, worst first.
 
-    The surer the detector was, the worse; an alarm where nothing is weighs most, then a wrong class, a badly placed
+    The higher the score, the worse; an alarm on background weighs most, then a wrong class, a badly placed
     box, a second box on one defect. A picture's weight is that of its worst alarm.
     """
     findings = []
@@ -89,7 +89,7 @@ def best_pictures(
     iou: float = 0.5,
     limit: int = 8,
 ) -> list[Finding]:
-    """Return pictures whose every defect was found, and nothing else; those come first whose least sure one is surest.
+    """Return pictures in which every defect was found, and nothing else; the highest lowest score first.
 
     Their boxes are ground truth.
     """
@@ -137,7 +137,7 @@ def _misses(
         overlap = float(table[near, box].max()) if len(near) else 0.0
         if len(taken):
             wrong, score = names[found.labels[taken[0]]], found.scores[taken[0]]
-            explained.append((0.8, box, f"{name}: taken for {wrong} ({score:.2f})"))
+            explained.append((0.8, box, f"{name}: reported as {wrong} ({score:.2f})"))
         elif overlap >= LOOSE:
             explained.append((0.6, box, f"{name}: boxed badly, overlap {overlap:.2f}"))
         elif weak != FREE and prediction.scores[weak] >= FAINT:

@@ -1,1 +1,1 @@
-"""Why a network thinks so: where in a picture the evidence lies for a box or a class, as heat in its pixels."""
+"""Why a network reports what it does: where in a picture the evidence for a box or a class is, as a heat map."""

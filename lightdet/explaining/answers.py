@@ -1,4 +1,4 @@
-"""Why a network reports what it does: a detector's answers and a classifier's, to the same questions."""
+"""Why a network reports what it does: the same questions, answered by detectors and by classifiers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lightdet.explaining.detector import DetectorExplainer, DetectorLook
 
 MOST_TOGETHER = 5
-"""Boxes whose heat ``lightdet detect --explain`` shows in one picture."""
+"""How many boxes per picture ``lightdet detect --explain`` shows heat for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Explanation:
     Attributes:
         name: of the class.
         label: of the class.
-        score: the box's score, the class's probability, or of a class without a box the best candidate's score.
+        score: the box's score, the class's probability, or, for a class without a box, the best candidate's score.
         heat: over the picture.
         number: of the box in its picture, from 1; None for a class.
         box: x1, y1, x2, y2 in pixels; None for a class.
-        note: what else is to be known.
+        note: anything else worth knowing.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Explanation:
     def caption(self) -> str:
         """One line for the overlay."""
         if self.heat.is_empty:
-            return f"nothing in the picture speaks for '{self.name}' ({self.score:.2f})"
+            return f"no evidence for '{self.name}' in the picture ({self.score:.2f})"
         text = f"why '{self.name}' {self.score:.2f}"
         if self.box is not None:
             share = self.heat.share_in(self.box) or 0.0
-            text = f"why box {self.number}: '{self.name}' {self.score:.2f} – {share:.0%} of the heat lies in it"
+            text = f"why box {self.number}: '{self.name}' {self.score:.2f} – {share:.0%} of the heat is in it"
         return f"{text} – {self.note}" if self.note else text
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """What speaks for all that is reported of a picture: one heat, one line, and the boxes, if it is a detector."""
+    """The evidence for everything reported in a picture: one heat map, one line, and for a detector the boxes."""
 
     heat: Heat
     caption: str
@@ -87,13 +87,13 @@ class Together:
 
 
 class Explainer(Protocol):
-    """A network that can say why."""
+    """A network whose answers can be explained."""
 
     names: tuple[str, ...]
     preprocessing: Preprocessing
 
     def explain(self, picture: Image, options: ExplainOptions) -> list[Explanation]:
-        """Return what `options` asks of one picture (uint8 RGB ``[H, W, 3]``); may be nothing.
+        """Return the explanations that `options` asks for in one picture (uint8 RGB ``[H, W, 3]``); possibly none.
 
         Raises:
             UserError: a box that is not there.
@@ -101,7 +101,7 @@ class Explainer(Protocol):
         ...
 
     def together(self, picture: Image) -> Together:
-        """Return what speaks for all that is reported of one picture."""
+        """Return the evidence for everything reported in one picture."""
         ...
 
 
@@ -122,7 +122,7 @@ def label_of(name: str, names: Sequence[str]) -> int:
 
 
 class DetectorAnswers:
-    """Answers for a detector."""
+    """Explains a detector's answers."""
 
     def __init__(self, explainer: DetectorExplainer) -> None:
         self.explainer = explainer
@@ -150,12 +150,12 @@ class DetectorAnswers:
         if not shown:
             return Together(Heat(np.zeros(picture.shape[:2], np.float32)), "nothing was found", None)
         heat = hottest([look.box(number) for number in range(shown)])
-        which = counted(shown, "box") if shown == len(look.detections) else f"the {shown} surest boxes"
-        return Together(heat, f"what speaks for {which}", look.detections)
+        which = counted(shown, "box") if shown == len(look.detections) else f"the {shown} best boxes"
+        return Together(heat, f"evidence for {which}", look.detections)
 
     def _category(self, look: DetectorLook, label: int) -> Explanation:
         count = int((look.detections.labels == label).sum())
-        note = f"{counted(count, 'box')}" if count else "not reported; what comes closest"
+        note = f"{counted(count, 'box')}" if count else "not reported; the best candidate"
         return Explanation(self.names[label], label, look.best_score(label), look.category(label), note=note)
 
 
@@ -173,7 +173,7 @@ def _box(look: DetectorLook, number: int) -> Explanation:
 
 
 class ClassifierAnswers:
-    """Answers for a classifier; where it has a rule of OK and NG, for the bad class that the rule goes by."""
+    """Explains a classifier's answers; if it has an OK/NG rule, those for the bad class that decides."""
 
     def __init__(self, explainer: ClassifierExplainer, rule: ClassRule | None) -> None:
         self.explainer, self.rule = explainer, rule

@@ -1,4 +1,4 @@
-"""Class activation maps by gradients: which cells of a feature map speak for a score.
+"""Gradient class activation maps: which cells of a feature map support a score.
 
 Letters: C channels, h and w cells of a feature map, H and W pixels of the network's input.
 """
@@ -24,7 +24,7 @@ def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:
         gradients: of the score with respect to them, ``[C, h, w]``.
 
     Returns:
-        ``[h, w]``, at least 0: what speaks for the score.
+        ``[h, w]``, at least 0: the evidence for the score.
     """
     return (gradients.mean(dim=(1, 2), keepdim=True) * activations).sum(dim=0).relu()
 
@@ -33,14 +33,14 @@ def hires_cam(activations: Tensor, gradients: Tensor) -> Tensor:
     """Weigh each cell of each channel by its own gradient (Draelos and Carin 2020, eq. 5).
 
     Where the network averages a feature map over its cells before anything else, this equals Grad-CAM. Elsewhere
-    Grad-CAM's mean forgets where the gradient was, and so shows cells that the score does not depend on.
+    Grad-CAM's mean discards where the gradient was, and so shows cells that the score does not depend on.
 
     Args:
         activations: ``[C, h, w]``.
         gradients: of the score with respect to them, ``[C, h, w]``.
 
     Returns:
-        ``[h, w]``, at least 0: what speaks for the score.
+        ``[h, w]``, at least 0: the evidence for the score.
     """
     return (gradients * activations).sum(dim=0).relu()
 
@@ -50,10 +50,10 @@ WEIGHTINGS: Mapping[Method, Callable[[Tensor, Tensor], Tensor]] = {"hires-cam": 
 
 @contextmanager
 def captured(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the feature maps that `module` returns within the block, ready to be differentiated by.
+    """Collect the feature maps that `module` returns within the block, ready for differentiation.
 
-    The graph begins at them: with frozen parameters nothing before them is kept. A copy goes on through the network,
-    so that an in-place operation behind `module` does not change what was collected.
+    The graph begins at them: with frozen parameters nothing before them is kept. The network continues with a copy,
+    so that an in-place operation after `module` does not change what was collected.
 
     Args:
         module: returns a tensor, or tensors in a tuple, list or mapping.
@@ -87,7 +87,7 @@ def heat_of(
     *,
     centred: bool = False,
 ) -> Tensor:
-    """What in the maps of one picture speaks for `score`, as a density over the input's pixels.
+    """The evidence for `score` in the maps of one picture, as a density over the input's pixels.
 
     Each map's heat is divided by the pixels that a cell covers, so that coarse and fine maps add up.
 
@@ -96,11 +96,11 @@ def heat_of(
         maps: ``[1, C, h, w]`` each (`captured`).
         size: (H, W).
         method: how cells are weighed.
-        centred: take each channel's mean over the cells out first: for maps of what the picture is like (patches),
-            not of what was found in it. A cell like all the others then says nothing.
+        centred: subtract each channel's mean over the cells first: for maps that show what the picture looks like
+            (patches), not what was found in it. A cell like all the others is then no evidence.
 
     Returns:
-        float32 ``[H, W]`` on the CPU, at least 0; all 0 where nothing speaks for it.
+        float32 ``[H, W]`` on the CPU, at least 0; all 0 where there is no evidence.
     """
     gradients = torch.autograd.grad(score, maps, retain_graph=True, allow_unused=True)
     heat = torch.zeros(size)

@@ -1,14 +1,14 @@
-"""Why a classifier takes a picture for a class.
+"""Why a classifier assigns a class to a picture.
 
-The score is the class's log-odds, ``log p - log(1 - p)``: what speaks for it and against the others. For a network
+The score is the class's log-odds, ``log p - log(1 - p)``: the evidence for it and against the others. For a network
 with one logit that is the logit, or its negative.
 
-Looked at is the last feature map where the network averages it over the picture before its dense layers: there
+If the network averages its last feature map over the picture before its dense layers, that map is used: there
 HiResCAM and Grad-CAM are the same. The other three were settled by measurement (docs/adr/0011). The basic CNN flattens
-its map, and its dense layers see where everything is: the evidence is read off the map of its second block, each
-channel less its mean over the picture (without that where it pools its last map instead). MLP-Mixer mixes all patches
-from its first block on: read off the patches themselves, less their mean. The dense network has no map: read off the
-pixels, likewise, blurred by a 32nd of the side.
+its map, and its dense layers see where everything is: the evidence is read from the map of its second block, each
+channel minus its mean over the picture (not minus the mean if it pools its last map instead). MLP-Mixer mixes all
+patches from its first block on: read from the patches themselves, minus their mean. The dense network has no map:
+read from the pixels, likewise, blurred by a 32nd of the side.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from lightdet.inference.classifier import to_input
 from lightdet.structures import Preprocessing
 
 BLUR = 1 / 32
-"""Of the input's side: how far the heat of single pixels is spread, for networks without feature maps."""
+"""As a share of the input's side: how far the heat of single pixels is blurred, for networks without feature maps."""
 
 
 class ClassifierExplainer:
-    """Looks at pictures and remembers what it looked at.
+    """Runs the network on pictures and keeps what is needed to explain the result.
 
     Args:
         network: pictures → logits; put into evaluation mode, its parameters frozen, moved to `device` here.
@@ -110,7 +110,7 @@ class ClassifierLook:
         self.probabilities: FloatArray = probabilities(logits.detach())[0].cpu().numpy()
 
     def category(self, label: int) -> Heat:
-        """Why the picture is taken for class `label`."""
+        """Why the picture is assigned to class `label`."""
         side = self._explainer.preprocessing.imgsz
         with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
             density = self._density(log_odds(self._logits[0], label), (side, side))
@@ -125,7 +125,7 @@ class ClassifierLook:
             return heat_of(score, self._maps, target, method, centred=centred).numpy()
         (pixels,) = self._maps
         (gradient,) = torch.autograd.grad(score, [pixels], retain_graph=True)
-        # A pixel of the picture's mean colour says nothing; without that, black pixels never would.
+        # A pixel of the picture's mean colour is no evidence; otherwise black pixels never could be.
         apart = pixels.detach() - pixels.detach().mean(dim=(2, 3), keepdim=True)
         spoken = (apart * gradient)[0].sum(dim=0).cpu().numpy()
         blurred = cv2.GaussianBlur(spoken, (0, 0), max(1.0, BLUR * target[0]))
@@ -141,7 +141,7 @@ def log_odds(logits: Tensor, label: int) -> Tensor:
 
 
 def evidence_module(network: nn.Module, method: Method = "hires-cam") -> nn.Module | None:
-    """The part of a classifier whose feature map is looked at; None for a network that has none."""
+    """The part of a classifier whose feature map is used; None for a network that has none."""
     found: nn.Module | None = None
     if isinstance(network, models.MobileNetV2 | models.EfficientNet):
         found = network.features

@@ -1,9 +1,9 @@
 """Why a detector reports a box, or a class.
 
-Where the heat is taken from was chosen by measurement (docs/adr/0011): HiResCAM on what the neck returns, all
-strides added up as a density over the pixels. A box's score is read off one cell, so its gradient is a matter of
-place; Grad-CAM's mean over the map forgets that and points beside the defect half of the time. A finer stride than
-the box's own often holds the sharper evidence, and adding takes what each has, in any of the networks.
+The source of the heat was chosen by measurement (docs/adr/0011): HiResCAM on the output of the neck, with all
+strides added up as a density over the pixels. A box's score is read off one cell, so its gradient depends on
+position; Grad-CAM's mean over the map discards that and points beside the defect half of the time. A finer stride than
+the box's own often holds sharper evidence, and adding the strides uses each of them, in any of the networks.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from lightdet.models import DetectionNetwork
 from lightdet.structures import Detections, Preprocessing
 
 MIN_SIDE = 0.1
-"""As `lightdet.inference.predictor`: what clipping leaves of a box is dropped below so many pixels."""
+"""As in `lightdet.inference.predictor`: after clipping, a box smaller than this many pixels is dropped."""
 MOST_BOXES = 20
-"""Of one class in one picture; the heat of further, less certain ones is left out."""
+"""For one class in one picture; the heat of further, less certain boxes is left out."""
 
 
 class DetectorExplainer:
-    """Looks at pictures and remembers what it looked at.
+    """Runs the network on pictures and keeps what is needed to explain the result.
 
     Args:
         network: put into evaluation mode, its parameters frozen, moved to `device` here.
         names: class names by label.
         preprocessing: how pictures become input.
-        confidence, iou, max_detections: as for prediction, so that the boxes are those that it reports.
+        confidence, iou, max_detections: as for prediction, so that the boxes are the reported ones.
         device: where to run, in float32.
         method: how the cells of the feature maps are weighed.
         rect: letterbox to rectangles, as `lightdet.inference.predictor.Predictor`.
@@ -76,7 +76,7 @@ class DetectorExplainer:
         target = rectangle_for(size, side) if self.rect else (side, side)
         boxed, transform = letterbox(picture, target, pad_value=self.preprocessing.pad_value)
         images = torch.from_numpy(boxed).to(self.device).permute(2, 0, 1)[None].float() * self.preprocessing.scale
-        # Some of cuDNN's backward kernels add up in any order.
+        # Some of cuDNN's backward kernels add up in arbitrary order.
         with torch.enable_grad(), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
             with captured(evidence_module(self.network)) as maps:
                 outputs = self.network(images)
@@ -130,7 +130,7 @@ class DetectorLook:
         return self._heat(self._candidate(number), label)
 
     def category(self, label: int) -> Heat:
-        """Why class `label` is reported: its boxes together; where it has none, what comes closest to one."""
+        """Why class `label` is reported: its boxes together, or the best candidate if there are none."""
         numbers = np.flatnonzero(self.detections.labels == label)[:MOST_BOXES]
         if len(numbers):
             return hottest([self.box(int(number)) for number in numbers])
@@ -156,7 +156,7 @@ class DetectorLook:
 
     def _heat(self, candidate: int, label: int) -> Heat:
         row = self._decoded[candidate]
-        # Any growing function of the score gives the same heat: its derivative is a factor of the whole map. The
+        # Any increasing function of the score gives the same heat: its derivative is a factor of the whole map. The
         # logarithm keeps the gradients of small scores in range.
         score = (row[4] * row[5 + label]).clamp(min=1e-30).log()
         width, height = self._target
@@ -166,8 +166,8 @@ class DetectorLook:
 
 
 def evidence_module(network: DetectionNetwork) -> nn.Module:
-    """The part of a detector whose feature maps are looked at: its neck, else its backbone (torchvision's)."""
+    """The part of a detector whose feature maps are used: its neck, or its backbone for torchvision's detectors."""
     module = getattr(network, "neck", None) or getattr(network, "backbone", None)
     if not isinstance(module, nn.Module):
-        raise UserError(f"a {type(network).__name__} has neither neck nor backbone, so it cannot be explained")
+        raise UserError(f"a {type(network).__name__} has neither a neck nor a backbone, so it cannot be explained")
     return module

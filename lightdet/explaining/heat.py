@@ -1,4 +1,4 @@
-"""Heat in the pixels of a picture, and what can be told of it in numbers."""
+"""Heat over the pixels of a picture, and numbers that describe it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from lightdet.geometry.letterbox import LetterboxTransform
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """Where the evidence lies.
+    """Where the evidence is.
 
     Attributes:
-        values: float32 ``[H, W]`` in [0, 1], one a pixel of the picture; the largest is 1, or all are 0 where
-            nothing in the picture speaks for what was asked.
+        values: float32 ``[H, W]`` in [0, 1], one per pixel of the picture; the largest is 1, or all are 0 if
+            the picture holds no evidence for what was asked.
     """
 
     values: FloatArray
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing in the picture speaks for what was asked."""
+        """Whether the picture holds no evidence for what was asked."""
         return not self.values.any()
 
     @property
@@ -38,7 +38,7 @@ class Heat:
         return int(column), int(row)
 
     def share_in(self, box: FloatArray) -> float | None:
-        """The share of all heat that lies in a box x1, y1, x2, y2 in pixels; None where there is none at all."""
+        """The share of all heat in a box x1, y1, x2, y2 in pixels; None if there is no heat at all."""
         total = float(self.values.sum(dtype=np.float64))
         if total <= 0:
             return None
@@ -48,7 +48,7 @@ class Heat:
         return float((down[:, None] * self.values * across).sum()) / total
 
     def area_share(self, box: FloatArray) -> float:
-        """The share of the picture's area that lies in a box: what an even heat would have there."""
+        """The share of the picture's area in a box: the share that uniform heat would have there."""
         height, width = self.values.shape
         across = float(_covered(float(box[0]), float(box[2]), width).sum())
         down = float(_covered(float(box[1]), float(box[3]), height).sum())
@@ -56,7 +56,7 @@ class Heat:
 
 
 def picture_heat(density: FloatArray, transform: LetterboxTransform, size: tuple[int, int]) -> Heat:
-    """Turn heat over the network's input into heat over the picture; what fell on the border is left out.
+    """Turn heat over the network's input into heat over the picture; heat on the border is left out.
 
     Args:
         density: float32 ``[H, W]`` over the input's pixels, at least 0.
@@ -72,17 +72,17 @@ def picture_heat(density: FloatArray, transform: LetterboxTransform, size: tuple
         cv2.resize(inside, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), dtype=np.float32
     )
     largest = float(values.max())
-    # What is left of rounding errors is no evidence.
+    # Rounding errors are not evidence.
     return Heat((values / largest if largest > 1e-30 else np.zeros_like(values)).astype(np.float32))
 
 
 def hottest(heats: Sequence[Heat]) -> Heat:
-    """Several heats of one picture as one: the larger wins, pixel by pixel."""
+    """Combine several heat maps of one picture: the largest value per pixel."""
     return Heat(np.maximum.reduce([heat.values for heat in heats]))
 
 
 def _covered(start: float, end: float, pixels: int) -> NDArray[np.float64]:
-    """How much of each of `pixels` lies between start and end, float64 ``[pixels]`` in [0, 1]."""
+    """The share of each pixel between start and end, float64 ``[pixels]`` in [0, 1]."""
     edges = np.arange(pixels, dtype=np.float64)
     covered: NDArray[np.float64] = np.clip(np.minimum(edges + 1, end) - np.maximum(edges, start), 0.0, 1.0)
     return covered

@@ -1,4 +1,4 @@
-"""Heat drawn over its picture, with the box it explains and a line that says what is seen."""
+"""Heat drawn over its picture, with the box it explains and a caption."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lightdet.explaining.heat import Heat
 from lightdet.fonts import text_mask
 
 SMALLEST_SIDE = 480
-"""Pictures whose longer side is shorter are enlarged by a whole factor, so that letters find room."""
+"""Pictures whose longer side is shorter than this are enlarged by an integer factor, to make room for text."""
 STRONGEST = 0.75
-"""How much the hottest pixel hides of the picture."""
+"""How opaque the hottest pixel is."""
 GROUND, INK = 24, 235
-"""Gray of the strip below the picture, and of the letters on it."""
+"""Gray levels of the strip below the picture, and of the text on it."""
 
 
 def draw_heat(picture: Image, heat: Heat) -> Image:
     """Return a copy of uint8 RGB ``[H, W, 3]`` with the heat over it: clear where cold, blue, yellow, red where hot."""
     colors = cv2.applyColorMap(np.round(heat.values * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-    # The root shows weak heat too, and keeps the picture visible below strong heat.
+    # The square root shows weak heat too, and keeps the picture visible below strong heat.
     share = (STRONGEST * np.sqrt(heat.values))[..., None]
     mixed: Image = np.round(picture * (1 - share) + colors * share).astype(np.uint8)
     return mixed
@@ -61,7 +61,7 @@ def draw_overlay(
 
 
 def _strip(caption: str, width: int, size: int) -> Image:
-    """The line below: the caption on the left, as much as fits, and on the right the colours from cold to hot."""
+    """The strip below: the caption on the left, as much as fits, and on the right the colours from cold to hot."""
     scale = _scale(size) if width >= 24 * size else None
     room = width - size - (scale.shape[1] + size if scale is not None else 0)
     letters = _fitted(caption, size, max(1, room))
@@ -77,7 +77,7 @@ def _strip(caption: str, width: int, size: int) -> Image:
 
 
 def _fitted(text: str, size: int, width: int) -> Image:
-    """Letters no wider than `width`: smaller down to three quarters, then shortened."""
+    """Text no wider than `width`: scaled down to three quarters at most, then shortened."""
     for smaller in range(size, max(8, size * 3 // 4) - 1, -1):
         mask = text_mask(text, smaller)
         if mask.shape[1] <= width:
@@ -91,7 +91,7 @@ def _fitted(text: str, size: int, width: int) -> Image:
 
 
 def _scale(size: int) -> Image:
-    """A bar of the colours as they lie on gray, from none to the hottest."""
+    """A colour bar on gray, from no heat to the hottest."""
     ramp = np.tile(np.linspace(0, 1, 6 * size, dtype=np.float32), (size, 1))
     ground = np.full((*ramp.shape, 3), 150, np.uint8)
     bar = draw_heat(ground, Heat(ramp))

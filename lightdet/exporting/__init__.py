@@ -1,1 +1,1 @@
-"""From a trained network to a file that runs without torch: rewritten, traced, quantized, proved."""
+"""From a trained network to a file that runs without torch: rewritten, traced, quantized, verified."""

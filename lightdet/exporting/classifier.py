@@ -1,4 +1,4 @@
-"""A classifier as it goes into the file: the picture's own bytes in, probabilities out."""
+"""A classifier for the file: the picture's own bytes in, probabilities out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lightdet.inference.export_card import Layout
 from lightdet.structures import Preprocessing
 
 QUANTIZED = ("Conv", "Gemm", "MatMul", "MaxPool", "GlobalAveragePool", "Add")
-"""Kinds of nodes that ONNX Runtime is to compute in 8 bits."""
+"""Kinds of nodes that ONNX Runtime computes in int8."""
 
 
 class ProbabilityNetwork(nn.Module):
     """uint8 ``[B, 3, S, S]`` or ``[B, S, S, 3]`` → a tuple of one tensor, float32 probabilities ``[B, C]``.
 
     Args:
-        network: pictures → logits ``[B, K]``; stays as it is.
+        network: pictures → logits ``[B, K]``; not changed.
         preprocessing: its scale, mean and deviation are applied here.
         layout: order of the input's bytes.
         half: compute in float16; the probabilities stay float32.

@@ -1,4 +1,4 @@
-"""The network that goes into the file: the picture's own bytes in, raw grids or candidates out."""
+"""The network for the file: the picture's own bytes in, raw grids or candidates out."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def deployable(
 ) -> Deployable:
     """Rewrite a trained network for use (see `lightdet.models.fuse`).
 
-    Networks with anchors give their convolutions' raw results, which are decoded where they pass the threshold
-    (`lightdet.inference.decode`); all others, and with `decode` these too, decode in the network.
+    Networks with anchors return their convolutions' raw results; only those that pass the threshold are decoded later
+    (`lightdet.inference.decode`). All others, and with `decode` these too, decode in the network.
 
     Args:
-        network: stays as it is; its `decode` is used where needed.
+        network: not changed; its `decode` is used where needed.
         preprocessing: its scale becomes part of the network.
         layout: order of the input's bytes.
-        decode: give candidates in any case.
-        sums: see `lightdet.models.fuse.fuse`; quicker in OpenVINO, not in ONNX Runtime.
+        decode: always return candidates.
+        sums: see `lightdet.models.fuse.fuse`; faster in OpenVINO, not in ONNX Runtime.
         half: compute in float16; outputs stay float32.
     """
     fused = fuse(network, sums=sums)
@@ -74,9 +74,9 @@ def deployable(
 
 
 class _RawGrids(nn.Module):
-    """A `Detector` whose grids stay as the last convolutions give them: ``[B, A * (5 + C), H/s, W/s]``.
+    """A `Detector` that returns its grids as the last convolutions give them: ``[B, A * (5 + C), H/s, W/s]``.
 
-    With `last`, ``[B, H/s, W/s, A * (5 + C)]``: the order in which OpenVINO computes, so nothing is moved.
+    With `last`, ``[B, H/s, W/s, A * (5 + C)]``: the order in which OpenVINO computes, so nothing is rearranged.
     """
 
     def __init__(self, detector: Detector, last: bool) -> None:
@@ -136,9 +136,9 @@ class _Interleaved(_Planar):
 
 
 class _Pairs(_Planar):
-    """The same, two neighbouring pixels as six channels: a mere other reading of the interleaved bytes.
+    """The same, with two neighbouring pixels as six channels: just another view of the interleaved bytes.
 
-    Convolutions work through channels several at a time, and three are few.
+    Convolutions process several channels at a time, and three are few.
     """
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -147,7 +147,7 @@ class _Pairs(_Planar):
 
 
 def _with_input(body: nn.Module, scale: float, layout: Layout, probe: Tensor) -> _Planar:
-    """Put the input before `body`; its first convolution is changed for that where this gives the same outputs."""
+    """Put the input before `body`; its first convolution is adapted if that gives the same outputs."""
     with torch.no_grad():
         wanted = body(probe.float() * scale)
         stem = _stem(body, probe)
@@ -158,7 +158,7 @@ def _with_input(body: nn.Module, scale: float, layout: Layout, probe: Tensor) ->
             conv = stem.conv
             stem.conv = _rescaled(conv, scale)
             made = plain(body, None)
-            if not agree(made(given), wanted):  # something else looks at the picture, too
+            if not agree(made(given), wanted):  # something else uses the picture, too
                 stem.conv = conv
                 return plain(body, scale)
             if layout == "interleaved" and _pairs_fit(stem.conv):
@@ -171,7 +171,7 @@ def _with_input(body: nn.Module, scale: float, layout: Layout, probe: Tensor) ->
 
 
 def _stem(body: nn.Module, probe: Tensor) -> FoldedConv | None:
-    """The one `FoldedConv` that takes the picture itself; None if there is none, or several do."""
+    """The only `FoldedConv` that takes the picture itself; None if there is none or more than one."""
     images = probe.float()
     found: list[FoldedConv] = []
     handles = [

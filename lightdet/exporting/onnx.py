@@ -19,7 +19,7 @@ from lightdet.seal import SEAL_KEY, UNSEALED, sealed
 
 OPSET = 18
 IR_VERSION = 9
-"""Of the file format: what runtimes from 2023 on read."""
+"""Version of the file format: readable by runtimes from 2023 on."""
 INPUT = "images"
 
 
@@ -29,11 +29,11 @@ def to_onnx(network: Deployable, imgsz: int, *, batch: int | None, dynamic_size:
     Args:
         network: see `lightdet.exporting.network.deployable`.
         imgsz: side of the square input in pixels, a multiple of 32.
-        batch: pictures at once; None: any number.
+        batch: batch size; None: any.
         dynamic_size: leave height and width free, in multiples of 32.
     """
     planar = network.layout == "planar"
-    # Tracing takes a size of 1 for a constant, so what is to be free is traced with two pictures.
+    # Tracing treats a size of 1 as a constant, so a free batch size is traced with two pictures.
     count = 2 if batch is None else batch
     shape = (count, 3, imgsz, imgsz) if planar else (count, imgsz, imgsz, 3)
     free: dict[int, Any] = {}
@@ -60,7 +60,7 @@ def to_onnx(network: Deployable, imgsz: int, *, batch: int | None, dynamic_size:
 
 
 def clean(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model without what tracing noted beside it (source lines, paths on this computer)."""
+    """Return the model without the tracer's notes (source lines, paths on this computer)."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         part.doc_string = ""
@@ -87,7 +87,7 @@ def with_card(model: onnx.ModelProto, card: ExportCard) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the tracer's remarks on its own insides off the terminal."""
+    """Keep the tracer's internal messages off the terminal."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -16,7 +16,7 @@ from lightdet.seal import SEAL_KEY, UNSEALED, seal
 def to_openvino(model: onnx.ModelProto) -> Any:
     """Return the ``openvino.Model`` of a traced network.
 
-    By ``Core.read_model``: the converter tool would report its use to its maker.
+    Via ``Core.read_model``: the converter tool would report its use to its maker.
     """
     return import_openvino().Core().read_model(model.SerializeToString())
 
@@ -31,7 +31,7 @@ def save_ir(model: Any, path: Path, card: ExportCard) -> None:
     model.set_rt_info(card.as_json(), METADATA_KEY)
     model.set_rt_info(UNSEALED, SEAL_KEY)
     weights = path.with_suffix(".bin")
-    # The sum is known once the weights are written; written again they are the same.
+    # The checksum is known once the weights are written; written again they are the same.
     for _ in range(2):
         try:
             openvino.save_model(model, path, compress_to_fp16=card.precision == "fp16")

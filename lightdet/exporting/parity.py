@@ -1,8 +1,8 @@
-"""The proof of an export: on the same pictures, the detections of the checkpoint, within a stated tolerance.
+"""The check of an export: on the same pictures, the checkpoint's detections, within a stated tolerance.
 
-Which of two overlapping boxes with all but equal scores survives the suppression is chance, also between two runs
-of one network on two machines. So a detection counts as shared if the other network has it among its candidates,
-before its suppression: the same class, box and score. Nothing else is excused.
+If two overlapping boxes have almost equal scores, it is chance which one survives NMS, even between two runs of one
+network on two machines. So a detection counts as shared if the other network has it among its candidates before NMS:
+the same class, box and score. Nothing else is excused.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ FLOORS = (0.25, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4, 1e-5, 1e-6)
 ENOUGH = 10
 OVERLAP_SLACK = 0.01
 COMPARED = 100
-"""Detections of a picture that are looked for at most, the best of them."""
+"""How many detections per picture are looked for, best first."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What still counts as the same.
+    """The tolerance within which detections are equal.
 
     Attributes:
         score: largest difference of two scores.
         box: largest difference of two corners, as a share of the box's longer side (never below `pixels`).
         pixels: see `box`; in pixels of the network's input.
-        unmatched: share of the detections that may lack a partner: rounding moves some across a threshold.
+        unmatched: share of the detections that may have no match: rounding moves some across a threshold.
     """
 
     score: float
@@ -44,7 +44,7 @@ class Tolerance:
 
 TOLERANCES = {
     "fp32": Tolerance(score=0.002, box=0.002, pixels=0.1),
-    # 11 and 8 bits a number, through some 70 layers
+    # 11 and 8 bits per number, through some 70 layers
     "fp16": Tolerance(score=0.02, box=0.03, pixels=1.0, unmatched=0.02),
     "bf16": Tolerance(score=0.08, box=0.1, pixels=3.0, unmatched=0.08),
 }
@@ -52,11 +52,11 @@ TOLERANCES = {
 
 @dataclass(frozen=True)
 class Side:
-    """What one network gives for each picture.
+    """One network's results for each picture.
 
     Attributes:
         detections: after suppression.
-        candidates: before it, as many as `most` of the best; None if the network suppresses by itself.
+        candidates: the best `most` before it; None if NMS is in the network.
     """
 
     detections: Sequence[RawDetections]
@@ -71,9 +71,9 @@ class Parity:
     Attributes:
         pictures: compared.
         floor: lowest score compared.
-        detections: of the checkpoint, above the floor, at most 100 a picture.
+        detections: of the checkpoint, above the floor, at most 100 per picture.
         unmatched: detections of either that the other does not have.
-        score: largest difference of the scores of what both have.
+        score: largest difference between matched scores.
         pixels: largest difference of a corner, in input pixels.
     """
 
@@ -85,7 +85,7 @@ class Parity:
     pixels: float
 
     def holds(self, tolerance: Tolerance) -> bool:
-        """Whether there was something to compare, and it was the same."""
+        """Whether there was something to compare, and it matched."""
         return self.detections > 0 and self.unmatched <= tolerance.unmatched * self.detections
 
     def as_dict(self) -> dict[str, Any]:
@@ -102,16 +102,16 @@ def choose_floor(reference: Sequence[RawDetections]) -> float:
 def compare(
     ours: Side, theirs: Side, tolerance: Tolerance, *, floor: float, iou: float, agnostic: bool = False
 ) -> Parity:
-    """Look for each detection of a checkpoint and of its export at the other.
+    """Look for each detection of a checkpoint in its export, and the other way round.
 
     Args:
         ours: the checkpoint, with candidates.
-        theirs: the export. Where it has no candidates, a detection of ours that it lacks may be one that overlaps a
-            better one of its own, which is looked for at ours like all of them.
-        tolerance: what still counts as the same.
-        floor: detections count from this score on. All lists reach down to ``floor - tolerance.score``.
+        theirs: the export. If it has no candidates, a detection of ours that it lacks may overlap a better one of its
+            own, which is looked for among ours like all others.
+        tolerance: within which detections are equal.
+        floor: lowest score that counts. All lists reach down to ``floor - tolerance.score``.
         iou: threshold of the suppression.
-        agnostic: boxes of different classes suppressed each other, too.
+        agnostic: boxes of different classes also suppressed each other.
     """
     count, unmatched = 0, 0
     differences = [(0.0, 0.0)]
@@ -133,7 +133,7 @@ def compare(
 
 
 def _cut(there: RawDetections, side: Side, tolerance: Tolerance) -> float:
-    """The score from which on a full list of candidates surely holds everything."""
+    """The score above which a full list of candidates is certain to hold everything."""
     full = side.candidates is not None and len(there[1]) >= side.most
     return float(there[1].min()) + tolerance.score if full else 0.0
 
@@ -143,7 +143,7 @@ def _only(found: RawDetections, kept: BoolArray) -> RawDetections:
 
 
 def _look_up(wanted: RawDetections, there: RawDetections, tolerance: Tolerance) -> FloatArray:
-    """Differences ``[N, 2]`` of score and corner to the nearest of `there` within the tolerance; NaN where none is."""
+    """Differences ``[N, 2]`` of score and corner to the nearest of `there` within the tolerance; NaN if none."""
     differences = np.full((len(wanted[1]), 2), np.nan, np.float32)
     for index, (box, score, label) in enumerate(zip(*wanted, strict=True)):
         scores = np.abs(there[1] - score)

@@ -1,4 +1,4 @@
-"""The proof of an export: on the same pictures it gives what the checkpoint gives, within a stated tolerance."""
+"""The check of an export: on the same pictures it gives the checkpoint's results, within a stated tolerance."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lightdet.inference.runtime import RawDetections
 
 CANDIDATES = 10_000
 PROBABILITY_TOLERANCES = {"fp32": 0.002, "fp16": 0.02, "bf16": 0.08}
-"""Largest difference of a probability that still counts as the same; those of a detector's scores."""
+"""Largest difference of a probability that still counts as equal; the same as for a detector's scores."""
 Which = Literal["checkpoint", "draft"]
 Proof = tuple[dict[str, Any], str]
 """The figures, and a line about them."""
 
 
 class Detect(Protocol):
-    """Puts the pictures of the proof through a detector with these thresholds."""
+    """Runs a detector with these thresholds on the pictures of the check."""
 
     def __call__(
         self, which: Which, *, confidence: float, iou: float, max_detections: int, agnostic: bool
@@ -32,10 +32,10 @@ class Detect(Protocol):
 
 
 class NothingFound(Exception):  # noqa: N818 - told by who knows where the pictures are from
-    """The checkpoint finds nothing on the pictures, so there is nothing to compare.
+    """The checkpoint finds nothing in the pictures, so there is nothing to compare.
 
     Attributes:
-        floor: the lowest score that was looked for.
+        floor: the lowest score considered.
     """
 
     def __init__(self, floor: float) -> None:
@@ -43,11 +43,11 @@ class NothingFound(Exception):  # noqa: N818 - told by who knows where the pictu
 
 
 def prove_detections(detect: Detect, card: ExportCard, precision: str) -> Proof:
-    """Compare the detections of checkpoint and draft; `precision` says whose tolerance they are held to.
+    """Compare the detections of checkpoint and draft, with the tolerance for `precision`.
 
     Raises:
         NothingFound: there is nothing to compare.
-        UserError: they are not the same.
+        UserError: they differ.
     """
     tolerance = TOLERANCES[precision]
     own_nms = card.outputs == "detections"
@@ -58,7 +58,7 @@ def prove_detections(detect: Detect, card: ExportCard, precision: str) -> Proof:
         return detect(which, confidence=confidence, **(own | other))
 
     floor = max(choose_floor(found("checkpoint", lowest)), lowest)
-    # What is looked for may lie below the floor by the tolerance, except where NMS in the network ends at it.
+    # A match may lie below the floor by the tolerance, except if NMS in the network cuts off at the floor.
     below = lowest if own_nms else max(0.0, floor - tolerance.score)
     if own_nms:
         floor = max(floor, lowest + tolerance.score)
@@ -78,25 +78,25 @@ def prove_detections(detect: Detect, card: ExportCard, precision: str) -> Proof:
             f"{100 * tolerance.box:g} % of the box"
         )
     return parity.as_dict(), (
-        f"proved on {parity.pictures} pictures: {parity.detections} detections from score {parity.floor:g} on, "
+        f"verified on {parity.pictures} pictures: {parity.detections} detections from score {parity.floor:g} on, "
         f"{parity.unmatched} unmatched; scores differ by at most {parity.score:.2g}, "
         f"corners by {parity.pixels:.2g} pixels"
     )
 
 
 def prove_probabilities(classify: Callable[[Which], Sequence[FloatArray]], precision: str) -> Proof:
-    """Compare the probabilities of checkpoint and draft; `precision` says whose tolerance they are held to.
+    """Compare the probabilities of checkpoint and draft, with the tolerance for `precision`.
 
     Raises:
-        UserError: they are not the same.
+        UserError: they differ.
     """
     wanted, given = (np.stack(classify(which)) for which in ("checkpoint", "draft"))
     difference, count = float(np.abs(wanted - given).max()), len(wanted)
     tolerance = PROBABILITY_TOLERANCES[precision]
-    if not difference <= tolerance:  # also where it is no number
+    if not difference <= tolerance:  # also if it is not a number
         raise UserError(
             f"not exported: probabilities of {count} pictures differ from the checkpoint's by up to {difference:.2g}, "
             f"more than {tolerance:g}"
         )
-    told = f"proved on {count} pictures: probabilities differ by at most {difference:.2g}"
+    told = f"verified on {count} pictures: probabilities differ by at most {difference:.2g}"
     return {"pictures": count, "probability": difference}, told

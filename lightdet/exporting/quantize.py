@@ -1,4 +1,4 @@
-"""A network in 8-bit integers, its value ranges taken from pictures (static calibration)."""
+"""A network in int8, with value ranges from pictures (static calibration)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightdet.exporting.onnx import INPUT
 from lightdet.inference.no_telemetry import import_nncf, import_onnxruntime
 
 QUANTIZED = ("Conv", "MaxPool", "Concat", "Resize", "Add", "LeakyRelu")
-"""Kinds of nodes that ONNX Runtime is to compute in 8 bits; attention weights are few and need their precision."""
+"""Kinds of nodes that ONNX Runtime computes in int8; attention weights are few and need their precision."""
 
 
 def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequence[str] = QUANTIZED) -> onnx.ModelProto:
@@ -25,8 +25,8 @@ def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequen
 
     Args:
         model: as `lightdet.exporting.onnx.to_onnx` gives it.
-        inputs: batches in the model's own layout, of the pictures that the ranges are taken from.
-        kinds: of the nodes that are to compute in 8 bits.
+        inputs: batches in the model's own layout, of the pictures that give the ranges.
+        kinds: of the nodes to compute in int8.
     """
     import_onnxruntime()
     from onnxruntime import quantization  # noqa: PLC0415 - an extra
@@ -60,7 +60,7 @@ def quantize_onnx(model: onnx.ModelProto, inputs: Sequence[Image], kinds: Sequen
 
 
 def _last_convolutions(graph: onnx.GraphProto) -> list[str]:
-    """The nodes that give the outputs: what is rounded there is rounded in the boxes and scores themselves."""
+    """The nodes that give the outputs: rounding there would round the boxes and scores themselves."""
     makers = {name: node for node in graph.node for name in node.output}
     return [makers[output.name].name for output in graph.output if output.name in makers]
 
@@ -81,12 +81,12 @@ def quantize_openvino(model: Any, inputs: Sequence[Image]) -> Any:
             nncf.Dataset(list(inputs)),
             preset=nncf.QuantizationPreset.MIXED,  # LeakyReLU gives negative values
             subset_size=len(inputs),
-            # The widest values of all pictures, not their mean: what is cut off costs more than coarse steps. On
-            # NEU-DET at 224 pixels the mean lost 1.1 points of mAP@0.5:0.95, this nothing.
+            # The extremes over all pictures, not their mean: clipping costs more than coarse steps. On
+            # NEU-DET at 224 pixels the mean lost 1.1 points of mAP@0.5:0.95, the extremes nothing.
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=range_estimator.RangeEstimatorParametersSet.MINMAX
             ),
-            # Pools stay in bfloat16, and their results are rounded once, where they are joined: of few channels
+            # Pools stay in bfloat16, and their results are rounded once, where they are joined: with few channels
             # OpenVINO pools bytes five times as slowly.
             ignored_scope=nncf.IgnoredScope(names=_last_operations(model), types=["MaxPool"], validate=False),
         )
@@ -105,7 +105,7 @@ def _last_operations(model: Any) -> list[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizers' own remarks and bars off the terminal."""
+    """Keep the quantizers' own messages and progress bars off the terminal."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

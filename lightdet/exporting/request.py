@@ -1,4 +1,4 @@
-"""What ``lightdet export`` was asked, and what of it cannot be."""
+"""The request to ``lightdet export``, and what it cannot ask for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIXES: dict[FileFormat, str] = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 def check_request(options: ExportOptions) -> None:
-    """Refuse what cannot be, before anything is read.
+    """Refuse impossible requests before anything is read.
 
     Raises:
         UserError: see `Export`.
@@ -33,15 +33,13 @@ def check_request(options: ExportOptions) -> None:
     if options.precision == "int8" and options.data is None:
         raise UserError("--precision int8 is calibrated and scored on pictures: give --data")
     if options.precision == "int8" and options.nms:
-        raise UserError(
-            "--nms and --precision int8 exclude each other: 8 bits are scored down to 0.001; leave out --nms"
-        )
+        raise UserError("--nms and --precision int8 exclude each other: int8 is scored down to 0.001; leave out --nms")
     if options.precision == "int8" and options.dynamic_size:
         raise UserError("--dynamic-size and --precision int8 exclude each other; export each size that you need")
 
 
 def check_installed(options: ExportOptions) -> None:
-    """Say what is missing before the work begins.
+    """Report missing packages before the work begins.
 
     Raises:
         UserError: a package of the extra ``export`` is not installed.

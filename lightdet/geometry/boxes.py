@@ -1,4 +1,4 @@
-"""Box conversions on numpy arrays or tensors alike; conventions in `lightdet.structures`."""
+"""Box conversions for both numpy arrays and tensors; conventions in `lightdet.structures`."""
 
 from __future__ import annotations
 

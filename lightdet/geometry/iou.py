@@ -37,7 +37,7 @@ def generalized_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def complete_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """CIoU (IoU less centre distance and aspect terms) and IoU of matching pairs → two ``[...]``."""
+    """CIoU (IoU minus centre distance and aspect terms) and IoU of matching pairs → two ``[...]``."""
     intersection, union = _overlap(a, b)
     ratio = intersection / (union + EPS)
     low = torch.minimum(a[..., :2], b[..., :2])

@@ -1,4 +1,4 @@
-"""The one way a picture becomes network input: scale, centre, pad. Training and deployment share it."""
+"""The letterbox, the one way from a picture to network input: scale, centre, pad. Shared by training and deployment."""
 
 from __future__ import annotations
 

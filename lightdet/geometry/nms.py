@@ -1,4 +1,4 @@
-"""Non-maximum suppression, box voting and the merging of tiles, in numpy: an exported runtime needs no torch.
+"""Non-maximum suppression, box voting and the merging of tiles, in numpy: exported models run without torch.
 
 N boxes, all ``[N, 4]`` x1, y1, x2, y2 in pixels.
 """
@@ -11,17 +11,17 @@ from lightdet.arrays import BoolArray, FloatArray, IntArray
 from lightdet.geometry.tiles import Tile
 
 COVERED = 0.6
-"""A cut box with this share of its area inside another of its class shows nothing new."""
+"""A cut box with this share of its area inside another of its class adds nothing new."""
 SAME_SPAN = 0.5
 """Two pieces are one object if their extents along the common border share this much of the shorter one."""
 
 VOTER_IOU = 0.5
-"""Boxes that overlap a kept one by more than this say where it lies, too, the more, the more they overlap it ..."""
+"""Boxes that overlap a kept one by more than this also count for its position, the more, the larger the overlap ..."""
 VOTER_SCORE = 0.25
-"""... if their score is more than this share of its own: what the threshold leaves out has no voice."""
+"""... if their score is more than this share of its own: boxes below have no weight."""
 
 CANDIDATES = 10
-"""So many boxes for each one to return enter the merging, the best of them: the work stays bounded."""
+"""The merging takes this many of the best boxes per box to return, to bound the work."""
 
 
 def overlap_areas(box: FloatArray, boxes: FloatArray) -> FloatArray:
@@ -44,7 +44,7 @@ def nms(
         int64 ``[K]`` indices of the kept boxes, best score first.
     """
     order = np.argsort(-scores, kind="stable")
-    if iou >= 1.0:  # no two boxes overlap by more than all
+    if iou >= 1.0:  # no two boxes overlap by more than 1
         return order[:max_detections].astype(np.int64)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     kept: list[int] = []
@@ -62,9 +62,9 @@ def vote(boxes: FloatArray, scores: FloatArray, labels: IntArray, kept: IntArray
     """Move each kept box to the weighted mean of the boxes that see the same object.
 
     Box voting (Gidaris & Komodakis 2015, "Object detection via a multi-region and semantic segmentation-aware CNN
-    model", section 4.3), with weights that fade to 0 instead of ending at once: a box of the same class weighs
-    ``(min(s, s_kept) - s_kept / 4) * (IoU - 1/2)``, nothing where a factor is negative. Scores stay as they are. What
-    it brings is in docs/recipe.md.
+    model", section 4.3), with weights that fall to 0 gradually: a box of the same class weighs
+    ``(min(s, s_kept) - s_kept / 4) * (IoU - 1/2)``, nothing if a factor is negative. Scores do not change. For
+    its effect see docs/recipe.md.
 
     Args:
         boxes: float32 ``[N, 4]``, all candidates.
@@ -90,7 +90,7 @@ def vote(boxes: FloatArray, scores: FloatArray, labels: IntArray, kept: IntArray
 
 
 def cut_sides(boxes: FloatArray, tile: Tile, size: tuple[int, int], margin: float) -> BoolArray:
-    """Say where boxes end at a border that `tile` has inside the picture, so the object may go on beyond it.
+    """Say where boxes end at a border of `tile` inside the picture, so that the object may continue beyond it.
 
     Args:
         boxes: ``[N, 4]`` in pixels of the picture of `size` (width, height).
@@ -118,14 +118,14 @@ def merge_tiles(
     max_detections: int | None = None,
     agnostic: bool = False,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Join the findings of overlapping tiles: each object once, whole where some tile saw it whole.
+    """Join the detections of overlapping tiles: each object once, complete if some tile saw it complete.
 
-    1. Boxes that no tile border cut go through `nms`.
-    2. A cut box that lies mostly inside such a whole box of its class is a part of it: dropped, whatever its
+    1. Boxes that are not cut by a tile border go through `nms`.
+    2. A cut box that lies mostly inside such a complete box of its class is a part of it: dropped, whatever its
        score (a piece can score higher than the whole).
-    3. Cut boxes of one class that meet across a border with like extents along it are pieces of an object
+    3. Cut boxes of one class that meet across a border with similar extents along it are pieces of an object
        larger than the overlap: joined into the box around them, with the best piece's score.
-    4. `nms` again over all that is left; pieces inside a joined box go as in 2.
+    4. `nms` again over all that is left; pieces inside a joined box are dropped as in 2.
 
     Args:
         boxes: float32 ``[N, 4]`` of all tiles, in pixels of the picture.
@@ -135,7 +135,7 @@ def merge_tiles(
         iou: threshold of the suppression.
         margin: pixels by which two pieces may miss each other.
         max_detections: most boxes to return.
-        agnostic: all of this as if there were one class; what was joined has the class of its best piece.
+        agnostic: all of this as if there were one class; a joined box has the class of its best piece.
 
     Returns:
         Boxes, scores and labels, best score first.
@@ -197,7 +197,7 @@ def _groups(boxes: FloatArray, labels: IntArray, cut: BoolArray, margin: float) 
 
 
 def _continues(box: FloatArray, cut: BoolArray, boxes: FloatArray, cuts: BoolArray, margin: float) -> BoolArray:
-    """For each of `boxes`: does it go on where `box` ends (to the right or below), or show the same piece?
+    """For each of `boxes`: does it continue where `box` ends (to the right or below), or show the same piece?
 
     Looking right and down only is enough: the pair is seen from its other side too.
     """

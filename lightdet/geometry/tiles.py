@@ -16,17 +16,17 @@ class Tile(NamedTuple):
 
 
 def overlap_pixels(tile: int, overlap: float) -> int:
-    """Pixels that neighbouring tiles share at least: `overlap` (a share of the side) rounded up, below `tile`."""
+    """Fewest pixels that neighbouring tiles share: `overlap` (a share of the side) rounded up, below `tile`."""
     return min(tile - 1, math.ceil(tile * overlap - 1e-9))
 
 
 def plan_tiles(size: tuple[int, int], tile: int, overlap: float = 0.2) -> list[Tile]:
     """Return the tiles of a picture of `size` (width, height), row by row.
 
-    Every pixel lies in a tile. Tiles are `tile` pixels a side, or the picture's own side where that is
+    Every pixel lies in a tile. Tiles are `tile` pixels per side, or the picture's own side if that is
     smaller; the first begins and the last ends at the picture's border. The tiles between are spread evenly,
     so neighbours share at least ``overlap_pixels(tile, overlap)`` pixels: a box with sides no longer than
-    that lies whole in some tile.
+    that is complete in some tile.
 
     Raises:
         ValueError: a size or tile below one pixel, an overlap outside [0, 1).

@@ -1,1 +1,1 @@
-"""A trained network on pictures, tiles, videos and cameras, and what is written about it."""
+"""A trained network on pictures, tiles, videos and cameras, and the files it produces."""

@@ -1,4 +1,4 @@
-"""Pictures in, the probability of each class out; needs no torch, whatever runs the network."""
+"""Pictures in, the probability of each class out; needs no torch, with any runtime."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lightdet.structures import Preprocessing
 
 
 class ClassRuntime(Protocol):
-    """A classifier's network, whatever runs it."""
+    """A classifier's network, with any runtime."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,18 +51,18 @@ class ClassRuntime(Protocol):
 
 
 def to_input(image: Image, preprocessing: Preprocessing) -> Image:
-    """Scale, centre and pad uint8 RGB ``[H, W, 3]`` to the square that the network sees, gray first if it is so."""
+    """Scale, centre and pad uint8 RGB ``[H, W, 3]`` to the square network input, in gray if the network wants that."""
     picture = to_gray(image) if preprocessing.gray else image
     side = preprocessing.imgsz
     return letterbox(picture, (side, side), pad_value=preprocessing.pad_value)[0]
 
 
 class ClassifierPredictor:
-    """Judges one picture or several: ``predictor("part.png")``, ``predictor.batch([a, b])``.
+    """Classifies one picture or several: ``predictor("part.png")``, ``predictor.batch([a, b])``.
 
     Args:
         runtime: the network.
-        decision: what the model's card says of its rule of OK and NG, if it was calibrated.
+        decision: the OK/NG rule in the model's card, if it was calibrated.
         path: the model file, for messages.
     """
 
@@ -75,7 +75,7 @@ class ClassifierPredictor:
 
     @cached_property
     def rule(self) -> ClassRule | None:
-        """The calibrated rule that the model brings along; None where it has none.
+        """The model's calibrated rule; None if it has none.
 
         Raises:
             UserError: it is damaged, or made for other classes.
@@ -83,13 +83,13 @@ class ClassifierPredictor:
         return ClassRule.stored(self._decision, self.names, self._path)
 
     def usual_rule(self) -> ClassRule:
-        """There is none: nothing says which classes are bad.
+        """There is none: it is unknown which classes are bad.
 
         Raises:
             UserError: always.
         """
         raise UserError(
-            "brings no rule of OK and NG, which says what classes are bad: calibrate it first (lightdet calibrate)",
+            "has no OK/NG rule, which says what classes are bad: calibrate it first (lightdet calibrate)",
             path=self._path,
         )
 
@@ -111,7 +111,7 @@ class ClassifierPredictor:
         return self.runtime.preprocessing
 
     def origin(self, image: ImageLike, *, keep: bool) -> Origin:
-        """Return what a result knows of its picture, which is kept if it is a path or to be kept, and of this model."""
+        """Return a result's origin: its picture, if that is a path or is to be kept, and this model."""
         rule, problem = None, None
         try:
             rule = self.rule
@@ -121,22 +121,22 @@ class ClassifierPredictor:
         return Origin(kept, self.preprocessing.bit_depth, rule, problem)
 
     def __call__(self, image: ImageLike) -> ClassificationResult:
-        """Return what one picture is (path, bytes, RGB array or Pillow picture).
+        """Return the class of one picture (path, bytes, RGB array or Pillow picture).
 
         Raises:
-            UserError: the picture cannot be read, or an array that is no picture (the message says why).
+            UserError: the picture cannot be read, or an array that is not a picture (the message says why).
         """
         (found,) = self.batch([image])
         return replace(found, origin=self.origin(image, keep=True))
 
     def batch(self, images: Sequence[ImageLike]) -> list[ClassificationResult]:
-        """Return what each picture is, in order; they go through the network together.
+        """Return the class of each picture, in order; they go through the network together.
 
         `Classification.milliseconds` holds ``read`` (of a path or bytes), ``preprocess`` and ``network``; the last is
-        the batch's time divided by its pictures. Of a path the result knows where to read it; arrays are not kept.
+        the batch's time divided by its pictures. A result keeps a path, but no arrays.
 
         Raises:
-            UserError: as for one picture; or the network gives values that are no numbers.
+            UserError: as for one picture; or the network returns values that are not numbers.
         """
         check_several(images)
         if not images:

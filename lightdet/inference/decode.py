@@ -1,6 +1,6 @@
-"""Raw outputs of an exported network → detections, in numpy: threshold first, then the little that is left.
+"""Raw outputs of an exported network → detections, in numpy: threshold first, then decode the few that are left.
 
-Letters: B batch, A anchors a cell, C classes, N candidates, n those that pass the threshold.
+Letters: B batch, A anchors per cell, C classes, N candidates, n those that pass the threshold.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lightdet.geometry.nms import nms, vote
 from lightdet.inference.runtime import RawDetections
 
 MAX_CANDIDATES = 2000
-"""As `lightdet.models.postprocess`: no picture's best detections need more candidates than this."""
+"""As in `lightdet.models.postprocess`: no picture's best detections need more candidates than this."""
 SLACK = 1e-3
-"""Cells are picked this much (in logits) below the threshold; the exact one is applied to what is decoded."""
+"""Cells are selected down to this much (in logits) below the threshold; the exact one is applied after decoding."""
 ALL_BUT_ONE = 16.0
-"""From about this logit on, a float32 sigmoid rounds to 1: what a threshold of 1 lets pass."""
+"""From about this logit on, a float32 sigmoid rounds to 1, and so passes a threshold of 1."""
 
 Anchors: TypeAlias = Sequence[Sequence[tuple[float, float]]]
 
@@ -35,12 +35,12 @@ def decode_cells(
 ) -> FloatArray:
     """Decode the cells of one picture whose objectness reaches `confidence`; the others cost one comparison.
 
-    The same values as `lightdet.models.heads.decode_grids`: with one class its probability is 1.
+    The same values as from `lightdet.models.heads.decode_grids`: with one class its probability is 1.
 
     Args:
-        grids: raw ``[A * (5 + C), H, W]``, one a stride.
+        grids: raw ``[A * (5 + C), H, W]``, one per stride.
         anchors: ``[strides][A][2]`` width and height in input pixels.
-        strides: pixels a cell.
+        strides: pixels per cell.
         confidence: in [0, 1].
         channels_last: the grids are ``[H, W, A * (5 + C)]``.
 
@@ -81,8 +81,8 @@ def select(
 ) -> RawDetections:
     """Return the detections among the candidates ``[N, 5 + C]`` of one picture.
 
-    The same rules as `lightdet.models.postprocess.postprocess`: a score is objectness times class probability, a
-    box may pass for several classes, what is not finite is no detection.
+    The same rules as in `lightdet.models.postprocess.postprocess`: a score is objectness times class probability, a
+    box may count for several classes, and values that are not finite are no detections.
     """
     with np.errstate(invalid="ignore"):
         likely = candidates[candidates[:, 4] >= confidence]
@@ -107,7 +107,7 @@ def select(
 
 
 def split_detections(rows: FloatArray, pictures: int, *, confidence: float, max_detections: int) -> list[RawDetections]:
-    """Divide ``[M, 7]`` (picture, box, score, label) of a network with its own NMS by picture, best score first."""
+    """Split ``[M, 7]`` (picture, box, score, label) of a network with its own NMS by picture, best score first."""
     found: list[RawDetections] = []
     rows = rows[np.isfinite(rows).all(axis=1)]
     for picture in range(pictures):

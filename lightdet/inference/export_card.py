@@ -1,4 +1,4 @@
-"""What stands beside the network in an exported file: all that is needed to use it, as one line of JSON."""
+"""The card of an exported file: everything needed to use the network, as one line of JSON."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from lightdet.inference.formats import FilePrecision
 from lightdet.structures import MAX_IMGSZ, Preprocessing
 
 WEIGHTS_KEY = "lightdet_weights"
-"""Where an ``.xml`` keeps the check sum of the ``.bin`` that belongs to it."""
+"""Where an ``.xml`` stores the checksum of its ``.bin``."""
 
 Layout = Literal["planar", "interleaved"]
 """Order of the input's bytes: ``[B, 3, H, W]`` or ``[B, H, W, 3]``; uint8 RGB, 0-255, letterboxed."""
 Outputs = Literal["grids", "candidates", "detections", "probabilities"]
-"""What the file's network gives.
+"""The output of the file's network.
 
-- ``grids``: raw ``[B, A * (5 + C), H/s, W/s]``, one a stride, as `lightdet.models.heads.decode_grids` decodes them;
-  of an interleaved input ``[B, H/s, W/s, A * (5 + C)]``.
+- ``grids``: raw ``[B, A * (5 + C), H/s, W/s]``, one per stride, as `lightdet.models.heads.decode_grids` decodes them;
+  for an interleaved input ``[B, H/s, W/s, A * (5 + C)]``.
 - ``candidates``: ``[B, N, 5 + C]`` centre x, centre y, width, height in input pixels, objectness, class probabilities.
 - ``detections``: ``[M, 7]`` picture, x1, y1, x2, y2 in input pixels, score, label; by picture, best score first.
-- ``probabilities``: of a classifier, ``[B, C]`` by class.
+- ``probabilities``: for a classifier, ``[B, C]`` by class.
 """
 MAX_BATCH = 1024
-"""Most pictures that a file may take at once."""
+"""Largest batch that a file may take."""
 MAX_DETECTIONS = 1_000_000
 MAX_COST = 10**18
-"""Most parameters or FLOPs of a network."""
+"""Largest number of parameters or FLOPs of a network."""
 
 
 @dataclass(frozen=True)
 class ExportCard:
-    """What an exported file says of itself.
+    """What an exported file says about itself.
 
     Attributes:
         names: class names by label.
@@ -44,18 +44,17 @@ class ExportCard:
         layout: see `Layout`.
         outputs: see `Outputs`.
         anchors: ``[strides][A][2]`` width and height in input pixels, for ``grids``.
-        strides: pixels a cell, for ``grids``.
-        confidence: lowest score reported, unless asked otherwise; ``detections`` cannot go below it.
-        iou: NMS threshold, unless asked otherwise; fixed in ``detections``.
-        agnostic: boxes of different classes suppress each other, too; with `detections` in the network, else unless
-            asked otherwise.
-        max_detections: most boxes per picture, unless asked otherwise; ``detections`` cannot give more.
-        batch: pictures that the file takes at once; None: any number.
-        dynamic_size: it takes any sides in multiples of 32, not `preprocessing.imgsz` alone.
-        precision: number format that the file was made for and proved in.
+        strides: pixels per cell, for ``grids``.
+        confidence: default lowest score reported; ``detections`` cannot go below it.
+        iou: default NMS threshold; fixed for ``detections``.
+        agnostic: boxes of different classes also suppress each other; the default, and fixed for ``detections``.
+        max_detections: default most boxes per picture; ``detections`` cannot give more.
+        batch: batch size of the file; None: any.
+        dynamic_size: it takes any sides in multiples of 32, not only `preprocessing.imgsz`.
+        precision: number format that the file was made for and verified in.
         version: of the lightdet that wrote it.
-        facts: what is worth keeping: how it was proved, the checkpoint's own facts.
-        decision: the checkpoint's rule by which pictures are OK or NG, if it was calibrated.
+        facts: anything worth keeping: how it was verified, the checkpoint's own facts.
+        decision: the checkpoint's OK/NG rule, if it was calibrated.
     """
 
     names: tuple[str, ...]
@@ -91,20 +90,20 @@ def weights_checksum(weights: bytes) -> str:
 
 
 def parse_card(text: str | None, path: str | Path) -> ExportCard:
-    """Read a card; `path` is the file that it stands in, for messages.
+    """Read a card; `path` is its file, for messages.
 
     Raises:
-        UserError: none there, or not one of ours, or of a newer version.
+        UserError: there is none, or not one of ours, or it is from a newer version.
     """
     if text is None:
-        raise UserError("was not exported by lightdet: it does not tell its classes; export a checkpoint", path=path)
+        raise UserError("was not exported by lightdet: it does not name its classes; export a checkpoint", path=path)
     try:
         values = card_values(text, path)
         values["names"] = class_names(values["names"])
         values["preprocessing"] = Preprocessing(**values["preprocessing"])
         values["anchors"] = tuple(tuple((float(w), float(h)) for w, h in level) for level in values["anchors"])
         values["strides"] = tuple(values["strides"])
-        if values.get("decision") is None:  # the first exports kept it among the facts
+        if values.get("decision") is None:  # the first exports stored it among the facts
             values["decision"] = values.get("facts", {}).get("decision")
         card = ExportCard(**values)
         _check(card)
@@ -114,7 +113,7 @@ def parse_card(text: str | None, path: str | Path) -> ExportCard:
 
 
 def _check(card: ExportCard) -> None:
-    """Raise ValueError where a card cannot be true, or asks for more than any picture needs."""
+    """Raise ValueError if a card cannot be true, or asks for more than any picture needs."""
     known = (
         card.layout in get_args(Layout)
         and card.outputs in get_args(Outputs)
@@ -129,7 +128,7 @@ def _check(card: ExportCard) -> None:
 
 
 def _has_sound_cost(facts: dict[str, Any]) -> bool:
-    """Whether parameters and FLOPs are counts, or not told."""
+    """Whether parameters and FLOPs are counts, or not given."""
     cost = facts.get("complexity", {})
     return cost == {} or (
         isinstance(cost, dict) and all(_is_count(cost.get(name), MAX_COST) for name in ("params", "flops"))
@@ -137,7 +136,7 @@ def _has_sound_cost(facts: dict[str, Any]) -> bool:
 
 
 def _has_grids(card: ExportCard) -> bool:
-    """Whether anchors and strides are those of a network with grids, or it has none."""
+    """Whether anchors and strides fit a network with grids, or a network without."""
     sizes = [side for level in card.anchors for pair in level for side in pair]
     if not all(0 < side <= MAX_IMGSZ for side in sizes):  # NaN is not
         return False

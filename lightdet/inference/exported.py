@@ -1,4 +1,4 @@
-"""An exported detector behind the one door (`lightdet.inference.runtime`): its outputs decoded; no torch."""
+"""An exported detector with the common interface (`lightdet.inference.runtime`): its outputs decoded; no torch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ExportedRuntime:
 
     Args:
         file: where it is.
-        imgsz: side of the input, where the file leaves it free; None: the card's.
+        imgsz: side of the input, if the file leaves it free; None: the card's.
         confidence: lowest score kept, in [0, 1]; None: the card's.
         iou: NMS threshold in [0, 1]; None: the card's.
         max_detections: most boxes per picture; None: the card's.
-        agnostic: boxes of different classes suppress each other, too; None: as the card says.
+        agnostic: boxes of different classes also suppress each other; None: the card's.
 
     Raises:
         UserError: a classifier's file, a value out of range, or one that is fixed in the file.
@@ -65,11 +65,11 @@ class ExportedRuntime:
         return self.card.names
 
     def __call__(self, batch: Image) -> list[RawDetections]:
-        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
+        """Return the boxes in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
 
         Raises:
-            UserError: pictures of another size than the file takes; a network that is not the card's.
-            NetworkError: the network gives values that are no numbers.
+            UserError: pictures of a size that the file does not take; a network that does not match the card.
+            NetworkError: the network returns values that are not numbers.
         """
         results: list[RawDetections] = []
         network = post = 0.0
@@ -78,7 +78,7 @@ class ExportedRuntime:
             outputs = self.file.outputs(group)
             done = time.perf_counter()
             if not _fits(self.card, outputs, len(group)):
-                raise UserError("its model card is that of another network; export it again", path=self.file.path)
+                raise UserError("its model card belongs to another network; export it again", path=self.file.path)
             check_numbers(outputs, self.file.path)
             results += self._select(outputs, len(group))
             network += done - start
@@ -113,7 +113,7 @@ class ExportedRuntime:
 
 
 def _fits(card: ExportCard, outputs: Sequence[FloatArray], pictures: int) -> bool:
-    """Whether a network gives what its card says, for so many `pictures` at least."""
+    """Whether a network's outputs match its card, for at least `pictures` pictures."""
     values = 5 + len(card.names)
     if card.outputs == "grids":
         channel = 3 if card.layout == "interleaved" else 1
@@ -133,7 +133,7 @@ def _fits(card: ExportCard, outputs: Sequence[FloatArray], pictures: int) -> boo
 def _check_fixed(
     card: ExportCard, path: str, confidence: float | None, iou: float | None, max_detections: int | None
 ) -> None:
-    """Refuse what NMS in the network cannot give."""
+    """Refuse what NMS in the network cannot provide."""
     if confidence is not None and confidence < card.confidence:
         raise UserError(
             f"gives no score below {card.confidence:g}, NMS is in the network; export it without --nms", path=path

@@ -1,4 +1,4 @@
-"""An exported classifier behind the one door (`lightdet.inference.classifier.ClassRuntime`); no torch."""
+"""An exported classifier with the common interface (`lightdet.inference.classifier.ClassRuntime`); no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ExportedClassRuntime:
 
     Args:
         file: where it is.
-        imgsz: side of the input, where the file leaves it free; None: the card's.
+        imgsz: side of the input, if the file leaves it free; None: the card's.
 
     Raises:
         UserError: a detector's file, or a size that it does not take.
@@ -38,14 +38,14 @@ class ExportedClassRuntime:
         """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``.
 
         Raises:
-            UserError: pictures of another size than the file takes; a network that is not the card's.
+            UserError: pictures of a size that the file does not take; a network that does not match the card.
         """
-        # A copy: the next part may be computed into the same memory.
+        # A copy, because the next part may be computed into the same memory.
         found = [self._probabilities(group).copy() for group in self.file.groups(batch)]
         return np.concatenate(found) if found else np.zeros((0, len(self.names)), np.float32)
 
     def _probabilities(self, group: Image) -> FloatArray:
         outputs = self.file.outputs(group)
         if not outputs or outputs[0].ndim != 2 or outputs[0][: len(group)].shape != (len(group), len(self.names)):
-            raise UserError("its model card is that of another network; export it again", path=self.file.path)
+            raise UserError("its model card belongs to another network; export it again", path=self.file.path)
         return outputs[0][: len(group)]

@@ -1,4 +1,4 @@
-"""An exported network, whatever opens it: pictures in the file's own layout and batch in, its outputs out; no torch."""
+"""An exported network, with any runtime: pictures in the file's own layout and batch in, its outputs out; no torch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ExportedFile(ABC):
     """An open file.
 
     Attributes:
-        card: what it says of itself.
+        card: the file's card.
         path: where it is, for messages.
         precision: number format that it computes in.
         device: where it runs.
-        threads: of the processor; None: the runtime's choice.
+        threads: processor threads; None: the runtime's choice.
     """
 
     card: ExportCard
@@ -34,18 +34,18 @@ class ExportedFile(ABC):
 
     @abstractmethod
     def run(self, images: Image) -> list[FloatArray]:
-        """Put uint8 `images` in the card's layout through the network; returns its outputs in the file's order."""
+        """Run the network on uint8 `images` in the card's layout; returns its outputs in the file's order."""
 
     def groups(self, batch: Image) -> Iterator[Image]:
         """Yield uint8 RGB ``[B, H, W, 3]`` in parts that `outputs` takes.
 
         Raises:
-            UserError: pictures of another size than the file takes.
+            UserError: pictures of a size that the file does not take.
         """
         side = self.card.preprocessing.imgsz
         if not self.card.dynamic_size and batch.shape[1:3] != (side, side):
             raise UserError(
-                f"takes pictures of {side} x {side} alone, got {batch.shape[2]} x {batch.shape[1]}; export it with "
+                f"takes only pictures of {side} x {side}, got {batch.shape[2]} x {batch.shape[1]}; export it with "
                 "--dynamic-size",
                 path=self.path,
             )
@@ -54,7 +54,7 @@ class ExportedFile(ABC):
             yield batch[first : first + size]
 
     def outputs(self, group: Image) -> list[FloatArray]:
-        """Put a part through the network; the outputs have at least as many rows, the first ones being its own."""
+        """Run the network on a part; the outputs have at least as many rows, the first ones being its own."""
         return self.run(self._to_input(group, self.card.batch or len(group)))
 
     def preprocessing(self, imgsz: int | None) -> Preprocessing:
@@ -68,14 +68,14 @@ class ExportedFile(ABC):
             return given
         if not self.card.dynamic_size:
             side = given.imgsz
-            raise UserError(f"takes pictures of {side} x {side} alone; export it with --imgsz {imgsz}", path=self.path)
+            raise UserError(f"takes only pictures of {side} x {side}; export it with --imgsz {imgsz}", path=self.path)
         try:
             return replace(given, imgsz=imgsz)
         except ValueError as error:
             raise UserError(str(error)) from None
 
     def _to_input(self, group: Image, batch: int) -> Image:
-        """Bring pictures into the file's layout, filled up to its batch."""
+        """Bring pictures into the file's layout, padded to its batch size."""
         count, height, width, _ = group.shape
         if self.card.layout == "interleaved":
             if count == batch:

@@ -1,4 +1,4 @@
-"""A network that is not ours, for its time alone: random input in, outputs thrown away."""
+"""Another program's network, only for timing: random input in, outputs discarded."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class ForeignNetwork:
 
     Args:
         path: the file; its network takes one picture.
-        imgsz: height and width where the file leaves them free; None: 640.
+        imgsz: height and width if the file leaves them free; None: 640.
         device: as for `lightdet.inference.onnx_runtime.OnnxFile` or `OpenVinoFile`.
-        threads: of the processor.
+        threads: processor threads.
         precision: for ``.xml``: what OpenVINO computes in; None: fp32.
 
     Raises:
@@ -46,7 +46,7 @@ class ForeignNetwork:
         precision: str | None = None,
     ) -> None:
         if not is_export(path):
-            raise UserError("is no .onnx and no .xml; foreign networks are timed as one of these", path=path)
+            raise UserError("is neither .onnx nor .xml; other networks are timed as one of these", path=path)
         self.precision = precision or "fp32"
         self.device = "cpu"
         side = imgsz or DEFAULT_SIDE
@@ -73,7 +73,7 @@ class ForeignNetwork:
         self.path = path
 
     def __call__(self, _picture: object = None) -> Detections:
-        """Run it once; the result is empty but for the time."""
+        """Run it once; the result is empty except for the time."""
         start = time.perf_counter()
         try:
             self._run()
@@ -85,12 +85,12 @@ class ForeignNetwork:
         return found
 
     def batch(self, pictures: Sequence[object]) -> list[Detections]:
-        """Run it as often as there are pictures."""
+        """Run it once per picture."""
         return [self(picture) for picture in pictures]
 
 
 def library_of(path: Path) -> str:
-    """Return what runs a file, with its version."""
+    """Return the runtime of a file, with its version."""
     package, name = ("onnxruntime", "ONNX Runtime") if model_kind(path) == "onnx" else ("openvino", "OpenVINO")
     try:
         return f"{name} {version(package)}"
@@ -99,13 +99,13 @@ def library_of(path: Path) -> str:
 
 
 def _random(path: str | Path, shape: Sequence[Any], kind: Any, side: int) -> AnyArray:
-    """One random picture of the input's shape; what is free is 1 picture of `side` pixels."""
+    """One random picture of the input's shape; free dimensions become 1 picture of `side` pixels."""
     if len(shape) != 4 or kind is None:
-        raise UserError(f"takes no picture: its input is {list(shape)}", path=path)
+        raise UserError(f"does not take a picture: its input is {list(shape)}", path=path)
     free = (1, 3, side, side) if shape[3] != 3 else (1, side, side, 3)
     fixed = [known if isinstance(known, int) and known > 0 else free[axis] for axis, known in enumerate(shape)]
     if fixed[0] != 1:
-        raise UserError(f"takes {fixed[0]} pictures at once; export it for one", path=path)
+        raise UserError(f"takes batches of {fixed[0]} pictures; export it for one", path=path)
     draw = np.random.default_rng(0)
     if kind is np.uint8:
         return draw.integers(0, 256, fixed, dtype=np.uint8)

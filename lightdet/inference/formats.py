@@ -1,4 +1,4 @@
-"""Names of formats: of files with findings, and of numbers."""
+"""Names of formats: file formats of results, and number formats."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from typing import Literal, TypeAlias
 Format: TypeAlias = Literal["json", "csv", "yolo", "coco"]
 FORMATS: tuple[Format, ...] = ("json", "csv", "yolo", "coco")
 FilePrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "int8"]
-"""Number format that a file is made for."""
+"""Number format of an exported file."""

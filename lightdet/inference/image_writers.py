@@ -19,7 +19,7 @@ JPEG_MAX_SIDE = 65_500
 
 
 def write_picture(path: Path, image: Image) -> Path:
-    """Write uint8 RGB ``[H, W, 3]`` as JPEG, or as PNG beside it where it is too large for one; returns the file.
+    """Write uint8 RGB ``[H, W, 3]`` as JPEG, or as PNG if it is too large for that; returns the file.
 
     Raises:
         UserError: the file cannot be written.
@@ -27,7 +27,7 @@ def write_picture(path: Path, image: Image) -> Path:
     large = max(image.shape[:2]) > JPEG_MAX_SIDE
     target = path.with_name(f"{path.name.removesuffix('.jpg')}.png") if large else path
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if large else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    # Encoded in memory: OpenCV's own file names know no other letters than the system's.
+    # Encoded in memory: OpenCV's own file names are limited to the system's character set.
     good, data = cv2.imencode(target.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     if not good:
         raise UserError("the marked-up picture cannot be encoded", path=target)
@@ -41,7 +41,7 @@ class VideoWriter:
     def __init__(self, path: Path, fps: float) -> None:
         self.path = path
         self.fps = fps
-        # OpenCV goes by the suffix, so this is no name that `atomic_path` could give.
+        # OpenCV goes by the suffix, so `atomic_path` cannot provide this name.
         self._part = path.with_name(f".{path.name}.part.mp4")
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
@@ -69,7 +69,7 @@ class VideoWriter:
         if even != self._size:
             bgr = cv2.resize(bgr, self._size)
         elif even != (width, height):
-            # The codec takes even sides only, and would cut the last row or column off.
+            # The codec takes only even sides, and would cut off the last row or column.
             bgr = cv2.copyMakeBorder(bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         self._writer.write(bgr)
 
@@ -79,7 +79,7 @@ class VideoWriter:
         self._size = size
         writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, size)
         if not writer.isOpened():
-            raise UserError(f"no MP4 video of {size[0]} x {size[1]} pixels can be written here", path=self.path)
+            raise UserError(f"an MP4 video of {size[0]} x {size[1]} pixels cannot be written here", path=self.path)
         return writer
 
     def close(self) -> None:

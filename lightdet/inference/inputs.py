@@ -1,4 +1,4 @@
-"""Whatever a caller calls a picture → uint8 RGB ``[H, W, 3]``, or words that say what is wrong with it."""
+"""Any kind of picture from a caller → uint8 RGB ``[H, W, 3]``, or a message that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def to_picture(image: ImageLike, *, bit_depth: int = 16) -> Image:
     """Return the picture as uint8 RGB ``[H, W, 3]``.
 
     Arrays are ``[H, W]`` or ``[H, W, 1]`` gray, ``[H, W, 3]`` RGB or ``[H, W, 4]`` RGBA (alpha is dropped), uint8
-    or uint16; uint16 is scaled by ``255 / (2**bit_depth - 1)``. OpenCV reads pictures as BGR: turn them first.
+    or uint16; uint16 is scaled by ``255 / (2**bit_depth - 1)``. OpenCV reads pictures as BGR: convert them first.
 
     Raises:
-        UserError: a file that cannot be read; an array of another kind or shape.
+        UserError: a file that cannot be read; an array of the wrong type or shape.
     """
     if isinstance(image, (str, Path, bytes)):
         return read_image(image, bit_depth=bit_depth)
@@ -41,7 +41,7 @@ def to_picture(image: ImageLike, *, bit_depth: int = 16) -> Image:
 
 
 def read_timed(image: ImageLike, bit_depth: int) -> tuple[Image, dict[str, float]]:
-    """Return the picture, and in milliseconds what reading it took (``read``; empty for an array).
+    """Return the picture, and the milliseconds of reading it (``read``; empty for an array).
 
     Raises:
         UserError: see `to_picture`.
@@ -52,7 +52,7 @@ def read_timed(image: ImageLike, bit_depth: int) -> tuple[Image, dict[str, float
 
 
 def check_several(images: Sequence[ImageLike]) -> None:
-    """Refuse one picture where several are wanted: a path has letters, and letters are no pictures."""
+    """Refuse a single picture where several are expected: iterating over a path would give letters."""
     if isinstance(images, (str, bytes)):
         raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
 
@@ -75,7 +75,7 @@ def _check_array(array: AnyArray, bit_depth: int) -> Image:
     if 0 in array.shape:
         raise UserError(f"the picture is empty (shape {shape})")
     if array.dtype == np.uint16:
-        # One rounding rule with `read_image`: the same numbers from an array as from its file.
+        # The same rounding as in `read_image`: an array gives the same values as its file.
         scaled = np.rint(array.astype(np.float64) * (255.0 / (2**bit_depth - 1)))
         array = np.minimum(scaled, 255).astype(np.uint8)
     if array.ndim == 2 or array.shape[2] == 1:
@@ -84,7 +84,7 @@ def _check_array(array: AnyArray, bit_depth: int) -> Image:
 
 
 def _from_pillow(picture: Pil.Image) -> AnyArray:
-    if picture.mode == "I":  # converting it cuts at 255, and whether white is 255 or 65535 nobody can tell
+    if picture.mode == "I":  # converting it clips at 255, and it is unknown whether white is 255 or 65535
         raise UserError(
             "the Pillow picture has 32-bit pixels (mode I); give its path, or numpy.asarray(picture) as uint8 or uint16"
         )

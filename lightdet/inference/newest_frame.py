@@ -1,4 +1,4 @@
-"""The newest of what keeps coming: who is slower than a camera leaves frames out instead of falling behind."""
+"""The newest item of a stream: a consumer slower than the camera skips frames instead of falling behind."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _WAIT_SECONDS = 0.5
-"""Waits are cut into pieces: on Windows, Ctrl-C does not end one without a limit."""
+"""Waits have a limit: on Windows, Ctrl-C does not end one without."""
 _CLOSE_SECONDS = 2.0
 
 
 class NewestFrame(Generic[T]):
-    """Reads in a thread of its own, as fast as things come, and hands out the newest.
+    """Reads in its own thread, as fast as items arrive, and hands out the newest.
 
     Args:
-        read: waits for the next thing; None at the end. Called in the thread alone.
+        read: waits for the next item; None at the end. Called only in the thread.
         release: called in the thread, once, when nothing more is read.
     """
 
@@ -31,10 +31,10 @@ class NewestFrame(Generic[T]):
         self._thread.start()
 
     def take(self) -> T | None:
-        """Wait for a thing that was not taken yet, and return the newest; None at the end.
+        """Wait for an item that was not taken yet, and return the newest; None at the end.
 
         Raises:
-            BaseException: what `read` raised, after its last thing was taken.
+            BaseException: what `read` raised, after its last item was taken.
         """
         with self._changed:
             while self._item is None and not self._ended:
@@ -45,7 +45,7 @@ class NewestFrame(Generic[T]):
             return item
 
     def close(self) -> None:
-        """End the reading; a camera that hangs is left to its thread, which lets go of it when it answers."""
+        """End the reading; a camera that hangs is left to its thread, which releases it when it answers."""
         self._closed.set()
         self._thread.join(_CLOSE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What runs a model must not report that it does, nor leave a number for this computer in the home folder."""
+"""Runtimes must not report their use, nor leave an id of this computer in the home folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def import_onnxruntime() -> Any:
-    """Import ONNX Runtime, which else (1.32) sends events to its maker and keeps a device id under ``~/.cache``.
+    """Import ONNX Runtime, which would otherwise (1.32) report to its maker and keep a device id under ``~/.cache``.
 
     Raises:
         ImportError: it is not installed.
@@ -18,12 +18,12 @@ def import_onnxruntime() -> Any:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at its import
     import onnxruntime  # noqa: PLC0415 - wanted for this kind of file alone
 
-    onnxruntime.disable_telemetry_events()  # somebody else may have imported it before
+    onnxruntime.disable_telemetry_events()  # other code may have imported it before
     return onnxruntime
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO, whose converter else keeps a client id in ``~/intel`` from its import on.
+    """Import OpenVINO, whose converter would otherwise keep a client id in ``~/intel`` as soon as it is imported.
 
     Raises:
         ImportError: it is not installed.
@@ -34,7 +34,7 @@ def import_openvino() -> Any:
 
 
 def import_nncf() -> Any:
-    """Import NNCF, which else reports to its maker, and warns where it cannot keep an id in the home folder.
+    """Import NNCF, which would otherwise report to its maker, and warn if it cannot keep an id in the home folder.
 
     Raises:
         ImportError: it is not installed.
@@ -47,7 +47,7 @@ def import_nncf() -> Any:
 
 @contextmanager
 def _no_openvino_telemetry() -> Iterator[None]:
-    """As if ``openvino_telemetry`` were not installed: who imports it takes a stand-in that does nothing."""
+    """As if ``openvino_telemetry`` were not installed: its importers fall back to a stand-in that does nothing."""
     before = sys.modules.get("openvino_telemetry")
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     try:

@@ -1,7 +1,7 @@
-"""The metadata of an ONNX file, read from its bytes: before any runtime sees a file, its check sum and card are known.
+"""The metadata of an ONNX file, read from its bytes: checksum and card are known before any runtime sees the file.
 
-An ONNX file is a protobuf message; `metadata_props` is its field 14, a list of messages of a key and a value. Every
-other field is passed over by its length, unread.
+An ONNX file is a protobuf message; `metadata_props` is its field 14, a list of messages with a key and a value. All
+other fields are skipped by their length, unread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def onnx_metadata(data: bytes) -> dict[str, str]:
     """Return the metadata of an ONNX file.
 
     Raises:
-        ValueError: it is cut off, or no protobuf; a key or value is no UTF-8.
+        ValueError: it is cut off, or not a protobuf; a key or value is not UTF-8.
     """
     found = {}
     for number, entry in _fields(memoryview(data)):
@@ -29,7 +29,7 @@ def onnx_metadata(data: bytes) -> dict[str, str]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and content of each field of a message that has a length; ValueError where it is none."""
+    """Yield number and content of each length-delimited field of a message; ValueError if it is not a message."""
     place = 0
     while place < len(data):
         tag, place = _varint(data, place)
@@ -49,7 +49,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """A number of seven bits per byte, the lowest first, and where it ends."""
+    """A varint (seven bits per byte, lowest first), and where it ends."""
     value = 0
     for count, byte in enumerate(data[place : place + _LONGEST_VARINT]):
         value |= (byte & 127) << 7 * count

@@ -16,7 +16,7 @@ from lightdet.inference.no_telemetry import import_onnxruntime
 from lightdet.inference.onnx_metadata import onnx_metadata
 from lightdet.seal import SEAL_KEY, check_seal
 
-QUIET = 4  # errors are raised and told by us
+QUIET = 4  # we raise and report errors ourselves
 MAX_THREADS = 1024
 
 
@@ -26,7 +26,7 @@ class OnnxFile(ExportedFile):
     Args:
         path: the file.
         device: ``auto`` or ``cpu``; ``cuda`` or ``cuda:1`` with the GPU build of onnxruntime.
-        threads: of the processor; None: one a core.
+        threads: processor threads; None: one per core.
         precision: None or the file's own: ONNX Runtime computes in what the file was made for.
 
     Raises:
@@ -66,10 +66,10 @@ class OnnxFile(ExportedFile):
 
 
 def read_onnx_card(path: str | Path) -> ExportCard:
-    """Return what an ``.onnx`` file says of itself; no runtime is needed for it.
+    """Return the card of an ``.onnx`` file; needs no runtime.
 
     Raises:
-        UserError: a missing or damaged file; or it is none of ours.
+        UserError: a missing or damaged file; or it is not one of ours.
     """
     return _checked_card(_read(path), path)
 
@@ -85,11 +85,11 @@ def _read(path: str | Path) -> bytes:
 
 
 def _checked_card(data: bytes, path: str | Path) -> ExportCard:
-    """The card in a file's bytes, which are what was written, before any runtime takes them apart."""
+    """The card in a file's bytes, checked before any runtime parses them."""
     try:
         metadata = onnx_metadata(data)
     except ValueError:
-        raise UserError("no ONNX file that can be used (it is damaged, or cut off)", path=path) from None
+        raise UserError("not a usable ONNX file (it is damaged, or cut off)", path=path) from None
     if METADATA_KEY in metadata:
         check_seal(path, data, metadata.get(SEAL_KEY))
     return parse_card(metadata.get(METADATA_KEY), path)
@@ -100,8 +100,8 @@ def _input_name(session: Any, path: str | Path) -> str:
     try:
         [given] = session.get_inputs()
         return str(given.name)
-    except ValueError:  # several, or a name that is no UTF-8
-        raise UserError("its network is not one that lightdet wrote; export it again", path=path) from None
+    except ValueError:  # several, or a name that is not UTF-8
+        raise UserError("its network was not written by lightdet; export it again", path=path) from None
 
 
 def open_session(
@@ -111,7 +111,7 @@ def open_session(
 
     Args:
         path: the file.
-        data: its bytes, where they are read already.
+        data: its bytes, if already read.
         device, threads: as for `OnnxFile`.
 
     Raises:
@@ -121,20 +121,22 @@ def open_session(
         onnxruntime = import_onnxruntime()
     except ImportError:
         raise UserError("needs onnxruntime: pip install onnxruntime", path=path) from None
-    onnxruntime.set_default_logger_severity(QUIET)  # its allocator's words are not a session's
+    onnxruntime.set_default_logger_severity(QUIET)  # its allocator settings are not a session's
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     if threads is not None:
         options.intra_op_num_threads = threads
     if data is None and not Path(path).is_file():
         raise UserError("is a folder; give the .onnx in it" if Path(path).is_dir() else "no such file", path=path)
-    model = str(path) if data is None else data  # of a path the runtime finds weights kept in files beside it, too
+    model = (
+        str(path) if data is None else data
+    )  # given a path, the runtime also finds weights stored in files beside it
     providers = _providers(device, onnxruntime.get_available_providers())
     try:
-        # Without its second try, which it would announce on stdout.
+        # Without its fallback, which it would announce on stdout.
         return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
-    except Exception as error:  # it raises kinds of its own, without a common ancestor
-        raise UserError(f"no ONNX file that can be used ({_short(error)})", path=path) from None
+    except Exception as error:  # it raises its own exceptions, without a common base class
+        raise UserError(f"not a usable ONNX file ({_short(error)})", path=path) from None
 
 
 def _short(error: Exception) -> str:
@@ -146,13 +148,13 @@ def _providers(device: str, available: list[str]) -> list[Any]:
     if kind in ("auto", "cpu") and not number:
         return ["CPUExecutionProvider"]
     if kind != "cuda" or (number and not number.isdecimal()):
-        raise UserError(f"unknown device '{device}' for an ONNX file; take cpu, or cuda with onnxruntime-gpu")
+        raise UserError(f"unknown device '{device}' for an ONNX file; use cpu, or cuda with onnxruntime-gpu")
     if "CUDAExecutionProvider" not in available:
-        raise UserError(f"device {device}: this onnxruntime has no GPU part; take cpu, or install onnxruntime-gpu")
+        raise UserError(f"device {device}: this onnxruntime has no GPU support; use cpu, or install onnxruntime-gpu")
     return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
 
 
 def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1, or so large that the system would end the process."""
+    """Refuse a number of threads below 1, or so large that the system would kill the process."""
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         raise UserError(f"threads must be at least 1 and at most {MAX_THREADS}, got {threads}")

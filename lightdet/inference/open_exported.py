@@ -1,4 +1,4 @@
-"""An exported file → what opens it, by its kind; the other runtime need not be installed."""
+"""Open an exported file with the runtime for its kind; the other runtime need not be installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lightdet.model_kind import model_kind
 def open_exported(
     path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str | None = None
 ) -> ExportedFile:
-    """Open a file of ONNX or OpenVINO that lightdet wrote.
+    """Open an ONNX or OpenVINO file written by lightdet.
 
     Args:
         path: the file.

@@ -25,8 +25,8 @@ class OpenVinoFile(ExportedFile):
 
     Args:
         path: the ``.xml`` file.
-        device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: OpenVINO chooses where there is a choice.
-        threads: of the processor; None: OpenVINO's choice.
+        device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: OpenVINO chooses.
+        threads: processor threads; None: OpenVINO's choice.
         precision: fp32, bf16 or fp16 for what is not quantized; None: what the file was made for.
 
     Raises:
@@ -51,7 +51,7 @@ class OpenVinoFile(ExportedFile):
         check_seal(path, files[0], _text(model, SEAL_KEY, path), files[1:])
         self.card, self.path = card, str(path)
         self.threads = threads
-        # Of a quantized file the rest is computed in what OpenVINO finds best, unless told.
+        # In a quantized file the rest is computed as OpenVINO finds best, unless set.
         wanted = precision or card.precision
         self._request, self.device = compile_model(core, model, path, device=device, threads=threads, precision=wanted)
         self.precision = computed_precision(self._request) or wanted if wanted in HINTS else wanted
@@ -66,10 +66,10 @@ class OpenVinoFile(ExportedFile):
 
 
 def read_ir_card(path: str | Path) -> ExportCard:
-    """Return what an ``.xml`` file says of itself.
+    """Return the card of an ``.xml`` file.
 
     Raises:
-        UserError: as `read_ir`; or it is none of ours.
+        UserError: as `read_ir`; or it is not one of ours.
     """
     return parse_card(_text(read_ir(path)[1], METADATA_KEY, path), path)
 
@@ -79,7 +79,7 @@ def read_ir(path: str | Path, files: tuple[bytes, bytes] | None = None) -> tuple
 
     Args:
         path: the file.
-        files: the bytes of the ``.xml`` and of the ``.bin`` beside it, where they are read already.
+        files: the bytes of the ``.xml`` and of its ``.bin``, if already read.
 
     Raises:
         UserError: a missing or damaged file, openvino not installed.
@@ -96,17 +96,17 @@ def read_ir(path: str | Path, files: tuple[bytes, bytes] | None = None) -> tuple
         if model_kind(source) == "onnx":
             return core, core.read_model(str(source))
         model, weights = files or _read(path)
-        if b"<net" not in model[:1024]:  # else every reader tries it, and complains
-            raise UserError("no OpenVINO model that can be used (its content is something else, or damaged)", path=path)
+        if b"<net" not in model[:1024]:  # otherwise every reader tries it, and complains
+            raise UserError("not a usable OpenVINO model (its content is something else, or damaged)", path=path)
         return core, core.read_model(model, weights)  # a path would have to end in .xml
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"no OpenVINO model that can be used ({_short(error)})", path=path) from None
+        raise UserError(f"not a usable OpenVINO model ({_short(error)})", path=path) from None
 
 
 def _read(path: str | Path) -> tuple[bytes, bytes]:
-    """The bytes of an ``.xml`` and of its ``.bin``, read once: what is checked is what is run."""
+    """The bytes of an ``.xml`` and of its ``.bin``, read once, so that what is checked is what is run."""
     source = Path(path)
     weights = source.with_suffix(".bin")
     if not source.is_file():
@@ -125,7 +125,7 @@ def compile_model(
     """Return an inference request for `model`, one picture or batch at a time, and the device's name.
 
     Raises:
-        UserError: a device that is not there or cannot run it.
+        UserError: a device that is missing or cannot run it.
     """
     name = _device(device, core.available_devices)
     settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -140,9 +140,9 @@ def compile_model(
 
 
 def computed_precision(request: Any) -> str | None:
-    """Return what OpenVINO computes in: fp32 where a processor has no units for what was asked; None: it does not tell.
+    """Return the precision OpenVINO computes in: fp32 if the processor lacks units for another; None: unknown.
 
-    Of a quantized file that is what is not quantized.
+    For a quantized file, this is the precision of the rest.
     """
     try:
         told = request.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
@@ -165,11 +165,11 @@ def _text(model: Any, key: str, path: str | Path) -> str | None:
     try:
         return str(model.get_rt_info(key).astype(str)) if model.has_rt_info(key) else None
     except UnicodeDecodeError:
-        raise UserError("no OpenVINO model that can be used (its metadata is damaged)", path=path) from None
+        raise UserError("not a usable OpenVINO model (its metadata is damaged)", path=path) from None
 
 
 def _check_weights(model: Any, weights: bytes, path: str | Path) -> None:
-    """Refuse the weights of another export: of the same network they have the same size."""
+    """Refuse the weights of another export: for the same network they have the same size."""
     wanted = _text(model, WEIGHTS_KEY, path)
     if wanted is not None and weights_checksum(weights) != wanted:
         raise UserError(

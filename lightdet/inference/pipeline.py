@@ -1,4 +1,4 @@
-"""A run of detection: every source read, looked at, drawn, written; what happened is counted and timed."""
+"""A detection run: every source is read, processed, drawn and written; everything is counted and timed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from lightdet.structures import Preprocessing
 
 STAGES = ("read", "preprocess", "network", "postprocess", "draw", "write")
 MAX_PENDING_PIXELS = 64_000_000
-"""Decoded pictures that wait for a batch; large ones go through in smaller batches."""
+"""Limit for decoded pictures that wait for a batch; large ones are processed in smaller batches."""
 
 
 class Found(Protocol):
-    """What was found in a picture: `Detections`, or a `Classification`."""
+    """The result for a picture: `Detections`, or a `Classification`."""
 
     @property
     def labels(self) -> IntArray:
@@ -41,7 +41,7 @@ class Found(Protocol):
 
 
 class Finder(Protocol):
-    """What finds things in pictures: a predictor of boxes or of classes."""
+    """A predictor of boxes or of classes."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,14 +52,14 @@ class Finder(Protocol):
         """How a picture becomes network input."""
 
     def batch(self, images: Sequence[Image]) -> Sequence[Any]:
-        """What is in each picture: `Found`."""
+        """The result for each picture: `Found`."""
 
 
 class Watcher(Protocol):
-    """Is told how the run goes: a progress bar."""
+    """Follows the run, such as a progress bar."""
 
     def begin(self, source: Source, frames: int) -> None:
-        """A video or stream begins; `frames` is 0 where their number is not known."""
+        """A video or stream begins; `frames` is 0 if their number is not known."""
 
     def step(self, source: Source) -> None:
         """A picture, or a frame of a video, is done."""
@@ -70,16 +70,16 @@ class Watcher(Protocol):
 
 @dataclass
 class Totals:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
-        pictures: pictures looked at, each page of a file being one.
-        frames: frames of videos and streams looked at.
+        pictures: pictures processed, each page of a file being one.
+        frames: frames of videos and streams processed.
         per_class: detections, or judged pictures, by label.
         times: milliseconds by stage, one for each picture or frame.
-        dropped: frames of live streams that were not looked at, for newer ones were there.
-        skipped: source and reason of what was left out (a video's readable frames are counted all the same).
-        complete: the run came to its end.
+        dropped: frames of live streams that were dropped in favour of newer ones.
+        skipped: source and reason of what was left out (a video's readable frames still count).
+        complete: the run was not interrupted.
     """
 
     pictures: int = 0
@@ -92,11 +92,11 @@ class Totals:
 
     @property
     def seen(self) -> int:
-        """Pictures and frames looked at."""
+        """Pictures and frames processed."""
         return self.pictures + self.frames
 
     def count(self, detections: Found, milliseconds: Mapping[str, float], *, moving: bool) -> None:
-        """Add one picture, or frame of something `moving`: what was found, and further times by stage."""
+        """Add one picture, or one frame of a `moving` source: the result, and further times by stage."""
         self.frames += moving
         self.pictures += not moving
         self.per_class.update(detections.labels.tolist())
@@ -122,7 +122,7 @@ class Totals:
 
 
 class _Stop(Exception):  # noqa: N818 - no error
-    """Somebody closed the window or ended the camera: a normal end."""
+    """The window was closed or the camera stopped: a normal end."""
 
 
 @dataclass
@@ -135,24 +135,24 @@ class _Job:
     frame: Frame | None = None
     video: VideoWriter | None = None
     last: bool = True
-    """Nothing of its file is still to come."""
+    """It is the last of its file."""
 
 
 class DetectionRun:
-    """Takes sources to results.
+    """Turns sources into results.
 
     Args:
-        predictor: finds things in pictures.
-        writers: take the findings (`lightdet.inference.save`).
+        predictor: gives the results for pictures.
+        writers: take the results (`lightdet.inference.save`).
         folder: where marked-up pictures and videos go; None writes none.
         batch: pictures, or frames of a video file, that go through the network together.
-        skip_bad: go on without what cannot be read, and list it; else the run ends there, with what was done saved.
+        skip_bad: skip what cannot be read, and list it; otherwise the run ends there, and what was done is saved.
         max_frames: most frames of each video or stream.
-        show: is given each marked-up picture and whether it is one of a moving kind; false ends the run.
-        watcher: is told how it goes.
-        draw: (picture, what was found, whether it is a picture and no frame) → a marked-up copy; default: boxes with
+        show: gets each marked-up picture and whether it is a video frame; returning false ends the run.
+        watcher: follows the run.
+        draw: (picture, result, whether it is a still picture) → a marked-up copy; default: boxes with
             their names. Frames keep their size.
-        header: facts that stand first in the summary.
+        header: facts that come first in the summary.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class DetectionRun:
         self.totals = Totals()
 
     def run(self, sources: Iterable[Source]) -> Totals:
-        """Look at all of them; whatever happens, the writers are closed and so keep what was done.
+        """Process all of them; whatever happens, the writers are closed and so keep what was done.
 
         Raises:
             UserError: the first that cannot be read, unless bad ones are skipped; nothing can be written.
@@ -210,7 +210,7 @@ class DetectionRun:
         self._finish(pending)
 
     def _picture(self, source: Source, pending: list[_Job]) -> None:
-        """Read the pictures of a file, and take them through the network as batches fill."""
+        """Read the pictures of a file, and run the network as batches fill."""
         pages = read_pages(str(source.target), bit_depth=self.predictor.preprocessing.bit_depth)
         while True:
             start = time.perf_counter()
@@ -254,7 +254,7 @@ class DetectionRun:
             self._note_bad(source, broken)
 
     def _frames(self, source: Source, frames: Iterator[Frame], video: VideoWriter | None) -> UserError | None:
-        """Look at all frames; returns what broke the video off, if something did."""
+        """Process all frames; returns the error that broke the video off, if any."""
         batch = 1 if source.kind == "stream" else self.batch
         pending: list[_Job] = []
         broken = None
@@ -273,7 +273,7 @@ class DetectionRun:
         return broken
 
     def _finish(self, jobs: list[_Job]) -> None:
-        """Take jobs through the network and what follows; the list is empty then."""
+        """Run the network and the later steps on the jobs, and empty the list."""
         batch, jobs[:] = list(jobs), []
         if not batch:
             return

@@ -1,4 +1,4 @@
-"""Pictures in, detections in pixels of those pictures out; needs no torch, whatever runs the network."""
+"""Pictures in, detections in pixels of those pictures out; needs no torch, with any runtime."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from lightdet.structures import Detections, Preprocessing
 LOWEST = 0.001
 """The lowest score that `Predictor.surest` looks for."""
 MIN_SIDE = 0.1
-"""Pixels: what is left of a box after clipping to the picture is dropped below this."""
+"""In pixels: after clipping to the picture, a box smaller than this is dropped."""
 
 
 class PicturePredictor(Protocol):
-    """What finds things in pictures: `Predictor`, or `TiledPredictor` around one."""
+    """Finds objects in pictures: `Predictor`, or `TiledPredictor` around one."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,10 +49,10 @@ class Predictor:
 
     Args:
         runtime: the network.
-        confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor of its own.
-        rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: less work for long
-            pictures, slightly other results; not every exported network can.
-        decision: what the model's card says of its rule of OK and NG, if it was calibrated.
+        confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor.
+        rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: faster for long
+            pictures, slightly different results; not every exported network supports it.
+        decision: the OK/NG rule in the model's card, if it was calibrated.
         path: the model file, for messages.
     """
 
@@ -74,7 +74,7 @@ class Predictor:
 
     @cached_property
     def rule(self) -> DecisionRule | None:
-        """The calibrated rule that the model brings along; None where it has none.
+        """The model's calibrated rule; None if it has none.
 
         Raises:
             UserError: it is damaged, or boxes that it counts could be suppressed by others.
@@ -85,7 +85,7 @@ class Predictor:
         return rule
 
     def usual_rule(self) -> DecisionRule:
-        """The rule where the model brings none."""
+        """The rule for a model that has none."""
         return DecisionRule()
 
     def with_runtime(self, runtime: Runtime) -> Predictor:
@@ -99,10 +99,10 @@ class Predictor:
         )
 
     def check_rule(self, rule: DecisionRule) -> None:
-        """Refuse suppression across classes where it could take the very box that counts.
+        """Refuse suppression across classes if it could remove the box that counts.
 
         Raises:
-            UserError: the rule tells classes or sizes apart, so a better box need not count where a dropped one does.
+            UserError: the rule depends on classes or sizes, so a better box may not count while a dropped one does.
         """
         if self.agnostic and (rule.thresholds or rule.min_size or rule.min_sizes):
             raise UserError(
@@ -122,11 +122,11 @@ class Predictor:
 
     @property
     def agnostic(self) -> bool:
-        """Whether boxes of different classes suppress each other, too."""
+        """Whether boxes of different classes suppress each other as well."""
         return bool(getattr(self.runtime, "agnostic", False))
 
     def origin(self, image: ImageLike, *, keep: bool) -> Origin:
-        """Return what a result knows of its picture, which is kept if it is a path or to be kept, and of this model."""
+        """Return a result's origin: its picture, if that is a path or is to be kept, and this model."""
         rule, problem = None, None
         try:
             rule = self.rule
@@ -136,20 +136,20 @@ class Predictor:
         return Origin(kept, self.preprocessing.bit_depth, rule, problem, self.confidence)
 
     def __call__(self, image: ImageLike) -> DetectionResult:
-        """Return what is in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.
+        """Return the detections in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.
 
         Raises:
-            UserError: the picture cannot be read, or an array that is no picture (the message says why).
+            UserError: the picture cannot be read, or an array that is not a picture (the message says why).
         """
         (found,) = self.batch([image])
         return replace(found, origin=self.origin(image, keep=True))
 
     def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
-        """Return what is in each picture, in order; they go through the network together.
+        """Return the detections in each picture, in order; they go through the network together.
 
         Pictures may differ in size. `Detections.milliseconds` holds ``read`` (of a path or bytes), ``preprocess``,
-        ``network`` and ``postprocess``; the last two are the batch's time divided by its pictures. Of a path the
-        result knows where to read it again; arrays are not kept.
+        ``network`` and ``postprocess``; the last two are the batch's time divided by its pictures. A result keeps a
+        path, to read the picture again, but no arrays.
 
         Raises:
             UserError: as for one picture.
@@ -167,7 +167,7 @@ class Predictor:
         return [result for result in results if result is not None]
 
     def surest(self, image: ImageLike) -> float | None:
-        """Return the best score in a picture, also below `confidence`; None where the network shows no lower ones.
+        """Return the best score in a picture, also below `confidence`; None if the network returns no lower ones.
 
         Raises:
             UserError: as for one picture.
@@ -199,7 +199,7 @@ class Predictor:
 
 
 class _Prepared:
-    """One picture made ready: its letterboxed input, the map back, its size and the time that took."""
+    """One prepared picture: its letterboxed input, the map back, its size and the time for this."""
 
     def __init__(self, image: ImageLike, preprocessing: Preprocessing, rect: bool) -> None:
         picture, self.milliseconds = read_timed(image, preprocessing.bit_depth)

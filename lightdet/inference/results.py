@@ -1,4 +1,4 @@
-"""What a loaded model says of a picture: what was found, the decision on it, the drawing, plain values."""
+"""A loaded model's result for a picture: findings, decision, drawing, plain values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lightdet.structures import Classification, Detections
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """Where a result is from.
+    """The origin of a result.
 
     Attributes:
-        picture: what was looked at; None where it is not kept.
+        picture: the picture; None if it is not kept.
         bit_depth: of 16-bit pictures.
-        rule: the model's rule of OK and NG; None where it brings none.
-        problem: why the rule that it brings cannot be used.
+        rule: the model's OK/NG rule; None if it has none.
+        problem: why its rule cannot be used.
         floor: lowest score that was reported, in [0, 1].
     """
 
@@ -37,32 +37,32 @@ class Origin:
         """Return the picture, uint8 RGB ``[H, W, 3]``.
 
         Raises:
-            UserError: it is not kept, or its file cannot be read any more.
+            UserError: it is not kept, or its file can no longer be read.
         """
         picture = self.picture if given is None else given
         if picture is None:
-            raise UserError("the picture is not kept with results of a batch: give it, as in result.plot(picture)")
+            raise UserError("results of a batch do not keep the picture: give it, as in result.plot(picture)")
         return to_picture(picture, bit_depth=self.bit_depth)
 
     def usable_rule(self) -> Any:
         """Return the rule, if any.
 
         Raises:
-            UserError: it is damaged, or what it counts was not reported.
+            UserError: it is damaged, or it counts detections that were not reported.
         """
         if self.problem is not None:
             raise self.problem
         if self.rule is not None and self.rule.lowest_threshold < self.floor:
             raise UserError(
                 f"the model's decision rule counts detections from {self.rule.lowest_threshold:g} on, and those below "
-                f"{self.floor:g} were not reported: load the model without confidence, and judge all that it finds"
+                f"{self.floor:g} were not reported: load the model without confidence, and judge all its detections"
             )
         return self.rule
 
 
 @dataclass(frozen=True, eq=False)
 class DetectionResult(Detections):
-    """What a detector found in a picture: `Detections` that know the picture and the model's rule.
+    """A detector's result for a picture: `Detections` with the picture and the model's rule.
 
     >>> found = lightdet.load("best.safetensors")("part.png")
     >>> found.decision, found.plot(), found.to_dict()
@@ -72,7 +72,7 @@ class DetectionResult(Detections):
 
     @property
     def decision(self) -> Decision | None:
-        """OK or NG with score and threshold; None where the model was not calibrated.
+        """OK or NG with score and threshold; None if the model was not calibrated.
 
         Raises:
             UserError: the model's rule is damaged, or counts detections that were not reported.
@@ -81,24 +81,24 @@ class DetectionResult(Detections):
         return None if rule is None else rule.decide(self)
 
     def above(self, threshold: float) -> DetectionResult:
-        """Return those with a score of at least `threshold`, in [0, 1]; a rule that counts others is not applied."""
+        """Return the detections that score at least `threshold`, in [0, 1]; a rule that counts others is left out."""
         kept = super().above(threshold)
         origin = replace(self.origin, floor=max(self.origin.floor, threshold))
         return replace(self, boxes=kept.boxes, scores=kept.scores, labels=kept.labels, origin=origin)
 
     def plot(self, image: ImageLike | None = None) -> Pil.Image:
-        """Return the picture, as Pillow has them, with boxes and names, and with OK or NG if the model has a rule.
+        """Return the picture, as a Pillow image, with boxes and names, and with OK or NG if the model has a rule.
 
         Args:
-            image: the picture, where it is not kept: results of ``model.batch`` keep paths alone.
+            image: the picture, if it is not kept: results of ``model.batch`` keep only paths.
 
         Raises:
-            UserError: there is no picture, or it cannot be read any more; otherwise as `decision`.
+            UserError: there is no picture, or it can no longer be read; otherwise as `decision`.
         """
         return Pil.fromarray(draw_boxes_found(self.origin.image(image), self, self.origin.usable_rule(), still=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values ready for JSON, as ``lightdet detect --save json`` has them per picture.
+        """Return plain values ready for JSON, as ``lightdet detect --save json`` writes them per picture.
 
         ``{"width", "height", "milliseconds", "detections": [{"box": [x1, y1, x2, y2], "score", "label", "name"}]}``;
         boxes in pixels; with a decision rule also ``"decision"``.
@@ -124,7 +124,7 @@ class DetectionResult(Detections):
 
 @dataclass(frozen=True, eq=False)
 class ClassificationResult(Classification):
-    """What a classifier took a picture for: a `Classification` that knows the picture and the model's rule.
+    """A classifier's result for a picture: a `Classification` with the picture and the model's rule.
 
     >>> found = lightdet.load("best.safetensors")("part.png")
     >>> found.name, found.probability, found.decision
@@ -134,7 +134,7 @@ class ClassificationResult(Classification):
 
     @property
     def decision(self) -> ClassDecision | None:
-        """OK or NG with the probability of a bad part and its threshold; None where the model was not calibrated.
+        """OK or NG with the probability of a bad part and its threshold; None if the model was not calibrated.
 
         Raises:
             UserError: the model's rule is damaged.
@@ -143,18 +143,18 @@ class ClassificationResult(Classification):
         return None if rule is None else rule.decide(self)
 
     def plot(self, image: ImageLike | None = None) -> Pil.Image:
-        """Return the picture, as Pillow has them, framed, with its class, or OK or NG if the model has a rule.
+        """Return the picture, as a Pillow image, framed, with its class, or OK or NG if the model has a rule.
 
         Args:
-            image: the picture, where it is not kept: results of ``model.batch`` keep paths alone.
+            image: the picture, if it is not kept: results of ``model.batch`` keep only paths.
 
         Raises:
-            UserError: there is no picture, or it cannot be read any more; otherwise as `decision`.
+            UserError: there is no picture, or it can no longer be read; otherwise as `decision`.
         """
         return Pil.fromarray(draw_class_found(self.origin.image(image), self, self.origin.usable_rule()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values ready for JSON, as ``lightdet detect --save json`` has them per picture.
+        """Return plain values ready for JSON, as ``lightdet detect --save json`` writes them per picture.
 
         ``{"width", "height", "milliseconds", "label", "name", "probability", "probabilities"}``; with a decision rule
         also ``"decision"``, ``"bad_class"``, ``"bad"`` and ``"threshold"``.
@@ -176,13 +176,13 @@ class ClassificationResult(Classification):
 
 
 def detection_values(found: Detections, rule: DecisionRule | None) -> dict[str, Any]:
-    """What files and Python say of the boxes in a picture."""
+    """The values for files and Python about the boxes in a picture."""
     decision = {} if rule is None else {"decision": rule.decide(found).verdict}
     return {**_picture_values(found), "detections": found.as_dicts(), **decision}
 
 
 def class_values(found: Classification, rule: ClassRule | None) -> dict[str, Any]:
-    """What files and Python say of a picture's class."""
+    """The values for files and Python about a picture's class."""
     values = {**_picture_values(found), **found.as_dict()}
     if rule is None:
         return values
@@ -197,7 +197,7 @@ def draw_boxes_found(image: Image, found: Detections, rule: DecisionRule | None,
 
 
 def draw_class_found(image: Image, found: Classification, rule: ClassRule | None) -> Image:
-    """Return a copy of `image`, uint8 RGB, in a frame with its class, or with OK or NG and what that goes by."""
+    """Return a copy of `image`, uint8 RGB, in a frame with its class, or with OK or NG and the reason."""
     if rule is None:
         return draw_picture_class(image, found.label, f"{found.name} {found.probability:.2f}")
     why = rule.decide(found)

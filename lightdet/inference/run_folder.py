@@ -1,4 +1,4 @@
-"""Where a run's results go, so that no run overwrites another and no run overwrites its pictures."""
+"""Where a run's results go, so that no run overwrites another or its own pictures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lightdet.inference.save import planned_file
 from lightdet.inference.sources import Source, page_place
 
 SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})
-"""Endings of files that hold one picture."""
+"""Suffixes of files that hold one picture."""
 
 
 def fresh_folder(base: Path) -> Path:
-    """Make and return `base`, or ``base-2``, ``base-3``, … where that is there already.
+    """Make and return `base`, or ``base-2``, ``base-3``, … if it exists already.
 
     Raises:
         UserError: no folder can be made there.
@@ -29,12 +29,12 @@ def fresh_folder(base: Path) -> Path:
         folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
         try:
             return make_folder(folder, exist_ok=False)
-        except FileExistsError:  # also made by another run in this very moment
+        except FileExistsError:  # also if another run makes it at this moment
             number += 1
 
 
 def results_of_runs(base: Path) -> Callable[[Path], bool]:
-    """Return a test for folders: is it `base` or one of its numbered brothers?"""
+    """Return a test for folders: is it `base` or one of its numbered siblings?"""
     parent, name = base.absolute().parent, re.compile(rf"{re.escape(base.name)}(-[0-9]+)?")
     return lambda folder: name.fullmatch(folder.name) is not None and folder.absolute().parent == parent
 
@@ -46,7 +46,7 @@ def marked_file(folder: Path, source: Source) -> Path:
 
 
 def heat_file(folder: Path, stem: Path) -> Path:
-    """Where the picture of ``--explain`` goes, with the heat over it."""
+    """Where the heat map of ``--explain`` goes."""
     return folder / stem.with_name(f"{stem.name}.heat.jpg")
 
 
@@ -60,16 +60,16 @@ def check_free(
     overwrite: bool = False,
     fresh: bool = False,
 ) -> None:
-    """Refuse a run that would write over its own sources, or (without `overwrite`) over what is there.
+    """Refuse a run that would overwrite its own sources, or (without `overwrite`) existing files.
 
     Args:
         folder: where results go.
-        sources: what will be looked at.
+        sources: what will be processed.
         formats: what will be saved.
         marked: marked-up pictures and videos will be written.
-        extra: single files that may be replaced, but for the sources.
+        extra: single files that may be replaced, except sources.
         overwrite: results may be replaced.
-        fresh: the folder will be a new one, so only `extra` is looked at.
+        fresh: the folder will be new, so only `extra` is checked.
 
     Raises:
         UserError: names the first such file.
@@ -78,18 +78,18 @@ def check_free(
     planned = () if fresh else _planned(folder, sources, formats, marked)
     for path in (*planned, *extra):
         if path.is_dir():
-            raise UserError("is a folder, and a file of this name is to be written", path=path)
+            raise UserError("is a folder, and a file with this name is to be written", path=path)
         if path.exists():
             if path.resolve() in originals:
-                raise UserError("would be written over, and it is one of the sources; give another --output", path=path)
+                raise UserError("would be overwritten, and it is one of the sources; give another --output", path=path)
             if not overwrite and path not in extra:
-                message = "is there already; add --overwrite to replace it, or give another --output"
+                message = "exists already; add --overwrite to replace it, or give another --output"
                 raise UserError(message, path=path)
 
 
 def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format], marked: bool) -> Iterator[Path]:
     for source in sources:
-        # How many pages a file has is not known yet; where it has several, the first has a place of its own.
+        # The number of pages is not known yet; if there are several, the first has its own file.
         pages = source.kind == "picture" and source.target.suffix.lower() not in SINGLE  # type: ignore[union-attr]
         first = [replace(source, stem=page_place(source.stem, 1))] if pages else []
         for each in (source, *first):
@@ -100,7 +100,7 @@ def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format],
 
 
 def check_writable(folder: Path) -> Path:
-    """Make `folder`, see that a file can be written in it, and return it.
+    """Make `folder`, check that a file can be written in it, and return it.
 
     Raises:
         UserError: it cannot.

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch, ONNX Runtime or OpenVINO, all seen through one door."""
+"""The runtime of a network: PyTorch, ONNX Runtime or OpenVINO behind one interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightdet.structures import Preprocessing
 NO_NUMBERS = "the network's output is not a number; the weights are damaged, or fp32 is needed"
 
 RawDetections = tuple[FloatArray, FloatArray, IntArray]
-"""Of one input picture: boxes ``[N, 4]`` x1, y1, x2, y2 in input pixels, scores ``[N]``, labels ``[N]``."""
+"""For one input picture: boxes ``[N, 4]`` x1, y1, x2, y2 in input pixels, scores ``[N]``, labels ``[N]``."""
 
 
 class Runtime(Protocol):
@@ -35,21 +35,21 @@ class Runtime(Protocol):
 
     @property
     def milliseconds(self) -> Mapping[str, float]:
-        """Of the last call, for the whole batch: ``network`` and ``postprocess``."""
+        """Times of the last call, for the whole batch: ``network`` and ``postprocess``."""
         ...
 
     def __call__(self, batch: Image) -> list[RawDetections]:
-        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, best score first."""
+        """Return the boxes in each picture of uint8 RGB ``[B, H, W, 3]``, best score first."""
         ...
 
 
 def check_numbers(outputs: Iterable[AnyArray], path: str | None = None) -> None:
     """Refuse the outputs of a network unless each value is a finite number; `path` is its file, for the message.
 
-    What comes after would see in NaN a score that passes no threshold: no box, and so an OK.
+    Later steps would treat NaN as a score that passes no threshold: no box, and so an OK.
 
     Raises:
-        NetworkError: there is one that is none.
+        NetworkError: one of them is not.
     """
     if not all(np.isfinite(values).all() for values in outputs):
         raise NetworkError(NO_NUMBERS, path=path)

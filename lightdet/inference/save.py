@@ -1,6 +1,6 @@
-"""What was found, as files: JSON, CSV, YOLO labels, COCO. Written as it comes, in place when whole.
+"""Results as files: JSON, CSV, YOLO labels, COCO. Written as they arrive, put in place when complete.
 
-Each writer takes a `Record` a picture or frame and is closed once with the run's summary, also when the run was
+Each writer takes one `Record` per picture or frame and is closed once with the run's summary, also if the run was
 broken off: what was done until then is kept. Boxes are in pixels of the picture, 0-based and continuous
 (`lightdet.structures`); frames are counted from 0.
 """
@@ -28,7 +28,7 @@ from lightdet.structures import Detections
 
 CLASS_LIST = "classes.txt"
 MIN_SIDE = 0.01
-"""A box with a side below this many pixels has no area to our readers."""
+"""Our readers treat a box with a side below this many pixels as having no area."""
 CSV_COLUMNS = ("source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height")
 
 
@@ -37,13 +37,13 @@ class Record:
     """What was found in one picture or frame.
 
     Attributes:
-        source: the picture's path, with ``#2`` behind it for the second of several in a file; the video's path; the
+        source: the picture's path, with ``#2`` after it for the second of several in a file; the video's path; the
             stream's name.
         stem: where its results go below the output folder, without suffix (`lightdet.inference.sources`).
-        detections: in its pixels; a classifier's `Classification` where the writers take those.
-        frame: its number from 0, of a video or stream.
-        time: seconds from the start, of a video or stream.
-        image: the picture itself, uint8 RGB ``[H, W, 3]``, for those who draw on it; not kept.
+        detections: in its pixels; or a classifier's `Classification`, if the writers take those.
+        frame: for a video or stream, its number from 0.
+        time: for a video or stream, seconds from the start.
+        image: the picture itself, uint8 RGB ``[H, W, 3]``, for writers that draw on it; not kept.
     """
 
     source: str
@@ -55,7 +55,7 @@ class Record:
 
     @property
     def place(self) -> Path:
-        """The stem, with the frame's number in six digits where there is one."""
+        """The stem, with the frame's number in six digits if there is one."""
         return self.stem if self.frame is None else frame_place(self.stem, self.frame)
 
 
@@ -88,7 +88,7 @@ def make_writer(format_: Format, folder: Path, names: Sequence[str], rule: Decis
 
 
 class JsonWriter:
-    """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
+    """One JSON object: the run's summary, and under ``results`` one object per picture or frame.
 
     ``{"source", "frame", "time_s", "width", "height", "milliseconds", "detections"}``, where each detection is
     ``{"box": [x1, y1, x2, y2], "score", "label", "name"}``; ``frame`` and ``time_s`` are null for pictures. With a
@@ -122,7 +122,7 @@ class JsonWriter:
 
 
 class CsvWriter:
-    """A line a detection under the header of `CSV_COLUMNS`; a picture without detections has none.
+    """One line per detection under the header of `CSV_COLUMNS`; a picture without detections has none.
 
     UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures.
     """
@@ -148,11 +148,11 @@ class CsvWriter:
 
 
 class YoloWriter:
-    """``labels/<place>.txt`` a picture or frame, empty where nothing was found, and ``classes.txt`` beside them.
+    """One ``labels/<place>.txt`` per picture or frame, empty if nothing was found, and ``classes.txt`` beside them.
 
-    A line a detection: ``class cx cy w h``, the box as centre and sides in shares of the picture. These are labels to
-    be corrected and trained on, so they have no sixth column for the score, at which labelling tools stop, and no
-    boxes without area. Every folder of labels has its ``classes.txt``, where LabelImg looks for it.
+    One line per detection: ``class cx cy w h``, the box as centre and sides in shares of the picture. These labels are
+    meant for correction and training, so they have no sixth column for the score, which labelling tools reject, and
+    no boxes without area. Every folder of labels has its ``classes.txt``, where LabelImg looks for it.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
@@ -171,14 +171,14 @@ class YoloWriter:
         ]
         target = _label_path(self.folder, record.place)
         if target.name.lower() == CLASS_LIST:
-            message = f"its labels would be {target}, where the names of the classes stand; rename the picture"
+            message = f"its labels would be written to {target}, the list of class names; rename the picture"
             raise UserError(message, path=record.source)
         self._folders.add(target.parent)
         with atomic_path(target, sync=False) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the class names, a line each, beside the labels."""
+        """Write the class names, one per line, beside the labels."""
         for folder in sorted(self._folders):
             write_text(folder / CLASS_LIST, "".join(f"{name}\n" for name in self.names))
 
@@ -233,7 +233,7 @@ class CocoWriter:
 
 
 def planned_file(format_: Format, folder: Path, stem: Path, video: bool) -> Path:
-    """The first file that `format_` would write for a source: to see beforehand whether it is there already."""
+    """The first file that `format_` would write for a source, to check beforehand whether it exists."""
     if format_ == "yolo":
         return _label_path(folder / "labels", frame_place(stem, 0) if video else stem)
     return folder / ("coco.json" if format_ == "coco" else f"detections.{format_}")
@@ -244,14 +244,14 @@ def _label_path(folder: Path, place: Path) -> Path:
 
 
 def csv_line(values: Sequence[object]) -> str:
-    """One line of CSV, quoted where it must be, without its line break."""
+    """One line of CSV, quoted where necessary, without its line break."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(values)
     return line.getvalue()
 
 
 class Spool:
-    """Texts that wait on the disk of `target` until their number is known: a camera may run for days."""
+    """Lines kept on the disk of `target` until the end of the run: a camera may run for days."""
 
     def __init__(self, target: Path) -> None:
         self.count = 0
@@ -266,7 +266,7 @@ class Spool:
         self.count += 1
 
     def lines(self) -> Iterator[str]:
-        """Yield all texts, each with its line break; the spool is gone then."""
+        """Yield all texts, each with its line break; this deletes the spool."""
         with self._explained(), self._file:
             self._file.seek(0)
             yield from self._file

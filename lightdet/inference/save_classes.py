@@ -1,4 +1,4 @@
-"""What pictures were taken for, as files: JSON and CSV, beside the detectors' writers in `lightdet.inference.save`."""
+"""The classes of pictures as files: JSON and CSV; the detectors' writers are in `lightdet.inference.save`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lightdet.structures import Classification
 
 
 class ClassJsonWriter:
-    """One JSON object: the run's summary, and under ``results`` one object a picture or frame.
+    """One JSON object: the run's summary, and under ``results`` one object per picture or frame.
 
     ``{"source", "frame", "time_s", "width", "height", "milliseconds", "label", "name", "probability",
     "probabilities"}``, the last by class name; ``frame`` and ``time_s`` are null for pictures. With a decision rule
-    there are also ``"decision"``, OK or NG, and what it goes by: ``"bad_class"``, ``"bad"`` (the probability) and
+    there are also ``"decision"``, OK or NG, and its basis: ``"bad_class"``, ``"bad"`` (the probability) and
     ``"threshold"``.
     """
 
@@ -50,10 +50,10 @@ class ClassJsonWriter:
 
 
 class ClassCsvWriter:
-    """One line per picture or frame: what it is, how probable that is, and the probability of each class.
+    """One line per picture or frame: its class, that class's probability, and the probability of each class.
 
-    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures. With a decision rule the decision stands there,
-    too: a picture may be NG by a bad class that is not its likeliest.
+    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures. With a decision rule the decision is there,
+    too: a picture may be NG for a bad class that is not its likeliest.
     """
 
     def __init__(self, path: Path, names: Sequence[str], rule: ClassRule | None = None) -> None:

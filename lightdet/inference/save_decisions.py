@@ -1,4 +1,4 @@
-"""OK or NG for each picture as a table, where the model brings a decision rule."""
+"""OK or NG for each picture as a table, for a model with a decision rule."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class DecisionWriter:
 
 
 class ClassDecisionWriter:
-    """One line per picture or frame under the header of `CLASS_COLUMNS`: OK or NG, and what that goes by.
+    """One line per picture or frame under the header of `CLASS_COLUMNS`: OK or NG, and the reason.
 
-    ``bad_class`` is the bad class that matters, ``bad`` the probability that was compared with ``threshold``; the
-    likeliest class of all, which may be a good one, stands in ``detections.csv``.
+    ``bad_class`` is the bad class that decides, ``bad`` the probability that was compared with ``threshold``; the
+    likeliest class of all, which may be a good one, is in ``detections.csv``.
 
     Attributes:
         counts: pictures by ``OK`` and ``NG``.

@@ -1,4 +1,4 @@
-"""What to look at: pictures, folders, globs, lists, videos, cameras and streams named on the command line."""
+"""The sources of a run: pictures, folders, globs, lists, videos, cameras and streams named on the command line."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ VIDEO_SUFFIXES = frozenset(
 MAX_LIST_BYTES = 64 << 20
 NO_NAME = (
     "a source is neither a file nor the address of a stream (rtsp://user:password@host:port/path); "
-    "it is not shown here, for it may hold a password"
+    "it is not shown here because it may hold a password"
 )
 LAST_CAMERA = 2**31 - 1
-"""OpenCV takes no larger numbers."""
+"""OpenCV accepts no larger numbers."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to look at.
+    """One source.
 
     Attributes:
         kind: a picture, a video file, or a live stream (camera or URL).
         target: the path, the camera's index, or the URL.
-        name: how results and messages call it: the path as given; of a URL what is no secret, different for each.
+        name: its name in results and messages: the path as given; for a URL the parts that are not secret, made unique.
         stem: where its results go below the output folder, without suffix; no two sources share one.
     """
 
@@ -50,7 +50,7 @@ class Source:
     stem: Path
 
     def page(self, page: Page) -> Source:
-        """The same for one picture of the file: ``stack.tif#2`` where it holds several."""
+        """The same for one picture of the file: ``stack.tif#2`` if it holds several."""
         if page.of == 1:
             return self
         return replace(self, name=page.name(self.name), stem=page_place(self.stem, page.number))
@@ -63,7 +63,7 @@ def page_place(stem: Path, number: int) -> Path:
 
 @dataclass
 class Sources:
-    """All that was named, in order and each once; `passed_over` counts files that are no pictures or videos."""
+    """All sources, in order and each once; `passed_over` counts files that are neither pictures nor videos."""
 
     items: list[Source] = field(default_factory=list)
     passed_over: int = 0
@@ -82,17 +82,17 @@ def expand_sources(
     """Return every picture, video and stream that `arguments` name.
 
     An argument is a picture, a video, a folder (with sub-folders if `recursive`), a glob (``**`` for any depth),
-    a ``.txt`` list (a path a line, from the list's folder or the current one; ``#`` begins a comment line), a
-    camera's number, or a URL (RTSP, RTMP, HTTP, UDP, TCP). What exists under a name is taken before any other
-    reading of it. Folders and globs come in the order people count (``2`` before ``10``), hidden files left out.
+    a ``.txt`` list (one path per line, from the list's folder or the current one; ``#`` begins a comment line), a
+    camera's number, or a URL (RTSP, RTMP, HTTP, UDP, TCP). An existing file with that name has priority over any
+    other meaning. Folders and globs are in natural order (``2`` before ``10``), without hidden files.
 
     Args:
         arguments: one or more.
-        recursive: look into the sub-folders of folders.
+        recursive: also search sub-folders.
         exclude: folders for which this is true are not entered (results of earlier runs).
 
     Raises:
-        UserError: nothing there, an unreadable folder or list (with its line), a folder without pictures.
+        UserError: nothing found, an unreadable folder or list (with its line), a folder without pictures.
     """
     sources = Sources()
     found: list[_Found] = []
@@ -121,7 +121,7 @@ def expand_sources(
 
 
 def printable(path: str | Path) -> str:
-    """A file name as text that can be written to any file, also where its bytes are no UTF-8."""
+    """A file name as text that can be written to any file, even if its bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -138,7 +138,7 @@ def _absolute(path: str | Path) -> Path:
 
 
 def _file(path: Path) -> Source:
-    # A file of unknown kind is opened as a picture: the reader goes by content and says what it is not.
+    # A file of unknown kind is opened as a picture: the reader goes by content and reports what is wrong.
     kind: Literal["picture", "video"] = "video" if path.suffix.lower() in VIDEO_SUFFIXES else "picture"
     return Source(kind, path, printable(path), path)
 
@@ -160,7 +160,7 @@ def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | Non
 
 
 def _walk(folder: Path, exclude: Callable[[Path], bool] | None) -> Iterator[tuple[Path, int]]:
-    """Yield every file below `folder` with its depth; links to folders are not followed (they may go round)."""
+    """Yield every file below `folder` with its depth; links to folders are not followed (they may be circular)."""
 
     def refuse(error: OSError) -> None:
         raise UserError(f"the folder cannot be read: {error.strerror}", path=error.filename)
@@ -185,7 +185,7 @@ def _glob(pattern: str, exclude: Callable[[Path], bool] | None, sources: Sources
 
 
 def _folders(path: Path, fixed: int) -> list[Path]:
-    """The folders of `path` below its first `fixed` parts, which were named letter by letter."""
+    """The folders of `path` below its first `fixed` parts, which were given literally."""
     return [Path(*path.parts[:end]) for end in range(fixed + 1, len(path.parts))]
 
 
@@ -195,7 +195,7 @@ def _list_file(path: Path) -> list[Source]:
             raise UserError(f"larger than {MAX_LIST_BYTES >> 20} MiB; is this a list of pictures?", path=path)
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UserError("not UTF-8 text; a list holds one path a line, saved as UTF-8", path=path) from None
+        raise UserError("not UTF-8 text; a list holds one path per line, saved as UTF-8", path=path) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=path) from None
     found = []
@@ -207,7 +207,9 @@ def _list_file(path: Path) -> list[Source]:
             except UserError as error:
                 raise UserError(error.message, path=path, line=number) from None
             if target is None and may_hold_secret(entry):
-                raise UserError("is no file; name a stream on the command line, not in a list", path=path, line=number)
+                raise UserError(
+                    "is not a file; name a stream on the command line, not in a list", path=path, line=number
+                )
             if target is None:
                 message = f"no such picture or video: '{entry[:200]}' (paths are relative to the list's folder)"
                 raise UserError(message, path=path, line=number)
@@ -220,7 +222,7 @@ def _list_file(path: Path) -> list[Source]:
 def _stream(text: str) -> Source | None:
     if text.isascii() and text.isdigit():
         if int(text) > LAST_CAMERA:
-            raise UserError(f"there is no camera of number {text[:30]}; they are counted from 0")
+            raise UserError(f"there is no camera with number {text[:30]}; they are counted from 0")
         return Source("stream", int(text), f"camera {int(text)}", Path(f"camera-{int(text)}"))
     if "://" not in text:
         return None
@@ -234,7 +236,7 @@ def _stream(text: str) -> Source | None:
 
 def _similar(path: Path) -> str:
     if not _is_folder(path.parent):
-        return f" (the folder {path.parent} is not there either)"
+        return f" (the folder {path.parent} does not exist either)"
     with suppress(OSError):
         names = [entry.name for entry in path.parent.iterdir()]
         close = difflib.get_close_matches(path.name, names, n=1)
@@ -258,7 +260,7 @@ def _each_once(found: Iterable[_Found]) -> list[_Found]:
 
 
 def _with_stems(found: Sequence[_Found]) -> list[Source]:
-    """Give each source a name and a place of its own: sub-folders are kept, equal places get ``-2``, ``-3``."""
+    """Give each source a unique name and place: sub-folders are kept, duplicates get ``-2``, ``-3``."""
     single = [_absolute(f.source.target) for f in found if f.base is None and isinstance(f.source.target, Path)]
     common = _common_folder(single)
     taken: set[str] = set()
@@ -273,7 +275,7 @@ def _with_stems(found: Sequence[_Found]) -> list[Source]:
             stem = wanted.with_name(f"{wanted.name}-{number}")
         taken.add(_key(stem))
         name = source.name
-        if source.kind == "stream":  # what is hidden may be all that two of them differ in
+        if source.kind == "stream":  # two of them may differ only in what is hidden
             names[name] += 1
             name = f"{name} ({names[name]})" if names[name] > 1 else name
         placed.append(replace(source, name=name, stem=stem))
@@ -290,12 +292,12 @@ def _stem(source: Source, start: Path | None) -> Path:
 
 
 def _key(stem: Path) -> str:
-    """Equal for names that some file systems cannot tell apart."""
+    """Equal for names that some file systems do not distinguish."""
     return unicodedata.normalize("NFC", str(stem)).casefold()
 
 
 def _may_be_page(stem: str, files: set[str]) -> bool:
-    """The second page of a.tif goes where a file a#2.png would."""
+    """The second page of a.tif goes to the same place as a file a#2.png would."""
     file, mark, number = stem.rpartition("#")
     return bool(mark) and number.isdecimal() and file in files
 

@@ -22,19 +22,19 @@ MARGIN = 0.01
 
 
 class TiledPredictor:
-    """A `Predictor` that looks at overlapping tiles of each picture and joins what they show.
+    """A `Predictor` that runs on overlapping tiles of each picture and joins the results.
 
-    Each tile is letterboxed to the network's input, so a `tile` of the input's own size looks at the picture's
-    own pixels. An object no larger than the overlap lies whole in some tile; pieces of larger ones are joined
-    (`lightdet.geometry.nms.merge_tiles`). A picture within one tile gives what the predictor alone gives.
+    Each tile is letterboxed to the network's input, so a `tile` of the input's own size keeps the picture's
+    own pixels. An object no larger than the overlap is complete in some tile; pieces of larger ones are joined
+    (`lightdet.geometry.nms.merge_tiles`). For a picture within one tile the result is the predictor's own.
 
     Args:
-        predictor: what looks at a tile.
+        predictor: runs on each tile.
         tile: side of a tile in pixels of the picture, at least 32.
-        overlap: share of the side that neighbouring tiles have in common at least, in [0, 0.9].
+        overlap: smallest share of the side that neighbouring tiles have in common, in [0, 0.9].
         batch: tiles that go through the network together.
         iou: threshold of the suppression between tiles.
-        max_detections: most boxes of a picture.
+        max_detections: most boxes per picture.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TiledPredictor:
         max_detections: int = 1000,
     ) -> None:
         if tile < 32:
-            raise UserError(f"a tile must be at least 32 pixels a side, got {tile}")
+            raise UserError(f"a tile must be at least 32 pixels per side, got {tile}")
         if not 0.0 <= overlap <= 0.9:
             raise UserError(f"the tiles' overlap is a share of their side and must lie in 0-0.9, got {overlap}")
         if batch < 1:
@@ -73,11 +73,11 @@ class TiledPredictor:
         return self.predictor.preprocessing
 
     def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
-        """Return what is in each picture, one after the other."""
+        """Return the detections in each picture, one after the other."""
         return [self._look(image, keep=False) for image in images]
 
     def __call__(self, image: ImageLike) -> DetectionResult:
-        """Return what is in one picture; `Detections.milliseconds` are sums over its tiles.
+        """Return the detections in one picture; `Detections.milliseconds` are sums over its tiles.
 
         Raises:
             UserError: as `Predictor`; a picture that would need more than 20 000 tiles.

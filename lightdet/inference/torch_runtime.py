@@ -1,6 +1,6 @@
-"""The network in PyTorch behind the one door (`lightdet.inference.runtime`).
+"""The network in PyTorch with the common interface (`lightdet.inference.runtime`).
 
-On the CPU it is rewritten for speed, and compared with the trained one, when it is loaded.
+On the CPU it is rewritten for speed on loading, and compared with the trained one.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class TorchRuntime:
         confidence: lowest score kept, in [0, 1].
         iou: NMS threshold, in [0, 1].
         max_detections: most boxes per picture.
-        agnostic: boxes of different classes suppress each other, too.
+        agnostic: boxes of different classes also suppress each other.
         device: where to run.
-        precision: fp32, or bf16 or fp16 where they are faster (post-processing stays fp32).
-        threads: of the processor; None leaves them to a short measurement.
+        precision: fp32, bf16 or fp16 (post-processing stays fp32).
+        threads: processor threads; None: chosen by a short measurement.
 
     Attributes:
-        detector: the network as it was trained.
-        running: what computes its outputs: on the CPU a rewritten copy of the same values (see
-            `lightdet.models.fast_cpu`) where that is the sooner, else the detector itself.
-        computing: how it was decided to compute (see `lightdet.compute.inference`); holds for the whole process.
+        detector: the network as trained.
+        running: the network that runs: on the CPU an equivalent rewritten copy (see `lightdet.models.fast_cpu`) if
+            that is faster, otherwise the detector itself.
+        computing: how the network is computed (see `lightdet.compute.inference`); applies to the whole process.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class TorchRuntime:
         if len(names) != detector.num_classes:
             raise UserError(f"the model has {detector.num_classes} classes, but {len(names)} names are given")
         if precision != "fp32" and precision not in _AUTOCAST:
-            raise UserError(f"unknown precision '{precision}'; take fp32, bf16 or fp16")
+            raise UserError(f"unknown precision '{precision}'; use fp32, bf16 or fp16")
         if precision == "fp16" and torch.device(device).type == "cpu":
-            raise UserError("fp16 needs a GPU; take bf16 or fp32 on the CPU")
+            raise UserError("fp16 needs a GPU; use bf16 or fp32 on the CPU")
         self.names = tuple(names)
         self.preprocessing = preprocessing
         self.milliseconds: dict[str, float] = {}
@@ -97,16 +97,16 @@ class TorchRuntime:
         return network
 
     def as_trained(self) -> TorchRuntime:
-        """Run the detector as it was trained from now on: what an export is proved against."""
+        """From now on, run the detector as trained: exports are compared with that."""
         self.running = self.detector
         return self
 
     @torch.inference_mode()
     def __call__(self, batch: Image) -> list[RawDetections]:
-        """Return what is in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
+        """Return the boxes in each picture of uint8 RGB ``[B, H, W, 3]``, H and W multiples of 32.
 
         Raises:
-            NetworkError: the network gives values that are no numbers.
+            NetworkError: the network returns values that are not numbers.
         """
         start = time.perf_counter()
         outputs = self._network(self._to_input(batch))
@@ -128,7 +128,7 @@ class TorchRuntime:
         return results
 
     def _to_input(self, batch: Image) -> Tensor:
-        # [B, H, W, 3] seen as [B, 3, H, W] already lies in channels-last order: nothing is copied for that.
+        # [B, H, W, 3] viewed as [B, 3, H, W] is already in channels-last order: nothing is copied.
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
         return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self.computing.memory_format)
 
@@ -139,7 +139,7 @@ class TorchRuntime:
             return self.running(images)
 
     def _clock(self) -> float:
-        """The time when all work so far is done: a GPU works behind the program's back."""
+        """The time when all work so far is done: a GPU works asynchronously."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()

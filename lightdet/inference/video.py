@@ -1,4 +1,4 @@
-"""Frames of video files, cameras and network streams, with their times; how a video that breaks off is told."""
+"""Frames of video files, cameras and network streams, with their times; what to report if a video breaks off."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from lightdet.errors import UserError
 from lightdet.inference.newest_frame import NewestFrame
 
 DEFAULT_FPS = 25.0
-"""For files and cameras that do not tell theirs."""
+"""For files and cameras that do not report their rate."""
 TIMEOUT_MS = 10_000
 SLOW_READS = 3
-"""A busy computer may be slow to read a frame that was there already, but not so often."""
+"""A busy computer may be slow to read a buffered frame, but not this often."""
 _ISO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".3gp"})
 Capture = Any
 """A ``cv2.VideoCapture`` or what reads like one: isOpened, read, get, release."""
@@ -59,12 +59,12 @@ class VideoFile:
     """A video file: its facts, and its frames in order.
 
     Attributes:
-        fps: frames a second; 25 where the file does not tell.
-        frame_count: what the header says, 0 where it says nothing.
-        dropped: none, ever.
+        fps: frames per second; 25 if the file does not say.
+        frame_count: what the header says, 0 if it says nothing.
+        dropped: always 0.
 
     Raises:
-        UserError: missing, empty, foreign, or truncated so that nothing of it can be read.
+        UserError: missing, empty, foreign, or truncated so that nothing can be read.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -74,7 +74,7 @@ class VideoFile:
         try:
             self._capture = open_capture(str(self.path))
             opened = bool(self._capture.isOpened())
-        except (cv2.error, UnicodeError):  # a name that is no UTF-8 cannot be handed over
+        except (cv2.error, UnicodeError):  # a name that is not UTF-8 cannot be passed on
             opened = False
         if not opened:
             raise UserError(f"cannot be opened as a video: {self._reason()}", path=path)
@@ -86,7 +86,7 @@ class VideoFile:
         """Yield the frames, at most `limit`; the file is closed at the end.
 
         Raises:
-            UserError: after the last readable frame, when the header tells of more.
+            UserError: after the last readable frame, if the header promises more.
         """
         index, last = 0, 0.0
         try:
@@ -114,14 +114,14 @@ class VideoFile:
         )
 
     def _broken_off(self, missing: int, last: float) -> bool:
-        """Whether missing frames mean damage: the header of an intact video may count more than is shown."""
+        """Whether missing frames mean damage: the header of an intact video may count more than are shown."""
         suffix = self.path.suffix.lower()
         if suffix in _ISO_SUFFIXES:
             # A file trimmed without encoding keeps frames before its start: they are counted and never shown.
             return missing > 0.1 * self.frame_count or _iso_truncated(self.path)
         if suffix == ".avi":
             return True
-        # Elsewhere the count is the duration times a mean rate, wrong where the rate changes; the duration is right.
+        # Elsewhere the count is the duration times a mean rate, wrong if the rate changes; the duration is right.
         return self.frame_count / self.fps - last > 0.25 + 1 / self.fps
 
     def _reason(self) -> str:
@@ -138,23 +138,23 @@ class VideoFile:
 
 
 class LiveStream:
-    """A camera or a network stream; a broken connection is taken up again, a bounded number of times.
+    """A camera or a network stream; a broken connection is re-established, a limited number of times.
 
-    Of what is live the newest frame is handed out, whatever came in the meantime is dropped: the delay stays near a
+    From a live source the newest frame is handed out, and frames in between are dropped: the delay stays near one
     frame, however slow the caller is. A recorded video behind an HTTP address is read frame by frame.
 
     Args:
         target: a camera's number, or a URL.
-        name: how messages call it (without a password).
-        attempts: tries to reconnect after a break; a frame in between starts the count anew.
+        name: its name in messages (without a password).
+        attempts: tries to reconnect after a break; a frame in between restarts the count.
         wait: seconds before the first try, doubled before each further one.
         opener: for tests; opens a capture.
         sleep: for tests; waits.
-        settle: seconds after opening in which frames that come faster than the camera makes them are left out, for
+        settle: seconds after opening during which frames that arrive faster than the camera's rate are dropped, because
             they waited in a buffer.
 
     Attributes:
-        dropped: frames of a live stream that came and were not handed out, a newer one being there.
+        dropped: frames of a live stream that were not handed out because a newer one had arrived.
 
     Raises:
         UserError: it cannot be opened; the message says what to check.
@@ -179,7 +179,7 @@ class LiveStream:
         if not self._capture.isOpened():
             raise UserError(f"{name} cannot be opened: {self._advice()}")
         self.fps = _rate(self._capture)
-        # A URL of a recorded video has an end; taking it up again would play it from the start.
+        # The URL of a recorded video has an end; reconnecting would play it from the start.
         self.frame_count = _count(self._capture) if isinstance(target, str) else 0
         self.recorded = self.frame_count > 0 and str(target).lower().startswith(("http:", "https:"))
         self.dropped = 0
@@ -187,7 +187,7 @@ class LiveStream:
         self._read, self._last = 0, 0.0
 
     def frames(self, limit: int | None = None) -> Generator[Frame]:
-        """Yield frames, at most `limit`, with their own numbers and seconds since the first, dropped ones counted.
+        """Yield frames, at most `limit`, with their own numbers (dropped ones counted) and seconds since the first.
 
         Raises:
             UserError: the stream ended and did not come back.
@@ -228,7 +228,7 @@ class LiveStream:
             return Frame(_to_rgb(picture), index, self._last)
 
     def _reconnected(self) -> Any:
-        """Open the stream anew; returns its first picture, or None where nobody waits for it any more."""
+        """Open the stream again; returns its first picture, or None if nobody waits for it any more."""
         for attempt in range(self.attempts):
             self._capture.release()
             self._sleep(self.wait * 2**attempt)
@@ -252,7 +252,7 @@ class LiveStream:
 
 
 class _Settling:
-    """Tells frames that waited in a buffer while a stream was opened from those that come as the camera makes them."""
+    """Distinguishes frames buffered while a stream was opened from those that arrive at the camera's rate."""
 
     def __init__(self, seconds: float, fps: float) -> None:
         self._until = time.monotonic() + seconds
@@ -260,7 +260,7 @@ class _Settling:
         self._slow = 0
 
     def from_buffer(self, seconds: float, now: float) -> bool:
-        """Whether a frame that came `now`, after `seconds` of reading, is an old one."""
+        """Whether a frame that arrived `now`, after `seconds` of reading, is an old one."""
         self._slow += seconds >= self._waited
         if self._slow >= SLOW_READS:
             self._until = 0.0
@@ -273,7 +273,7 @@ def _to_rgb(picture: Any) -> Image:
 
 
 def _told_time(capture: Capture, index: int, last: float, fps: float) -> float:
-    """Seconds from the start of a recorded video; by the frame rate where it tells no times, or 0 for all."""
+    """Seconds from the start of a recorded video; by the frame rate if it gives no times, or 0 for all frames."""
     told = float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
     return told if index == 0 or told > last else index / fps
 
@@ -289,7 +289,7 @@ def _count(capture: Capture) -> int:
 
 
 def _iso_truncated(path: Path) -> bool:
-    """Whether an MP4 or MOV ends inside one of its boxes (ISO/IEC 14496-12: size, type, content; on and on)."""
+    """Whether an MP4 or MOV ends inside one of its boxes (ISO/IEC 14496-12: size, type, content, repeated)."""
     end, position = path.stat().st_size, 0
     kinds = set()
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A window that shows marked-up pictures as they come."""
+"""A window that shows marked-up pictures as they are made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _END_KEYS = (27, ord("q"))
 
 
 class Window:
-    """Shows pictures until one closes it: Escape or q ends, any other key goes to the next picture.
+    """Shows pictures until it is closed: Escape or q ends, any other key goes to the next picture.
 
     Raises:
         UserError: this OpenCV has no windows, or there is no screen.
@@ -29,14 +29,14 @@ class Window:
                 "--show: this OpenCV is built without windows; pip install 'lightdet[gui]', or leave --show out and "
                 "look at the files in the output folder"
             )
-        # Without a screen some builds end the whole process instead of raising, so it is looked for first.
+        # Without a screen some builds kill the whole process instead of raising, so check first.
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise UserError("--show: there is no screen here (DISPLAY is not set); leave --show out")
+            raise UserError("--show: there is no screen here (DISPLAY is not set); leave out --show")
         self.title = title
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         except cv2.error:
-            raise UserError("--show: no window can be opened on this screen; leave --show out") from None
+            raise UserError("--show: no window can be opened on this screen; leave out --show") from None
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +48,7 @@ class Window:
         cv2.destroyAllWindows()
 
     def show(self, image: Image, moving: bool) -> bool:
-        """Show uint8 RGB ``[H, W, 3]``; wait for a key unless it is one of a `moving` kind. False: end."""
+        """Show uint8 RGB ``[H, W, 3]``; wait for a key unless it is `moving` (a video). False: end."""
         cv2.imshow(self.title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         while True:
             key = cv2.waitKey(1 if moving else 50)

@@ -1,4 +1,4 @@
-"""Building blocks of the networks, one idea a file. Tensors are ``[batch, channels, height, width]``."""
+"""Building blocks of the networks, one idea per file. Tensors are ``[batch, channels, height, width]``."""
 
 from lightdet.layers.attention import CBAM, ChannelAttention, SpatialAttention
 from lightdet.layers.c3 import C3

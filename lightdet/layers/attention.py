@@ -37,7 +37,7 @@ class SpatialAttention(nn.Module):
 
 
 class CBAM(nn.Module):
-    """Weights channels, then places, of ``[B, C, H, W]``; size unchanged."""
+    """Weights channels, then positions, of ``[B, C, H, W]``; size unchanged."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from lightdet.layers.conv import ConvBNAct, make_activation, make_batch_norm
 
 
 class Bottleneck(nn.Module):
-    """1x1 to `hidden` channels (as many as there are, unless told), then 3x3; with `residual`, the input is added."""
+    """1x1 to `hidden` channels (default: unchanged), then 3x3; with `residual`, the input is added."""
 
     def __init__(
         self, channels: int, *, residual: bool, hidden: int | None = None, activation: str = "leaky_relu"

@@ -14,7 +14,7 @@ INITIAL_LOGIT = 2.0
 
 
 class ScalarGate(nn.Module):
-    """One learned J for all channels and places."""
+    """One learned J for all channels and positions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class ScalarGate(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """One learned J a channel."""
+    """One learned J per channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

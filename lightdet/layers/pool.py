@@ -1,7 +1,7 @@
-"""Max-pools of stride 1 in a chain, by whichever library is quicker on this machine.
+"""Chained max-pools of stride 1, by whichever library is faster on this machine.
 
-PyTorch's own max-pool notes the place of every maximum in 64 bits, which costs more than the pooling. oneDNN's does
-not, and is five times quicker where the processor has AVX-512; without it oneDNN has no fast path for channels-last
+PyTorch's own max-pool records the position of every maximum in 64 bits, which costs more than the pooling. oneDNN's
+does not, and is five times faster if the processor has AVX-512; without it oneDNN has no fast path for channels-last
 tensors and takes three to four times as long as PyTorch's. `lightdet.compute` measures and chooses.
 """
 
@@ -20,20 +20,20 @@ _in_use: Pools = "torch"
 
 
 def use_pools(pools: Pools) -> None:
-    """Choose for this process: ``torch``, or ``onednn`` where it can take a tensor (ours are then PyTorch's again)."""
+    """Choose for this process: ``torch``, or ``onednn`` for tensors that it supports (PyTorch's for all others)."""
     global _in_use  # noqa: PLW0603 - a property of the machine, not of a network
     _in_use = pools
 
 
 def pools_in_use() -> Pools:
-    """What `use_pools` has chosen; ``torch`` at first."""
+    """The choice of `use_pools`; initially ``torch``."""
     return _in_use
 
 
 def chained_max_pools(x: Tensor, count: int, kernel: int = 5) -> list[Tensor]:
-    """Pool ``[B, C, H, W]`` `count` times with a `kernel` (odd, stride 1, same padding), each time what came before.
+    """Pool ``[B, C, H, W]`` `count` times in a chain with a `kernel` (odd, stride 1, same padding).
 
-    The values are those of `torch.nn.functional.max_pool2d`. Where two values of a window are equal, the gradient
+    The values are those of `torch.nn.functional.max_pool2d`. If two values of a window are equal, the gradient
     may go to the other one.
     """
     pad = kernel // 2
@@ -51,18 +51,18 @@ def chained_max_pools(x: Tensor, count: int, kernel: int = 5) -> list[Tensor]:
 
 
 def onednn_takes(x: Tensor) -> bool:
-    """Whether oneDNN can pool this tensor: on the CPU, channels last, of a type that the processor has."""
-    # A graph that is recorded for export must hold plain operations.
+    """Whether oneDNN can pool this tensor: on the CPU, channels last, of a type that the processor supports."""
+    # A graph traced for export must hold plain operations.
     recorded = torch._C._get_tracing_state() is not None or torch.compiler.is_compiling()
     if recorded or x.device.type != "cpu" or x.numel() == 0:
         return False
-    # In any other memory order the results would have to be turned around.
+    # In any other memory order the results would have to be rearranged.
     return x.is_contiguous(memory_format=torch.channels_last) and _onednn_knows(x.dtype)
 
 
 @cache
 def _onednn_knows(dtype: torch.dtype) -> bool:
-    """Whether this build of torch has oneDNN, and the processor what it needs for `dtype`."""
+    """Whether this build of torch has oneDNN, and the processor supports `dtype`."""
     if not torch._C._has_mkldnn or dtype not in (torch.float32, torch.bfloat16):
         return False
     try:

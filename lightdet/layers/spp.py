@@ -12,7 +12,7 @@ from lightdet.layers.pool import chained_max_pools
 class SPP(nn.Module):
     """1x1 reduce → ``cat(a, pool5(a), pool9(a), pool13(a))`` → 1x1 expand; size unchanged.
 
-    A 9x9 max-pool of stride 1 is two 5x5 ones in a chain and a 13x13 is three: the same values, less work.
+    A 9x9 max-pool of stride 1 equals two chained 5x5 ones and a 13x13 equals three: the same values, less work.
     """
 
     def __init__(self, c_in: int, c_out: int, *, activation: str = "leaky_relu") -> None:

@@ -1,4 +1,4 @@
-"""Doubling of feature maps on the way down a pyramid."""
+"""Doubling the size of feature maps on the way down a pyramid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assignment of boxes to anchors and the losses; told anchors and strides, never the model."""
+"""Assignment of boxes to anchors, and the losses; they get anchors and strides, never the model."""
 
 from lightdet.losses.anchor_free_loss import AnchorFreeLoss
 from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchors

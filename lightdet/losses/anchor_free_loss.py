@@ -1,8 +1,8 @@
 """The loss of YOLOX: IoU of the boxes, objectness BCE, class BCE (Ge et al. 2021, section 2.1).
 
 A matched cell's objectness target is 1; its class target is its IoU with the box at the box's class, so a score
-tells how well the box lies. Sums are divided by the matches of all processes, so that several processes take the
-very step of one process with the same total batch.
+says how well the box fits. Sums are divided by the matches of all processes, so that several processes take the
+same step as one process with the same total batch.
 
 Letters: B batch, N cells of all grids, C classes, P matches.
 """
@@ -24,7 +24,7 @@ MAX_LOG_SIDE = 8.0  # as the decoding has it
 
 
 def squared_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU squared (steeper where the overlap is good already) and IoU of matching pairs → two ``[...]``."""
+    """IoU squared (steeper where the overlap is already good) and IoU of matching pairs → two ``[...]``."""
     overlap = iou(a, b)
     return overlap**2, overlap
 
@@ -33,11 +33,11 @@ class AnchorFreeLoss(nn.Module):
     """Gains and assignment; the whole grows with the batch, as `DetectionLoss` does.
 
     Args:
-        strides: pixels a cell.
+        strides: pixels per cell.
         num_classes: C.
-        assignment: which cells answer for which boxes.
+        assignment: which cells are responsible for which boxes.
         box, objectness, classification: gains.
-        box_iou: ``iou`` (its square, as YOLOX has it), ``giou`` or ``ciou``.
+        box_iou: ``iou`` (its square, as in YOLOX), ``giou`` or ``ciou``.
         class_weights: ``[C]`` weight of each class's positives, or None.
         mean_count: mean of a count over processes.
         processes: how many there are; their gradients are averaged, so each scales its part to the total batch.
@@ -73,7 +73,7 @@ class AnchorFreeLoss(nn.Module):
         """Return the loss of a batch.
 
         Args:
-            grids: raw ``[B, H, W, 5 + C]``, one a stride.
+            grids: raw ``[B, H, W, 5 + C]``, one per stride.
             targets: ``[M, 6]`` image, class, x1, y1, x2, y2 in input pixels.
         """
         sizes = [(int(g.shape[1]), int(g.shape[2])) for g in grids]
@@ -104,7 +104,7 @@ class AnchorFreeLoss(nn.Module):
     def _counts(self, batch: int, matches: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures, and what to divide by: matches, at least one per picture; means over processes.
 
-        At least one: a batch of pictures without defects would else weigh as much as a hundred others.
+        At least one: otherwise a batch of pictures without defects would weigh as much as a hundred others.
         """
         mean = self.mean_count(torch.tensor([float(batch), float(matches)], device=like.device))
         return mean[0], torch.maximum(mean[1], mean[0])

@@ -1,4 +1,4 @@
-"""Which anchors answer for which boxes (the assignment of YOLOv5).
+"""Which anchors are responsible for which boxes (the assignment of YOLOv5).
 
 A box matches an anchor if neither of their sides differs by more than a factor; it is then given to the cell
 of its centre and to the two nearest neighbour cells (left or right, above or below), if they lie in the grid.
@@ -57,12 +57,12 @@ def assign_anchors(
     grid_sizes: Sequence[tuple[int, int]],
     ratio: float = 4.0,
 ) -> list[GridMatches]:
-    """Assign the boxes of a batch, one result a grid.
+    """Assign the boxes of a batch, one result per grid.
 
     Args:
         targets: ``[M, 6]`` image index, class, x1, y1, x2, y2 in input pixels; M may be 0.
         anchors: ``[grids, A, 2]`` in input pixels.
-        strides: pixels a cell, by grid.
+        strides: pixels per cell, by grid.
         grid_sizes: (rows, columns), by grid.
         ratio: largest factor between a box's and an anchor's side.
     """
@@ -107,7 +107,7 @@ def _cells(position: Tensor, rows: int, columns: int) -> _Cells:
     column = torch.stack((own[:, 0], own[:, 0] + step[:, 0], own[:, 0]), dim=1)
     row = torch.stack((own[:, 1], own[:, 1], own[:, 1] + step[:, 1]), dim=1)
     keep = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    # Exactly in the middle of a cell no neighbour is nearer than another: the decoded offset could not reach one.
+    # Exactly in the middle of a cell no neighbour is nearer: the decoded offset could not reach one.
     middle = inside == 0.5
     keep[:, 1] &= ~middle[:, 0]
     keep[:, 2] &= ~middle[:, 1]

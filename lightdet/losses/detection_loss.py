@@ -1,7 +1,7 @@
 """The detector's loss (eqs. 8-11): class BCE, GIoU of the boxes, objectness BCE.
 
 The objectness target of a matched cell is its clipped IoU, or what `TaskAligned` makes of it. Sums are divided by
-counts over all processes, so that several processes take the very step of one process with the same total batch.
+counts over all processes, so that several processes take the same step as one process with the same total batch.
 
 Letters: B batch, A anchors per cell, C classes, K matches of one grid.
 """
@@ -40,12 +40,12 @@ class DetectionLoss(nn.Module):
     """Weights ``x, y, z`` of eq. 8 with YOLOv5's scaling.
 
     The class gain grows with the number of classes (``C / 80``), the objectness gain with the input's side
-    (``imgsz / 640``; of the area, as YOLOv5 has it, little is left at small sizes, and detections are ranked by it:
-    docs/recipe.md), and the whole with the batch: one learning rate serves every batch size.
+    (``imgsz / 640``; YOLOv5 scales by the area, which leaves little at small sizes, although detections are ranked by
+    it: docs/recipe.md), and the total with the batch: one learning rate works for every batch size.
 
     Args:
         anchors: ``[grids, A, 2]`` in input pixels.
-        strides: pixels a cell.
+        strides: pixels per cell.
         num_classes: C.
         box, objectness, classification: gains.
         balance: weight of the objectness term by grid.
@@ -97,7 +97,7 @@ class DetectionLoss(nn.Module):
         """Return the loss of a batch.
 
         Args:
-            grids: raw ``[B, A, H, W, 5 + C]``, one a stride.
+            grids: raw ``[B, A, H, W, 5 + C]``, one per stride.
             targets: ``[M, 6]`` image, class, x1, y1, x2, y2 in input pixels.
         """
         sizes = [(int(g.shape[2]), int(g.shape[3])) for g in grids]

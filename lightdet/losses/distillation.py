@@ -1,8 +1,8 @@
-"""What a smaller detector can learn from a larger one's answers (after Mehta & Ozturk 2018, "Object detection at 200
+"""What a smaller detector can learn from a larger one's outputs (after Mehta & Ozturk 2018, "Object detection at 200
 frames per second": objectness-scaled distillation).
 
 The teacher's objectness is a target everywhere; its boxes and classes count where it sees something, in proportion to
-how sure it is. So background, of which nothing can be learned, does not drown the defects.
+its confidence. So background, from which nothing can be learned, does not drown out the defects.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lightdet.losses.detection_loss import CountReducer
 from lightdet.structures import LossTerms
 
 SEEN = 0.05
-"""Objectness from which a teacher's cell counts as seeing something."""
+"""From this objectness on, a teacher's cell counts as seeing something."""
 
 
 class DistillationLoss(nn.Module):
@@ -27,7 +27,7 @@ class DistillationLoss(nn.Module):
 
     Args:
         anchors: ``[grids, A, 2]`` in input pixels, common to both.
-        strides: pixels a cell.
+        strides: pixels per cell.
         num_classes: C.
         box, objectness, classification: gains, scaled as in `DetectionLoss`.
         balance: weight of the objectness term by grid.
@@ -63,7 +63,7 @@ class DistillationLoss(nn.Module):
         """Return the loss of a batch.
 
         Args:
-            student, teacher: raw ``[B, A, H, W, 5 + C]``, one a stride, of equal shapes.
+            student, teacher: raw ``[B, A, H, W, 5 + C]``, one per stride, of equal shapes.
         """
         first = student[0]
         zero = first.new_zeros((), dtype=torch.float32)

@@ -1,10 +1,10 @@
-"""Which cells answer for which boxes: SimOTA (Ge et al. 2021, "YOLOX", section 2.3).
+"""Which cells are responsible for which boxes: SimOTA (Ge et al. 2021, "YOLOX", section 2.3).
 
-Every box looks at the cells near its centre, on all grids, and at what they say now. A cell costs as much as the
-loss it would have with this box; how many cells a box gets is estimated from their overlaps with it; it gets the
-cheapest. A cell that several boxes want goes to the one it costs least.
+Every box considers the cells near its centre, on all grids, and their current outputs. The cost of a cell is the
+loss it would have with this box; the number of cells for a box is estimated from their overlaps with it; it gets the
+cheapest. A cell claimed by several boxes goes to the one with the lowest cost.
 
-Near cells are found from the box, not boxes from all cells: the work grows with the boxes alone, and goes on in
+Near cells are found from the box, not boxes from all cells: the work grows only with the boxes, and is done in
 portions, so that a batch with thousands of boxes needs no more memory than one with hundreds.
 
 Letters: M boxes of a batch, N cells of all grids of a picture, K near cells of a box, C classes.
@@ -26,7 +26,7 @@ PORTION = 1 << 23
 """Numbers held at once in the largest array of a portion (32 MiB)."""
 LOWEST_LOG = -100.0
 WORST_COST = 1e8
-"""Of a cell whose output is no number: finite, so that the assignment ends and the loss tells."""
+"""The cost of a cell whose output is not a number: finite, so that the assignment ends and the loss shows the fault."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class SimOTA:
     """The assignment and its numbers.
 
     Attributes:
-        radius: a cell is near if its centre is less than so many cells from the box's, in x and in y.
-        candidates: so many of the largest overlaps are summed to the number of cells that a box gets.
-        overlap_weight: of the overlap's cost, beside the classes'.
+        radius: a cell is near if its centre is fewer than this many cells from the box's, in x and in y.
+        candidates: how many of the largest overlaps are summed to give the number of cells for a box.
+        overlap_weight: weight of the overlap's cost, beside the classes'.
     """
 
     radius: float = 1.5
@@ -72,10 +72,10 @@ class SimOTA:
         Args:
             targets: float32 ``[M, 6]`` image index, class, x1, y1, x2, y2 in input pixels; M may be 0. Boxes without
                 area get no cell.
-            boxes: float32 ``[B, N, 4]`` what the cells say: corners in input pixels.
+            boxes: float32 ``[B, N, 4]`` the cells' outputs: corners in input pixels.
             logits: float32 ``[B, N, 1 + C]`` of objectness and classes.
             grid_sizes: (rows, columns), by grid.
-            strides: pixels a cell, by grid.
+            strides: pixels per cell, by grid.
         """
         usable = ((targets[:, 4:] - targets[:, 2:4]) > 0).all(-1).nonzero()[:, 0]
         near = len(grid_sizes) * (2 * math.ceil(self.radius) + 1) ** 2
@@ -100,7 +100,7 @@ class SimOTA:
         grid_sizes: Sequence[tuple[int, int]],
         strides: Sequence[int],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The cells that each of the boxes `which` wants: box, cell and cost."""
+        """The cells that each of the boxes `which` claims: box, cell and cost."""
         chosen = targets[which]
         cell, valid = near_cells(chosen[:, 2:], grid_sizes, strides, self.radius)  # [m, K]
         image = chosen[:, 0].long()[:, None]
@@ -110,7 +110,7 @@ class SimOTA:
         cost = cost.nan_to_num(nan=WORST_COST, posinf=WORST_COST).masked_fill(~valid, math.inf)
         most = min(self.candidates, overlap.shape[1])
         count = overlap.topk(most, dim=1).values.sum(1).int().clamp(min=1)
-        # Stable: of equal costs the finer grid's first cell, on every device and in every run.
+        # Stable: among equal costs the finer grid's first cell, on every device and in every run.
         ordered, order = cost.sort(dim=1, stable=True)
         wanted = (torch.arange(most, device=cost.device) < count[:, None]) & ordered[:, :most].isfinite()
         row, rank = wanted.nonzero(as_tuple=True)
@@ -153,7 +153,7 @@ def class_cost(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def cheapest(place: Tensor, box: Tensor, cost: Tensor, places: int, boxes: int) -> Tensor:
-    """Which claims ``[P]`` win their place: the least cost, of equal ones the first box; indices, ordered by place."""
+    """Which claims ``[P]`` win their place: the lowest cost, among equals the first box; indices, ordered by place."""
     least = cost.new_full((places,), math.inf).scatter_reduce_(0, place, cost, "amin")
     winner = box.new_full((places,), boxes)
     level = cost == least[place]

@@ -1,4 +1,4 @@
-"""The networks, their weights on disk, and the way from raw grids to detections."""
+"""The networks, their weights on disk, and the step from raw grids to detections."""
 
 from lightdet.models.detector import AnchorFreeDetector, DetectionNetwork, Detector
 

@@ -1,4 +1,4 @@
-"""When two forms of a network count as one."""
+"""When two forms of a network count as equal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 AGREE = 1e-4
-"""Largest difference, relative to the largest output, for two forms of a network to count as one."""
+"""Largest difference, relative to the largest output, for two forms of a network to count as equal."""
 
 
 def agree(ours: Any, wanted: Any) -> bool:
-    """Whether two networks' outputs are the same to rounding, and numbers.
+    """Whether two networks' outputs are finite and equal up to rounding.
 
     Args:
         ours, wanted: tensors, or tuples, lists and mappings of them. Each tensor is compared with its counterpart,

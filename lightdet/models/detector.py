@@ -1,4 +1,4 @@
-"""The networks' common ground, and the detectors of backbone, neck and head: with anchors and without."""
+"""The networks' common interface, and the detectors of backbone, neck and head: with anchors and without."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STRIDES = (8, 16, 32)
 
 
 class DetectionNetwork(nn.Module):
-    """What trainer, predictor and profile know of a network.
+    """The interface of a network for trainer, predictor and profile.
 
     ``forward`` takes ``[B, 3, H, W]`` in 0-1, H and W multiples of 32, and returns the same type in training and in
-    evaluation; only the network itself and its loss look inside.
+    evaluation; only the network itself and its loss know its structure.
 
     Attributes:
         num_classes: C.
@@ -27,7 +27,7 @@ class DetectionNetwork(nn.Module):
     num_classes: int
 
     def decode(self, outputs: Any) -> Tensor:
-        """Turn what ``forward`` returned into candidates.
+        """Turn the output of ``forward`` into candidates.
 
         Returns:
             float32 ``[B, N, 5 + C]``: centre x, centre y, width, height in input pixels, then objectness and
@@ -45,14 +45,14 @@ class DetectionNetwork(nn.Module):
 
 
 class Detector(DetectionNetwork):
-    """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, A, H/s, W/s, 5 + C]``, one a stride.
+    """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, A, H/s, W/s, 5 + C]``, one per stride.
 
     Args:
         backbone: images → features at the strides.
         neck: features → fused features.
         head: (fused, backbone features) → raw grids; has ``num_classes``.
         anchors: ``[strides][A][2]`` width and height in input pixels; kept as a buffer, saved with the weights.
-        strides: pixels a cell, finest first.
+        strides: pixels per cell, finest first.
     """
 
     anchors: Tensor
@@ -85,13 +85,13 @@ class Detector(DetectionNetwork):
 
 
 class AnchorFreeDetector(DetectionNetwork):
-    """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, H/s, W/s, 5 + C]``, one a stride.
+    """``[B, 3, H, W]`` in 0-1, H and W multiples of 32 → raw grids ``[B, H/s, W/s, 5 + C]``, one per stride.
 
     Args:
         backbone: images → features at the strides.
         neck: features → fused features.
         head: fused features → raw grids; has ``num_classes``.
-        strides: pixels a cell, finest first.
+        strides: pixels per cell, finest first.
     """
 
     def __init__(self, backbone: nn.Module, neck: nn.Module, head: nn.Module, strides: Sequence[int] = STRIDES) -> None:

@@ -1,4 +1,4 @@
-"""A device by its name, or words that say why it cannot be had."""
+"""A device by its name, or a message that says why it is not available."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lightdet.errors import UserError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device called `name`: ``auto`` (the first GPU, else the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    """Return the device called `name`: ``auto`` (the first GPU, or the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
         UserError: an unknown name, or a device that this computer or this build of torch does not have.
@@ -18,17 +18,17 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     kind, colon, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise UserError(f"unknown device '{name}'; take auto, cpu, cuda, or cuda:N for one of several GPUs")
+        raise UserError(f"unknown device '{name}'; use auto, cpu, cuda, or cuda:N for one of several GPUs")
     if kind == "mps":
         if not torch.backends.mps.is_available():
-            raise UserError("device mps: this computer has none; take --device cpu")
+            raise UserError("device mps: this computer has none; use --device cpu")
         return torch.device("mps")
     if kind == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
         without = torch.version.cuda is None and torch.version.hip is None
-        reason = "this torch is built without CUDA" if without else "no GPU is to be found"
-        raise UserError(f"device {name}: {reason}; take --device cpu")
+        reason = "this torch is built without CUDA" if without else "no GPU was found"
+        raise UserError(f"device {name}: {reason}; use --device cpu")
     index = int(number or 0)
     if index >= torch.cuda.device_count():
         count = torch.cuda.device_count()

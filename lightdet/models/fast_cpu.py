@@ -1,18 +1,17 @@
-"""A trained network as eager PyTorch computes it quickest on a CPU: the same values, for inference alone.
+"""A trained network in the form that eager PyTorch runs fastest on a CPU: the same values, only for inference.
 
-What `lightdet.models.fuse` gives is rewritten once more, into operations that a graph for export should not hold:
+The result of `lightdet.models.fuse` is rewritten once more, into operations that an exported graph should not hold:
 
-- A 1x1 convolution is a matrix product over the places of a channels-last map. PyTorch's own way through `conv2d`
+- A 1x1 convolution becomes a matrix product over the positions of a channels-last map. PyTorch's own `conv2d`
   copies the map on the way in and out.
-- A 1x1 convolution over a concatenation is a sum of matrix products, each of which adds itself to what is there:
+- A 1x1 convolution over a concatenation becomes a sum of matrix products, each accumulated in place:
   nothing is copied together.
-- A 5x5 max-pool is a chain of maxima of shifted maps: PyTorch's own notes the place of each maximum, which costs
-  more than the maximum does.
+- A 5x5 max-pool becomes a chain of maxima of shifted maps: PyTorch's own records the position of each maximum,
+  which costs more than the maximum does.
 - Sums go into one of their terms, and a blend by a constant is one operation.
 
-oneDNN's private operations (weights ordered in advance, the activation in the convolution) are left aside: over the
-whole network they gained nothing that could be measured, and an order made for another input size takes up to ten
-times as long.
+oneDNN's private operations (pre-packed weights, fused activations) are not used: over the whole network they gained
+nothing measurable, and weights packed for another input size take up to ten times as long.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ PROBE = (64, 96)
 
 
 def fast_cpu(network: Network, probe: tuple[int, int] = PROBE) -> Network:
-    """Return a network that computes what `network` does in evaluation mode, and sooner.
+    """Return a network that computes what `network` does in evaluation mode, but faster.
 
-    It is a copy with weights of its own, in channels-last order, and for `torch.no_grad` or `torch.inference_mode`.
-    Where its outputs for a picture of noise are not those of `network` (see `lightdet.models.agreement`), or
+    It is a copy with its own weights, in channels-last order, for use in `torch.no_grad` or `torch.inference_mode`.
+    If its outputs for a noise picture differ from those of `network` (see `lightdet.models.agreement`), or
     `network` is not in float32 on the CPU, `network` itself is returned.
 
     Args:
-        network: pictures ``[B, 3, H, W]`` → outputs; stays as it is.
+        network: pictures ``[B, 3, H, W]`` → outputs; not changed.
         probe: height and width that it takes.
     """
     if any(p.device.type != "cpu" or p.dtype != torch.float32 for p in network.parameters()):
@@ -51,26 +50,26 @@ def fast_cpu(network: Network, probe: tuple[int, int] = PROBE) -> Network:
     draw = torch.Generator().manual_seed(0)
     images = torch.rand(1, 3, *probe, generator=draw).contiguous(memory_format=torch.channels_last)
     if isinstance(trained, FasterRCNN):
-        # What it proposes hangs on the last digit of a score; its features do not.
-        body = _proved(trained.backbone, trained.normalize(images))
+        # Its proposals depend on the last digit of a score; its features do not.
+        body = _verified(trained.backbone, trained.normalize(images))
         if body is trained.backbone:
             return network
         made = copy.deepcopy(trained)
         made.backbone = body
         return made
-    rewritten = _proved(trained, images)
+    rewritten = _verified(trained, images)
     return network if rewritten is trained else rewritten
 
 
-def _proved(network: Network, images: Tensor) -> Network:
-    """Rewrite a network and compare; itself where that fails."""
+def _verified(network: Network, images: Tensor) -> Network:
+    """Rewrite a network and compare; the network itself if that fails."""
     try:
         with torch.no_grad():
             rewritten = fuse(network)
             _quicken(rewritten)
             rewritten = rewritten.to(memory_format=torch.channels_last)
             same = agree(rewritten(images), network(images))
-    except (RuntimeError, AttributeError):  # an operation that this build of torch or this network does not have
+    except (RuntimeError, AttributeError):  # an operation that this build of torch or this network does not support
         return network
     return rewritten if same else network
 
@@ -111,7 +110,7 @@ class Pointwise(nn.Module):
 
 
 class SumOfProducts(nn.Module):
-    """A 1x1 convolution over a concatenation, and the activation after it, from the parts that would be joined.
+    """A 1x1 convolution over a concatenation, and the activation after it, from the separate parts.
 
     Args:
         weights: ``[c_out, c]`` for each part.
@@ -132,7 +131,7 @@ class SumOfProducts(nn.Module):
         rows = total.view(-1, total.shape[-1])
         for part, weight in zip(parts[1:], others, strict=True):
             places = part.permute(0, 2, 3, 1).flatten(0, 2)  # [B * H * W, c]
-            # Where autocast has made the first product half as wide, this one is too: it works in place.
+            # If autocast has made the first product half precision, this one is too: it works in place.
             rows.addmm_(places.to(rows.dtype), weight.t().to(rows.dtype))
         out = total.permute(0, 3, 1, 2)
         return out if self.act is None else cast(Tensor, self.act(out))
@@ -154,7 +153,7 @@ class QuickCSP(FoldedCSP):
 
 
 class QuickSPP(nn.Module):
-    """`SummedSPP` whose products add themselves up."""
+    """`SummedSPP` whose products are accumulated in place."""
 
     def __init__(self, block: SummedSPP) -> None:
         super().__init__()
@@ -172,7 +171,7 @@ class QuickSPP(nn.Module):
 
 
 class QuickWayPast(WayPast):
-    """`WayPast` of a block whose result nobody else reads."""
+    """`WayPast` of a block whose result nothing else reads."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, H, W]`` → the same."""
@@ -198,7 +197,7 @@ def shifted_pool5(x: Tensor) -> Tensor:
 
 
 def _largest_of_five(x: Tensor, axis: int) -> Tensor:
-    """The largest of each value and the two before and after it along an axis; at the ends of those there are."""
+    """The maximum of each value and the two before and after it along an axis; at the ends, of those that exist."""
     size = x.shape[axis]
     largest = x.clone()
     for shift in range(1, min(3, size)):

@@ -48,13 +48,13 @@ class FasterRCNN(BuiltInLossNetwork):
     Args:
         num_classes: C.
         anchor_sizes: side of the square anchors at strides 4, 8, 16, 32, 64, in input pixels.
-        pretrained: the backbone will begin with trained weights: its normalizations are frozen, and its first
-            stages too. Without, all of it is trained.
-        trainable_stages: of the backbone's five, from the last; None: three of a pretrained one, else all.
+        pretrained: the backbone will start from trained weights: its normalizations are frozen, and its first
+            stages too. Otherwise all of it is trained.
+        trainable_stages: how many of the backbone's five, from the last; None: three if pretrained, otherwise all.
 
     Attributes:
-        fill_up: whether each picture's proposals are filled up to the most there can be. How many there are depends
-            on the picture, and with them the work: counting operations needs a definite number.
+        fill_up: whether each picture's proposals are padded to their maximum number. Their number depends on the
+            picture, and so does the work: counting operations needs a fixed number.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class FasterRCNN(BuiltInLossNetwork):
         features = dict(self.backbone(self.normalize(images)))
         height, width = int(images.shape[2]), int(images.shape[3])
         raw_objectness, raw_shifts = self.rpn.head(list(features.values()))
-        # From here on the numbers are pixels and probabilities: half precision ends, but in the box head.
+        # From here on the numbers are pixels and probabilities: no half precision, except in the box head.
         with torch.autocast(images.device.type, enabled=False):
             features = {name: feature.float() for name, feature in features.items()}
             pictures = ImageList(images, [(height, width)] * len(images))
@@ -125,7 +125,7 @@ class FasterRCNN(BuiltInLossNetwork):
     def _proposal_losses(
         self, anchors: list[Tensor], objectness: Tensor, shifts: Tensor, labelled: list[Labelled]
     ) -> Losses:
-        """Object or not, and the shift of the objects' anchors, over 256 drawn anchors a picture."""
+        """Object or not, and the shift of the objects' anchors, over 256 drawn anchors per picture."""
         labels, boxes = self.rpn.assign_targets_to_anchors(anchors, [part.as_dict() for part in labelled])
         goals = torch.cat(self.rpn.box_coder.encode(boxes, anchors))
         positive, negative = (torch.cat(drawn).nonzero()[:, 0] for drawn in self.rpn.fg_bg_sampler(labels))
@@ -138,7 +138,7 @@ class FasterRCNN(BuiltInLossNetwork):
     def _box_losses(
         self, features: dict[str, Tensor], proposals: list[Tensor], labelled: list[Labelled], pictures: ImageList
     ) -> Losses:
-        """The class, and the shift for it, over 512 drawn proposals a picture."""
+        """The class, and the shift for it, over 512 drawn proposals per picture."""
         chosen, _, labels, goals = self.roi_heads.select_training_samples(
             proposals, [part.as_dict() for part in labelled]
         )
@@ -151,7 +151,7 @@ class FasterRCNN(BuiltInLossNetwork):
         return {"box": (apart, count), "classification": (cross_entropy(logits, label, reduction="sum"), count)}
 
     def _boxes_and_scores(self, outputs: RegionOutputs) -> list[tuple[Tensor, Tensor]]:
-        """Of each picture, boxes ``[P_b, C, 4]`` within the input and scores ``[P_b, C]``."""
+        """For each picture, boxes ``[P_b, C, 4]`` within the input and scores ``[P_b, C]``."""
         counts = [len(proposals) for proposals in outputs.proposals]
         boxes = self.roi_heads.box_coder.decode(outputs.deltas, outputs.proposals)
         boxes = clip_boxes_to_image(boxes.reshape(-1, self.num_classes + 1, 4), outputs.size)[:, 1:]
@@ -159,9 +159,9 @@ class FasterRCNN(BuiltInLossNetwork):
         return list(zip(torch.split(boxes, counts), torch.split(scores, counts), strict=True))
 
     def decode(self, outputs: RegionOutputs) -> Tensor:
-        """Every proposal with every class as a candidate of its own, as its box differs by class.
+        """Every proposal with every class as a separate candidate, because its box differs by class.
 
-        Objectness is the score, the class is certain; pictures with fewer proposals are filled up with boxes of
+        Objectness is the score, the class probability is 1; pictures with fewer proposals are padded with boxes of
         no size and score 0.
         """
         rows = []
@@ -185,7 +185,7 @@ class FasterRCNN(BuiltInLossNetwork):
         return results
 
     def load_backbone(self, weights: Mapping[str, Tensor], source: object) -> None:
-        """Begin with torchvision's ResNet-50 (``resnet50``), or with a detector's that was built on one."""
+        """Start from torchvision's ResNet-50 (``resnet50``), or from a detector built on one."""
         body = self.backbone.body
         names = [name for name in body.state_dict() if not name.endswith("num_batches_tracked")]
         prefix = next((p for p in ("", "backbone.body.", "module.") if f"{p}conv1.weight" in weights), "")

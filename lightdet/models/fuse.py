@@ -6,11 +6,11 @@
 - `Focus` and its convolution become one convolution of twice the kernel and stride 2: the slices are what a
   strided kernel reads anyway.
 - A 5x5 max-pool becomes a 5x1 and a 1x5: 10 comparisons instead of 25.
-- With `sums`, a 1x1 convolution over a concatenation (SPP's, and PAN's of a doubled map) becomes a sum of one a
-  part: nothing is copied together, and what is to be doubled is convolved before, at a quarter of the places.
-  OpenVINO adds while it convolves; ONNX Runtime then has no activation in the convolution; and in 8 bits each sum
+- With `sums`, a 1x1 convolution over a concatenation (SPP's, and PAN's of a doubled map) becomes a sum of one per
+  part: nothing is copied together, and the map to be doubled is convolved before, at a quarter of the positions.
+  OpenVINO adds while it convolves; ONNX Runtime then has no activation in the convolution; and in int8 each sum
   would be rounded.
-- A gate that does not look at the picture is a constant.
+- A gate that does not depend on the picture is a constant.
 - The factor of the preprocessing goes into the first convolution, which then takes the picture's own bytes; 0-255
   are exact in bfloat16 too, their 255ths are not.
 """
@@ -53,10 +53,10 @@ RESNET: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
 
 
 def fuse(network: Module, *, sums: bool = True) -> Module:
-    """Return a rewritten copy of `network` in evaluation mode that gives the same outputs (to rounding).
+    """Return a rewritten copy of `network` in evaluation mode that gives the same outputs (up to rounding).
 
     Args:
-        network: stays as it is.
+        network: not changed.
         sums: turn 1x1 convolutions over concatenations into sums.
     """
     fused = copy.deepcopy(network).eval()
@@ -80,13 +80,13 @@ def _rewrite(module: nn.Module, sums: bool) -> None:
 
 
 def _neighbours(module: nn.Module) -> Sequence[tuple[str, str]]:
-    """Names of children of which the second gets what the first gives, and nobody else does."""
+    """Names of children where only the second gets the output of the first."""
     in_order = type(module).forward is nn.Sequential.forward or type(module) is IntermediateLayerGetter
     return list(pairwise(dict(module.named_children()))) if in_order else RESNET.get(type(module), ())
 
 
 def _replacement(child: nn.Module, sums: bool) -> nn.Module | None:
-    """What takes the place of a module; None: it stays, and its parts are looked at."""
+    """The replacement of a module; None: it stays, and its parts are rewritten."""
     # A subclass may compute something else.
     if type(child) is ConvBNAct:
         return _fold_conv(child)
@@ -122,7 +122,7 @@ class FoldedConv(nn.Module):
 
 
 class FoldedCSP(nn.Module):
-    """`BottleneckCSP` without normalizations: an activation acts on each value alone, so before the joining too."""
+    """`BottleneckCSP` without normalizations: an activation is element-wise, so it can also come before the join."""
 
     def __init__(self, block: BottleneckCSP) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class FoldedCSP(nn.Module):
         return self.join(self.enter(x), self.past(x))
 
     def join(self, entered: Tensor, past: Tensor) -> Tensor:
-        """What comes after the two branches' first convolutions."""
+        """The part after the two branches' first convolutions."""
         out: Tensor = self.mix(torch.cat((self.through(self.blocks(entered)), past), dim=1))
         return out
 
@@ -186,7 +186,7 @@ class SplitPAN(nn.Module):
 
 
 class WayPast(nn.Module):
-    """What a block gives, added to what it was given."""
+    """A block's output, added to its input."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
@@ -223,7 +223,7 @@ class SummedSPP(nn.Module):
         expand = _fold_conv(block.expand)
         self.act = expand.act
         weights = expand.conv.weight.chunk(4, dim=1)
-        # The bias goes to the last one: an engine that adds a sum to a convolution's result has it there anyway.
+        # The bias goes to the last one: an engine that fuses a sum into a convolution has it there anyway.
         self.parts = nn.ModuleList(
             _conv(weight, expand.conv.bias if index == 3 else None) for index, weight in enumerate(weights)
         )
@@ -275,7 +275,7 @@ def _conv(weight: Tensor, bias: Tensor | None, *, like: nn.Conv2d | None = None)
     """A convolution of these weights, with the stride, padding and groups of another."""
     groups = 1 if like is None else like.groups
     channels = (weight.shape[1] * groups, weight.shape[0])
-    # Without random weights: drawing them would change what a training draws next.
+    # Without random weights: drawing them would change a training's later random draws.
     with torch.device("meta"):
         made = nn.Conv2d(*channels, 1, groups=groups, bias=bias is not None)
     made.kernel_size = cast(tuple[int, int], tuple(weight.shape[2:]))

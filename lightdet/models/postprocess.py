@@ -10,7 +10,7 @@ from torchvision.ops import batched_nms
 from lightdet.geometry.nms import VOTER_IOU, VOTER_SCORE
 
 # NMS is quadratic in the worst case; no picture's 300 best detections need more candidates than this.
-# Where more detections are asked for, it is as many as those.
+# If more detections are requested, it is their number.
 MAX_CANDIDATES = 2000
 PAIRS = 1 << 18
 """Pairs of a kept box and a candidate looked at together: bounded memory, and quicker within a cache."""
@@ -36,7 +36,7 @@ def postprocess(
         confidence: lowest score kept, in [0, 1].
         iou: boxes of one class that overlap a better one by more than this are dropped.
         max_detections: most detections per picture.
-        agnostic: boxes of different classes suppress each other, too.
+        agnostic: boxes of different classes also suppress each other.
     """
     return [_select(picture, confidence, iou, max_detections, agnostic) for picture in decoded]
 
@@ -45,7 +45,7 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int,
     """``[N, 5 + C]`` decoded cells of one picture → its detections."""
     # Class probabilities are at most 1, so objectness alone rules out nearly every cell.
     likely = decoded[decoded[:, 4] >= confidence]
-    # A diverged network may give NaN or infinite boxes; they are no detections, and take no candidate's place.
+    # A diverged network may give NaN or infinite boxes; they are no detections, and use up no candidate.
     likely = likely[torch.isfinite(likely).all(-1)]
     scores = likely[:, 4:5] * likely[:, 5:]  # [n, C]
     passes = scores >= confidence
@@ -75,8 +75,8 @@ def suppress(
     if score.numel() > most:
         score, best = score.topk(most)
         boxes, label = boxes[best], label[best]
-    # torchvision tells classes apart by moving each beyond the largest coordinate. That takes coordinates from 0
-    # on: a box that reaches out of the picture on the left would meet another class's box on the right.
+    # torchvision separates classes by shifting each beyond the largest coordinate. That needs coordinates from 0
+    # on: a box that extends beyond the left of the picture would meet another class's box on the right.
     kinds = torch.zeros_like(label) if agnostic else label
     kept = batched_nms(boxes - boxes.min(), score, kinds, iou)[:max_detections]
     parts = [_vote(boxes, score, kinds, part) for part in kept.split(max(1, PAIRS // len(boxes)))]

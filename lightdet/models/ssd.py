@@ -1,8 +1,8 @@
 """SSD with VGG16 (Liu et al. 2016), of torchvision's parts, for inputs of any size.
 
-The published SSD takes 300 x 300 pixels; this one is that network, whatever the input. Default boxes are told as
-shares of its longer side, as published, so they fit a larger input as they fit the small one. Below 288 pixels the
-last maps would have no cell left: they then keep one.
+The published SSD takes 300 x 300 pixels; this is the same network for any input. Default boxes are given as shares
+of its longer side, as published, so they fit larger inputs just as well. Below 288 pixels the last maps would have
+no cell left: they then keep one.
 
 Letters: B batch, N default boxes, C classes.
 """
@@ -32,14 +32,14 @@ from lightdet.models.torchvision_detectors import (
 
 CHANNELS = (512, 1024, 512, 256, 256, 256)
 RATIOS: tuple[tuple[float, ...], ...] = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
-"""Long to short side of the oblong default boxes, by map."""
+"""Ratio of the long to the short side of the default boxes that are not square, by map."""
 SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)
 """Side of the square default box as a share of the input's, by map, and one more for the last map's second."""
 STAGES = (0, 4, 9, 16, 23)
 """Where VGG16's five stages begin: at the first convolution, then at each of the first four poolings."""
-EXTRA_FROM = 23  # in VGG16; what comes from there on is the first of torchvision's extra blocks
+EXTRA_FROM = 23  # in VGG16; the layers from there on are the first of torchvision's extra blocks
 NEGATIVES = 3
-"""Background boxes a matched one that are learned from, the hardest; and in a picture without boxes at all."""
+"""How many of the hardest background boxes are used per matched box; and in a picture without any boxes."""
 
 
 class AnchorOutputs(NamedTuple):
@@ -59,7 +59,7 @@ class AnchorOutputs(NamedTuple):
 
 
 class _AtLeastOneCell(nn.Conv2d):
-    """A convolution without padding, but for maps smaller than its kernel: those are padded to its size."""
+    """A convolution without padding, except for maps smaller than its kernel: those are padded to its size."""
 
     def forward(self, x: Tensor) -> Tensor:
         down = max(0, self.kernel_size[0] - x.shape[2])
@@ -118,8 +118,8 @@ class SSD(BuiltInLossNetwork):
     def _losses(self, outputs: AnchorOutputs, labelled: list[Labelled]) -> Losses:
         """Class and shift of the matched default boxes, and the class of the background's hardest.
 
-        As torchvision has it, but that a picture without boxes is learned from too (the paper's ratio of negatives
-        to positives would leave it out).
+        As in torchvision, except that pictures without boxes are used too (the paper's ratio of negatives
+        to positives would exclude them).
         """
         labels, goals = zip(*(self._match(outputs.anchors, part) for part in labelled), strict=True)
         label = torch.stack(labels)  # [B, N], 0 where nothing is matched
@@ -142,7 +142,7 @@ class SSD(BuiltInLossNetwork):
         return label, self.box_coder.encode_single(part.boxes[box], anchors)
 
     def decode(self, outputs: AnchorOutputs) -> Tensor:
-        """Candidates ``[B, N, 5 + C]``: objectness is what the background leaves, a class its share of that."""
+        """Candidates ``[B, N, 5 + C]``: objectness is one minus the background, a class is its share of that."""
         b, n, _ = outputs.logits.shape
         boxes = self.box_coder.decode_single(outputs.deltas.flatten(0, 1), outputs.anchors.repeat(b, 1))
         boxes = clip_boxes_to_image(boxes, outputs.size).view(b, n, 4)

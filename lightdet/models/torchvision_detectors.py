@@ -1,8 +1,8 @@
-"""What torchvision's detectors have in common here: their parts behind the contracts of our own networks.
+"""What torchvision's detectors share here: their parts with the interface of our own networks.
 
-torchvision's own models resize, normalize, suppress overlaps and choose by their mode what they return. Here their
-parts are put together anew: our letterbox is the only resizing, one post-processing serves every network, and
-`forward` gives raw outputs in both modes. As these networks' losses look into them (at proposals, at matches of
+torchvision's own models resize, normalize, run NMS, and return different things depending on their mode. Here their
+parts are assembled differently: our letterbox is the only resizing, all networks share one post-processing, and
+`forward` gives raw outputs in both modes. As these networks' losses need their internals (proposals, matches of
 boxes that depend on the input's size), ``forward(images, targets)`` returns the losses: one module to distribute.
 
 Letters: B batch, N candidates, C classes; labels inside are 1 to C, 0 is the background.
@@ -23,10 +23,10 @@ from lightdet.models.detector import DetectionNetwork
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of red, green and blue that torchvision's classifiers were trained with."""
 CAFFE = ((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255))
-"""What the VGG16 of the SSD paper was trained with."""
+"""Those that the VGG16 of the SSD paper was trained with."""
 
 Losses = dict[str, tuple[Tensor, Tensor]]
-"""Each loss as its sum over the batch and the count to divide that by, both 0-d: counts add up over processes."""
+"""Each loss as its sum over the batch and the count to divide by, both 0-d: counts add up over processes."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Labelled:
     labels: Tensor
 
     def as_dict(self) -> dict[str, Tensor]:
-        """As torchvision's parts take it."""
+        """As torchvision's parts expect it."""
         return {"boxes": self.boxes, "labels": self.labels}
 
 
@@ -48,7 +48,7 @@ class BuiltInLossNetwork(DetectionNetwork):
 
     Args:
         num_classes: C.
-        normalization: mean and standard deviation of the channels, subtracted and divided by within.
+        normalization: mean and standard deviation of the channels, applied inside the network.
     """
 
     mean: Tensor
@@ -65,7 +65,7 @@ class BuiltInLossNetwork(DetectionNetwork):
         raise NotImplementedError
 
     def load_backbone(self, weights: Mapping[str, Tensor], source: object) -> None:
-        """Begin with a classifier's trained weights; `source` is named in errors.
+        """Start from a classifier's trained weights; `source` is named in errors.
 
         Raises:
             UserError: they are another network's.
@@ -73,7 +73,7 @@ class BuiltInLossNetwork(DetectionNetwork):
         raise NotImplementedError
 
     def normalize(self, images: Tensor) -> Tensor:
-        """``[B, 3, H, W]`` in 0-1 → what the backbone takes."""
+        """``[B, 3, H, W]`` in 0-1 → the backbone's input."""
         return (images - self.mean) / self.std
 
 
@@ -98,12 +98,12 @@ def take_weights(
 
     Args:
         names: the file's name for each of the module's.
-        extra: names in the file that begin so must be wanted: else it is a larger network's.
+        extra: names in the file with this prefix must all be used; otherwise the file is for a larger network.
         kind: what the file should hold, for errors.
         source: the file.
 
     Raises:
-        UserError: something is missing, superfluous, of another shape or no number.
+        UserError: something is missing, unexpected, of another shape or not a number.
     """
     wanted = set(names.values())
     own = module.state_dict()
@@ -115,11 +115,11 @@ def take_weights(
             shapes = f"{list(value.shape)} instead of {list(own[mine].shape)}"
             raise UserError(f"holds no weights of {kind}: '{theirs}' is {shapes}", path=str(source))
         if not torch.isfinite(value).all():
-            raise UserError(f"'{theirs}' holds values that are no numbers", path=str(source))
+            raise UserError(f"'{theirs}' holds values that are not numbers", path=str(source))
     others = (name for name in weights if name.startswith(extra) and not name.endswith("num_batches_tracked"))
     surplus = next((name for name in others if name not in wanted), None)
     if surplus is not None:
-        raise UserError(f"holds another network than {kind}: '{surplus}' has no place in it", path=str(source))
+        raise UserError(f"holds another network than {kind}: '{surplus}' does not belong to it", path=str(source))
     with torch.no_grad():
         for mine, theirs in names.items():
             own[mine].copy_(weights[theirs])

@@ -19,7 +19,7 @@ from lightdet.seal import SEAL_KEY, UNSEALED, check_seal, seal
 
 Network = TypeVar("Network", bound=nn.Module)
 KEPT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool)
-"""What trained weights and counters are stored in."""
+"""The types in which trained weights and counters are stored."""
 MAX_HEADER = 24 << 20
 """Longest header that is read, in bytes: the card, and some hundred bytes per tensor."""
 
@@ -58,10 +58,10 @@ def write_safetensors(path: str | Path, tensors: dict[str, Tensor], metadata: di
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read every tensor and the metadata of a safetensors file.
 
-    The file is read once: what is checked are the bytes that the tensors come from, whoever replaces it meanwhile.
+    The file is read once: the checked bytes are those the tensors come from, even if the file is replaced meanwhile.
 
     Raises:
-        UserError: the file is missing, unreadable, truncated, not safetensors, or not what its check sum says.
+        UserError: the file is missing, unreadable, truncated, not safetensors, or its checksum does not match.
     """
     source = Path(path)
     if not source.is_file():
@@ -89,7 +89,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
 
 
 def _begins_like_safetensors(data: bytes) -> bool:
-    """Whether a file is empty or begins with the length of a JSON header and its brace: else it never was one."""
+    """Whether a file is empty or begins with the length of a JSON header and its brace: otherwise it never was one."""
     # Eight letters of a text read as a length would be a header of exabytes; safetensors allows 100 MB.
     return data[8:9] in (b"{", b"") and int.from_bytes(data[:8], "little") < 100_000_000
 
@@ -98,28 +98,28 @@ def rebuilt(build: Callable[[], Network], weights: dict[str, Tensor], path: str 
     """Return the network that the card of the file `path` describes, with the file's weights.
 
     Args:
-        build: makes it, with weights of its own. It is first called where tensors have a shape and no memory: a card
-            may describe a network of any size, and the weights are those of the one that is needed.
+        build: makes the network. It is first called on the meta device, where tensors have no memory: a card
+            may describe a network of any size, and only one that fits the weights is built.
         weights: from `load_model`.
         path: for messages.
 
     Raises:
-        UserError: they do not fit it, or hold values that are no numbers.
+        UserError: they do not fit, or hold values that are not numbers.
     """
     with torch.device("meta"):
         outline = {name: value.shape for name, value in build().state_dict().items()}
     if outline != {name: value.shape for name, value in weights.items()}:
-        raise UserError("its weights do not fit the model that it describes; was it edited?", path=path)
+        raise UserError("its weights do not fit the model in its card; was it edited?", path=path)
     broken = next((name for name, value in weights.items() if not _are_numbers(value)), None)
     if broken is not None:
-        raise UserError(f"'{broken}' holds values that are no numbers; the training diverged", path=path)
+        raise UserError(f"'{broken}' holds values that are not numbers; the training diverged", path=path)
     network = build()
     network.load_state_dict(weights)
     return network
 
 
 def _are_numbers(values: Tensor) -> bool:
-    """Whether each is a finite real number, in a format that is counted with."""
+    """Whether each is a finite real number, in a format used for computing."""
     if values.dtype not in KEPT_TYPES:
         return False
     return bool(torch.isfinite(values).all())

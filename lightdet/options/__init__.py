@@ -1,1 +1,1 @@
-"""What each verb takes, declared once: names, types, defaults, help. Command line and Python are both made from it."""
+"""Each verb's options, declared once: names, types, defaults, help. Command line and Python API are made from them."""

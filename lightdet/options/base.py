@@ -1,7 +1,7 @@
 """How options are declared and checked.
 
 A verb's options are a frozen dataclass below `Options`. Each field is an annotated type of `lightdet.options.shared`
-(or its like), which says what stands in the help and what values are allowed; `cyclopts` makes the command line from
+(or a similar class), which gives the help text and the allowed values; `cyclopts` makes the command line from
 it. `takes` makes the Python function from the same class.
 """
 
@@ -35,14 +35,14 @@ from cyclopts import Parameter
 from lightdet.errors import UserError
 
 AnyPath: TypeAlias = Path | str
-"""A path as it may be given; in the fields of an `Options` it is a `Path`, or None."""
+"""A path as given; in the fields of an `Options` it is a `Path`, or None."""
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class _Needed(str):
-    """Stands where a field without a default comes after one that has one."""
+    """The default of a required field that follows one with a default."""
 
     __slots__ = ()
 
@@ -55,14 +55,14 @@ NEEDED = _Needed()
 
 @dataclass(frozen=True)
 class Then:
-    """Stands in an annotated type: what is made of the value once it is checked."""
+    """In an annotated type: a function applied to the value once it is checked."""
 
     make: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a verb; what Python gives is brought to the declared types and checked.
+    """The options of a verb; values from Python are converted to the declared types and checked.
 
     Raises:
         UserError: a value of another type, out of range or none of the choices.
@@ -101,20 +101,20 @@ def _default(field: Field[Any]) -> object:
 
 
 def parameters_of(declared: Any) -> list[Parameter]:
-    """Return what is said about an option beside its type."""
+    """Return what an option's annotation says beside its type."""
     return [each for each in getattr(declared, "__metadata__", ()) if isinstance(each, Parameter)]
 
 
 def flag_of(declared: Any, name: str) -> str:
-    """Return what the option `name` is called on the command line: ``--data-root``."""
+    """Return the flag of the option `name` on the command line: ``--data-root``."""
     named = [one.name for one in parameters_of(declared) if one.name]
     return next(iter(named[-1])) if named else f"--{name.replace('_', '-')}"
 
 
 def takes(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
-    """Make a function of `options` one of its fields: ``detect("part.png", model, imgsz=320)``.
+    """Turn a function that takes `options` into one that takes their fields: ``detect("part.png", model, imgsz=320)``.
 
-    Of options that have `changes`, other keywords are changes of the configuration: ``train(data, loss={"box": 0.1})``.
+    If the options have `changes`, other keywords change the configuration: ``train(data, loss={"box": 0.1})``.
     """
 
     def decorated(verb: Callable[[T], R]) -> Callable[P, R]:
@@ -140,7 +140,7 @@ def takes(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R
 
 
 def _plain_signature(signature: inspect.Signature, options: Any, verb: Callable[[Any], Any]) -> inspect.Signature:
-    """Of the types, what a reader of Python wants: ``int | None``."""
+    """The types as a Python reader wants them: ``int | None``."""
     types = get_type_hints(options)
     shown = [each.replace(annotation=types[name]) for name, each in signature.parameters.items()]
     return signature.replace(parameters=shown, return_annotation=inspect.signature(verb).return_annotation)
@@ -158,7 +158,7 @@ def _as_python_names(text: str, options: Any) -> str:
 
 
 def _with_arguments(text: str, options: Any) -> str:
-    """Put what is said of each option into the docstring `text`, before ``Returns:``."""
+    """Put each option's help into the docstring `text`, before ``Returns:``."""
     lines = ["    Args:"]
     for name, declared in options.types().items():
         helps = [each.help for each in parameters_of(declared) if each.help]
@@ -168,7 +168,7 @@ def _with_arguments(text: str, options: Any) -> str:
 
 
 def _as_declared(value: Any, declared: Any, name: str) -> Any:
-    """Return `value` as the type `declared` has it.
+    """Return `value` converted to the type `declared`.
 
     Raises:
         UserError: it cannot be that.

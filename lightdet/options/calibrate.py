@@ -1,4 +1,4 @@
-"""What ``lightdet calibrate`` takes."""
+"""The options of ``lightdet calibrate``."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class CalibrationOptions(Options):
     _: KW_ONLY
     predictions: Predictions = None
     escape_rate: Annotated[
-        float | None, Parameter(metavar="SHARE", help="Promise: at most this share of bad parts is passed.")
+        float | None, Parameter(metavar="SHARE", help="Promise: at most this share of bad parts passes.")
     ] = None
     false_reject_rate: Annotated[
-        float | None, Parameter(metavar="SHARE", help="Or: at most this share of good ones is rejected.")
+        float | None, Parameter(metavar="SHARE", help="Or: at most this share of good parts is rejected.")
     ] = None
     confidence: Annotated[float, Parameter(metavar="SHARE", help="Confidence of the promise.")] = 0.95
     per_class: Annotated[
@@ -51,7 +51,9 @@ class CalibrationOptions(Options):
     ] = 0.0
     bad: Annotated[
         Sequence[str],
-        Parameter(metavar="NAME", help="Of a classifier: a class of bad parts (several: again, or commas)."),
+        Parameter(
+            metavar="NAME", help="For a classifier: a class of bad parts (for several, repeat it or use commas)."
+        ),
     ] = ()
     split: Split = "val"
     data_root: DataRoot = None
@@ -61,7 +63,7 @@ class CalibrationOptions(Options):
     output: Annotated[
         AnyPath | None,
         Parameter(
-            name=("--output", "-o"), metavar="FILE", help="Model file to write; default: the --weights themselves."
+            name=("--output", "-o"), metavar="FILE", help="Model file to write; default: the --weights file itself."
         ),
     ] = None
     on_error: OnError = "fail"

@@ -1,4 +1,4 @@
-"""What ``lightdet compare`` takes."""
+"""The options of ``lightdet compare``."""
 
 from __future__ import annotations
 
@@ -43,20 +43,22 @@ class CompareOptions(Options):
     _: KW_ONLY
     config: Annotated[
         Sequence[str],
-        Parameter(name=("--config", "-c"), metavar="[NAME=]FILE", help="One more configuration to train."),
+        Parameter(name=("--config", "-c"), metavar="[NAME=]FILE", help="Another configuration to train."),
     ] = ()
     weights: Annotated[
         Sequence[str],
         Parameter(
-            name=("--weights", "-w"), metavar="[NAME=]FILE", help="One more trained model; same NAME: one more run."
+            name=("--weights", "-w"),
+            metavar="[NAME=]FILE",
+            help="Another trained model; with the same NAME: another run.",
         ),
     ] = ()
     predictions: Annotated[
-        Sequence[str], Parameter(metavar="[NAME=]FILE", help="Detections from elsewhere as COCO JSON: one row.")
+        Sequence[str], Parameter(metavar="[NAME=]FILE", help="Another program's detections as COCO JSON: one row.")
     ] = ()
     model_list: Annotated[
         AnyPath | None,
-        Parameter(name="--models", metavar="FILE", help="YAML list of models with settings of their own."),
+        Parameter(name="--models", metavar="FILE", help="YAML list of models with their own settings."),
     ] = None
     seeds: Annotated[
         Sequence[int | str],
@@ -64,7 +66,7 @@ class CompareOptions(Options):
     ] = ()
     seeds_for: Annotated[Sequence[str], Parameter(metavar="NAME=S,S,…", help="Other seeds for one configuration.")] = ()
     epochs: Epochs = None
-    minutes: Annotated[Minutes, Parameter(help="Instead of --epochs: each training as many as fit.")] = None
+    minutes: Annotated[Minutes, Parameter(help="Time limit for each training, instead of --epochs.")] = None
     imgsz: TrainImgsz = None
     batch: TrainBatch = None
     data_root: DataRoot = None
@@ -75,26 +77,26 @@ class CompareOptions(Options):
         ),
     ] = ""
     device: Device = "auto"
-    together: Annotated[int, Parameter(metavar="N", validator=between(1, 64), help="Trainings at a time.")] = 1
+    together: Annotated[int, Parameter(metavar="N", validator=between(1, 64), help="Number of parallel trainings.")] = 1
     take: Annotated[
         Literal["last", "best"], Parameter(help="Weights of the last epoch, or of the one that scored best.")
     ] = "last"
     train: Annotated[
         bool,
-        Parameter(negative="--no-train", help="Train what is missing, or write the page of what there is."),
+        Parameter(negative="--no-train", help="Train what is missing, or only write the page with what is finished."),
     ] = True
     pictures: Annotated[
         int, Parameter(metavar="N", validator=between(0, 100), help="Pictures to show side by side.")
     ] = 6
-    runs: Annotated[int, Parameter(metavar="N", validator=between(1, 100_000), help="Pictures timed per model.")] = 50
-    threads: Annotated[Threads, Parameter(help="Threads on the CPU for the timing.")] = None
+    runs: Annotated[int, Parameter(metavar="N", validator=between(1, 100_000), help="Pictures to time per model.")] = 50
+    threads: Annotated[Threads, Parameter(help="CPU threads for the timing.")] = None
     output: OutputFolder = "runs/compare"
     on_error: OnError = "fail"
     json: Json = None
     overrides: Overrides = ()
-    command: Annotated[str, HIDDEN, Parameter(help="What the page says that made it.")] = "lightdet.compare"
+    command: Annotated[str, HIDDEN, Parameter(help="The command that the page names.")] = "lightdet.compare"
     progress: Progress = True
 
     def settings(self) -> list[str]:
-        """Return what is asked of every configuration, each ``key.path=value``."""
+        """Return the settings for every configuration, each as ``key.path=value``."""
         return [*training_settings(self), *self.overrides]

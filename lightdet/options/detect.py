@@ -1,4 +1,4 @@
-"""What ``lightdet detect`` takes."""
+"""The options of ``lightdet detect``."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ class DetectOptions(Options):
     _: KW_ONLY
     imgsz: Imgsz = None
     confidence: Annotated[
-        float | None, Share, Parameter(help="Lowest score reported; default 0.25, or what an export says.")
+        float | None, Share, Parameter(help="Lowest score reported; default 0.25, or an export's own.")
     ] = None
-    iou: Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55, between tiles 0.5.")] = None
+    iou: Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55, with tiles 0.5.")] = None
     agnostic: Agnostic = False
-    max_detections: Annotated[MaxDetections, Parameter(help="Most boxes of a picture; default 300, in tiles 1000.")] = (
-        None
-    )
+    max_detections: Annotated[
+        MaxDetections, Parameter(help="Most boxes per picture; default 300, with tiles 1000.")
+    ] = None
     device: Device = "auto"
     precision: Precision = None
     threads: Threads = None
     batch: Batch = None
     tile: Annotated[
         int | None,
-        Parameter(metavar="PIXELS", validator=between(32), help="Look at tiles of this side: for large pictures."),
+        Parameter(metavar="PIXELS", validator=between(32), help="Split large pictures into tiles of this side."),
     ] = None
     overlap: Annotated[
         float | None,
-        Parameter(metavar="SHARE", validator=between(0, 0.9), help="Least overlap of tiles; default 0.2."),
+        Parameter(metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default 0.2."),
     ] = None
     rect: Rect = False
     recursive: Recursive = False
@@ -79,16 +79,14 @@ class DetectOptions(Options):
     ] = None
     save: Annotated[
         Sequence[str],
-        Parameter(metavar="FORMAT", validator=_formats, help="json, csv, yolo, coco; several: json,csv."),
+        Parameter(metavar="FORMAT", validator=_formats, help="json, csv, yolo or coco; for several: json,csv."),
         Then(_in_words),
     ] = ()
     output: OptionalOutput = None
-    overwrite: Annotated[bool, Parameter(help="Replace results that are in --output.")] = False
+    overwrite: Annotated[bool, Parameter(help="Replace results in --output.")] = False
     images: Annotated[bool, Parameter(negative="--no-images", help="Write marked-up pictures and videos.")] = True
-    explain: Annotated[
-        bool, Parameter(help="Write pictures with the heat of what was found, too (lightdet explain).")
-    ] = False
-    show: Annotated[bool, Parameter(help="Show them in a window, too (needs the gui extra).")] = False
+    explain: Annotated[bool, Parameter(help="Also write heat maps of what was found (lightdet explain).")] = False
+    show: Annotated[bool, Parameter(help="Also show them in a window (needs the gui extra).")] = False
     on_error: OnError = "fail"
     json: Json = None
     progress: Progress = True
@@ -96,4 +94,4 @@ class DetectOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.overlap is not None and self.tile is None:
-            raise UserError("--overlap is that of tiles: give --tile as well, such as --tile 608")
+            raise UserError("--overlap is the overlap of tiles: give --tile as well, such as --tile 608")

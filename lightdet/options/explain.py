@@ -1,4 +1,4 @@
-"""What ``lightdet explain`` takes."""
+"""The options of ``lightdet explain``."""
 
 from __future__ import annotations
 
@@ -34,16 +34,14 @@ class ExplainOptions(Options):
     _: KW_ONLY
     class_name: Annotated[
         str | None,
-        Parameter(
-            name="--class", metavar="NAME", help="Why this class: all of its boxes, or what comes closest to one."
-        ),
+        Parameter(name="--class", metavar="NAME", help="Explain this class: all of its boxes, or the best candidate."),
     ] = None
     box: Annotated[
         int | None,
         Parameter(
             metavar="N",
             validator=between(1),
-            help="Why this box: 1 is the surest of the picture, as in detect.",
+            help="Explain this box: 1 has the highest score, as in detect.",
         ),
     ] = None
     top: Annotated[
@@ -51,12 +49,12 @@ class ExplainOptions(Options):
         Parameter(
             metavar="N",
             validator=between(1, 300),
-            help="So many of the surest boxes (default 3) or likeliest classes (1).",
+            help="How many of the best boxes (default 3) or likeliest classes (1) to explain.",
         ),
     ] = None
     method: Annotated[
         Literal["hires-cam", "grad-cam"],
-        Parameter(help="hires-cam points at the evidence; grad-cam is the original of 2017."),
+        Parameter(help="hires-cam points at the evidence; grad-cam is the original from 2017."),
     ] = "hires-cam"
     imgsz: Imgsz = None
     confidence: Confidence = None
@@ -65,7 +63,7 @@ class ExplainOptions(Options):
     device: Device = "auto"
     recursive: Recursive = False
     output: OptionalOutput = None
-    overwrite: Annotated[bool, Parameter(help="Replace overlays that are in --output.")] = False
+    overwrite: Annotated[bool, Parameter(help="Replace overlays in --output.")] = False
     on_error: OnError = "fail"
     json: Json = None
     progress: Progress = True

@@ -1,4 +1,4 @@
-"""What ``lightdet export`` takes."""
+"""The options of ``lightdet export``."""
 
 from __future__ import annotations
 
@@ -59,28 +59,30 @@ class ExportOptions(Options):
             name=("--batch", "-b"),
             metavar="N",
             validator=_number_or_dynamic,
-            help="Pictures at once, or 'dynamic'.",
+            help="Pictures per batch, or 'dynamic'.",
         ),
     ] = 1
-    dynamic_size: Annotated[bool, Parameter(help="Take any sides in multiples of 32, not one size alone.")] = False
-    nms: Annotated[bool, Parameter(help="Put non-maximum suppression into the network.")] = False
-    confidence: Annotated[float | None, Share, Parameter(help="Lowest score; goes into the file; default 0.25.")] = None
-    iou: Annotated[Iou, Parameter(help="NMS threshold; goes into the file; default 0.55.")] = None
+    dynamic_size: Annotated[bool, Parameter(help="Accept any sides in multiples of 32, not only one size.")] = False
+    nms: Annotated[bool, Parameter(help="Put NMS into the network.")] = False
+    confidence: Annotated[float | None, Share, Parameter(help="Lowest score, stored in the file; default 0.25.")] = None
+    iou: Annotated[Iou, Parameter(help="NMS threshold, stored in the file; default 0.55.")] = None
     agnostic: Agnostic = False
-    max_detections: Annotated[MaxDetections, Parameter(help="Most boxes; goes into the file; default 300.")] = None
+    max_detections: Annotated[
+        MaxDetections, Parameter(help="Most boxes per picture, stored in the file; default 300.")
+    ] = None
     data: OptionalData = None
     data_root: DataRoot = None
-    split: Annotated[Split, Parameter(help="Which split of the data set proves and scores.")] = "val"
+    split: Annotated[Split, Parameter(help="The split to verify and score on.")] = "val"
     calibration: Annotated[
         int,
-        Parameter(metavar="N", validator=between(1, 100_000), help="Training pictures that int8 looks at."),
+        Parameter(metavar="N", validator=between(1, 100_000), help="Training pictures that int8 is calibrated on."),
     ] = CALIBRATION_PICTURES
     max_drop: Annotated[
         float,
         Parameter(
             metavar="POINTS",
             validator=between(0, 100),
-            help="Most mAP@0.5:0.95 or accuracy that int8 may lose.",
+            help="Largest loss of mAP@0.5:0.95 or accuracy allowed for int8.",
         ),
     ] = 1.0
     json: Json = None
@@ -89,9 +91,9 @@ class ExportOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.split != "val" and self.data is None:
-            raise UserError("--split is one of the data set's: give --data as well")
+            raise UserError("--split names a split of the data set: give --data as well")
 
     @property
     def fixed_batch(self) -> int | None:
-        """Pictures that the file takes at once; None: any number."""
+        """The batch size that the file takes; None: any."""
         return None if self.batch == "dynamic" else int(self.batch)

@@ -1,4 +1,4 @@
-"""What ``lightdet profile`` takes."""
+"""The options of ``lightdet profile``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProfileOptions(Options):
         Parameter(
             name=("--weights", "-w"),
             metavar="FILE",
-            help="Trained model or its export (.onnx, .xml); several, in turn.",
+            help="Trained model or its export (.onnx, .xml); several are measured in turn.",
         ),
     ] = ()
     _: KW_ONLY
@@ -37,7 +37,7 @@ class ProfileOptions(Options):
     against: Annotated[
         Sequence[AnyPath],
         Parameter(
-            metavar="FILE", help="Foreign network (.onnx, .xml) to time beside them, on random input of its own shape."
+            metavar="FILE", help="Another network (.onnx, .xml) to time beside them, on random input of its own shape."
         ),
     ] = ()
     imgsz: Imgsz = None
@@ -48,20 +48,22 @@ class ProfileOptions(Options):
             name=("--batch", "-b"),
             metavar="N",
             validator=between(1),
-            help="Pictures at once for images/s and memory.",
+            help="Batch size for images/s and memory.",
         ),
     ] = 16
     classes: Annotated[
         int | None,
-        Parameter(metavar="N", validator=between(1, 1000), help="Classes of a model without weights; else 6."),
+        Parameter(
+            metavar="N", validator=between(1, 1000), help="Number of classes for a model without weights; default 6."
+        ),
     ] = None
     device: Device = "auto"
-    threads: Annotated[Threads, Parameter(help="Threads on the CPU.")] = None
-    runs: Annotated[int, Parameter(metavar="N", validator=between(1, 100_000), help="Pictures timed.")] = 50
+    threads: Annotated[Threads, Parameter(help="Number of CPU threads.")] = None
+    runs: Annotated[int, Parameter(metavar="N", validator=between(1, 100_000), help="Number of pictures to time.")] = 50
     precision: Precision = None
     confidence: Annotated[float, Share, Parameter(help="Lowest score that reaches NMS.")] = 0.25
     picture: Annotated[
-        AnyPath | None, Parameter(metavar="FILE", help="Picture to time; else a generated 1280 x 960 one.")
+        AnyPath | None, Parameter(metavar="FILE", help="Picture to time; default: a generated 1280 x 960 one.")
     ] = None
     layers: Annotated[bool, Parameter(help="List every layer.")] = False
     json: Json = None

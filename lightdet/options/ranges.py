@@ -1,4 +1,4 @@
-"""What values an option allows: each check raises `ValueError` with the reason, for the command line and for Python."""
+"""The values that options allow: each check raises `ValueError` with the reason, for command line and Python."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def side(_declared: Any, value: int | None) -> None:
     if value is not None and (value < 32 or value % 32):
         low = value // 32 * 32
         near = "32" if value < 32 else f"{low} or {low + 32}"
-        raise ValueError(f"{value} is no multiple of 32; take {near}")
+        raise ValueError(f"{value} is not a multiple of 32; take {near}")
 
 
 def existing(_declared: Any, value: Path | str | None) -> None:
-    """Miss a file at once, before anything is imported that would read it."""
+    """Report a missing file at once, before importing what would read it."""
     if value is not None and not Path(value).exists():
         raise UserError("no such file", path=Path(value))
 
 
 def writable(_declared: Any, value: Path | str | None) -> None:
-    """Refuse a file that cannot be written before the work begins, not after it."""
+    """Refuse a file that cannot be written, before the work rather than after it."""
     if value is None:
         return
     path = Path(value)
@@ -56,7 +56,7 @@ def writable(_declared: Any, value: Path | str | None) -> None:
 
 
 def one_device(_declared: Any, value: str) -> None:
-    """Of ``0,1`` say how several GPUs are used here."""
+    """For ``0,1``, say how several GPUs are used here."""
     if "," in value and value.replace(",", "").replace(" ", "").isdecimal():
         count = len(value.split(","))
         raise ValueError(
@@ -66,7 +66,7 @@ def one_device(_declared: Any, value: str) -> None:
 
 
 def device_name(value: str) -> str:
-    """Take ``0`` for ``cuda:0``, as other tools do."""
+    """Read ``0`` as ``cuda:0``, as other tools do."""
     return f"cuda:{value}" if value.isdecimal() else value
 
 

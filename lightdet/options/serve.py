@@ -1,4 +1,4 @@
-"""What ``lightdet serve`` takes."""
+"""The options of ``lightdet serve``."""
 
 from __future__ import annotations
 

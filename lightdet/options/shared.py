@@ -14,16 +14,14 @@ OnErrorChoice: TypeAlias = Literal["fail", "skip"]
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
 
 Share = Parameter(metavar="P", validator=between(0, 1))
-"""Of a number in [0, 1]."""
+"""For a number in [0, 1]."""
 HIDDEN = Parameter(parse=False)
-"""Of what only Python has."""
+"""For options that only Python has."""
 
 _DATA = Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…).")
 DataFile = Annotated[AnyPath, _DATA]
 OptionalData = Annotated[AnyPath | None, _DATA]
-DataRoot = Annotated[
-    AnyPath | None, Parameter(metavar="DIR", help="Where the data set lies; replaces its YAML's root.")
-]
+DataRoot = Annotated[AnyPath | None, Parameter(metavar="DIR", help="The data set's folder; replaces root in its YAML.")]
 ConfigFile = Annotated[
     AnyPath | None,
     Parameter(
@@ -31,14 +29,14 @@ ConfigFile = Annotated[
     ),
 ]
 _MODEL = Parameter(
-    name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or what was exported from one."
+    name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or an export of one."
 )
 ModelFile = Annotated[AnyPath, _MODEL]
 OptionalModel = Annotated[AnyPath | None, _MODEL]
 Predictions = Annotated[
     AnyPath | None, Parameter(metavar="FILE", help="Instead of --weights: detections as COCO JSON.")
 ]
-Split = Annotated[str, Parameter(metavar="NAME", help="Which split of the data set.")]
+Split = Annotated[str, Parameter(metavar="NAME", help="The split of the data set.")]
 Imgsz = Annotated[
     int | None, Parameter(metavar="PIXELS", validator=side, help="Side of the network input, a multiple of 32.")
 ]
@@ -48,11 +46,11 @@ Batch = Annotated[
 ]
 Confidence = Annotated[float | None, Share, Parameter(help="Lowest score of a box; default 0.25.")]
 Iou = Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55.")]
-Agnostic = Annotated[bool, Parameter(help="One box for a place: boxes of different classes suppress each other, too.")]
+Agnostic = Annotated[bool, Parameter(help="One box per place: boxes of different classes also suppress each other.")]
 MaxDetections = Annotated[
-    int | None, Parameter(metavar="N", validator=between(1, 10_000), help="Most boxes of a picture; default 300.")
+    int | None, Parameter(metavar="N", validator=between(1, 10_000), help="Most boxes per picture; default 300.")
 ]
-Rect = Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares: less work.")]
+Rect = Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares, which is faster.")]
 Device = Annotated[
     str,
     Parameter(
@@ -63,20 +61,20 @@ Device = Annotated[
     Then(device_name),
 ]
 Precision = Annotated[
-    PrecisionName | None, Parameter(help="Number format of the network; default fp32, or what an export was made for.")
+    PrecisionName | None, Parameter(help="Number format of the network; default fp32, or the export's own.")
 ]
 Threads = Annotated[
-    int | None, Parameter(metavar="N", validator=between(1, 1024), help="Processor threads that compute.")
+    int | None, Parameter(metavar="N", validator=between(1, 1024), help="Processor threads to compute with.")
 ]
-Seed = Annotated[int | None, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of all that is drawn.")]
-Recursive = Annotated[bool, Parameter(name=("--recursive", "-r"), help="Look into sub-folders of folders.")]
-OutputFolder = Annotated[AnyPath, Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for what is written.")]
+Seed = Annotated[int | None, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of all random draws.")]
+Recursive = Annotated[bool, Parameter(name=("--recursive", "-r"), help="Also search sub-folders.")]
+OutputFolder = Annotated[AnyPath, Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results.")]
 OptionalOutput = Annotated[
     AnyPath | None,
-    Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for what is written; default: a fresh one."),
+    Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results; default: a new one."),
 ]
 OnError = Annotated[
-    OnErrorChoice, Parameter(help="A bad picture or label: stop (fail), or go on and list it at the end (skip).")
+    OnErrorChoice, Parameter(help="If a picture or label is bad: stop (fail), or go on and list it at the end (skip).")
 ]
 Database = Annotated[
     str,
@@ -87,7 +85,7 @@ Database = Annotated[
 DATABASE = "runs/serve/inspections.sqlite3"
 Json = Annotated[
     AnyPath | None,
-    Parameter(metavar="FILE", validator=writable, help="Write the result as JSON to this file, too."),
+    Parameter(metavar="FILE", validator=writable, help="Also write the result to this file as JSON."),
 ]
 Sources = Annotated[
     Sequence[str],
@@ -102,7 +100,7 @@ TrainImgsz = Annotated[
     Parameter(
         metavar="PIXELS",
         validator=side,
-        help="Side of the network input, a multiple of 32; default: the configuration's (of a detector 608).",
+        help="Side of the network input, a multiple of 32; default: the configuration's (detectors: 608).",
     ),
 ]
 TrainBatch = Annotated[
@@ -111,7 +109,7 @@ TrainBatch = Annotated[
         name=("--batch", "-b"),
         metavar="N",
         validator=between(1),
-        help="Pictures per batch; default: the configuration's (of a detector 16).",
+        help="Pictures per batch; default: the configuration's (detectors: 16).",
     ),
 ]
 Epochs = Annotated[
@@ -119,12 +117,14 @@ Epochs = Annotated[
     Parameter(
         metavar="N",
         validator=between(1),
-        help="Rounds over the training pictures; default: the configuration's (of a detector 100).",
+        help="Passes over the training pictures; default: the configuration's (detectors: 100).",
     ),
 ]
 Minutes = Annotated[
     float | None,
-    Parameter(metavar="M", validator=between(0.01), help="Instead of --epochs: end this long after the start."),
+    Parameter(
+        metavar="M", validator=between(0.01), help="Time limit from the start of the command, instead of --epochs."
+    ),
 ]
 
 Overrides = Annotated[
@@ -134,11 +134,13 @@ Changes = Annotated[
     Mapping[str, Any],
     HIDDEN,
     Parameter(
-        help="Configuration values to replace, by section or by dotted key: {'train.lr': 0.005}; may stand as keywords "
+        help="Configuration values to replace, by section or by dotted key: {'train.lr': 0.005}; also as keywords "
         "of their own: augment={'flip_ud': 0.5}."
     ),
 ]
 Callbacks = Annotated[
-    Sequence[Any], HIDDEN, Parameter(help="What hears how it goes and may stop it: see `lightdet.Callback`.")
+    Sequence[Any],
+    HIDDEN,
+    Parameter(help="Callbacks, which follow the training and may stop it: see `lightdet.Callback`."),
 ]
 Progress = Annotated[bool, HIDDEN, Parameter(help="Show a bar, in a terminal and in a notebook.")]

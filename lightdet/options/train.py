@@ -1,4 +1,4 @@
-"""What ``lightdet train`` takes."""
+"""The options of ``lightdet train``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FLAGS = {
     "minutes": "train.minutes",
     "seed": "train.seed",
 }
-"""Options that are keys of the configuration as well."""
+"""Options that are also keys of the configuration."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,15 @@ class TrainOptions(Options):
         Parameter(
             name=("--weights", "-w"),
             metavar="FILE",
-            help="Begin with a trained model (best.safetensors): its network, its weights as far as they fit; "
+            help="Start from a trained model (best.safetensors): its network, and its weights wherever shapes match; "
             "classes may be others.",
         ),
     ] = None
     device: Device = "auto"
     seed: Seed = None
     output: OutputFolder = "runs/train"
-    resume: Annotated[bool, Parameter(help="Go on with the training in --output.")] = False
-    overwrite: Annotated[bool, Parameter(help="Start anew in an --output that holds one.")] = False
+    resume: Annotated[bool, Parameter(help="Continue the training in --output.")] = False
+    overwrite: Annotated[bool, Parameter(help="Start again in an --output that already holds a training.")] = False
     on_error: OnError = "fail"
     json: Json = None
     overrides: Overrides = ()
@@ -81,18 +81,18 @@ class TrainOptions(Options):
                 raise UserError(f"{name}={value!r} and {key}={changed[key]!r} name the same key twice; leave one out")
 
     def settings(self) -> list[str]:
-        """Return what is asked of the configuration, each ``key.path=value``."""
+        """Return the settings for the configuration, each as ``key.path=value``."""
         return [*training_settings(self), *self.overrides]
 
 
 def training_settings(options: Any) -> list[str]:
-    """Return ``key.path=value`` for the options that a configuration has as well."""
+    """Return ``key.path=value`` for the options that are also keys of a configuration."""
     given = {key: getattr(options, name, None) for name, key in FLAGS.items()}
     return [f"{key}={value}" for key, value in given.items() if value is not None]
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Return what nested mappings hold, by dotted keys."""
+    """Return the values of nested mappings, by dotted key."""
     found: list[tuple[str, Any]] = []
     for key, value in values.items():
         if isinstance(value, Mapping) and value:

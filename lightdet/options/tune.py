@@ -1,4 +1,4 @@
-"""What ``lightdet tune`` takes."""
+"""The options of ``lightdet tune``."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class TuneOptions(Options):
     space: Annotated[
         AnyPath,
         Parameter(
-            name="--space", metavar="FILE", help="What may be tried, a YAML file: 'train.lr: {low: …, high: …}'."
+            name="--space", metavar="FILE", help="The values to try, a YAML file: 'train.lr: {low: …, high: …}'."
         ),
     ]
     _: KW_ONLY
     config: ConfigFile = None
     sampler: Annotated[
         Literal["tpe", "random", "grid"],
-        Parameter(help="tpe learns from what it has tried; random; grid tries everything."),
+        Parameter(help="tpe learns from earlier trials; random; grid tries every combination."),
     ] = "tpe"
     pruner: Annotated[
         Literal["median", "hyperband", "none"],
@@ -50,28 +50,26 @@ class TuneOptions(Options):
     trials: Annotated[
         int | None,
         Parameter(
-            metavar="N", validator=between(1, 100_000), help="Trials of the study in all; default 20, of a grid all."
+            metavar="N", validator=between(1, 100_000), help="Total number of trials; default 20, for a grid all."
         ),
     ] = None
     storage: Annotated[
         str | None, Parameter(metavar="URL", help="Database of the study; default sqlite:///OUTPUT/study.db.")
     ] = None
-    study: Annotated[str | None, Parameter(metavar="NAME", help="Its name in the database.")] = None
+    study: Annotated[str | None, Parameter(metavar="NAME", help="The study's name in the database.")] = None
     data_root: DataRoot = None
     imgsz: TrainImgsz = None
     batch: TrainBatch = None
     epochs: Epochs = None
     device: Device = "auto"
-    seed: Annotated[
-        int, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of what the search draws.")
-    ] = 0
+    seed: Annotated[int, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of the search.")] = 0
     output: OutputFolder = "runs/tune"
-    overwrite: Annotated[bool, Parameter(help="Delete the study that is there; start anew.")] = False
+    overwrite: Annotated[bool, Parameter(help="Delete an existing study and start again.")] = False
     on_error: OnError = "fail"
     json: Json = None
     overrides: Overrides = ()
     progress: Progress = True
 
     def settings(self) -> list[str]:
-        """Return what is asked of every trial's configuration, each ``key.path=value``; `seed` is the search's own."""
+        """Return the settings for every trial, each as ``key.path=value``; `seed` belongs to the search itself."""
         return [*(text for text in training_settings(self) if not text.startswith("train.seed=")), *self.overrides]

@@ -1,4 +1,4 @@
-"""What ``lightdet val`` takes."""
+"""The options of ``lightdet val``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class ValOptions(Options):
     agnostic: Agnostic = False
     output: OptionalOutput = None
     pictures: Annotated[
-        int, Parameter(metavar="N", validator=between(0, 200), help="Worst misses and worst false alarms to show.")
+        int,
+        Parameter(
+            metavar="N", validator=between(0, 200), help="How many of the worst misses and false alarms to show."
+        ),
     ] = 8
     on_error: OnError = "fail"
     json: Json = None

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, operations, time by stage, memory."""
+"""The cost of a model: parameters, operations, time by stage, memory."""
 
 from lightdet.profiling.complexity import Complexity, LayerCost, count_flops, count_parameters, measure_complexity
 from lightdet.profiling.latency import Latency, measure_latency, measure_throughput

@@ -18,9 +18,9 @@ class LayerCost:
     Attributes:
         name: its path in the network, such as ``backbone.focus.conv``.
         kind: its class name.
-        output: the shape of what it returns for one picture; of the last call where it is used more than once.
+        output: the shape of its output for one picture; of the last call if it is used more than once.
         params: its own parameters.
-        flops: its operations for one picture, all its calls together.
+        flops: its operations for one picture, over all calls.
     """
 
     name: str
@@ -32,7 +32,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Complexity:
-    """A network's size and work for one picture; `layers` in the order in which they run."""
+    """A network's size and operations for one picture; `layers` in the order in which they run."""
 
     params: int
     flops: int
@@ -47,7 +47,7 @@ def count_parameters(network: nn.Module) -> int:
 def count_flops(network: nn.Module, imgsz: int) -> int:
     """Return the operations for one ``imgsz`` x ``imgsz`` picture: two per multiply-add, convolutions and products.
 
-    Counted by `torch.utils.flop_counter`, which leaves out what is cheap: pooling, normalization, activations.
+    Counted by `torch.utils.flop_counter`, which ignores cheap operations: pooling, normalization, activations.
     """
     return measure_complexity(network, imgsz).flops
 
@@ -55,7 +55,7 @@ def count_flops(network: nn.Module, imgsz: int) -> int:
 def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
     """Run `network` once on one blank picture of ``imgsz`` x ``imgsz`` pixels and count; its mode is kept.
 
-    Where the work depends on what is in the picture (Faster R-CNN's proposals), the most there can be is counted.
+    If the work depends on the picture's content (Faster R-CNN's proposals), the maximum is counted.
     """
     import torch  # noqa: PLC0415
     from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
@@ -63,7 +63,7 @@ def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
     parameter = next(network.parameters())
     picture = torch.zeros(1, 3, imgsz, imgsz, device=parameter.device, dtype=parameter.dtype)
     shapes: dict[str, tuple[int, ...]] = {}
-    # The counter takes a module's path in the network from its own bookkeeping; "Global" is the whole.
+    # The counter keeps track of module paths itself; "Global" is the whole network.
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), _evaluating(network), _at_full_work(network), _watching(network, shapes), counter:
         network(picture)
@@ -85,7 +85,7 @@ def measure_complexity(network: nn.Module, imgsz: int) -> Complexity:
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode: a count must not move the running statistics."""
+    """Evaluation mode: counting must not change the running statistics."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -97,7 +97,7 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _at_full_work(network: nn.Module) -> Iterator[None]:
-    """As many proposals as there can be: a blank picture has few, and others at each start."""
+    """The maximum number of proposals: a blank picture has few, and they differ from run to run."""
     from lightdet.models.faster_rcnn import FasterRCNN  # noqa: PLC0415
 
     if not isinstance(network, FasterRCNN):
@@ -112,7 +112,7 @@ def _at_full_work(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _watching(network: nn.Module, shapes: dict[str, tuple[int, ...]]) -> Iterator[None]:
-    """Note the output shape of every leaf module that runs, in `shapes`, in the order of the first calls."""
+    """Record the output shape of every leaf module that runs in `shapes`, in the order of the first calls."""
     from torch import Tensor  # noqa: PLC0415
 
     def note(name: str) -> object:

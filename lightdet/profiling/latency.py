@@ -15,7 +15,7 @@ STAGES = ("preprocess", "network", "postprocess", "total")
 ROUNDS = 5
 MIN_BATCHES = 3
 MAX_BATCHES = 50
-"""Enough for a median: a slow model does not wait for thousands of turns of a quick one."""
+"""Enough for a median: a slow model need not wait for thousands of runs of a fast one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,12 @@ class Latency:
         return {stage: round(float(np.median(values)), 3) for stage, values in self.samples.items()}
 
     def p95(self) -> dict[str, float]:
-        """What 95 of 100 runs stay below, by stage."""
+        """The 95th percentile of each stage."""
         return {stage: round(float(np.percentile(values, 95)), 3) for stage, values in self.samples.items()}
 
 
 def sample_picture(width: int = 1280, height: int = 960, seed: int = 0) -> Image:
-    """Return a gray part with soft shading and grain: uint8 ``[height, width, 3]``, always the same for a seed."""
+    """Return a gray part with soft shading and grain: uint8 ``[height, width, 3]``, deterministic for a seed."""
     draw = np.random.default_rng(seed)
     shading = 110 + 40 * np.sin(np.linspace(0, 3, width))[None, :] * np.cos(np.linspace(0, 2, height))[:, None]
     grained = shading[..., None] + draw.normal(0, 6, (height, width, 1))
@@ -48,10 +48,10 @@ def sample_picture(width: int = 1280, height: int = 960, seed: int = 0) -> Image
 
 
 def measure_latency(predictors: Sequence[Any], picture: Image, *, runs: int = 50, warmup: int = 5) -> list[Latency]:
-    """Time `runs` single calls of each predictor, of whichever task, after `warmup` that do not count.
+    """Time `runs` single calls of each predictor, of either task, after `warmup` calls that do not count.
 
-    Several are measured in turn (A B A B …, in blocks), so that a machine that slows down or speeds up does so
-    for all of them alike; the first call of a block, with the caches full of the other model, does not count.
+    Several are measured in turn (A B A B …, in blocks), so that a machine that slows down or speeds up affects
+    all of them equally; the first call of a block, with the caches full of the other model, does not count.
     """
     samples: list[dict[str, list[float]]] = [{stage: [] for stage in STAGES} for _ in predictors]
     for predictor in predictors:

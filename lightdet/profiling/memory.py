@@ -1,4 +1,4 @@
-"""The most memory held so far: by the process, or on a GPU."""
+"""Peak memory: of the process, or of a GPU."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 def reset_peak_memory(device: torch.device | str) -> None:
-    """Begin anew, so that `peak_memory_mib` tells of what follows; where the system cannot, it tells of all."""
+    """Reset, so that `peak_memory_mib` covers only what follows; if the system cannot, it covers everything."""
     if str(device).startswith("cuda"):
         import torch  # noqa: PLC0415 - not there where exported networks alone are used
 
         torch.cuda.reset_peak_memory_stats(device)
-    with suppress(OSError):  # Linux alone, and not in every container
+    with suppress(OSError):  # Linux only, and not in every container
         _CLEAR.write_text("5")
 
 
@@ -34,7 +34,7 @@ def peak_memory_mib(device: torch.device | str) -> float | None:
 
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     with suppress(OSError):
-        # Not getrusage: its figure begins with that of the process that started this one.
+        # Not getrusage: its figure starts at that of the parent process.
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return round(int(line.split()[1]) / 2**10, 1)

@@ -1,4 +1,4 @@
-"""Everything measured of one model, as plain values."""
+"""All measurements of one model, as plain values."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Report:
     Attributes:
         model: what was measured: a configuration or weights file.
         imgsz: side of the square input in pixels.
-        classes: number of classes; None where it is not known.
+        classes: number of classes; None if unknown.
         device: ``cpu``, ``cuda:0``, …, and its name.
         threads: on the CPU.
         precision: fp32, bf16, fp16 or int8.
-        runtime: what runs it, with its version.
-        picture: ``(width, height)`` of the picture that was timed.
-        complexity: parameters and operations; None where they are not known.
+        runtime: the runtime, with its version.
+        picture: ``(width, height)`` of the timed picture.
+        complexity: parameters and operations; None if unknown.
         latency: time of single pictures by stage.
-        batch: pictures at once for `images_per_second` and `peak_memory_mib`.
+        batch: batch size for `images_per_second` and `peak_memory_mib`.
         images_per_second: all stages together.
         peak_memory_mib: see `lightdet.profiling.memory`; of all models measured together.
     """

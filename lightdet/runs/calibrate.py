@@ -1,4 +1,4 @@
-"""A trained model and a set it has not seen → a decision rule with a promise, kept in the model's card."""
+"""A trained model and a data set it has not seen → a decision rule with a promise, stored in the model's card."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Calibrated:
 
     Attributes:
         rule: the decision rule, of the task's own kind.
-        record: plain values: the rule, its promise, what it rests on; as it stands in the model's card.
+        record: plain values: the rule, its promise and its basis, as stored in the model's card.
         judgement: the rule on the pictures it was chosen on.
-        written: the model file that holds the record now; None with detections from elsewhere.
+        written: the model file that now holds the record; None with another program's detections.
     """
 
     rule: Any
@@ -49,15 +49,15 @@ class Calibrated:
     written: Path | None
     skipped: list[str]
     origin: str = ""
-    """Where the bad classes are from, in a few words."""
+    """Where the bad classes come from, in a few words."""
 
 
 class Calibration:
-    """One request, in two steps: made (checked; quick), then run.
+    """One request, in two steps: creation (quick checks), then `run`.
 
     Raises:
-        UserError: as `Validation`; a target or confidence outside 0-1; options of the other task; classes of which it
-            cannot be told which are bad.
+        UserError: as `Validation`; a target or confidence outside 0-1; options of the other task; classes
+            of which it is unclear which are bad.
     """
 
     def __init__(self, options: CalibrationOptions) -> None:
@@ -70,7 +70,7 @@ class Calibration:
         self.base, self.origin = self.task.uncalibrated_rule(self.spec, min_size=options.min_size, bad=options.bad)
 
     def run(self, watcher: Watcher) -> Calibrated:
-        """Look at every picture of the split, choose the threshold, write the record.
+        """Run the model on every picture of the split, choose the threshold, write the record.
 
         Raises:
             UserError: the promise cannot be given with these pictures or this model; otherwise as `Validation.run`.
@@ -108,7 +108,7 @@ class Calibration:
         return choice
 
     def _why_not(self, scores: AnyArray, name: str) -> str:
-        """Say what keeps the promise from being given, and what could be promised."""
+        """Say why the promise cannot be given, and what could be promised."""
         options, total = self.options, len(scores)
         escapes = options.kind == "escape_rate"
         kind = f"{'bad' if escapes else 'good'} picture{'' if total == 1 else 's'}"
@@ -116,7 +116,7 @@ class Calibration:
         flag = "--escape-rate" if escapes else "--false-reject-rate"
         promise = f"{WORDS[options.kind]} of at most {options.target:g} with {options.confidence:.0%} confidence"
         if total == 0:
-            return f"the split '{options.split}' has no {which}; nothing can be promised: take a split that has some"
+            return f"the split '{options.split}' has no {which}; nothing can be promised: use a split that has some"
         lost = int((scores <= 0).sum()) if escapes else int((scores >= 1).sum())
         possible = upper_bound(lost, total, options.confidence)
         ask = f"ask for {flag} {_ceil(possible):g} or more" if possible < 1 else "no rate can be promised"
@@ -177,22 +177,22 @@ def check_request(options: CalibrationOptions) -> None:
     """
     if options.weights is not None and is_export(options.weights):
         raise UserError(
-            "an export takes over the rule of its checkpoint: calibrate the .safetensors, then export it",
+            "an export takes the rule from its checkpoint: calibrate the .safetensors, then export it",
             path=options.weights,
         )
     for what, value in ((WORDS[options.kind], options.target), ("confidence", options.confidence)):
         if not 0 < value < 1:
             raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")
     if options.per_class and options.kind == "false_reject_rate":
-        raise UserError("a good picture belongs to no class: --per-class goes with --escape-rate")
+        raise UserError("a good picture belongs to no class: --per-class needs --escape-rate")
     if options.output is not None and options.weights is None:
-        raise UserError("--output is for a model file; detections of --predictions have none: take --json")
+        raise UserError("--output is for a model file, and --predictions has none: use --json")
     if options.output is not None and Path(options.output).is_dir():
         raise UserError("is a folder; name the model file to write", path=options.output)
 
 
 def split_request(options: CalibrationOptions) -> ValOptions:
-    """What is to be looked at, as an evaluation is asked for it."""
+    """The request as an evaluation."""
     return ValOptions(
         data=options.data,
         weights=options.weights,
@@ -208,5 +208,5 @@ def split_request(options: CalibrationOptions) -> ValOptions:
 
 
 def _ceil(share: float) -> float:
-    """Round a share up to three decimals, so that it can be asked for safely."""
+    """Round a share up to three decimals, so that it is safe to ask for."""
     return float(np.ceil(share * 1000 - 1e-9) / 1000)

@@ -1,4 +1,4 @@
-"""Run a model on pictures, videos and streams; mark, save and judge what it finds."""
+"""Run a model on pictures, videos and streams; draw, save and judge what it finds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from lightdet.runs.load import computed, load
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/detect")
-"""Results go here, or to ``runs/detect-2``, …, where no output folder is named."""
+"""Results go here, or to ``runs/detect-2``, …, if no output folder is named."""
 DEFAULT_BATCH = 8
 SECOND_LOOKS = 16
-"""So many pictures at most are looked at again where nothing was found."""
+"""At most this many pictures are run again if nothing was found."""
 TILE_IOU = 0.5
 TILED_DETECTIONS = 1000
-"""Most boxes of a picture in tiles, unless asked otherwise: it is larger than what a network's input shows."""
+"""Default for the most boxes per picture in tiles: such a picture is larger than a network's input."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Surest:
     """The best score in some of the pictures in which nothing was found.
 
     Attributes:
-        score: below `confidence`; None where there is none of `LOWEST` or more.
+        score: below `confidence`; None if there is none of `LOWEST` or more.
         source: the picture that it is in.
-        pictures: how many were looked at again.
+        pictures: how many were run again.
         confidence: the lowest score that was reported.
     """
 
@@ -52,24 +52,24 @@ class Surest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did and where: `folder` is None where no files were asked for but ``--json``."""
+    """The result of a run: `folder` is None if no files were requested except ``--json``."""
 
     totals: Totals
     folder: Path | None
     names: tuple[str, ...]
     decisions: Counter[str] | None = None
-    """Pictures and frames by OK and NG, where the model brings a rule."""
+    """Pictures and frames by OK and NG, if the model has a rule."""
     computed: str = ""
-    """How, in words."""
+    """How it was computed, in words."""
     surest: Surest | None = None
-    """Where nothing was found in pictures."""
+    """If nothing was found in pictures."""
 
 
 class Detection:
-    """One request, in two steps: made (sources found, places checked; quick), then run (the network loaded).
+    """One request, in two steps: creation (quick checks of sources and output), then `run` (loads the network).
 
     Raises:
-        UserError: a source that is not there, results in the way, no window for ``show``.
+        UserError: a missing source, results that would be overwritten, no window for ``show``.
     """
 
     def __init__(self, options: DetectOptions) -> None:
@@ -81,7 +81,7 @@ class Detection:
         if other is not None:
             raise UserError(
                 f"--save {other} holds boxes, and {options.weights} is a {self.task.noun}: "
-                f"take {' or '.join(self.task.results.formats)}"
+                f"use {' or '.join(self.task.results.formats)}"
             )
         self.sources: Sources = self._find_sources()
         if options.explain:
@@ -91,7 +91,7 @@ class Detection:
         self._overlap = OVERLAP if options.overlap is None else options.overlap
 
     def run(self, watcher: Watcher) -> None:
-        """Load the network and look at every source; `outcome` is set before anything is raised from there.
+        """Load the network and process every source; `outcome` is set before any error is raised from there.
 
         Raises:
             UserError: the model cannot be loaded, a source cannot be read (unless skipped), a file not written.
@@ -127,7 +127,7 @@ class Detection:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
 
     def _surest(self, predictor: Predictor) -> Surest:
-        """Look again at the first pictures, to say how far from a detection they are."""
+        """Run the first pictures again, to say how far they are from a detection."""
         best, where, looked = None, "", 0
         for source in [each for each in self.sources.items if each.kind == "picture"][:SECOND_LOOKS]:
             with suppress(UserError):  # a bad one was told already
@@ -140,7 +140,7 @@ class Detection:
         return Surest(best, where, looked, predictor.confidence)
 
     def _load(self) -> tuple[Any, Any]:
-        """Load the model and the decision rule that it may bring; the rule must see every detection that counts.
+        """Load the model and its decision rule, if any; the rule must see every detection that counts.
 
         Raises:
             UserError: as `load`; a ``confidence`` that hides detections from the rule.
@@ -195,13 +195,13 @@ class Detection:
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
         if self.options.tile is not None:
-            raise UserError("--explain looks at whole pictures; leave out --tile, or explain a part of the picture")
+            raise UserError("--explain works on whole pictures; leave out --tile, or explain a part of the picture")
         for source in self.sources.items:
             if source.kind != "picture":
-                raise UserError(f"is a {source.kind}, and --explain takes pictures alone", path=source.name)
+                raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)
             path = heat_file(Path(self.options.output or RUNS), source.stem)
             if self.options.output is not None and path.exists() and not self.options.overwrite:
-                raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
+                raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
 
     def _folder(self) -> Path | None:
         if not (self.options.images or self.formats or self.options.explain):
@@ -250,7 +250,7 @@ class Detection:
 
 
 def check_any_read(totals: Totals) -> None:
-    """Refuse a run that skipped all that there was.
+    """Refuse a run that skipped everything.
 
     Raises:
         UserError: not one source could be read.

@@ -22,7 +22,7 @@ from lightdet.options.explain import ExplainOptions
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/explain")
-"""Overlays go here, or to ``runs/explain-2``, …, where no output folder is named."""
+"""Overlays go here, or to ``runs/explain-2``, …, if no output folder is named."""
 WITHOUT_GRADIENTS = (".onnx", ".xml", ".bin", ".engine", ".tflite")
 
 
@@ -38,10 +38,10 @@ class Explained:
 
 
 class ExplainRun:
-    """One request, in two steps: made (sources found, contradictions refused; quick), then run.
+    """One request, in two steps: creation (quick checks: sources and contradictions), then `run`.
 
     Raises:
-        UserError: a source that is not there or no picture, options that contradict each other.
+        UserError: a source that is missing or not a picture, options that contradict each other.
     """
 
     def __init__(self, options: ExplainOptions) -> None:
@@ -57,7 +57,7 @@ class ExplainRun:
         other = next((source for source in found.items if source.kind != "picture"), None)
         if other is not None:
             raise UserError(
-                f"is a {other.kind}, and pictures alone can be explained; save the frame that matters as a picture",
+                f"is a {other.kind}, and only pictures can be explained; save the frame you need as a picture",
                 path=other.name,
             )
         self.sources = found.items
@@ -68,8 +68,8 @@ class ExplainRun:
         """Load the network and explain every picture; `done` is called with each source.
 
         Raises:
-            UserError: the model cannot be loaded or has no gradients, a class or box that is not there, a picture
-                that cannot be read (unless skipped), a file that is in the way.
+            UserError: the model cannot be loaded or has no gradients, a class or box that does not exist, a picture
+                that cannot be read (unless skipped), a file that would be overwritten.
         """
         options, outcome = self.options, self.outcome
         explainer = load_explainer(options)
@@ -104,7 +104,7 @@ class ExplainRun:
             self.outcome.entries.append(entry)
 
     def _free(self, source: Source, number: int, name: str) -> Path:
-        """Where an overlay goes: ``<stem>.<number>.<class>.jpg``, nothing lost.
+        """Where an overlay goes: ``<stem>.<number>.<class>.jpg``; nothing is overwritten.
 
         Raises:
             UserError: something lies there already.
@@ -115,7 +115,7 @@ class ExplainRun:
         plain = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "class"
         path = self.outcome.folder / source.stem.with_name(f"{source.stem.name}.{number}.{plain}.jpg")
         if path.exists() and (not self.options.overwrite or path.resolve() in self.originals):
-            raise UserError("is there already; add --overwrite to replace it, or give another --output", path=path)
+            raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
         return path
 
     def _as_dict(self) -> dict[str, Any]:
@@ -145,27 +145,27 @@ def overlay(picture: Image, explanation: Explanation) -> Image:
 
 
 def check_options(options: ExplainOptions) -> None:
-    """Refuse what contradicts itself.
+    """Refuse contradictory options.
 
     Raises:
-        UserError: does.
+        UserError: they contradict each other.
     """
     if options.box is not None and options.class_name is not None:
-        raise UserError("--box and --class exclude each other: why this box, or why this class?")
+        raise UserError("--box and --class exclude each other: give one of them")
     if options.top is not None and (options.box is not None or options.class_name is not None):
-        raise UserError("--top counts what is explained; leave it out with --box or --class")
+        raise UserError("--top is the number of explanations; leave it out with --box or --class")
 
 
 def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:
-    """Return what explains the model file's network.
+    """Return the explainer for a model file.
 
     Raises:
-        UserError: a file that is no model or has no gradients, options that do not belong to it.
+        UserError: a file that is not a model or has no gradients, options that do not belong to it.
     """
     path = Path(options.weights)
     if is_export(path) or path.suffix.lower() in WITHOUT_GRADIENTS:
         raise UserError(
-            "has no gradients to explain by; give the best.safetensors that it was exported from", path=path
+            "has no gradients, which explaining needs; give the best.safetensors that it was exported from", path=path
         )
     task = task_of_model(path)
     task.check_options(options.given(), path)

@@ -1,4 +1,4 @@
-"""A trained model → a file for ONNX Runtime or OpenVINO: rewritten, traced, quantized where asked, proved, written."""
+"""A trained model → a file for ONNX Runtime or OpenVINO: rewritten, traced, quantized on request, verified."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
 PROOF_PICTURES = 16
 RENDERED = 0
-"""Seed of the pictures that prove where no data set is given."""
+"""Seed of the rendered pictures for the check if no data set is given."""
 
 
 @dataclass(frozen=True)
 class ExportOutcome:
-    """What was written, and how it was proved.
+    """The written file, and how it was verified.
 
     Attributes:
         path: the file.
         bytes: its size, of both files for OpenVINO.
-        card: what it says of itself; its ``facts["proof"]`` holds the figures of the proof.
-        told: the proof in one line.
+        card: the file's card; its ``facts["proof"]`` holds the figures of the check.
+        summary: the check in one line.
     """
 
     path: Path
     bytes: int
     card: ExportCard
-    told: str
+    summary: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -70,7 +70,7 @@ class ExportOutcome:
 
 
 class Watcher(Protocol):
-    """Hears what begins."""
+    """Follows the steps of an export."""
 
     def stage(self, text: str) -> None:
         """A step that takes a while begins."""
@@ -81,23 +81,23 @@ class Watcher(Protocol):
         ...
 
     def step(self, pictures: int) -> None:
-        """So many more are done."""
+        """More pictures are done."""
         ...
 
 
 @dataclass
 class ProofData:
-    """Network inputs: those of the proof, and those that calibrate the ranges of 8 bits."""
+    """Network inputs: those for the check, and those that calibrate the ranges of int8."""
 
     proof: list[Image] = field(default_factory=list)
     calibration: list[Image] = field(default_factory=list)
 
 
 class Export:
-    """One request, in two steps: made (what needs no network is checked; quick), then run.
+    """One request, in two steps: creation (quick checks without the network), then `run`.
 
     Raises:
-        UserError: flags that exclude each other, a file that is not there, a wrong ending, an extra not installed.
+        UserError: flags that exclude each other, a missing file, a wrong suffix, an extra not installed.
     """
 
     def __init__(self, options: ExportOptions) -> None:
@@ -115,10 +115,10 @@ class Export:
         check_installed(options)
 
     def run(self, watcher: Watcher) -> ExportOutcome:
-        """Rewrite, trace, quantize where asked, prove, write.
+        """Rewrite, trace, quantize if requested, verify, write.
 
         Raises:
-            UserError: the proof fails (nothing is written then); a checkpoint, picture or label that cannot be read;
+            UserError: the check fails (nothing is written then); a checkpoint, picture or label that cannot be read;
                 a file that cannot be written.
         """
         options = self.options
@@ -139,16 +139,16 @@ class Export:
                 watcher.stage(f"calibrating on {len(pictures.calibration)} pictures")
                 traced = self._quantize(traced, deploy, pictures.calibration)
             self._write(traced, draft, card)
-            watcher.stage("proving")
+            watcher.stage("verifying")
             computed = self._computed(draft, card)
             if options.precision == "int8":
-                proof, told = self._score(draft, watcher)
+                proof, summary = self._score(draft, watcher)
             else:
-                proof, told = self._prove(draft, card, pictures.proof, computed)
+                proof, summary = self._prove(draft, card, pictures.proof, computed)
             card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
             self._write(traced, draft, card)
             size = self._publish(draft)
-        outcome = ExportOutcome(self.path, size, card, told + _not_proved(card.precision, computed))
+        outcome = ExportOutcome(self.path, size, card, summary + _caveat(card.precision, computed))
         if options.json is not None:
             write_json(options.json, outcome.as_dict())
         return outcome
@@ -183,7 +183,7 @@ class Export:
         """Compare the draft, which runs in `computed`, with the checkpoint; returns the figures and a line about them.
 
         Raises:
-            UserError: it does not give the same.
+            UserError: the results differ.
         """
         from lightdet.exporting.proof import NothingFound  # noqa: PLC0415
 
@@ -206,18 +206,20 @@ class Export:
             raise UserError(error.message + way_out(card.precision), path=self.path) from None
 
     def _nothing_found(self, floor: float) -> str:
-        """Say what the checkpoint does not find, and what to do."""
+        """Say that the checkpoint finds nothing, and what to do."""
         where = "the rendered pictures" if self.spec is None else f"the split '{self.options.split}'"
         way = "give --data with pictures of its kind" if self.spec is None else "give another --split"
         lower = ", or a lower --confidence" if self.options.nms else ""
-        return f"finds nothing of score {floor:g} or more on {where}, so there is nothing to compare; {way}{lower}"
+        return (
+            f"finds nothing with a score of {floor:g} or more in {where}, so there is nothing to compare; {way}{lower}"
+        )
 
     def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:
-        """Score checkpoint and draft on the split; refuse a draft that lost too much."""
+        """Score checkpoint and draft on the split; refuse a draft that loses too much."""
         options, what = self.options, self.task.scores.headline
         found: list[float] = []
-        for weights, told in ((options.weights, "the checkpoint"), (draft, "8 bits")):
-            watcher.stage(f"scoring {told}")
+        for weights, called in ((options.weights, "the checkpoint"), (draft, "int8")):
+            watcher.stage(f"scoring {called}")
             validation = Validation(
                 ValOptions(
                     data=options.data or Path(),
@@ -231,10 +233,10 @@ class Export:
             result = validation.find(watcher)
             score = self.task.scores.headline_score(result.truths, result.predictions, validation.spec.classes)
             if score is None:
-                raise UserError(f"the split '{options.split}' has no boxes to score 8 bits on", path=options.data)
+                raise UserError(f"the split '{options.split}' has no boxes to score int8 on", path=options.data)
             if not found and score == 0:
                 raise UserError(
-                    f"finds nothing right on '{options.split}' ({what} 0): what 8 bits lose there cannot be told; "
+                    f"finds nothing right on '{options.split}' ({what} 0): the loss of int8 cannot be measured there; "
                     "train it longer, or give another --split",
                     path=options.weights,
                 )
@@ -243,7 +245,7 @@ class Export:
         drop = 100 * (before - after)
         if drop > options.max_drop:
             raise UserError(
-                f"not exported: 8 bits lose {drop:.2f} points of {what} ({before:.4f} to {after:.4f}) on "
+                f"not exported: int8 loses {drop:.2f} points of {what} ({before:.4f} to {after:.4f}) on "
                 f"'{options.split}', more than --max-drop {options.max_drop:g}",
                 path=self.path,
             )
@@ -253,7 +255,7 @@ class Export:
         return figures, f"{what} on {options.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
 
     def _computed(self, draft: Path, card: ExportCard) -> str:
-        """What the draft computes in here: a processor without units for a format computes in another."""
+        """The precision in which the draft computes here: a processor without units for a format uses another."""
         if self.options.format == "onnx" or card.precision == "int8":
             return card.precision
         from lightdet.inference.openvino_runtime import OpenVinoFile  # noqa: PLC0415
@@ -292,7 +294,7 @@ class Export:
 
     @contextmanager
     def _draft_folder(self) -> Iterator[Path]:
-        """Make a folder in the target's, on the disk that the file is to fit on; told before minutes of work if not."""
+        """Make a folder inside the target's, on the same disk; fails before minutes of work, not after."""
         make_folder(self.path.parent)
         try:
             folder = tempfile.mkdtemp(dir=self.path.parent, prefix=".lightdet-export-")
@@ -322,7 +324,7 @@ class Export:
             raise UserError(f"cannot be written: {error.strerror or error}", path=self.path) from None
 
     def _publish(self, draft: Path) -> int:
-        """Move the draft to its place, whole or not at all; the weights first, so that no XML waits for them."""
+        """Move the draft into place, whole or not at all; the weights first, so that no XML is without them."""
         files = [(draft, self.path)]
         if self.options.format == "openvino":
             files.insert(0, (draft.with_suffix(".bin"), self.path.with_suffix(".bin")))
@@ -334,18 +336,18 @@ class Export:
         return size
 
 
-def _not_proved(precision: str, computed: str) -> str:
-    """What a proof does not say that ran in another format than the file is for."""
+def _caveat(precision: str, computed: str) -> str:
+    """The caveat for a check that ran in another format than the file's."""
     if computed == precision:
         return ""
     return (
-        f". Computed in {computed}, for this processor has no {precision}: nothing is proved of {precision}; "
-        f"export on one that has it, or take --precision {computed}"
+        f". Computed in {computed}, because this processor has no {precision}: {precision} is not verified; "
+        f"export on one that has it, or use --precision {computed}"
     )
 
 
 def proof_precision(precision: str, computed: str) -> str:
-    """Whose tolerance a proof is held to: bf16 leaves the weights as they are, fp16 rounds them in the file."""
+    """The precision whose tolerance applies: bf16 leaves the weights as they are, fp16 rounds them in the file."""
     return computed if precision == "bf16" else precision
 
 
@@ -357,24 +359,24 @@ def _preprocessing(trained: ModelCard, imgsz: int | None) -> Preprocessing:
 
 
 def rendered_pictures() -> list[Image]:
-    """Pictures of parts with defects, where there are no real ones."""
+    """Rendered pictures of parts with defects, for lack of real ones."""
     from lightdet.data.synthetic import render_sample  # noqa: PLC0415 - it takes a moment
 
     return [render_sample(RENDERED, index).image for index in range(PROOF_PICTURES)]
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` indices, evenly over all `count`."""
+    """At most `most` indices, spread evenly over `count`."""
     return sorted({int(index) for index in np.linspace(0, count - 1, min(count, most))}) if count else []
 
 
 def way_out(precision: str) -> str:
-    """Say which number format would do."""
-    return "" if precision == "fp32" else "; take --precision fp32"
+    """Say which number format to use instead."""
+    return "" if precision == "fp32" else "; use --precision fp32"
 
 
 def run_batches(runtime: Any, pictures: Sequence[Image], batch: int) -> list[Any]:
-    """Put pictures, as the network takes them, through a runtime, a few at a time; one result per picture."""
+    """Run a runtime on prepared pictures, a few at a time; one result per picture."""
     found: list[Any] = []
     for first in range(0, len(pictures), batch):
         found += list(runtime(np.stack(pictures[first : first + batch])))

@@ -1,4 +1,4 @@
-"""``detect --explain``: beside each marked picture one with the heat of what was found."""
+"""``detect --explain``: a heat map of the findings beside each marked picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HeatWriter:
-    """Writes ``<stem>.heat.jpg`` for every picture; frames are never its business (see `check_heat`).
+    """Writes ``<stem>.heat.jpg`` for every picture; it never gets video frames.
 
     Args:
         folder: where the marked pictures go.
@@ -50,7 +50,7 @@ class HeatWriter:
 
 
 def heat_writer(options: DetectOptions, folder: Path) -> HeatWriter:
-    """Return the writer for a run of detection, with the boxes that it reports.
+    """Return the writer for a detection run, with the boxes that it reports.
 
     Raises:
         UserError: the model has no gradients.

@@ -1,4 +1,4 @@
-"""A model file → a predictor, whichever task it is for."""
+"""A model file → a predictor, for either task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load(
     rect: bool = False,
     agnostic: bool | None = None,
 ) -> Any:
-    """Return a predictor for a trained model, or for what was exported from one; torch is imported for the first only.
+    """Return a predictor for a trained model or an export; only the former needs torch.
 
     >>> model = lightdet.load("best.safetensors")
     >>> found = model("part.png")
@@ -36,17 +36,17 @@ def load(
 
     Args:
         path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``).
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` what OpenVINO knows: ``cpu``, ``gpu``, ``auto``.
-        imgsz: side of the network input, a multiple of 32; by default the one of the training or export.
-        confidence: of a detector, lowest score reported, in [0, 1]; default 0.25, or what the export says, or less
-            where the model's rule of OK and NG counts less.
-        iou: of a detector, NMS threshold in [0, 1]; default 0.55, or what the export says.
-        max_detections: of a detector, most boxes per picture; default 300, or what the export says.
-        precision: fp32, or bf16 or fp16 where they are faster; default fp32, or what the export was made for.
-        threads: of the processor; by default what the runtime chooses.
-        rect: of a detector, letterbox to rectangles in multiples of 32 instead of squares.
-        agnostic: of a detector, boxes of different classes suppress each other, too; default no, or what the export
-            says.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` OpenVINO's devices: ``cpu``, ``gpu``, ``auto``.
+        imgsz: side of the network input, a multiple of 32; default: that of the training or export.
+        confidence: for a detector, lowest score reported, in [0, 1]; default 0.25, or the export's own, or lower
+            if the model's OK/NG rule counts lower scores.
+        iou: for a detector, NMS threshold in [0, 1]; default 0.55, or the export's own.
+        max_detections: for a detector, most boxes per picture; default 300, or the export's own.
+        precision: fp32, bf16 or fp16; default fp32, or the export's own.
+        threads: processor threads; default: the runtime's choice.
+        rect: for a detector, letterbox to rectangles in multiples of 32 instead of squares.
+        agnostic: for a detector, boxes of different classes also suppress each other; default no, or the export's
+            own.
 
     Returns:
         A `lightdet.Predictor` finds boxes, a `lightdet.ClassifierPredictor` gives each picture a class.
@@ -77,7 +77,7 @@ def load(
 
 
 def parameter_count(predictor: Predictor | ClassifierPredictor) -> int | None:
-    """Return the number of parameters of the network as it was trained; None where an export's card does not say."""
+    """Return the number of parameters of the network as trained; None if an export's card does not say."""
     runtime: Any = predictor.runtime
     card = getattr(runtime, "card", None)
     if card is not None:
@@ -91,7 +91,7 @@ def computed(predictor: Predictor | ClassifierPredictor) -> str:
     """How a predictor computes, in words, such as ``cpu, fp32, channels last, rewritten network, 2 threads``."""
     runtime: Any = predictor.runtime
     device, precision = getattr(runtime, "device", "cpu"), getattr(runtime, "precision", "fp32")
-    computing = getattr(runtime, "computing", None)  # what others run, they have arranged for themselves
+    computing = getattr(runtime, "computing", None)  # other runtimes arrange this themselves
     if computing is None or str(device) != "cpu":
         return f"{device}, {precision}"
     return f"{device}, {computing.precision}, {computing.kernels}, {counted(computing.threads, 'thread')}"

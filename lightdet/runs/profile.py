@@ -1,4 +1,4 @@
-"""Configurations and weights → their profiles, measured side by side; exported networks without torch."""
+"""Configurations and weights → their profiles, measured side by side; exported networks run without torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is timed: a `Predictor`, or a `ForeignNetwork`, which is called in the same way."""
+    """What is timed: a `Predictor`, or a `ForeignNetwork`, which has the same call."""
 
     name: str
     predictor: Any
@@ -47,15 +47,15 @@ class _Subject:
 
 
 def profile_models(options: ProfileOptions) -> list[Report]:
-    """Measure every model of `options`, the times of several in turn; configurations first, weights, then foreign ones.
+    """Measure every model in `options`, several in turn; configurations first, then weights, then other networks.
 
     Raises:
         UserError: an unreadable or wrong configuration, weights or picture; a device that is not there.
     """
     if options.weights and not options.config and options.overrides:
-        raise UserError(f"'{options.overrides[0]}' would change a configuration; a trained model stays as it is")
+        raise UserError(f"'{options.overrides[0]}' would change a configuration; a trained model cannot change")
     if options.weights and not options.config and options.classes is not None:
-        raise UserError("--classes is for a configuration; a trained model brings its own")
+        raise UserError("--classes is for a configuration; a trained model has its own")
     device = _device_of_torch(options)
     picture = sample_picture() if options.picture is None else read_image(options.picture)
     if options.threads is not None:
@@ -96,7 +96,7 @@ def profile_models(options: ProfileOptions) -> list[Report]:
 
 
 def _device_of_torch(options: ProfileOptions) -> torch.device | None:
-    """The device of what torch runs; None if nothing is: exported networks find theirs, and need no torch."""
+    """The device for models in torch; None if there are none: exported networks choose their own, and need no torch."""
     checkpoints = [path for path in options.weights if not is_export(path)]
     if options.weights and not options.config and not checkpoints:
         return None
@@ -128,7 +128,7 @@ def _subjects(options: ProfileOptions, device: torch.device | None) -> list[_Sub
 
 
 def _fresh(file: YamlFile, options: ProfileOptions, device: torch.device | None) -> _Subject:
-    """A configuration's network with fresh weights."""
+    """A configuration's network with random weights."""
     task = task_of_config(file, options.overrides)
     side = [] if options.imgsz is None else [f"imgsz={options.imgsz}"]
     predictor = task.fresh_predictor(
@@ -159,7 +159,7 @@ def _torch_told(computing: Computing) -> str:
 
 
 def _stored_complexity(card: ExportCard) -> Complexity | None:
-    """Of the network as it was trained: rewriting it saves time, and few of the operations that are counted."""
+    """For the network as trained: rewriting it saves time, but few of the counted operations."""
     cost = card.facts.get("complexity")
     return Complexity(int(cost["params"]), int(cost["flops"]), ()) if cost else None
 
@@ -172,7 +172,7 @@ def _foreign(path: Path, options: ProfileOptions) -> _Subject:
 
 
 def _threads(options: ProfileOptions) -> int:
-    """As many as torch has, or would have: models beside each other get the same."""
+    """As many as torch has, or would have: models compared side by side get the same."""
     if options.threads is not None:
         return options.threads
     with suppress(ImportError):
@@ -184,7 +184,7 @@ def _threads(options: ProfileOptions) -> int:
 
 
 def device_name(device: torch.device | str) -> str:
-    """Return what a processor or GPU calls itself."""
+    """Return the name of a processor or GPU."""
     if str(device).startswith("cuda"):
         with suppress(ImportError):
             import torch  # noqa: PLC0415

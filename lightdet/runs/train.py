@@ -1,4 +1,4 @@
-"""From a data set to a trained model: checked before torch is imported, so that mistakes are told at once; then run."""
+"""From a data set to a trained model: checked before torch is imported, to report mistakes at once; then run."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ METADATA_KEY = "lightdet_training"  # of lightdet.training.checkpoint, whose imp
 
 
 class TrainingDisplay(Protocol):
-    """Shows how a training goes; it is a `lightdet.training.reporting.Reporter` as well."""
+    """Shows a training's progress; also a `lightdet.training.reporting.Reporter`."""
 
     def loading(self) -> AbstractContextManager[Callable[[int, int], None]]:
-        """While pictures are read: gives what is called with pictures done and in all."""
+        """While pictures are read: gives a function to call with (pictures done, total)."""
         ...
 
     def begin(
         self, config: Any, data: Any, device: torch.device, output: Path, *, resumed: TrainingState | None
     ) -> None:
-        """Data and configuration are there."""
+        """Data and configuration are loaded."""
         ...
 
     def expect(self, config: Any, data: Any, output: Path, speed: float | None, from_scratch: bool) -> None:
-        """How many steps and how long it will be; `speed` is the probe's, in pictures per second."""
+        """Expected steps and time; `speed` is the probe's, in pictures per second."""
         ...
 
     def training(self) -> AbstractContextManager[None]:
-        """While the network learns."""
+        """While the network trains."""
         ...
 
     def end(self, progress: Progress, data: Any, output: Path) -> None:
-        """It ended, whole or interrupted."""
+        """It ended, complete or interrupted."""
         ...
 
     def note(self, text: str) -> None:
-        """One line worth reading."""
+        """A line for the user."""
         ...
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
@@ -77,7 +77,7 @@ class TrainingDisplay(Protocol):
 
 
 def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
-    """Read configuration and data set's YAML and look at the output folder.
+    """Read the configuration and the data set's YAML and check the output folder.
 
     Raises:
         UserError: anything wrong with them.
@@ -85,7 +85,7 @@ def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
     check_callbacks(options.callbacks)
     output, resume = Path(options.output), options.resume
     if options.weights is not None and resume:
-        raise UserError("--resume goes on with its own weights; leave --weights out, or --resume")
+        raise UserError("--resume continues with its own weights; leave out --weights, or --resume")
     file = _file(options)
     if options.weights is not None:
         file = _below(Path(options.weights), file, options)
@@ -117,7 +117,7 @@ def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """As YAML would have it."""
+    """As a YAML value."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
@@ -128,22 +128,22 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and not state.is_file():
         raise UserError(f"nothing to resume here: no {STATE_FILE}; start without --resume", path=output)
     if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other: go on, or start anew?")
+        raise UserError("--resume and --overwrite exclude each other: continue, or start again?")
     if not (resume or overwrite) and (state.exists() or (output / "best.safetensors").exists()):
         raise UserError(
-            "holds a training already; go on with --resume, start anew with --overwrite, or take another --output",
+            "already holds a training; continue it with --resume, replace it with --overwrite, or use another --output",
             path=output,
         )
     make_folder(output)
 
 
 def _file(options: TrainOptions) -> YamlFile:
-    """The configuration file, or nothing but defaults, and the changes over it."""
+    """The configuration file, or only defaults, with the changes applied."""
     return (load_yaml(options.config) if options.config else YamlFile({})).over(changed(options.changes))
 
 
 def _asked(options: TrainOptions, kept: YamlFile) -> YamlFile | None:
-    """What is asked of a training that is resumed, whose configuration is `kept`; None: nothing new."""
+    """The settings for a resumed training, whose configuration is `kept`; None: nothing new."""
     if options.config is not None:
         return _file(options)
     return kept.over(changed(options.changes)) if options.changes else None
@@ -160,14 +160,14 @@ def _below(weights: Path, file: YamlFile, options: TrainOptions) -> YamlFile:
 
 
 def _check_backbone(config: AnyConfig) -> None:
-    """Miss the backbone's weights before the pictures are decoded."""
+    """Report missing backbone weights before the pictures are decoded."""
     weights = config.model.backbone_weights if isinstance(config.model, BackboneConfig) else None
     if weights is not None and not with_home(weights).is_file():
         raise UserError("no such file; 'model.backbone_weights' names it", path=weights)
 
 
 def kept_config(output: Path) -> YamlFile | None:
-    """The configuration in the state of a training, read without torch; None where there is none."""
+    """The configuration in the state of a training, read without torch; None if there is none."""
     path = output / STATE_FILE
     try:
         with safe_open(path, framework="numpy") as file:
@@ -178,7 +178,7 @@ def kept_config(output: Path) -> YamlFile | None:
 
 
 def _check_val(spec: DatasetSpec) -> None:
-    """Refuse a validation split under another name: it would be left unused, and no epoch would be measured."""
+    """Refuse a validation split under another name: it would be unused, and no epoch would be scored."""
     other = spec.misnamed_val()
     if other is not None:
         raise UserError(f"there is no split 'val', but '{other}': rename it to 'val'", path=spec.path)
@@ -210,9 +210,9 @@ def train(
     """Train, alone or as one of torchrun's processes.
 
     Args:
-        options: what was asked.
-        show: (task, whether this is the first process) → what shows how it goes.
-        began: when the command began, of `time.perf_counter`: a time budget counts from there; None: now.
+        options: the options of the verb.
+        show: (task, whether this is the first process) → the display.
+        began: when the command started, by `time.perf_counter`: a time budget counts from there; None: now.
 
     Raises:
         UserError: anything wrong with data or configuration; another training writes to the output folder.
@@ -283,12 +283,12 @@ def _train(
 
 
 def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
-    """Whether a training begins without any trained weights; `run` holds its facts."""
+    """Whether a training starts without any trained weights; `run` holds its facts."""
     return run.get(START) == CHANCE and getattr(config.model, "backbone_weights", None) is None
 
 
 def _check_teacher(config: AnyConfig) -> None:
-    """Say that a teacher is missing before all pictures are read."""
+    """Report a missing teacher before all pictures are read."""
     teacher = getattr(config.train, "distill", None)
     if teacher is not None and Path(teacher).is_dir():
         raise UserError("is a folder; train.distill names a trained model (.safetensors) to learn from", path=teacher)

@@ -1,4 +1,4 @@
-"""Measure a model: read the ground truth, run the model, score it, write a report."""
+"""Validate a model: read the ground truth, run the model, score it, write a report."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from lightdet.runs.load import computed, load, parameter_count
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
-"""Reports go here, or to ``runs/val-2``, …, where no output folder is named."""
+"""Reports go here, or to ``runs/val-2``, …, if no output folder is named."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it: the evaluation (of the task's own kind), where its report is, and it in a few lines."""
+    """The result: the evaluation (of the task's own type), where its report is, and a short summary."""
 
     evaluation: Any
     html: Path
@@ -40,8 +40,8 @@ class Outcome:
 
     @property
     def metrics(self) -> Any:
-        """The numbers, of the task's own kind: `lightdet.evaluation.metrics.Metrics` of a detector (``map50``, …), or
-        `lightdet.classification.metrics.ClassifyMetrics` of a classifier (``accuracy.value``, …)."""
+        """The numbers, of the task's own type: `lightdet.evaluation.metrics.Metrics` for a detector (``map50``, …), or
+        `lightdet.classification.metrics.ClassifyMetrics` for a classifier (``accuracy.value``, …)."""
         return self.evaluation.metrics
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,27 +50,27 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """Hears how far it is."""
+    """Follows the progress."""
 
     def begin(self, pictures: int) -> None:
         """Pictures are about to go through the network."""
         ...
 
     def step(self, pictures: int) -> None:
-        """So many more are done."""
+        """More pictures are done."""
         ...
 
 
 @dataclass
 class Found:
-    """What is in the pictures of a split, and what a model, or a file, says is in them.
+    """The truth for the pictures of a split, and the predictions of a model or from a file.
 
     Attributes:
         truths: the pictures that could be read, with their labels.
         predictions: one for each, in the data set's order of classes.
         skipped: what was left out, and why, one line each.
         facts, details: about where they come from; for people, and for the JSON.
-        rule: the model's rule of OK and NG, if it brings one.
+        rule: the model's OK/NG rule, if it has one.
     """
 
     truths: list[Any]
@@ -82,7 +82,7 @@ class Found:
 
 
 class Validation:
-    """One request, in two steps: made (everything that needs no network is checked; quick), then run.
+    """One request, in two steps: creation (quick checks without the network), then `run`.
 
     Raises:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
@@ -99,7 +99,7 @@ class Validation:
                 "is a folder; give a file in it" if self.source.is_dir() else "no such file", path=self.source
             )
         if options.predictions is not None and (options.imgsz or options.batch):
-            raise UserError("--imgsz and --batch belong to --weights; the detections of --predictions are made already")
+            raise UserError("--imgsz and --batch need --weights; the detections of --predictions already exist")
         if options.predictions is not None and options.agnostic:
             raise UserError(f"--agnostic is for boxes that a detector finds now: leave it out with {source}")
         self.task = task_of_model(options.weights)
@@ -114,7 +114,7 @@ class Validation:
             check_writable(Path(options.output))
 
     def run(self, watcher: Watcher) -> Outcome:
-        """Read the split, find what is in its pictures, score it, write the report.
+        """Read the split, run the model on its pictures, score the results, write the report.
 
         Raises:
             UserError: a broken picture or label (unless skipped), a model that cannot be loaded or has other
@@ -130,7 +130,7 @@ class Validation:
         return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
 
     def find(self, watcher: Watcher) -> Found:
-        """Read the split and find what is in its pictures.
+        """Read the split and run the model on its pictures.
 
         Raises:
             UserError: as `run`.
@@ -152,7 +152,7 @@ class Validation:
         return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
 
     def _look(self, truths: list[Any], watcher: Watcher) -> Found:
-        """What a network finds."""
+        """Predictions of a network."""
         options, classes = self.options, self.spec.classes
         predictor = load(
             self.source,
@@ -188,7 +188,7 @@ class Validation:
         return Found(kept, found, skipped, facts, details, rule)
 
     def _about(self, predictor: Any, found: Sequence[Any], seconds: float) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return what the report says of the model: for people, and for the JSON."""
+        """Return what the report says about the model: for people, and for the JSON."""
         preprocessing, batch = predictor.preprocessing, self.settings.batch
         side = preprocessing.imgsz
         medians = {s: float(np.median([each.milliseconds.get(s, 0.0) for each in found])) for s in self.task.stages}
@@ -199,8 +199,8 @@ class Validation:
             "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
             "input": f"{side} × {side} pixels{', gray' if preprocessing.gray else ''}",
             "runs on": f"{computed(predictor)}, batch {batch}",
-            "time a picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
-            "pace": f"{rate:.1f} pictures per second, reading included",
+            "time per picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
+            "pace": f"{rate:.1f} pictures per second, including reading",
         }
         details = {
             "weights": str(self.source),
@@ -261,14 +261,14 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
         theirs = ", ".join(sorted(set(spec.classes) - set(names))) or "none"
         raise UserError(
             f"finds other classes than {spec.path or spec.name} has (only the model: {ours}; only the data: {theirs}); "
-            "take the model's own data set or another model",
+            "use the model's own data set or another model",
             path=weights,
         )
     return np.array([spec.classes.index(name) for name in names], np.int64)
 
 
 def judged(rule: Any, truths: Sequence[Any], found: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Judge each picture by `rule` and count against the truth; `names` are the classes by label.
+    """Judge each picture by `rule` and compare with the truth; `names` are the classes by label.
 
     Returns:
         The rule and the counts, escape and false-reject rates with their intervals, as plain values.
@@ -280,7 +280,7 @@ def judged(rule: Any, truths: Sequence[Any], found: Sequence[Any], names: Sequen
 
 
 def decision_facts(rule: Any, judgement: dict[str, Any]) -> dict[str, str]:
-    """Say for people what `judged` gave, by heading."""
+    """Put the result of `judged` into words, by heading."""
     bad, good = judgement["confusion"]["bad"], judgement["confusion"]["good"]
     return {
         "a picture is NG from": rule.describe(),
@@ -292,7 +292,7 @@ def decision_facts(rule: Any, judgement: dict[str, Any]) -> dict[str, str]:
 def _share(judgement: dict[str, Any], rate: str) -> str:
     found = judgement[rate]
     if found["rate"] is None:
-        return "none to count that"
+        return "none to count"
     low, high = found["interval"]
     return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
 
@@ -304,7 +304,7 @@ def _is_fault(image: Image | UserError) -> bool:
 def _decoded(
     truths: Sequence[Any], batch: int, bit_depth: int
 ) -> Iterator[tuple[Sequence[Any], list[Image | UserError]]]:
-    """Yield batches of pictures, the next one being read while the network works on the last."""
+    """Yield batches of pictures; the next one is read while the network works on the last."""
 
     def read(truth: Any) -> Image | UserError:
         try:

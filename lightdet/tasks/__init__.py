@@ -1,6 +1,6 @@
 """The two tasks, and which of them a model file, a configuration or a data set belongs to.
 
-This is the only place in the package that asks which it is.
+This is the only place in the package that asks which one it is.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ TASKS: Mapping[str, Task] = {task.name: task for task in (DETECTION, CLASSIFICAT
 
 
 def task_of_model(path: str | Path | None) -> Task:
-    """The task of a trained model, or of what was exported from one, by its card; torch is not needed for it.
+    """The task of a trained model or an export, by its card; needs no torch.
 
-    Detection as well for what is missing, damaged or foreign (who loads it says more), and where there is no model, but
-    detections from elsewhere.
+    Detection also for a missing, damaged or foreign file (loading it says more), and if there is no model but another
+    program's detections.
     """
     return DETECTION if path is None else known_task_of_model(path) or DETECTION
 
 
 def known_task_of_model(path: str | Path) -> Task | None:
-    """As `task_of_model`; None for what is missing, damaged or foreign."""
+    """As `task_of_model`; None for a missing, damaged or foreign file."""
     if is_export(path):
         try:
             return TASKS[read_card(path).task]
@@ -62,7 +62,7 @@ def known_task_of_model(path: str | Path) -> Task | None:
 
 
 def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:
-    """The task that a configuration names under ``task``; detection where it names none.
+    """The task that a configuration names under ``task``; detection if it names none.
 
     Raises:
         UserError: another task than the two.
@@ -81,7 +81,7 @@ def task_of_dataset(spec: DatasetSpec) -> Task:
 
 
 def read_config(file: YamlFile, overrides: Sequence[str] = ()) -> AnyConfig:
-    """Check the configuration of a run with ``key.path=value`` overrides, whichever task it is for.
+    """Check the configuration of a run with ``key.path=value`` overrides, for either task.
 
     Raises:
         UserError: anything wrong with it.

@@ -1,4 +1,4 @@
-"""What a comparison needs from the task of its models."""
+"""What a comparison needs from its models' task."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ if TYPE_CHECKING:
 
 ORDER = ("train", "val", "test")
 Mark = Mapping[str, Any]
-"""Enough of a split to notice that it was changed; plain values."""
+"""Enough of a split to notice a change; plain values."""
 
 
 class Comparing(Protocol):
-    """Which splits are scored, what is kept of a scored run, and what the page says of both."""
+    """Which splits are scored, what is kept of a scored run, and what the page says about both."""
 
     called: str
-    """What a row is called: ``model`` or ``network``."""
+    """The word for a row: ``model`` or ``network``."""
     labels: str
-    """What the pictures are labelled with."""
+    """The word for the pictures' labels."""
     weights: str
-    """Stands before "of the last epoch"."""
+    """The text before "of the last epoch"."""
     packages: tuple[str, ...]
     """The packages whose versions the page names."""
 
     def default_split(self, spec: DatasetSpec) -> str:
-        """Return the split to score on, or to show first, where none is asked for."""
+        """Return the split to score on, or to show first, if none is asked for."""
 
     def splits(self, spec: DatasetSpec, split: str, *, trains: bool) -> tuple[list[str], list[str]]:
-        """Return the names of the splits to read, and of those to score, where `split` is the one asked for."""
+        """Return the names of the splits to read, and of those to score; `split` is the one asked for."""
 
     def check(self, config: Any, classes: int) -> None:
-        """Refuse a network that cannot be trained for that many classes.
+        """Refuse a network that cannot be trained for this many classes.
 
         Raises:
             UserError: it cannot.
         """
 
     def fingerprint(self, truths: Sequence[Any], classes: int) -> dict[str, Any]:
-        """Return enough of a split to notice that it was changed."""
+        """Return enough of a split to notice a change."""
 
     def tell(self, mark: Mark) -> str:
-        """Say what a fingerprint counts."""
+        """Say in words what a fingerprint counts."""
 
     def sheet(self, truths: Sequence[Any], classes: int, count: int) -> list[int]:
-        """Choose pictures that are shown with what every model finds in them, by their indices."""
+        """Choose the pictures that are shown with every model's results, by index."""
 
     def shown(self, evaluation: Any, sheet: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return what the page needs of an evaluation of the split that was asked for; plain values.
+        """Return what the page needs from an evaluation of the split that was asked for; plain values.
 
         Args:
-            evaluation: as the task's `evaluation` gives it.
+            evaluation: from the task's `evaluation`.
             sheet: the truths of the sheet's pictures.
         """
 
@@ -72,19 +72,19 @@ class Comparing(Protocol):
         """Return a scored run; `result` holds the metrics by split under ``splits``, and ``shown``."""
 
     def view(self, sheet: Sequence[Any], splits: tuple[str, ...], split: str, pictures: int) -> View:
-        """Return what makes the page of it, with so many `pictures` at most."""
+        """Return what makes the page, with at most `pictures` pictures."""
 
     def unmeasured(self, val: Sequence[Any]) -> str | None:
-        """Why no epoch can be scored on the split `val`; None where each can."""
+        """Why no epoch can be scored on the split `val`; None if they can."""
 
     def title(self, spec: DatasetSpec, split: str) -> str:
         """Return the page's heading."""
 
     def scored(self, split: str, marks: Mapping[str, Mark], configs: Sequence[Any]) -> str:
-        """Say what the models were scored on, to stand behind "3 models, scored by the same code on"."""
+        """Say what the models were scored on, to follow "3 models, scored by the same code on"."""
 
     def data_facts(self, spec: DatasetSpec, split: str, marks: Mapping[str, Mark]) -> dict[str, str]:
-        """Return what the page's end says of the data."""
+        """Return what the end of the page says about the data."""
 
     def data_details(self, split: str, marks: Mapping[str, Mark]) -> dict[str, Any]:
-        """Return what the JSON says of the data; plain values."""
+        """Return what the JSON says about the data; plain values."""

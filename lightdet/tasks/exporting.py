@@ -1,4 +1,4 @@
-"""What an export needs from a task: the rewritten network, and the proof."""
+"""What an export needs from a task: the rewritten network, and the check against the checkpoint."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class Exporting(Protocol):
-    """How a network becomes a file of its own; see `lightdet.tasks.task.Task`."""
+    """How a network is exported; see `lightdet.tasks.task.Task`."""
 
     def deployable(self, network: Any, preprocessing: Preprocessing, options: Any) -> Deployable:
         """Rewrite a network for an exported file; `options` is a `lightdet.exporting.request.ExportOptions`.
 
         Raises:
-            UserError: networks of its kind cannot be exported.
+            UserError: networks of this kind cannot be exported.
         """
         ...
 
@@ -28,27 +28,27 @@ class Exporting(Protocol):
         ...
 
     def outputs(self, deploy: Deployable, options: Any) -> dict[str, Any]:
-        """What an export's card says of the outputs."""
+        """What an export's card says about the outputs."""
         ...
 
     def quantized_nodes(self) -> Sequence[str]:
-        """The kinds of ONNX nodes that are computed in 8 bits."""
+        """The kinds of ONNX nodes that are computed in int8."""
         ...
 
     @property
     def proof_batch(self) -> int:
-        """How many pictures of the proof go through a network together."""
+        """How many pictures of the check go through a network together."""
         ...
 
     def prove(self, run: Callable[..., list[Any]], card: ExportCard, precision: str) -> Proof:
         """Compare an export with its checkpoint.
 
         Args:
-            run: (``checkpoint`` or ``draft``, thresholds) → what its runtime gives for each picture of the proof.
+            run: (``checkpoint`` or ``draft``, thresholds) → its runtime's results for each picture of the check.
             card: the draft's.
-            precision: whose tolerance it is held to.
+            precision: the precision whose tolerance applies.
 
         Raises:
-            UserError: it does not give the same.
+            UserError: the results differ.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a run over pictures needs from a task: files, decisions, marks."""
+"""What a run over pictures needs from a task: files, decisions, drawing."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
 
 
 class Results(Protocol):
-    """What a model finds, saved and drawn; see `lightdet.tasks.task.Task`."""
+    """How results are saved and drawn; see `lightdet.tasks.task.Task`."""
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """The files that results can be saved as."""
+        """The formats in which results can be saved."""
         ...
 
     @property
     def count_heading(self) -> str:
-        """What is counted by class, as the head of a column."""
+        """What is counted by class, as a column heading."""
         ...
 
     def tell_count(self, total: int) -> str:
-        """What a run found in all, to stand behind the number of pictures."""
+        """What a run found in all, to follow the number of pictures."""
         ...
 
     def writer(self, form: str, folder: Path, names: tuple[str, ...], rule: Any) -> Writer:
-        """Return what saves results in `folder` as one of `formats`; with the decisions of a `rule`, if any."""
+        """Return a writer for results in `folder` in one of `formats`; with the decisions of a `rule`, if any."""
         ...
 
     def json_writer(self, path: Path, rule: Any) -> Writer:
-        """Return what saves results as JSON in a file of any name."""
+        """Return a writer for results as JSON in a file of any name."""
         ...
 
     def decision_writer(self, rule: Any, path: Path | None) -> Any:
-        """Return what counts decisions by a rule, and writes them as a table, if `path` is given."""
+        """Return a writer that counts the decisions of a rule, and writes them as a table if `path` is given."""
         ...
 
     def drawing(self, rule: Any) -> Callable[[Image, Any, bool], Image]:
-        """Return what marks a picture, uint8 RGB ``[H, W, 3]``: (picture, what was found, no video frame) → a copy.
+        """Return a function that marks a picture, uint8 RGB ``[H, W, 3]``: (picture, result, not a frame) → a copy.
 
         With a `rule` it shows OK or NG.
         """
@@ -52,5 +52,5 @@ class Results(Protocol):
         ...
 
     def header(self, predictor: Any, *, tile: int | None, overlap: float) -> dict[str, Any]:
-        """What saved results say of how they were made, besides the model."""
+        """What saved results say about how they were made, besides the model."""
         ...

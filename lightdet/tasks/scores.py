@@ -1,4 +1,4 @@
-"""What an evaluation needs from a task: its settings, the scores, the report."""
+"""What an evaluation needs from a task: settings, scores, report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Scores(Protocol):
-    """How a model is measured; see `lightdet.tasks.task.Task`."""
+    """How a model is scored; see `lightdet.tasks.task.Task`."""
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -28,27 +28,27 @@ class Scores(Protocol):
         ...
 
     def thresholds(self, settings: Any) -> dict[str, Any]:
-        """The options that the evaluation's `settings` give to `predictor`."""
+        """The options for `predictor` from the evaluation's `settings`."""
         ...
 
     def settings_facts(self, settings: Any, *, across_classes: bool) -> tuple[dict[str, str], dict[str, Any]]:
-        """What a report says about the `settings`, for people and for the JSON; empty where nothing needs saying."""
+        """What a report says about the `settings`, for people and for the JSON; possibly empty."""
         ...
 
     def in_order(self, found: Any, order: IntArray, names: tuple[str, ...]) -> Any:
-        """Renumber the classes of a result as the data set does.
+        """Renumber the classes of a result to match the data set.
 
         Args:
-            found: what the predictor gave for a picture.
+            found: the predictor's result for a picture.
             order: int64 ``[C]``, the data set's label for each of the model's.
-            names: the data set's, by label.
+            names: the data set's class names, by label.
         """
         ...
 
     def evaluation(
         self, truths: list[Any], found: list[Any], names: tuple[str, ...], settings: Any, source: Path, **about: Any
     ) -> Any:
-        """Score what was found in pictures against the truth.
+        """Score the results for pictures against the truth.
 
         Args:
             truths, found: one each per picture.
@@ -71,14 +71,14 @@ class Scores(Protocol):
 
     @property
     def headline(self) -> str:
-        """The one number that a model is judged by, for people."""
+        """The name of the one number that a model is judged by."""
         ...
 
     @property
     def headline_key(self) -> str:
-        """Its key in JSON."""
+        """That number's key in JSON."""
         ...
 
     def headline_score(self, truths: list[Any], found: list[Any], names: tuple[str, ...]) -> float | None:
-        """That number, in [0, 1]; None where there is nothing to measure it with."""
+        """That number, in [0, 1]; None if it cannot be measured."""
         ...

@@ -1,4 +1,4 @@
-"""The protocol of a task: all that differs between boxes in pictures and classes of pictures."""
+"""The protocol of a task: everything that differs between boxes in pictures and classes of pictures."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ if TYPE_CHECKING:
 class Task(Protocol):
     """Detection or classification.
 
-    Whoever runs a verb asks the task that its model, its configuration or its data set belongs to
-    (`lightdet.tasks.task_of_model` and its neighbours), and never which of the two it is. A task imports torch only
-    where a network is wanted.
+    A verb finds the task of its model, configuration or data set (`lightdet.tasks.task_of_model` and similar functions)
+    and asks it, never which of the two it is. A task imports torch only when a network is needed.
     """
 
     @property
     def name(self) -> TaskName:
-        """What the configuration's key ``task`` calls it."""
+        """Its name in the configuration's key ``task``."""
         ...
 
     @property
     def noun(self) -> str:
-        """What its models are called: ``detector`` or ``classifier``."""
+        """The word for its models: ``detector`` or ``classifier``."""
         ...
 
     @property
     def label_kind(self) -> LabelKind:
-        """What it learns from: boxes in a picture, or its class."""
+        """What it learns from: boxes in a picture, or a picture's class."""
         ...
 
     def configuration(self, file: YamlFile, overrides: Sequence[str] = ()) -> Any:
@@ -54,17 +53,17 @@ class Task(Protocol):
 
     @property
     def unseen(self) -> str:
-        """Begins "… 3 of 20 bad pictures", of bad pictures that no threshold makes NG."""
+        """The start of "… 3 of 20 bad pictures", for bad pictures that no threshold makes NG."""
         ...
 
     @property
     def certain(self) -> str:
-        """The same of good pictures that every threshold makes NG."""
+        """The same for good pictures that every threshold makes NG."""
         ...
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages that a picture goes through, as the `milliseconds` of a result name them."""
+        """The processing stages of a picture, as named in the `milliseconds` of a result."""
         ...
 
     def network(self, path: Path) -> tuple[nn.Module, ModelCard]:
@@ -79,46 +78,46 @@ class Task(Protocol):
         """Refuse an input side that a trained network cannot take.
 
         Raises:
-            UserError: it takes only the side that it was trained with.
+            UserError: it takes only the size that it was trained with.
         """
         ...
 
     def profiled_thresholds(self, confidence: float) -> dict[str, Any]:
-        """The options that the lowest score to be profiled gives to `predictor`."""
+        """The options for `predictor` that set the lowest score to profile."""
         ...
 
     def fresh_predictor(
         self, config: Any, classes: int | None, *, device: Any, precision: str, threads: int | None, **thresholds: Any
     ) -> Any:
-        """A predictor of a configuration's network with fresh weights; `classes`: how many, None: as the paper has."""
+        """A predictor with a configuration's network and random weights; `classes`: how many, None: as in the paper."""
         ...
 
     def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> Explainer:
-        """Return what explains why a model reports what it does.
+        """Return an explainer for a model.
 
         Raises:
-            UserError: it cannot be loaded, or an input side that it cannot take.
+            UserError: it cannot be loaded, or an input size that it cannot take.
         """
         ...
 
     def uncalibrated_rule(self, spec: DatasetSpec, *, min_size: float, bad: Sequence[str]) -> tuple[Any, str]:
-        """Return a rule of OK and NG that has no threshold yet, and in a few words where its bad classes come from.
+        """Return an OK/NG rule without a threshold yet, and in a few words where its bad classes come from.
 
         Args:
             spec: the data set to calibrate on.
-            min_size: of boxes, shortest defect that counts, in pixels.
-            bad: names of classes of bad parts; empty: as the data set or its names say.
+            min_size: for boxes, the shortest defect that counts, in pixels.
+            bad: names of classes of bad parts; empty: as given by the data set or the class names.
 
         Raises:
-            UserError: a value out of range, or nothing says which classes are bad.
+            UserError: a value out of range, or it is unclear which classes are bad.
         """
         ...
 
     def check_options(self, given: Mapping[str, object], model: Path | None) -> None:
-        """Refuse options of the other task; `given` holds those that are not at their default, by name or flag.
+        """Refuse options of the other task; `given` holds the options that differ from their defaults, by name or flag.
 
         Raises:
-            UserError: one is among them; `model` is what it was given for.
+            UserError: there is one; `model` is the model it was given for.
         """
         ...
 
@@ -140,22 +139,22 @@ class Task(Protocol):
 
     @property
     def scores(self) -> Scores:
-        """How a model is measured."""
+        """How a model is scored."""
         ...
 
     @property
     def results(self) -> Results:
-        """What a model finds, saved and drawn."""
+        """How results are saved and drawn."""
         ...
 
     @property
     def exporting(self) -> Exporting:
-        """How a network becomes a file of its own."""
+        """How a network is exported."""
         ...
 
     @property
     def training(self) -> Training:
-        """How a network learns."""
+        """How a network is trained."""
         ...
 
     @property

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class Training(Protocol):
-    """How a network learns; see `lightdet.tasks.task.Task`."""
+    """How a network is trained; see `lightdet.tasks.task.Task`."""
 
     @property
     def score_column(self) -> str:
-        """The column of results.csv that the best epoch, and the best trial, is chosen by."""
+        """The column of results.csv by which the best epoch and the best trial are chosen."""
         ...
 
     @property
     def score_words(self) -> str:
-        """The name of that number, for people."""
+        """That number's name, for messages."""
         ...
 
     @property
@@ -46,18 +46,18 @@ class Training(Protocol):
         ...
 
     def trainer(self, config: Any, data: Any, context: RunContext, **more: Any) -> Trainer:
-        """Assemble a training; `more` are ``bit_depth`` (of the pictures) and ``start`` (a model file to begin with).
+        """Assemble a training; `more` is ``bit_depth`` (of the pictures) and ``start`` (a model file to start from).
 
         Raises:
-            UserError: what was asked for cannot be had together.
+            UserError: the settings cannot be combined.
         """
         ...
 
     def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
-        """Return the configuration of the network in a model's card, for a training that begins with its weights.
+        """Return the configuration of the network in a model's card, for a training that starts from its weights.
 
         Returns:
-            ``model`` complete, ``imgsz``, and what else of a configuration goes with the network.
+            The complete ``model`` section, ``imgsz``, and any other settings that belong to the network.
 
         Raises:
             UserError: the card's network is not valid.
@@ -78,9 +78,9 @@ class Training(Protocol):
 
     @property
     def enough_steps(self) -> int | None:
-        """The steps that a network needs from scratch; None where that is not known."""
+        """The steps that a network needs from scratch; None if unknown."""
         ...
 
     def way_to_train_on(self, config: Any, last: Path) -> str:
-        """Say how to go on from the last weights of a training that has ended."""
+        """Say how to continue from the last weights of a training that has ended."""
         ...

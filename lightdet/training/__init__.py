@@ -1,1 +1,1 @@
-"""The trainer and what it needs; it knows tasks, not models."""
+"""The trainer and its parts; it knows tasks, not models."""

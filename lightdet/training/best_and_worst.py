@@ -18,9 +18,9 @@ from lightdet.structures import Detections
 from lightdet.training.page import PageWords
 
 SHOWN = 6
-"""Pictures of each kind."""
+"""How many pictures of each kind."""
 MOST = 5
-"""Most detections per picture on average: a network that has learnt little yet would paint them over."""
+"""Most detections per picture on average: an untrained network would cover the pictures with boxes."""
 
 WORDS = PageWords(
     curves=(
@@ -46,7 +46,7 @@ WORDS = PageWords(
 def validation_pictures(
     pictures: Pictures, found: Sequence[Detections], metrics: Metrics, names: Sequence[str]
 ) -> Markup | None:
-    """Draw the best pictures, the worst misses and the worst false alarms; None where the split has no box."""
+    """Draw the best pictures, the worst misses and the worst false alarms; None if the split has no box."""
     if not metrics.boxes:
         return None
     threshold = _threshold(found, metrics.threshold)
@@ -62,11 +62,11 @@ def validation_pictures(
         chosen = choose(found, annotations, names, threshold=threshold, limit=SHOWN)
         cards = finding_cards(chosen, kept, annotations, names, load, marks_truth=marks_truth)
         parts.append(join([tag("h3", heading), cards]))
-    return join([tag("p", f"Detections from a score of {threshold:.2g} on.", class_="soft"), *parts])
+    return join([tag("p", f"Detections with a score of at least {threshold:.2g}.", class_="soft"), *parts])
 
 
 def _threshold(found: Sequence[Detections], best: float) -> float:
-    """The threshold with the best F1, or a higher one where that lets too much through."""
+    """The threshold with the best F1, or a higher one if that lets too much through."""
     scores = np.sort(np.concatenate([each.scores for each in found]))[::-1]
     most = MOST * len(found)
     return best if len(scores) <= most else max(best, float(scores[most]))

@@ -1,4 +1,4 @@
-"""Sheets of pictures for the board: what the network is shown, and what it finds."""
+"""Sheets of pictures for TensorBoard: what the network is shown, and what it finds."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def detection_sheet(pictures: Pictures, detections: Sequence[Detections]) -> Ima
 
 
 def tile(image: Image) -> Image:
-    """A square picture, uint8 ``[S, S, 3]``, at the size that it has on a sheet."""
+    """A square picture, uint8 ``[S, S, 3]``, at its size on a sheet."""
     return resize(np.ascontiguousarray(image), (TILE, TILE))
 
 
 def sheet(tiles: Sequence[Image]) -> Image:
-    """Tiles of one size in rows of four; the last row is filled up with gray."""
+    """Equal tiles in rows of four; the last row is filled with gray."""
     rows = []
     for start in range(0, len(tiles), COLUMNS):
         row = list(tiles[start : start + COLUMNS])

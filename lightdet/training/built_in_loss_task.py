@@ -1,4 +1,4 @@
-"""Networks that bring their own loss, before the trainer."""
+"""Networks with their own loss, as tasks for the trainer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lightdet.training.task import DetectionTask
 class BuiltInLossTask(DetectionTask):
     """A network whose ``forward(images, targets)`` returns its losses.
 
-    Sums are divided by counts over all processes, as elsewhere. What the network draws by chance (anchors and
-    proposals to learn from) depends on the batch alone, so a resumed training goes on as if nothing had happened.
+    Sums are divided by counts over all processes, as elsewhere. The network's random draws (anchors and proposals
+    to learn from) depend on the batch alone, so a resumed training continues as if it had not been interrupted.
 
     Args:
         network: the detector, on its device.
@@ -58,7 +58,7 @@ class BuiltInLossTask(DetectionTask):
             losses: Losses = forward(images, batch.targets.to(images.device))
         counts = torch.stack([count for _, count in losses.values()])
         mean = self._mean_count(torch.cat((counts.new_tensor([float(len(images))]), counts)))
-        # At least one over all processes: nothing to learn from is no reason to divide by nothing.
+        # At least one over all processes, to avoid dividing by zero.
         divisors = mean[1:].clamp(min=1 / self._processes)
         parts = {name: loss / by for (name, (loss, _)), by in zip(losses.items(), divisors, strict=True)}
         total = torch.stack(list(parts.values())).sum() * mean[0] * self._processes
@@ -71,7 +71,7 @@ def _no_other_loss(_outputs: object, _targets: Tensor) -> LossTerms:
 
 @contextmanager
 def _drawing_from(batch: Batch, device: torch.device) -> Iterator[None]:
-    """Let torch draw from a seed made of the batch, and go on afterwards as if nothing had been drawn."""
+    """Let torch draw from a seed derived from the batch, and restore its random state afterwards."""
     some = batch.images[:, :, ::16, ::16].cpu().contiguous()
     seed = zlib.crc32(some.numpy().tobytes(), zlib.crc32(batch.targets.cpu().numpy().tobytes()))
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -1,6 +1,6 @@
-"""The state of a training in one safetensors file: enough to go on as if nothing had happened.
+"""The state of a training in one safetensors file: enough to continue as if nothing had happened.
 
-One file, written whole or not at all, so no moment of a kill leaves parts that do not belong together.
+It is one file, written whole or not at all, so a kill at any moment leaves no mismatched parts.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ FORMAT = 1
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """The progress of a training.
 
     Attributes:
-        epoch: the epoch in hand, from 0.
-        batch: batches of it already taken.
-        step: optimizer steps taken in all.
-        seconds: training time so far, over all sittings.
+        epoch: the current epoch, from 0.
+        batch: batches of it already done.
+        step: optimizer steps in all.
+        seconds: training time so far, over all sessions.
         images: pictures trained on so far.
-        batches: batches taken in all.
+        batches: batches in all.
         time: seconds by what they were spent on (see `lightdet.training.stopwatch`).
         scoring: seconds of the last validation and of the writing after it; None before the first.
-        spent: seconds since the command began, over all sittings, where a plan counts them.
+        spent: seconds since the command started, over all sessions, if the plan counts them.
         losses: sums of the loss terms over the epoch's batches so far.
-        best: best score so far; None before the first validation, and where nothing can be measured.
-        best_epoch: the latest epoch with that score; where nothing can be measured, the last one scored.
+        best: best score so far; None before the first validation, and if nothing can be measured.
+        best_epoch: the latest epoch with that score; if nothing can be measured, the last one scored.
         since_best: validations since the score was last exceeded.
-        history: one record an epoch, the rows of results.csv.
+        history: one record per epoch, the rows of results.csv.
         done: whether the training has ended.
     """
 
@@ -63,10 +63,10 @@ class Progress:
     done: bool = False
 
     def note_score(self, score: float | None, metrics: dict[str, Any]) -> bool:
-        """Remember how the epoch in hand was scored; True if it is the best so far.
+        """Record the score of the current epoch; True if it is the best so far.
 
-        Of equal epochs the later one has learnt more; patience counts it all the same. Where nothing can be measured
-        (`score` is None), each epoch is the best in its turn.
+        Among equal epochs the later one counts, since it has learned more; for patience it is no progress. If nothing
+        can be measured (`score` is None), each epoch in turn is the best.
         """
         self.last_metrics = metrics
         if score is not None:
@@ -89,7 +89,7 @@ def save_state(
     progress: Progress,
     run: dict[str, Any],
 ) -> None:
-    """Write everything a training needs to go on; `run` (configuration, data) is kept as JSON beside it."""
+    """Write everything a training needs to continue; `run` (configuration, data) is kept with it as JSON."""
     tensors: dict[str, Tensor] = {}
     tensors |= {f"network/{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
@@ -114,7 +114,7 @@ def save_state(
 
 @dataclass
 class TrainingState:
-    """What `save_state` wrote, as read back."""
+    """The content of a file from `save_state`."""
 
     tensors: dict[str, Tensor]
     progress: Progress
@@ -124,7 +124,7 @@ class TrainingState:
     run: dict[str, Any]
 
     def restore(self, network: nn.Module, average: nn.Module, optimizer: Optimizer) -> None:
-        """Load weights, averages and optimizer state into their places."""
+        """Load weights, averages and optimizer state."""
         network.load_state_dict(self._part("network/"))
         average.load_state_dict(self._part("average/"))
         state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in self.optimizer.items()}
@@ -144,7 +144,7 @@ class TrainingState:
 
 
 def load_state(folder: str | Path) -> TrainingState:
-    """Read the state left in an output folder.
+    """Read the saved state of an output folder.
 
     Raises:
         UserError: there is none, it is truncated, or from a newer version.
@@ -160,7 +160,7 @@ def load_state(folder: str | Path) -> TrainingState:
         unknown = sorted(values["progress"].keys() - {each.name for each in fields(Progress)})
         if unknown:
             message = (
-                f"was written by another version of lightdet ('{unknown[0]}' is not known here); upgrade to resume it"
+                f"was written by another version of lightdet ('{unknown[0]}' is unknown here); upgrade to resume it"
             )
             raise UserError(message, path=path)
         return TrainingState(

@@ -1,4 +1,4 @@
-"""Training a detector on the labels and on a larger detector's answers to the same pictures."""
+"""Training a detector on the labels and on a larger detector's outputs for the same pictures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lightdet.training.task import DetectionTask
 
 
 class DistillationTask(DetectionTask):
-    """A detector that also follows a teacher.
+    """A detector that also learns from a teacher.
 
     Args:
         network: the student, on its device.
         loss: (the student's raw grids, targets ``[M, 6]``) → loss on the labels.
-        teacher: the larger detector, with the student's anchors; put on the same device and never trained.
+        teacher: the larger detector, with the student's anchors; put on the same device and not trained.
         follow: distance of the student's raw grids from the teacher's.
-        weight: of that distance beside the loss on the labels.
+        weight: of that distance relative to the loss on the labels.
         order: the teacher's class for each of the student's, int64 ``[C]``.
         settings: as for `DetectionTask`.
     """
@@ -52,9 +52,9 @@ class DistillationTask(DetectionTask):
         with autocast(self.precision, images.device):
             outputs = forward(images)
             answers = self._ask(images)
-        told = self._loss(outputs, batch.targets.to(images.device))
+        from_labels = self._loss(outputs, batch.targets.to(images.device))
         followed = self.follow(outputs, answers)
-        return LossTerms(told.total + self.weight * followed.total, {**told.parts, **followed.parts})
+        return LossTerms(from_labels.total + self.weight * followed.total, {**from_labels.parts, **followed.parts})
 
     @torch.no_grad()
     def _ask(self, images: Tensor) -> tuple[Tensor, ...]:

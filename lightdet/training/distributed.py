@@ -1,4 +1,4 @@
-"""One process or many (torchrun): who we are, and what has to be agreed on."""
+"""One process or many (torchrun): this process's rank, and communication with the others."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this one writes files and speaks."""
+        """Whether this one writes files and prints."""
         return self.rank == 0
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of `value` over the processes; `value` itself in a single one."""
+        """The mean of `value` over the processes; `value` itself if there is only one."""
         if self.count == 1:
             return value
         dist.all_reduce(value)
@@ -41,7 +41,7 @@ class Processes:
         return bool(value.item())
 
     def wait(self) -> None:
-        """Return when every process has come here."""
+        """Return once every process has reached this point."""
         if self.count > 1:
             dist.barrier()
 
@@ -52,7 +52,7 @@ def started_by_torchrun() -> bool:
 
 
 def is_first_process() -> bool:
-    """Whether this is the only process or torchrun's first; known before they have met."""
+    """Whether this is the only process or torchrun's first; known before they are connected."""
     return not started_by_torchrun() or os.environ["RANK"] == "0"
 
 

@@ -27,7 +27,7 @@ class ExponentialMovingAverage:
         self._others: list[tuple[Tensor, Tensor]] = []
 
     def _pair_with(self, network: nn.Module) -> None:
-        """Find what belongs together, once: collecting it anew took longer than averaging it."""
+        """Pair up the tensors once: collecting them each time took longer than averaging them."""
         named = dict(network.named_parameters()) | dict(network.named_buffers())
         mine = dict(self.network.named_parameters()) | dict(self.network.named_buffers())
         kept = self.network.state_dict().keys()  # not every buffer is part of the state
@@ -38,7 +38,7 @@ class ExponentialMovingAverage:
         self._source = network
 
     def update(self, network: nn.Module) -> None:
-        """Take in the weights after an optimizer step."""
+        """Add the weights after an optimizer step."""
         self.updates += 1
         share = 1 - self.decay * (1 - math.exp(-self.updates / RAMP_STEPS))
         if self._source is not network:

@@ -1,8 +1,8 @@
 """One training at a time in an output folder: two would write over each other's files.
 
 The system holds the lock and frees it when its process ends, however it ends (``kill -9`` too), so a file left
-behind never stands in the way. A process number written into a file could not promise that: it may be another
-process's by now, or that of another container. The number is kept for the message alone.
+behind is never in the way. A process number in a file could not promise that: by now it may belong to another
+process, or to one in another container. The number is kept only for the message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lightdet.errors import UserError
 fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # Windows: there an open file cannot be deleted, which serves as well
+except ImportError:  # Windows: an open file cannot be deleted there, which serves as a lock
     fcntl = None
 
 LOCK_FILE = ".lightdet.lock"
@@ -29,7 +29,7 @@ LOCK_FILE = ".lightdet.lock"
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder` within the block.
 
-    Where the file system knows no locks, or the folder cannot be written (which is told when it is), nothing is held.
+    If the file system has no locks, or the folder cannot be written (which writing reports), nothing is held.
 
     Raises:
         UserError: another process holds it; names that process.
@@ -44,7 +44,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
             os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
         yield
     finally:
-        if fcntl is not None:  # first, so that no other locks a file that is about to go
+        if fcntl is not None:  # first, so that nobody else locks a file that is about to be deleted
             with suppress(OSError):
                 path.unlink()
         os.close(handle)
@@ -54,7 +54,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def _locked(path: Path) -> int | None:
-    """An open file with the system's lock on it; None where there are no locks."""
+    """An open file with the system's lock on it; None if there are no locks."""
     assert fcntl is not None  # noqa: S101 - for the type checker
     while True:
         try:
@@ -81,7 +81,7 @@ def _locked(path: Path) -> int | None:
 
 
 def _opened_alone(path: Path) -> int | None:
-    """A file that we alone have open; what a dead process left is deleted first."""
+    """A file that only this process has open; one left by a dead process is deleted first."""
     try:
         path.unlink(missing_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -89,7 +89,7 @@ def _opened_alone(path: Path) -> int | None:
         try:
             holder = path.read_bytes()[:200]
         except OSError:
-            return None  # no lock of ours, but a folder that cannot be written
+            return None  # not a lock, but a folder that cannot be written
         raise _in_use(path, holder) from None
     except OSError:
         return None
@@ -98,5 +98,5 @@ def _opened_alone(path: Path) -> int | None:
 def _in_use(path: Path, holder: bytes) -> UserError:
     pid, _, host = holder.decode(errors="replace").strip().partition(" ")
     who = f" (process {pid}{'' if host == socket.gethostname() else f' on {host}'})" if pid else ""
-    message = f"another training{who} is writing here; wait for it, stop it, or take another --output"
+    message = f"another training{who} is writing here; wait for it, stop it, or use another --output"
     return UserError(message, path=path.parent)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask the training to stop after the step in hand, so that it can save."""
+"""Ctrl-C and SIGTERM ask the training to stop after the current step, so that it can save."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Raised to true by the first signal; a second one interrupts at once."""
+    """Set by the first signal; a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -24,7 +24,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Catch SIGINT and SIGTERM within the block; the handlers before are put back after it."""
+    """Catch SIGINT and SIGTERM within the block; the previous handlers are restored after it."""
     stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield stop

@@ -1,6 +1,6 @@
-"""What the training of a detector says: what it begins with, each epoch, and how it ended.
+"""The messages of a detector's training: its data, each epoch, and how it ended.
 
-`data` is what was read for it: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
+`data` is the data set as read: its ``names``, its splits ``train`` and ``val``, and ``unmeasured``, why none is scored.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from lightdet.training.checkpoint import Progress
 from lightdet.wording import counted, duration
 
 LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_box": "proposals"}
-"""The terms of the detectors' losses, as the line of an epoch calls them; not every network has all."""
+"""The loss terms of detectors, as an epoch's line names them; not every network has all of them."""
 
 
 def fingerprint(data: Any) -> dict[str, Any]:
-    """Enough of the data to notice that another set, or a changed one, is resumed on."""
+    """Enough of the data to notice a resume with another data set, or a changed one."""
     splits = {"train": data.train, "val": data.val}
     return {
         name: {
@@ -30,21 +30,21 @@ def fingerprint(data: Any) -> dict[str, Any]:
 
 
 def opening(data: Any) -> str:
-    """What there is to train on."""
+    """The training data."""
     boxes = sum(len(a) for a in data.train.annotations)
     background = sum(len(a) == 0 for a in data.train.annotations)
-    empty = f" ({background} of them without any, taken as background)" if background else ""
+    empty = f" ({background} of them without any, used as background)" if background else ""
     return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
 
 
 def notes(data: Any) -> list[str]:
-    """What cannot be measured on the data."""
+    """What cannot be measured with this data."""
     reason = data.unmeasured
     return [] if reason is None else [f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's"]
 
 
 def epoch_line(record: Mapping[str, Any]) -> str:
-    """The losses and scores of an epoch, from its row of results.csv."""
+    """The losses and scores of an epoch, from its row in results.csv."""
     parts = " ".join(f"{short} {record[name]:.4f}" for name, short in LOSSES.items() if name in record)
     line = f"loss {record['loss']:.4f} ({parts})"
     if record.get("map50") is not None:
@@ -53,7 +53,7 @@ def epoch_line(record: Mapping[str, Any]) -> str:
 
 
 def closing(progress: Progress) -> list[str]:
-    """About the best epoch."""
+    """The best epoch's scores."""
     return [best_line(progress, lambda best: f"mAP@0.5 {best['map50']:.3f}, mAP@0.5:0.95 {best['map50_95']:.3f}")]
 
 

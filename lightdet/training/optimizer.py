@@ -1,4 +1,4 @@
-"""Optimizers: weight decay on convolution and linear weights alone."""
+"""Optimizers: weight decay only on convolution and linear weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def build_optimizer(
 ) -> Optimizer:
     """Return SGD (Nesterov) or AdamW over two groups: decayed weights; biases, norms and learned gate values without.
 
-    For SGD the decay is that of a batch of 64 and shrinks with smaller ones, which take more steps an epoch.
+    For SGD the decay is for a batch of 64 and shrinks with smaller batches, which take more steps per epoch.
 
     Args:
         batch: pictures per step over all processes and accumulated batches.
@@ -37,13 +37,13 @@ def build_optimizer(
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
-    """Shorten all gradients together to an L2 norm of at most `limit`; returns the norm before.
+    """Scale all gradients together to an L2 norm of at most `limit`; returns the norm before.
 
-    What torch's ``clip_grad_norm_`` does, in one call for all tensors on the CPU, too, where that takes a call each.
+    Does what torch's ``clip_grad_norm_`` does, but on the CPU too in one call for all tensors instead of one call each.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     factor = (limit / (norm + 1e-6)).clamp(max=1.0)
-    if norm.device.type != "cpu" or factor < 1:  # a GPU is not asked: its answer would be waited for
+    if norm.device.type != "cpu" or factor < 1:  # not checked on a GPU, which would have to be waited for
         torch._foreach_mul_(gradients, factor)
     return norm

@@ -1,4 +1,4 @@
-"""The page of a training, one file beside results.csv: how it goes, what the network is shown, what it finds."""
+"""The page of a training, one file beside results.csv: its progress, what the network is shown, what it finds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lightdet.wording import counted, duration
 
 PAGE_FILE = "training.html"
 REST_SECONDS = 60.0
-"""While a training runs, its page is written no oftener."""
+"""Shortest time between two updates of the page during a training."""
 STYLE = """
 .sheet-picture { display: block; width: 100%; height: auto; border-radius: 6px; margin: 0.5rem 0; }
 """
@@ -28,11 +28,11 @@ STYLE = """
 
 @dataclass(frozen=True)
 class PageWords:
-    """What differs between the pages of detectors and of classifiers.
+    """What differs between the pages for detectors and for classifiers.
 
     Attributes:
         curves: charts over the epochs.
-        scores: numbers of the best epoch, by what they are called: keys of its metrics.
+        scores: numbers of the best epoch: label → key of its metrics.
         judge: history → a sentence about how the training went; None says nothing.
     """
 
@@ -43,12 +43,12 @@ class PageWords:
 
 @dataclass
 class TrainingPage:
-    """Writes ``training.html`` now and then, and at the end.
+    """Writes ``training.html`` from time to time, and at the end.
 
     Args:
         path: of the file.
         title: heading.
-        words: of this kind of network.
+        words: for this kind of network.
         batches: draws the first training batches, uint8 ``[H, W, 3]`` each.
         facts: for the end of the page, by group.
     """
@@ -59,25 +59,25 @@ class TrainingPage:
     batches: Callable[[], Sequence[Image]]
     facts: Mapping[str, Mapping[str, str]]
     seconds: float = field(init=False, default=0.0)
-    """What the last writing took."""
+    """Seconds that the last write took."""
     fresh: bool = field(init=False, default=False)
-    """Whether the last call wrote it."""
+    """Whether the last call wrote the page."""
     _written: float | None = field(init=False, default=None)
     _first: Markup | None = field(init=False, default=None)
     _shown: tuple[int, bool, Callable[[], Markup | None]] | None = field(init=False, default=None)
 
     def keep(self, epoch: int, pictures: Callable[[], Markup | None], *, best: bool) -> None:
-        """Remember how to draw the validation pictures of an epoch: the best one's, or else the latest."""
+        """Remember how to draw the validation pictures of an epoch: the best epoch, or the latest."""
         if best or self._shown is None or not self._shown[1]:
             self._shown = epoch, best, pictures
 
     def write(self, progress: Progress, epochs: int, *, now: bool) -> None:
-        """Write the page where the last writing is long ago, or `now`.
+        """Write the page if the last write was long ago, or if `now` is set.
 
         Args:
             progress: of the training, its whole epochs counted.
-            epochs: how many it will be.
-            now: whether to write in any case.
+            epochs: planned number of epochs.
+            now: write in any case.
         """
         began = time.perf_counter()
         self.fresh = now or self._written is None or began - self._written >= REST_SECONDS
@@ -143,12 +143,12 @@ class TrainingPage:
 def _standing(progress: Progress, epochs: int) -> str:
     took = duration(progress.seconds)
     if not progress.done:
-        told = f"Epoch {progress.epoch} of {epochs}, after {took}"
+        progress_text = f"Epoch {progress.epoch} of {epochs}, after {took}"
     else:
-        told = f"{counted(progress.epoch, 'epoch')} in {took}; the training has ended"
+        progress_text = f"{counted(progress.epoch, 'epoch')} in {took}; the training has ended"
     if progress.best is None:
-        return f"{told}. No epoch is scored: the last one counts as the best."
-    return f"{told}. Best epoch{'' if progress.done else ' so far'}: {progress.best_epoch}."
+        return f"{progress_text}. No epoch is scored: the last one counts as the best."
+    return f"{progress_text}. Best epoch{'' if progress.done else ' so far'}: {progress.best_epoch}."
 
 
 _BATCHES_NOTE = (
@@ -156,6 +156,6 @@ _BATCHES_NOTE = (
     "wrong in the data set."
 )
 _BOARD_NOTE = (
-    "The same numbers by epoch are in results.csv. TensorBoard shows them, too, of several trainings side by side: "
+    "The same numbers by epoch are in results.csv. TensorBoard shows them as well, for several trainings side by side: "
     "tensorboard --logdir with the folder above this one."
 )

@@ -1,4 +1,4 @@
-"""The same work on many items, by as many threads as the training has replicas."""
+"""The same work on many items, with as many threads as the training has replicas."""
 
 from __future__ import annotations
 

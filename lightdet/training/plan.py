@@ -1,6 +1,6 @@
-"""How long a training goes on, and how far it is: by epochs, or by minutes.
+"""The length of a training and its progress: by epochs, or by minutes.
 
-A plan gives the learning rate of each step, says in which epochs pictures are combined, and when to end.
+A plan gives the learning rate of each step and says in which epochs pictures are combined, and when to end.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lightdet.training.checkpoint import Progress
 from lightdet.training.schedule import WarmupCosine
 
 SINGLE_SHARE = 0.2
-"""The last share of a training that sees single pictures: no mosaic, mixup or copy-paste."""
+"""The final share of a training on single pictures: no mosaic, mixup or copy-paste."""
 WARMUP_SHARE = 1 / 3
-"""A short training must have time to come down again."""
+"""Warm-up may take at most this share: a short training needs time for the rate to fall again."""
 NOTHING_LEFT = 0.01
-"""So little of the time is no epoch's worth any more."""
+"""With less than this share of the time left, no new epoch is started."""
 
 
 class Plan(Protocol):
@@ -30,32 +30,32 @@ class Plan(Protocol):
         """The highest learning rate."""
 
     def epochs(self, progress: Progress) -> int:
-        """How many epochs it will be, as far as can be told."""
+        """The expected number of epochs."""
 
     def rate(self, progress: Progress) -> float:
         """The learning rate of the next step."""
 
     def composes(self, progress: Progress) -> bool:
-        """Whether pictures may be combined in the epoch that begins."""
+        """Whether pictures may be combined in the next epoch."""
 
     def is_over(self, progress: Progress) -> bool:
-        """Whether to break off the epoch in hand and end."""
+        """Whether to break off the current epoch and end."""
 
     def is_last(self, progress: Progress) -> bool:
-        """Whether the epoch that has just ended, not counted yet, was the last."""
+        """Whether the epoch that has just ended (and is not counted yet) was the last."""
 
     def spent(self) -> float:
-        """Seconds since the command began, over all sittings."""
+        """Seconds since the command started, over all sessions."""
 
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """A number of epochs.
+    """A plan by number of epochs.
 
     Attributes:
         count: epochs.
         schedule: learning rate by step.
-        single_epochs: the last ones, which see single pictures.
+        single_epochs: how many final epochs use single pictures.
     """
 
     count: int
@@ -93,21 +93,21 @@ class EpochPlan:
 
 
 class TimePlan:
-    """A number of minutes, whatever else the machine does in between.
+    """A plan by minutes, whatever else the machine does meanwhile.
 
-    The learning rate follows the share of the time that has passed (half a cosine, times the rise of the warm-up), and
-    the end is known at any moment. What a scoring and the writing after it take is kept free at the end, as the last
-    one took; before the first, as a guess. The last epoch is broken off where the time ends.
+    The learning rate follows the share of the time that has passed (half a cosine, times the rise of the warm-up), so
+    the end is always known. Time for a final validation and for writing is reserved, as much as the last one took;
+    before the first, a guess. The last epoch is broken off when the time is up.
 
     Args:
         seconds: for everything since `began`.
         lr, final: highest rate, and the last as a share of it.
         warmup: steps of the rise, at most a third of the time.
-        single_epochs: at most so many last epochs see single pictures, and at most a fifth of the time.
-        batches: of an epoch.
-        first_guess: a first scoring's time, in epochs.
-        began: when the command began, of `clock`.
-        before: seconds that earlier sittings took.
+        single_epochs: at most this many final epochs use single pictures, and at most a fifth of the time.
+        batches: per epoch.
+        first_guess: guessed time of the first validation, in epochs.
+        began: when the command started, by `clock`.
+        before: seconds that earlier sessions took.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class TimePlan:
         return self._clock() - self._began
 
     def share(self, progress: Progress) -> float:
-        """How much of the time for training has passed, in [0, 1]."""
+        """The share of the training time that has passed, in [0, 1]."""
         return min(1.0, self.spent() / max(1e-9, self.seconds - self._end(progress)))
 
     def _end(self, progress: Progress) -> float:
@@ -151,7 +151,7 @@ class TimePlan:
         """See `Plan`."""
         if not progress.batches:
             return progress.epoch + 1
-        # Scoring included, as it was so far.
+        # Including validation, as it was so far.
         left = max(0.0, self.seconds - self.spent()) * progress.batches / progress.seconds
         done = progress.epoch + progress.batch / self.batches
         return max(progress.epoch + 1, math.ceil(done + left / self.batches - NOTHING_LEFT))
@@ -164,7 +164,7 @@ class TimePlan:
         return self._lr * min(1.0, risen) * fallen
 
     def composes(self, progress: Progress) -> bool:
-        """See `Plan`; an epoch belongs where its middle lies."""
+        """See `Plan`; an epoch's middle decides."""
         epoch = self.batches * _per_batch(progress) / self.seconds
         single = min(SINGLE_SHARE, self.single_epochs * epoch) if epoch else SINGLE_SHARE
         return self.share(progress) + epoch / 2 < 1 - single or not self.single_epochs
@@ -179,7 +179,7 @@ class TimePlan:
 
 
 def _per_batch(progress: Progress) -> float:
-    """Seconds of a batch so far, scoring left out; 0 before the first."""
+    """Seconds per batch so far, without validation; 0 before the first."""
     if not progress.batches:
         return 0.0
     return max(0.0, progress.seconds - progress.time.get("validation", 0.0)) / progress.batches

@@ -1,8 +1,8 @@
-"""Loss and gradients of a batch: by the network itself, or by replicas of it that take a part each.
+"""Loss and gradients of a batch: by the network itself, or by replicas that each take a part.
 
 Replicas are threads of this process. Each has a copy of the network that shares the weights' memory and keeps its own
-gradients and normalization statistics, so nothing is waited for between the beginning and the end of a step, except
-once for the counts that the loss divides by. It is what several processes do under torchrun, without the copies.
+gradients and normalization statistics, so they wait for each other only at the start and the end of a step, and once
+for the counts that the loss divides by. Several processes under torchrun do the same, but with copied weights.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Splittable(Protocol):
     """A batch that can be shared."""
 
     def parts(self, count: int) -> Sequence[Any]:
-        """`count` batches of as many pictures each, in order."""
+        """`count` batches of equal size, in order."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One replica among its peers, as a loss sees it (compare `lightdet.training.distributed.Processes`)."""
+    """One replica among its peers, as seen by a loss (compare `lightdet.training.distributed.Processes`)."""
 
     peers: Peers
     rank: int
@@ -46,17 +46,17 @@ class Member:
         return self.peers.count
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of `value` over the replicas; each of them must ask, and waits for the last one."""
+        """The mean of `value` over the replicas; each of them must call this, and waits for the last one."""
         return self.peers.mean(self.rank, value)
 
 
 class Peers:
-    """Where replicas meet: every one brings a value, all get the mean, summed in the order of their numbers."""
+    """Where replicas meet: each contributes a value, all get the mean, summed in the order of their ranks."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._barrier = threading.Barrier(count)
-        # Two sets in turn: who comes to the next meeting first must not overwrite what others still read.
+        # Two alternating sets: the first to reach the next meeting must not overwrite what others still read.
         self._values: tuple[list[Any], list[Any]] = ([None] * count, [None] * count)
         self._meetings = [0] * count
 
@@ -73,12 +73,12 @@ class Peers:
         return torch.stack(list(values)).sum(0) / self.count
 
     def give_up(self) -> None:
-        """Let nobody wait for a replica that failed."""
+        """Release those who wait for a replica that failed."""
         self._barrier.abort()
 
 
 def replica_of(network: Network) -> Network:
-    """A copy of a network on the same memory of weights; gradients and buffers (statistics) are its own."""
+    """A copy of a network that shares the weights' memory; gradients and buffers (statistics) are its own."""
     memo = {id(parameter): nn.Parameter(parameter.data, parameter.requires_grad) for parameter in network.parameters()}
     return copy.deepcopy(network, memo)
 
@@ -90,33 +90,33 @@ def draws_numbers(network: nn.Module) -> bool:
 
 
 class Gradients(Protocol):
-    """Puts a batch's gradients where the optimizer looks for them."""
+    """Computes a batch's gradients, where the optimizer finds them."""
 
     def __call__(self, batch: Any) -> LossTerms:
-        """Take the gradients of `batch`, adding them to earlier ones; returns the loss, detached."""
+        """Compute the gradients of `batch` and add them to earlier ones; returns the loss, detached."""
 
     def collect(self) -> None:
-        """Have the gradients of all batches since `clear` ready for the optimizer."""
+        """Make the gradients of all batches since `clear` ready for the optimizer."""
 
     def clear(self) -> None:
-        """Forget all gradients."""
+        """Clear all gradients."""
 
     def networks(self) -> Sequence[nn.Module]:
-        """What must be put into training mode."""
+        """The modules to put into training mode."""
 
     def close(self) -> None:
-        """Let threads end."""
+        """End the threads."""
 
 
 class OwnGradients:
-    """By the network itself, or by its wrapper for several processes.
+    """Gradients by the network itself, or by its wrapper for several processes.
 
     Args:
         task: network and loss.
         forward: the network or its wrapper.
         scale: applied to the loss before its gradients are taken.
-        watch: told how long network and loss take.
-        held: entered for the forward pass; keeps other threads from Python work meanwhile.
+        watch: measures network and loss.
+        held: entered for the forward pass; keeps other threads from running Python meanwhile.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class OwnGradients:
         return _forward_and_backward(self.task, self.forward, batch, self.watch, scale=self.scale, held=self.held)
 
     def collect(self) -> None:
-        """They are."""
+        """See `Gradients`: they already are."""
 
     def clear(self) -> None:
         """See `Gradients`."""
@@ -150,16 +150,16 @@ class OwnGradients:
 
 
 class ReplicaGradients:
-    """By replicas side by side, each with an even share of every batch.
+    """Gradients by parallel replicas, each with an equal share of every batch.
 
-    The same parts always go to the same replicas and are summed in the same order, so a training repeats to the last
-    bit. Statistics of batch normalization are those of each part; the running ones are averaged after each batch.
+    The same parts always go to the same replicas and are summed in the same order, so a training is reproducible to
+    the last bit. Batch normalization uses the statistics of each part; the running ones are averaged after each batch.
 
     Args:
         tasks: one per replica, the first with the network itself; losses that divide by counts agree by `peers`.
         peers: where they meet.
         threads: of the processor, per replica.
-        watch: told how long the first one's network and loss take.
+        watch: measures the first one's network and loss.
     """
 
     def __init__(self, tasks: Sequence[Task], peers: Peers, *, threads: int, watch: Stopwatch) -> None:
@@ -241,7 +241,7 @@ def _running(norm: nn.modules.batchnorm._BatchNorm) -> tuple[Tensor, Tensor]:
 
 
 def _average(lists: Sequence[list[Any]]) -> None:
-    """Put the mean of the lists' tensors, one by one, into those of the first list."""
+    """Write the element-wise mean of the lists' tensors into the first list."""
     for each in lists[1:]:
         torch._foreach_add_(lists[0], each)
     torch._foreach_mul_(lists[0], 1 / len(lists))

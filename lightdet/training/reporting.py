@@ -1,4 +1,4 @@
-"""Where a training tells what it does: files here, the terminal through the `Reporter` of the command."""
+"""How a training reports: files here, the terminal through the command's `Reporter`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from lightdet.wording import counted
 
 
 class Reporter(Protocol):
-    """Hears what happens; the command line shows it, tests collect it."""
+    """Receives what happens; the command line shows it, tests collect it."""
 
     def note(self, text: str) -> None:
-        """One line worth reading."""
+        """A line for the user."""
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int, done: int) -> None:
-        """`done` of `batches` batches were taken before an interruption."""
+        """`done` of `batches` batches were done before an interruption."""
 
     def batch_done(self, losses: Mapping[str, float]) -> None:
-        """One more batch; the mean losses of the epoch so far."""
+        """Another batch is done; `losses` are the epoch's means so far."""
 
     def epoch_ends(self, record: Mapping[str, Any]) -> None:
         """The row of results.csv."""
 
 
 class SilentReporter:
-    """Hears and says nothing."""
+    """Ignores everything."""
 
     def note(self, text: str) -> None:
         """Ignore."""
@@ -47,15 +47,15 @@ class SilentReporter:
 
 
 def nothing_learned(epochs: int, steps: int, lr: float) -> str:
-    """What to say of a training that ran to its end and finds nothing, without any number that is not finite.
+    """The advice for a training that ended with finite numbers but finds nothing.
 
-    Only what can be the reason is named: few steps, or with enough of them the rate.
+    It names only a possible reason: too few steps or, with enough steps, the learning rate.
     """
     if steps < ENOUGH_STEPS:
         wanted = math.ceil(ENOUGH_STEPS * epochs / max(1, steps))
-        advice = f"These were only {counted(steps, 'step')}: about {ENOUGH_STEPS:,} are wanted (--epochs {wanted})"
+        advice = f"These were only {counted(steps, 'step')}: about {ENOUGH_STEPS:,} are needed (--epochs {wanted})"
     else:
-        advice = f"Take another train.lr (it was {lr:g}; the default is 0.002)"
+        advice = f"Try another train.lr (it was {lr:g}; the default is 0.002)"
     return (
         f"nothing was learned: the best mAP@0.5 is 0. {advice}, or a larger --imgsz if the defects are small; "
         "'lightdet data audit' shows whether labels and pictures belong together"
@@ -63,18 +63,18 @@ def nothing_learned(epochs: int, steps: int, lr: float) -> str:
 
 
 def diverged(epoch: int, lr: float, precision: str, kept: int) -> str:
-    """What to say of a training whose gradients are no numbers any more in `epoch`; models of `kept` epochs lie there.
+    """The message for a training whose gradients are not finite in `epoch`; `kept` epochs have been saved.
 
-    ``kept`` is 0 where nothing was saved yet.
+    ``kept`` is 0 if nothing has been saved yet.
     """
     saved = f"; the models of epoch {kept} are kept" if kept else ""
     return f"the training diverged in epoch {epoch} (gradients are not finite): {how_to_converge(precision, lr)}{saved}"
 
 
 def how_to_converge(precision: str, lr: float | None = None) -> str:
-    """The advice for a training whose numbers are not finite any more, as far as it is not followed already."""
-    told = "" if lr is None else f" (it is {lr:g})"
-    return f"lower train.lr{told}" + ("" if precision == "fp32" else ", or take train.precision=fp32")
+    """The advice for a training whose numbers are no longer finite, without what is already followed."""
+    current = "" if lr is None else f" (it is {lr:g})"
+    return f"lower train.lr{current}" + ("" if precision == "fp32" else ", or take train.precision=fp32")
 
 
 def write_results_csv(path: Path, history: Sequence[Mapping[str, Any]]) -> None:

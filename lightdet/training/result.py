@@ -1,4 +1,4 @@
-"""What came of a training."""
+"""The result of a training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Scores(Mapping[str, Any]):
-    """Numbers by name, as attributes as well: ``scores.map50`` is ``scores["map50"]``."""
+    """Numbers by name, also as attributes: ``scores.map50`` is ``scores["map50"]``."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -41,11 +41,11 @@ class Scores(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         folder: where its files are.
-        progress: how far it came.
+        progress: how far it got.
         stopped: it was interrupted, and can be resumed.
         values: the result as plain values, as ``lightdet train --json`` writes them.
     """
@@ -67,9 +67,9 @@ class TrainResult:
 
     @property
     def metrics(self) -> Scores:
-        """Of the best epoch on the split ``val``, in [0, 1]; empty where no epoch was scored.
+        """The scores of the best epoch on the split ``val``, in [0, 1]; empty if no epoch was scored.
 
-        Of a detector ``map50``, ``map75``, ``map50_95``, ``precision``, ``recall``, …; of a classifier ``accuracy``,
+        For a detector ``map50``, ``map75``, ``map50_95``, ``precision``, ``recall``, …; for a classifier ``accuracy``,
         ``balanced_accuracy``, ``f1``, ``auc`` and ``loss``.
         """
         return Scores(self.progress.best_metrics or {})

@@ -1,4 +1,4 @@
-"""Where the time of a training goes."""
+"""How the time of a training is spent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_WORDS = {"pictures": "waiting for pictures"}
 
 
 class Stopwatch:
-    """Seconds by name. What is measured inside something else counts for itself alone."""
+    """Seconds by name. Time measured inside another measurement counts only once, for the inner one."""
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
         self.seconds: dict[str, float] = dict(seconds or {})
@@ -22,7 +22,7 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Add the time of the body to `name`, less what is measured within it."""
+        """Add the time of the body to `name`, minus what is measured within it."""
         began = time.perf_counter()
         self._inner.append(0.0)
         try:
@@ -34,7 +34,7 @@ class Stopwatch:
                 self._inner[-1] += whole
 
     def timed(self, forward: nn.Module, name: str) -> nn.Module:
-        """`forward` as something that is called in its place and measured."""
+        """Wrap `forward` so that its calls are measured."""
 
         def call(*args: Any, **options: Any) -> Any:
             with self.measure(name):
@@ -43,7 +43,7 @@ class Stopwatch:
         return cast(nn.Module, call)
 
     def waiting(self, items: Iterator[Any], name: str) -> Iterator[Any]:
-        """Pass `items` on, measuring how long each is waited for."""
+        """Yield `items`, measuring the wait for each."""
         while True:
             with self.measure(name):
                 item = next(items, _END)
@@ -58,7 +58,7 @@ _END = object()
 def describe_time(seconds: Mapping[str, float], whole: float) -> str:
     """``time: network 81 %, loss 5 %, …, the rest 4 %``: shares of `whole` seconds.
 
-    Network and loss are forward and backward; the rest is the optimizer's step, averaging and what was not measured.
+    Network and loss include forward and backward; the rest is the optimizer's step, averaging and anything else.
     """
     parts = [(IN_WORDS.get(name, name), seconds.get(name, 0.0)) for name in PARTS]
     parts.append(("the rest", max(0.0, whole - sum(value for _, value in parts))))

@@ -1,4 +1,4 @@
-"""What the trainer needs to know of a network: its loss on a batch; and what detectors' validation needs of it."""
+"""What the trainer needs from a network: its loss on a batch; and what a detector's validation needs."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from lightdet.structures import Batch, LossTerms
 
 
 class Task(Protocol):
-    """A network with its loss; the trainer sees nothing else of it."""
+    """A network with its loss, which is all that the trainer sees."""
 
     @property
     def network(self) -> nn.Module:
-        """What is trained."""
+        """The network being trained."""
 
     def loss(self, forward: nn.Module, batch: Any) -> LossTerms:
-        """The loss of a batch of the task's own kind; `forward` is the network or its distributed wrapper.
+        """The loss of a batch of this task's kind; `forward` is the network or its distributed wrapper.
 
-        Its parts are logged as means over the batches. Unless they have a ``loss``, that is the total over the
-        pictures of the batch.
+        Its parts are logged as means over the batches. If they include no ``loss``, the logged loss is the total over
+        the pictures of the batch.
         """
 
 
 class FindingTask(Task, Protocol):
-    """A task that finds things in pictures."""
+    """A task whose network finds objects in pictures."""
 
     def predict(self, network: nn.Module, images: Tensor) -> list[PictureDetections]:
-        """What `network` (the averaged one) finds in uint8 ``[B, 3, H, W]``, boxes in input pixels."""
+        """The detections of `network` (the averaged one) in uint8 ``[B, 3, H, W]``, boxes in input pixels."""
 
 
 class DetectionTask:
@@ -75,7 +75,7 @@ class DetectionTask:
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, images: Tensor) -> list[PictureDetections]:
-        """Run `network` and post-process; float32, as deployment does."""
+        """Run `network` and post-process; float32, as in deployment."""
         outputs = network(self._input(images))
         return self.network.select(outputs, **self._select)
 

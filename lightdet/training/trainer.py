@@ -1,4 +1,4 @@
-"""The training, from first epoch to last: epoch, batch and step each fit a screen."""
+"""The training, from first epoch to last: epoch, batch and step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from lightdet.training.validation import Scored, Validation
 
 BATCHES_BETWEEN_READINGS = 20
 SCORING_SHARE = 0.1
-"""Without ``validate_every``, scoring takes at most this share of the time ..."""
+"""Without ``validate_every``, validation takes at most this share of the time ..."""
 SHORT_SCORING = 0.5
 """... unless it takes fewer seconds than this."""
 BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "results.csv"
@@ -64,16 +64,16 @@ class Trainer:
         loader: batches of the training split.
         validation: what to score on; None skips scoring.
         optimizer: over the network's parameters.
-        plan: learning rate by step, and when to end.
+        plan: the learning rate of each step, and when to end.
         average: the averaged network.
         settings: plain numbers.
         folder: where files go.
         save_weights: writes the averaged weights with the model's card to a path (facts go into the card).
-        run: kept in the state file and compared on resuming.
+        run: stored in the state file and compared on resuming.
         draw_batch: makes a sheet of a batch's pictures for the callbacks, uint8 ``[H, W, 3]``.
-        callbacks: hear how it goes; in the first process alone.
-        page: shows how it goes; None writes none.
-        replicas: what takes gradients instead of the network itself; made with the stopwatch to tell.
+        callbacks: called during the training; in the first process only.
+        page: the training's page; None writes none.
+        replicas: what computes gradients instead of the network itself; created with the stopwatch it reports to.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Trainer:
             self._distribute(self.task.network),
             watch=self.watch,
             scale=self.scaler.scale,
-            # A GPU works behind the program's back, and there the samples are what is waited for.
+            # A GPU works asynchronously, and there the samples are the bottleneck.
             held=self.loader.held if self.device.type == "cpu" else nullcontext,
         )
 
@@ -141,7 +141,7 @@ class Trainer:
         return DistributedDataParallel(network, device_ids=devices)
 
     def resume(self, state: TrainingState) -> None:
-        """Go back to where `state` was saved."""
+        """Return to where `state` was saved."""
         state.restore(self.task.network, self.average.network, self.optimizer)
         self.average.updates = state.average_updates
         if state.scaler:
@@ -151,8 +151,8 @@ class Trainer:
         self.watch.seconds = self.progress.time
 
     def fit(self) -> Progress:
-        """Train to the end, to an early stop, or to a signal; returns where it stands."""
-        if self.processes.is_first:  # best.safetensors may never be written again
+        """Train to the end, to an early stop, or to a signal; returns the progress."""
+        if self.processes.is_first:  # best.safetensors may not be written again
             for name in (BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE, PAGE_FILE):
                 remove_leftover(self.folder / name)
         resumed = self._saved
@@ -175,13 +175,13 @@ class Trainer:
         if self.progress.done and self.processes.is_first:
             if (self.progress.best_metrics or {}).get("map50") == 0:
                 self.reporter.note(nothing_learned(self.progress.epoch, self.progress.step, self.plan.lr))
-            if self.device.type == "cpu":  # a GPU works behind the clock's back
+            if self.device.type == "cpu":  # a GPU works asynchronously: wait for it before reading the clock
                 whole = self.progress.seconds + self.progress.time.get("writing", 0.0)
                 self.reporter.note(describe_time(self.progress.time, whole))
         return self.progress
 
     def _run_epoch(self) -> bool:
-        """Take the rest of the current epoch; False if a signal asked to stop within it."""
+        """Run the rest of the current epoch; False if a signal asked to stop within it."""
         progress, epoch = self.progress, self.progress.epoch
         self.reporter.epoch_begins(epoch, self.plan.epochs(progress), len(self.loader), progress.batch)
         self._training_mode()
@@ -204,7 +204,7 @@ class Trainer:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[], None]]:
-        """Count a batch and its time, waiting for its pictures included, whenever the function is called."""
+        """Return a function that counts a batch and its time, including the wait for its pictures."""
         progress, last = self.progress, time.perf_counter()
 
         def count() -> None:
@@ -227,27 +227,27 @@ class Trainer:
                         module.eval()
 
     def _take(self, batch: Any) -> None:
-        """One batch: loss, gradients, and a step when enough batches have come together."""
+        """One batch: loss, gradients, and a step once enough batches are accumulated."""
         progress = self.progress
-        # Dropout and other draws of networks depend on the batch's place alone: a resumed training repeats them.
+        # Dropout and other random draws depend only on the batch's position: a resumed training repeats them.
         place = (self.settings.seed, progress.epoch, progress.batch, self.processes.rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
         terms = self.gradients(batch)
         whole = {} if "loss" in terms.parts else {"loss": terms.total / self.loader.batch}
         self._pending.append({**terms.parts, **whole})
         progress.batch += 1
-        # The last batches of an epoch step too, though fewer of them came together.
+        # The last batches of an epoch make a step too, even if fewer are accumulated.
         if progress.batch % self.settings.accumulate == 0 or progress.batch == len(self.loader):
             with self.loader.held() if self.device.type == "cpu" else nullcontext():
                 self._step()
-        # Reading a number from a GPU waits for all its work; there it is done now and then.
+        # Reading a number from a GPU waits for all its work, so there it is done only now and then.
         if self.device.type == "cpu" or len(self._pending) >= BATCHES_BETWEEN_READINGS:
             self._read_losses()
         read = max(1, progress.batch - len(self._pending))
         self.reporter.batch_done({name: total / read for name, total in progress.losses.items()})
 
     def _read_losses(self) -> None:
-        """Add what the last batches cost to the epoch's sums."""
+        """Add the losses of the last batches to the epoch's sums."""
         losses = self.progress.losses
         for terms in self._pending:
             for name, value in terms.items():
@@ -274,7 +274,7 @@ class Trainer:
         self.progress.step += 1
 
     def _finish_epoch(self, speed: float) -> bool:
-        """Score, record and save a whole epoch, or what the time left of it; move on to the next."""
+        """Score, record and save an epoch (or what the time allowed of it), and move on to the next."""
         progress = self.progress
         losses = {name: total / progress.batch for name, total in progress.losses.items()}
         record: dict[str, Any] = {
@@ -296,7 +296,7 @@ class Trainer:
         progress.epoch += 1
         progress.batch, progress.losses = 0, {}
         patience = self.settings.patience
-        # Only the first process has scored; what it decides holds for all.
+        # Only the first process has scored; its decision applies to all.
         out_of_patience = bool(patience and progress.since_best >= patience)
         progress.done = last or self.processes.any(out_of_patience, self.device)
         if self.validation is None and progress.done:
@@ -307,14 +307,14 @@ class Trainer:
                 self._tell(record, scored)
         if scored is not None:
             progress.scoring = time.perf_counter() - began
-            if self.page is not None and not self.page.fresh:  # at the end it is written in any case
+            if self.page is not None and not self.page.fresh:  # at the end it is always written
                 progress.scoring += self.page.seconds
         self.processes.wait()
-        # A callback may have asked the first process alone.
+        # Callbacks run only in the first process.
         return not self.processes.any(self.stop.requested, self.device) or progress.done
 
     def _is_due(self) -> bool:
-        """Whether to score this epoch: each one, unless scoring would take more than its share of the time."""
+        """Whether to score this epoch: always, unless scoring would take more than its share of the time."""
         progress, every = self.progress, self.settings.validate_every
         if every is not None:
             return (progress.epoch + 1) % every == 0
@@ -324,7 +324,7 @@ class Trainer:
         return progress.time.get("validation", 0.0) + cost <= SCORING_SHARE * (progress.seconds + cost)
 
     def _score(self) -> Scored | None:
-        """What the averaged network is worth, from the first process; the others learn only whether to go on."""
+        """The validation of the averaged network, from the first process; the others learn only whether to go on."""
         if self.validation is None or not self.processes.is_first:
             return None
         began = time.perf_counter()
@@ -335,7 +335,7 @@ class Trainer:
         return scored
 
     def _write(self, record: dict[str, Any], *, is_best: bool) -> None:
-        """Leave weights, results and state; the state comes last, it is what resuming trusts."""
+        """Write weights, results and state; the state comes last, because resuming relies on it."""
         progress = self.progress
         if is_best:
             self.save_weights(self.folder / BEST_FILE, self.average.network, self._facts())
@@ -357,7 +357,7 @@ class Trainer:
         return {"epoch": self.progress.epoch, "metrics": self.progress.last_metrics}
 
     def _tell(self, record: dict[str, Any], scored: Scored | None) -> None:
-        """Call the callbacks after an epoch; whatever they raise, its state is saved."""
+        """Call the callbacks after an epoch; whatever they raise, the state is saved."""
         epoch = self.progress.epoch
         try:
             if scored is not None and self.callbacks.want_pictures:

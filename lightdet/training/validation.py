@@ -1,4 +1,4 @@
-"""What the trainer asks of a validation, and that of detectors: a split through the network, scored."""
+"""What the trainer needs from a validation, and the validation of detectors on a split."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ COLUMNS = ("precision", "recall", "map50", "map75", "map50_95")
 
 @dataclass(frozen=True)
 class Scored:
-    """What a validation says of a network.
+    """The result of a validation.
 
     Attributes:
-        best_by: the number by which the best epoch is chosen; more is better. None where the split has nothing to
-            measure it on: then the last epoch is the one to use.
-        columns: what goes into results.csv and onto the board; None where a number does not exist.
-        metrics: all of it, as plain values for the JSON and the model's card.
-        draw: makes a sheet of pictures for the board, uint8 ``[H, W, 3]``.
-        pictures: draws the best and the worst pictures for the page; None where there are none.
+        best_by: the number by which the best epoch is chosen; more is better. None if the split has nothing to
+            measure it on: then the last epoch is used.
+        columns: the numbers for results.csv and TensorBoard; None if a number does not exist.
+        metrics: all metrics, as plain values for the JSON and the model's card.
+        draw: makes a sheet of pictures for TensorBoard, uint8 ``[H, W, 3]``.
+        pictures: draws the best and the worst pictures for the page; None if there are none.
     """
 
     best_by: float | None
@@ -60,14 +60,14 @@ class Validation(Protocol):
 
 @dataclass
 class DetectionValidation:
-    """A split to score a network on; pictures are letterboxed to squares, as the predictor does.
+    """A split to score a network on; pictures are letterboxed to squares, as in the predictor.
 
     Attributes:
         pictures: the split.
         names: class names.
-        batch: pictures at a time, over all replicas.
+        batch: pictures per batch, over all replicas.
         pad_value: letterbox gray.
-        replicas: threads that look at batches side by side.
+        replicas: threads that process batches in parallel.
     """
 
     pictures: Pictures
@@ -81,7 +81,7 @@ class DetectionValidation:
         return len(self.pictures)
 
     def detections(self, task: FindingTask, network: nn.Module) -> list[Detections]:
-        """What `network` finds, one result per picture, in pixels of the original picture."""
+        """The detections of `network`, one result per picture, in pixels of the original picture."""
         network = fast_cpu(network)
         side, share = self.pictures.imgsz, max(1, self.batch // self.replicas)
 
@@ -111,7 +111,7 @@ class DetectionValidation:
         )
 
     def score(self, task: FindingTask, network: nn.Module) -> Scored:
-        """Average precision and its company."""
+        """Average precision and related metrics."""
         found = self.detections(task, network)
         metrics = evaluate(found, self.pictures.annotations, self.names)
         columns = {name: getattr(metrics, name) for name in COLUMNS}

@@ -1,1 +1,1 @@
-"""Search for better settings: what is tried, what became of it, and the page that tells."""
+"""Search for better settings: what is tried, the results, and the page."""

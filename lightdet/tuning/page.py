@@ -1,4 +1,4 @@
-"""The page of a search: the best settings, how it went, which keys matter."""
+"""The page of a search: the best settings, its course, which keys matter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STYLE = """
 
 
 def search_page(results: Results, facts: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the whole page, one file that loads nothing."""
+    """Return the whole page, one self-contained file."""
     best = results.best
     content: list[Content] = [
         tag("header", tag("h1", "Search for better settings"), tag("p", _summary(results), class_="soft"))
@@ -33,7 +33,7 @@ def search_page(results: Results, facts: Mapping[str, Mapping[str, str]]) -> str
             content += [
                 tag("h2", "How the trials went"),
                 _plot(as_image(learning(results)), "score by epoch"),
-                tag("p", "Gray: ended early. A search with fewer epochs favours what learns fast.", class_="soft"),
+                tag("p", "Gray: ended early. A search with fewer epochs favours fast learners.", class_="soft"),
             ]
         content += [tag("h2", "Which keys matter"), _importance(results)]
         content += [tag("h2", "Score against each key"), _plot(as_image(slices(results)), "score against each key")]
@@ -48,12 +48,12 @@ _NOTE = (
     "the best settings with other seeds, and judge them on pictures that no trial was scored on."
 )
 _IMPORTANCE = (
-    "Share of the score's variance that each key explains by itself or together with others, from a random forest over "
+    "Share of the score's variance that each key explains alone or together with others, from a random forest over "
     "the finished trials (fANOVA, Hutter et al. 2014). With few trials this is a rough guess."
 )
 
 
-_NO_IMPORTANCE = f"At least {FEWEST} finished trials with different scores and values are needed to say."
+_NO_IMPORTANCE = f"At least {FEWEST} finished trials with different scores and values are needed for this."
 
 
 def _summary(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""The charts of a search: how it went, and the score against each key. Drawn by matplotlib, as SVG."""
+"""The charts of a search: its course, and the score against each key. Drawn by matplotlib, as SVG."""
 
 from __future__ import annotations
 

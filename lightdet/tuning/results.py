@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
 FEWEST = 4
-"""Finished trials below which nothing is said of importance."""
+"""With fewer finished trials, no importance is given."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Row:
 
     Attributes:
         number: from 0, in the order in which they began.
-        params: by key path, as the configuration takes them.
+        params: by key path, as in the configuration.
         state: complete, pruned, running, waiting, failed.
-        score: of a complete one; more is better.
+        score: of a complete trial; more is better.
         scores: best score so far by epoch.
-        minutes: of a complete one.
+        minutes: of a complete trial.
         problem: why it failed, if it did.
         retry_of: the trial whose process died, which this one repeats.
-        weights: its model file, if it is there (that of the best trial is kept).
+        weights: its model file, if it exists (only the best trial's is kept).
     """
 
     number: int
@@ -49,12 +49,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """All trials, and what they say together.
+    """All trials, and what they show together.
 
     Attributes:
         rows: by number.
         space: what was tried.
-        score_name: what the score is called.
+        score_name: the name of the score.
         importance: share of the score's variance that each key explains (fANOVA, Hutter et al. 2014), largest first;
             empty while too few trials have finished.
     """
@@ -66,7 +66,7 @@ class Results:
 
     @property
     def finished(self) -> list[Row]:
-        """Complete trials, best first; of equal ones the earlier."""
+        """Complete trials, best first; among equals, the earlier one first."""
         complete = [row for row in self.rows if row.score is not None]
         return sorted(complete, key=lambda row: (-(row.score or 0.0), row.number))
 
@@ -77,7 +77,7 @@ class Results:
 
     @property
     def complete(self) -> int:
-        """How many trials came to their end."""
+        """How many trials were completed."""
         return len(self.finished)
 
     def count(self, state: str) -> int:

@@ -1,4 +1,4 @@
-"""The search: a trial after another, until there are enough or somebody asks to stop."""
+"""The search: one trial after another, until there are enough or a stop is requested."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 FIRST_FAILURES = 5
-"""So many trials that fail before one works, and the search ends: the fault is not in the values."""
+"""If this many trials fail before one works, the search ends: the fault is not in the values."""
 
 
 class Pruned(Exception):  # noqa: N818 - no error
-    """The pruner ends a trial: it is worse than the others were."""
+    """The pruner ends a trial: it is worse than the others."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error
-    """Somebody asked to stop in the middle of a trial."""
+    """A stop was requested during a trial."""
 
 
 class Unfit(Exception):  # noqa: N818 - no error of the program
-    """These values do not work: they contradict each other, the training diverged, the memory was full."""
+    """These values do not work: they contradict each other, the training diverged, or memory ran out."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Attempt:
 
     Attributes:
         number: of the trial, from 0.
-        params: by key path, as the configuration takes them.
+        params: by key path, as in the configuration.
         trial: Optuna's, for scores by epoch.
         folder: where its files go.
     """
@@ -60,7 +60,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a trial ended: a score, or None with what happened; `best`: it is the study's best so far."""
+    """How a trial ended: a score, or None with the reason; `best`: it is the study's best so far."""
 
     attempt: Attempt
     score: float | None
@@ -70,10 +70,10 @@ class Ended:
 
 
 class Watcher(Protocol):
-    """Hears of trials."""
+    """Follows the trials."""
 
     def revived(self, count: int) -> None:
-        """So many trials of dead processes will be tried again."""
+        """`count` trials of dead processes will be repeated."""
 
     def begins(self, attempt: Attempt) -> None:
         """A trial begins."""
@@ -88,17 +88,17 @@ class Search:
 
     Args:
         study: see `lightdet.tuning.study`.
-        space: what may be tried.
+        space: the values to try.
         sampler: how the next values are chosen.
-        seed: of what is drawn.
-        trials: how many the study is to have, over all processes.
-        folder: ``trials/NNNN`` are made in it.
+        seed: of the random draws.
+        trials: the study's total, over all processes.
+        folder: the folder for ``trials/NNNN``.
         objective: runs one trial; returns its score (more is better) and facts to keep. May raise `Pruned`, `Stopped`
             or `Unfit`.
-        lock: holds the lock of a trial's folder; raises a UserError where another process does.
-        stop: whether somebody asked to stop.
-        watcher: is told.
-        tidy: is called after each trial.
+        lock: holds the lock of a trial's folder; raises a UserError if another process holds it.
+        stop: whether a stop was requested.
+        watcher: follows the trials.
+        tidy: called after each trial.
     """
 
     study: Study
@@ -140,12 +140,12 @@ class Search:
     def _one(self) -> bool:
         """Run one trial; False if it was asked to stop."""
         trial = self.study.ask()
-        # By its own number, which no other process gets: two that ask at once would count the same trials.
+        # By its own number, which no other process gets: two processes at the same moment would count the same trials.
         self.study.sampler = make_sampler(self.sampler, self.seed, trial.number)
         folder = self.folder / "trials" / f"{trial.number:04d}"
         with ExitStack() as stack:
             try:
-                # Before anything is noted: who finds the note can rely on the lock.
+                # Before anything is recorded: whoever reads the record can rely on the lock.
                 stack.enter_context(self.lock(folder))
                 begin(trial, folder)
                 attempt = Attempt(trial.number, self.space.suggest(trial), trial, folder)
@@ -168,7 +168,7 @@ class Search:
             self.study.tell(trial, state=TrialState.PRUNED)
             self.watcher.ends(Ended(attempt, None, "pruned"))
         except Unfit as reason:
-            # Pruned, not failed: the sampler learns from it to keep away.
+            # Pruned, not failed: the sampler learns to avoid these values.
             trial.set_user_attr(PROBLEM, str(reason)[:500])
             self.study.tell(trial, state=TrialState.PRUNED)
             self.failures.append(str(reason))

@@ -1,4 +1,4 @@
-"""What may be tried: for each key of the configuration a range or a list of values."""
+"""The search space: for each key of the configuration, a range or a list of values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 Params: TypeAlias = dict[str, Any]
-"""Values by key path, as the configuration takes them."""
+"""Values by key path, as in the configuration."""
 MAX_STEPS = 10_000
 
 
@@ -22,10 +22,10 @@ class Range:
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        low, high: the ends; `high` is a whole number of steps above `low` where there are steps.
+        low, high: the ends; with steps, `high` is a whole number of steps above `low`.
         log: even on a logarithmic scale.
-        step: distance of neighbouring values; None: any number (whole ones: 1).
-        whole: whole numbers alone.
+        step: distance between neighbouring values; None: any number (for whole numbers: 1).
+        whole: whole numbers only.
     """
 
     low: float
@@ -83,7 +83,7 @@ class SearchSpace:
         return {key: domain.suggest(trial, key) for key, domain in self.domains.items()}
 
     def uncountable(self) -> list[str]:
-        """Keys whose values cannot be listed, so that no grid can hold them."""
+        """Keys whose values cannot be listed, so that they fit in no grid."""
         return [key for key, domain in self.domains.items() if domain.values() is None]
 
     def grid_size(self) -> int:
@@ -127,12 +127,12 @@ class SearchSpace:
 
 
 def as_choice(value: Any) -> str:
-    """A choice as the study stores it, whatever its kind: JSON, so that ``1``, ``1.0``, ``true`` and "1" differ."""
+    """A choice as the study stores it, whatever its type: JSON, so that ``1``, ``1.0``, ``true`` and "1" differ."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def shown(value: Any) -> str:
-    """A value as people read it: four digits of a fraction."""
+    """A value for display: fractions with four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, str):

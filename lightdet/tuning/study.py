@@ -1,8 +1,8 @@
 """A study: its trials in a database, shared by every process that works on it.
 
 Every trial's process holds the lock of the trial's folder, which the system frees however the process ends. So the
-trials of a killed process on this machine are known at once; those of another machine when they have not been heard
-of for a while. Both are marked failed and their parameters are put in line again.
+trials of a killed process on this machine are recognized at once; those on another machine after they have been
+silent for a while. Both are marked as failed and their parameters are queued again.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ Sampler: TypeAlias = Literal["tpe", "random", "grid"]
 Pruner: TypeAlias = Literal["median", "hyperband", "none"]
 
 UNNOTED_MINUTES = 2.0
-"""A trial that nobody is noted for after so long was made by a process that died at once."""
+"""A trial with no recorded process after this many seconds belongs to a process that died at once."""
 SILENT_MINUTES = 60.0
-"""A trial of another machine that nothing was heard of for so long is taken for dead."""
+"""A trial on another machine that has been silent for this many seconds counts as dead."""
 MAX_RETRIES = 2
-"""Parameters whose process died oftener are given up: they may be what kills it (memory)."""
+"""Parameters whose process died more often than this are given up: they may be the cause (memory)."""
 OPENINGS = 8
-"""How often a database is tried to be opened while others make its tables."""
+"""How often to try opening a database while other processes create its tables."""
 RUNNER, ALIVE = "runner", "alive"
 PROBLEM, RETRY_OF, TRIES = "problem", "retry_of", "tries"
-"""What a trial carries beside its parameters."""
+"""What a trial stores beside its parameters."""
 IDENTITY, GRID_DONE = "lightdet", "grid_enqueued"
 
 
 def open_study(
     url: str, name: str, identity: Mapping[str, Any], *, pruner: Pruner, epochs: int, anew: bool = False
 ) -> Study:
-    """Return the study called `name`, made if it is not there; its `identity` says what it searches.
+    """Return the study called `name`, created if missing; its `identity` says what it searches.
 
     Args:
         url: of the database, such as ``sqlite:///study.db``.
         name: of the study in it.
-        identity: plain values; a study that is there must have the same.
+        identity: plain values; an existing study must have the same.
         pruner: what ends bad trials early.
         epochs: most epochs of a trial.
         anew: delete a study of this name first.
@@ -79,8 +79,8 @@ def open_study(
     for key, value in identity.items():
         if known.get(key) != value:
             raise UserError(
-                f"the study '{name}' is there already and has another {key}; repeat its command, "
-                "start anew with --overwrite, or name another --study or --output"
+                f"the study '{name}' exists already and has another {key}; repeat its command, "
+                "start again with --overwrite, or name another --study or --output"
             )
     return study
 
@@ -88,8 +88,7 @@ def open_study(
 def make_sampler(kind: Sampler, seed: int, number: int) -> BaseSampler:
     """Return the sampler for a trial: `seed` and the trial's `number` decide what it draws.
 
-    So a study that is broken off and resumed tries what it would have tried, and processes beside each other draw
-    different values.
+    So an interrupted study tries the same values when resumed, and parallel processes draw different values.
     """
     import optuna  # noqa: PLC0415
 
@@ -100,7 +99,7 @@ def make_sampler(kind: Sampler, seed: int, number: int) -> BaseSampler:
 
 
 def enqueue_grid(study: Study, space: SearchSpace) -> None:
-    """Put every combination in line, once for the whole study."""
+    """Queue every combination, once for the whole study."""
     if study.user_attrs.get(GRID_DONE):
         return
     begun = bool(study.get_trials(deepcopy=False))
@@ -110,31 +109,31 @@ def enqueue_grid(study: Study, space: SearchSpace) -> None:
 
 
 def is_taken(trial: FrozenTrial) -> bool:
-    """Whether a trial counts: done, pruned, running or given up; not what waits, nor what failed and is tried again."""
+    """Whether a trial counts: done, pruned, running or given up; not if it waits, or failed and will be repeated."""
     return trial.state.name in ("COMPLETE", "PRUNED", "RUNNING") or (
         trial.state.name == "FAIL" and trial.user_attrs.get(TRIES, 0) > MAX_RETRIES
     )
 
 
 def count_taken(study: Study) -> int:
-    """How many trials count towards the number asked for."""
+    """How many trials count towards the requested number."""
     return sum(is_taken(trial) for trial in study.get_trials(deepcopy=False))
 
 
 def begin(trial: Trial, folder: Path) -> None:
-    """Note who runs a trial, and where."""
+    """Record which process runs a trial, and where."""
     runner = {"host": socket.gethostname(), "process": os.getpid(), "folder": str(folder.absolute())}
     trial.set_user_attr(RUNNER, runner)
     say_alive(trial)
 
 
 def say_alive(trial: Trial) -> None:
-    """Note that its process lives."""
+    """Record that the trial's process is alive."""
     trial.set_user_attr(ALIVE, time.time())
 
 
 def revive(study: Study, is_held: Callable[[Path], bool]) -> int:
-    """Mark the running trials of dead processes as failed and put their parameters in line again; how many.
+    """Mark the running trials of dead processes as failed and queue their parameters again; returns how many.
 
     Args:
         study: the study.
@@ -161,8 +160,8 @@ def give_up(
         params: its parameters, as stored.
         attributes: its user attributes.
         why: kept with it.
-        retry: put its parameters in line again.
-        died: its process did, which counts: `MAX_RETRIES`.
+        retry: queue its parameters again.
+        died: its process died, which counts towards `MAX_RETRIES`.
     """
     from optuna.trial import TrialState  # noqa: PLC0415 - an extra, and slow to import
 
@@ -178,14 +177,14 @@ def give_up(
 def _is_dead(trial: FrozenTrial, is_held: Callable[[Path], bool]) -> bool:
     runner = trial.user_attrs.get(RUNNER, {})
     heard = trial.user_attrs.get(ALIVE)
-    if heard is None:  # killed between being made and being noted
+    if heard is None:  # killed between being created and being recorded
         made = trial.datetime_start.timestamp() if trial.datetime_start is not None else 0.0
         return time.time() - made > UNNOTED_MINUTES * 60
     if time.time() - float(heard) > SILENT_MINUTES * 60:
         return True
     if runner.get("host") != socket.gethostname():
         return False
-    # The lock is sure; where a file system has none, the process number is the next best.
+    # The lock is reliable; if the file system has none, the process number is the next best.
     return not is_held(Path(runner["folder"])) and not _runs(runner["process"])
 
 
@@ -202,7 +201,7 @@ def _runs(process: int) -> bool:
 
 
 def require_optuna() -> None:
-    """Say so where Optuna is missing, and keep it from writing to the terminal.
+    """Report a missing Optuna, and keep Optuna from writing to the terminal.
 
     Raises:
         UserError: it is missing.
@@ -218,7 +217,7 @@ def _pruner(kind: Pruner, epochs: int) -> BasePruner:
     from optuna import pruners  # noqa: PLC0415
 
     if kind == "median":
-        # A third of the epochs is free: early scores say little, and a short warm-up is a good sign of nothing.
+        # A third of the epochs is exempt: early scores say little, and a good start proves nothing.
         return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 3), n_min_trials=3)
     if kind == "hyperband":
         return pruners.HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=max(1, epochs))
@@ -229,14 +228,14 @@ def _storage(url: str) -> RDBStorage:
     import optuna  # noqa: PLC0415
 
     if "://" not in url:
-        raise UserError("--storage is no URL; for a file write sqlite:///study.db")
-    # Several processes write into one file: they wait for each other instead of giving up after 5 seconds.
+        raise UserError("--storage is not a URL; for a file write sqlite:///study.db")
+    # Several processes write to one file: they wait for each other instead of giving up after 5 seconds.
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     for attempt in range(1, OPENINGS + 1):
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=options)
         except Exception as error:
-            # Processes that start together on a new database make its tables at the same moment; one of them wins.
+            # Processes that start together on a new database create its tables at the same moment; one of them wins.
             if attempt == OPENINGS or not _is_race(error):
                 raise _not_opened(url, error) from None
             time.sleep(0.2 * attempt)
@@ -251,13 +250,13 @@ def _is_race(error: Exception) -> bool:
 
 def _not_opened(url: str, error: Exception) -> UserError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(error, ValueError):  # a port that is no number is part of a password
+    if isinstance(error, ValueError):  # a port that is not a number is part of a password
         reason = "it is not valid; in a user and a password write / as %2F, : as %3A and @ as %40"
     return UserError(f"the study's database {hide_sign_in(url)} cannot be used: {hide_sign_in(reason)[:200]}")
 
 
 def close(study: Study) -> None:
-    """Let go of the database."""
+    """Close the database."""
     storage = study._storage
     remove = getattr(storage, "remove_session", None)
     if remove is not None:

@@ -46,7 +46,7 @@ def spec(*names: str, bad: Sequence[str] = ()) -> DatasetSpec:
     ],
 )
 def test_names_tell_which_are_bad(names: tuple[str, ...], bad: tuple[str, ...]) -> None:
-    assert bad_classes(spec(*names)) == (bad, "told by the names")
+    assert bad_classes(spec(*names)) == (bad, "by their names")
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("crack", "pore"), ("good", "ok"), ("crack", "pore", "stain")])
@@ -95,7 +95,7 @@ def test_a_rule_is_checked_by_hand_from_what_is_reported(share: float, threshold
         ({"bad": []}, "needs the names"),
         ({"bad": ["a"], "threshold": 2}, "must lie in 0-1, got 2"),
         ({"bad": ["a"], "threshold": "0.5"}, "must lie in 0-1"),
-        ({"bad": ["a"], "thresholds": {"b": 0.5}}, "thresholds for its bad classes"),
+        ({"bad": ["a"], "thresholds": {"b": 0.5}}, "thresholds for exactly its bad classes"),
         ({"bad": ["a"], "thresholds": [1]}, "must give a number by class name"),
     ],
 )
@@ -164,7 +164,7 @@ def test_from_the_promise_to_ok_and_ng(line: Callable[..., Path], run: Callable[
     data = ("--data", "set.yaml")
     code, out, err = run("calibrate", *data, "--escape-rate", "0.05", "--json", "record.json")
     assert (code, err) == (0, "")
-    assert "bad: bad (told by the names)" in out and "area under the ROC curve 0.9" in out
+    assert "bad: bad (by their names)" in out and "area under the ROC curve 0.9" in out
     record = json.loads(Path("record.json").read_text())
     # The most escapes of 100 that still promise 5 % with 95 % confidence: found by trying all.
     allowed = max(k for k in range(100) if upper_bound(k, 100, 0.95) <= 0.05)
@@ -226,7 +226,7 @@ def test_false_rejects_and_a_copy(line: Callable[..., Path], run: Callable[..., 
         (["--escape-rate", "0.1", "--min-size", "3"], "--min-size belongs to detectors"),
         (["--escape-rate", "0.1", "--split", "test"], "there is no split 'test'"),
         (["--escape-rate", "0.1", "--output", "val"], "is a folder"),
-        (["--false-reject-rate", "0.5", "--per-class"], "--per-class goes with --escape-rate"),
+        (["--false-reject-rate", "0.5", "--per-class"], "--per-class needs --escape-rate"),
     ],
 )
 def test_mistakes_are_told_in_one_line(
@@ -260,7 +260,9 @@ def test_a_damaged_rule_is_told(line: Callable[..., Path], run: Callable[..., To
     save_model("best.safetensors", weights, replace(card, decision={"rule": {"bad": ["ugly"], "threshold": 0.5}}))
     for command in (["val", "--data", "set.yaml"], ["detect", "val/good/0.png", "--output", "d"]):
         code, _, err = run(*command)
-        assert code == 2 and "rule is another model's: the model has no class 'ugly'" in err and err.count("\n") == 1
+        assert (
+            code == 2 and "rule belongs to another model: the model has no class 'ugly'" in err and err.count("\n") == 1
+        )
 
 
 def test_each_bad_class_may_have_its_own(line: Callable[..., Path], run: Callable[..., Told]) -> None:

@@ -129,10 +129,10 @@ def test_what_is_never_found_is_told(make: Callable[..., None], calibrate: Calla
         (["--escape-rate", "5"], "must lie between 0 and 1 (1 % is 0.01), got 5"),
         (["--escape-rate", "nan"], "must lie between 0 and 1"),
         (["--escape-rate", "0.1", "--confidence", "95"], "the confidence must lie between 0 and 1"),
-        (["--false-reject-rate", "0.1", "--per-class"], "--per-class goes with --escape-rate"),
+        (["--false-reject-rate", "0.1", "--per-class"], "--per-class needs --escape-rate"),
         (["--false-reject-rate", "0.1"], "has no good pictures"),
         (["--escape-rate", "0.1", "--min-size", "-1"], "smallest size"),
-        (["--escape-rate", "0.1", "--output", "m.safetensors"], "take --json"),
+        (["--escape-rate", "0.1", "--output", "m.safetensors"], "use --json"),
         (["--escape-rate", "0.1", "--split", "test"], "test"),
     ],
 )
@@ -152,7 +152,7 @@ def test_an_export_is_refused_before_any_picture(make: Callable[..., None], caps
     code = main(["calibrate", "--weights", "best.onnx", "--data", "set.yaml", "--escape-rate", "0.1"])
     out, err = capsys.readouterr()
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("error: best.onnx: an export takes over the rule of its checkpoint: calibrate")
+    assert err.startswith("error: best.onnx: an export takes the rule from its checkpoint: calibrate")
 
 
 def test_the_record_travels_in_the_model_file(make: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:

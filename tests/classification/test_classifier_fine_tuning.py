@@ -54,7 +54,7 @@ def test_what_is_taken(trained: Path, names: tuple[str, ...], taken: str, says: 
     network = build_classifier(settings.model, len(names), 32)  # type: ignore[attr-defined]
     fresh = {name: value.clone() for name, value in network.state_dict().items()}
     seen, told = begin_classifier(trained, network, names, settings)  # type: ignore[arg-type]
-    assert seen == card.preprocessing and told.startswith(f"begins with {trained}: takes") and says in told
+    assert seen == card.preprocessing and told.startswith(f"starts from {trained}: copies") and says in told
     kept = {name for name, value in network.state_dict().items() if torch.equal(value, weights[name][: len(value)])}
     begun = {name for name, value in network.state_dict().items() if torch.equal(value, fresh[name])}
     last = {"classifier.3.weight", "classifier.3.bias"}
@@ -68,7 +68,7 @@ def test_a_training_begins_with_it(
     output = tmp_path / "again"
     flags = ["--data", str(part_set), "--weights", str(trained), "--output", str(output), "--device", "cpu"]
     assert main(["train", *flags, "train.epochs=1", "train.lr=1e-12", "train.batch=8", "train.probe=false"]) == 0
-    assert f"begins with {trained}:takes" in capfd.readouterr().out.replace(": ", ":").replace("\n", "")
+    assert f"starts from {trained}:copies" in capfd.readouterr().out.replace(": ", ":").replace("\n", "")
     before, after = load_model(trained), load_model(output / "last.safetensors")
     assert after[1].preprocessing == before[1].preprocessing  # gray, its side, its mean and deviation
     assert after[1].model == before[1].model
@@ -118,5 +118,5 @@ def test_pretrained_beside_it_is_refused(part_set: Path, tmp_path: Path, capfd: 
 
 def test_nothing_fits(trained: Path) -> None:
     other = load_classify_config(YamlFile({}), ["task=classify", "model.name=resnet18", "imgsz=32"])
-    with pytest.raises(UserError, match="not one of its tensors fits"):
+    with pytest.raises(UserError, match="none of its tensors fits"):
         begin_classifier(trained, build_classifier(other.model, 2, 32), ("bad", "good"), other)

@@ -118,7 +118,7 @@ def test_detect_judges_a_video(model: Path, part_set: Path, tmp_path: Path) -> N
         (["--iou", "0.5"], "--iou belongs to detectors"),
         (["--confidence", "0.25"], "--confidence belongs to detectors"),
         (["--save", "yolo"], "--save yolo holds boxes"),
-        (["--imgsz", "64"], "takes pictures of 32 pixels alone"),
+        (["--imgsz", "64"], "takes only pictures of 32 pixels"),
     ],
 )
 def test_flags_of_detectors_are_refused(

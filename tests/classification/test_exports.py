@@ -113,9 +113,9 @@ def test_val_and_profile_take_it(
 def test_what_it_cannot_is_said(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="confidence belongs to detectors"):
         lightdet.load(exported, confidence=0.5)
-    with pytest.raises(UserError, match="takes pictures of 32 x 32 alone; export it with --imgsz 64"):
+    with pytest.raises(UserError, match="takes only pictures of 32 x 32; export it with --imgsz 64"):
         lightdet.load(exported, imgsz=64)
-    with pytest.raises(UserError, match="32 x 32 alone, got 64 x 64"):
+    with pytest.raises(UserError, match="only pictures of 32 x 32, got 64 x 64"):
         lightdet.load(exported).runtime(np.zeros((1, 64, 64, 3), np.uint8))
     assert "is an export already" in failed(capsys, "export", "-w", exported)
     assert "calibrate the .safetensors" in failed(
@@ -130,8 +130,8 @@ def test_what_it_cannot_is_said(exported: Path, tmp_path: Path, capsys: pytest.C
         (["--iou", "0.5"], "--iou belongs to detectors"),
         (["--confidence", "0.5"], "--confidence belongs to detectors"),
         (["--max-detections", "5"], "--max-detections belongs to detectors"),
-        (["--imgsz", "64"], "takes pictures of 32 pixels alone"),
-        (["--dynamic-size"], "takes pictures of 32 pixels alone"),
+        (["--imgsz", "64"], "takes only pictures of 32 pixels"),
+        (["--dynamic-size"], "takes only pictures of 32 pixels"),
         (["--precision", "int8"], "give --data"),
     ],
 )
@@ -191,7 +191,7 @@ def test_8_bits_keep_the_accuracy_or_are_refused(
 
     monkeypatch.setattr(Validation, "find", spoilt)
     message = failed(capsys, *asked, "--max-drop", 7)
-    assert "8 bits lose 7.14 points of accuracy (1.0000 to 0.9286) on 'val', more than --max-drop 7" in message
+    assert "int8 loses 7.14 points of accuracy (1.0000 to 0.9286) on 'val', more than --max-drop 7" in message
     assert list(tmp_path.iterdir()) == []
 
 

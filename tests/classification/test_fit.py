@@ -23,13 +23,13 @@ E = np.arange(20)
 @pytest.mark.parametrize(
     ("history", "begins"),
     [
-        ([{"epoch": 1, "loss": 0.5, "accuracy": 0.5}], "Over- and underfitting cannot be told: no epoch"),
-        (rows([0.5] * 3, [0.5] * 3, 0.9, 0.9), "Over- and underfitting cannot be told from 3"),
+        ([{"epoch": 1, "loss": 0.5, "accuracy": 0.5}], "Over- and underfitting cannot be judged: no epoch"),
+        (rows([0.5] * 3, [0.5] * 3, 0.9, 0.9), "Over- and underfitting cannot be judged from 3"),
         (rows(0.6 * 0.8**E, np.maximum(0.6 * 0.75**E, 0.2 + 0.02 * (E - 5)), 0.99, 0.93), "Overfitting: since epoch"),
         (rows(0.1 + 0.5 * 0.5**E, 0.3 + 0.3 * 0.5**E, 0.99, 0.85), "Some overfitting"),
         (rows(0.7 * 0.93**E, 0.7 * 0.93**E, 0.8, 0.8), "Not finished"),
         (rows(0.01 * 0.9**E, 0.005 * 0.9**E, 1.0, 1.0), "No sign of over- or underfitting"),  # there is nothing to gain
-        (rows([0.5], [0.5], 0.9, 0.9), "Over- and underfitting cannot be told from 1 measured epoch;"),
+        (rows([0.5], [0.5], 0.9, 0.9), "Over- and underfitting cannot be judged from 1 scored epoch;"),
         (rows(0.6 + 0.1 * 0.5**E, 0.6 + 0.1 * 0.5**E, 0.66, 0.65), "Underfitting"),
         (rows(0.4 + 0.1 * 0.5**E, 0.2 + 0.1 * 0.5**E, 0.84, 0.95), "No sign of over- or underfitting"),  # dropout
         (rows(0.05 + 0.5 * 0.5**E, 0.06 + 0.5 * 0.5**E, 0.98, 0.97), "No sign of over- or underfitting"),

@@ -190,7 +190,7 @@ def test_patience_ends_a_training_that_does_not_improve(part_set: Path, tmp_path
     ("changes", "message"),
     [
         (["loss.class_weights=[1, 2, 3]"], "3 numbers and the data set 2 classes"),
-        (["train.lr=1.0e+30", "train.clip_norm=0"], "diverged|no number any more"),
+        (["train.lr=1.0e+30", "train.clip_norm=0"], "diverged|no longer a number"),
         (["augment.albumentations={Blurr: 1}"], "did you mean 'Blur'"),
     ],
 )
@@ -285,11 +285,11 @@ def test_what_cannot_be_learnt_or_measured_is_said(
     flags = command(tmp_path / "set.yaml", tmp_path / "out", "--config", str(recipe), "--epochs", "1")[1:]
     assert main(["train", *flags]) == 0
     told = capsys.readouterr().out
-    assert "no picture of 'odd' to train on: it cannot be learnt\n" in told
-    assert "every picture of the split 'val' is of one class" in told
+    assert "no picture of 'odd' to train on: it cannot be learned\n" in told
+    assert "all pictures of the split 'val' are of one class" in told
     assert main(["train", *flags[2:], "--data", str(part_set), "--overwrite"]) == 0
     told = capsys.readouterr().out
-    assert "cannot be learnt" not in told and "of one class" not in told
+    assert "cannot be learned" not in told and "of one class" not in told
 
 
 def test_with_one_class_to_validate_on_the_last_epoch_is_the_best(part_set: Path, tmp_path: Path) -> None:
@@ -306,9 +306,9 @@ def test_with_one_class_to_validate_on_the_last_epoch_is_the_best(part_set: Path
 def test_the_page_shows_curves_batches_and_the_surest_pictures(part_set: Path, tmp_path: Path) -> None:
     make_trainer(part_set, tmp_path / "first", board=True).fit()
     text = (tmp_path / "first" / "training.html").read_text(encoding="utf-8")
-    for heading in ("Accuracy", "AUC of the validation", "Best: surest of what they are", "First training batches"):
+    for heading in ("Accuracy", "AUC of the validation", "Best: most confident, and right", "First training batches"):
         assert f">{heading}</h" in text
-    assert "Over- and underfitting cannot be told" in text
+    assert "Over- and underfitting cannot be judged" in text
     assert "36 good, 12 bad" in text
     assert text.count("<img") == text.count('src="data:image/jpeg;base64,') >= 3 + 6
 

@@ -97,7 +97,7 @@ def test_audit_hints_at_a_missing_validation_split(small_set: Path, capsys: pyte
     assert "no split 'val'" not in run(capsys, "audit", "-d", small_set)[1]
     small_set.write_text(text.replace(", val: images/val", ""))
     code, out, _ = run(capsys, "audit", "-d", small_set)
-    assert code == 0 and "there is no split 'val': no epoch of a training is measured" in out
+    assert code == 0 and "there is no split 'val': no epoch of a training is scored" in out
     small_set.write_text(text.replace("val: images/val", "Valid: images/val"))
     code, out, _ = run(capsys, "audit", "-d", small_set)
     assert code == 1 and "there is no split 'val', but 'Valid'" in out
@@ -111,7 +111,7 @@ def test_audit_hints_at_a_missing_validation_split(small_set: Path, capsys: pyte
     [
         (("audit",), "Missing option '--data'"),
         (("audit", "-d", "none.yaml"), "none.yaml: no such file"),
-        (("audit", "-d", "SET", "--imgsz", "100"), "100 is no multiple of 32"),
+        (("audit", "-d", "SET", "--imgsz", "100"), "100 is not a multiple of 32"),
         (("audit", "-d", "SET", "-o", "report.pdf"), "report.pdf: --output names the page"),
         (("audit", "-d", "SET", "--data-root", "nowhere"), "nowhere: the folder given with --data-root"),
         (("convert", "-d", "SET", "-o", "x", "-f", "pascal"), "'pascal' is not one of"),

@@ -78,7 +78,7 @@ def test_a_proved_export_detects_and_evaluates_without_torch(
     weights = folder / "model.safetensors"
     assert main(["export", "-w", str(weights), "-o", str(model), "--json", str(result)]) == 0
     shown = capsys.readouterr().out
-    assert "proved on 16 pictures" in shown and ", 0 unmatched" in shown
+    assert "verified on 16 pictures" in shown and ", 0 unmatched" in shown
     told = json.loads(result.read_text())
     assert told["detections"] >= 10 and told["unmatched"] == 0 and told["bytes"] == model.stat().st_size
     assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
@@ -116,7 +116,7 @@ def test_a_proof_counts_for_what_was_computed(
     assert json.loads(result.read_text())["computed"] == computed
     card = json.loads(openvino.Core().read_model(str(model)).get_rt_info("lightdet").astype(str))
     assert card["facts"]["proof"]["computed"] == computed and card["precision"] == precision
-    assert (f"nothing is proved of {precision}" in out) == (computed != precision)
+    assert (f"{precision} is not verified" in out) == (computed != precision)
     assert (f"made for {precision}" in out) == (computed != precision)
     assert OpenVinoFile(model, device="cpu").precision == computed
 
@@ -129,7 +129,7 @@ def test_what_cannot_be_asked(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "take --format openvino" in failed(capsys, "export", "-w", weights, "--precision", "bf16")
     assert "neither a number" in failed(capsys, "export", "-w", weights, "--batch", "0")
     assert "give --data" in failed(capsys, "export", "-w", weights, "--split", "test")
-    assert "no multiple of 32" in failed(capsys, "export", "-w", weights, "--imgsz", "100")
+    assert "not a multiple of 32" in failed(capsys, "export", "-w", weights, "--imgsz", "100")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_what_finds_nothing_proves_nothing(folder: Path, tmp_path: Path, capsys:
     data = folder / "set" / "dataset.yaml"
     asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--nms", "--confidence", "0.9999"]
     told = failed(capsys, *asked, "--data", data)
-    assert "finds nothing of score 1.0019 or more on the split 'val'" in told
+    assert "finds nothing with a score of 1.0019 or more in the split 'val'" in told
     assert "give another --split, or a lower --confidence" in told
     result = tmp_path / "export.json"  # far above the network's own threshold, no margin is needed
     assert main([str(word) for word in [*asked[:-1], "0.1", "--data", data, "--json", result]]) == 0
@@ -209,7 +209,7 @@ def test_8_bits_of_what_finds_nothing_right_are_not_measured(
     monkeypatch.setattr("lightdet.runs.export.Export._quantize", lambda _, traced, *__: traced)
     asked = ["export", "-w", folder / "model.safetensors", "-o", tmp_path / "m.onnx", "--precision", "int8"]
     told = failed(capsys, *asked, "--data", folder / "set" / "dataset.yaml", "--max-drop", 100)
-    assert "finds nothing right on 'val' (mAP@0.5:0.95 0): what 8 bits lose there cannot be told" in told
+    assert "finds nothing right on 'val' (mAP@0.5:0.95 0): the loss of int8 cannot be measured there" in told
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,7 +224,7 @@ def test_8_bits_tell_their_loss_and_stop_past_a_limit(
     scores = iter([0.50, 0.48] * 2)
     monkeypatch.setattr(type(DETECTION.scores), "headline_score", lambda *_: next(scores))
     message = failed(capsys, *asked, "--max-drop", 1.9)
-    assert "8 bits lose 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
+    assert "int8 loses 2.00 points of mAP@0.5:0.95 (0.5000 to 0.4800) on 'val', more than --max-drop 1.9" in message
     assert list(tmp_path.iterdir()) == []
     assert main([str(argument) for argument in [*asked, "--max-drop", 2.1]]) == 0
     assert "(-2.00 points)" in capsys.readouterr().out

@@ -99,4 +99,4 @@ def test_help_shows_the_defaults_of_side_batch_and_epochs(command: str) -> None:
         ("--batch", config.train.batch),
         ("--epochs", config.train.epochs),
     ):
-        assert f"default: the configuration's (of a detector {default})" in found[option]
+        assert f"default: the configuration's (detectors: {default})" in found[option]

@@ -100,10 +100,10 @@ def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "foreign.safetensors: " in error_of(capsys, "--weights", str(tmp_path / "foreign.safetensors"))
     assert "cut.safetensors: " in error_of(capsys, "--weights", str(cut))
     assert "no such file" in error_of(capsys, "--weights", str(tmp_path / "none.safetensors"))
-    assert "a trained model stays as it is" in error_of(capsys, "--weights", weights, "model.gate=scalar")
-    assert "a trained model brings its own" in error_of(capsys, "--weights", weights, "--classes", "3")
+    assert "a trained model cannot change" in error_of(capsys, "--weights", weights, "model.gate=scalar")
+    assert "a trained model has its own" in error_of(capsys, "--weights", weights, "--classes", "3")
     assert "unknown device 'gpu'" in error_of(capsys, "--device", "gpu")
     assert "no such picture" in error_of(capsys, "--picture", str(tmp_path / "none.png"))
     assert "is not of the form key.path=value" in error_of(capsys, weights)
     if not torch.cuda.is_available():
-        assert "take --device cpu" in error_of(capsys, "--device", "cuda")
+        assert "use --device cpu" in error_of(capsys, "--device", "cuda")

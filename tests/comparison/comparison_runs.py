@@ -109,4 +109,4 @@ def interrupted_comparison(data: Path, folder: Path) -> None:
         assert reached is not None and not reached.done and not Path("out/comparison.html").exists()
         with trained_here():
             assert main(command) == 0
-    assert "going on in" in (first / "log.txt").read_text(encoding="utf-8")
+    assert "continuing in" in (first / "log.txt").read_text(encoding="utf-8")

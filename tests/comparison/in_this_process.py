@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import lightdet
-from lightdet.display.outcome import told
+from lightdet.display.outcome import exit_code
 from lightdet.runs.compare import trainings
 
 
@@ -24,7 +24,7 @@ class Finished:
     def __init__(self, command: Sequence[str], *, stdout: Any, **_: Any) -> None:
         options = json.loads(command[-1])
         with open(stdout.name, "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):  # noqa: PTH123
-            self.returncode = told(lambda: 130 if lightdet.train(**options).stopped else 0)
+            self.returncode = exit_code(lambda: 130 if lightdet.train(**options).stopped else 0)
 
     def poll(self) -> int:
         return self.returncode

@@ -44,7 +44,7 @@ def test_a_cost_chart_for_each_cost() -> None:
     charts = charts_of(ours, other, theirs, model("failed"))
     assert [heading for heading, _ in charts] == [
         "Accuracy against size",
-        "Accuracy against work",
+        "Accuracy against operations",
         "Accuracy against time",
     ]
     for _, drawn in charts:

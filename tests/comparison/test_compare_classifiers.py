@@ -128,7 +128,7 @@ def test_the_same_command_goes_on(here: Path, run: Callable[..., Told], parts: P
     code, out, _ = run(*command(parts))
     assert code == 0 and "training" not in out and "scoring" not in out and "timing" not in out
     code, out, err = run(*command(parts, "train.lr=0.1"))
-    assert (code, out) == (2, "") and "was begun with train.lr: 0.003, and now it would be 0.1" in err
+    assert (code, out) == (2, "") and "was started with train.lr: 0.003, and now it would be 0.1" in err
     assert (here / "out/models/one/seed0/last.safetensors").is_file()
 
 

@@ -166,7 +166,7 @@ def test_the_page_of_what_there_is(done: Callable[[], Path], compare: Compare) -
 def test_a_changed_plan_is_refused(done: Callable[[], Path], compare: Compare) -> None:
     done()
     told = compare.refused(*MODELS, "--epochs", "9")
-    assert "out/models/near: was begun with train.epochs: 4, and now it would be 9" in told
+    assert "out/models/near: was started with train.epochs: 4, and now it would be 9" in told
     told = compare.refused(*MODELS, "model.gate=scalar")
     assert "model.gate: channel, and now it would be scalar" in told
     assert load_config(load_yaml("out/models/near/config.yaml")).train.epochs == 4
@@ -183,7 +183,7 @@ def test_changed_data_are_refused(done: Callable[[], Path], compare: Compare) ->
     assert compare(*MODELS, data=data)[0] == 0  # the same set elsewhere is the same
     labels = next(path for path in Path("set/labels/train").iterdir() if path.read_text())
     labels.write_text(labels.read_text().splitlines()[0] + "\n0 0.5 0.5 0.5 0.5\n0 0.4 0.4 0.5 0.5\n")
-    assert "the split 'train' is not what this comparison was begun with" in compare.refused(*MODELS, data=data)
+    assert "the split 'train' is not what this comparison was started with" in compare.refused(*MODELS, data=data)
 
 
 def test_a_damaged_state_is_that_runs_failure(done: Callable[[], Path], compare: Compare) -> None:

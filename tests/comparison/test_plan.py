@@ -44,7 +44,7 @@ def test_differences_are_all_and_nothing_else(old: dict[str, Any], new: dict[str
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"classes": ["a", "b"]}, "begun with the classes a, the data set now has a, b"),
+        ({"classes": ["a", "b"]}, "started with the classes a, the data set now has a, b"),
         ({"train": {**DATA["train"], "pictures": 5}}, "2 pictures with 3 boxes then, 5 pictures with 3 boxes now"),  # type: ignore[dict-item]
         ({"train": {**DATA["train"], "sum": 2.0}}, "boxes or files were changed"),  # type: ignore[dict-item]
     ],

@@ -100,7 +100,7 @@ BAD_FILES = [
     ("imgsz: 64\n---\nimgsz: 96", "run.yaml:2: not valid YAML"),
     ("extends: 3", "run.yaml:1: 'extends' must name one YAML file"),
     ("imgsz: 64\nextends: [a.yaml]", "run.yaml:2: 'extends' must name one YAML file"),
-    ("extends: run.yaml", "run.yaml: 'extends' goes round in a circle"),
+    ("extends: run.yaml", "run.yaml: 'extends' is circular"),
     ("extends: rum.yaml", "rum.yaml: no such file; did you mean run.yaml?"),
     ("imgsz: 2024-99-99", "run.yaml: not valid YAML: month must be in 1..12"),
     ("[" * 5000, "run.yaml: not valid YAML"),
@@ -163,7 +163,7 @@ def test_a_mistake_is_told_where_it_stands(here: Path) -> None:
 
 def test_a_longer_circle(here: Path) -> None:
     Path("a.yaml").write_text("extends: run.yaml")
-    assert told("extends: ./a.yaml").endswith("'extends' goes round in a circle")
+    assert told("extends: ./a.yaml").endswith("'extends' is circular")
 
 
 # --- keys and values --------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def test_copies_within_and_between_splits(yolo_set: Path, save_picture: Save) ->
     leaks = sorted(found(report, "leak"), key=lambda f: str(f.path))
     assert all(f.severity == "error" and f.split == "val" for f in leaks)
     assert leaks[0].message == "is byte for byte b.png of 'train', but their labels differ"
-    assert leaks[1].message == "has the very pixels of c.bmp of 'train', but their labels differ"
+    assert leaks[1].message == "has exactly the pixels of c.bmp of 'train', but their labels differ"
     assert not found(report, "duplicate-near") and not found(report, "leak-near")
 
 

@@ -55,9 +55,9 @@ def test_numbers_that_belong_to_the_names(names: tuple[str, ...], listed: Path) 
 @pytest.mark.parametrize(
     ("text", "form", "message"),
     [
-        ("1 dent\n2 hole\n", "yolo", "numbers its classes from 1, but yolo labels count from 0: which is meant?"),
+        ("1 dent\n2 hole\n", "yolo", "numbers its classes from 1, but yolo labels count from 0: which is right?"),
         ("0 dent\n1 hole\n", "deeppcb", "numbers its classes from 0, but deeppcb labels count from 1"),
-        ("0\n1\n", "voc", "holds numbers where the names of the classes should be"),
+        ("0\n1\n", "voc", "holds numbers instead of class names"),
     ],
 )
 def test_what_is_refused(text: str, form: str, message: str, listed: Path) -> None:

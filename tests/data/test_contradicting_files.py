@@ -137,7 +137,7 @@ def test_folders_that_are_not_there(text: str, yolo_set: Path) -> None:
     (yolo_set / "data.yaml").write_text(f"train: {text}\nnames: [x]\n")
     message = refused(yolo_set / "data.yaml")
     assert "data.yaml:1: the picture folder of the split 'train' does not exist" in message
-    assert message.endswith(f"{yolo_set / 'images'} is there: if it is meant, write that") == text.endswith("/images")
+    assert message.endswith(f"there is {yolo_set / 'images'}: if that is meant, write it") == text.endswith("/images")
 
 
 @pytest.mark.parametrize("blank", ["", "''", "[]", "null"])
@@ -272,12 +272,12 @@ def test_polygons_are_told_where_they_say_more_than_the_box(
 )
 def test_numbers_where_names_belong(text: str, tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "d.yaml", f"format: yolo\nclasses: [x]\n{text}\n")
-    assert "put it into quotes" in refused(path)
+    assert "put it in quotes" in refused(path)
 
 
 @pytest.mark.parametrize("text", ["path: 1\ntrain: x", "train: 1", "train: [x, 2]", "train: x\nval: 3"])
 def test_numbers_where_names_belong_in_a_data_yaml(text: str, tmp_path: Path, write: Write) -> None:
-    assert "put it into quotes" in refused(write(tmp_path / "d.yaml", f"{text}\nnames: [x]\n"))
+    assert "put it in quotes" in refused(write(tmp_path / "d.yaml", f"{text}\nnames: [x]\n"))
 
 
 @pytest.mark.parametrize(

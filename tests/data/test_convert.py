@@ -68,7 +68,7 @@ def test_names_survive_deeppcb(yolo_set: Path, save_picture: Save, tmp_path: Pat
     assert all(name.endswith("_test.png") for name in names(there))
     done = convert_dataset(there, tmp_path / "back", "yolo")
     back = load_dataset(done.yaml)
-    assert "deeppcb's ending _test was taken off the names of pictures" in done.notes
+    assert "deeppcb's suffix _test was removed from the names of pictures" in done.notes
     assert names(back) == [name.replace(" ", "_") for name in names(source)]  # its lists part fields by blanks
     check_same(source, back, 1e-3)
     again = convert_dataset(there, tmp_path / "again", "deeppcb")
@@ -129,8 +129,8 @@ def test_what_cannot_be_held_is_said(form: Format, crowded: DatasetSpec, tmp_pat
     done = convert_dataset(crowded, tmp_path / "out", form)
     told = "\n".join(done.notes)
     assert ("1 crowd region left out" in told) == (form != "coco")
-    assert "1 picture turned by an EXIF tag" in told
-    assert "the bit depth 12 stands in the YAML only" in told
+    assert "1 picture rotated by an EXIF tag" in told
+    assert "the bit depth 12 is only in the YAML" in told
     assert ("no spaces" in told) == (form == "deeppcb")
     spec = load_dataset(done.yaml)
     assert spec.bit_depth == 12 and spec.classes == crowded.classes

@@ -65,7 +65,7 @@ def test_a_coco_file_without_its_pictures(tmp_path: Path) -> None:
 def test_other_json(tmp_path: Path) -> None:
     path = tmp_path / "labelme.json"
     path.write_text('{"version": "5.0", "shapes": []}')
-    assert "is not the YAML of a data set, and no COCO file either: not a COCO data set" in told(path)
+    assert "is neither the YAML of a data set nor a COCO file: not a COCO data set" in told(path)
     path.write_text('{"format": "yolo", "classes": ["x"], "splits": {"train": "images"}}')  # JSON is YAML
     assert load_dataset(path).classes == ("x",)
 

@@ -118,7 +118,7 @@ def test_a_split_that_an_export_names_and_does_not_hold(
     assert message.startswith(
         f"{tmp_path / 'data.yaml'}:{line}: the picture folder of the split '{split}' does not exist"
     )
-    assert message.endswith(f"take the split '{split}' out)")
+    assert message.endswith(f"remove the split '{split}')")
     write(tmp_path / "data.yaml", f"train: train/images\n{split}: data.yaml\nnames: [x]\n")
     message = refused(lambda: read_split(load_dataset(tmp_path / "data.yaml"), split))
     assert f":2: the picture folder of the split '{split}' is no folder: {tmp_path / 'data.yaml'}" in message
@@ -428,12 +428,12 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
         (
             "format: yolo\nclasses: [a]\nsplits:\n  train: 3\n",
             4,
-            "'splits.train' is no text to YAML (3); put it into quotes",
+            "'splits.train' is not text in YAML (3); put it in quotes",
         ),
         (
             "format: yolo\nclasses: [a]\nsplits:\n  train: {images: 3}\n",
             4,
-            "'splits.train.images' is no text to YAML (3)",
+            "'splits.train.images' is not text in YAML (3)",
         ),
         ("format: yolo\nclasses: [a]\nsplits:\n  train: {images: []}\n", 4, "the split 'train' needs 'images'"),
         ("format: yolo\nclasses: [a]\nsplits: {}\n", 3, "'splits' "),
@@ -442,12 +442,12 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
         (
             "format: yolo\nclasses: [no, yes]\nsplits: {t: x}\n",
             2,
-            "'classes' must hold names; one is no text to YAML (false); put it into quotes",
+            "'classes' must hold names; one is not text in YAML (false); put it in quotes",
         ),
         ("format: yolo\nclasses: [a, a]\nsplits: {t: x}\n", 2, "'classes' holds 'a' twice"),
         ("format: yolo\nclasses: ['a', ' ']\nsplits: {t: x}\n", 2, "'classes' holds a blank"),
         ("format: yolo\nclasses: []\nsplits: {t: x}\n", 2, "'classes' must hold 1 to 1000 names, got 0"),
-        ("format: yolo\nclasses: 3\nsplits: {t: x}\n", 2, "'classes' is no text to YAML (3); put it into quotes"),
+        ("format: yolo\nclasses: 3\nsplits: {t: x}\n", 2, "'classes' is not text in YAML (3); put it in quotes"),
         ("format: yolo\nclasses: ' '\nsplits: {t: x}\n", 2, "'classes' must be a list of names"),
         ("format: yolo\nclasses: [a]\nbit_depth: 8\nsplits: {t: x}\n", 3, "'bit_depth' should be greater than 8"),
         ("format: yolo\nclasses: [a]\noutside: cut\nsplits: {t: x}\n", 3, "'outside' should be 'error' or 'clip'"),

@@ -85,7 +85,7 @@ def tiff_of(jpegs: list[bytes], same: bool) -> bytes:
 def test_a_tiff_of_jpegs() -> None:
     gray = NOISE[..., 0]
     assert read_image(tiff_of([scanned(gray, 0)] * 3, same=False), name="part.tif").shape == (192, 64, 3)
-    with pytest.raises(UserError, match="goes over its pixels 101 times"):
+    with pytest.raises(UserError, match="passes over its pixels 101 times"):
         read_image(tiff_of([scanned(gray, 0), scanned(gray, 1500)], same=False), name="part.tif")
     with pytest.raises(UserError, match="whose parts overlap"):
         read_image(tiff_of([scanned(gray, 20)] * 300, same=True), name="part.tif")

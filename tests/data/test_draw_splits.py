@@ -74,7 +74,7 @@ def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_pat
     }
     assert paths["test"] == set(kept)
     assert len(paths["train"] | paths["val"]) == 77 and not paths["test"] & (paths["train"] | paths["val"])
-    with pytest.raises(UserError, match="leave --test out"):
+    with pytest.raises(UserError, match="leave out --test"):
         draw_splits(spec, tmp_path / "other", val=0.2, test=0.1)
 
 

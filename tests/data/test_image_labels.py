@@ -142,10 +142,10 @@ CSV_FAULTS = {
     "path,label\nnone.png,bad\n": "t.csv:2: there is no picture 'none.png'",
     "path,label\ntrain/bad/1.png,\n": "t.csv:2: the row has no class",
     "path,label\ntrain/bad/1.png,Bad\n": "t.csv:2: unknown class 'Bad': did you mean 'bad'?",
-    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,ok\n": "t.csv:3: 'train/bad/1.png' stands in line 2 already, ",
-    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,bad\n": "stands in line 2 already; remove one of the two",
+    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,ok\n": "t.csv:3: 'train/bad/1.png' is already in line 2, ",
+    "path,label\ntrain/bad/1.png,bad\ntrain/bad/1.png,bad\n": "is already in line 2; remove one of the two",
     'path,label\ntrain/bad/1.png,bad\n"train/bad/1.png,bad\nx,bad\n': "t.csv:3: not valid CSV in the row",
-    'path,label\n"train/bad/1.png,bad\nx",bad\n': "t.csv:2: not valid CSV in the row that begins here (a cell goes on",
+    'path,label\n"train/bad/1.png,bad\nx",bad\n': "t.csv:2: not valid CSV in the row that begins here (a cell",
     "path,label\n": "the split 'train' holds no pictures",
     "\0\0": "not a text file",
 }
@@ -154,7 +154,7 @@ CSV_FAULTS = {
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("path,label\n", "t.csv: no classes can be told: no row under the first has a class"),
+        ("path,label\n", "t.csv: no classes can be found: no row under the first has a class"),
         (
             "path,label\ntrain/bad/1.png,0\n",
             r"t.csv: the classes are ids \(0\); add 'classes: .*' with their names to the",
@@ -214,7 +214,7 @@ def test_boxes_and_classes_are_not_mistaken_for_each_other(folder_set: Path, yol
         CLASSIFICATION.check_dataset(boxes)
     with pytest.raises(UserError, match="gives each picture a class"):
         DETECTION.check_dataset(classes)
-    with pytest.raises(UserError, match="marks boxes: divide it with"):
+    with pytest.raises(UserError, match="marks boxes: split it with"):
         draw_splits(boxes, folder_set / "new", val=0.2)
     with pytest.raises(UserError, match="has no boxes to convert"):
         convert_dataset(classes, folder_set / "new", "yolo")

@@ -145,7 +145,11 @@ def test_good_pictures_of_one_name_are_no_conflict(tmp_path: Path, save_picture:
 
 @pytest.mark.parametrize(
     ("label", "word"),
-    [("B.txt", "is it that of {}"), ("b.jpg.txt", "is it that of {}"), ("c.txt", "add the picture or remove it")],
+    [
+        ("B.txt", "does it belong to {}"),
+        ("b.jpg.txt", "does it belong to {}"),
+        ("c.txt", "add the picture or remove it"),
+    ],
 )
 @pytest.mark.parametrize("listed", [True, False])
 def test_label_files_left_over(
@@ -169,7 +173,7 @@ def test_a_label_in_the_folder_of_another_split(tmp_path: Path, save_picture: Sa
     yaml = write(tmp_path / "d.yaml", "train: images/train\nval: images/val\nnames: [x]\n")
     message = refused(yaml)
     assert f"{tmp_path / 'labels' / 'train' / 'b.txt'}: the label file has no picture" in message
-    assert f"{tmp_path / 'images' / 'val' / 'b.jpg'} has its name" in message
+    assert f"{tmp_path / 'images' / 'val' / 'b.jpg'} has the same name" in message
 
 
 def test_lists_with_a_tools_prefix(tmp_path: Path, save_picture: Save, write: Write) -> None:

@@ -80,7 +80,7 @@ def test_one_folder_becomes_train_and_val(tmp_path: Path, save_picture: Callable
     source = load_dataset(tmp_path / "set" / "d.yaml")
     done = convert_dataset(source, tmp_path / "out", "yolo", val=0.25, seed=1)
     assert sum(done.pictures.values()) == 21 and 4 <= done.pictures["val"] <= 7
-    assert "1 picture kept with one that looks alike" in done.notes[0]
+    assert "1 picture kept with a similar one" in done.notes[0]
     spec = load_dataset(done.yaml)
     sides = {a.image.stem: split for split in spec.splits for a in read_split(spec, split)[0]}
     assert list(spec.splits) == ["train", "val"] and sides["19"] == sides["copy"]
@@ -98,7 +98,7 @@ def test_what_cannot_be_divided(yolo_set: Path, tmp_path: Path) -> None:
     for name in ("b", "clean"):
         (yolo_set / "images" / "train" / f"{name}.png").unlink()
         (yolo_set / "labels" / "train" / f"{name}.txt").unlink()
-    with pytest.raises(UserError, match=r"1 picture cannot be divided by --val 0\.1"):
+    with pytest.raises(UserError, match=r"1 picture cannot be split by --val 0\.1"):
         convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / "out", "coco", val=0.1)
     (yolo_set / "images" / "train" / "a.png").write_bytes(
         (yolo_set / "images" / "train" / "a.png").read_bytes()[:-2000]

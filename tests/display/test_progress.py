@@ -36,8 +36,8 @@ def test_a_notebook_shows_a_bar_and_clears_it(drawn: list[str]) -> None:
         bar.begin(4)
         bar.step(3)
         assert drawn[-1] == '<div>evaluate &lt;it&gt; <progress max="4" value="3"></progress> 3/4</div>'
-        bar.stage("proving")
-        assert drawn[-1] == "<div>proving <progress></progress></div>"
+        bar.stage("verifying")
+        assert drawn[-1] == "<div>verifying <progress></progress></div>"
     assert drawn[-1] == ""
 
 

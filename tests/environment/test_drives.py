@@ -21,7 +21,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.images import picture_facts, read_file, read_image
-from lightdet.display.outcome import told
+from lightdet.display.outcome import exit_code
 from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.training.folder_lock import folder_lock
@@ -119,6 +119,6 @@ def test_whatever_else_meets_it_ends_in_one_line(
     def lost() -> None:
         raise OSError(number, os.strerror(number), "/mnt/share/set")
 
-    assert told(lost) == 2
+    assert exit_code(lost) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"error: /mnt/share/set: {os.strerror(number)}; see whether") and err.count("\n") == 1
+    assert err.startswith(f"error: /mnt/share/set: {os.strerror(number)}; check that") and err.count("\n") == 1

@@ -222,7 +222,7 @@ def test_names_that_windows_would_not_keep(
         return
     for path in (tmp_path / name, tmp_path / name / "report.json", Path(name, "x")):
         for write in (lambda path=path: write_text(path, "lost"), lambda path=path: make_folder(path)):
-            with pytest.raises(UserError, match=r"is the name of a device|is no name that Windows can keep"):
+            with pytest.raises(UserError, match=r"is the name of a device|is not a valid name on Windows"):
                 write()
     assert not list(tmp_path.iterdir())
 

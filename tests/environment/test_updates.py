@@ -36,7 +36,7 @@ def test_a_state_of_before_some_of_its_numbers_were_kept(tmp_path: Path) -> None
     ("changes", "message"),
     [
         ({"form": FORMAT + 1}, "was written by a newer lightdet; upgrade to resume it"),
-        ({"progress": {"epoch": 1, "moons": 2}}, "another version of lightdet ('moons' is not known here); upgrade"),
+        ({"progress": {"epoch": 1, "moons": 2}}, "another version of lightdet ('moons' is unknown here); upgrade"),
         ({"progress": None}, "holds no lightdet training state"),
         ({"progress": [1]}, "holds no lightdet training state"),
     ],

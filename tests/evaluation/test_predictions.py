@@ -87,7 +87,7 @@ def test_equal_names_in_several_folders(file):
 
 def test_two_names_for_one_picture_are_refused(file):
     write(file, [result("train/a.png"), result("val/a.png")])
-    with pytest.raises(UserError, match=r"'train/a.png' and 'val/a.png' are both taken for set/a.png"):
+    with pytest.raises(UserError, match=r"'train/a.png' and 'val/a.png' both match set/a.png"):
         read_predictions(file, PICTURES, NAMES)
 
 
@@ -122,11 +122,11 @@ def test_pictures_of_other_splits(file):
         ([result(score=1.5)], "'score' must lie in 0-1"),
         ([result(score=float("nan"))], "'score' must lie in 0-1"),
         ([{**result(), "score": None}], "'score' is missing"),
-        ([result(category=3)], "category_id 3 is no class index"),
-        ([result(category=-1)], "category_id -1 is no class index"),
+        ([result(category=3)], "category_id 3 is not a class index"),
+        ([result(category=-1)], "category_id -1 is not a class index"),
         ([result(category=True)], "'category_id' must be a number or a name"),
         ([result(category="hole")], "unknown class 'hole'; the data set has crack, dent"),
-        ([result(image=12)], "image_id 12 is a number that nothing explains"),
+        ([result(image=12)], "image_id 12 is a number without a meaning here"),
     ],
 )
 def test_wrong_files(file, value, word):
@@ -209,7 +209,7 @@ def test_names_beside_the_numbers_are_what_counts(order, offset, tmp_path_factor
         ([result() | {"category_name": "dent"}, result() | {"category_name": "crack"}], "'category_name' says 'crack'"),
         ([result(category="crack") | {"category_name": "dent"}], "category_id crack is 'crack', but"),
         ([result() | {"category_name": "hole"}], "unknown class 'hole'"),
-        ([result("a.png") | {"file_name": "007.jpg"}], "mean two pictures: set/a.png and set/007.jpg"),
+        ([result("a.png") | {"file_name": "007.jpg"}], "belong to two pictures: set/a.png and set/007.jpg"),
         ([result(1) | {"file_name": "a.png"}, result(1) | {"file_name": "007.jpg"}], "image_id 1 and the file names"),
         ([result(1) | {"file_name": "none.png"}], "there is no picture 'none.png'"),
     ],
@@ -225,7 +225,7 @@ def test_file_names_explain_the_numbers_of_pictures(file):
     assert [len(each) for each in found] == [1, 0, 1]
     value = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 9, "name": "dent"}]}
     value["annotations"] = [result(1, 9) | {"file_name": "007.jpg"}]
-    with pytest.raises(UserError, match="mean two pictures"):
+    with pytest.raises(UserError, match="belong to two pictures"):
         read_predictions(write(file, value), PICTURES, NAMES)
     value["annotations"] = [result(1, 9) | {"category_name": "crack"}]
     with pytest.raises(UserError, match="category_id 9 is 'dent', but 'category_name' says 'crack'"):

@@ -170,7 +170,7 @@ def test_unknown_split(val, split):
         (["train.epochs=3"], "unknown key 'train'"),
         (["eval.iou=2"], "'eval.iou'"),
         (["nonsense"], "key.path=value"),
-        (["--imgsz", "100"], "no multiple of 32"),
+        (["--imgsz", "100"], "not a multiple of 32"),
         (["--output", "set.yaml"], "set.yaml"),
         (["--predictions", "coco.json"], "either --weights"),
     ],
@@ -191,7 +191,7 @@ def test_detections_from_elsewhere(val):
     assert (code, err) == (0, "") and "1.000" in out
     values = json.loads(Path("out/metrics.json").read_text())
     assert values["map50"] == pytest.approx(1) and values["predictions"] == "coco.json"
-    assert "--imgsz and --batch belong" in refused(val, "--predictions", "coco.json", "--imgsz", "64", weights=False)
+    assert "--imgsz and --batch need" in refused(val, "--predictions", "coco.json", "--imgsz", "64", weights=False)
 
 
 def test_detections_by_the_numbers_of_a_coco_set(data, val):

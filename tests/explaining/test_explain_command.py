@@ -103,7 +103,7 @@ def test_a_class_by_name(
     out = tmp_path / "out"
     args = ["explain", str(pictures / "a.png"), "--weights", str(detector_file), "-o", str(out)]
     assert main([*args, "--class", "dent", "--confidence", "1"]) == 0
-    assert "not reported; what comes closest" in capsys.readouterr().out
+    assert "not reported; the best candidate" in capsys.readouterr().out
     assert [path.name for path in out.iterdir()] == ["a.1.dent.jpg"]
     assert main([*args, "--class", "long scratch/ü", "--confidence", "1"]) == 0
     assert (out / "a.1.long-scratch-ü.jpg").is_file()
@@ -147,7 +147,7 @@ def test_mistakes_are_one_line(
     told = error_of(capsys, *start, detector_file, "--box", 2, "--confidence", 1)
     assert "a.png: has only 0 boxes" in told
     assert "--box belongs to detectors" in error_of(capsys, *start, classifier_file, "--box", 1)
-    assert "64 pixels alone" in error_of(capsys, *start, classifier_file, "--imgsz", 96)
+    assert "only pictures of 64 pixels" in error_of(capsys, *start, classifier_file, "--imgsz", 96)
     exported = tmp_path / "model.onnx"
     exported.write_bytes(b"x")
     assert "has no gradients" in error_of(capsys, *start, exported)
@@ -197,7 +197,7 @@ def test_detect_with_heat(
         assert picture.width == 500
     (out / "a.jpg").unlink()
     (out / "größe b.jpg").unlink()
-    assert "a.heat.jpg: is there already" in error_of(capsys, *start)
+    assert "a.heat.jpg: exists already" in error_of(capsys, *start)
     assert "leave out --tile" in error_of(capsys, *start, "--tile", 64)
 
 

@@ -86,7 +86,7 @@ def test_thresholds_of_the_file_hold_unless_told(exported: Exported, pictures: n
     ("kind", "options", "given", "message"),
     [
         ("onnx", {}, {"imgsz": 64}, "export it with --imgsz 64"),
-        ("onnx", {}, {"rect": True}, "square pictures alone"),
+        ("onnx", {}, {"rect": True}, "only square pictures"),
         ("onnx", {}, {"precision": "bf16"}, "computes in fp32; for bf16 export it"),
         ("onnx", {}, {"device": "gpu"}, "unknown device 'gpu'"),
         ("onnx", {}, {"threads": 0}, "threads must be at least 1"),
@@ -107,7 +107,7 @@ def test_what_a_file_cannot_is_said(
 
 
 def test_a_picture_of_another_size_is_refused(exported: Exported) -> None:
-    with pytest.raises(UserError, match="takes pictures of 96 x 96 alone, got 64 x 32"):
+    with pytest.raises(UserError, match="takes only pictures of 96 x 96, got 64 x 32"):
         lightdet.load(exported("onnx")).runtime(np.zeros((1, 32, 64, 3), np.uint8))
 
 
@@ -266,7 +266,7 @@ def test_the_commands_need_the_small_installation_alone(exported: Exported, tmp_
         (
             "this needs torch, which is not installed",
             "is not installed: lightdet-runtime has it in its extra 'val'",
-            "x.safetensors: needs torch, which this installation does",
+            "x.safetensors: needs torch, which is not installed",
         ),
         strict=True,
     ):
@@ -297,9 +297,9 @@ def test_a_profile_times_exports_and_foreign_networks_in_turn(
     )
     assert all(model["latency_ms"]["network"] > 0 and model["threads"] == 1 for model in (ours, onnx_file, ir, theirs))
     assert (theirs["params"], theirs["classes"], theirs["imgsz"]) == (None, None, SIDE)
-    assert "size and operations not known" in capsys.readouterr().out
+    assert "size and operations unknown" in capsys.readouterr().out
     line = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("in", "out")]
     graph = helper.make_graph([helper.make_node("Relu", ["in"], ["out"])], "g", line[:1], line[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), foreign)
     assert main(["profile", "--against", str(foreign), "--runs", "1"]) == 2
-    assert "takes no picture" in capsys.readouterr().err
+    assert "does not take a picture" in capsys.readouterr().err

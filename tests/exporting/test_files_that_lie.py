@@ -42,11 +42,11 @@ def with_card(source: Path, target: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"names": ["a"]}, "card is that of another network"),
-        ({"names": list("abcdef")}, "card is that of another network"),
-        ({"anchors": [[[4, 4]]] * 3}, "card is that of another network"),
-        ({"outputs": "candidates"}, "card is that of another network"),
-        ({"outputs": "detections"}, "card is that of another network"),
+        ({"names": ["a"]}, "card belongs to another network"),
+        ({"names": list("abcdef")}, "card belongs to another network"),
+        ({"anchors": [[[4, 4]]] * 3}, "card belongs to another network"),
+        ({"outputs": "candidates"}, "card belongs to another network"),
+        ({"outputs": "detections"}, "card belongs to another network"),
         ({"batch": 4}, "its network fails .*export it again"),
         ({"imgsz": 64}, "its network fails .*export it again"),
         ({"layout": "interleaved"}, "its network fails .*export it again"),
@@ -69,7 +69,7 @@ def test_labels_without_a_name_from_a_network_that_suppresses(exported: Exported
     path = with_card(exported("onnx", batch=None, dynamic=True, nms=True), tmp_path / "model.onnx", names=["a"])
     draw = np.random.default_rng(0)
     noise = draw.integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    with pytest.raises(UserError, match="card is that of another network"):
+    with pytest.raises(UserError, match="card belongs to another network"):
         lightdet.load(path, threads=1)(noise)
 
 
@@ -94,7 +94,7 @@ def test_no_reader_of_openvino_complains_of_what_is_no_model(tmp_path: Path, con
     asked = [sys.executable, "-c", code, "profile", "-w", str(path)]
     run = subprocess.run(asked, check=False, capture_output=True, text=True)
     assert run.returncode == 2 and run.stderr.startswith("error: ") and run.stderr.count("\n") == 1, run.stderr
-    assert "model.xml: no OpenVINO model" in run.stderr
+    assert "model.xml: not a usable OpenVINO model" in run.stderr
 
 
 @pytest.mark.parametrize("most", [0, -5])
@@ -138,9 +138,9 @@ def foreign(path: Path, *shape: int | str) -> Path:
 
 def test_a_foreign_network_is_timed_for_one_picture(tmp_path: Path, checkpoint: Path) -> None:
     ForeignNetwork(foreign(tmp_path / "one.onnx", 1, 3, 64, 64), threads=1)()
-    with pytest.raises(UserError, match=r"four\.onnx: takes 4 pictures at once; export it for one"):
+    with pytest.raises(UserError, match=r"four\.onnx: takes batches of 4 pictures; export it for one"):
         ForeignNetwork(foreign(tmp_path / "four.onnx", 4, 3, 64, 64), threads=1)
-    with pytest.raises(UserError, match=r"\.safetensors: is no \.onnx and no \.xml"):
+    with pytest.raises(UserError, match=r"\.safetensors: is neither \.onnx nor \.xml"):
         ForeignNetwork(checkpoint)
 
 

@@ -119,7 +119,7 @@ def _read(path: Path) -> tuple[str, str]:
             return "read", "a large input"
         found = predictor(_PICTURE)
         values = found.probabilities if hasattr(found, "probabilities") else np.append(found.boxes, found.scores)
-        assert np.isfinite(values).all(), "values that are no numbers"
+        assert np.isfinite(values).all(), "values that are not numbers"
         str(found.to_dict()).encode()
         return "read", ""
     except UserError as error:

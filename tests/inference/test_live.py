@@ -41,7 +41,7 @@ def number_on(image: Image) -> int:
 
 
 class Camera:
-    """Makes `fps` frames a second whether or not anybody looks, and buffers what is not read, as real ones do."""
+    """Makes `fps` frames per second whether or not anybody looks, and buffers what is not read, as real ones do."""
 
     def __init__(self, fps: float, backlog: int = 0) -> None:
         self.fps, self.read_so_far = fps, 0
@@ -134,7 +134,7 @@ def served(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 class Mjpeg(http.server.BaseHTTPRequestHandler):
-    """25 frames a second without an end."""
+    """25 frames per second without an end."""
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -87,7 +87,7 @@ def test_the_picture_is_drawn_from_where_it_is(picture: np.ndarray, runtime: Any
     (of_path,), (of_array,) = predictor.batch([path]), predictor.batch([picture])
     assert np.array_equal(np.asarray(of_path.plot()), drawn)
     assert np.array_equal(np.asarray(of_array.plot(picture)), drawn)
-    with pytest.raises(UserError, match="is not kept with results of a batch"):
+    with pytest.raises(UserError, match="results of a batch do not keep the picture"):
         of_array.plot()
     path.unlink()
     with pytest.raises(UserError, match="no such picture"):

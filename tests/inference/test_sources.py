@@ -148,9 +148,9 @@ def test_videos_and_streams_are_known_by_name(here: Path) -> None:
     ("argument", "words"),
     [
         ("", "empty source"),
-        ("99999999999999999999", "no camera of number 99999999999999999999"),
+        ("99999999999999999999", "no camera with number 99999999999999999999"),
         ("scratches_1.jpg", "did you mean"),
-        ("nowhere/a.jpg", "the folder nowhere is not there either"),
+        ("nowhere/a.jpg", "the folder nowhere does not exist either"),
         ("ftp://host/a.jpg", "ftp"),
         ("rtsp://host:port/x", "not valid"),
         ("x" * 5000, "no such file"),

@@ -128,7 +128,7 @@ def damaged(model: Path, tmp_path: Path, kind: str) -> Path:
         ("foreign", "safetensors"),
         ("folder", "is a folder"),
         ("missing", "no such file"),
-        ("nan", "no numbers"),
+        ("nan", "not numbers"),
         ("classes", "do not fit"),
         ("no names", "card is damaged"),
         ("shape", "do not fit"),
@@ -169,7 +169,7 @@ def test_devices() -> None:
             choose_device("cuda:99")
     else:
         assert choose_device("auto") == torch.device("cpu")
-        with pytest.raises(UserError, match="take --device cpu"):
+        with pytest.raises(UserError, match="use --device cpu"):
             choose_device("cuda")
 
 

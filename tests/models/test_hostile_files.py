@@ -60,7 +60,7 @@ def checkpoint(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], 
 def test_a_card_of_a_huge_network_takes_no_memory(tmp_path: Path, model: dict[str, Any]) -> None:
     """The networks would have 17 and 150 GB."""
     path = checkpoint(tmp_path, lambda _, card: card.update(model=model))
-    assert "weights do not fit the model that it describes" in refused(path)
+    assert "weights do not fit the model in its card" in refused(path)
 
 
 def test_a_card_of_a_million_layers(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_numbers_of_eight_bits_are_no_weights() -> None:
     from lightdet.models.weights import rebuilt
 
     weights = {name: value.to(torch.float8_e4m3fn) for name, value in torch.nn.Linear(2, 2).state_dict().items()}
-    with pytest.raises(UserError, match="'weight' holds values that are no numbers"):
+    with pytest.raises(UserError, match="'weight' holds values that are not numbers"):
         rebuilt(lambda: torch.nn.Linear(2, 2), weights, "a.safetensors")
 
 
@@ -146,7 +146,7 @@ def test_a_number_that_no_float_holds_is_no_rule(key: str) -> None:
 
 def test_a_classifier_for_other_classes(tmp_path: Path) -> None:
     path = changed_onnx(tmp_path, lambda _: None, names=["a", "b", "c"], decision=None)
-    assert "model card is that of another network" in refused(path)
+    assert "model card belongs to another network" in refused(path)
 
 
 def test_metadata_are_those_that_onnx_reads(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_openvino_metadata_that_are_no_text(tmp_path: Path) -> None:
     data = (KEPT / "detector.xml").read_bytes()
     (tmp_path / "model.xml").write_bytes(data.replace(b"&quot;dent&quot;", NO_TEXT))
     (tmp_path / "model.bin").write_bytes((KEPT / "detector.bin").read_bytes())
-    assert "no OpenVINO model that can be used (its metadata is damaged)" in refused(tmp_path / "model.xml")
+    assert "not a usable OpenVINO model (its metadata is damaged)" in refused(tmp_path / "model.xml")
 
 
 def test_labels_below_zero_of_a_network_that_suppresses() -> None:

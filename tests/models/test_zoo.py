@@ -84,7 +84,7 @@ def test_operations_at_608(name: str, classes: int, giga: float) -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("yolov3", 248_007_048), ("yolov4", 257_717_640)])
 def test_as_many_values_as_the_published_weights(name: str, size: int) -> None:
-    """yolov3.weights and yolov4.weights are a header of 20 bytes and four bytes a value."""
+    """yolov3.weights and yolov4.weights are a header of 20 bytes and four bytes per value."""
     assert 20 + 4 * values_in_file(build(name, 80)) == size
 
 

@@ -66,7 +66,7 @@ def test_a_picture_is_ng_by_its_bad_class(model: Path, tmp_path: Path) -> None:
 
 def test_without_a_rule_nothing_says_what_is_bad(model: Path, tmp_path: Path) -> None:
     settings = Settings(model, database=str(tmp_path / "records.sqlite3"))
-    with pytest.raises(UserError, match=r"best\.safetensors: brings no rule of OK and NG.*calibrate it first"):
+    with pytest.raises(UserError, match=r"best\.safetensors: has no OK/NG rule.*calibrate it first"):
         assemble(settings, loader(None))  # type: ignore[arg-type]
 
 

@@ -303,7 +303,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert "is a folder" in refusal(str(tmp_path))
     (tmp_path / "text").write_text("no database, but long enough to be looked at as one " * 50)
     assert "not a database" in refusal(str(tmp_path / "text"))
-    assert "there is a file of this name" in refusal(str(tmp_path / "text" / "i.sqlite3"))
+    assert "there is a file with this name" in refusal(str(tmp_path / "text" / "i.sqlite3"))
 
 
 def test_another_versions_tables(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class OnlyOne:
 
 WRONG = [
     ([Misspelt()], "nothing calls Misspelt.on_epoch_ends; did you mean on_epoch_end?"),
-    ([object()], "object is no callback: it has none of on_train_begin"),
+    ([object()], "object is not a callback: it has none of on_train_begin"),
     ([Hears], "callbacks holds the class Hears: make an object of it, Hears()"),
     (Hears(), "callbacks is a list of objects"),
 ]

@@ -82,8 +82,8 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
     fresh = [name for name, value in weights.items() if value.shape != after[name].shape]
     assert len(fresh) == 6  # weight and bias of each grid's output
     assert (
-        f"takes {len(weights) - 6} of {len(weights)} tensors, and of the outputs box and obj" in told
-        and "the 2 classes begin anew" in told
+        f"copies {len(weights) - 6} of {len(weights)} tensors, and box and objectness of the outputs" in told
+        and "the 2 classes start from random weights" in told
     )
     for name, value in after.items():
         if name in fresh:
@@ -102,8 +102,8 @@ def test_as_many_classes_in_another_order_begin_the_outputs_anew(trained: Path, 
     told = begin_with(trained, network, names, config)
     weights, after = load_model(trained)[0], network.state_dict()
     assert (
-        f"takes {len(weights) - 6} of {len(weights)} tensors, and of the outputs box and obj" in told
-        and "the 6 classes begin anew" in told
+        f"copies {len(weights) - 6} of {len(weights)} tensors, and box and objectness of the outputs" in told
+        and "the 6 classes start from random weights" in told
     )
     for name, value in after.items():
         if ".outputs." in name:
@@ -143,7 +143,7 @@ def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, st
 def test_the_command(trained: Path, two_classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fast = ("train.epochs=1", "train.batch=4", "train.precision=fp32")
     code, out, err = run(capsys, "-d", two_classes, "-w", trained, "-o", tmp_path / "out", *fast)
-    assert (code, err) == (0, "") and f"begins with {trained}: takes" in out and "input 64" in out
+    assert (code, err) == (0, "") and f"starts from {trained}: copies" in out and "input 64" in out
     card = load_detector(tmp_path / "out" / "best.safetensors")[1]
     assert card.names == ("even", "odd") and card.model["widths"] == [8, 8, 16, 16, 16]
 
@@ -155,7 +155,7 @@ def test_the_command(trained: Path, two_classes: Path, tmp_path: Path, capsys: p
         (("model.gate=scalar",), "model.gate is scalar, but WEIGHTS has channel: leave it out"),
         (("model.name=yolov5n",), "model.name is yolov5n, but WEIGHTS has lightdet"),
         (("-c", "CONFIG"), "CONFIG:3: model.activation is relu, but WEIGHTS has leaky_relu"),
-        (("--resume",), "--resume goes on with its own weights; leave --weights out, or --resume"),
+        (("--resume",), "--resume continues with its own weights; leave out --weights, or --resume"),
         (("model.gait=scalar",), "unknown key 'model.gait'; did you mean 'model.gate'?"),
     ],
 )
@@ -199,5 +199,5 @@ def test_a_diverged_model_is_refused(trained: Path, tmp_path: Path) -> None:
     weights[name][0] = float("nan")
     save_model(tmp_path / "nan.safetensors", weights, card)
     config = validate(Config, YamlFile({}), SMALL)
-    with pytest.raises(UserError, match="holds values that are no numbers"):
+    with pytest.raises(UserError, match="holds values that are not numbers"):
         begin_with(tmp_path / "nan.safetensors", build_detector(config.model, 6, 64), card.names, config)

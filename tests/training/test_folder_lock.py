@@ -35,7 +35,7 @@ def test_a_second_training_is_refused(
     holder: subprocess.Popen[str], defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", "--data", str(defect_set), "--output", str(tmp_path), "--epochs", "1"]) == 2
-    told = f"another training (process {holder.pid}) is writing here; wait for it, stop it, or take another --output"
+    told = f"another training (process {holder.pid}) is writing here; wait for it, stop it, or use another --output"
     assert capsys.readouterr().err == f"error: {tmp_path}: {told}\n"
     assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
 

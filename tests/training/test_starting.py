@@ -58,8 +58,8 @@ def test_weights_of_the_same_network_are_the_start(kept: Path) -> None:
 )
 def test_another_network_begins_from_chance_and_says_so(kept: Path, change: str) -> None:
     begin = start_of(config(change))
-    assert (begin.file, begin.kind) == (None, "chance") and "no pretrained weights for this network" in begin.told
-    with pytest.raises(UserError, match="no weights are kept for this network; there are for lightdet with nothing"):
+    assert (begin.file, begin.kind) == (None, "chance") and "no pretrained weights for this network" in begin.note
+    with pytest.raises(UserError, match="no pretrained weights for this network, only for lightdet with nothing"):
         start_of(config(change, "train.start=pretrained"))
 
 
@@ -70,15 +70,15 @@ def test_a_file(model: Path, tmp_path: Path) -> None:
     for path, told in ((tmp_path / "none", "no such file"), (tmp_path, "is a folder"), (nobody, "no such file")):
         with pytest.raises(UserError, match=f"{told}.*'?train.start'?"):
             start_of(config(f"train.start={path}"))
-    with pytest.raises(UserError, match="name two starts; leave one out"):
+    with pytest.raises(UserError, match="are two starts; leave one out"):
         start_of(config("train.start=chance"), model)
     assert start_of(config(), model).file == model
 
 
 def test_the_run_and_the_model_say_where_it_began(kept: Path, defect_set: Path, tmp_path: Path) -> None:
     for changes, told, line in (
-        ([], "pretrained", "begins with lightdet's own pretrained weights: takes"),
-        (["train.start=chance"], "chance", "begins from chance, as train.start says"),
+        ([], "pretrained", "starts from lightdet's own pretrained weights: copies"),
+        (["train.start=chance"], "chance", "starts from random weights, as set by train.start"),
     ):
         recorder, folder = Recorder(), tmp_path / told
         trainer = make_trainer(defect_set, folder, ["train.epochs=1", *changes], reporter=recorder)
@@ -164,7 +164,7 @@ def test_what_the_package_keeps(name: str) -> None:
     assert card.facts["pretraining"]["commit"]
     network = build_detector(settings.model, 2, 64)
     told = begin_with(path, network, ("a", "b"), settings)
-    assert "box and objectness; the 2 classes begin anew" in told
+    assert "box and objectness of the outputs; the 2 classes start from random weights" in told
     grids: Any = network.eval()(torch.rand(1, 3, 64, 64))
     assert all(torch.isfinite(grid).all() for grid in grids)
 

@@ -45,7 +45,7 @@ def test_the_teacher_is_part_of_the_loss(defect_set: Path, tmp_path: Path, names
     heard = Recorder()
     changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "train.epochs=1"]
     trainer = make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
-    assert any(note.endswith("on its anchors") for note in heard.notes)
+    assert any(note.endswith("with its anchors") for note in heard.notes)
     assert isinstance(trainer.task, DistillationTask)
     before = {name: value.clone() for name, value in trainer.task.teacher.state_dict().items()}
     trainer.fit()
@@ -61,7 +61,7 @@ def test_a_teacher_of_another_size_is_told(defect_set: Path, tmp_path: Path, nam
     heard = Recorder()
     changes = [f"train.distill={tmp_path / 'teacher.safetensors'}", "imgsz=96"]
     make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
-    assert any("on its anchors, which are for 64 pixels, not 96" in note for note in heard.notes)
+    assert any("with its anchors, which are for 64 pixels, not 96" in note for note in heard.notes)
 
 
 def test_classes_in_another_order_are_matched(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_teach_is_told(defect_set: Path, tmp_path: Path, names: tupl
     cases: list[tuple[Sequence[str], NetworkConfig | None, str]] = [
         (("a", *names[1:]), None, "has other classes than the data set"),
         (names, ModelConfig(widths=[8] * 5, anchors=[[(9, 9)]] * 3), "another number of anchors per cell"),
-        (names, load_network_config(YamlFile({"name": "yolox-s"})), "is no detector with anchors"),
+        (names, load_network_config(YamlFile({"name": "yolox-s"})), "is not a detector with anchors"),
     ]
     for number, (classes, config, words) in enumerate(cases):
         path = tmp_path / f"{number}.safetensors"

@@ -267,7 +267,7 @@ def test_an_output_folder_whose_name_is_not_utf8(defect_set: Path, tmp_path: Pat
     folder = tmp_path / os.fsdecode(b"out-\xff")
     recorder = Recorder()
     make_trainer(defect_set, folder, ["train.epochs=1"], reporter=recorder).fit()
-    assert any("TensorBoard knows no folder whose name is not UTF-8" in note for note in recorder.notes)
+    assert any("TensorBoard cannot use a folder whose name is not UTF-8" in note for note in recorder.notes)
     assert {path.name for path in folder.iterdir()} == {BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE, PAGE_FILE}
     assert len(load_model(folder / BEST_FILE)[0]) > 100
 

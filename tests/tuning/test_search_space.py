@@ -73,7 +73,7 @@ def test_a_classifier_has_its_own_keys(tmp_path: Path) -> None:
         ("train.lr: []", 1, "empty list"),
         ("train.lr: [0.1, 0.1]", 1, "twice"),
         ("train:\n  lr: [0.1]", 1, "'train.lr: …'"),
-        ("train.workers: [1, 2]", 1, "is not searched"),
+        ("train.workers: [1, 2]", 1, "cannot be searched"),
         ("loss.box_iou: [giou, diou]", 1, "box_iou"),
     ],
 )

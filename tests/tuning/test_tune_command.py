@@ -149,7 +149,7 @@ def test_mistakes_are_told_before_anything_is_trained(
     assert "bad.yaml:1: unknown key 'train.lrr'; did you mean 'train.lr'?" in error_of(
         capsys, command(defect_set, tmp_path / "bad.yaml", output)
     )
-    assert "is no URL" in error_of(capsys, command(defect_set, space, output, "--storage", "study.db"))
+    assert "is not a URL" in error_of(capsys, command(defect_set, space, output, "--storage", "study.db"))
     classify = tmp_path / "classify.yaml"
     classify.write_text("task: classify\nmodel: {name: cnn}\n")
     (tmp_path / "ok.yaml").write_text("train.lr: [0.1]")
@@ -172,7 +172,7 @@ def test_a_broken_off_search_goes_on(tmp_path: Path, defect_set: Path, space: Pa
     os.kill(process.pid, number)
     told, _ = process.communicate(timeout=120)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
-    assert ("the same command again goes on" in told) == (number == signal.SIGINT)
+    assert ("the same command continues" in told) == (number == signal.SIGINT)
     assert main(args) == 0
     trials = json.loads((output / "tune.json").read_text())["trials"]
     assert [trial["state"] for trial in trials] == ["failed", "complete", "complete"]

@@ -12,23 +12,23 @@ from torch import Tensor, nn
 from lightdet.classification.networks.head import dense_head
 
 Pool = Literal["flatten", "mean", "max", "both"]
-"""What becomes of the last map: all its cells, each channel's mean, its largest value, or those two together."""
+"""Use of the last map: all its cells, each channel's mean, its largest value, or both of these."""
 
 
 class BasicCNN(nn.Module):
     """Blocks of 3x3 convolution, ReLU and 2x2 max-pooling, then fully connected layers.
 
-    The paper gives neither the number of blocks nor their widths; it has dropout behind the first dense layer alone.
+    The paper gives neither the number of blocks nor their widths; it has dropout only after the first dense layer.
 
     Args:
         outputs: logits.
         imgsz: side of the input in pixels; each block halves it.
         widths: channels of the blocks.
         hidden: widths of the dense layers.
-        dropout: behind the first dense layer.
-        batch_norm: normalize behind each convolution (Ioffe and Szegedy 2015); the paper does not.
-        pool: what the dense layers see of the last map. A defect is small and may lie anywhere: the largest value of
-            each channel asks whether it is there at all, and leaves few weights to learn.
+        dropout: after the first dense layer.
+        batch_norm: normalize after each convolution (Ioffe and Szegedy 2015); the paper does not.
+        pool: what the dense layers get from the last map. A defect is small and may be anywhere: the largest value of
+            each channel says whether it is there at all, and leaves few weights to learn.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class BasicCNN(nn.Module):
         self.classifier = dense_head(widths[-1] * cells, hidden, outputs, behind)
         for module in self.features:
             if isinstance(module, nn.Conv2d):
-                # He et al. 2015: without batch normalization the default start lets the signal fade.
+                # He et al. 2015: without batch normalization the signal fades with the default initialization.
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
@@ -67,7 +67,7 @@ class BasicCNN(nn.Module):
         """``[B, 3, imgsz, imgsz]`` → logits ``[B, outputs]``."""
         features = self.features(images)
         if self.pool == "flatten":
-            # In the plain layout first: the order of the weights must not depend on channels-last memory.
+            # Convert to the plain layout first: the order of the weights must not depend on channels-last memory.
             seen = torch.flatten(features.contiguous(), 1)
         else:
             kinds = {"mean": [features.mean(dim=(2, 3))], "max": [features.amax(dim=(2, 3))]}

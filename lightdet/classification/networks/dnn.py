@@ -11,13 +11,13 @@ from lightdet.classification.networks.head import dense_head
 
 
 class DenseNet(nn.Module):
-    """Linear layers alone, with dropout behind each hidden one: 64 · 64 · 3 → 128 → 64 → `outputs`.
+    """Linear layers only, with dropout after each hidden one: 64 · 64 · 3 → 128 → 64 → `outputs`.
 
     Args:
         outputs: logits; the paper has one, with a sigmoid.
         imgsz: side of the input in pixels.
-        hidden: widths of the layers between.
-        dropout: behind each of them.
+        hidden: widths of the hidden layers.
+        dropout: after each of them.
     """
 
     def __init__(

@@ -12,9 +12,9 @@ def dense_head(inputs: int, hidden: Sequence[int], outputs: int, dropout: float 
 
     Args:
         inputs: features in.
-        hidden: widths of the layers between; none makes it a single linear layer.
+        hidden: widths of the hidden layers; none: a single linear layer.
         outputs: logits out.
-        dropout: before every layer but the first hidden one, or one probability for each hidden layer (behind it).
+        dropout: before every layer except the first hidden one, or one probability for each hidden layer (after it).
     """
     layers: list[nn.Module] = []
     if not hidden:

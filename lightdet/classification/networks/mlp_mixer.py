@@ -27,7 +27,7 @@ class MixerBlock(nn.Module):
 class MLPMixer(nn.Module):
     """Patches of the picture as tokens, mixer blocks, the mean over the tokens, one linear layer.
 
-    The casting paper (reference 001) names no sizes. The default has 4.6 M parameters; Tolstikhin's S/16 is
+    The casting paper (reference 001) gives no sizes. The default has 4.6 M parameters; Tolstikhin's S/16 is
     ``width=512, token_hidden=256, channel_hidden=2048`` (18 M).
 
     Args:
@@ -54,7 +54,7 @@ class MLPMixer(nn.Module):
     ) -> None:
         super().__init__()
         if imgsz % patch:
-            raise ValueError(f"imgsz {imgsz} is no multiple of the patch {patch}")
+            raise ValueError(f"imgsz {imgsz} is not a multiple of the patch {patch}")
         patches = (imgsz // patch) ** 2
         self.embed = nn.Conv2d(3, width, patch, stride=patch)
         blocks = [MixerBlock(patches, width, token_hidden, channel_hidden, dropout) for _ in range(depth)]

@@ -23,12 +23,12 @@ from lightdet.geometry.letterbox import resize
 from lightdet.structures import ImageLabel
 
 MAX_LINES = 16
-"""Of more classes than this, those with the lowest AUC are drawn."""
+"""If there are more classes than this, only those with the lowest AUC are drawn."""
 SIDE, QUALITY = 256, 85
 
 
 def interval_text(estimate: Estimate) -> str:
-    """``0.912–0.987``, or nothing where there is no interval."""
+    """``0.912–0.987``, or nothing if there is no interval."""
     return "" if estimate.low is None else f"{number(estimate.low)}–{number(estimate.high)}"
 
 
@@ -90,10 +90,10 @@ def _cell(estimate: Estimate) -> Markup:
 
 
 def confusion_table(counts: IntArray, names: Sequence[str]) -> Markup:
-    """Return counts with a ground as dark as the row's share."""
+    """Return counts on a background as dark as their share of the row."""
     head = tag(
         "tr",
-        tag("td", tag("span", "is ↓  taken for →"), class_="corner"),
+        tag("td", tag("span", "is ↓  classified as →"), class_="corner"),
         [tag("th", tag("span", name), scope="col") for name in names],
     )
     body = []
@@ -103,7 +103,7 @@ def confusion_table(counts: IntArray, names: Sequence[str]) -> Markup:
         for j, column in enumerate(names):
             count, share = int(counts[i, j]), float(counts[i, j]) / total
             kind = "cell good" if i == j else "cell bad"
-            title = f"{name} taken for {column}: {count} ({share:.1%} of the row)"
+            title = f"{name} classified as {column}: {count} ({share:.1%} of the row)"
             cells.append(tag("td", str(count) if count else "·", class_=kind, style=f"--s:{share:.3f}", title=title))
         body.append(tag("tr", tag("th", name, scope="row"), cells))
     return tag("div", tag("table", tag("thead", head), tag("tbody", body), class_="confusion"), class_="scroll")
@@ -113,7 +113,7 @@ def curve_section(metrics: ClassifyMetrics) -> Markup:
     """Return the ROC and the precision-recall curves of the classes, each against all others."""
     known = [(kind, scores) for kind, scores in enumerate(metrics.per_class) if len(scores.roc)]
     if not known:
-        return tag("p", "There are none: every picture is of one class.", class_="soft")
+        return tag("p", "There are none: all pictures have the same class.", class_="soft")
     note = None
     if len(known) > MAX_LINES:
         known = sorted(sorted(known, key=lambda pair: pair[1].auc.value or 0.0)[:MAX_LINES], key=lambda pair: pair[0])
@@ -124,8 +124,8 @@ def curve_section(metrics: ClassifyMetrics) -> Markup:
     ]
     charts = (
         [
-            tag("h3", "ROC: found of the class against false alarms"),
-            chart(roc, x_title="share of the others taken for it", y_title="recall"),
+            tag("h3", "ROC: share of the class found against false alarms"),
+            chart(roc, x_title="share of the others reported as it", y_title="recall"),
         ],
         [
             tag("h3", "Precision against recall"),
@@ -140,14 +140,16 @@ def _named(scores: ClassScores, estimate: Estimate) -> str:
 
 
 def training_section(history: Sequence[Mapping[str, Any]], sentence: str) -> Markup:
-    """Return loss and accuracy by epoch, of training and validation, and what they say."""
+    """Return loss and accuracy by epoch, for training and validation, and what they show."""
     charts = history_charts(history, CURVES)
     return join([tag("p", sentence), charts, tag("p", _TRAINING_NOTE, class_="soft")])
 
 
 CURVES = (
     Curve("Loss", {"training": "loss", "validation": "val_loss"}, "loss"),
-    Curve("Accuracy", {"training": "accuracy", "validation": "val_accuracy"}, "share of pictures right", is_share=True),
+    Curve(
+        "Accuracy", {"training": "accuracy", "validation": "val_accuracy"}, "share of correct pictures", is_share=True
+    ),
 )
 _TRAINING_NOTE = (
     "The training's numbers are those of changed pictures, with dropout and of weights that are still moving: they may "
@@ -162,10 +164,10 @@ def wrong_pictures(
     load: Callable[[Path], Image],
     limit: int,
 ) -> Markup:
-    """Return the pictures that were taken for the wrong class, the surest mistakes first.
+    """Return the misclassified pictures, the most confident mistakes first.
 
     Args:
-        labels: what the pictures are.
+        labels: the true classes.
         shares: probabilities ``[N, C]``.
         names: of the classes.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
@@ -180,7 +182,9 @@ def wrong_pictures(
     cards = []
     for index in surest:
         taken, right = int(predicted[index]), int(truth[index])
-        text = f"is {names[right]} ({shares[index, right]:.2f}), taken for {names[taken]} ({shares[index, taken]:.2f})"
+        text = (
+            f"is {names[right]} ({shares[index, right]:.2f}), classified as {names[taken]} ({shares[index, taken]:.2f})"
+        )
         cards.append(_card(labels[index].image, text, load))
     more = len(wrong) - len(surest)
     rest = tag("p", f"and {more} more", class_="soft") if more else None
@@ -194,14 +198,14 @@ def right_pictures(
     load: Callable[[Path], Image],
     limit: int,
 ) -> Markup:
-    """Return the pictures that were most surely taken for what they are, of every class; see `wrong_pictures`."""
+    """Return the correct pictures with the highest confidence, of every class; see `wrong_pictures`."""
     truth = np.array([each.label for each in labels])
     right = np.flatnonzero(shares.argmax(axis=1) == truth)
     if not len(right):
         return tag("p", "None.", class_="soft")
     own = shares[right, truth[right]]
     ordered = np.argsort(-own, kind="stable")
-    # The surest of each class, then the second of each: one class alone would fill the page.
+    # The most confident of each class, then the second of each: otherwise one class could fill the page.
     seen: Counter[int] = Counter()
     place = []
     for label in truth[right[ordered]].tolist():
@@ -219,7 +223,7 @@ def _card(path: Path, text: str, load: Callable[[Path], Image]) -> Markup:
     caption = tag("figcaption", tag("strong", path.name, title=str(path)), tag("ul", tag("li", text)))
     try:
         shown: Content = tag("img", src=_data_uri(load(path)), alt=f"{path.name}: {text}")
-    except UserError as error:  # a picture that went away since; the numbers stand without it
+    except UserError as error:  # a picture that was removed since; the numbers are valid without it
         shown = tag("p", str(error))
     return tag("figure", shown, caption, class_="card")
 

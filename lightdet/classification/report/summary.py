@@ -15,7 +15,7 @@ from lightdet.wording import counted
 def summarize_classes(
     metrics: ClassifyMetrics, names: Sequence[str], history: Sequence[Mapping[str, Any]] = ()
 ) -> Summary:
-    """Return the scores by class with their intervals, the confusion, and the headline numbers."""
+    """Return the scores by class with their intervals, the confusion matrix, and the headline numbers."""
     heads = ("class", "pictures", "precision", "recall", "specificity", "F1", "AUC")
     shown = ("precision", "recall", "specificity", "f1", "auc")
     scores = SummaryTable(
@@ -26,7 +26,7 @@ def summarize_classes(
     confusion = SummaryTable(
         ("", *names),
         [[name, *(str(count) for count in row)] for name, row in zip(names, metrics.confusion.tolist(), strict=True)],
-        title="is (rows), taken for (columns)",
+        title="is (rows), classified as (columns)",
     )
     lines = [
         f"{counted(metrics.pictures, 'picture')}; in brackets: intervals of {metrics.confidence:.0%} confidence",

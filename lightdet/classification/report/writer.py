@@ -30,16 +30,16 @@ JSON_NAME, HTML_NAME = "metrics.json", "report.html"
 
 @dataclass(frozen=True, eq=False)
 class ClassifyEvaluation:
-    """What a report is made of.
+    """The content of a report.
 
     Attributes:
         title: heading of the page.
         metrics: the numbers.
-        labels: what the pictures are.
-        shares: what the network gives each class, float32 ``[N, C]``.
+        labels: the true classes.
+        shares: the network's probabilities, float32 ``[N, C]``.
         names: class names by label.
-        history: rows of the training's results.csv; empty where there is none.
-        facts: for the page's end, by group: data, model, settings, versions.
+        history: rows of the training's results.csv; empty if there is none.
+        facts: for the end of the page, by group: data, model, settings, versions.
         details: for the JSON beside the metrics; plain values.
         skipped: what was left out, and why, one line each.
     """
@@ -55,7 +55,7 @@ class ClassifyEvaluation:
     skipped: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the metrics, what the training's curves say and the details as plain values ready for JSON."""
+        """Return the metrics, what the training's curves show and the details as plain values ready for JSON."""
         return {
             "task": "classify",
             **self.metrics.as_dict(),
@@ -74,7 +74,7 @@ def write_class_report(
 
     Args:
         folder: made where missing; the two files are replaced.
-        evaluation: what to tell.
+        evaluation: the content.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
         pictures: how many wrong ones to show.
 
@@ -106,7 +106,7 @@ def _content(evaluation: ClassifyEvaluation, load: Callable[[Path], Image], pict
     if pictures:
         shown = [
             tag("h2", "Wrong pictures"),
-            tag("p", "The surest mistakes first; probabilities behind the names.", class_="soft"),
+            tag("p", "The most confident mistakes first; probabilities after the names.", class_="soft"),
             wrong_pictures(evaluation.labels, evaluation.shares, evaluation.names, load, pictures),
         ]
     left_out: list[Content] = []
@@ -122,7 +122,7 @@ def _content(evaluation: ClassifyEvaluation, load: Callable[[Path], Image], pict
             tag("h2", "Classes"),
             class_table(metrics),
             tag("p", _CLASS_NOTE, class_="soft"),
-            tag("h2", "What was taken for what"),
+            tag("h2", "Confusion matrix"),
             confusion_table(metrics.confusion, evaluation.names),
             tag("h2", "Curves"),
             curve_section(metrics),
@@ -138,5 +138,5 @@ def _content(evaluation: ClassifyEvaluation, load: Callable[[Path], Image], pict
 
 _CLASS_NOTE = (
     "Each class against all others, a picture being taken for the class with the highest probability. Below each "
-    "number its interval. Specificity: of the pictures that are not of the class, the share not taken for it."
+    "number its interval. Specificity: among the other classes' pictures, the share not reported as the class."
 )

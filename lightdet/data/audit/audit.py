@@ -20,7 +20,7 @@ from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 
 ELONGATED = 4.0
-"""Ratio of a picture's sides from which it is called very long."""
+"""From this ratio of its sides on, a picture counts as very long."""
 
 
 def audit_dataset(
@@ -34,7 +34,7 @@ def audit_dataset(
         progress: called with (pictures decoded, pictures in all).
 
     Returns:
-        The report. Faults of the data, a whole split that cannot be read included, are findings in it.
+        The report. Faults of the data, including an unreadable split, are findings in it.
     """
     labels = LABEL_AUDITS[spec.label_kind]
     report = AuditReport(spec.name, spec.classes, imgsz, bit_depth=spec.bit_depth)
@@ -77,23 +77,23 @@ def audit_dataset(
 
 
 def _absent_splits(spec: DatasetSpec, labels: LabelAudit) -> Iterator[Finding]:
-    """Splits that the YAML names and that are not there, and those that training would look for in vain."""
+    """Splits that the YAML names but that are missing, and those that training needs but would not find."""
     for name, error in spec.absent.items():
         yield Finding("split-gone", "warning", f"{error.message}; it is left out", name, error.path, error.line)
     other = spec.misnamed_val()
     if other is not None:
         yield Finding("val-name", "error", f"there is no split 'val', but '{other}'", other, spec.path)
     elif "val" not in spec.splits and "train" in spec.splits:
-        effect = "no epoch of a training is measured, and the best one is not known"
+        effect = "no epoch of a training is scored, and the best one is unknown"
         message = f"there is no split 'val': {effect}; '{labels.splitter} --val 0.2' draws one"
         yield Finding("split-absent", "note", message, path=spec.path)
     if "train" not in spec.splits:
-        message = "there is no split 'train': the data set serves for evaluation alone"
+        message = "there is no split 'train': the data set is only for evaluation"
         yield Finding("split-absent", "note", message, path=spec.path)
 
 
 def _counted_from(spec: DatasetSpec) -> Iterator[Finding]:
-    """What the corners of Pascal VOC files were taken to be counted from, where the YAML does not say."""
+    """What the corners of Pascal VOC files are assumed to be counted from, if the YAML does not say."""
     try:
         base = pixel_base(spec)
     except UserError:
@@ -156,7 +156,7 @@ def _depth_findings(members: list[Member], bit_depth: int) -> Iterator[Finding]:
     needed = max(9, int(max(peaks)).bit_length())
     which = f"the largest value in {len(peaks)} 16-bit pictures is {max(peaks)}"
     if needed < bit_depth:
-        message = f"{which}: read at a depth of {bit_depth} bits they stay dark; try 'bit_depth: {needed}'"
+        message = f"{which}: read with a bit depth of {bit_depth} they stay dark; try 'bit_depth: {needed}'"
         yield Finding("bit-depth", "warning", message, brightest.split, brightest.check.path)
     elif needed > bit_depth:
         message = f"{which}: above 'bit_depth: {bit_depth}' everything is white; set {needed}"
@@ -174,7 +174,7 @@ def _unlisted(spec: DatasetSpec, used: set[Path]) -> Iterator[Finding]:
 
 
 def _empty_folders(spec: DatasetSpec) -> Iterator[Finding]:
-    """Folders that are no class because nothing is in them, where folders are the classes."""
+    """Empty folders, which are not classes, if folders are the classes."""
     if spec.format != "folders":
         return
     for name, split in spec.splits.items():
@@ -188,7 +188,7 @@ def _empty_folders(spec: DatasetSpec) -> Iterator[Finding]:
 
 
 def _without_repeats(findings: list[Finding]) -> list[Finding]:
-    """Drop what several splits told of one shared file, keeping the first."""
+    """Drop repeated findings of several splits about one shared file, keeping the first."""
     seen: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         place = (finding.path, finding.line) if finding.path else finding.split

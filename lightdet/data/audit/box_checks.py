@@ -1,4 +1,4 @@
-"""What can be odd about boxes that are valid one by one."""
+"""Oddities of boxes that are valid one by one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lightdet.geometry.nms import overlap_areas
 TINY = 4.0
 """A box with a side below this many input pixels covers less than half a cell of the finest grid."""
 HUGE = 0.98
-"""Share of the picture from which a box is said to cover it."""
+"""From this share of the picture on, a box counts as covering it."""
 SAME_PLACE = 0.9
-"""IoU from which two boxes are said to mark the same place."""
+"""From this IoU on, two boxes count as marking the same place."""
 
 
 def check_boxes(image: Path, labels: LabelFile, split: str, imgsz: int) -> Iterator[Finding]:
-    """Look at the usable boxes of one picture: overstepping, too small, too large, given twice."""
+    """Check the usable boxes of one picture: overstepping, too small, too large, given twice."""
     path = labels.path or image
 
     def finding(kind: str, severity: Severity, message: str, line: int) -> Finding:
@@ -47,7 +47,7 @@ def check_boxes(image: Path, labels: LabelFile, split: str, imgsz: int) -> Itera
         names = [labels.classes[labels.labels[index]] for index in (first, second)]
         before = f"line {labels.lines[first]}" if labels.lines[first] else f"box {first + 1}"
         if names[0] == names[1] and np.array_equal(boxes[first], boxes[second]):
-            message = f"the same '{names[0]}' box stands in {before} already"
+            message = f"the same '{names[0]}' box is already in {before}"
             yield finding("duplicate-box", "warning", message, labels.lines[second])
         else:
             what = "one class" if names[0] == names[1] else f"classes '{names[0]}' and '{names[1]}'"

@@ -1,4 +1,4 @@
-"""What the numbers by class and split say."""
+"""Findings from the numbers by class and split."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lightdet.wording import counted
 RARE = 50
 """A class with fewer boxes than this in ``train`` is called rare."""
 IMBALANCE = 10.0
-"""Ratio of the most to the least frequent class of ``train`` from which it is mentioned."""
+"""The imbalance is reported from this ratio of the most to the least frequent class of ``train`` on."""
 
 
 def check_classes(splits: Mapping[str, SplitStatistics], classes: Sequence[str], one: str) -> Iterator[Finding]:
-    """Look at classes without examples, missing in a split, rare or out of balance.
+    """Find classes without examples, missing in a split, rare or out of balance.
 
     Args:
         splits: the numbers.
         classes: names by label.
-        one: what an example is: ``box`` or ``picture``.
+        one: the word for an example: ``box`` or ``picture``.
     """
     yield from _alike(classes)
     many = counted(2, one).partition(" ")[2]
@@ -36,7 +36,7 @@ def check_classes(splits: Mapping[str, SplitStatistics], classes: Sequence[str],
             continue
         for split, numbers in splits.items():
             if not numbers.counts[index] and numbers.counts.any():
-                effect = "it cannot be learnt" if split == "train" else "nothing is measured for it"
+                effect = "it cannot be learned" if split == "train" else "nothing is measured for it"
                 yield Finding("class-absent", "warning", f"no {one} of class '{name}': {effect}", split)
     train = splits.get("train")
     if train is None:
@@ -53,7 +53,7 @@ def check_classes(splits: Mapping[str, SplitStatistics], classes: Sequence[str],
 
 
 def _alike(classes: Sequence[str]) -> Iterator[Finding]:
-    """Names such as ``OK``, ``ok`` and ``o.k.``, as tables that were typed by hand have them."""
+    """Names such as ``OK``, ``ok`` and ``o.k.``, as in hand-typed tables."""
     written: dict[str, list[str]] = {}
     for name in classes:
         letters = "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -1,4 +1,4 @@
-"""Pictures against each other: the same one in two splits, copies, near copies, the odd one out."""
+"""Comparisons between pictures: the same one in two splits, copies, near copies, the odd one out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FEW_COLOURED, _COLOURED = 0.05, 0.0005
 
 @dataclass(frozen=True)
 class Member:
-    """A picture of the set: its first split, what was seen in it, and its boxes with labels for comparison.
+    """A picture of the set: its first split, its description, and its boxes with labels for comparison.
 
-    With `whole` the labels are of the whole picture, so that pictures that look alike should have the same.
+    With `whole` the labels describe the whole picture, so similar pictures should have the same.
     """
 
     split: str
@@ -30,7 +30,7 @@ class Member:
 
 
 def check_shared(splits: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
-    """The same file in two splits: an error where training is one of them, else a warning, one for each pair."""
+    """The same file in two splits: an error if one of them is for training, otherwise a warning, one for each pair."""
     names = list(splits)
     for index, first in enumerate(names):
         for second in names[index + 1 :]:
@@ -41,7 +41,7 @@ def check_shared(splits: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
 
 
 def check_copies(members: Sequence[Member]) -> tuple[list[Finding], list[int]]:
-    """Identical files or pixels; also returns the members that stand for their group in further comparisons."""
+    """Identical files or pixels; also returns the members that represent their group in further comparisons."""
     findings, kept = [], set(range(len(members)))
     for by_pixels, digests in (
         (False, [member.check.bytes_digest for member in members]),
@@ -66,14 +66,14 @@ def check_near(members: Sequence[Member], splits: Sequence[str]) -> Iterator[Fin
             yield Finding("flat", "note", "almost without contrast", member.split, member.check.path)
         for group, split in enumerate(splits):
             partner = int(matches.partner[index, group])
-            # Between splits the later one reports (train comes first); within one, the later of a mutual pair.
+            # Between splits the finding is at the later one (train comes first); within one, at the later of the pair.
             within = group == groups[index]
             mutual = within and matches.partner[partner, group] == index and partner > index
             if partner < 0 or group > groups[index] or mutual:
                 continue
             other = usable[partner].check.path
             text = f"looks like {_called(other, member.check.path)}{'' if within else f' of {split!r}'}"
-            # Boxes of two shots of one part differ anyway; the class of a whole picture should not.
+            # Boxes in two shots of one part always differ; the class of a whole picture should not.
             differ = member.whole and member.labels != usable[partner].labels
             tail = ", but their classes differ" if differ else ""
             message = f"{text} (correlation {matches.correlation[index, group]:.3f}){tail}"
@@ -82,7 +82,7 @@ def check_near(members: Sequence[Member], splits: Sequence[str]) -> Iterator[Fin
 
 
 def check_colours(members: Sequence[Member]) -> Iterator[Finding]:
-    """A few coloured pictures in a gray set, as when someone drew the labels on them."""
+    """A few coloured pictures in a gray set, for example with labels drawn on them."""
     checks = [member for member in members if member.check.facts is not None]
     coloured = [member for member in checks if member.check.colour > _COLOURED]
     if len(coloured) > max(1, _FEW_COLOURED * len(checks)) or len(checks) < 10:
@@ -98,7 +98,7 @@ def _leak(first: str, second: str) -> Severity:
 
 
 def _copy(first: Member, second: Member, by_pixels: bool) -> Finding:
-    what = "has the very pixels of" if by_pixels else "is byte for byte"
+    what = "has exactly the pixels of" if by_pixels else "is byte for byte"
     called = _called(first.check.path, second.check.path)
     differ = None not in (first.labels, second.labels) and first.labels != second.labels
     tail = ", but their labels differ" if differ else ""
@@ -110,7 +110,7 @@ def _copy(first: Member, second: Member, by_pixels: bool) -> Finding:
 
 
 def _called(other: Path, path: Path) -> str:
-    """The other's name, with as many of its folders as it takes to tell the two apart."""
+    """The other's name, with as many of its folders as needed to distinguish the two."""
     parts = 1
     while other.parts[-parts:] == path.parts[-parts:] and parts < len(other.parts):
         parts += 1

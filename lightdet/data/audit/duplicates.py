@@ -1,10 +1,10 @@
-"""Pictures that are the same or nearly so, found among all pairs in bounded memory.
+"""Identical and nearly identical pictures, found among all pairs in bounded memory.
 
-Two pictures are alike if their gray thumbnails correlate strongly under one of the eight flips and quarter turns,
-and their fine detail does so too. The second condition matters: pictures of one station share the same shading,
-which alone correlates above 0.97 (on NEU-DET 462 pairs do; 2 of them are the same piece of steel, and only those
+Two pictures are similar if their gray thumbnails correlate strongly under one of the eight flips and quarter turns,
+and so does their fine detail. The second condition matters: pictures from one station share the same shading,
+which alone correlates above 0.97 (in NEU-DET 462 pairs do; 2 of them are the same piece of steel, and only those
 have correlated detail). Brightness and contrast do not count, nor do noise, blur or JPEG of usual strength;
-shifts beyond one or two per cent of the side escape.
+shifts beyond one or two per cent of the side are missed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lightdet.arrays import AnyArray, BoolArray, FloatArray, IntArray
 THUMBNAIL = 32
 """Side of the thumbnails in pixels."""
 CORRELATION, DETAIL = 0.97, 0.5
-"""Least correlation of the thumbnails, and of their detail."""
+"""Lowest correlation of the thumbnails, and of their detail."""
 FLAT = 2.0
 """A thumbnail with a standard deviation below this (of 255) has no shape that could be compared."""
 _DETAIL_WINDOW = 5
@@ -30,11 +30,11 @@ _BLOCK = 1024
 
 @dataclass
 class Matches:
-    """For each picture the most alike other one in each group.
+    """For each picture, the most similar other one in each group.
 
     Attributes:
-        correlation: ``[N, G]``, 0 where nothing is alike.
-        partner: ``[N, G]``, the index of that picture, -1 where there is none.
+        correlation: ``[N, G]``, 0 where nothing is similar.
+        partner: ``[N, G]``, the index of that picture, -1 if there is none.
         flat: ``[N]``, pictures that were not compared.
     """
 
@@ -47,13 +47,13 @@ def thumbnail(pixels: AnyArray) -> FloatArray:
     """Shrink a picture, uint8 or uint16 ``[H, W]`` or RGB ``[H, W, 3]``, to gray float32 ``[32, 32]`` in 0-255."""
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small: FloatArray = cv2.resize(gray, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
-    if pixels.dtype == np.uint16:  # a 12-bit camera fills a sixteenth of the range
+    if pixels.dtype == np.uint16:  # a 12-bit camera uses a sixteenth of the range
         small *= 255.0 / max(float(gray.max()), 1.0)
     return small
 
 
 def identical(digests: Sequence[bytes | None]) -> Iterator[list[int]]:
-    """Yield groups of indices with the same digest, two or more each; None equals nothing."""
+    """Yield groups of indices with the same digest, two or more each; None matches nothing."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for index, digest in enumerate(digests):
         if digest is not None:
@@ -76,7 +76,7 @@ def near_matches(thumbnails: FloatArray, groups: IntArray, count: int) -> Matche
 
 
 def near_pairs(thumbnails: FloatArray) -> Iterator[IntArray]:
-    """Yield all pairs of ``[N, 32, 32]`` thumbnails that are alike as ``[2, P]``; time as `near_matches`."""
+    """Yield all pairs of similar ``[N, 32, 32]`` thumbnails as ``[2, P]``; time as for `near_matches`."""
     flat = thumbnails.std(axis=(1, 2)) < FLAT
     for alike, rows, columns in _blocks(thumbnails, np.flatnonzero(~flat)):
         first, second = np.nonzero(alike)
@@ -84,9 +84,9 @@ def near_pairs(thumbnails: FloatArray) -> Iterator[IntArray]:
 
 
 def _blocks(thumbnails: FloatArray, order: IntArray) -> Iterator[tuple[FloatArray, IntArray, IntArray]]:
-    """Yield how alike the pictures `order` are, block by block (``[R, C]``, 0 where they are not), and which they are.
+    """Yield how similar the pictures `order` are, block by block (``[R, C]``, 0 where they are not), and their indices.
 
-    Of two pictures in different blocks the later one is in the columns; within a block each pair comes both ways.
+    Of two pictures in different blocks the later one is in the columns; within a block each pair appears twice.
     """
     shapes = thumbnails[order]
     blur = [cv2.blur(shape, (_DETAIL_WINDOW, _DETAIL_WINDOW)) for shape in shapes]
@@ -101,7 +101,7 @@ def _blocks(thumbnails: FloatArray, order: IntArray) -> Iterator[tuple[FloatArra
             alike = _compare(left[rows], left_detail[rows], turned, turned_detail)
             if above == start:
                 np.fill_diagonal(alike, 0.0)
-                # A picture and its mirrored twin may be compared with another rounding from the other side.
+                # A picture and its mirrored twin may round differently when compared the other way round.
                 alike = np.maximum(alike, alike.T)
             yield alike, order[rows], order[columns]
 
@@ -110,7 +110,7 @@ def _unit(stack: FloatArray) -> FloatArray:
     """``[N, S, S]`` → ``[N, S*S]`` with mean 0 and length 1, so that a dot product is a correlation."""
     flat = stack.reshape(len(stack), stack.shape[1] * stack.shape[2])
     centred = flat - flat.mean(axis=1, keepdims=True)
-    # Detail below half a gray level is rounding: the floor keeps it from being blown up to something comparable.
+    # Detail below half a gray level is rounding: the floor keeps it from being amplified.
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     unit: FloatArray = (centred / np.maximum(length, 0.5 * THUMBNAIL)).astype(np.float32)
     return unit
@@ -126,7 +126,7 @@ def _eight_views(stack: FloatArray) -> Iterator[FloatArray]:
 def _compare(
     left: FloatArray, left_detail: FloatArray, right: list[FloatArray], right_detail: list[FloatArray]
 ) -> FloatArray:
-    """``[R, C]``: the best correlation over the eight views where the detail agrees as well, else 0."""
+    """``[R, C]``: the best correlation over the eight views if the detail agrees too, otherwise 0."""
     best = np.zeros((len(left), len(right[0])), np.float32)
     for view, detail in zip(right, right_detail, strict=True):
         scores = left @ view.T

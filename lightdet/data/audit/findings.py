@@ -1,4 +1,4 @@
-"""What an audit says: findings with a kind, a severity and a place, and the report that holds them."""
+"""The result of an audit: findings with a kind, a severity and a place, and the report that holds them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Finding:
         severity: ``error`` stops training or falsifies its result, ``warning`` should be looked at, ``note`` informs.
         message: one line.
         split: the split it was found in; empty for the whole set.
-        path, line: the file and its 1-based line, where there is one.
+        path, line: the file and its 1-based line, if any.
         other: the second file of a pair.
-        first: it stands before the others of its kind, most of which matter less.
+        first: it comes before the others of its kind, most of which matter less.
     """
 
     kind: str
@@ -77,45 +77,43 @@ KINDS: dict[str, Kind] = {
     "missing-label": Kind("picture without labels", "label it, or set 'unlabelled: background'"),
     "repeated": Kind("listed twice", "remove one of the two"),
     "picture": Kind("picture that cannot be read", "copy or export it again, or remove it from the list"),
-    "pages": Kind("file with several pictures", "labels do not say of which: save each in a file of its own"),
+    "pages": Kind("file with several pictures", "labels do not say which one they are for: save each in its own file"),
     "shared": Kind("picture in two splits", "keep it in one split: scores on known pictures are too good"),
     "leak": Kind("identical picture in two splits", "remove one: scores on known pictures are too good"),
-    "val-name": Kind("validation split of another name", "training takes 'val' alone and stops: rename it"),
+    "val-name": Kind("validation split under another name", "training takes only 'val' and stops: rename it"),
     # Warnings.
-    "split-gone": Kind("split that is not there", "correct the YAML, or take the split out of it"),
+    "split-gone": Kind("missing split", "correct the YAML, or remove the split from it"),
     "leak-near": Kind(
         "very similar pictures in two splits",
-        "keep shots of one part in one split; expected where all parts are alike and held in one place",
+        "keep shots of one part in one split; expected if all parts look alike and are held in one place",
     ),
-    "duplicate": Kind("identical pictures in a split", "remove all but one; where their labels differ, decide"),
-    "duplicate-near": Kind(
-        "very similar pictures in a split", "harmless in small numbers; they add little that is new"
-    ),
+    "duplicate": Kind("identical pictures in a split", "remove all but one; if their labels differ, decide"),
+    "duplicate-near": Kind("very similar pictures in a split", "harmless in small numbers; they add little"),
     "duplicate-box": Kind("box given twice", "remove one: a detector is punished for finding it once"),
     "same-place": Kind("two boxes in the same place", "keep one of them, or correct the class"),
     "pixel-base": Kind(
         "labels that are not counted as their format says", "set 'first_pixel' in the YAML to 0, or 1 if they are"
     ),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
-    "tiny": Kind("box too small for the input", "take a larger --imgsz, or cut the pictures into tiles"),
-    "class-alike": Kind("names of classes that differ in writing alone", "if they are one class, name it alike"),
+    "tiny": Kind("box too small for the input", "use a larger --imgsz, or cut the pictures into tiles"),
+    "class-alike": Kind("class names that differ only in spelling", "if they are one class, use one name"),
     "class-empty": Kind("class without examples", "label some, or remove the class"),
-    "class-absent": Kind("class missing in a split", "split anew, so that every class is trained and measured"),
-    "class-rare": Kind("class with few examples", "label more: below some 50 of them scores are chance"),
-    "bit-depth": Kind("16-bit pictures at another depth", "set 'bit_depth' in the YAML"),
+    "class-absent": Kind("class missing in a split", "split again, so that every class is trained and measured"),
+    "class-rare": Kind("class with few examples", "label more: with fewer than about 50, scores are chance"),
+    "bit-depth": Kind("16-bit pictures with another bit depth", "set 'bit_depth' in the YAML"),
     "colour": Kind("coloured picture among gray ones", "look at it: are marks or labels drawn on it?"),
     # Notes.
-    "split-absent": Kind("split that training looks for", "add it to the YAML, or draw it from the pictures"),
+    "split-absent": Kind("split that training needs", "add it to the YAML, or draw it from the pictures"),
     "imbalance": Kind(
-        "classes of very different number",
+        "very unequal numbers per class",
         "train with loss.class_weights, or train.image_weights (classifiers: sampling)",
     ),
     "background": Kind("background", "pictures of good parts teach and measure false alarms"),
     "huge": Kind("box over nearly the whole picture", "fine if the defect covers it"),
-    "exif": Kind("picture turned by its EXIF tag", "boxes must belong to the picture as shown; it is read so"),
+    "exif": Kind("picture turned by its EXIF tag", "boxes must fit the picture as shown, which is how it is read"),
     "elongated": Kind("very long picture", "much of the square input is padding: a detector can use tiles"),
     "flat": Kind("picture almost without contrast", "compared by its bytes only; is the exposure right?"),
-    "folder-empty": Kind("folder without pictures", "it is no class: fill it, or remove it"),
+    "folder-empty": Kind("folder without pictures", "it is not a class: fill it, or remove it"),
     "unlisted": Kind("picture in no split", "list it if it should be used"),
 }
 

@@ -1,4 +1,4 @@
-"""Which labels to look at before training: of each class some pictures, its smallest, largest and oddest boxes."""
+"""Which labels to look at before training: for each class some pictures, and its smallest, largest and oddest boxes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lightdet.data.formats.label_file import LabelFile
 from lightdet.wording import counted
 
 MAX_CLASSES = 24
-"""Classes that are shown: those with the most boxes."""
+"""How many classes are shown: those with the most boxes."""
 PICTURES, EXTREMES = 4, 3
-"""Pictures of a class, and boxes of each kind of its extremes."""
+"""How many pictures per class, and boxes per kind of extreme."""
 ENOUGH = 8
-"""Boxes of a class from which some are called odd: of fewer, all look so."""
+"""Odd boxes are chosen only from this many boxes per class on: with fewer, all look odd."""
 
 
 @dataclass(frozen=True, eq=False)
 class Specimen:
-    """A picture to show with its boxes; of `box` (an index) alone the surroundings, None: the whole picture."""
+    """A picture to show with its boxes; with `box` (an index) only the area around it, None: all of it."""
 
     image: Path
     boxes: FloatArray
@@ -34,7 +34,7 @@ class Specimen:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What is shown of a class: its rows with their titles."""
+    """What is shown for a class: its rows with their titles."""
 
     name: str
     count: str
@@ -91,7 +91,7 @@ def pictures_gallery(found: Mapping[int, Sequence[Path]], classes: Sequence[str]
 
 
 def _spread(places: Sequence[tuple[int, int]], most: int = PICTURES) -> list[tuple[int, int]]:
-    """Some places of different files, evenly from the first to the last."""
+    """Some boxes from different files, evenly from the first to the last."""
     files = list({file: (file, index) for file, index in reversed(places)}.values())[::-1]
     return [files[int(at)] for at in np.unique(np.linspace(0, len(files) - 1, min(most, len(files))).round())]
 
@@ -110,7 +110,7 @@ def _extremes(boxes: _Boxes) -> list[tuple[str, list[int]]]:
 
 
 def _oddness(sides: FloatArray) -> AnyArray:
-    """How far the proportions of each box lie from what is usual in its class, in robust standard deviations."""
+    """How far each box's proportions are from the usual ones of its class, in robust standard deviations."""
     proportion = np.log(sides[:, 0] / sides[:, 1])
     away = np.abs(proportion - np.median(proportion))
     odd: AnyArray = away / (1.4826 * np.median(away) + 1e-3)

@@ -1,4 +1,4 @@
-"""The gallery as HTML: small pictures within the page, their number and size bounded."""
+"""The gallery as HTML: small embedded pictures, limited in number and size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lightdet.wording import counted
 SIDE = 160
 """Longer side of a picture on the page, in pixels."""
 _SURROUNDINGS, _SMALLEST_CROP = 3.0, 64
-"""A box is shown with this many times its longer side, and at least so many pixels."""
+"""A box is shown with this multiple of its longer side around it, and at least this many pixels."""
 STYLE = """
 .shelf { border-top: 1px solid var(--line); padding: .3rem 0 } .shelf h3 { margin: .3rem 0 }
 .shelf small { opacity: .8 } .swatch { display: inline-block; width: .8em; height: .8em; border: 1px solid #000a }
@@ -30,12 +30,12 @@ STYLE = """
 
 
 def gallery(shelves: Sequence[Shelf], classes: Sequence[str], root: Path, bit_depth: int) -> str:
-    """Return the section; empty where there is nothing to show."""
+    """Return the section; empty if there is nothing to show."""
     if not shelves:
         return ""
     boxes = any(specimen.box is not None for shelf in shelves for _, row in shelf.rows for specimen in row)
-    text = "Look whether the boxes are where they should be, and of the right class." if boxes else "By class."
-    dashes = " The box in question has a full line, others of its picture a broken one." if boxes else ""
+    text = "Check that the boxes are in the right places and have the right classes." if boxes else "By class."
+    dashes = " The box in question has a solid line, the picture's other boxes a dashed one." if boxes else ""
     left = len(classes) - len(shelves)
     full = left and len(shelves) == MAX_CLASSES
     more = f" Not shown: {counted(left, 'class')} with fewer or none." if full else ""
@@ -44,7 +44,7 @@ def gallery(shelves: Sequence[Shelf], classes: Sequence[str], root: Path, bit_de
 
 
 def small_jpeg(image: Image, name: str) -> str:
-    """An ``img`` of `image` scaled so that its longer side is `SIDE`, held in the page itself."""
+    """An ``img`` of `image` scaled so that its longer side is `SIDE`, embedded in the page."""
     _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(_scaled(image)[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])
     data = base64.b64encode(encoded.tobytes()).decode()
     return f'<img alt="{html.escape(name)}" src="data:image/jpeg;base64,{data}">'
@@ -82,7 +82,7 @@ def _figure(specimen: Specimen, root: Path, bit_depth: int) -> str:
 
 
 def _marked(image: Image, specimen: Specimen) -> Image:
-    """The picture, or what is around the box in question, small and with its boxes."""
+    """The picture, or the area around the box in question, small and with its boxes."""
     height, width = image.shape[:2]
     left, top, right, bottom = 0, 0, width, height
     if specimen.box is not None:
@@ -98,7 +98,7 @@ def _marked(image: Image, specimen: Specimen) -> Image:
 
 
 def _window(specimen: Specimen, width: int, height: int) -> tuple[int, int, int, int]:
-    """A square around the box in question, cut at the picture's border."""
+    """A square around the box in question, clipped at the picture's border."""
     x1, y1, x2, y2 = specimen.boxes[specimen.box or 0].tolist()
     half = max(_SURROUNDINGS * max(x2 - x1, y2 - y1), _SMALLEST_CROP) / 2
     x, y = (x1 + x2) / 2, (y1 + y2) / 2

@@ -1,4 +1,4 @@
-"""What an audit says of labels, as they are boxes in pictures or classes of pictures."""
+"""What an audit checks about labels: boxes in pictures, or classes of pictures."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from lightdet.wording import counted
 
 
 class LabelAudit(Protocol):
-    """What depends on the kind of the labels; records and statistics are those of the kind."""
+    """The checks that depend on the kind of labels; records and statistics are of that kind."""
 
     example: str
-    """What a class has examples of: ``box`` or ``picture``."""
+    """The word for an example of a class: ``box`` or ``picture``."""
     splitter: str
     """The command that draws a validation split."""
     whole: bool
-    """Whether a label says all of a picture: look-alikes must have the same."""
+    """Whether a label describes the whole picture: similar pictures must have the same."""
 
     def content(self, record: Any) -> tuple[tuple[float, ...], ...] | None:
-        """Return what is labelled, to be compared with a copy's; None where it is not known."""
+        """Return the labels, to be compared with a copy's; None if unknown."""
 
     def findings(self, records: Sequence[Any], split: str, imgsz: int) -> Iterator[Finding]:
-        """What is odd about labels that can be read."""
+        """Oddities of readable labels."""
 
     def statistics(self, records: Sequence[Any], classes: int, imgsz: int) -> SplitStatistics:
         """Count."""
 
     def background(self, splits: Mapping[str, Any]) -> Iterator[Finding]:
-        """Say how many pictures are free of defects, where that is another number than a class's."""
+        """Say how many pictures are free of defects, if no class counts them."""
 
     def tables(self, splits: Mapping[str, Any], classes: Sequence[str], imgsz: int) -> list[Table]:
         """Return the statistics as tables."""
 
     def gallery(self, records: Mapping[Path, Any], classes: Sequence[str]) -> list[Shelf]:
-        """Choose what to look at, of pictures by their path."""
+        """Choose what to look at, for pictures by path."""
 
 
 class BoxLabels:
@@ -62,7 +62,7 @@ class BoxLabels:
         return tuple(sorted((*box, label) for box, label in zip(found.boxes, found.labels, strict=True)))
 
     def findings(self, records: Sequence[BoxRecord], split: str, imgsz: int) -> Iterator[Finding]:
-        """Odd boxes, remarks of the readers, and pictures without a label file."""
+        """Odd boxes, the readers' remarks, and pictures without a label file."""
         without = 0
         for record in records:
             labels = record.labels
@@ -87,7 +87,7 @@ class BoxLabels:
             verb = "is" if numbers.background == 1 else "are"
             message = f"{numbers.background} of {counted(numbers.pictures, 'picture')} {verb} without defects"
             if not numbers.background:
-                message = "no picture without defects: false alarms on good parts are neither learnt away nor measured"
+                message = "no picture without defects: false alarms on good parts are neither unlearned nor measured"
             yield Finding("background", "note", message, split)
 
     def tables(self, splits: Mapping[str, BoxStatistics], classes: Sequence[str], imgsz: int) -> list[Table]:
@@ -102,7 +102,7 @@ class BoxLabels:
 
         return [
             split_table(splits, ("without boxes", "boxes", "per picture"), numbers),
-            class_table("boxes by class (pictures that hold it)", splits, classes, held),
+            class_table("boxes by class (pictures that show it)", splits, classes, held),
             side_table(splits, imgsz),
         ]
 
@@ -122,7 +122,7 @@ class ClassLabels:
         return ((record.label,),)
 
     def findings(self, records: Sequence[ClassRecord], split: str, imgsz: int) -> Iterator[Finding]:
-        """Nothing: a class that is known is not odd."""
+        """Nothing: a known class is not odd."""
         yield from ()
 
     def statistics(self, records: Sequence[ClassRecord], classes: int, imgsz: int) -> SplitStatistics:

@@ -14,9 +14,9 @@ from lightdet.errors import UserError
 from lightdet.wording import counted
 
 MAX_LISTED = 500
-"""Findings of one kind on the page; the JSON file has all."""
+"""Most findings per kind on the page; the JSON file has all."""
 MAX_PICTURES = 12
-"""Findings of one kind shown with their pictures."""
+"""Most findings per kind with pictures."""
 _WITH_PICTURES = ("leak", "leak-near", "duplicate", "duplicate-near", "colour", "flat", "exif", "elongated")
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881 }
@@ -35,7 +35,7 @@ figcaption { font-size: 12px; max-width: 22rem; overflow-wrap: anywhere } img { 
 
 
 def audit_page(report: AuditReport, root: Path) -> str:
-    """Return the page's HTML; nothing in it refers to another file or server."""
+    """Return the page's HTML; it refers to no other file or server."""
     counts = ", ".join(
         f'<b class="{severity}">{counted(report.count(severity), severity)}</b>'
         for severity in ("error", "warning", "note")

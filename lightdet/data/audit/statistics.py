@@ -1,4 +1,4 @@
-"""Numbers that describe a split: pictures, what is counted by class, sizes of boxes at the network's input."""
+"""Numbers that describe a split: pictures, counts by class, sizes of boxes at the network's input."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIDE_LIMITS = (8, 16, 32, 64, 128)
 
 @dataclass
 class SplitStatistics:
-    """What a split holds.
+    """The content of a split.
 
     Attributes:
         pictures: entries of the split, readable or not.
-        counts: by class, ``[C]``: the usable boxes, or the pictures where each has one class.
+        counts: by class, ``[C]``: the usable boxes, or the pictures if each has one class.
         sizes: how many pictures have a size (width, height).
         modes: how many pictures have a format and pixel layout, such as ``JPEG L``.
     """
@@ -44,11 +44,11 @@ class SplitStatistics:
 
 @dataclass(kw_only=True)
 class BoxStatistics(SplitStatistics):
-    """What a split of boxes holds, besides.
+    """The further content of a split with boxes.
 
     Attributes:
         background: pictures without a box.
-        with_class: pictures that hold a class, ``[C]``.
+        with_class: pictures that show a class, ``[C]``.
         sides: ``sqrt(area)`` of every box in input pixels, ``[N]``.
     """
 

@@ -1,4 +1,4 @@
-"""What is in each split as tables, for the terminal and for the page."""
+"""The content of each split as tables, for the terminal and for the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Statistics = TypeVar("Statistics", bound=SplitStatistics)
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts; the columns of `words` are no numbers."""
+    """A table of texts; the columns in `words` are not numbers."""
 
     title: str
     head: tuple[str, ...]
@@ -42,7 +42,7 @@ def class_table(
     classes: Sequence[str],
     held: Callable[[Statistics, int], str] = lambda split, label: "",
 ) -> Table:
-    """What is counted by class, and its share of the split; `held` stands behind the number."""
+    """The counts by class, and their share of the split; `held` is appended to the number."""
     rows = []
     for label, name in enumerate(classes):
         cells = [
@@ -70,6 +70,6 @@ def side_table(splits: Mapping[str, BoxStatistics], imgsz: int) -> Table:
 
 
 def _first(texts: Sequence[str], most: int) -> str:
-    """The first of them, and how many more there are."""
+    """The first ones, and how many more there are."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more

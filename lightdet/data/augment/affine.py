@@ -36,7 +36,7 @@ def random_affine(
     pad_value: int = 114,
     mirror: bool = False,
 ) -> Sample:
-    """Map `sample` (any size) about its centre onto a square of `side` pixels; boxes are cut and filtered."""
+    """Map `sample` (any size) about its centre onto a square of `side` pixels; boxes are clipped and filtered."""
     height, width = sample.image.shape[:2]
     matrix = draw_matrix(width, height, side, limits, rng)
     boxes, labels = map_boxes(sample.boxes, sample.labels, matrix, side)
@@ -46,7 +46,7 @@ def random_affine(
 def warp(image: Image, matrix: AnyArray, side: int, pad_value: int, *, mirror: bool = False) -> Image:
     """Map a picture by `matrix` (``[3, 3]``, continuous pixels) onto a square of `side`.
 
-    What lies outside the picture is of `pad_value`, or with `mirror` the picture's mirror image.
+    Outside the picture the result has `pad_value`, or with `mirror` the picture's mirror image.
     """
     pixels = stored(image)
     pad = (pad_value,) * 3
@@ -58,12 +58,12 @@ def warp(image: Image, matrix: AnyArray, side: int, pad_value: int, *, mirror: b
 
 
 def by_index(matrix: AnyArray) -> AnyArray:
-    """The map of pixel indices for a map of places: pixel centres lie at +0.5, and cv2 counts from the centres."""
+    """The map of pixel indices for a map of positions: pixel centres are at +0.5, and cv2 counts from the centres."""
     return np.asarray(shift(-0.5, -0.5) @ matrix @ shift(0.5, 0.5))
 
 
 def map_boxes(boxes: FloatArray, labels: IntArray, matrix: AnyArray, side: int) -> tuple[FloatArray, IntArray]:
-    """Map ``[N, 4]`` boxes, cut them to the square and leave out those of which too little is left."""
+    """Map ``[N, 4]`` boxes, clip them to the square and drop those of which too little is left."""
     moved = _move_boxes(boxes, matrix)
     clipped = np.clip(moved, 0, side).astype(np.float32)
     kept = filter_boxes(moved, clipped)
@@ -101,7 +101,7 @@ def _move_boxes(boxes: FloatArray, matrix: AnyArray) -> FloatArray:
 
 
 def filter_boxes(moved: FloatArray, clipped: FloatArray) -> BoolArray:
-    """Which ``[N, 4]`` boxes are still worth learning after being cut to the picture."""
+    """Which ``[N, 4]`` boxes are still worth learning after clipping to the picture."""
     sides = clipped[:, 2:] - clipped[:, :2]
     area = (moved[:, 2:] - moved[:, :2]).prod(axis=1)
     short, long = sides.min(axis=1), sides.max(axis=1)

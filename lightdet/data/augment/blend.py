@@ -26,7 +26,7 @@ def copy_paste(target: Sample, source: Sample, rng: np.random.Generator, *, most
     """Paste up to `most` boxes of `source` (with their pixels) where `target` has none; sizes must be equal.
 
     A box is pasted only where it covers no other box, so no label loses its defect; and only if no other box of
-    `source` reaches into it, so no defect comes along without its label.
+    `source` overlaps it, so no defect comes along without its label.
     """
     if len(source.boxes) == 0:
         return target

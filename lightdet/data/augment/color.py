@@ -16,7 +16,7 @@ def jitter_hsv(image: Image, hue: float, saturation: float, value: float, rng: n
     by_value = np.clip(levels * factors[2], 0, 255).astype(np.uint8)
     plane = gray_plane(image)
     if plane is not None:
-        # Gray has neither hue nor saturation; scaling it is the same result without two colour conversions.
+        # Gray has neither hue nor saturation; scaling it gives the same result without two colour conversions.
         return as_rgb(np.asarray(cv2.LUT(np.ascontiguousarray(plane), by_value), dtype=np.uint8))
     if _is_gray(image):
         return np.asarray(cv2.LUT(image, by_value), dtype=np.uint8)
@@ -28,7 +28,7 @@ def jitter_hsv(image: Image, hue: float, saturation: float, value: float, rng: n
 
 
 def _is_gray(image: Image) -> bool:
-    # A sparse look first: most colour pictures are told apart by a few hundred pixels.
+    # Sample sparsely first: a few hundred pixels reveal most colour pictures.
     sparse = image[::16, ::16]
     if (sparse[..., 0] != sparse[..., 1]).any() or (sparse[..., 1] != sparse[..., 2]).any():
         return False

@@ -11,7 +11,7 @@ from lightdet.structures import Sample
 
 
 def _flip(image: Image, axis: int) -> Image:
-    # A turned view costs nothing here, but forty times as much when it is copied later.
+    # A rotated view costs nothing here, but copying it later takes forty times as long.
     return as_rgb(np.asarray(cv2.flip(stored(image), axis), dtype=np.uint8))
 
 
@@ -30,7 +30,7 @@ def flip_ud(sample: Sample) -> Sample:
 
 
 def rotate_90(sample: Sample) -> Sample:
-    """Turn a quarter counter-clockwise: ``(x, y)`` → ``(y, width - x)``; width and height change places."""
+    """Rotate by a quarter turn counter-clockwise: ``(x, y)`` → ``(y, width - x)``; width and height are swapped."""
     width = sample.image.shape[1]
     x1, y1, x2, y2 = sample.boxes.T
     boxes = np.stack((y1, width - x2, y2, width - x1), axis=1).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Gray pictures as one plane until the end: a third of the work, the same pixels.
+"""Gray pictures as a single plane until the end: a third of the work, the same pixels.
 
-A gray picture travels as an RGB view of its one plane (the last stride is 0); the changes that treat all channels
+A gray picture is passed on as an RGB view of its single plane (the last stride is 0); changes that treat all channels
 alike work on the plane.
 """
 
@@ -13,7 +13,7 @@ from lightdet.arrays import AnyArray, Image
 
 
 def gray_plane(image: Image) -> AnyArray | None:
-    """The one plane ``[H, W]`` behind an RGB view ``[H, W, 3]``, or None where the channels are stored apart."""
+    """The single plane ``[H, W]`` behind an RGB view ``[H, W, 3]``, or None if the channels are stored separately."""
     return image[..., 0] if image.strides[2] == 0 else None
 
 
@@ -23,13 +23,13 @@ def as_rgb(pixels: AnyArray) -> Image:
 
 
 def stored(image: Image) -> AnyArray:
-    """What is really there: the plane ``[H, W]`` of a gray view, else the picture itself."""
+    """What is actually stored: the plane ``[H, W]`` of a gray view, otherwise the picture itself."""
     plane = gray_plane(image)
     return image if plane is None else plane
 
 
 def solid(image: Image) -> Image:
-    """The picture ``[H, W, 3]`` in memory of its own, as libraries want it."""
+    """The picture ``[H, W, 3]`` in its own memory, as libraries need it."""
     plane = gray_plane(image)
     if plane is None:
         return np.ascontiguousarray(image)

@@ -17,7 +17,7 @@ from lightdet.structures import Sample
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture with its corner (x, y) on the canvas, of which the part from left, top to right, bottom shows."""
+    """A picture with its corner (x, y) on the canvas; the part from left, top to right, bottom is visible."""
 
     image: Image
     x: int
@@ -30,7 +30,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pictures lie on a canvas of twice `side`, with the boxes of all, cut and filtered."""
+    """Where the pictures lie on a canvas of twice `side`, with all boxes, clipped and filtered."""
 
     side: int
     tiles: tuple[Tile, ...]
@@ -39,7 +39,7 @@ class Layout:
 
 
 def lay_out(samples: Sequence[Sample], side: int, rng: np.random.Generator) -> Layout:
-    """Draw the point at which four samples (each at most `side` a side) meet, and place them around it."""
+    """Draw the point at which four samples (each at most `side` per side) meet, and place them around it."""
     if len(samples) != 4:
         raise ValueError(f"a mosaic needs four samples, got {len(samples)}")
     meet_x, meet_y = (int(rng.integers(side // 2, side * 3 // 2 + 1)) for _ in range(2))
@@ -75,7 +75,7 @@ def paint(layout: Layout, pad_value: int) -> Image:
 
 
 def mosaic(samples: Sequence[Sample], side: int, rng: np.random.Generator, *, pad_value: int = 114) -> Sample:
-    """Join four samples (each at most `side` a side) to one of ``2 * side`` a side; boxes are cut and filtered."""
+    """Join four samples (each at most `side` per side) into one of ``2 * side``; boxes are clipped and filtered."""
     layout = lay_out(samples, side, rng)
     return Sample(paint(layout, pad_value), layout.boxes, layout.labels)
 
@@ -83,7 +83,7 @@ def mosaic(samples: Sequence[Sample], side: int, rng: np.random.Generator, *, pa
 def mosaic_affine(
     samples: Sequence[Sample], side: int, limits: AffineRange, rng: np.random.Generator, *, pad_value: int = 114
 ) -> Sample:
-    """A mosaic of four, then a random affine map to `side` a side.
+    """A mosaic of four, then a random affine map to `side` per side.
 
     Without rotation and shear each picture is drawn straight into its rectangle of the result: what falls outside is
     never touched. Only pixels on the seams differ from those of the whole canvas warped.

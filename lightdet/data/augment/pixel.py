@@ -1,4 +1,4 @@
-"""albumentations behind an adapter: transforms that change pixels and leave boxes where they are."""
+"""An adapter for albumentations: transforms that change pixels and leave boxes where they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightdet.errors import UserError
 
 
 class PixelTransforms:
-    """A chain of albumentations' pixel transforms, each with its probability; drawn from the passed generator.
+    """A chain of albumentations' pixel transforms, each with its probability; drawn from the given generator.
 
     May be called from several threads at once.
 
@@ -24,12 +24,12 @@ class PixelTransforms:
         probabilities: class name (``GaussianBlur``, ``CLAHE``, ``ImageCompression``, …) → probability.
 
     Raises:
-        UserError: a name that is no pixel transform of albumentations, or one that needs more than the picture.
+        UserError: a name that is not a pixel transform of albumentations, or one that needs more than the picture.
     """
 
     def __init__(self, probabilities: Mapping[str, float]) -> None:
         self._kinds = [(_find_kind(name), probability) for name, probability in probabilities.items()]
-        # A chain holds the random state of the picture in work, so each thread has its own.
+        # A chain holds the random state of the current picture, so each thread has its own.
         self._own = threading.local()
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
@@ -50,7 +50,7 @@ class PixelTransforms:
 
 
 def _albumentations() -> Any:
-    # It asks the network for newer versions at import unless told not to.
+    # It checks the network for newer versions at import unless told not to.
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations  # noqa: PLC0415 - slow to import, and most runs do without it
 
@@ -68,15 +68,13 @@ def _find_kind(name: str) -> type[Any]:
     if name not in known:
         close = difflib.get_close_matches(name, known, 1)
         meant = f"; did you mean '{close[0]}'?" if close else ""
-        raise UserError(f"augment.albumentations: '{name}' is no pixel transform of albumentations 2{meant}")
+        raise UserError(f"augment.albumentations: '{name}' is not a pixel transform of albumentations 2{meant}")
     picture = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
     try:
         changed = known[name](p=1.0)(image=picture)["image"]
         works = changed.dtype == np.uint8 and changed.shape == picture.shape
-    except Exception:  # what it raises where it misses an argument is its own affair
+    except Exception:  # it may raise anything if an argument is missing
         works = False
     if not works:
-        raise UserError(
-            f"augment.albumentations: '{name}' needs more than a picture or gives something else than 8-bit RGB"
-        )
+        raise UserError(f"augment.albumentations: '{name}' needs more than a picture, or does not return 8-bit RGB")
     return known[name]

@@ -1,1 +1,1 @@
-"""One read/write pair a label format; inside there is one box convention (`lightdet.structures`)."""
+"""One read/write pair per label format; internally there is one box convention (`lightdet.structures`)."""

@@ -1,4 +1,4 @@
-"""One class per picture in a CSV file: a column with the path, one with the class, and perhaps one with the split."""
+"""One class per picture in a CSV file: a column with the path, one with the class, optionally one with the split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CSV_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the path and the class as written, and the split where there is such a column."""
+    """One line: the path and the class as written, and the split if there is such a column."""
 
     line: int
     path: str
@@ -32,10 +32,10 @@ class Row:
 def parse_class_csv(
     table: Path, folders: Sequence[Path], split: str, classes: Sequence[str]
 ) -> tuple[list[Entry], list[DataError]]:
-    """Read the rows of `split` (all of them where there is no column for it).
+    """Read the rows of `split` (all of them if there is no column for it).
 
-    The first line names the columns: one of `PATH_COLUMNS`, one of `CLASS_COLUMNS`, in any order, others are passed
-    over. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are relative to `folders`,
+    The first line names the columns: one of `PATH_COLUMNS`, one of `CLASS_COLUMNS`, in any order, others are
+    ignored. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are relative to `folders`,
     then from the file's own folder.
 
     Returns:
@@ -59,9 +59,7 @@ def parse_class_csv(
                 raise DataError(message, "missing-picture")
             entry = Entry(picture, class_index(row.word, classes), table, row.line)
             if picture in first:
-                raise repeated(
-                    f"'{row.path}' stands in line {first[picture].line} already", first[picture], entry, classes
-                )
+                raise repeated(f"'{row.path}' is already in line {first[picture].line}", first[picture], entry, classes)
             first[picture] = entry
             entries.append(entry)
         except DataError as error:
@@ -70,7 +68,7 @@ def parse_class_csv(
 
 
 def read_rows(table: Path) -> Iterator[Row]:
-    """Yield the rows under the header, blank ones left out.
+    """Yield the rows under the header, without blank ones.
 
     Raises:
         DataError: the file is missing, unreadable, no text or lacks a column.
@@ -94,11 +92,11 @@ def read_rows(table: Path) -> Iterator[Row]:
             if any(field.strip() for field in fields):
                 cells = [*(field.strip() for field in fields), *[""] * len(names)]
                 if "\n" in cells[path] + cells[word]:
-                    raise csv.Error("a cell goes on in the next line")
+                    raise csv.Error("a cell continues on the next line")
                 if any(field.strip() for field in fields[len(names) :]):
                     message = (
                         f"{len(fields)} cells, but the first line names {len(names)}; put a cell with "
-                        f"'{delimiter}' in it into double quotes, or name the further column"
+                        f"'{delimiter}' in it into double quotes, or name the additional column"
                     )
                     raise DataError(message, "format", path=table, line=line)
                 yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
@@ -111,7 +109,7 @@ def read_rows(table: Path) -> Iterator[Row]:
 def _column(names: Sequence[str], wanted: Sequence[str], table: Path) -> int:
     for name in wanted:
         if names.count(name) > 1:
-            message = f"the first line names the column '{name}' twice; take one of them out, or call it otherwise"
+            message = f"the first line names the column '{name}' twice; remove one of them, or rename it"
             raise DataError(message, "format", path=table, line=1)
         if name in names:
             return names.index(name)

@@ -2,8 +2,8 @@
 
 ``x, y`` is the upper left edge counted from 0, as here. Category ids are any numbers and are matched to the data
 set's classes by name. ``iscrowd`` boxes become crowd boxes: not trained on, ignored by the metric. ``area``
-is kept for the metric, which sorts boxes by it into small, medium and large ones. The file is parsed element by
-element, so every complaint carries its line.
+is kept for the metric, which uses it to sort boxes into small, medium and large ones. The file is parsed element by
+element, so every error has its line.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LISTS = ("images", "categories", "annotations")
 
 @dataclass
 class CocoImage:
-    """An entry of ``images``: `size` is the declared (width, height), None where not told."""
+    """An entry of ``images``: `size` is the declared (width, height), None if not given."""
 
     file_name: str
     size: tuple[int, int] | None
@@ -53,9 +53,9 @@ class CocoFile:
     groups: dict[int, str] = field(default_factory=dict)
 
     def class_names(self) -> list[str]:
-        """The names of the categories by their ids, without the root that some exports put before them.
+        """The names of the categories by id, without the root category that some exports add.
 
-        Roboflow's has no annotations and is the supercategory of the others. The names may hold one twice.
+        Roboflow's has no annotations and is the supercategory of the others. A name may occur twice.
         """
         used = {entry.get("category_id") for image in self.images for _, entry in image.annotations}
         names = []
@@ -151,7 +151,7 @@ def parse_coco(path: Path) -> CocoFile:
 
 
 def read_coco(path: Path, images: Path, classes: Sequence[str], outside: Outside = "error") -> list[Annotation]:
-    """Read a whole COCO file whose ``file_name`` entries lie in the folder `images`; sizes are the declared ones.
+    """Read a whole COCO file whose ``file_name`` entries are in the folder `images`; sizes are the declared ones.
 
     Raises:
         UserError: the first thing that is wrong, with its line. Pictures are not opened.
@@ -168,7 +168,7 @@ def read_coco(path: Path, images: Path, classes: Sequence[str], outside: Outside
 
 
 def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_names: Sequence[str]) -> str:
-    """Return the JSON of a data set, one entry a line; boxes keep every bit of their float32 corners."""
+    """Return the JSON of a data set, one entry per line; boxes keep every bit of their float32 corners."""
     categories = [json.dumps({"id": i, "name": name}, ensure_ascii=False) for i, name in enumerate(classes, start=1)]
     images: list[str] = []
     boxes: list[str] = []
@@ -191,7 +191,7 @@ def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_na
 
 
 def write_coco(annotations: Sequence[Annotation], path: Path, classes: Sequence[str], names: Sequence[str]) -> None:
-    """Write a whole data set; `names` are the ``file_name`` entries, one an annotation."""
+    """Write a whole data set; `names` are the ``file_name`` entries, one per annotation."""
     write_text(path, coco_text(annotations, classes, names))
 
 
@@ -200,7 +200,7 @@ def _short(value: float) -> float:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    # A whole number of hundreds of digits is no coordinate, and no float either.
+    # A whole number with hundreds of digits is neither a coordinate nor a float.
     if isinstance(value, bool):
         return False
     return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
@@ -254,14 +254,14 @@ def _images(
 
 
 def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
-    """Width and height of an image entry; None where a tool wrote none, zero or nonsense."""
+    """Width and height of an image entry; None if a tool wrote none, zero or nonsense."""
     sides = [entry.get(name) for name in ("width", "height")]
     numbers = [math.floor(side) for side in sides if _is_number(side) and math.isfinite(side)]
     return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
 
 
 _Lists = dict[str, list[tuple[int, dict[str, Any]]]]
-"""Of each top-level list its objects with their lines."""
+"""For each top-level list, its objects with their lines."""
 
 
 class _RepeatedKeyError(Exception):
@@ -269,7 +269,7 @@ class _RepeatedKeyError(Exception):
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; of outlines, most of what a large file holds, only whether there are any that are not the box."""
+    """The object; of outlines, which make up most of a large file, only whether there are any besides the box."""
     found = dict(pairs)
     if "segmentation" in found:
         found["segmentation"] = is_outline(found["segmentation"], found.get("bbox"))
@@ -319,15 +319,15 @@ class _Scanner:
             position = self._expect(",", position)
 
     def _at_end(self, found: _Lists, position: int) -> _Lists:
-        """Return `found` if nothing stands behind the ``}`` at `position`: a second data set would be passed over."""
+        """Return `found` if nothing follows the ``}`` at `position`: a second data set would be ignored."""
         behind = self._skip(self._expect("}", position))
         if behind < len(self.text):
-            message = "the file goes on after its last '}'; are these two files in one?"
+            message = "the file continues after its last '}'; are these two files in one?"
             raise UserError(message, path=self.path, line=self._line(behind))
         return found
 
     def _value(self, position: int) -> tuple[Any, int]:
-        """Decode the value that begins at `position`; returns it and the position behind it."""
+        """Decode the value that begins at `position`; returns it and the position after it."""
         try:
             return self.decoder.raw_decode(self.text, position)
         except _RepeatedKeyError as error:
@@ -335,7 +335,7 @@ class _Scanner:
             raise UserError(message, path=self.path, line=self._line(position)) from None
 
     def _objects(self, key: str, position: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-        """Return (line, object) of each element of the list at `position`, and the position behind the list."""
+        """Return (line, object) of each element of the list at `position`, and the position after the list."""
         found: list[tuple[int, dict[str, Any]]] = []
         position = self._expect("[", position)
         if self._peek(position) == "]":

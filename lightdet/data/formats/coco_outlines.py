@@ -1,4 +1,4 @@
-"""Whether a COCO annotation holds more than its box: tools write empty lists, or the box's own corners, for boxes."""
+"""Whether a COCO annotation holds more than its box: for boxes, tools write empty lists or the box's own corners."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def _is_box(numbers: list[float], bbox: list[float]) -> bool:
 
 
 def _flat(values: Any) -> list[float]:
-    """The numbers of a list; nothing where it is none."""
+    """The numbers of a list; nothing if it is not a list."""
     found = [value for value in values if isinstance(value, int | float)] if isinstance(values, list) else []
     return [float(value) for value in found]

@@ -1,4 +1,4 @@
-"""DeepPCB's labels: a line a box, ``x1 y1 x2 y2 type``, whole pixels counted from 0, type from 1.
+"""DeepPCB's labels: one line per box, ``x1 y1 x2 y2 type``, whole pixels counted from 0, type from 1.
 
 Corners are box edges in the internal convention (none reaches past the width of 640). Type 0 is the unused
 background. Fields are separated by spaces in the files, by commas in their description: both are read.
@@ -67,7 +67,7 @@ def deeppcb_text(annotation: Annotation) -> str:
 
 
 def write_deeppcb(annotation: Annotation, path: Path) -> None:
-    """Write one picture's label file (crowd flags and fractions of pixels have no place in it)."""
+    """Write one picture's label file (it cannot hold crowd flags or fractions of pixels)."""
     write_text(path, deeppcb_text(annotation))
 
 

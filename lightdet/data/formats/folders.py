@@ -18,7 +18,7 @@ from lightdet.errors import UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture and its class; `source` and `line` (1-based) say where that stands, None and 0 for folders."""
+    """A picture and its class; `source` and `line` (1-based) say where it is given, None and 0 for folders."""
 
     image: Path
     label: int
@@ -27,7 +27,7 @@ class Entry:
 
 
 def scan_class_folders(folder: Path, root: Path, classes: Sequence[str]) -> tuple[list[Entry], list[DataError]]:
-    """Every picture below `folder` with the class that its nearest folder of a class's name gives, sorted by path.
+    """Every picture below `folder` with the class of its nearest folder named after a class, sorted by path.
 
     Returns:
         The entries, and one fault for each folder whose pictures belong to no class.
@@ -55,7 +55,7 @@ def _stray_folder(place: Path, count: int, folder: Path, classes: Sequence[str])
 
 
 def class_of_path(picture: Path, folder: Path, root: Path, classes: Sequence[str]) -> int | None:
-    """The class whose name the nearest folder of `picture` bears: below `folder`, else below `root`; else None."""
+    """The class that the nearest folder of `picture` is named after: below `folder`, or below `root`; or None."""
     numbers = {_same(name): number for number, name in enumerate(classes)}
     for base in (folder, root):
         if picture.is_relative_to(base):
@@ -69,7 +69,7 @@ def class_of_path(picture: Path, folder: Path, root: Path, classes: Sequence[str
 def listed_classes(
     listings: Sequence[Path], folders: Sequence[Path], root: Path, classes: Sequence[str]
 ) -> tuple[list[Entry], list[DataError]]:
-    """Read lists: a path a line below class folders, or a path and its class (a name, or an id counted from 0).
+    """Read lists: one path per line below class folders, or a path and its class (a name, or an id counted from 0).
 
     Paths are relative to `folders`, or to the list's own folder.
 
@@ -101,7 +101,7 @@ def listed_classes(
 
 
 def repeated(told: str, first: Entry, second: Entry, classes: Sequence[str]) -> DataError:
-    """The fault of a picture that is listed twice; where the classes differ, one of them is wrong."""
+    """The fault of a picture that is listed twice; if the classes differ, one of them is wrong."""
     advice = "remove one of the two"
     if first.label != second.label:
         told, advice = f"{told}, there as '{classes[first.label]}'", "remove the wrong one of the two"
@@ -114,13 +114,13 @@ def _line_of(first: Entry, second: Entry) -> str:
 
 def _no_class(text: str, picture: Path, classes: Sequence[str]) -> str:
     return (
-        f"'{text}' has no class: none of its folders is one, and none stands behind the path "
+        f"'{text}' has no class: none of its folders is one, and none follows the path "
         f"({unknown_class(picture.parent.name, classes)})"
     )
 
 
 def split_line(text: str, finder: FileFinder, classes: Sequence[str]) -> tuple[Path, str | None]:
-    """Return the picture of a list's line and the class written behind it, None where the line is a path alone.
+    """Return the picture of a list's line and the class after it, None if the line is only a path.
 
     Raises:
         DataError: there is no such picture.
@@ -128,7 +128,7 @@ def split_line(text: str, finder: FileFinder, classes: Sequence[str]) -> tuple[P
     picture = find_picture(text, finder)
     if picture is not None:
         return picture, None
-    for name in sorted(classes, key=len, reverse=True):  # a name may hold blanks, so the known ones come first
+    for name in sorted(classes, key=len, reverse=True):  # a name may contain spaces, so the known ones come first
         path = text.removesuffix(name).rstrip(" \t,;")
         if text.endswith(name) and len(path) + len(name) < len(text) and (picture := find_picture(path, finder)):
             return picture, name
@@ -141,7 +141,7 @@ def split_line(text: str, finder: FileFinder, classes: Sequence[str]) -> tuple[P
 
 
 def find_picture(text: str, finder: FileFinder) -> Path | None:
-    """The file that `text` names; an id without ending is tried with every picture's ending.
+    """The file that `text` names; an id without a suffix is tried with every picture suffix.
 
     Raises:
         DataError: it may be either of two different files.
@@ -152,7 +152,7 @@ def find_picture(text: str, finder: FileFinder) -> Path | None:
             endings = [finder.find(f"{text}{suffix}") for suffix in sorted(SUFFIXES)]
             several = [path for path in endings if path is not None]
             if len(several) > 1:
-                raise DataError(f"'{text}' could be {several[0]} or {several[1]}; write the ending", "missing-picture")
+                raise DataError(f"'{text}' could be {several[0]} or {several[1]}; write the suffix", "missing-picture")
             found = several[0] if several else None
     except DataError:
         raise
@@ -162,7 +162,7 @@ def find_picture(text: str, finder: FileFinder) -> Path | None:
 
 
 def class_index(word: str, classes: Sequence[str]) -> int:
-    """The index of a class given by its name, or by its id from 0 where no class is called that.
+    """The index of a class given by its name, or by its id from 0 if no class has that name.
 
     Raises:
         DataError: neither.
@@ -180,7 +180,7 @@ def class_index(word: str, classes: Sequence[str]) -> int:
 
 
 def folder_names(folder: Path) -> list[str]:
-    """The names of the folders in `folder` that hold pictures, sorted: its classes where none are given.
+    """The names of the folders in `folder` that hold pictures, sorted: the classes if none are given.
 
     Raises:
         UserError: the folder is missing or unreadable.
@@ -190,7 +190,7 @@ def folder_names(folder: Path) -> list[str]:
 
 
 def words_of_list(listing: Path, bases: Sequence[Path]) -> set[str]:
-    """The classes that a list names, or else the folders that its pictures lie in; lines that lead nowhere left out.
+    """The classes that a list names, or otherwise the folders of its pictures; lines that lead nowhere are ignored.
 
     Raises:
         UserError: the list is missing, unreadable or no text.

@@ -1,7 +1,7 @@
-"""What the readers share: one label file's boxes, checked one by one, and what is wrong with the others.
+"""What the readers share: one label file's boxes, checked one by one, with the faults of the bad ones.
 
-A reader never stops at the first fault: it notes it with its line, so that training can refuse the file with
-the first of them and an audit can list them all.
+A reader never stops at the first fault: it records each with its line, so that training can refuse the file with
+the first one and an audit can list them all.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from lightdet.data.faults import DataError, FaultKind
 from lightdet.structures import Annotation
 
 Outside = Literal["error", "clip"]
-"""What a box that reaches outside its picture means: a mistake, or a box to cut at the border."""
+"""How to treat a box that reaches outside its picture: as a mistake, or clipped at the border."""
 
 SLIP_PIXELS, SLIP_SHARE = 1.0, 1e-3
 """A box may overstep the border by one pixel or a thousandth of the side, whichever is more: rounding and
-0- or 1-based counting do that. It is cut silently and listed by the audit."""
+0- or 1-based counting cause that. It is clipped silently and listed by the audit."""
 MIN_SIDE = 0.01
 """A box with a side below this many pixels has no area."""
 MAX_LABEL_BYTES = 16 << 20
@@ -44,12 +44,12 @@ class LabelFile:
         path: the label file; None for a picture without one (background).
         classes: the data set's class names.
         boxes: usable boxes ``x1, y1, x2, y2`` in the convention of `lightdet.structures`, cut at the border.
-        labels, crowd, lines: of each box its class index, crowd flag and 1-based line (0 where unknown).
-        areas: of each box the area of what it surrounds, as the file gives it; None where it does not.
+        labels, crowd, lines: each box's class index, crowd flag and 1-based line (0 if unknown).
+        areas: each box's object area as given by the file; None if it does not give one.
         problems: what makes the file unusable, in the file's order.
-        slips: lines of boxes that overstepped the border and were cut.
-        outsiders: lines of boxes that reach further out, whether that is an error or they were cut.
-        remarks: what was taken although it is odd, with its line: for the audit.
+        slips: lines of boxes that overstepped the border and were clipped.
+        outsiders: lines of boxes that reach further out, whether refused or clipped.
+        remarks: oddities that were accepted, with their lines: for the audit.
     """
 
     path: Path | None
@@ -67,13 +67,13 @@ class LabelFile:
     areas: list[float | None] = field(default_factory=list)
 
     def problem(self, message: str, line: int | None = None, kind: FaultKind = "format") -> None:
-        """Note that the file (at `line`) cannot be used as it stands."""
+        """Record that the file (at `line`) cannot be used as it is."""
         self.problems.append(DataError(message, kind, path=self.path, line=line or None))
 
     def add(
         self, box: Sequence[float], label: int, line: int = 0, *, crowd: bool = False, area: float | None = None
     ) -> None:
-        """Take one box ``x1, y1, x2, y2`` in pixels, or note why it cannot be used."""
+        """Add one box ``x1, y1, x2, y2`` in pixels, or record why it cannot be used."""
         if not all(math.isfinite(value) for value in box):
             self.problem("a coordinate is not a finite number; correct or remove the box", line, "value")
             return
@@ -110,14 +110,14 @@ class LabelFile:
     def check_size(self, declared: tuple[float, float], what: str, line: int, *, turned: bool) -> None:
         """Compare the size that the labels were made for with the picture's, once all boxes are added.
 
-        Some tools declare the size before the EXIF tag's turn, and mark what they show: the turned picture. That is
-        taken if all boxes lie in the picture as shown.
+        Some tools declare the size before EXIF rotation, but mark what they show: the rotated picture. That is
+        accepted if all boxes lie in the picture as shown.
 
         Args:
             declared: (width, height).
-            what: begins the message: what declares it.
-            line: where it stands.
-            turned: whether the picture's EXIF tag exchanges its sides.
+            what: start of the message: what declares it.
+            line: where it is given.
+            turned: whether the picture's EXIF tag swaps its sides.
         """
         if declared == self.size:
             return
@@ -125,17 +125,17 @@ class LabelFile:
         told = f"{what} {declared[0]:g} x {declared[1]:g}, but the picture is {width} x {height}"
         exchanged = declared == (height, width)
         if exchanged and turned and not self.outsiders:
-            self.remarks.append((f"{told} as its EXIF tag turns it; its boxes are read as those of this one", line))
+            self.remarks.append((f"{told} after EXIF rotation; its boxes are read in the picture as shown", line))
             return
         advice = "is it the right one?"
         if exchanged and turned:
-            advice = "its EXIF tag turns it, and the boxes are not those of the picture as shown: export it again"
+            advice = "its EXIF tag rotates it, and the boxes do not fit the picture as shown: export it again"
         elif exchanged:
-            advice = "are width and height exchanged? Correct them, or see whether it is the right picture"
+            advice = "are width and height swapped? Correct them, or check that it is the right picture"
         self.problems.insert(0, DataError(f"{told}; {advice}", "size", path=self.path, line=line or None))
 
     def class_index(self, name: str, line: int | None = None) -> int | None:
-        """Look up a class name; an unknown one is noted with the likely meaning."""
+        """Look up a class name; an unknown one is recorded with the likely meaning."""
         try:
             return _plain_names(tuple(self.classes)).index(_plain(name))
         except ValueError:
@@ -162,7 +162,7 @@ class LabelFile:
         )
 
     def _area(self) -> AnyArray | None:
-        """The areas that the file gives, the boxes' own in the gaps; None where it gives none."""
+        """The areas that the file gives, with the boxes' own areas in the gaps; None if it gives none."""
         if all(area is None for area in self.areas):
             return None
         own = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in self.boxes]
@@ -170,13 +170,13 @@ class LabelFile:
 
 
 def _plain(name: str) -> str:
-    """A name as it is compared: without blanks around it, umlauts in one spelling."""
+    """A name as compared: stripped, with umlauts in one Unicode form."""
     return unicodedata.normalize("NFC", name.strip())
 
 
 @lru_cache(maxsize=64)
 def _plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Class names as they are compared."""
+    """Class names as compared."""
     return tuple(_plain(name) for name in names)
 
 
@@ -208,9 +208,9 @@ def read_bounded(path: Path, limit: int = MAX_LABEL_BYTES) -> bytes:
 
 
 def _read_at_most(stream: BinaryIO, limit: int) -> bytes:
-    """Read to the end, but no more than a byte over `limit`: a device or a growing file has more than its size tells.
+    """Read to the end, but no more than one byte over `limit`: a device or a growing file holds more than its size.
 
-    In pieces, since memory for all that is asked for is taken at once.
+    In pieces, because memory for the whole request is allocated at once.
     """
     pieces, left = [], limit + 1
     while left > 0 and (piece := stream.read(min(left, _PIECE))):
@@ -231,7 +231,7 @@ def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]
         raise DataError("not UTF-8 text; save it as UTF-8", "format", path=path) from None
     if "\0" in text:
         raise DataError("not a text file; is this the right file?", "format", path=path)
-    # Rows that end in a bare CR must not run together. Unlike splitlines(), a form feed within a line ends none.
+    # Rows that end in a bare CR must not run together. Unlike with splitlines(), a form feed does not end a line.
     numbered = ((number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1))
     return [(number, line) for number, line in numbered if line]
 

@@ -1,9 +1,9 @@
 """Pascal VOC XML: ``<object><name/><bndbox><xmin/><ymin/><xmax/><ymax/></bndbox></object>``.
 
 VOC counts pixels from 1 and names the first and the last pixel of a box. Internally a box is the span between
-edges, so ``x1 = xmin - 1`` and ``x2 = xmax``; writing turns it back. Some tools write the edges themselves, counted
-from 0 and perhaps with fractions: ``first_pixel=0`` takes them as they stand. A picture belongs to the XML of the same
-stem: ``<filename>`` is often wrong and is not looked at. Boxes marked ``difficult`` are boxes like any other.
+edges, so ``x1 = xmin - 1`` and ``x2 = xmax``; writing reverses this. Some tools write the edges themselves, counted
+from 0 and possibly with fractions: ``first_pixel=0`` takes them as they are. A picture belongs to the XML with the same
+stem: ``<filename>`` is often wrong and is ignored. Boxes marked ``difficult`` are boxes like any other.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def write_voc(
     *,
     first_pixel: int = 1,
 ) -> None:
-    """Write one picture's XML (crowd flags have no place in it, nor have fractions where pixels are counted from 1)."""
+    """Write one picture's XML (it cannot hold crowd flags, nor fractions if pixels are counted from 1)."""
     write_text(path, voc_text(annotation, classes, filename, first_pixel=first_pixel))
 
 
@@ -134,7 +134,7 @@ def _written(box: list[float], size: tuple[int, int], first_pixel: int) -> tuple
 def _check_size(root: _Element, found: LabelFile, turned: bool) -> None:
     for size in root.all("size"):
         width, height = (plain_number(size.text_of(side)) for side in ("width", "height"))
-        if width and height:  # labelling tools write 0 for "not told"
+        if width and height:  # labelling tools write 0 for "not given"
             found.check_size((width, height), "<size> says", size.line, turned=turned)
 
 
@@ -146,7 +146,7 @@ def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
     name = item.text_of("name")
     named = item.child("name")
     if named is None or not name or named.children:
-        what = "no <name>; add the class" if not name else "a <name> with elements of its own; write the class alone"
+        what = "no <name>; add the class" if not name else "a <name> with elements inside; write only the class"
         found.problem(f"<object> has {what}", item.line)
         return
     label = found.class_index(name, named.line)
@@ -160,7 +160,7 @@ def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
         value = plain_number(given[0].text.strip()) if given else None
         if value is None or len(given) > 1 or given[0].children:
             text = given[0].text.strip()[:40] if given else ""
-            what = f"is missing or not a number ('{text}')" if value is None else "holds elements of its own"
+            what = f"is missing or not a number ('{text}')" if value is None else "has elements inside"
             what = "is given twice" if len(given) > 1 else what
             line = given[0].line if given else corners.line
             found.problem(f"<{tag}> {what}; correct the box", line, "value")
@@ -172,7 +172,7 @@ def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
 
 
 def _parse_xml(data: bytes, path: Path) -> _Element:
-    """Parse with lines kept. DOCTYPE and entities are refused, so nothing expands and nothing else is opened."""
+    """Parse and keep line numbers. DOCTYPE and entities are refused, so nothing expands and no other file is opened."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     top = _Element("", 0)

@@ -1,8 +1,8 @@
-"""YOLO text labels: a line a box, ``class cx cy w h``, each a share of the picture's width or height.
+"""YOLO text labels: one line per box, ``class cx cy w h``, each a share of the picture's width or height.
 
 Class ids count from 0. An empty file is a picture without defects. Tools write longer rows under the same name:
-polygons (``class x1 y1 x2 y2 x3 y3 ...``), key points behind the box, turned boxes, scores, a tracker's numbers. A row
-does not tell which of them it is, so it is read only where the YAML does: polygons as the boxes around them, rows with
+polygons (``class x1 y1 x2 y2 x3 y3 ...``), key points after the box, rotated boxes, scores, a tracker's numbers. A row
+does not show which it is, so it is read only if the YAML says so: polygons as the boxes around them, rows with
 key points as the box in front.
 """
 
@@ -82,7 +82,7 @@ def yolo_text(annotation: Annotation) -> str:
 
 
 def write_yolo(annotation: Annotation, path: Path) -> None:
-    """Write one picture's label file (crowd flags have no place in it)."""
+    """Write one picture's label file (it cannot hold crowd flags)."""
     write_text(path, yolo_text(annotation))
 
 
@@ -97,7 +97,7 @@ def _parse_line(line: str, number: int, found: LabelFile, rows: Rows) -> None:
     values = [value for value in numbers if value is not None]
     if len(values) < len(numbers):
         bad = fields[1 + numbers.index(None)]
-        hint = "; write a point for the comma" if "," in bad else ""
+        hint = "; write a point instead of the comma" if "," in bad else ""
         found.problem(f"'{bad}' is not a number; each line is: class cx cy w h{hint}", number)
         return
     if label is None:
@@ -116,7 +116,7 @@ def _parse_line(line: str, number: int, found: LabelFile, rows: Rows) -> None:
 
 
 def _column_fault(fields: Sequence[str], rows: Rows, classes: int) -> str:
-    """What to say of a row that does not have the columns it should; nothing if it has."""
+    """The message for a row with the wrong number of columns; empty if it is right."""
     count = len(fields)
     wide = count >= 7 and count % 2 == 1
     if count == 5 or (rows.kpt_shape is not None and count == 5 + math.prod(rows.kpt_shape)):
@@ -125,17 +125,17 @@ def _column_fault(fields: Sequence[str], rows: Rows, classes: int) -> str:
         return f", or the {5 + math.prod(rows.kpt_shape)} that 'kpt_shape' asks for"
     ids = fields[::5]
     if count > 5 and count % 5 == 0 and all(text.isdecimal() and int(text[:9]) < classes for text in ids):
-        return f": are {len(ids)} rows in one line? Part them"
+        return f": are {len(ids)} rows in one line? Separate them"
     if wide and not rows.polygons:
         return (
             ": polygons, key points or a tracker's numbers? For polygons set 'rows: polygons' in the YAML, for key "
-            "points 'kpt_shape: [points, 2 or 3]', else take the further columns out"
+            "points 'kpt_shape: [points, 2 or 3]', otherwise remove the additional columns"
         )
     if wide:
         return ""
     if count == 6:
-        return "; a sixth column (a score) does not belong into labels"
-    return "; blanks part the columns" if count == 1 else "; correct the line"
+        return "; a sixth column (a score) does not belong in labels"
+    return "; columns are separated by spaces" if count == 1 else "; correct the line"
 
 
 def _box(values: list[float], size: tuple[int, int], polygon: bool) -> tuple[float, float, float, float]:
@@ -149,7 +149,7 @@ def _box(values: list[float], size: tuple[int, int], polygon: bool) -> tuple[flo
 
 def _class_id(text: str, number: int, found: LabelFile) -> int | None:
     value = plain_number(text)
-    if value is None or not value.is_integer():  # '3.0' is what numpy.savetxt makes of 3
+    if value is None or not value.is_integer():  # numpy.savetxt writes 3 as '3.0'
         found.problem(f"the class id '{text}' is not a whole number; each line is: class cx cy w h", number)
         return None
     if not 0 <= value < len(found.classes):

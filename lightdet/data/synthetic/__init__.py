@@ -1,4 +1,4 @@
-"""The renderer of synthetic defect pictures: parts for the demo and the tests, a teacher's pictures for pretraining."""
+"""The renderer of synthetic defect pictures: parts for the demo and the tests, a "teacher" for pretraining."""
 
 from lightdet.data.synthetic.catalogue import CLASSES
 from lightdet.data.synthetic.plan import SyntheticPlan, default_workers

@@ -52,7 +52,7 @@ class Camera:
         height = layers.relief * cover + np.float32(_EDGE_HEIGHT) * cover
         shade = np.float32(self.slope[0] / 8) * np.asarray(cv2.Sobel(height, cv2.CV_32F, 1, 0))
         shade += np.float32(self.slope[1] / 8) * np.asarray(cv2.Sobel(height, cv2.CV_32F, 0, 1))
-        # A slope towards the light brightens without end in theory; metal saturates and shadows keep some light.
+        # In theory a slope towards the light brightens without limit; metal saturates and shadows keep some light.
         shade = np.clip(1 + shade, 0.35, 1.9)
         lit = layers.material - layers.background
         lit *= cover
@@ -73,7 +73,7 @@ def _expose(lit: FloatArray, noise: FloatArray) -> NDArray[np.uint8]:
 
 
 def draw_camera(rng: Generator, size: int) -> Camera:
-    """A random set-up for pictures of `size` pixels a side."""
+    """A random set-up for pictures of `size` pixels per side."""
     pixel = size / 320
     angle = rng.uniform(0, 2 * math.pi)
     strength = rng.uniform(0.75, 1.15)

@@ -1,4 +1,4 @@
-"""What can be drawn: the classes and their defects, the parts and which classes can befall them."""
+"""The catalogue: the classes and their defects, the parts and the classes that can occur on them."""
 
 from __future__ import annotations
 

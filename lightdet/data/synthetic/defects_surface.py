@@ -20,7 +20,7 @@ def scratch(scene: Scene, rng: Generator) -> Layers | None:
         return None
     pixel = scene.defect_pixel
     angle = rng.uniform(0, math.pi)
-    if scene.grain is not None:  # along the streaks nobody would see it
+    if scene.grain is not None:  # along the streaks it would be invisible
         angle = scene.grain + rng.uniform(0.35, math.pi - 0.35)
     length = rng.uniform(30, 58) * pixel
     path = curve(rng, center, length, angle, rng.uniform(0, 0.5))
@@ -84,7 +84,7 @@ def pit(scene: Scene, rng: Generator) -> Layers | None:
     rim = np.clip(blurred(crater, 2.0 * pixel) * np.float32(2.0), 0, 1) - crater
     patch.tint(scene.on_surface(patch, np.clip(rim, 0, 1)), rng.uniform(1.35, 1.6))
     inside = scene.on_surface(patch, crater)
-    # A pit is known by its light and dark flanks, not by a colour of its own: that is what tells it from an inclusion.
+    # A pit shows by its light and dark flanks, not by its colour: that distinguishes it from an inclusion.
     patch.tint(inside, rng.uniform(0.75, 0.9))
     patch.emboss(blurred(inside, 1.6 * pixel), -rng.uniform(4.0, 6.0) * pixel)
     return patch

@@ -1,4 +1,4 @@
-"""What is mounted on parts: screws, nuts with washers, chips, labels, contacts.
+"""Fittings on parts: screws, nuts with washers, chips, labels, contacts.
 
 Each function draws once what is random about the thing (so it looks the same wherever it is drawn) and
 returns a `Mounted`, whose `draw` puts it on layers at any pose.

@@ -1,4 +1,4 @@
-"""What lies before the camera, as layers that parts and defects draw on.
+"""The scene before the camera, as layers that parts and defects draw on.
 
 A `Layers` covers a `Window` of the picture. `Layers.view` shares the arrays (a part draws through it),
 `Layers.copy` owns them (a defect draws on a copy, which is taken over only if the defect is accepted).
@@ -35,7 +35,7 @@ class Layers:
     relief: FloatArray
 
     def view(self, window: Window) -> Layers:
-        """The same arrays seen through a smaller window."""
+        """Views of the same arrays through a smaller window."""
         rows, columns = window.within(self.window)
         return Layers(
             window,
@@ -46,7 +46,7 @@ class Layers:
         )
 
     def copy(self) -> Layers:
-        """Arrays of one's own; the background is shared, nothing draws on it any more."""
+        """Copies of the arrays; the background is shared, because nothing draws on it any more."""
         return Layers(self.window, self.background, self.material.copy(), self.coverage.copy(), self.relief.copy())
 
     def overlaid(self, patch: Layers) -> Layers:
@@ -89,11 +89,11 @@ class Layers:
         self.coverage[rows, columns] *= 1 - alpha[rows, columns]
 
     def extend(self, alpha: FloatArray) -> None:
-        """Let the part cover this, too."""
+        """Let the part cover this as well."""
         np.maximum(self.coverage, alpha, out=self.coverage)
 
     def restore(self, alpha: FloatArray, below: Layers) -> None:
-        """Go back to what was there before (`below`, the same window) where `alpha` is one."""
+        """Restore what was there before (`below`, the same window) where `alpha` is one."""
         self.material[...] += (below.material - self.material) * alpha
         self.coverage[...] += (below.coverage - self.coverage) * alpha
         self.relief[...] += (below.relief - self.relief) * alpha
@@ -106,7 +106,7 @@ def _touched(alpha: FloatArray) -> tuple[slice, slice]:
 
 
 def _planes(value: Points | FloatArray | float, rows: slice, columns: slice) -> FloatArray:
-    """A number, a colour ``[3]``, a map ``[h, w]`` or planes ``[3, h, w]``, ready to meet ``[3, h', w']``."""
+    """A number, a colour ``[3]``, a map ``[h, w]`` or planes ``[3, h, w]``, ready to broadcast with ``[3, h', w']``."""
     array = np.asarray(value, dtype=np.float32)
     if array.ndim == 1:
         return array[:, None, None]

@@ -1,4 +1,4 @@
-"""Part numbers engraved or printed on a part: text that is no defect."""
+"""Part numbers engraved or printed on a part: text that is not a defect."""
 
 from __future__ import annotations
 

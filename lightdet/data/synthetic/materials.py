@@ -1,4 +1,4 @@
-"""The stuff of parts and of what they lie on: colours and their textures."""
+"""Materials of parts and of the surfaces they lie on: colours and textures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a synthetic data set is made of: the numbers that its files depend on, checked."""
+"""The plan of a synthetic data set: the numbers that its files depend on, checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_PICTURES = 1_000_000
 MAX_SEED = 2**31 - 1
 _SHARE_UNIT = 1_000_000
 ENCODING = {
-    # The quickest way that OpenCV has to write noisy pictures as PNG, and the smallest files too.
+    # OpenCV's fastest setting for noisy pictures as PNG, which also gives the smallest files.
     "png": (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, cv2.IMWRITE_PNG_FILTER, 64),
     "jpg": (cv2.IMWRITE_JPEG_QUALITY, 95),
 }
@@ -30,7 +30,7 @@ ENCODING = {
 
 @dataclass(frozen=True)
 class SyntheticPlan:
-    """What to render: all that the files depend on, but for the folder's name.
+    """What to render: everything the files depend on, except the folder's name.
 
     Attributes:
         images: number of pictures.
@@ -39,12 +39,12 @@ class SyntheticPlan:
         format: of the labels.
         val: share of the pictures in the split ``val``, spread evenly; 0 makes ``train`` alone.
         clean: probability of a picture without defects.
-        picture: file format; ``png`` is exact, ``jpg`` about a quarter of the size.
+        picture: file format; ``png`` is lossless, ``jpg`` about a quarter of the size.
         recipe: what is drawn: ``parts`` with the six kinds of defect of the paper, or the ``teacher``'s pictures,
             many kinds on many grounds, for pretraining.
 
     Raises:
-        UserError: when made, for a value out of range or a split that would stay empty.
+        UserError: on creation, for a value out of range or a split that would stay empty.
     """
 
     images: int
@@ -90,7 +90,7 @@ class SyntheticPlan:
         return render_sample(self.seed, index, self.imgsz, clean=self.clean)
 
     def split_of(self, index: int) -> str:
-        """The split of a picture: it depends on its index and the share alone, never on the number of pictures."""
+        """The split of a picture: it depends only on its index and the share, never on the number of pictures."""
         share = round(self.val * _SHARE_UNIT)
         return "val" if (index + 1) * share // _SHARE_UNIT > index * share // _SHARE_UNIT else "train"
 
@@ -111,5 +111,5 @@ def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def default_workers(images: int) -> int:
-    """A sensible number of processes: none extra for a few hundred pictures, else the processors, up to eight."""
+    """A sensible number of processes: one for a few hundred pictures, otherwise the processors, up to eight."""
     return 1 if images < 400 else max(1, min(8, os.cpu_count() or 1))

@@ -19,17 +19,17 @@ MIN_SIZE, MAX_SIZE = 96, 4096
 DEFAULT_CLEAN = 0.15
 
 _VISIBLE = 7
-"""A pixel belongs to a defect if it changes the picture by at least so many of 255 levels; others stay as they were."""
+"""A pixel belongs to a defect if it changes by at least this many of 255 levels; others stay as they were."""
 _COUNTS = (0.15, 0.25, 0.28, 0.20, 0.12)
-"""How often a picture is to get one, two, three, four or five defects."""
+"""How often a picture gets one, two, three, four or five defects."""
 _TRIES = 8
 _ORDER = 1
-"""Marks the random stream that orders the classes, apart from the streams of the pictures."""
+"""Identifies the random stream that orders the classes, separate from the pictures' streams."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """A picture and how it came about.
+    """A picture and how it was made.
 
     Attributes:
         sample: the picture with its boxes.
@@ -94,7 +94,7 @@ def render(seed: int, index: int, imgsz: int = 320, *, clean: float = DEFAULT_CL
     if first is not None:
         for wanted in (first, *_more_classes(rng, classes)):
             _add_defect(scene, camera, image, wanted, marks, defect_rng)
-        for other in classes:  # a part too small or too busy for all that was wanted still gets one
+        for other in classes:  # a part too small or too busy for all planned defects still gets one
             if not marks:
                 _add_defect(scene, camera, image, other, marks, defect_rng)
     return _finish(image, reference, marks, part)
@@ -122,7 +122,7 @@ def _add_defect(scene: Scene, camera: Camera, image: Image, wanted: str, marks: 
     """Try to draw a defect of a class so that it can be seen and lies apart; changes `image`, adds to `marks`."""
     ways = DEFECTS[wanted]
     for _ in range(_TRIES):
-        # Where one has no place (no thread on a plate, no room for a stain) the next in a random order is asked.
+        # If one has no place (no thread on a plate, no room for a stain), the next in a random order is tried.
         for way in rng.permutation(len(ways)):
             patch = ways[way](scene, rng)
             if patch is not None:

@@ -1,4 +1,4 @@
-"""A part as it lies before the camera, with the features that a defect can befall."""
+"""A part in front of the camera, with the features that defects can affect."""
 
 from __future__ import annotations
 

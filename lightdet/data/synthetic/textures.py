@@ -1,4 +1,4 @@
-"""What materials look like: gray textures of mean one, float32 ``[h, w]``, made from small random grids."""
+"""Textures of materials: gray, with mean one, float32 ``[h, w]``, made from small random grids."""
 
 from __future__ import annotations
 

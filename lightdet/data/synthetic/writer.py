@@ -52,7 +52,7 @@ def write_synthetic(
 ) -> SyntheticSet:
     """Render a data set into the new folder `output`, ready for `lightdet.assembly.dataset.load_dataset`.
 
-    The YAML comes last: a folder with one is complete, whatever became of the process.
+    The YAML is written last: a folder with one is complete, whatever happened to the process.
 
     Args:
         output: a folder that is empty or does not exist.
@@ -101,7 +101,7 @@ def _check_empty(folder: Path) -> None:
     if YAML_NAME in found:
         raise UserError("holds a data set already; name a new folder, or remove this one first", path=folder)
     if found and found <= {name for pair in FOLDERS.values() for name in pair}:
-        raise UserError("holds a data set that was left unfinished; remove it, or name a new folder", path=folder)
+        raise UserError("holds an unfinished data set; remove it, or name a new folder", path=folder)
     if found:
         raise UserError("the folder is not empty; name a new one", path=folder)
 
@@ -123,9 +123,9 @@ def _rendered(folder: Path, plan: SyntheticPlan, workers: int) -> Iterator[Annot
     try:
         yield from pool.map(task, range(plan.images), chunksize=8)
     except BrokenProcessPool:
-        raise UserError("a rendering process was ended from outside (memory?); try --workers 1") from None
+        raise UserError("a rendering process was killed from outside (memory?); try --workers 1") from None
     except BaseException:
-        # A Ctrl-C while the pool starts leaves workers that wait for work, and the interpreter for them, for ever.
+        # A Ctrl-C while the pool starts would leave workers waiting for work, and the interpreter waiting for them.
         for worker in set(active_children()) - others:
             worker.terminate()
         raise
@@ -161,7 +161,7 @@ def _encoded(image: Image, kind: PictureFormat) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:  # not synced one by one: the YAML, written last, says that all is there
+    try:  # not synced one by one: the YAML, written last, says that all files exist
         path.write_bytes(data)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", path=path) from None

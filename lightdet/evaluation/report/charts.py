@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 40
 DASHES = (None, "7 3", "2 3", "9 3 2 3")
 COLORS = 8
-"""How many line colours the style sheet has. Every four lines the dashes change, so that like colours differ."""
+"""How many line colours the style sheet has. The dashes change every four lines, so that similar colours differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ def chart(
 
     Args:
         lines: what to draw; within the ticks' ends.
-        x_title: below.
-        y_title: beside.
+        x_title: text below.
+        y_title: text beside.
         marker: x and text of a vertical line.
         legend: list the lines below the picture.
         x_ticks, y_ticks: what the axes show; by default 0 to 1.
@@ -77,7 +77,7 @@ def style_of(kind: int | None) -> dict[str, str | None]:
 def ticks_for(low: float, high: float, count: int = 5) -> Ticks:
     """About `count` steps of 1, 2 or 5 times a power of ten that hold `low` to `high`.
 
-    A range below a thousandth of its values is widened: it would show the same number at every step.
+    A range below a thousandth of its values is widened: every tick would show the same number.
     """
     extent = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-9)
     power = 10.0 ** math.floor(math.log10(extent / count))
@@ -132,7 +132,7 @@ def _marker(value: float, text: str) -> list[Content]:
 def _draw(line: Line, x_ticks: Ticks, y_ticks: Ticks) -> Markup:
     shares = ((_share(float(x), x_ticks), _share(float(y), y_ticks)) for x, y in _thinned(line.x, line.y))
     places = [f"{_x(x)},{_y(y)}" for x, y in shares]
-    points = " ".join(places if len(places) > 1 else 2 * places)  # a single one shows by its round cap
+    points = " ".join(places if len(places) > 1 else 2 * places)  # a single point shows as its round cap
     shape = tag("polyline", points=points, **style_of(line.kind))
     # a wide invisible twin is easier to point at
     hover = tag("g", tag("title", line.name), shape, tag("polyline", points=points, class_="reach"))
@@ -140,7 +140,7 @@ def _draw(line: Line, x_ticks: Ticks, y_ticks: Ticks) -> Markup:
 
 
 def _thinned(x: AnyArray, y: AnyArray) -> AnyArray:
-    """Return ``[N, 2]`` without the inner points of level stretches."""
+    """Return ``[N, 2]`` without the inner points of horizontal stretches."""
     level = np.zeros(len(y), bool)
     if len(y) > 2:
         level[1:-1] = (y[1:-1] == y[:-2]) & (y[1:-1] == y[2:])

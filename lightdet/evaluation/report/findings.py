@@ -1,4 +1,4 @@
-"""The worst pictures drawn: what is there, what was found, and what went wrong, embedded in the page."""
+"""The worst pictures, embedded in the page: what is there, what was found, and what went wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lightdet.geometry.letterbox import resize
 from lightdet.structures import Annotation, Detections
 
 SIDE = 512
-"""Longer side in pixels of the embedded pictures; small ones are enlarged, of large ones a detail is shown."""
+"""Longer side in pixels of the embedded pictures; small ones are enlarged, large ones are cropped to a detail."""
 QUALITY = 88
 RIGHT: Color = (86, 180, 233)
 MISSED: Color = (213, 94, 0)
@@ -29,7 +29,7 @@ TRUTH: Color = (255, 255, 255)
 Window = tuple[int, int, int, int]
 """x1, y1, x2, y2 in whole pixels, the last two outside."""
 Row = tuple[FloatArray, str, Color, bool, float]
-"""A box to draw, its text, its colour, whether its line is broken, the factor of its width."""
+"""A box to draw, its text, its colour, whether its line is dashed, the factor of its width."""
 
 LEGEND = (
     ("found", "k-right", "found, with score"),
@@ -54,7 +54,7 @@ def finding_cards(
     *,
     marks_truth: bool,
 ) -> Markup:
-    """Return the pictures of the `findings`, with the key to the colours; `found` and `annotations` of all pictures.
+    """Return the pictures of the `findings`, with the key to the colours; `found` and `annotations` cover all pictures.
 
     The other arguments are those of `finding_card`.
     """
@@ -65,7 +65,7 @@ def finding_cards(
         truth = annotations[finding.index]
         try:
             card = finding_card(finding, found[finding.index], truth, names, load, marks_truth=marks_truth)
-        except UserError as error:  # a picture that went away since; the numbers stand without it
+        except UserError as error:  # a picture that was removed since; the numbers are valid without it
             card = tag("figure", tag("figcaption", str(error)), class_="card")
         cards.append(card)
     return join([legend(), tag("div", cards, class_="cards")])
@@ -88,7 +88,7 @@ def finding_card(
         truth: its annotation.
         names: class names.
         load: reads the picture (uint8 RGB ``[H, W, 3]``).
-        marks_truth: the finding's boxes are ground truth (else detections); a detail is cut around the first.
+        marks_truth: the finding's boxes are ground truth (otherwise detections); the detail is cut around the first.
     """
     boxes = truth.boxes if marks_truth else found.boxes
     image = load(truth.image)
@@ -115,7 +115,7 @@ def finding_card(
 
 
 def window_around(box: FloatArray, size: tuple[int, int]) -> Window:
-    """Return the part to show: all of a picture up to twice `SIDE`, else a detail around `box`."""
+    """Return the part to show: all of a picture up to twice `SIDE`, otherwise a detail around `box`."""
     if max(size) <= 2 * SIDE:
         return 0, 0, *size
     width, height = float(box[2] - box[0]), float(box[3] - box[1])
@@ -177,7 +177,7 @@ def _detection_rows(
     for index, (box, score, label) in enumerate(found):
         wrong = matched[index] == FREE and not ignored[index]
         rows.append((box, f"{names[label]} {score:.2f}", ALARM if wrong else RIGHT, False, 1.5 if wrong else 1.0))
-    # false alarms first: what comes first is drawn on top
+    # false alarms first: they are drawn on top
     return sorted(rows, key=lambda row: row[2] != ALARM)
 
 

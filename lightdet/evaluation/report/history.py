@@ -13,9 +13,9 @@ from lightdet.evaluation.report.charts import Line, chart, ticks_for
 from lightdet.evaluation.report.markup import Markup, tag
 
 HIGHEST = 0.9
-"""A share's axis begins no higher, where all its values are near 1."""
+"""The axis of a share starts at this value at the latest, even if all values are near 1."""
 FEW = 6
-"""So many epochs get a tick each."""
+"""Up to this many epochs get a tick each."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Curve:
         heading: above it.
         columns: names of the lines and the columns that hold them; those without a number are left out.
         title: of the value axis.
-        is_share: the axis ends at 1, and begins near the smallest value; else it begins at 0.
+        is_share: the axis ends at 1 and begins near the smallest value; otherwise it begins at 0.
     """
 
     heading: str

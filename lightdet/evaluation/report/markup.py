@@ -1,4 +1,4 @@
-"""HTML from function calls: text is escaped because nothing else is possible."""
+"""HTML from function calls: text is always escaped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EMPTY = frozenset({"meta", "br", "img", "line", "rect", "path", "circle", "polyl
 
 
 class Markup(str):
-    """Text that is HTML already; only `tag`, `join` and constants of this package make it."""
+    """Text that is already HTML; only `tag`, `join` and constants of this package create it."""
 
     __slots__ = ()
 
@@ -21,8 +21,8 @@ Value = str | int | float | bool | None
 def tag(name: str, /, *content: Content, **attributes: Value) -> Markup:
     """Return ``<name attributes>content</name>``.
 
-    Strings are escaped, `Markup` is not, lists are taken piece by piece, None is nothing. Of attribute names, a
-    trailing ``_`` is cut (``class_``) and other ``_`` become ``-``; those that are None or False are left out.
+    Strings are escaped, `Markup` is not, lists are taken item by item, None is empty. In attribute names, a
+    trailing ``_`` is removed (``class_``) and other ``_`` become ``-``; attributes that are None or False are left out.
     """
     parts = [name]
     for key, value in attributes.items():
@@ -32,7 +32,7 @@ def tag(name: str, /, *content: Content, **attributes: Value) -> Markup:
         parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(shown)}"')
     opening = f"<{' '.join(parts)}>"
     if name in EMPTY:
-        # closed the XML way, which HTML allows: the SVG parts need it
+        # closed as in XML, which HTML allows: the SVG parts need it
         return Markup(opening[:-1] + "/>")
     return Markup(f"{opening}{join(content)}</{name}>")
 

@@ -1,4 +1,4 @@
-"""The page as a whole: one file that loads nothing, readable in light and dark, on a phone and on paper."""
+"""The whole page: one self-contained file, readable in light and dark mode, on a phone and on paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightdet.evaluation.report.charts import Line, chart
 from lightdet.evaluation.report.markup import Content, Markup, join, tag
 
 MAX_LINES = 16
-"""Of more classes than this, those with the lowest AP are drawn."""
+"""If there are more classes than this, only those with the lowest AP are drawn."""
 
 
 def page(title: str, *content: Content, style: str = "") -> str:
@@ -22,7 +22,7 @@ def page(title: str, *content: Content, style: str = "") -> str:
     Args:
         title: of the window.
         content: what it shows.
-        style: a style sheet of the page's own, after the common one; never text from outside.
+        style: the page's own style sheet, after the common one; never text from outside.
     """
     common = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -79,7 +79,7 @@ def _f1_chart(curves: Curves, names: Sequence[str], shown: Sequence[int], thresh
 def _pooled_chart(curves: Curves, threshold: float) -> Markup:
     grid = np.linspace(0, 1, 201)
     precision, recall, f1 = curves.overall.sample(grid)
-    # Where no detection is left there is no precision to show.
+    # Where no detection is left, there is no precision to show.
     alive = grid <= (float(curves.overall.scores[0]) if len(curves.overall.scores) else -1.0)
     lines = [Line("F1", grid, f1), Line("precision", grid[alive], precision[alive], 0), Line("recall", grid, recall, 1)]
     return chart(lines, x_title="confidence threshold", y_title="share", marker=(threshold, f"best F1 {threshold:g}"))

@@ -28,14 +28,14 @@ class SummaryTable:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an evaluation says first."""
+    """The first line of an evaluation."""
 
     tables: Sequence[SummaryTable]
     lines: Sequence[str]
 
 
 def summarize(metrics: Metrics) -> Summary:
-    """Return precision, recall and average precision by class, and how many pictures and boxes they rest on."""
+    """Return precision, recall and average precision by class, and the number of pictures and boxes behind them."""
     known = metrics.boxes > 0
     shares = (metrics.precision, metrics.recall, metrics.f1) if known else (None, None, None)
     foot = ["all", str(metrics.images - metrics.background_images), str(metrics.boxes)]

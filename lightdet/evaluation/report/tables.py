@@ -10,7 +10,7 @@ from lightdet.evaluation.report.markup import Content, Markup, tag
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or a dash for what does not exist."""
+    """Three decimals, or a dash for a missing value."""
     return "–" if value is None else f"{value:.3f}"
 
 
@@ -22,7 +22,7 @@ def tiles(metrics: Metrics) -> Markup:
         ("mAP@0.5", number(metrics.map50), "mean over classes"),
         ("mAP@0.5:0.95", number(metrics.map50_95), "mean over classes and overlaps"),
         ("mAP@0.75", number(metrics.map75), "boxes must fit closely"),
-        ("Precision", number(metrics.precision if known else None), f"right alarms of all alarms, {share}"),
+        ("Precision", number(metrics.precision if known else None), f"correct alarms of all alarms, {share}"),
         ("Recall", number(metrics.recall if known else None), f"found of all defects, {share}"),
         ("F1", number(metrics.f1 if known else None), f"best of all thresholds, {share}"),
     ]
@@ -68,7 +68,7 @@ def _bar(value: float | None) -> Markup:
 
 
 def confusion_table(confusion: Confusion, names: Sequence[str]) -> Markup:
-    """Return counts with a ground as dark as the row's share."""
+    """Return counts on a background as dark as their share of the row."""
     shares = confusion.shares()
     columns = [*names, "missed"]
     rows = [*names, "nothing there"]

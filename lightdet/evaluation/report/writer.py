@@ -23,7 +23,7 @@ JSON_NAME, HTML_NAME = "metrics.json", "report.html"
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a report is made of.
+    """The content of a report.
 
     Attributes:
         title: heading of the page.
@@ -31,7 +31,7 @@ class Evaluation:
         predictions: one for each picture.
         annotations: of the same pictures.
         names: class names by label.
-        facts: for the page's end, by group: data, model, settings, versions.
+        facts: for the end of the page, by group: data, model, settings, versions.
         details: for the JSON beside the metrics; plain values.
         skipped: what was left out, and why, one line each.
     """
@@ -72,7 +72,7 @@ def write_report(
 
     Args:
         folder: made where missing; the two files are replaced.
-        evaluation: what to tell.
+        evaluation: the content.
         load: reads a picture (uint8 RGB ``[H, W, 3]``).
         pictures: how many of the worst misses, and of the worst false alarms, to show.
 
@@ -99,10 +99,14 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
         alarms = worst_false_alarms(*arguments, threshold=threshold, limit=pictures)
         shown = [
             tag("h2", "Worst misses"),
-            tag("p", "Pictures with defects that were missed; most defects and least noticed first.", class_="soft"),
+            tag(
+                "p",
+                "Pictures with defects that were missed; the most and the least noticed defects first.",
+                class_="soft",
+            ),
             finding_cards(misses, found, *arguments[1:], load, marks_truth=True),
             tag("h2", "Worst false alarms"),
-            tag("p", "Pictures with alarms that are wrong; the surest alarm first.", class_="soft"),
+            tag("p", "Pictures with false alarms; the highest score first.", class_="soft"),
             finding_cards(alarms, found, *arguments[1:], load, marks_truth=False),
         ]
     return join(
@@ -114,7 +118,7 @@ def _content(evaluation: Evaluation, load: Callable[[Path], Image], pictures: in
             tag("p", _CLASS_NOTE.format(threshold=f"{threshold:g}"), class_="soft"),
             tag("h2", "Curves"),
             curve_section(metrics, evaluation.names),
-            tag("h2", "What was taken for what"),
+            tag("h2", "Confusion matrix"),
             tag("p", _CONFUSION_NOTE.format(threshold=f"{threshold:g}"), class_="soft"),
             confusion_table(evaluation.confusion(), evaluation.names),
             *shown,

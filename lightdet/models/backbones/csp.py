@@ -1,4 +1,4 @@
-"""The backbone of YOLOv5: Focus, then four times CBL↓ and a CSP block, the last one behind an SPP."""
+"""The backbone of YOLOv5: Focus, then four times CBL↓ and a CSP block, the last one after an SPP."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Three anchor grids: attention, gate and rebuild before a 1x1 convolution; decoding of what it gives.
+"""Three anchor grids: attention, gate and rebuild before a 1x1 convolution; decoding of its output.
 
-Letters: B batch, A anchors a cell, H and W cells, C classes.
+Letters: B batch, A anchors per cell, H and W cells, C classes.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class AnchorHead(nn.Module):
     """Neck and backbone features → raw grids ``[B, A, H, W, 5 + C]``: x, y, w, h, objectness, class logits.
 
     Args:
-        branches: what comes before the 1x1 convolution (`HeadBranch`, `ConvBranch`), one a stride, finest first.
-        channels: what the branches return, in channels.
+        branches: the part before the 1x1 convolution (`HeadBranch`, `ConvBranch`), one per stride, finest first.
+        channels: output channels of the branches.
         num_classes: C.
         num_anchors: A.
-        strides: pixels a cell, by grid.
+        strides: pixels per cell, by grid.
     """
 
     def __init__(
@@ -76,18 +76,18 @@ class AnchorHead(nn.Module):
             self._start_biases(conv, stride)  # type: ignore[arg-type]
 
     def _start_biases(self, conv: nn.Conv2d, stride: int) -> None:
-        """Begin at the rates to expect, so the first steps do not unlearn "everything is a defect" (Lin 2017)."""
+        """Start at the expected rates, so the first steps need not unlearn "everything is a defect" (Lin 2017)."""
         bias = cast(Tensor, conv.bias).detach().view(self.num_anchors, -1)
         bias[:, 4] += math.log(8 / (640 / stride) ** 2)  # about 8 objects in a 640-pixel picture
         bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99))
 
     def forward(self, deep: Sequence[Tensor], shallow: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return one raw grid a stride, finest first."""
+        """Return one raw grid per stride, finest first."""
         grids = []
         for branch, conv, d, s in zip(self.branches, self.outputs, deep, shallow, strict=True):
             raw = conv(branch(d, s))
             b, _, h, w = raw.shape
-            # In channels-last memory this is a view: the channels of a cell already lie side by side.
+            # In channels-last memory this is a view: the channels of a cell are already adjacent.
             cells = raw.permute(0, 2, 3, 1).reshape(b, h, w, self.num_anchors, 5 + self.num_classes)
             grids.append(cells.permute(0, 3, 1, 2, 4))
         return tuple(grids)
@@ -101,9 +101,9 @@ def decode_grids(grids: Sequence[Tensor], anchors: Tensor, strides: Sequence[int
     no choice, and the loss does not train that logit.
 
     Args:
-        grids: raw grids ``[B, A, H, W, 5 + C]``, one a stride.
+        grids: raw grids ``[B, A, H, W, 5 + C]``, one per stride.
         anchors: ``[strides, A, 2]`` width and height in input pixels.
-        strides: pixels a cell.
+        strides: pixels per cell.
 
     Returns:
         float32 ``[B, sum(A*H*W), 5 + C]``: centre x, centre y, width, height in input pixels, then

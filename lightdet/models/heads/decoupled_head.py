@@ -1,4 +1,4 @@
-"""The anchor-free head of YOLOX: classes and boxes in branches of their own; decoding of what it gives.
+"""The anchor-free head of YOLOX: separate branches for classes and boxes; decoding of its output.
 
 Letters: B batch, H and W cells, C classes. Ge et al. 2021, "YOLOX: Exceeding YOLO Series in 2021", section 2.1.
 """
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from lightdet.layers import ConvBNAct
 
 FIRST_PROBABILITY = 0.01
-"""What every cell says of objectness and classes before it has learned anything (Lin 2017)."""
+"""The initial probability of objectness and of each class in every cell (Lin 2017)."""
 MAX_LOG_SIDE = 8.0
-"""Largest side of a box: e^8 = 2981 cells. Its exponential stays a number, whatever the network says."""
+"""Largest side of a box: e^8 = 2981 cells. Its exponential stays finite, whatever the network returns."""
 
 
 class DecoupledBranch(nn.Module):
@@ -63,7 +63,7 @@ class DecoupledHead(nn.Module):
         self.branches = nn.ModuleList(DecoupledBranch(c, num_classes, width, activation=activation) for c in channels)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return one raw grid a stride, in the order of the features."""
+        """Return one raw grid per stride, in the order of the features."""
         return tuple(branch(x) for branch, x in zip(self.branches, features, strict=True))
 
 
@@ -73,8 +73,8 @@ def decode_cells(grids: Sequence[Tensor], strides: Sequence[int]) -> Tensor:
     A centre is relative to the upper left corner of its cell, ``(t + cell) * stride``; a side is ``exp(t) * stride``.
 
     Args:
-        grids: raw grids ``[B, H, W, 5 + C]``, one a stride.
-        strides: pixels a cell.
+        grids: raw grids ``[B, H, W, 5 + C]``, one per stride.
+        strides: pixels per cell.
 
     Returns:
         float32 ``[B, sum(H*W), 5 + C]``: centre x, centre y, width, height in input pixels, then objectness and

@@ -13,7 +13,7 @@ from lightdet.layers import SPP, ConvBNAct, ConvSet, double
 class ConvPAN(nn.Module):
     """Three features at strides 8, 16, 32 → three of the same sizes with half the channels each.
 
-    Features are concatenated at each join, where PANet adds them; each join ends in five convolutions.
+    Features are concatenated at each join, whereas PANet adds them; each join ends in five convolutions.
 
     Args:
         channels: channels of the three inputs, finest first.

@@ -1,4 +1,4 @@
-"""Named models, each one explicit function whose parts can be read on one screen."""
+"""Named models, each an explicit function whose parts fit on one screen."""
 
 from lightdet.models.zoo.anchors import ANCHORS_640, default_anchors
 from lightdet.models.zoo.light import lightdet, lightdet_nano, lightdet_plus

@@ -1,4 +1,4 @@
-"""The anchors that every network with anchors starts from, unless it is told its own."""
+"""The default anchors of every network with anchors."""
 
 from __future__ import annotations
 

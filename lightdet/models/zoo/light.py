@@ -50,7 +50,7 @@ def lightdet_nano(
     widths: Sequence[int] = (16, 32, 48, 96, 144),
     **parts: Any,
 ) -> Detector:
-    """The detector at half the size: 0.77 M parameters with six classes; `parts` as `lightdet` takes them."""
+    """The detector at half the size: 0.77 M parameters with six classes; `parts` as for `lightdet`."""
     return lightdet(num_classes, anchors=anchors, widths=widths, **parts)
 
 
@@ -61,5 +61,5 @@ def lightdet_plus(
     widths: Sequence[int] = (32, 48, 96, 176, 304),
     **parts: Any,
 ) -> Detector:
-    """The detector at twice the size: 2.92 M parameters with six classes; `parts` as `lightdet` takes them."""
+    """The detector at twice the size: 2.92 M parameters with six classes; `parts` as for `lightdet`."""
     return lightdet(num_classes, anchors=anchors, widths=widths, **parts)

@@ -1,6 +1,6 @@
-"""YOLOv3, YOLOv4 and YOLOv5 n, s, m, as published but for what all networks with anchors have in common here.
+"""YOLOv3, YOLOv4 and YOLOv5 n, s, m, as published except for what all networks with anchors share here.
 
-In common: the anchors they start from, the decoding, the loss with its assignment, and the constants of the batch
+They share the initial anchors, the decoding, the loss with its assignment, and the constants of the batch
 normalization. A comparison then compares the networks, not their recipes.
 """
 

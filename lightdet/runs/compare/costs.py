@@ -1,4 +1,4 @@
-"""What each model costs: all are timed together and in turn, so that a busy machine favours none."""
+"""The cost of each model: all are timed together and in turn, so that a busy machine favours none."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ PROFILE_NAME = "profile.json"
 def measure(
     options: CompareOptions, models: Mapping[str, tuple[Path, int]], picture: Path, watcher: Any
 ) -> tuple[dict[str, Cost], dict[str, Any]]:
-    """Return the cost of each model, and what they were measured on.
+    """Return the cost of each model, and the machine it was measured on.
 
     All are measured together: if a model is added, all are measured again. Kept in the output folder.
 
     Args:
-        models: by name, weights and side of the input.
-        picture: what is timed.
+        models: by name, weights and input size.
+        picture: the picture to time.
 
     Raises:
         UserError: a model that cannot be loaded, a device that is not there.

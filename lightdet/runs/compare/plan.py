@@ -1,4 +1,4 @@
-"""The output folder of a comparison: what it was begun with, and whether it may be written to."""
+"""The output folder of a comparison: what it was started with, and whether it may be written to."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ FORMAT = 1
 FREE = tuple(
     f"train.{key}" for key in ("workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "seed")
 )
-"""Keys that change no result; the seed is the run's."""
+"""Keys that change no result; the seed belongs to the run."""
 
 
 def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], comparing: Comparing) -> None:
-    """Begin a comparison in `folder`, or continue the one in it; models and seeds may be added, none may change.
+    """Start a comparison in `folder`, or continue the one in it; models and seeds may be added, but not changed.
 
     Args:
         folder: new, empty, or a comparison's.
-        data: classes and fingerprints of the splits that training takes, plain values.
-        entries: what is asked for now.
-        comparing: of the task, to say what was changed.
+        data: classes and fingerprints of the splits for training, plain values.
+        entries: the current request.
+        comparing: of the task, to say what has changed.
 
     Raises:
-        UserError: the folder holds something else; other data or another configuration than it was begun with.
+        UserError: the folder holds something else; other data or another configuration than it was started with.
     """
     path = folder / PLAN_NAME
     if not path.exists():
-        # a lock is not yet anything of the user's; any other file is
+        # a lock is not the user's; any other file is
         others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
         if others:
             raise UserError(
-                f"holds something other than a comparison ('{others[0].name}'); take a new folder", path=folder
+                f"holds something other than a comparison ('{others[0].name}'); use a new folder", path=folder
             )
         kept: dict[str, Any] = {}
     else:
@@ -68,13 +68,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["comparison"] > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to go on with it", path=path)
+            raise UserError("was written by a newer lightdet; upgrade to continue it", path=path)
         if not isinstance(value["data"], dict) or not isinstance(value["models"], dict):
             raise TypeError
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=path) from None
     except (ValueError, KeyError, TypeError):
-        raise UserError("is not the plan of a comparison; take a new --output", path=path) from None
+        raise UserError("is not the plan of a comparison; use a new --output", path=path) from None
     result: dict[str, Any] = value
     return result
 
@@ -86,20 +86,20 @@ def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path,
             continue
         if key == "classes":
             raise UserError(
-                f"this comparison was begun with the classes {', '.join(old)}, the data set now has "
-                f"{', '.join(value)}; take another --output",
+                f"this comparison was started with the classes {', '.join(old)}, the data set now has "
+                f"{', '.join(value)}; use another --output",
                 path=folder,
             )
         then, changed = comparing.tell(old), comparing.tell(value)
         detail = f"{then} then, {changed} now" if then != changed else f"{comparing.labels} or files were changed"
         raise UserError(
-            f"the split '{key}' is not what this comparison was begun with ({detail}); take another --output",
+            f"the split '{key}' is not what this comparison was started with ({detail}); use another --output",
             path=folder,
         )
 
 
 def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
-    """Write the configuration that the runs in `folder` are trained with, unless they have begun with another."""
+    """Write the configuration for the runs in `folder`, unless they were started with another."""
     path = folder / CONFIG_NAME
     begun = any(folder.glob(f"seed*/{STATE_NAME}"))
     wanted = config.model_dump(mode="json")
@@ -108,11 +108,11 @@ def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
         for key, old, new in differences(before, wanted):
             if key not in FREE and not key.startswith("eval."):
                 raise UserError(
-                    f"was begun with {key}: {old}, and now it would be {new}; a comparison goes on as it was begun. "
-                    "Take another --output, give the row another name, or remove this folder to train it anew",
+                    f"was started with {key}: {old}, and now it would be {new}; a comparison cannot change. "
+                    "Use another --output, give the row another name, or remove this folder to train it again",
                     path=folder,
                 )
-        # The evaluation may change afterwards; a training that goes on wants the one that it had.
+        # The evaluation may change later; a training that continues needs the one it had.
         wanted["eval"] = before["eval"]
     wanted["train"].pop("seed")
     read_config(YamlFile(wanted, path))
@@ -120,7 +120,7 @@ def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Return (dotted key, old, new) of everything that differs; None stands for what is not there."""
+    """Return (dotted key, old, new) for everything that differs; None means missing."""
     found: list[tuple[str, Any, Any]] = []
     for key in {**old, **new}:
         before, now = old.get(key), new.get(key)

@@ -1,4 +1,4 @@
-"""The options of ``lightdet compare``, and the rows that they ask for."""
+"""The request to ``lightdet compare``, and its rows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lightdet.options.compare import CompareOptions
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
 
 YAML_ENDINGS = (".yaml", ".yml")
-"""Model files of these names are called by their folder."""
+"""Model files with these names are named after their folder."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the tables that are to come.
+    """A row of the comparison.
 
     Attributes:
         name: unique, whatever the case of its letters; also its folder's name.
-        files: the configuration, the weights (one a run) or the file of detections.
+        files: the configuration, the weights (one per run) or the file of detections.
         seeds: to train with; empty for anything else.
-        overrides: of this one alone.
+        overrides: for this row only.
         config: checked; None for anything that is not trained.
         task: of the configuration; detection for detections.
     """
@@ -51,7 +51,7 @@ class Entry:
 
 
 def finished_model_settings(task: Task, overrides: Sequence[str]) -> tuple[int | None, Any]:
-    """Return input side (None: its own) and evaluation for models that are not trained here.
+    """Return input size (None: the model's own) and evaluation for models that are not trained here.
 
     Raises:
         UserError: a value that is wrong.
@@ -65,7 +65,7 @@ def _for_finished(overrides: Sequence[str]) -> list[str]:
 
 
 def task_of_entries(entries: Sequence[Entry]) -> Task | None:
-    """The task of the rows; None where there are only weights that cannot be read.
+    """The task of the rows; None if there are only weights that cannot be read.
 
     Raises:
         UserError: the rows are of both tasks.
@@ -85,10 +85,10 @@ def task_of_entries(entries: Sequence[Entry]) -> Task | None:
 
 
 def entries_of(options: CompareOptions) -> list[Entry]:
-    """Return the rows in order: the list, then files as they stand, configurations, weights, detections.
+    """Return the rows in order: the list, then bare files, configurations, weights, detections.
 
     Raises:
-        UserError: a missing or wrong file, two rows of one name, seeds given twice or for nobody, a wrong value.
+        UserError: a missing or wrong file, two rows with the same name, seeds given twice or for no row, a wrong value.
     """
     entries = _listed(options) + _given(options)
     if not entries:
@@ -99,7 +99,7 @@ def entries_of(options: CompareOptions) -> list[Entry]:
     trained = [entry for entry in entries if entry.kind == "trained"]
     alien = next((text for text in options.settings() if not text.startswith(("eval.", "imgsz="))), None)
     if alien is not None and not trained:
-        raise UserError(f"'{alien}' would change a training, and there is none; finished models stay as they are")
+        raise UserError(f"'{alien}' would change a training, and there is none; finished models cannot change")
     return [_with_config(entry, options.settings()) if entry.kind == "trained" else entry for entry in entries]
 
 
@@ -142,10 +142,10 @@ def _given(options: CompareOptions) -> list[Entry]:
 
 
 def split_name(text: str) -> tuple[str | None, Path]:
-    """Split ``NAME=FILE``; a file that has ``=`` in its own name stays whole.
+    """Split ``NAME=FILE``; a file with ``=`` in its own name is kept whole.
 
     Raises:
-        UserError: a name that cannot become a folder's.
+        UserError: a name that cannot be a folder's name.
     """
     name, equals, file = text.partition("=")
     if not equals or Path(text).exists():
@@ -167,13 +167,13 @@ def _kind_of(path: Path) -> Kind:
     if path.is_dir():
         raise UserError("is a folder; give a configuration (.yaml) or the .safetensors in it", path=path)
     if path.suffix.lower() == ".json":
-        raise UserError("detections from elsewhere are given with --predictions NAME=FILE", path=path)
+        raise UserError("give another program's detections with --predictions NAME=FILE", path=path)
     hint = "" if path.exists() else ", and there is no such file"
     raise UserError(f"is neither a configuration (.yaml) nor a trained model (.safetensors){hint}", path=path)
 
 
 def _name_of(path: Path) -> str:
-    """The file's stem; for ``best`` and ``last`` of a training its folder."""
+    """The file's stem; for a training's ``best`` and ``last``, its folder's name."""
     stem = path.stem if path.suffix.lower() in YAML_ENDINGS else run_name(path)
     return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100].rstrip(". ") or "model"
 
@@ -182,13 +182,13 @@ def _check_files(entry: Entry) -> None:
     for path in entry.files:
         if path.is_dir():
             raise UserError("is a folder; give a file in it", path=path)
-        # a configuration's own reader finds names that are alike
+        # a configuration's own reader suggests similar names
         if entry.kind != "trained" and not path.is_file():
             raise UserError("no such file", path=path)
 
 
 def _grouped(entries: Sequence[Entry]) -> list[Entry]:
-    """Weights of one name are runs of one model."""
+    """Weights with the same name are runs of one model."""
     found: dict[str, Entry] = {}
     result: list[Entry] = []
     for entry in entries:
@@ -243,7 +243,7 @@ def parse_seeds(texts: Sequence[str], where: str = "--seeds") -> tuple[int, ...]
     """Read seeds from ``0,1,2``, ``0 1 2``, or one per text.
 
     Raises:
-        UserError: something that is no seed.
+        UserError: something that is not a seed.
     """
     seeds = []
     for word in " ".join(texts).replace(",", " ").split():
@@ -262,7 +262,7 @@ def _check_repeated(seeds: Sequence[int], where: str) -> None:
 def _with_config(entry: Entry, overrides: Sequence[str]) -> Entry:
     mine = [*overrides, *entry.overrides]
     if "seed" in _section(mine, "train"):
-        raise UserError("train.seed is set by --seeds in a comparison; take it out")
+        raise UserError("a comparison sets train.seed from --seeds; remove it")
     file = load_yaml(entry.files[0])
     task = task_of_config(file, mine)
     return replace(entry, config=task.configuration(file, mine), task=task)

@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass
 class Row:
-    """A row being made: the runs that can be scored, those that were, and what went wrong."""
+    """A row in progress: the runs that can be scored, those that were, and what went wrong."""
 
     entry: Entry
     candidates: list[Candidate] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Row:
 
 
 class ModelComparison:
-    """One request, in two steps: made (all that needs no training is checked), then run.
+    """One request, in two steps: creation (everything that needs no training is checked), then `run`.
 
     Args:
         options: what was asked.
@@ -65,7 +65,7 @@ class ModelComparison:
 
     Raises:
         UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do not
-            fit the data set; two rows of one name; seeds given twice.
+            fit the data set; two rows with the same name; seeds given twice.
     """
 
     def __init__(self, options: CompareOptions, task: Task, launcher: str) -> None:
@@ -88,7 +88,7 @@ class ModelComparison:
             self._check_weights(entry)
 
     def _read(self, trains: bool) -> None:
-        """Labels of the splits that are scored and of those that training takes; no pixels."""
+        """Labels of the splits for scoring and training; no pixels."""
         wanted, scored = self.task.comparing.splits(self.spec, self.options.split, trains=trains)
         self.splits: dict[str, list[Any]] = {}
         for name in wanted:
@@ -101,7 +101,7 @@ class ModelComparison:
         self.scored = Scored({name: self.marks[name] for name in scored}, shown, [truths[index] for index in shown])
 
     def _check_entry(self, entry: Entry) -> None:
-        """Read detections once, and look at the networks, before hours are spent on training."""
+        """Read detections once, and check the networks, before hours are spent on training."""
         if entry.config is not None:
             try:
                 self.task.comparing.check(entry.config, len(self.spec.classes))
@@ -127,11 +127,11 @@ class ModelComparison:
                 )
 
     def run(self, watcher: Watcher) -> Outcome:
-        """Train, score, measure and write; goes on where an earlier call in the same folder was ended.
+        """Train, score, measure and write; continues an earlier call in the same folder.
 
         Raises:
-            UserError: another comparison is at work in the folder, it holds something else, or was begun with
-                other data or configurations; nothing can be written; a device that is not there.
+            UserError: another comparison is running in the folder, it holds something else, or was started with
+                other data or configurations; nothing can be written; a missing device.
             KeyboardInterrupt: after a signal; the trainings have saved.
         """
         from lightdet.models.device import choose_device  # noqa: PLC0415 - torch only when it is time
@@ -161,7 +161,7 @@ class ModelComparison:
             yield
 
     def _trained(self, watcher: Watcher) -> list[Row]:
-        """Train what is missing; rows with every run that can be scored, or why it cannot."""
+        """Train what is missing; returns rows with every run that can be scored, or why it cannot."""
         rows = {entry.name: Row(entry) for entry in self.entries}
         waiting = []
         jobs = jobs_of(self.options, self.entries)
@@ -266,7 +266,7 @@ class ModelComparison:
         return candidate.imgsz or self.cards[candidate.file].preprocessing.imgsz
 
     def _settings_of(self, entry: Entry) -> dict[str, Any]:
-        """A row's configuration as plain values; of weights the network and its input alone."""
+        """A row's configuration as plain values; for weights only the network and its input."""
         if entry.config is not None:
             settings = entry.config.model_dump(mode="json")
             settings["train"].pop("seed")
@@ -278,7 +278,7 @@ class ModelComparison:
 
 
 def _history_beside(path: Path) -> list[dict[str, float]]:
-    """The results.csv that a training left beside its weights; nothing where there is none that can be read."""
+    """The results.csv that a training left beside its weights; nothing if there is none that can be read."""
     if path.stem not in ("best", "last"):
         return []
     with suppress(OSError, ValueError, UnicodeDecodeError):

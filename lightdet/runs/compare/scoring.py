@@ -1,4 +1,4 @@
-"""Each run scored by the code of ``lightdet val``; results are kept and used again while nothing has changed."""
+"""Each run scored by the code of ``lightdet val``; results are stored and reused until something changes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Quiet:
 def score(options: CompareOptions, task: Task, candidate: Candidate, on: Scored, watcher: Any) -> dict[str, Any]:
     """Return ``splits`` (metrics by split), ``skipped`` and ``shown`` (what the page shows of it) of one run.
 
-    Taken from the candidate's folder if it was scored before with the same file, pictures and settings; else
+    Taken from the candidate's folder if it was scored before with the same file, pictures and settings; otherwise
     scored, and written there, with its own reports beside it.
 
     Raises:
@@ -119,7 +119,7 @@ def _evaluate(options: CompareOptions, candidate: Candidate, split: str, output:
 
 
 def _key(options: CompareOptions, candidate: Candidate, on: Scored) -> dict[str, Any]:
-    """All that a result depends on."""
+    """Everything that a result depends on."""
     from_network = candidate.kind != "predictions"
     return {
         "lightdet": __version__,

@@ -29,10 +29,10 @@ from lightdet.training.interrupt import stop_on_signal
 LOG_NAME = "log.txt"
 POLL_SECONDS = 0.1
 ORPHAN_SECONDS = 180.0
-"""How long the training of a comparison that was killed is given to save and end."""
+"""How long to wait for the training of a killed comparison to save and end."""
 INTERRUPTED = 130
 SOURCES = Path(__file__).resolve().parents[3]
-"""The folder that holds the package: a process of ours must find it even where it is not installed."""
+"""The folder that holds the package: child processes must find it even if it is not installed."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Job:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training has come, from its state file."""
+    """The progress of a training, from its state file."""
 
     epoch: int
     done: bool
@@ -59,10 +59,10 @@ class TrainingProgress:
 
 
 class Watcher(Protocol):
-    """Hears what happens."""
+    """Follows the comparison."""
 
     def note(self, text: str) -> None:
-        """One line worth reading."""
+        """A line for the user."""
 
     def training_begins(self, job: Job, number: int, total: int, *, resumed: bool) -> None:
         """One of `total` trainings to do."""
@@ -71,17 +71,17 @@ class Watcher(Protocol):
         """The newest line of its log."""
 
     def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
-        """It ended, well (with what it reached) or with a reason."""
+        """It ended, with what it reached or with a reason for its failure."""
 
     def scoring(self, name: str, label: str) -> None:
         """A run is about to be evaluated."""
 
     def profiling(self, models: int) -> None:
-        """So many models are about to be timed in turn."""
+        """`models` models are about to be timed in turn."""
 
 
 def read_progress(folder: Path) -> TrainingProgress | None:
-    """Read how far the training in `folder` has come; None where it has left no state.
+    """Read the progress of the training in `folder`; None if it has left no state.
 
     Raises:
         UserError: a state file that is damaged.
@@ -129,13 +129,13 @@ class _Running:
         return next((line.strip() for line in reversed(lines) if line.strip()), None)
 
     def ask_to_stop(self) -> None:
-        """Close the pipe that it watches: it saves and ends."""
+        """Close the pipe that the training watches: it saves and ends."""
         if self.process.stdin is not None:
             with suppress(OSError):
                 self.process.stdin.close()
 
     def end(self) -> None:
-        """End it now, if it still runs, and close what belongs to it."""
+        """Kill it if it still runs, and close its files."""
         self.ask_to_stop()
         if self.process.poll() is None:
             self.process.kill()
@@ -144,17 +144,17 @@ class _Running:
 
 
 def train_all(options: CompareOptions, jobs: Sequence[Job], watcher: Watcher, launcher: str) -> dict[Job, str]:
-    """Train what has not ended yet, `options.together` at a time; returns why each that failed did.
+    """Train what is not finished yet, `options.together` at a time; returns the reason for each failure.
 
     The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once.
 
     Args:
-        launcher: the module that trains as a process of its own (``python -m``); it is given a `TrainOptions` as JSON,
+        launcher: the module that trains in its own process (``python -m``); it gets `TrainOptions` as JSON,
             and saves and ends when its standard input is closed.
 
     Raises:
         KeyboardInterrupt: after a signal.
-        UserError: a training of an earlier comparison is still at work in this folder.
+        UserError: a training of an earlier comparison is still running in this folder.
     """
     waiting = deque(enumerate(jobs, 1))
     running: list[_Running] = []
@@ -214,7 +214,7 @@ def _start(options: CompareOptions, job: Job, launcher: str, *, resume: bool) ->
     try:
         with path.open("ab") as log:
             begin = log.tell()
-            # A session of its own: a Ctrl-C at the terminal is for us, and we pass it on.
+            # A new session: Ctrl-C at the terminal reaches only us, and we pass it on.
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 stdin=subprocess.PIPE,
@@ -239,7 +239,7 @@ def _environment(options: CompareOptions) -> dict[str, str]:
 
 
 def _wait_for_orphan(folder: Path) -> None:
-    """Wait until the training that a killed comparison left behind has saved and ended."""
+    """Wait until a training left behind by a killed comparison has saved and ended."""
     until = time.monotonic() + ORPHAN_SECONDS
     while True:
         try:
@@ -252,7 +252,7 @@ def _wait_for_orphan(folder: Path) -> None:
 
 
 def _failure(job: Job, code: int) -> str | None:
-    """Why a training ended without its last epoch, in one line; None if it has it."""
+    """Why a training ended before its last epoch, in one line; None if it did not."""
     try:
         ended = read_progress(job.folder)
     except UserError as error:
@@ -263,7 +263,7 @@ def _failure(job: Job, code: int) -> str | None:
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         why = "; perhaps memory ran out" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}{why}; {where}"
+        return f"its process was killed by {name}{why}; {where}"
     if code == INTERRUPTED:
         return f"it was interrupted from outside; {where}"
     return f"{_last_words(job.folder / LOG_NAME) or f'it ended with exit code {code}'}; {where}"

@@ -1,4 +1,4 @@
-"""The YAML of a search, every key and value checked against the configuration before anything is tried."""
+"""The YAML of a search, with every key and value checked against the configuration before anything is tried."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lightdet.tuning.space import Choices, Domain, Params, Range, SearchSpace, n
 
 RANGE_KEYS = {"low", "high", "log", "step"}
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
-"""``1e-4`` is a text to YAML 1.1, which wants ``1.0e-4``."""
+"""``1e-4`` is text in YAML 1.1, which needs ``1.0e-4``."""
 MACHINE = tuple(f"train.{key}" for key in ("workers", "threads", "replicas", "pools", "channels_last", "probe"))
 NOT_SEARCHED = ("task", "train.save_every", "train.cache", "train.cache_mib", *MACHINE)
 CHECKED_COMBINATIONS = 2000
@@ -25,21 +25,21 @@ CHECKED_COMBINATIONS = 2000
 
 @dataclass(frozen=True)
 class Base:
-    """The configuration that a search starts from: file, with the overrides of the command line in it."""
+    """The configuration that a search starts from: the file with the command line's overrides."""
 
     file: YamlFile
     overrides: Sequence[str]
 
     @property
     def task(self) -> Task:
-        """What is trained."""
+        """The network being trained."""
         return task_of_config(self.file, self.overrides)
 
     def config(self, params: Params | None = None, places: Mapping[str, tuple[Path, int]] | None = None) -> AnyConfig:
-        """The configuration with `params` in the place of its own values.
+        """The configuration with `params` instead of its own values.
 
         Raises:
-            UserError: it is not valid; named by the line in `places`, where the key has one.
+            UserError: it is not valid; with the line in `places`, if the key has one.
         """
         if params is None:
             return read_config(self.file, self.overrides)
@@ -49,10 +49,10 @@ class Base:
 
 
 def load_space(path: Path, base: Base) -> SearchSpace:
-    """Read what is to be tried: ``key.path: [values]`` or ``key.path: {low:, high:, log:, step:}``.
+    """Read the values to try: ``key.path: [values]`` or ``key.path: {low:, high:, log:, step:}``.
 
-    Every key must be one of the configuration, every value one that it may have with the others as they are in `base`;
-    of a small grid, every combination.
+    Every key must be in the configuration, and every value valid with the others as in `base`;
+    for a small grid, every combination.
 
     Raises:
         UserError: names the first mistake with its line.
@@ -90,7 +90,7 @@ class _Reader:
 
     def read(self, value: Any) -> Domain:
         if self.key in NOT_SEARCHED:
-            raise self.error("is not searched: it does not change what is learned")
+            raise self.error("cannot be searched: it does not change what is learned")
         if isinstance(value, list):
             return self._choices(value)
         if isinstance(value, Mapping) and value and not set(value) & RANGE_KEYS:
@@ -141,7 +141,7 @@ class _Reader:
             self._check(round(end) if ends else end)
         whole = ends and not self._takes(low + (high - low) * 0.41421)
         found = Range(low, high, log, step, whole)
-        # Neither a step nor the ends alone say what lies between: 'imgsz' takes multiples of 32.
+        # The ends and the step do not ensure that the values between are valid: 'imgsz' takes multiples of 32.
         between = [low + 1] if whole and step is None else (found.values() or [])[:1000]
         for value in between:
             self._check(round(value) if whole else value)
@@ -164,7 +164,7 @@ class _Reader:
 
 
 def check_combinations(space: SearchSpace, base: Base) -> None:
-    """See that the combinations of a countable space are valid, as far as there are not too many.
+    """Check that the combinations of a countable space are valid, unless there are too many.
 
     Raises:
         UserError: names the first that is not.

@@ -45,12 +45,12 @@ DATABASE, PAGE, BEST, NUMBERS = "study.db", "tune.html", "best.yaml", "tune.json
 DEFAULT_TRIALS = 20
 HEARD_SECONDS = 30.0
 Pictures: TypeAlias = Any
-"""What the trainings read: `TrainingData`, or `ClassifyData`."""
+"""The data of the trainings: `TrainingData`, or `ClassifyData`."""
 
 
 @dataclass
 class TuneOutcome:
-    """What a search came to: the study's results, whether it was stopped, the files."""
+    """The result of a search: the study's results, whether it was stopped, the files."""
 
     results: Results
     stopped: bool
@@ -60,7 +60,7 @@ class TuneOutcome:
 
 
 class TuneWatcher(Watcher, Protocol):
-    """Also hears what happens within a trial."""
+    """Also follows what happens within a trial."""
 
     def reading(self, done: int, total: int) -> None:
         """Pictures are read."""
@@ -71,7 +71,7 @@ class TuneWatcher(Watcher, Protocol):
 
 @dataclass
 class Tuning:
-    """One request, in two steps: made (space and data set checked; quick), then run.
+    """One request, in two steps: creation (quick checks of space and data set), then `run`.
 
     Raises:
         UserError: anything wrong with configuration, space or data set.
@@ -118,11 +118,11 @@ class Tuning:
 
     @property
     def score_name(self) -> str:
-        """What is searched for, as people call it."""
+        """The name of the score."""
         return self.base.task.training.score_words
 
     def run(self, watcher: TuneWatcher, stop: StopRequest) -> TuneOutcome:
-        """Search until the study has its trials or `stop` is raised; the page and best.yaml are written in any case.
+        """Search until the study has its trials or `stop` is set; the page and best.yaml are always written.
 
         Raises:
             UserError: Optuna is missing, another study is in the way, the data cannot be read, every trial fails.
@@ -216,7 +216,7 @@ class Tuning:
 
 @dataclass
 class _Objective:
-    """Trains with the values of a trial; decoded pictures are kept for trials that read them alike."""
+    """Trains with the values of a trial; decoded pictures are kept for trials that read them in the same way."""
 
     tuning: Tuning
     watcher: TuneWatcher
@@ -227,7 +227,7 @@ class _Objective:
         try:
             config = self.tuning.base.config(attempt.params)
         except UserError as error:
-            raise Unfit(f"these values do not go together: {error.message}") from None
+            raise Unfit(f"these values cannot be combined: {error.message}") from None
         device = choose_device(self.tuning.options.device)
         pictures = self._read(config)
         began = time.perf_counter()
@@ -259,7 +259,7 @@ class _Objective:
         return float(score), facts
 
     def _build(self, config: AnyConfig, pictures: Pictures, attempt: Attempt, device: torch.device) -> Trainer:
-        # A broken-off trial begins anew, so its state is needed at the end alone.
+        # An interrupted trial starts again, so its state is only needed at the end.
         train = config.train.model_copy(update={"save_every": config.train.epochs})
         training = self.tuning.base.task.training
         reporter = _Scores(attempt, training.score_column, config.train.epochs, self.watcher)
@@ -284,7 +284,7 @@ class _Objective:
 
 
 class _Scores(SilentReporter):
-    """Tells the study the score of each epoch, and asks it whether to go on."""
+    """Reports the score of each epoch to the study, and asks whether to go on."""
 
     def __init__(self, attempt: Attempt, column: str, epochs: int, watcher: TuneWatcher) -> None:
         self.attempt = attempt
@@ -295,13 +295,13 @@ class _Scores(SilentReporter):
         self.heard = time.monotonic()
 
     def batch_done(self, losses: Mapping[str, float]) -> None:
-        """Note now and then that this process is alive."""
+        """Record now and then that this process is alive."""
         if time.monotonic() - self.heard > HEARD_SECONDS:
             say_alive(self.attempt.trial)
             self.heard = time.monotonic()
 
     def epoch_ends(self, record: Mapping[str, Any]) -> None:
-        """Report the best score so far: what the trial would be worth if it ended here."""
+        """Report the best score so far: the trial's score if it ended here."""
         epoch, score = int(record["epoch"]), record.get(self.column)
         self.watcher.epoch(self.attempt, epoch, self.epochs, score)
         if score is None or not math.isfinite(score):
@@ -313,7 +313,7 @@ class _Scores(SilentReporter):
 
 
 def keep_best_alone(study: Study) -> None:
-    """Delete the model files of all finished trials but the best's."""
+    """Delete the model files of all finished trials except the best one's."""
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
     best = max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
     for trial in finished:

@@ -57,8 +57,8 @@ class Classification:
     exporting = ClassificationExporting()
     training = ClassificationTraining()
     stages = ("preprocess", "network")
-    unseen = "the model is sure of nothing bad in"
-    certain = "the model is sure of a defect in"
+    unseen = "the model is certain that nothing is bad in"
+    certain = "the model is certain of a defect in"
 
     def configuration(self, file: YamlFile, overrides: Sequence[str] = ()) -> ClassifyConfig:
         """The configuration of a classifier's run."""
@@ -86,18 +86,16 @@ class Classification:
         return network, card
 
     def check_side(self, card: ModelCard, path: Path, imgsz: int | None, *, any_size: bool = False) -> None:
-        """Networks with dense layers behind the last map take their training's side alone."""
+        """Networks with dense layers after the last map take only their training's input size."""
         from lightdet.assembly.classifier import card_config, fixed_size  # noqa: PLC0415
 
         side, config = card.preprocessing.imgsz, card_config(card, path)
         if fixed_size(config) and (any_size or imgsz not in (None, side)):
             more = " and --dynamic-size" if any_size else ""
-            raise UserError(
-                f"takes pictures of {side} pixels alone ({config.name}): leave out --imgsz{more}", path=path
-            )
+            raise UserError(f"takes only pictures of {side} pixels ({config.name}): leave out --imgsz{more}", path=path)
 
     def profiled_thresholds(self, confidence: float) -> dict[str, Any]:
-        """Nothing is left out by a score."""
+        """No result is dropped for its score."""
         return {}
 
     def fresh_predictor(
@@ -110,7 +108,7 @@ class Classification:
         threads: int | None,
         **thresholds: Any,
     ) -> ClassifierPredictor:
-        """With two classes, good and bad, unless told otherwise."""
+        """With two classes, good and bad, by default."""
         from lightdet.assembly.classifier import build_classifier  # noqa: PLC0415
         from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415
         from lightdet.inference.classifier import ClassifierPredictor  # noqa: PLC0415
@@ -123,7 +121,7 @@ class Classification:
         return ClassifierPredictor(runtime)
 
     def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> ClassifierAnswers:
-        """By classes; where the model brings a rule of OK and NG, by the bad class that it goes by."""
+        """By classes; if the model has an OK/NG rule, by the bad class that decides."""
         from lightdet.decisions import ClassRule  # noqa: PLC0415
         from lightdet.explaining.answers import ClassifierAnswers  # noqa: PLC0415
         from lightdet.explaining.classifier import ClassifierExplainer  # noqa: PLC0415

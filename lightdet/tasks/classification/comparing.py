@@ -31,7 +31,7 @@ class ClassificationComparing:
         return next((name for name in reversed(ORDER) if name in spec.splits), next(iter(spec.splits)))
 
     def splits(self, spec: DatasetSpec, split: str, *, trains: bool) -> tuple[list[str], list[str]]:
-        """Training, validation and test, as far as they exist, and the one asked for: all are scored."""
+        """Training, validation and test if they exist, and the one asked for: all are scored."""
         found = list(dict.fromkeys([*(name for name in ORDER if name in spec.splits), split]))
         return found, found
 
@@ -56,7 +56,7 @@ class ClassificationComparing:
         return f"{mark['pictures']} pictures ({', '.join(map(str, mark['classes']))} by class)"
 
     def sheet(self, truths: Sequence[ImageLabel], classes: int, count: int) -> list[int]:
-        """None: what is shown depends on the mistakes."""
+        """None: the choice depends on the mistakes."""
         return []
 
     def shown(self, evaluation: ClassifyEvaluation, sheet: Sequence[ImageLabel]) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ class ClassificationComparing:
         sheet: Sequence[ImageLabel],
         names: tuple[str, ...],
     ) -> Run:
-        """With what its curves say."""
+        """With what its curves show."""
         from lightdet.classification.fit import judge_fit  # noqa: PLC0415
         from lightdet.comparison.results import Run  # noqa: PLC0415
 
@@ -109,7 +109,7 @@ class ClassificationComparing:
         return f"Comparison of classifiers on {spec.name}"
 
     def scored(self, split: str, marks: Mapping[str, Mark], configs: Sequence[ClassifyConfig]) -> str:
-        """The pictures of every split, and how sure the intervals are."""
+        """The pictures of every split, and the confidence of the intervals."""
         counts = ", ".join(f"{mark['pictures']} in {name}" for name, mark in marks.items())
         levels = " or ".join(f"{100 * level:g}" for level in sorted({c.eval.intervals for c in configs} or {0.95}))
         return (

@@ -1,4 +1,4 @@
-"""How a network becomes a file of its own: classes of pictures."""
+"""How a network is exported: classes of pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClassificationExporting:
     proof_batch = 1
 
     def deployable(self, network: Any, preprocessing: Preprocessing, options: ExportOptions) -> Deployable:
-        """With probabilities in the place of logits."""
+        """With probabilities instead of logits."""
         from lightdet.exporting.classifier import deployable_classifier  # noqa: PLC0415
 
         onnx = options.format == "onnx"
@@ -27,7 +27,7 @@ class ClassificationExporting:
         return deployable_classifier(network, preprocessing, layout="planar" if onnx else "interleaved", half=half)
 
     def complete_graph(self, traced: Any, options: ExportOptions) -> Any:
-        """Nothing comes after the probabilities."""
+        """Nothing follows the probabilities."""
         return traced
 
     def outputs(self, deploy: Deployable, options: ExportOptions) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class ClassificationExporting:
         return {"outputs": deploy.outputs}
 
     def quantized_nodes(self) -> Sequence[str]:
-        """Dense layers, too."""
+        """Dense layers as well."""
         from lightdet.exporting.classifier import QUANTIZED  # noqa: PLC0415
 
         return QUANTIZED

@@ -1,4 +1,4 @@
-"""What a model finds, saved and drawn: classes of pictures."""
+"""How results are saved and drawn: classes of pictures."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class ClassificationResults:
         return ClassDecisionWriter(rule, path)
 
     def drawing(self, rule: ClassRule | None) -> Callable[[Image, ClassProbabilities, bool], Image]:
-        """A frame in the colour of the class, or of OK and NG, with what that goes by."""
+        """A frame in the colour of the class, or of OK and NG, with the reason."""
         from lightdet.inference.results import draw_class_found  # noqa: PLC0415
 
         return lambda image, found, still: draw_class_found(image, found, rule)
 
     def marked(self, image: Image, found: ClassProbabilities, rule: ClassRule) -> Image:
-        """A frame with OK or NG, and what that goes by."""
+        """A frame with OK or NG, and the reason."""
         return self.drawing(rule)(image, found, True)
 
     def header(self, predictor: ClassifierPredictor, *, tile: int | None, overlap: float) -> dict[str, Any]:

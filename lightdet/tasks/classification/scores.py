@@ -1,4 +1,4 @@
-"""How a model is measured: classes of pictures."""
+"""How a model is scored: classes of pictures."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class ClassificationScores:
         return validate(ClassifyEvaluationConfig, YamlFile({}), overrides)
 
     def thresholds(self, settings: ClassifyEvalConfig) -> dict[str, Any]:
-        """Nothing is left out by a threshold."""
+        """No threshold drops results."""
         return {}
 
     def settings_facts(
         self, settings: ClassifyEvalConfig, *, across_classes: bool
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        """The metrics name the confidence of their intervals themselves."""
+        """The metrics state the confidence of their intervals themselves."""
         return {}, {}
 
     def in_order(self, found: ClassProbabilities, order: IntArray, names: tuple[str, ...]) -> ClassProbabilities:
-        """The probabilities change places."""
+        """The probabilities are reordered."""
         shares = np.zeros(len(names), np.float32)
         shares[order] = found.probabilities
         return replace(found, probabilities=shares, names=names)
@@ -56,7 +56,7 @@ class ClassificationScores:
         source: Path,
         **about: Any,
     ) -> ClassifyEvaluation:
-        """Accuracy and its company with intervals, and how the training went, if its results.csv lies beside."""
+        """Accuracy and related metrics with intervals, and the training's curves if results.csv is beside the model."""
         from lightdet.classification.history import read_history  # noqa: PLC0415
         from lightdet.classification.metrics import evaluate_classes  # noqa: PLC0415
         from lightdet.classification.report import ClassifyEvaluation  # noqa: PLC0415
@@ -70,13 +70,13 @@ class ClassificationScores:
     def write_report(
         self, folder: Path, evaluation: ClassifyEvaluation, load: Callable[[Path], Image], *, pictures: int
     ) -> tuple[Path, Path]:
-        """With the wrong pictures, the surest mistakes first."""
+        """With the misclassified pictures, the most confident mistakes first."""
         from lightdet.classification.report import write_class_report  # noqa: PLC0415
 
         return write_class_report(folder, evaluation, load, pictures=pictures)
 
     def summary(self, evaluation: ClassifyEvaluation) -> Summary:
-        """By class, the confusion, and the headline."""
+        """By class, the confusion matrix, and the headline."""
         from lightdet.classification.report.summary import summarize_classes  # noqa: PLC0415
 
         return summarize_classes(evaluation.metrics, evaluation.names, evaluation.history)

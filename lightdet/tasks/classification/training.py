@@ -1,4 +1,4 @@
-"""How a network learns: classes of pictures."""
+"""How a network is trained: classes of pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ClassificationTraining:
         return build_classify_trainer(config, data, context, **more)
 
     def network_of(self, card: ModelCard, weights: Path) -> dict[str, Any]:
-        """A classifier's; it goes on seeing gray where it did."""
+        """A classifier's; it keeps gray input."""
         from lightdet.assembly.classifier import card_config  # noqa: PLC0415
 
         model = card_config(card, weights).model_dump(mode="json")
@@ -61,4 +61,4 @@ class ClassificationTraining:
 
     def way_to_train_on(self, config: ClassifyConfig, last: Path) -> str:
         """With its weights."""
-        return f"to train on, begin another with its weights: --weights {last} --output ANOTHER"
+        return f"to train longer, start another from its weights: --weights {last} --output ANOTHER"

@@ -85,7 +85,7 @@ class Detection:
         threads: int | None,
         **thresholds: Any,
     ) -> Predictor:
-        """With six classes, as the paper has, unless told otherwise."""
+        """With six classes, as in the paper, by default."""
         from lightdet.assembly.detector import build_detector  # noqa: PLC0415
         from lightdet.inference.predictor import Predictor  # noqa: PLC0415
         from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
@@ -127,7 +127,7 @@ class Detection:
         )
 
     def uncalibrated_rule(self, spec: DatasetSpec, *, min_size: float, bad: Sequence[str]) -> tuple[DecisionRule, str]:
-        """A picture is bad by its boxes, whatever their classes."""
+        """A picture is bad if it has boxes, whatever their classes."""
         from lightdet.decisions import DecisionRule  # noqa: PLC0415
 
         return DecisionRule(min_size=min_size), ""
@@ -136,7 +136,7 @@ class Detection:
         """Boxes are needed."""
         if spec.label_kind != self.label_kind:
             raise UserError(
-                f"gives each picture a class (format: {spec.format}), and a detector needs boxes: take a classifier "
+                f"gives each picture a class (format: {spec.format}), and a detector needs boxes: use a classifier "
                 "for it, such as --config configs/classify/mobilenet_v2.yaml",
                 path=spec.path,
             )

@@ -31,7 +31,7 @@ class DetectionComparing:
         return "val"
 
     def splits(self, spec: DatasetSpec, split: str, *, trains: bool) -> tuple[list[str], list[str]]:
-        """Those that training takes are read, the one asked for is scored."""
+        """The splits for training are read, the one asked for is scored."""
         wanted = [name for name in ("train", "val") if trains and name in spec.splits]
         return list(dict.fromkeys([*wanted, split])), [split]
 
@@ -39,7 +39,7 @@ class DetectionComparing:
         """Detectors take any number of classes."""
 
     def fingerprint(self, truths: Sequence[Annotation], classes: int) -> dict[str, Any]:
-        """Pictures, boxes, what they sum up to, bytes of the files."""
+        """Pictures, boxes, their sums, bytes of the files."""
         boxes = sum(float(a.boxes.sum(dtype="float64")) + float(a.labels.sum()) for a in truths)
         return {
             "pictures": len(truths),
@@ -59,7 +59,7 @@ class DetectionComparing:
         return choose_pictures(truths, classes, count)
 
     def shown(self, evaluation: Evaluation, sheet: Sequence[Annotation]) -> list[dict[str, Any]]:
-        """The detections in the sheet's pictures, from the best threshold on."""
+        """The detections in the sheet's pictures at the best threshold."""
         found = {a.image: found for a, found in zip(evaluation.annotations, evaluation.predictions, strict=True)}
         threshold = evaluation.metrics.threshold
         return [_pack(found[a.image].above(threshold) if a.image in found else None) for a in sheet]
@@ -75,7 +75,7 @@ class DetectionComparing:
         sheet: Sequence[Annotation],
         names: tuple[str, ...],
     ) -> Run:
-        """With what its training began with."""
+        """With the starting weights of its training."""
         from lightdet.assembly.starting import start_in  # noqa: PLC0415
         from lightdet.comparison.results import Run  # noqa: PLC0415
 

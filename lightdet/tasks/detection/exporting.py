@@ -1,4 +1,4 @@
-"""How a network becomes a file of its own: boxes."""
+"""How a network is exported: boxes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DetectionExporting:
     proof_batch = 8
 
     def deployable(self, network: Any, preprocessing: Preprocessing, options: ExportOptions) -> Deployable:
-        """With the decoding of its grids where NMS is to follow."""
+        """With the decoding of its grids if NMS follows."""
         from lightdet.exporting.network import deployable  # noqa: PLC0415
 
         try:
@@ -55,7 +55,7 @@ class DetectionExporting:
         }
 
     def quantized_nodes(self) -> Sequence[str]:
-        """Convolutions and what lies between them."""
+        """Convolutions and what is between them."""
         from lightdet.exporting.quantize import QUANTIZED  # noqa: PLC0415
 
         return QUANTIZED

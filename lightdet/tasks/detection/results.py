@@ -1,4 +1,4 @@
-"""What a model finds, saved and drawn: boxes."""
+"""How results are saved and drawn: boxes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DetectionResults:
         return DecisionWriter(rule, path)
 
     def drawing(self, rule: DecisionRule | None) -> Callable[[Image, Detections, bool], Image]:
-        """Boxes with their names; of a small picture with a strip of names."""
+        """Boxes with their names; for a small picture, with a strip of names."""
         from lightdet.inference.results import draw_boxes_found  # noqa: PLC0415
 
         return lambda image, found, still: draw_boxes_found(image, found, rule, still=still)

@@ -1,4 +1,4 @@
-"""How a model is measured: boxes."""
+"""How a model is scored: boxes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DetectionScores:
         source: Path,
         **about: Any,
     ) -> Evaluation:
-        """Average precision and its company."""
+        """Average precision and related metrics."""
         from lightdet.evaluation.average_precision import evaluate  # noqa: PLC0415
         from lightdet.evaluation.report import Evaluation  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How a network learns: boxes."""
+"""How a network is trained: boxes."""
 
 from __future__ import annotations
 
@@ -64,4 +64,4 @@ class DetectionTraining:
 
     def way_to_train_on(self, config: RunConfig, last: Path) -> str:
         """With its weights."""
-        return f"to train on, begin another with its weights: --weights {last} --output ANOTHER"
+        return f"to train longer, start another from its weights: --weights {last} --output ANOTHER"

@@ -1,1 +1,1 @@
-"""Objects that hear how a training goes, and may ask it to stop: TensorBoard, MLflow, Weights & Biases, one's own."""
+"""Objects that follow a training and may stop it: TensorBoard, MLflow, Weights & Biases, your own."""

@@ -1,4 +1,4 @@
-"""What a callback hears, and who calls it."""
+"""The callbacks of a training, and what calls them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lightdet.training.result import TrainResult
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training that begins.
+    """A training that is starting.
 
     Attributes:
         folder: where its files go.
         config: its configuration, as plain values by section.
-        resumed: it goes on where it was interrupted.
-        note: says a line to whoever watches.
+        resumed: it continues an interrupted training.
+        note: prints a line.
     """
 
     folder: Path
@@ -31,7 +31,7 @@ class TrainingRun:
 
 
 class Callback:
-    """Hears how a training goes: derive from it. Of several processes the first calls it.
+    """Base class for callbacks of a training. With several processes, the first calls it.
 
     What it raises ends the training, whose state is saved before: it can be resumed.
 
@@ -44,10 +44,10 @@ class Callback:
     """
 
     def on_train_begin(self, run: TrainingRun) -> None:
-        """The first batch is about to be taken."""
+        """The first batch is about to start."""
 
     def on_picture(self, name: str, image: Image, epoch: int) -> None:
-        """A sheet for people, uint8 RGB ``[H, W, 3]``: ``training batch`` (epoch 0) and ``validation``."""
+        """A sheet of pictures, uint8 RGB ``[H, W, 3]``: ``training batch`` (epoch 0) and ``validation``."""
 
     def on_epoch_end(self, record: Mapping[str, Any]) -> bool | None:
         """An epoch is over and saved; `record` is its row of results.csv.
@@ -57,20 +57,20 @@ class Callback:
         """
 
     def on_train_end(self, result: TrainResult) -> None:
-        """The training came to its end, or was stopped (``result.stopped``); its files are written."""
+        """The training has ended, or was stopped (``result.stopped``); its files are written."""
 
     def on_train_failed(self, error: BaseException, saved: bool) -> None:
-        """Something was raised; `saved`: whether there is a state to resume from."""
+        """An exception was raised; `saved`: whether there is a state to resume from."""
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 def check_callbacks(callbacks: object) -> None:
-    """Refuse what is no list of callbacks.
+    """Refuse anything but a list of callbacks.
 
     Raises:
-        UserError: it is not, or one has no method that is called, or one with a name that never is.
+        UserError: it is something else, or a callback has no hook, or a method whose name is never called.
     """
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str | bytes):
         raise UserError("callbacks is a list of objects, such as [lightdet.MLflow()]")
@@ -80,7 +80,7 @@ def check_callbacks(callbacks: object) -> None:
             raise UserError(f"callbacks holds the class {each.__name__}: make an object of it, {each.__name__}()")
         named = [name for name in dir(each) if name.startswith("on_") and callable(getattr(each, name))]
         if not named:
-            raise UserError(f"{who} is no callback: it has none of {', '.join(HOOKS)}")
+            raise UserError(f"{who} is not a callback: it has none of {', '.join(HOOKS)}")
         for name in named:
             if name not in HOOKS:
                 close = difflib.get_close_matches(name, HOOKS, n=1)
@@ -96,7 +96,7 @@ class Callbacks:
 
     @property
     def want_pictures(self) -> bool:
-        """Whether anybody looks at pictures, so that they are worth drawing."""
+        """Whether any callback takes pictures, so that they are worth drawing."""
         unheard = Callback.on_picture
         return any(getattr(type(each), "on_picture", unheard) is not unheard for each in self._all)
 
@@ -111,12 +111,12 @@ class Callbacks:
             hear(name, image, epoch)
 
     def epoch_end(self, record: Mapping[str, Any]) -> bool:
-        """An epoch is over; returns whether one asks to stop."""
+        """An epoch is over; returns whether a callback asks to stop."""
         asked = [bool(hear(dict(record))) for hear in self._hooks("on_epoch_end")]  # all of them hear it
         return any(asked)
 
     def end(self, result: TrainResult) -> None:
-        """The training has ended; all hear of it, then the first error is raised."""
+        """The training has ended; all callbacks are called, then the first error is raised."""
         errors: list[Exception] = []
         for hear in self._hooks("on_train_end"):
             try:
@@ -127,7 +127,7 @@ class Callbacks:
             raise errors[0]
 
     def failed(self, error: BaseException, *, saved: bool) -> None:
-        """Something was raised; what callbacks raise now would hide it, and is left out."""
+        """An exception was raised; what callbacks raise now would hide it, so it only becomes a note."""
         for hear in self._hooks("on_train_failed"):
             try:
                 hear(error, saved)
@@ -142,7 +142,7 @@ class Callbacks:
 
 
 def numbers(record: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a record but its epoch, for who plots them."""
+    """The numbers of a record except its epoch, for plotting."""
     return {
         name: float(value)
         for name, value in record.items()
@@ -151,6 +151,6 @@ def numbers(record: Mapping[str, Any]) -> dict[str, float]:
 
 
 def take_up(run: TrainingRun, name: str) -> str | None:
-    """The identity that a resumed training was logged under before; kept in a file of this `name` in its folder."""
+    """The id under which a resumed training was logged before; kept in a file of this `name` in its folder."""
     path = run.folder / name
     return path.read_text(encoding="utf-8").strip() if run.resumed and path.is_file() else None

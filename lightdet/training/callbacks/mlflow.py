@@ -14,12 +14,12 @@ KEPT = "mlflow.txt"
 
 
 class MLflow(Callback):
-    """Logs configuration, numbers by epoch and the best model to MLflow; a resumed training goes on with its run.
+    """Logs configuration, numbers by epoch and the best model to MLflow; a resumed training continues its run.
 
     Args:
         experiment: its name.
-        uri: the tracking server, or a folder as ``file:///…``; None: as MLflow is set up.
-        models: log the files of the best model, too.
+        uri: the tracking server, or a folder as ``file:///…``; None: MLflow's own setting.
+        models: also log the files of the best model.
 
     Raises:
         UserError: MLflow is not installed.
@@ -33,7 +33,7 @@ class MLflow(Callback):
         self._mlflow, self.experiment, self.uri, self.models = mlflow, experiment, uri, models
 
     def on_train_begin(self, run: TrainingRun) -> None:
-        """Start a run, or take up the one of before."""
+        """Start a run, or continue the earlier one."""
         if self.uri is not None:
             self._mlflow.set_tracking_uri(self.uri)
         self._mlflow.set_experiment(self.experiment)

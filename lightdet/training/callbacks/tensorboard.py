@@ -15,7 +15,7 @@ from lightdet.training.result import TrainResult
 
 
 class TensorBoard(Callback):
-    """Writes to ``tensorboard`` in the training's folder; where TensorBoard cannot write, a note says so."""
+    """Writes to ``tensorboard`` in the training's folder; if TensorBoard cannot write, a note says so."""
 
     def __init__(self) -> None:
         self._writer: Any = None
@@ -25,12 +25,14 @@ class TensorBoard(Callback):
         try:
             str(run.folder).encode()
         except UnicodeEncodeError:
-            run.note("TensorBoard knows no folder whose name is not UTF-8: the training goes on without its curves")
+            run.note(
+                "TensorBoard cannot use a folder whose name is not UTF-8: the training continues without its curves"
+            )
             return
         self.open(run.folder / "tensorboard")
 
     def open(self, folder: Path) -> None:
-        """Begin to write in `folder`."""
+        """Start writing in `folder`."""
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - slow to import
 
         self._folder = folder
@@ -41,13 +43,13 @@ class TensorBoard(Callback):
             self._writer = SummaryWriter(str(folder))
 
     def on_picture(self, name: str, image: Image, epoch: int) -> None:
-        """Write a sheet; a UserError where that cannot be done."""
+        """Write a sheet; a UserError if that fails."""
         if self._writer is not None:
             with self._explained():
                 self._writer.add_image(name, image, epoch, dataformats="HWC")
 
     def on_epoch_end(self, record: Mapping[str, Any]) -> None:
-        """Write every number; a UserError where that cannot be done."""
+        """Write every number; a UserError if that fails."""
         if self._writer is not None:
             with self._explained():
                 for name, value in numbers(record).items():
@@ -55,11 +57,11 @@ class TensorBoard(Callback):
                 self._writer.flush()
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Write what is left."""
+        """Flush what is left."""
         self.close()
 
     def on_train_failed(self, error: BaseException, saved: bool) -> None:
-        """Close; where the training came to nothing, delete what was written."""
+        """Close; if the training failed without a result, delete what was written."""
         if self._writer is None:
             return
         with suppress(UserError):
@@ -71,11 +73,11 @@ class TensorBoard(Callback):
                 self._folder.rmdir()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush what is left."""
         if self._writer is not None:
             with self._explained():
                 self._writer.close()
-            threading.excepthook = self._hook  # where closing failed, the thread may still be about to tell
+            threading.excepthook = self._hook  # if closing failed, the thread may still be about to report it
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -85,7 +87,7 @@ class TensorBoard(Callback):
             raise UserError(f"cannot be written: {error.strerror or error}", path=self._folder) from None
 
     def _hear(self, args: threading.ExceptHookArgs) -> None:
-        """TensorBoard writes in a thread: a full disk is told by the next call, not by that thread's traceback."""
+        """TensorBoard writes in a thread: a full disk is reported by the next call, not by that thread's traceback."""
         own = type(args.thread).__module__.startswith("tensorboard")
         if not (own and issubclass(args.exc_type, OSError)):
             self._hook(args)

@@ -15,11 +15,11 @@ KEPT = "wandb.txt"
 
 
 class WandB(Callback):
-    """Logs configuration, numbers by epoch and sheets of pictures; a resumed training goes on with its run.
+    """Logs configuration, numbers by epoch and sheets of pictures; a resumed training continues its run.
 
     Args:
         project: its name.
-        mode: ``online``, ``offline`` (files in the training's folder) or ``disabled``; None: as wandb is set up.
+        mode: ``online``, ``offline`` (files in the training's folder) or ``disabled``; None: wandb's own setting.
 
     Raises:
         UserError: wandb is not installed.
@@ -36,7 +36,7 @@ class WandB(Callback):
         self._run: Any = None
 
     def on_train_begin(self, run: TrainingRun) -> None:
-        """Start a run, or take up the one of before."""
+        """Start a run, or continue the earlier one."""
         before = take_up(run, KEPT)
         self._run = self._wandb.init(
             project=self.project,

@@ -26,7 +26,7 @@ def test_two_coco_files_in_one(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for behind in (json.dumps(COCO), "0", "}"):
         path.write_text(json.dumps(COCO, indent=1) + "\n" + behind)
-        with pytest.raises(UserError, match=r"a\.json:\d+: the file goes on after its last"):
+        with pytest.raises(UserError, match=r"a\.json:\d+: the file continues after its last"):
             parse_coco(path)
 
 
@@ -46,7 +46,7 @@ def test_elements_within_a_value_of_voc(name: str, corner: str, tmp_path: Path) 
     box = f"<xmin>{corner}</xmin><ymin>1</ymin><xmax>30</xmax><ymax>30</ymax>"
     path.write_text(f"<annotation><object><name>{name}</name><bndbox>{box}</bndbox></object></annotation>")
     (problem,) = parse_voc(path, SIZE, CLASSES).problems
-    assert "elements of its own" in problem.message
+    assert "elements inside" in problem.message
 
 
 @pytest.mark.parametrize("number", ["\N{FULLWIDTH DIGIT ONE}", "\N{ARABIC-INDIC DIGIT ONE}", "1_0", "9" * 400, "1.0"])

@@ -107,11 +107,11 @@ def test_turned_picture_is_explained(tmp_path: Path) -> None:
         xml(item(BOX.replace(">200<", ">100<")), head="<size><width>100</width><height>200</height></size>")
     )
     (problem,) = parse_voc(path, SIZE, CLASSES).problems
-    assert "are width and height exchanged?" in str(problem) and "EXIF" not in str(problem)
+    assert "are width and height swapped?" in str(problem) and "EXIF" not in str(problem)
     found = parse_voc(path, SIZE, CLASSES, turned=True)
     assert not found.problems and len(found.remarks) == 1 and len(found.boxes) == 1
     path.write_text(path.read_text().replace("<ymax>100<", "<ymax>180<"))
-    assert "its EXIF tag turns it" in str(parse_voc(path, SIZE, CLASSES, turned=True).problems[0])
+    assert "its EXIF tag rotates it" in str(parse_voc(path, SIZE, CLASSES, turned=True).problems[0])
 
 
 BILLION = (

@@ -75,7 +75,7 @@ def test_write_then_read(written: Annotation, tmp_path_factory: pytest.TempPathF
         ("inf 0.5 0.5 0.1 0.1", "the class id 'inf' is not a whole number"),
         ("0 0.5 0.5 0.1", "4 columns instead of 5: class cx cy w h"),
         ("0 0.5 0.5 0.1 0.1 0.9", "6 columns instead of 5: class cx cy w h; a sixth column (a score)"),
-        ("0,0.5,0.5,0.1,0.1", "1 column instead of 5: class cx cy w h; blanks part the columns"),
+        ("0,0.5,0.5,0.1,0.1", "1 column instead of 5: class cx cy w h; columns are separated by spaces"),
         ("0 0.5 x 0.1 0.1", "'x' is not a number"),
         ("0 0.5 nan 0.1 0.1", "a coordinate is not a finite number"),
         ("0 0.5 0.5 inf 0.1", "a coordinate is not a finite number"),
@@ -177,7 +177,10 @@ def test_lost_line_breaks_are_no_polygon(count: int, rows: Rows, tmp_path: Path)
         ("0 0_5 0.5 0.1 0.1", "'0_5' is not a number"),
         ("0 ٠.5 0.5 0.1 0.1", "'٠.5' is not a number"),
         ("0_0 0.5 0.5 0.1 0.1", "the class id '0_0' is not a whole number"),
-        ("0 0,5 0,5 0,1 0,1", "'0,5' is not a number; each line is: class cx cy w h; write a point for the comma"),
+        (
+            "0 0,5 0,5 0,1 0,1",
+            "'0,5' is not a number; each line is: class cx cy w h; write a point instead of the comma",
+        ),
     ],
 )
 def test_what_python_takes_for_a_number_and_no_tool_writes(line: str, message: str, tmp_path: Path) -> None:

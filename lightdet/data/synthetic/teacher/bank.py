@@ -1,4 +1,4 @@
-"""Textures that every picture is cut from: drawn once per process, the same in each, mean 0 and deviation 1.
+"""Textures from which every picture is cut: drawn once per process, the same in each, mean 0 and deviation 1.
 
 A field is float32 ``[SIDE, SIDE]``; a cut begins anywhere in it, turned and scaled.
 """

@@ -60,7 +60,7 @@ class Camera:
             seen = [planes[0] * light]
         else:
             lit = planes * light
-            if len(lit) == 1:  # without colour of its own a ground shows the lamp's
+            if len(lit) == 1:  # a ground without a colour shows the lamp's
                 lit = np.repeat(lit, 3, axis=0)
             lit *= self.tint
             seen = list(lit)
@@ -75,7 +75,7 @@ class Camera:
         return plane
 
     def levels(self, planes: FloatArray, window: Window) -> NDArray[np.int16]:
-        """What the sensor would say without noise: int16 ``[C, h, w]``."""
+        """The sensor's output without noise: int16 ``[C, h, w]``."""
         seen = self.expose(planes, window)
         levels = np.empty((len(seen), *window.shape), np.int16)
         for k, plane in enumerate(seen):
@@ -107,7 +107,7 @@ class Camera:
 
 
 def draw_camera(rng: Generator, size: int, mean: float, *, binary: bool = False) -> Camera:
-    """A random set-up for pictures of `size` pixels a side and `mean` level; `binary` as of a scanner's threshold."""
+    """A random set-up for pictures of `size` pixels per side and `mean` level; `binary` as of a scanner's threshold."""
     unit = size / 320
     blur = float(min(rng.exponential(0.45), 1.9)) * unit
     moving = None
@@ -145,7 +145,7 @@ def _light(rng: Generator, size: int, mean: float) -> FloatArray:
         field = field * (1 - rng.uniform(0.0, 0.3) * (x**2 + y**2))
     if rng.random() < 0.25:
         field = field * (1 + rng.uniform(0.02, 0.12) * smooth(rng, (small, small), 3))
-    # Whoever sets up a camera exposes for its ground, if not perfectly.
+    # A camera is set up for its ground, if not perfectly.
     exposure = (rng.uniform(0.22, 0.75) / max(mean, 0.02)) ** 0.65 * rng.uniform(0.85, 1.15)
     field = np.maximum(field, 0.08) * (255 * exposure)
     return np.asarray(cv2.resize(field.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC))

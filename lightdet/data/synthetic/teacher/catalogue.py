@@ -1,4 +1,4 @@
-"""What can be drawn: the classes, the kinds of each, the grounds, and which class befalls which ground.
+"""The catalogue: the classes, the kinds of each, the grounds, and the classes that occur on each ground.
 
 A new kind is a function in a ``defects_*`` file and its line in `KINDS`; a new ground one in a ``grounds_*`` file
 and its line in `GROUNDS`.

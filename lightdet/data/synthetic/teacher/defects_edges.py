@@ -1,4 +1,4 @@
-"""Chips, nicks, burrs, spurs, opens and shorts: what befalls the border between two layers.
+"""Chips, nicks, burrs, spurs, opens and shorts: defects at the border between two layers.
 
 All of them begin at a random point of the upper layer's contour, with the normal that points into the layer.
 """
@@ -45,7 +45,7 @@ def _edge_point(scene: Scene, rng: Generator) -> tuple[Points, Points] | None:
 
 
 def _run_until(scene: Scene, start: Points, step: Points, *, inside: bool) -> float | None:
-    """How far from `start` along `step` the upper layer goes on (`inside`) or is missing; None where that is far."""
+    """How far from `start` along `step` the upper layer continues (`inside`) or is missing; None where that is far."""
     if scene.cover is None:
         return None
     size = scene.size

@@ -1,4 +1,4 @@
-"""Faults of making: threads of cloth, print, and things that are missing, turned or moved."""
+"""Manufacturing faults: threads of cloth, print, and things that are missing, turned or moved."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def torn(scene: Scene, rng: Generator, reach: float, strength: float) -> Patch |
 
 def faded(scene: Scene, rng: Generator, reach: float, strength: float) -> Patch | None:
     """The upper layer thin or missing over an area: weak print, unfilled seam, bare copper."""
-    if scene.cover is None or scene.solid:  # after a threshold nobody could tell that something was there
+    if scene.cover is None or scene.solid:  # after a threshold nothing would show that something was there
         return None
     center, angle = scene.place(rng), rng.uniform(0, math.pi)
     radii = (reach / 2, reach / 2 * rng.uniform(0.3, 1.0))

@@ -17,18 +17,18 @@ from lightdet.data.synthetic.teacher.lookalikes import LOOKALIKES
 from lightdet.data.synthetic.teacher.scene import Patch, Scene
 
 _STREAM = 7919
-"""Marks the random streams of these pictures, apart from those of the parts' renderer."""
+"""Identifies the random streams of these pictures, separate from those of the parts' renderer."""
 _COUNTS = (0.27, 0.24, 0.18, 0.12, 0.08, 0.05, 0.035, 0.025)
-"""How often a picture with defects is to get one, two, … eight."""
+"""How often a picture with defects gets one, two, … eight."""
 _SHARE = 0.2
-"""A pixel belongs to a defect if it changes by so much of the defect's strongest change, and by `_FLOOR` levels."""
+"""A pixel belongs to a defect if it changes by this share of the defect's strongest change, and by `_FLOOR` levels."""
 _FLOOR = 7
 _TRIES = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A picture and how it came about.
+    """A picture and how it was made.
 
     Attributes:
         image: uint8 ``[H, W, 3]``.
@@ -49,7 +49,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Teacher:
-    """Pictures without end for teaching a detector what defects look like.
+    """An endless supply of pictures that teach a detector what defects look like.
 
     Attributes:
         seed: of all pictures, not negative.
@@ -68,7 +68,7 @@ class Teacher:
 
 
 def draw(seed: int, index: int, imgsz: int = 320, *, clean: float = 0.12, reference: bool = True) -> Drawing:
-    """Draw a picture; without `reference` its twin without defects is not developed (the picture itself is given)."""
+    """Draw a picture; without `reference` its defect-free twin is not rendered (the picture itself is returned)."""
     rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, index, _STREAM])))
     sound = rng.random() < clean
     ground = _pick_ground(rng)
@@ -131,7 +131,7 @@ def _pick_kind(rng: Generator, classes: frozenset[str]) -> Kind:
 
 
 def _add_defects(scene: Scene, camera: Camera, rng: Generator, classes: frozenset[str]) -> list[_Mark]:
-    """Draw one to eight defects; about half of the pictures have one kind alone, as real ones do."""
+    """Draw one to eight defects; about half of the pictures have a single kind, as real ones do."""
     count = 1 + int(rng.choice(len(_COUNTS), p=_COUNTS))
     alike, strength = rng.random() < 0.5, rng.beta(1.6, 1.4)
     kind: Kind | None = None
@@ -140,7 +140,7 @@ def _add_defects(scene: Scene, camera: Camera, rng: Generator, classes: frozense
         if kind is None or not alike:
             kind = _pick_kind(rng, classes)
         _add_one(scene, camera, rng, kind, float(strength), marks)
-    for _ in range(6):  # what found no place or could not be seen makes room for another kind
+    for _ in range(6):  # what found no place or was not visible makes room for another kind
         if marks:
             break
         _add_one(scene, camera, rng, _pick_kind(rng, classes), 0.9, marks)

@@ -1,4 +1,4 @@
-"""What lies before the camera: one picture in linear levels, and what a defect must know of it.
+"""The scene before the camera: one picture in linear levels, and what a defect must know about it.
 
 Planes are float32 ``[C, H, W]`` with C = 1 (gray) or 3 (RGB), levels 0–1; alphas ``[h, w]`` serve all planes.
 """
@@ -89,7 +89,7 @@ class Scene:
         return float(part.mean())
 
     def relight(self, factor: FloatArray | float, more: FloatArray | float = 0.0) -> None:
-        """Light all layers anew: multiplied by `factor`, and `more` thrown onto them."""
+        """Light all layers again: multiplied by `factor`, plus `more`."""
         self.planes = self.planes * factor + more
         if self.under is not None:
             self.under = self.under * factor + more
