@@ -1,4 +1,4 @@
-"""The application: the parts put together, started and stopped in order."""
+"""The application: its parts put together, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Any:
         return loader(settings)
     try:
         return loader(replace(settings, confidence=lowest))
-    except UserError:  # a network with NMS in it has a floor of its own; any other mistake is told again
+    except UserError:  # a network with NMS in it has a lowest score of its own; any other error is raised again
         return loader(settings)
 
 
@@ -102,7 +102,7 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
 
 
 def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: None) -> FastAPI:
-    """Return the application around a service's parts; it closes them when it stops.
+    """Return the application for a service's parts; it closes them when it stops.
 
     Args:
         service: from `assemble`.
@@ -146,7 +146,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:
-    """Any name will do where a key is asked for: a foreign page that comes under a name of its own has none."""
+    """Any name is allowed where a key is required: a foreign page under a name of its own has no key."""
     if settings.allowed_hosts:
         return settings.allowed_hosts
     return ("*",) if settings.accepted_keys and not settings.is_local else ()

@@ -1,4 +1,4 @@
-"""What a worker process and its parent say to each other, over one pipe."""
+"""The messages between a worker process and its parent, over one pipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GO, STOP, READY, CHANGE = "go", "stop", "ready", "change"
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a worker says when it has loaded the model and has seen it look at a picture."""
+    """A worker's message that it has loaded the model and tried it on a picture."""
 
     model: str
     version: str
@@ -29,14 +29,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Why a worker ended before that, in one line."""
+    """The reason, in one line, why a worker ended before that."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What became of a change of the model: a refusal, or what is served from now on."""
+    """The result of a change of the model: a refusal, or what is served from now on."""
 
     refusal: str = ""
     now: Loaded | None = None
@@ -79,11 +79,11 @@ class Control:
             return False
 
     def listen(self, stop: Callable[[], None]) -> None:
-        """Hear what the parent says from now on, in a thread; `stop` ends the server."""
+        """Receive the parent's messages in a thread; `stop` ends the server."""
         threading.Thread(target=self._listen, args=(stop,), name="control", daemon=True).start()
 
     async def change_model(self) -> Changed:
-        """Ask the parent to serve the model file as it is now, and wait for what becomes of it."""
+        """Ask the parent to serve the model file as it is now, and wait for the result."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Changed] = loop.create_future()
         self._waiting.append((loop, answer))

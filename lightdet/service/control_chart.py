@@ -1,7 +1,7 @@
 """The p-chart: the share of bad parts over time, and how much of its movement is chance.
 
 D. C. Montgomery, Introduction to Statistical Quality Control, chapter 7: with ``d`` bad ones among ``n`` parts of a
-sample, ``p = d / n``; the centre line is the share over all samples, the limits of a sample stand three standard
+sample, ``p = d / n``; the centre line is the share over all samples, the limits of a sample are three standard
 deviations ``sqrt(centre (1 - centre) / n)`` away from it, cut at 0 and 1.
 """
 
@@ -16,7 +16,7 @@ WIDTHS = tuple(
     seconds * 1000
     for seconds in (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 86400, 7 * 86400, 28 * 86400, 364 * 86400)
 )
-"""Widths of a sample in milliseconds that a person reads at once."""
+"""Sample widths in milliseconds that are easy to read."""
 
 
 @dataclass(frozen=True)

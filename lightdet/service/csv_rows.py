@@ -24,7 +24,7 @@ _CHUNK = 64 * 1024
 
 
 def safe_cell(value: object) -> object:
-    """Return numbers as they are, and text so that no spreadsheet runs it, or what it takes for a cell of its own."""
+    """Return numbers as they are, and text so that no spreadsheet runs it, nor any part of it."""
     if not isinstance(value, str):
         return value
     return _SPLITS.sub(lambda found: f"{found[1]}'{found[2]}", value)
@@ -45,7 +45,7 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
 
 
 def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
-    """Yield one row a detection, in the order of `DETECTION_COLUMNS`."""
+    """Yield one row per detection, in the order of `DETECTION_COLUMNS`."""
     for record in records:
         for each in record["detections"]:
             yield (
@@ -55,7 +55,7 @@ def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[objec
 
 
 def _flag(value: bool | None) -> object:
-    """1, 0, or an empty cell where nobody knows."""
+    """1, 0, or an empty cell where it is not known."""
     return "" if value is None else int(value)
 
 

@@ -1,6 +1,6 @@
 """``python -m lightdet.service.decode_process``: decodes pictures that come on standard input, for `Decoders`.
 
-A process of its own can be ended: a decoder that hangs, or takes all memory, costs its picture and nothing else.
+A process of its own can be ended: a decoder that hangs, or takes all memory, costs only its picture.
 Every message is the length of its JSON head, the head, and as many bytes as that says.
 """
 
@@ -45,7 +45,7 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
 
 
 def main() -> None:
-    """Answer each file with its pages and an end; where a file takes too long the process ends."""
+    """Answer each file with its pages and an end; if a file takes too long, the process ends."""
     with suppress(OSError, AttributeError):
         os.nice(5)  # quick pictures, decoded by the service itself, go first
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Decoding in processes that can be ended: a picture that takes too long ends its process, and holds up no other."""
+"""Decoding in processes that can be ended: a picture that takes too long ends its process and delays no other."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class Decoders:
         self._closed = False
 
     def pages(self, data: bytes, *, bit_depth: int, max_pixels: int, max_pages: int) -> Iterator[Page]:
-        """As `lightdet.data.images.read_pages`.
+        """Like `lightdet.data.images.read_pages`.
 
         Raises:
             UserError: as there, or it takes longer than `seconds` (`TooLargeError`).
-            MemoryError: there was not enough of it.
+            MemoryError: there was not enough memory.
         """
         process = self._take()
         to, back = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         whole = False
         try:
             options = {"bit_depth": bit_depth, "max_pixels": max_pixels, "max_pages": max_pages}
-            with suppress(OSError):  # it has ended: receiving finds out
+            with suppress(OSError):  # it has ended: receiving will report it
                 send(to, {**options, "seconds": self.seconds}, data)
             while message := receive(back):
                 head, content = message
@@ -63,7 +63,7 @@ class Decoders:
             self._give_back(process, whole)
 
     def close(self) -> None:
-        """End all of them, whatever they are doing."""
+        """End all of them at once."""
         with self._lock:
             self._closed = True
             processes = [*self._idle, *self._working]
@@ -88,7 +88,7 @@ class Decoders:
         return process
 
     def _give_back(self, process: subprocess.Popen[bytes], whole: bool) -> None:
-        """Keep it for the next picture if it has answered the last one to its end."""
+        """Keep it for the next picture if it has answered the last one completely."""
         with self._lock:
             self._working.discard(process)
             if whole and not self._closed:

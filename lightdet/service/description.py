@@ -1,4 +1,4 @@
-"""The API's description for programs (``/openapi.json``), with how callers show their key."""
+"""The API's description for programs (``/openapi.json``), including how callers send their key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCHEMES = {
 
 
 def describe_keys(app: FastAPI, *, needed: bool) -> None:
-    """Let the description say which addresses ask for a key; with `needed` false, that none does."""
+    """Let the description say which addresses require a key; with `needed` false, that none does."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The model behind a bounded queue: pictures in, inspections out, whatever runs the network."""
+"""The model behind a bounded queue: pictures in, inspections out, for any runtime."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ PictureKind = Literal["none", "plain", "marked"]
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture as it came: its bytes, and what the caller calls it."""
+    """A picture as received: its bytes, and the caller's name for it."""
 
     data: bytes
     name: str = ""
 
 
 class Watcher(Protocol):
-    """Is told what the engine does: metrics."""
+    """Hears about the engine's work, for metrics."""
 
     def load(self, working: int, waiting: int) -> None:
-        """So many requests are worked on, and so many wait."""
+        """The number of requests in work, and of those that wait."""
 
     def inspected(self, inspection: Inspection) -> None:
-        """A picture is done."""
+        """A picture is finished."""
 
 
 class SharedRuntime:
@@ -86,17 +86,17 @@ class SharedRuntime:
 
     @property
     def agnostic(self) -> bool:
-        """Whether boxes of different classes suppress each other, too."""
+        """Whether boxes of different classes suppress each other as well."""
         return bool(getattr(self._runtime, "agnostic", False))
 
     @property
     def milliseconds(self) -> Mapping[str, float]:
-        """Of this thread's last call."""
+        """The times of this thread's last call, by stage."""
         times: Mapping[str, float] = getattr(self._times, "values", {})
         return times
 
     def __call__(self, batch: Image) -> Any:
-        """Return what is in each picture; waits for its turn."""
+        """Return the result for each picture; waits for its turn."""
         with self._turn:
             found = self._runtime(batch)
             self._times.values = dict(getattr(self._runtime, "milliseconds", {}))
@@ -107,13 +107,13 @@ class Engine:
     """Inspects pictures, a bounded number at a time.
 
     Args:
-        predictor: as `lightdet.load` gives it.
+        predictor: from `lightdet.load`.
         model: its identity, for records.
         rule: the decision rule where a request has none of its own.
         mark: (picture, what was found, rule) → a copy with the defects marked, uint8 RGB ``[H, W, 3]``.
         limits: `max_pixels`, `concurrency`, `queue` and `timeout` are obeyed here.
         thumbnails: make a small copy of each picture.
-        watcher: is told what happens.
+        watcher: is told about the work.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Engine:
         self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
         self._watcher = watcher
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
-        # Pictures that may take long to decode wait for each other alone.
+        # Pictures that may take long to decode wait only for each other.
         self._slow_pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="slow")
         self._decoders = Decoders(min(limits.decode_timeout, limits.timeout))
         self._began: dict[int, float] = {}
@@ -140,7 +140,7 @@ class Engine:
         self._mean_seconds = 0.1
 
     def warm_up(self) -> None:
-        """Let the network see one gray picture, so that the first caller does not wait for what is made once."""
+        """Run the network on one gray picture, so that the first caller does not wait for one-time preparations."""
         side = self.predictor.preprocessing.imgsz
         self.predictor(cv2.cvtColor(cv2.UMat(side, side, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
 
@@ -151,7 +151,7 @@ class Engine:
         picture: PictureKind = "none",
         most: int | None = None,
     ) -> list[Inspection]:
-        """Return one inspection a picture, or none at all; of `most` pictures at most (`Limits.max_parts`).
+        """Return one inspection per picture, or none at all; for at most `most` pictures (`Limits.max_parts`).
 
         Raises:
             RefusalError: the queue is full or the time is up (503), a picture is too large (413), none (415) or
@@ -167,7 +167,7 @@ class Engine:
             self._all, uploads, rule or self.rule, picture, began, most or self.limits.max_parts
         )
         self._count(+1)
-        # Counted until the work has ended, also where nobody waits for it any more.
+        # Counted until the work has ended, even if nobody waits for it any more.
         work.add_done_callback(lambda _: _tell(loop, self._count, -1))
         try:
             inspections = await asyncio.wait_for(asyncio.wrap_future(work), self.limits.timeout)

@@ -1,4 +1,4 @@
-"""Refusals: each with its status, a word for programs, a sentence for people, and nothing of our insides."""
+"""Refusals: each with its status, a word for programs and a sentence for people, without internal details."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class RefusalError(Exception):
         return json.dumps({"error": error}, ensure_ascii=False).encode()
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that go with it."""
+        """Return its headers."""
         extra = {"retry-after": str(self.retry_after)} if self.retry_after is not None else {}
         if self.close:
             extra["connection"] = "close"
         return {"content-type": "application/json", "cache-control": "no-store"} | extra
 
     def about(self, what: str) -> RefusalError:
-        """Return the same with what it is about in front."""
+        """Return the same, with its subject in front."""
         return RefusalError(self.status, self.code, f"{what}: {self.message}", retry_after=self.retry_after)
 
     def in_part(self, part: int) -> RefusalError:
@@ -55,7 +55,7 @@ class RefusalError(Exception):
 
 
 def busy(code: str, message: str, seconds: float = 1.0) -> RefusalError:
-    """Return the one refusal that is nobody's fault: try again in `seconds` (1 to 60)."""
+    """Return a refusal for a busy service: try again in `seconds` (1 to 60)."""
     return RefusalError(503, code, message, retry_after=min(60, max(1, round(seconds))))
 
 

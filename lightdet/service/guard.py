@@ -1,4 +1,4 @@
-"""Stands before everything else: who may ask, what a browser may do with the answer, how long it took."""
+"""Comes before everything else: who may ask, what a browser may do with the answer, how long it took."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = ("/health", "/ready")
-"""What a load balancer or a container asks without a key."""
+"""Addresses that a load balancer or a container may ask without a key."""
 CLOSED_PREFIXES = ("/api/", "/metrics")
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 _POLICY = (
@@ -46,10 +46,10 @@ class Guard:
     """ASGI middleware around the whole application.
 
     Args:
-        app: what is guarded.
+        app: the application to guard.
         metrics: counts every request.
         keys: one of these callers of the API must show; empty: none.
-        hosts: names under which it may be reached; ``*`` stands for any. Addresses in numbers always may: only with
+        hosts: names under which it may be reached; ``*`` allows any. Numeric addresses are always allowed: only with
             a name can a foreign web page turn a browser of this network against it (DNS rebinding).
     """
 
@@ -87,7 +87,7 @@ class Guard:
         except Exception:
             log.exception("%s %s failed", scope["method"], _printable(scope["path"]))
             if exchange.started:
-                return  # the server closes what was begun and not ended
+                return  # the server closes unfinished answers
             await exchange.refuse(RefusalError(500, "internal", "something went wrong here; the log tells more"))
 
     def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
@@ -124,7 +124,7 @@ class Guard:
 
 
 class _Exchange:
-    """Passes an answer on, with the headers that every answer has."""
+    """Passes an answer on and adds the headers that every answer has."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""One inspected picture, as it is answered and as it is recorded."""
+"""One inspected picture, as it is returned and recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELD_LENGTH = 100
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model decides: its name (`lightdet.files.run_name`), the first twelve digits of its SHA-256, and all."""
+    """The model that decides: its name (`lightdet.files.run_name`), its SHA-256, and the first twelve digits of it."""
 
     name: str
     version: str
@@ -27,7 +27,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a picture came from, as far as the caller said; "" for what was not said.
+    """The origin of a picture, as given by the caller; "" for what was not given.
 
     Attributes:
         key: name of the API key.
@@ -48,17 +48,17 @@ class Inspection:
 
     Attributes:
         id: 32 hexadecimal digits that sort by time; the first twelve are milliseconds since 1970.
-        time_ms: when it was looked at, milliseconds since 1970 UTC.
-        name: what the caller calls the part or picture; "" where it has no name.
+        time_ms: when it was inspected, milliseconds since 1970 UTC.
+        name: the caller's name for the part or picture; "" if it has none.
         sha256: of the bytes received.
-        length: how many bytes they were.
+        length: number of these bytes.
         size: ``(width, height)`` of the picture.
-        model: what decided.
+        model: the model that decided.
         rule: the rule that decided, plain values.
-        overridden: the rule is the caller's own, in place of the service's.
+        overridden: the rule is the caller's own instead of the service's.
         detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
         decision: OK or NG.
-        origin: who sent it, from where.
+        origin: who sent it, and from where.
         software: lightdet's version.
         milliseconds: by stage; ``total`` from the whole request to the end of the work.
         thumbnail: a small JPEG, or None.
@@ -94,7 +94,7 @@ def new_id(time_ms: int) -> str:
 
 
 def first_id(time_ms: int) -> str:
-    """Return what stands before every id of this time and after every earlier one."""
+    """Return a string that sorts before every id of this time and after every earlier one."""
     return f"{min(max(time_ms, 0), (1 << 48) - 1):012x}"
 
 
@@ -104,6 +104,6 @@ def iso_time(time_ms: int) -> str:
 
 
 def clean_name(name: str | None) -> str:
-    """Return a caller's name of a part, fit for records: no folder, no password, no control characters, bounded."""
+    """Return a part's name from a caller, safe for records: no folder, password or control characters, limited length."""
     shown = "".join(c if c.isprintable() else " " for c in shown_name(name or ""))
     return shown.strip()[:NAME_LENGTH]

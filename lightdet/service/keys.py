@@ -1,4 +1,4 @@
-"""API keys with names and roles, what each role may do, and who makes a request."""
+"""API keys with names and roles, what each role may do, and whose request it is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WORDS: Mapping[Right, str] = {
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")
 _SHORTEST = 16
-"""Characters of a key in a file of keys: a shorter one could be guessed."""
+"""Least number of characters of a key in a file of keys: a shorter one could be guessed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request: the key's name and role; both "" where the service asks for no key."""
+    """Who makes a request: the key's name and role; both "" if the service requires no key."""
 
     name: str = ""
     role: str = ""
@@ -81,7 +81,7 @@ def single_key(key: str) -> Key:
 
 
 def find_caller(shown: str, keys: tuple[Key, ...]) -> Caller:
-    """Return whose key was shown, in a time that does not tell how much of it was right.
+    """Return whose key was shown, in a time that does not reveal how much of it was right.
 
     Raises:
         RefusalError: none was shown (401 ``no_key``), or one that is not known (401 ``wrong_key``).

@@ -1,7 +1,7 @@
-"""What Prometheus sees: counts and times of requests, pictures and records.
+"""Metrics for Prometheus: counts and times of requests, pictures and records.
 
 Several worker processes share a folder of memory-mapped files (``PROMETHEUS_MULTIPROC_DIR``, set before this module
-is imported), so that each of them answers for all.
+is imported), so that each of them reports for all.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ class Metrics:
         self.failures += code == "no_verdict"
 
     def load(self, working: int, waiting: int) -> None:
-        """So many requests are worked on, and so many wait."""
+        """The number of requests in work, and of those that wait."""
         self.working.set(working)
         self.waiting.set(waiting)
 
     def inspected(self, inspection: Inspection) -> None:
-        """A picture is done."""
+        """A picture is finished."""
         if inspection.overridden:
             self.overridden.inc()
         else:
@@ -104,7 +104,7 @@ class Metrics:
             self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
 
     def record_reporter(self) -> Callable[[str, int], None]:
-        """Return what the recorder tells about its records."""
+        """Return a function by which the recorder reports about its records."""
 
         def report(outcome: str, count: int) -> None:
             if outcome != "away":

@@ -1,4 +1,4 @@
-"""The copy of a model file that workers load: whatever becomes of the file itself, what is served stays the same."""
+"""The copy of a model file that workers load: whatever happens to the file itself, the service keeps the same model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lightdet.service.inspection import ModelIdentity
 
 @dataclass(frozen=True)
 class ModelCopy:
-    """A model file as it was when it was taken.
+    """A model file as it was when it was copied.
 
     Attributes:
         file: the copy, in a folder named by its SHA-256.
         model: its identity.
-        sealed: whether it holds a check sum, which loading it compares.
+        sealed: whether it has a checksum, which is compared on loading.
     """
 
     file: Path
@@ -51,7 +51,7 @@ def copy_model(model: Path, folder: Path) -> ModelCopy:
 
 
 def identify(model: Path, file: Path | None = None) -> ModelIdentity:
-    """Return a model's name, and the SHA-256 of its content, as it stands in `file`; None: in itself.
+    """Return a model's name, and the SHA-256 of its content, as stored in `file`; None: in `model` itself.
 
     Raises:
         UserError: it cannot be read.

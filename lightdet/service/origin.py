@@ -1,4 +1,4 @@
-"""Where a picture comes from: the key, and what the request says of station and order, by header or field of a form."""
+"""Where a picture comes from: the key, and the station and order that the request gives, by header or form field."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from lightdet.service.inspection import FIELD_LENGTH, Origin
 from lightdet.service.keys import caller_of
 
 HEADERS: Mapping[str, str] = {"station": "x-station", "order": "x-order"}
-"""By the name of the form's field. A header is read as UTF-8, or else as Latin-1."""
+"""By the name of the form field. A header is read as UTF-8, or else as Latin-1."""
 
 
 def read_origin(request: Request, fields: Iterable[tuple[str, str]], station: str) -> Origin:
     """Return where the pictures of a request come from.
 
     Args:
-        request: whose headers and key are looked at.
-        fields: name and text of each field of its form that is no file.
-        station: what counts where the request names none.
+        request: has the headers and the key.
+        fields: name and text of each form field that is not a file.
+        station: the default if the request names none.
 
     Raises:
-        RefusalError: something is too long, holds control characters, or is said twice and differently (422).
+        RefusalError: something is too long, contains control characters, or is given twice and differently (422).
     """
     caller = caller_of(request)
     said = {name: _said(name, request, fields) for name in HEADERS}

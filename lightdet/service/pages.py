@@ -1,4 +1,4 @@
-"""The page for people: files of our own, read once, that load nothing from elsewhere."""
+"""The page for people: our own files, read once; they load nothing from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused in the parameters of every address: a word that would be misread is no word that is passed over."""
+"""Checks for the parameters of every address: one that would be misread is refused, not ignored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def refuse_unknown(request: Request) -> None:
 
 
 def _no_number(value: Any) -> Any:
-    """Whatever reads as a number would be taken for seconds since 1970: 2026 for a half hour of that year."""
+    """A number would be taken for seconds since 1970: 2026 for half past midnight on its first day."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -46,4 +46,4 @@ def _no_null(value: str) -> str:
 Moment = Annotated[datetime, BeforeValidator(_no_number)]
 """A time in ISO 8601."""
 Text = Annotated[str, AfterValidator(_no_null)]
-"""Text that a database can look for."""
+"""Text that a database can search for."""

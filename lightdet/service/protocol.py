@@ -1,4 +1,4 @@
-"""The HTTP connection as uvicorn and h11 speak it, with a bound on idle senders and on open connections."""
+"""The HTTP connection of uvicorn and h11, with limits on idle senders and on open connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GRACE = 0.5
 
 
 class Guarded(H11Protocol):
-    """Waits for a request's head, and holds so many connections, only as long and many as told (`guarded_protocol`)."""
+    """Limits the wait for a request's head and the number of open connections (`guarded_protocol`)."""
 
     header_timeout: float
     most_connections: int
@@ -25,7 +25,7 @@ class Guarded(H11Protocol):
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Refuse one connection too many; otherwise wait for a head."""
+        """Refuse the connection if there are too many; otherwise wait for a head."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             self._end(busy("connections", "too many open connections; try again later"))
@@ -33,12 +33,12 @@ class Guarded(H11Protocol):
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the next head, or no longer."""
+        """Wait for the next head, or stop waiting."""
         if self._head_timer is None and not self._in_request():
             self._await_head()
         super().data_received(data)
@@ -63,7 +63,7 @@ class Guarded(H11Protocol):
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer in our form."""
+        """Answer in our own format."""
         refusal = RefusalError(400, "bad_request", "this is no HTTP request that can be read")
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self._answering():
             self._write(refusal)

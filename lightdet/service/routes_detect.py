@@ -47,7 +47,7 @@ async def detect(
     threshold: Threshold = None,
     name: Name = None,
     picture: Annotated[
-        PictureKind, Query(description="Send the picture back, too: as it is, or with the defects marked.")
+        PictureKind, Query(description="Send the picture back as well: as it is, or with the defects marked.")
     ] = "none",
     station: Station = None,  # these two are read with the form
     order: Order = None,
@@ -77,7 +77,7 @@ async def mark(
     station: Station = None,
     order: Order = None,
 ) -> Response:
-    """Inspect one picture and return it with its defects marked; the decision stands in the headers."""
+    """Inspect one picture and return it with its defects marked; the decision is in the headers."""
     [inspection], recorded = await service.inspect(request, name, threshold, "marked", most=1)
     data = inspection.picture or b""
     return Response(
@@ -93,7 +93,7 @@ async def mark(
 
 
 def result_of(inspection: Inspection) -> dict[str, Any]:
-    """Return an inspection as it is answered."""
+    """Return an inspection as the answer shows it."""
     result: dict[str, Any] = {
         "id": inspection.id,
         "time": iso_time(inspection.time_ms),
@@ -119,7 +119,7 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
 
 
 def json_answer(value: Any) -> Response:
-    """Return JSON that needs no check any more."""
+    """Return JSON without checking it again."""
     return Response(json.dumps(value, ensure_ascii=False, allow_nan=False), media_type="application/json")
 
 

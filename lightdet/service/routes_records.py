@@ -1,4 +1,4 @@
-"""What was inspected: history, small pictures, statistics, CSV."""
+"""Past inspections: history, small pictures, statistics, CSV."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from lightdet.service.state import Parts
 router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
 _REFUSALS = errors(401, 403, 422, 503)
 
-Since = Annotated[Moment | None, Query(description="ISO 8601; without a zone it is taken as UTC. From here on …")]
-Until = Annotated[Moment | None, Query(description="… to here, itself outside.")]
+Since = Annotated[Moment | None, Query(description="ISO 8601; UTC if it names no zone. From this time on …")]
+Until = Annotated[Moment | None, Query(description="… until this time, not included.")]
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="an inspection's id")]
 
 
@@ -120,7 +120,7 @@ async def statistics(
     until: Until = None,
     points: Annotated[int, Query(ge=1, le=500, description="most samples of the chart")] = 40,
 ) -> Response:
-    """Return how many parts were bad, of what, and a p-chart over time; its samples begin at `since`."""
+    """Return how many parts were bad, with which defects, and a p-chart over time; its samples begin at `since`."""
     span = _span(since, until)
     names = service.engine.predictor.names
     return json_answer(await service.query(lambda: _statistics(service.store, span, points, names)))
@@ -150,7 +150,7 @@ async def download(
             chunks = csv_chunks(DETECTION_COLUMNS, detection_rows(records))
         return next(chunks), chunks
 
-    first, rest = await service.query(begin)  # a database that is away is told before the answer begins
+    first, rest = await service.query(begin)  # a database that cannot be reached is reported before the answer starts
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     headers = {"content-disposition": f'attachment; filename="lightdet-{rows}-{stamp}.csv"'}
     return StreamingResponse(itertools.chain([first], rest), media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,4 +1,4 @@
-"""Who this is and how it fares."""
+"""What this service is, and how it is doing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter(tags=["status"])
 
 @router.get("/health", response_model=Health)
 async def health() -> Response:
-    """Return a sign of life; asks nothing of the model or the database."""
+    """Return that the service is alive, without checking the model or the database."""
     return json_answer({"status": "alive"})
 
 
@@ -46,7 +46,7 @@ async def ready(request: Request, service: Parts) -> Response:
 
 @router.get("/api/model", response_model=Info, responses=errors(401, 403), dependencies=[Depends(needs("read"))])
 async def model(service: Parts) -> Response:
-    """Return the model, its classes, the rule of decision and the bounds."""
+    """Return the model, its classes, the decision rule and the limits."""
     engine, settings = service.engine, service.settings
     return json_answer(
         {
@@ -72,7 +72,7 @@ async def model(service: Parts) -> Response:
     dependencies=[Depends(needs("change_model"))],
 )
 async def change(request: Request, service: Parts) -> Response:
-    """Serve the model file as it is now: it is copied and proved first; if it is refused, all stays as it was."""
+    """Serve the model file as it is now: it is copied and verified first; if it is refused, nothing changes."""
     if not service.settings.accepted_keys and not _is_this_computer(request):
         message = "only this computer may change the model; others need an API key, and this service has none"
         raise RefusalError(403, "not_here", message)

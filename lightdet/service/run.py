@@ -22,10 +22,10 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        settings: what and how.
+        settings: what to serve, and how.
         json: a file that is written when requests are taken: ``url``, ``pid``, ``workers``, ``model``, ``version``,
             ``classes``.
-        loader: gives the predictor.
+        loader: returns the predictor.
 
     Raises:
         UserError: the address, the certificate, the database or the model cannot be used.

@@ -1,4 +1,4 @@
-"""The shapes of requests and answers, as the API's description shows them."""
+"""The fields of requests and answers, as the API's description shows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightdet.service.inspection import FIELD_LENGTH
 
 
 class Detection(BaseModel):
-    """Something that was found; of a classifier, the bad class that matters, over the whole picture."""
+    """A detection; for a classifier, the bad class that decides, with the whole picture as its box."""
 
     box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in pixels of the picture, from 0")
     score: float = Field(ge=0, le=1)
@@ -31,13 +31,13 @@ class Rule(BaseModel):
     """Which detections count as defects."""
 
     threshold: float = Field(ge=0, le=1)
-    thresholds: dict[str, float] = Field(description="by class name, in place of `threshold`")
+    thresholds: dict[str, float] = Field(description="by class name, instead of `threshold`")
     min_size: float = Field(ge=0, description="pixels; the longer side of the box")
-    min_sizes: dict[str, float] = Field(description="by class name, in place of `min_size`")
+    min_sizes: dict[str, float] = Field(description="by class name, instead of `min_size`")
 
 
 class ClassRule(BaseModel):
-    """Which classes of a picture make it NG, of a classifier."""
+    """A classifier's rule: which classes make a picture NG."""
 
     bad: list[str] = Field(description="names of the bad classes")
     threshold: float = Field(ge=0, le=1, description="lowest probability of being of any of them")
@@ -76,7 +76,7 @@ class Result(BaseModel):
 
     id: str = Field(description="32 hexadecimal digits; they sort by time")
     time: str = Field(description="ISO 8601, UTC")
-    name: str = Field(description="what the caller calls the part: the file's name, or the parameter `name`")
+    name: str = Field(description="the caller's name for the part: the file's name, or the parameter `name`")
     sha256: str
     bytes: int
     size: tuple[int, int] = Field(description="width, height as shown")
@@ -99,7 +99,7 @@ class Result(BaseModel):
 
 
 class DetectAnswer(BaseModel):
-    """The answer to pictures."""
+    """The answer to one or more pictures."""
 
     decision: Literal["OK", "NG"] = Field(description="NG if any of the pictures is")
     recorded: bool = Field(description="false: the database is away; the record is kept and written later")
@@ -142,13 +142,13 @@ class Chart(BaseModel):
 
 
 class Statistics(BaseModel):
-    """What was inspected in a time."""
+    """Counts of the inspections in a time."""
 
     since: str | None
     until: str | None
     inspected: int
     rejected: int
-    share: float | None = Field(description="rejected of all; null where nothing was inspected")
+    share: float | None = Field(description="share of rejected parts; null if nothing was inspected")
     overridden: int = Field(description="inspections by a rule of the caller's own; in none of the other numbers")
     classes: list[ClassCount]
     chart: Chart
@@ -183,13 +183,13 @@ class ModelChange(BaseModel):
 
 
 class Health(BaseModel):
-    """A sign of life."""
+    """That the service is alive."""
 
     status: Literal["alive"]
 
 
 class Ready(BaseModel):
-    """Whether pictures are taken, and whether records are written."""
+    """Whether pictures are accepted, and whether records are written."""
 
     ready: bool = Field(description="false also where the SQLite file was deleted or replaced")
     engine: Literal["up", "stuck"] = Field(description="stuck: a picture has been worked on for far too long")
@@ -236,14 +236,14 @@ PICTURES_BODY: dict[str, Any] = {
 }
 _REASONS = {
     400: "no picture, or a broken form",
-    401: "no API key (no_key), or one that is not known (wrong_key)",
+    401: "no API key (no_key), or an unknown one (wrong_key)",
     403: "from another web page or computer, by a key whose role may not, or a threshold where none is taken",
     404: "no such thing",
-    408: "the request did not come in time",
+    408: "the request did not arrive in time",
     409: "the model file is not taken, and why",
     413: "too many bytes, pixels or parts",
     415: "no picture",
-    421: "reached under an unknown name",
+    421: "called by an unknown host name",
     422: "a damaged picture, or a parameter out of range",
     503: "busy, or the database is away; Retry-After says when to try again",
 }

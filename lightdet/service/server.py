@@ -25,8 +25,8 @@ _KEEP_ALIVE = 15
 """Seconds that an idle connection is held for its next request."""
 _BACKLOG = 1024
 _SWITCH = 0.0005
-"""Seconds after which a Python thread gives way. The network asks for the interpreter between its operations, and
-would wait Python's usual 5 ms each time that the other threads are busy with requests."""
+"""Seconds after which a Python thread yields to others. The network asks for the interpreter between its operations,
+and would wait Python's usual 5 ms each time that the other threads are busy with requests."""
 
 
 def serve_here(
@@ -35,13 +35,13 @@ def serve_here(
     when_ready: Callable[[], None],
     hear_stop: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> None:
-    """Serve in this process until SIGTERM or SIGINT, or until told; what has begun is finished first.
+    """Serve in this process until SIGTERM, SIGINT or the parent ends it; started requests are finished first.
 
     Args:
         service: from `lightdet.service.app.assemble`.
         listener: from `listen`; closed at the end.
         when_ready: is called when requests are taken.
-        hear_stop: is given a function that ends the service, from any thread.
+        hear_stop: receives a function that ends the service, from any thread.
     """
     sys.setswitchinterval(_SWITCH)
     settings, limits = service.settings, service.settings.limits
@@ -51,7 +51,7 @@ def serve_here(
         ws="none",
         lifespan="on",
         log_config=None,
-        access_log=False,  # the guard writes its own
+        access_log=False,  # the guard writes its own log
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
@@ -119,7 +119,7 @@ def check_tls(settings: Settings) -> None:
 
 
 def set_up_logging(access_log: bool) -> None:
-    """Send the service's log to stderr; what uvicorn says of ordinary things is left out."""
+    """Send the service's log to stderr, without uvicorn's routine messages."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name, level in (("lightdet", logging.INFO), ("uvicorn.error", logging.ERROR)):
@@ -132,7 +132,7 @@ def set_up_logging(access_log: bool) -> None:
 
 @contextmanager
 def _signals_end_quietly() -> Iterator[None]:
-    """uvicorn stops at SIGTERM and SIGINT and then raises them again; that was all there was to do."""
+    """uvicorn stops at SIGTERM and SIGINT and then raises them again; here they need no further action."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

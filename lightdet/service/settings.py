@@ -1,4 +1,4 @@
-"""What a service is told when it starts; plain values, so that worker processes get the same."""
+"""The settings of a service; plain values, so that worker processes get the same."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ LOWEST_SCORE = 0.1
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one worker process; what goes past one is refused with a status and a reason.
+    """Limits of one worker process; requests beyond one are refused with a status and a reason.
 
     Attributes:
         max_bytes: largest request body (413).
         max_pixels: largest picture, from its header, before it is decoded (413).
         max_parts: most pictures in one request (413).
-        concurrency: pictures that are worked on at the same time; the network itself takes one after the other.
-        queue: requests that may wait besides; more are refused (503 with Retry-After).
+        concurrency: pictures in work at the same time; the network itself takes one after the other.
+        queue: requests that may wait in addition; more are refused (503 with Retry-After).
         timeout: seconds from a whole request to its answer (503 with Retry-After).
-        decode_timeout: seconds that decoding one file may take where its bytes do not say that it is quick (413).
+        decode_timeout: seconds that decoding one file may take if it may be slow (413).
         body_timeout: seconds that sending the body may take (408).
         header_timeout: seconds that sending the head may take; then the connection is closed (408).
         connections: open connections; more are refused (503 with Retry-After).
@@ -71,35 +71,35 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """A service.
+    """The settings of a service.
 
     Attributes:
         model: the model file.
         copy: the service's own copy of it, which workers load; None: the file itself.
-        threshold: lowest score of a defect, for every class; None: the rule that the model file brings along, else
+        threshold: lowest score of a defect, for every class; None: the rule in the model file, or else
             the default one (`lightdet.decisions.DecisionRule`).
-        thresholds: the same by class name, over what the rule has.
+        thresholds: the same by class name; overrides the rule.
         min_size: shortest defect in pixels; None: the rule's.
-        min_sizes: the same by class name, over what the rule has.
-        allow_override: a request may give a threshold of its own; its record says so and enters no statistics.
+        min_sizes: the same by class name; overrides the rule.
+        allow_override: a request may give a threshold of its own; its record says so and is left out of the statistics.
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
         device, imgsz, iou, agnostic, max_detections, precision, rect: as for `lightdet.load`.
-        threads: of the processor that compute, in each worker; None: see `compute_threads`.
+        threads: processor threads that compute in each worker; None: see `compute_threads`.
         host: address to listen on.
-        port: port to listen on; 0 takes a free one.
-        workers: processes; each holds the model.
+        port: port to listen on; 0 chooses a free one.
+        workers: processes; each loads the model.
         database: a SQLite file, or a URL (``postgresql://user:password@host/name``).
         durable: a record is on the disk before the answer says that it is recorded (SQLite).
         chain_file: the end of the chain of records is written into this file every hour; None: into the log alone.
         thumbnails: keep a small copy of each picture with its record.
         keep_days, keep_rows, keep_gib: delete the oldest records beyond this; 0 sets no bound.
         record_wait: seconds that an answer waits for its record.
-        api_key: what callers must show, in place of `keys`; empty: nothing.
-        keys: one of these callers must show; empty: none.
-        station: what records name the station, where a request does not say.
-        allowed_hosts: names under which a browser may reach it; ``*`` stands for any. Empty: those of this
-            computer; any where it listens elsewhere, too, and asks for a key.
-        tls_cert, tls_key: PEM files; with them it speaks HTTPS.
+        api_key: the key that callers must send, instead of `keys`; empty: none.
+        keys: callers must send one of these; empty: none.
+        station: the station in records, if a request does not name one.
+        allowed_hosts: names under which a browser may reach it; ``*`` allows any. Empty: those of this
+            computer, or any if others can reach it and it requires a key.
+        tls_cert, tls_key: PEM files; with them it uses HTTPS.
         access_log: one line per request in the log.
         limits: see `Limits`.
         alarms: see `AlarmRules`.
@@ -170,7 +170,7 @@ class Settings:
             raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be printed")
 
     def rule_over(self, stored: Rule) -> Rule:
-        """Return the rule of decision: what is set here over what the model file brings along.
+        """Return the decision rule: the model file's, overridden by what is set here.
 
         Raises:
             UserError: a value out of range, or one that a rule of its kind does not have.
@@ -179,7 +179,7 @@ class Settings:
 
     @property
     def accepted_keys(self) -> tuple[Key, ...]:
-        """The keys of which callers must show one; empty: none is asked for."""
+        """The keys of which callers must send one; empty: none is required."""
         return (single_key(self.api_key),) if self.api_key else self.keys
 
     @property
@@ -194,7 +194,7 @@ class Settings:
 
     @property
     def is_local(self) -> bool:
-        """Whether it listens where only this computer reaches it."""
+        """Whether only this computer can reach it."""
         if self.host == "localhost":
             return True
         try:
@@ -211,8 +211,8 @@ class Settings:
     def compute_threads(self) -> int:
         """Return how many threads compute in each worker.
 
-        Where it is not set: one core stays free for requests and records, as the network's threads wait for their
-        slowest; several workers share all cores.
+        If it is not set, one core stays free for requests and records, because the network's threads wait for the
+        slowest of them; several workers share all cores.
         """
         if self.threads is not None:
             return self.threads

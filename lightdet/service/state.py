@@ -1,4 +1,4 @@
-"""What the routes work with; made once when a worker starts."""
+"""The parts that the routes use; created once when a worker starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request bodies, bounded while they come: raw bytes or multipart, in memory only, never on disk."""
+"""Request bodies, limited while they arrive: raw bytes or multipart, in memory only, never on disk."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lightdet.service.inspection import clean_name
 from lightdet.service.settings import MIB, Limits
 
 _DRAIN_SECONDS = 2.0
-"""A refused body is read on and thrown away this long: a caller that is still sending would not see the answer."""
+"""Seconds for which a refused body is still read: a caller that is still sending would not see the answer."""
 _MAX_PART_HEADER = 8192
 _BOUNDARY = re.compile(r';\s*boundary="?(?P<name>[^";,\s]{1,200})"?\s*(?:;|$)', re.IGNORECASE)
 _FILE_NAME = re.compile(r';\s*filename="(?P<quoted>(?:[^"\\]|\\.)*)"|;\s*filename=(?P<plain>[^";\s]+)', re.IGNORECASE)
 _FIELD_NAME = re.compile(r';\s*name="?(?P<name>[^";\s]+)"?', re.IGNORECASE)
 _CODED_NAME = re.compile(r";\s*filename\*=utf-8'[^']*'(?P<coded>[^;\s]+)", re.IGNORECASE)
 _PLAIN_TYPES = ("application/octet-stream", "application/x-www-form-urlencoded", "")
-"""Beside image/*: what programs send when they are not told what they send (curl says the second)."""
+"""Besides image/*: the default types of programs (curl's is the second)."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What a request holds.
+    """The contents of a request.
 
     Attributes:
         pictures: in their order.
-        fields: name and text of each field of a form that is no file.
+        fields: name and text of each form field that is not a file.
     """
 
     pictures: list[Upload]
@@ -41,11 +41,11 @@ class Sent:
 
 
 class GoneError(Exception):
-    """The caller hung up before the request was whole; there is nobody to answer."""
+    """The caller hung up before the request was complete; there is nobody to answer."""
 
 
 class Memory:
-    """How many bytes all request bodies may hold together."""
+    """Limits the bytes of all request bodies together."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -53,7 +53,7 @@ class Memory:
 
     @contextmanager
     def account(self) -> Iterator[_Account]:
-        """Give an account for one request; what it took is given back at the end."""
+        """Give an account for one request; its bytes are given back at the end."""
         account = _Account(self)
         try:
             yield account
@@ -67,10 +67,10 @@ class _Account:
         self.taken = 0
 
     def take(self, count: int) -> None:
-        """Take so many bytes more.
+        """Take this many more bytes.
 
         Raises:
-            RefusalError: there are not so many left (503).
+            RefusalError: too few are left (503).
         """
         if self._memory.used + count > self._memory.limit:
             raise busy("memory", "too many pictures are being sent at the same time; try again later")
@@ -84,8 +84,8 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
     Args:
         request: not yet read.
         limits: `max_bytes`, `max_parts` and `body_timeout` are obeyed here.
-        account: pays for the memory.
-        name: what the caller calls the picture of a raw body.
+        account: counts the memory.
+        name: the caller's name for the picture of a raw body.
 
     Raises:
         RefusalError: too many bytes (413) or parts (413), too slow (408), no picture (400) or of a type that is
@@ -110,7 +110,7 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
         if not body:
             raise RefusalError(400, "no_picture", "the request has no body; send a picture")
         return Sent([Upload(body, clean_name(name))])
-    account.take(len(body))  # the parts are copied out of it
+    account.take(len(body))  # the parts are copies
     return split_form(body, boundary, limits.max_parts)
 
 
@@ -144,7 +144,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _drained(request: Request) -> bool:
-    """Read on for a while; whether the end was reached."""
+    """Read on for a while; returns whether the end was reached."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
             while True:
@@ -155,7 +155,7 @@ async def _drained(request: Request) -> bool:
 
 
 def form_boundary(content_type: str) -> bytes | None:
-    """Return the boundary that a form's Content-Type names; None where it names none."""
+    """Return the boundary in a form's Content-Type; None if there is none."""
     found = _BOUNDARY.search(content_type)
     return found["name"].encode("latin-1") if found else None
 

@@ -1,7 +1,7 @@
-"""Processes that share one listening socket, watched by a parent that does nothing else, and changed by it as one.
+"""Processes that share one listening socket; their parent only watches them and changes the model of all at once.
 
 Every worker loads the parent's own copy of the model (`model_copy`): one that dies is replaced by one like it, whatever
-stands in the file meanwhile. A change of the model (`Change`) starts a second set of workers beside the first. They
+the file contains by then. A change of the model (`Change`) starts a second set of workers beside the first. They
 load, look at a picture and wait. If each of them could, the first set finishes what has begun and ends, and then the
 second takes requests; connections wait meanwhile. So no two versions ever answer side by side.
 """
@@ -45,7 +45,7 @@ _TICK = 0.2
 _RESTART_WAIT = 2.0
 """Seconds before a worker that died is started again, so that a model that crashes does not burn the processor."""
 _PROOF_SECONDS = 300.0
-"""In which a new model must have been loaded and have looked at a picture."""
+"""Seconds in which a new model must be loaded and tried on a picture."""
 
 _SILENCE = 15.0
 """Seconds without a word from a worker, which speaks every two, after which it does not answer."""
@@ -81,14 +81,14 @@ class _Worker:
 
 @dataclass
 class _Change:
-    """A set of workers that is to take over.
+    """A set of workers that will take over.
 
     Attributes:
-        copy: what they serve.
-        workers: as many as there are now.
-        deadline: when they are given up, and after `agreed` when those before them are ended.
+        copy: the model that they serve.
+        workers: those that exist so far.
+        deadline: when they are given up; after `agreed`, when their predecessors are ended.
         asker: the worker that was asked for it; None: a signal.
-        agreed: all of them could; those before them end now.
+        agreed: all of them could; their predecessors end now.
     """
 
     copy: ModelCopy
@@ -103,9 +103,9 @@ class Workers:
 
     Args:
         settings: the same for each.
-        listener: each accepts from it; the system shares out the connections.
+        listener: each accepts from it; the system distributes the connections.
         when_ready: is called once, when all of them take requests.
-        loader: gives the predictor; it must be a function of a module, as each process imports it.
+        loader: returns the predictor; it must be a function of a module, as each process imports it.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class Workers:
                 self._take(worker, worker.line.recv())
         except (EOFError, OSError):
             if worker.process.is_alive():
-                time.sleep(_TICK)  # its end of the line is closed first
+                time.sleep(_TICK)  # its end of the pipe is closed first
 
     def _take(self, worker: _Worker, said: Any) -> None:
         coming = self._change is not None and worker in self._change.workers
@@ -247,7 +247,7 @@ class Workers:
                 self._systemd.tell("READY=1")
 
     def _bury(self, worker: _Worker) -> None:
-        self._listen_to(worker)  # its last words
+        self._listen_to(worker)  # its last message
         code = worker.process.exitcode
         for gauge in self._metrics.glob(f"gauge_live*_{worker.process.pid}.db"):
             gauge.unlink(missing_ok=True)
@@ -267,10 +267,10 @@ class Workers:
         log.error("a worker ended unexpectedly (exit code %s); another is started", code)
         self._restart_at.append(time.monotonic() + _RESTART_WAIT)
 
-    # --- another model ---------------------------------------------------------------------------------------
+    # --- changing the model ---------------------------------------------------------------------------------------
 
     def _begin(self, asker: _Worker | None) -> None:
-        """Copy the model file as it is now, and let workers prove it."""
+        """Copy the model file as it is now, and let workers verify it."""
         try:
             if self._change is not None or self._when_ready is not None:
                 raise UserError("the service is starting or changing its model just now; try again later")
@@ -306,7 +306,7 @@ class Workers:
             log.info("version %s takes requests", self._copy.model.version)
 
     def _agree(self, change: _Change, new: Loaded) -> None:
-        """All could load it: those before them finish what has begun."""
+        """All could load it: their predecessors finish what they have started."""
         old = next((worker.loaded for worker in self._workers if worker.loaded), None)
         if old is not None and new.task != old.task:
             self._refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
@@ -326,7 +326,7 @@ class Workers:
         change, self._change = self._change, None
         if change is None:
             return
-        message = f"the new model is not taken, the old one (version {self._copy.model.version}) goes on: {why}"
+        message = f"the new model is not taken, the old one (version {self._copy.model.version}) continues: {why}"
         for worker in change.workers:
             worker.process.kill()
             worker.process.join()
@@ -335,7 +335,7 @@ class Workers:
         _answer(change.asker, Changed(message))
 
     def _note(self, before: str | None, copy: ModelCopy | None = None) -> bool:
-        """Record which model answers from now on; whether that could be done."""
+        """Record which model answers from now on; returns whether that succeeded."""
         model = (copy or self._copy).model
         try:
             store = Store(self._settings.database)
@@ -364,7 +364,7 @@ class Workers:
 
 
 def _signals() -> list[signal.Signals]:
-    """Those that are heard. Windows has no SIGHUP, and a terminal that is closed means the end with it."""
+    """The signals that are handled. Windows has no SIGHUP, and a closed terminal ends the service with it."""
     heard = [signal.SIGTERM, signal.SIGINT]
     if sys.platform != "win32" and not (sys.stdin and sys.stdin.isatty()):
         heard.append(signal.SIGHUP)
@@ -381,7 +381,7 @@ def _answer(asker: _Worker | None, told: Changed) -> None:
 def _work(settings: Settings, sha256: str, listener: socket.socket, line: Connection, loader: Loader) -> None:
     set_up_logging(settings.access_log)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("SIGINT", "SIGHUP"):  # they reach the parent, too; it says when to stop
+    for name in ("SIGINT", "SIGHUP"):  # they reach the parent as well; it says when to stop
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     control = Control(line)

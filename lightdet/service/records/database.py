@@ -26,11 +26,11 @@ from lightdet.service.records.text_index import make_text_index
 log = logging.getLogger("lightdet.service")
 
 _WAIT_SECONDS = 5
-"""For another process's lock (SQLite), and for the server's answer (PostgreSQL)."""
+"""Seconds to wait for another process's lock (SQLite) and for the server's answer (PostgreSQL)."""
 
 
 class AwayError(Exception):
-    """The database is away, full, locked or misconfigured: nothing is wrong with what was to be written."""
+    """The database is away, full, locked or misconfigured: nothing is wrong with the data to be written."""
 
 
 class Database:
@@ -42,7 +42,7 @@ class Database:
         durable: SQLite writes to the disk before it says that something is written; PostgreSQL does as it is set up.
 
     Attributes:
-        engine: gives its connections.
+        engine: opens its connections.
         shown: its address without a password.
         version_before: the number of its tables when it was opened; None: there were none.
 
@@ -78,7 +78,7 @@ class Database:
                 engine.dispose()
 
     def _identity(self) -> tuple[int, int] | None:
-        """Tell one SQLite file from another of the same name; None where there is none."""
+        """What distinguishes one SQLite file from another of the same name; None if there is no file."""
         try:
             found = self.file.stat() if self.file is not None else None
         except OSError:
@@ -174,10 +174,10 @@ class Database:
         self.engine.dispose()
 
     def ping(self) -> None:
-        """Ask the database for a sign of life.
+        """Check that the database answers.
 
         Raises:
-            SQLAlchemyError, OSError: it gave none.
+            SQLAlchemyError, OSError: it does not.
         """
         with self.engine.connect() as connection:
             connection.execute(select(literal(1)))
@@ -251,7 +251,7 @@ def _sqlite_engine(file: Path, durable: bool) -> Engine:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether a failed write says something about the database rather than about what was written."""
+    """Whether a failed write is due to the database rather than to the data."""
     if isinstance(error, (OSError, PoolTimeoutError, UserError)):
         return True
     if not isinstance(error, DBAPIError):
@@ -263,7 +263,7 @@ def is_away(error: Exception) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """A database's own words in one line, without a password or SQL."""
+    """The database's own message in one line, without a password or SQL."""
     cause = getattr(error, "orig", None) or error
     first = cause.args[0] if cause.args else cause
     if isinstance(first, dict):  # PostgreSQL's fields: M is the message

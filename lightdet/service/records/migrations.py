@@ -1,4 +1,4 @@
-"""Takes the tables of earlier versions along, one step per number, inside the caller's transaction."""
+"""Upgrades the tables of earlier versions, one step per number, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ _STEPS: dict[int, tuple[Step, ...]] = {
 
 
 def stored_version(connection: Connection) -> int | None:
-    """Return the number that the tables have; None where they are new."""
+    """Return the tables' number; None if they are new."""
     version: int | None = connection.execute(select(about.c.schema_version)).scalar()
     return version
 
@@ -128,7 +128,7 @@ def is_current(connection: Connection) -> bool:
 def migrate(connection: Connection) -> int | None:
     """Bring the tables to `SCHEMA`, under the caller's lock.
 
-    Returns the number that they have then: another one where no step leads on.
+    Returns their number afterwards: another one than `SCHEMA` if there is no further step.
     """
     version = stored_version(connection)
     while version in _STEPS and version != SCHEMA:

@@ -1,4 +1,4 @@
-"""Writes records beside the work: one thread, many records a transaction, patient with a database that is away."""
+"""Writes records in the background: one thread, many records per transaction, patient if the database is away."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Sink(Protocol):
     """Where records go: `lightdet.service.records.store.Store`."""
 
     def insert(self, entries: Sequence[Inspection]) -> None:
-        """Write all or none of these; an AwayError where the same may go well later."""
+        """Write all or none of these; an AwayError means that the same may succeed later."""
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class _Entry:
 class Recorder:
     """Takes inspections and writes them; an answer never waits for a database that is known to be away.
 
-    What could not be written is kept (up to `backlog` requests) and written when the database is back.
+    Records that could not be written are kept (up to `backlog` requests) and written when the database is back.
 
     Args:
         sink: the store.
@@ -56,21 +56,21 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="records", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start writing."""
         self._thread.start()
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write went well."""
+        """Whether the last attempt to write succeeded."""
         return self._healthy
 
     @property
     def backlog(self) -> int:
-        """Requests that are not yet written."""
+        """Number of requests that are not yet written."""
         return len(self._waiting)
 
     def record(self, inspections: Sequence[Inspection]) -> Future[bool]:
-        """Take the inspections of one request; the result is whether they are written now."""
+        """Take the inspections of one request; the future's result is whether they are written."""
         entry = _Entry(inspections, Future())
         with self._changed:
             if self._stopping or len(self._waiting) >= self._limit:
@@ -84,7 +84,7 @@ class Recorder:
         return entry.written
 
     def close(self, seconds: float = 5.0) -> None:
-        """Write what is left, for so long at most."""
+        """Write the remaining records, for at most this long."""
         with self._changed:
             self._stopping = True
             self._retry_at = 0.0
@@ -120,7 +120,7 @@ class Recorder:
             self._sink.insert(everything)
         except AwayError as error:
             self._away(error)
-        except Exception as error:  # one record that the database will never take must not hold up the others
+        except Exception as error:  # one record that the database never accepts must not block the others
             log.warning("records are written one by one after: %s", type(error).__name__)
             for entry in batch:
                 if not self._write_alone(entry):
@@ -129,7 +129,7 @@ class Recorder:
             self._done(batch, True)
 
     def _write_alone(self, entry: _Entry) -> bool:
-        """False: the database is away, and the rest must wait."""
+        """False: the database cannot be reached, and the rest must wait."""
         try:
             self._sink.insert(entry.inspections)
         except AwayError as error:

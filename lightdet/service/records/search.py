@@ -22,17 +22,17 @@ _FIRST_STEP, _LAST_STEP = 2000, 64_000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to look for; None and "" look for nothing.
+    """What to search for; None and "" do not filter.
 
     Attributes:
         decision: OK or NG.
-        defect: name of a class; those with a defect of it.
+        defect: name of a class: inspections with a defect of this class.
         model: name of a model, or its version (12 hexadecimal digits), or its whole SHA-256.
         station: where the picture was taken.
         order: batch or order number.
         sha256: of the picture's bytes, whole.
         text: a part of the name, the station or the order number; upper and lower case are the same.
-        name: a part of the name alone.
+        name: a part of only the name.
     """
 
     decision: str | None = None
@@ -62,10 +62,10 @@ class _Filter:
 def history(
     connection: Connection, span: Span, wanted: Wanted, *, limit: int, before: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return what is wanted of a time, the latest first, each with its detections; only what is older than `before`.
+    """Return the wanted inspections of a time, the latest first, with their detections; only those older than `before`.
 
-    The latest inspections are looked through first: what is common is among them. For the rest, the filter that fewest
-    inspections meet says which are looked at, and where a filter has none at all, nothing is.
+    The latest inspections are searched first: common matches are among them. For the rest, the filter that the fewest
+    inspections meet decides which are read; if a filter has no match at all, none is.
     """
     filters = _filters(connection, wanted)
     conditions = [each.condition for each in filters]

@@ -1,4 +1,4 @@
-"""Counts over a time: how many were inspected, how many of them were bad, and of what.
+"""Counts over a time: how many were inspected, how many of them were bad, and with which defects.
 
 Whole hours come from the counts per hour (`hours`), what is left at both ends from the rows themselves. Inspections by
 a rule of the caller's own are left out of all of them but `overridden`.

@@ -1,4 +1,4 @@
-"""Reading and writing records: one door to the database, with what is done behind it in the files beside this one."""
+"""Reading and writing records: the only access to the database; the other files of this folder do the work."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ class Store:
         self.database.close()
 
     def ping(self) -> None:
-        """Ask the database for a sign of life.
+        """Check that the database answers.
 
         Raises:
-            SQLAlchemyError, OSError: it gave none.
+            SQLAlchemyError, OSError: it does not.
         """
         self.database.ping()
 
     # --- writing ---------------------------------------------------------------------------------------------
 
     def insert(self, entries: Sequence[Inspection]) -> None:
-        """Write all or none of these; what is there already is left as it is.
+        """Write all or none of these; existing records are left as they are.
 
         Raises:
-            AwayError: the database is not there or takes nothing now; the same may go well later.
-            Exception: it will never take one of these.
+            AwayError: the database cannot be reached or written now; the same may succeed later.
+            Exception: it will never accept one of these.
         """
         try:
             with self.database.extending() as (connection, chain):
@@ -66,7 +66,7 @@ class Store:
             raise
 
     def note_model(self, time_ms: int, model: str, sha256: str, before: str | None) -> None:
-        """Record which model answers from now on, and which one did; None at a start.
+        """Record which model answers from now on, and which one did before; None at a start.
 
         Raises:
             SQLAlchemyError, OSError: the database is away.
@@ -110,7 +110,7 @@ class Store:
     def history(
         self, span: Span, wanted: Wanted = ANYTHING, *, limit: int, before: str | None = None
     ) -> list[dict[str, Any]]:
-        """Return what is wanted, see `search.history`."""
+        """Return the wanted inspections, see `search.history`."""
         with self._engine.connect() as connection:
             return search.history(connection, span, wanted, limit=limit, before=before)
 

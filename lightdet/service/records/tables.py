@@ -1,4 +1,4 @@
-"""The tables of the records; plain enough that other programs can read them, too."""
+"""The tables of the records; simple enough for other programs to read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ inspections = Table(
     Column("defects", Integer, nullable=False),
     Column("total_ms", Float, nullable=False),
     Column("stages", Text, nullable=False),  # JSON, milliseconds by stage
-    # What follows is null where a version that did not record it wrote the row.
+    # The following are null if a version that did not record them wrote the row.
     Column("overridden", Boolean),  # whether the caller decided by a rule of its own
     Column("model_sha256", String(64)),
     Column("key_name", String(64)),  # of the API key; "" where the service asks for none
@@ -75,7 +75,7 @@ REJECTED = inspections.c.decision == literal_column("'NG'")  # literal, as a par
 Index("inspections_rejected", inspections.c.id, sqlite_where=REJECTED, postgresql_where=REJECTED)
 
 OVERRIDDEN = inspections.c.overridden.is_(True)
-"""Rows that say nothing about the parts under the service's rule: left out of every count."""
+"""Rows that were not decided by the service's rule: left out of every count."""
 Index("inspections_overridden", inspections.c.id, sqlite_where=OVERRIDDEN, postgresql_where=OVERRIDDEN)
 
 detections = Table(
