@@ -1,4 +1,4 @@
-# What to type: `make` lists it. Plain POSIX make (GNU 3.81 and newer, BSD); nothing is installed outside .venv.
+# `make` lists the targets. Plain POSIX make (GNU 3.81 and newer, BSD); nothing is installed outside .venv.
 #
 #   make demo PYTHON=/usr/local/bin/python3.12      another interpreter
 #   make demo MINUTES=15                            a longer training, a better model
@@ -19,18 +19,18 @@ PIP = $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS)
 PYTEST = $(BIN)/python -m pytest
 
 help:
-	@echo "make demo           install, render a defect set, train on it, evaluate, mark up pictures, profile"
-	@echo "make test           install with the development extras, then lint, types and the quick tests"
-	@echo "make test-slow      the tests that train"
+	@echo "make demo           install, render a defect set, train on it, evaluate, mark defects in pictures, profile"
+	@echo "make test           install with the development extras, then ruff, mypy and the quick tests"
+	@echo "make test-slow      whole trainings"
 	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
-	@echo "make fuzz           a million broken files, and 100 000 model files of each kind, through the readers;"
-	@echo "                    CASES=n, MODELS=n (0: none), JOBS=n, goes on where it was"
-	@echo "make lint           ruff and mypy alone"
+	@echo "make fuzz           a million broken files, and 100 000 model files of each kind, for the readers;"
+	@echo "                    CASES=n, MODELS=n (0: none), JOBS=n; continues where it stopped"
+	@echo "make lint           only ruff and mypy"
 	@echo "make docs           the documentation as a site, in build/site"
 	@echo "make dist           sdist and wheel, each installed into an empty environment and used there"
 	@echo "make clean          remove caches and the demo's results; make distclean removes .venv as well"
 
-# The stamps are newer than pyproject.toml once its dependencies are in: a second call installs nothing.
+# These files are newer than pyproject.toml once the dependencies are installed: a second call installs nothing.
 $(VENV)/.python:
 	@chosen=; for candidate in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then chosen=$$candidate; break; fi; \
@@ -41,7 +41,7 @@ $(VENV)/.python:
 	fi; \
 	echo "$$chosen -m venv $(VENV)"; \
 	"$$chosen" -m venv $(VENV) || { \
-	  echo "error: no virtual environment could be made; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	  echo "error: no virtual environment could be created; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml
@@ -65,16 +65,16 @@ demo: $(VENV)/.installed
 	$(BIN)/lightdet profile --weights $(RUN)/train/best.safetensors --json $(RUN)/profile.json
 	@echo
 	@echo "Done. Look at:"
-	@echo "  $(RUN)/detect           pictures with what was found"
+	@echo "  $(RUN)/detect           pictures with the detections"
 	@echo "  $(RUN)/val/report.html  the evaluation, in a browser"
-	@echo "  $(RUN)/train            the model (best.safetensors) and how the training went (results.csv)"
+	@echo "  $(RUN)/train            the model (best.safetensors) and the training's curves (results.csv)"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-# One thread a process: the tests' tensors are small, and two processes share the processor.
+# One thread per process: the tests' tensors are small, and two processes share the processor.
 test: lint
 	OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist worksteal -m "not slow and not realdata"
 
@@ -95,7 +95,7 @@ fuzz: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-docs
 	$(BIN)/python packaging/build_docs.py
 
-# The dependencies come from the index again, as they do for a user; DIST_FLAGS=--quick borrows those of .venv.
+# The dependencies come from the index, as for a user; DIST_FLAGS=--quick uses those of .venv.
 dist: $(VENV)/.installed-dev
 	$(BIN)/python packaging/check_dist.py $(DIST_FLAGS) --pip-flags="$(PIP_FLAGS)"
 

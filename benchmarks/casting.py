@@ -1,11 +1,12 @@
-"""Six networks from scratch on the castings, and the recipe of our own: one table over training, validation and test.
+"""Six networks from scratch on the castings, and our own recipe: one table over training, validation and test.
 
     python benchmarks/casting.py --data datasets/casting.yaml --output runs/casting --seeds 0 1 2
 
-It writes the list of models and runs ``lightdet compare`` on it, which goes on where it was stopped; further arguments
-are the command's. The six have one recipe, for few epochs: inputs of 128 pixels (64 for the dense network), every turn
-by 90 degrees and mirror, the data set's own mean and deviation, a rate that comes down, averaged weights. Epochs are
-such that each takes a few minutes of one core; only ours gets the longer training of its configuration.
+It writes the list of models and runs ``lightdet compare`` on it, which continues where it was stopped; further
+arguments go to that command. The six have one recipe, for few epochs: inputs of 128 pixels (64 for the dense
+network), rotations by 90 degrees and flips, the data set's own mean and deviation, a falling learning rate, averaged
+weights. The epochs are chosen so that each takes a few minutes of one core; only ours trains longer, as in its
+configuration.
 """
 
 from __future__ import annotations

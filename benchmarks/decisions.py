@@ -10,7 +10,7 @@ A classifier is taken as well, with a data set of one class per picture:
         --data datasets/casting.yaml --split test --pictures 100 --escape-rate 0.05
 
 The model looks at every picture of the pool once. Then, `--draws` times, so many bad pictures are drawn at random to
-choose a threshold on, as `lightdet calibrate` does, and the bad ones that were not drawn tell the rate that it has.
+choose a threshold on, as `lightdet calibrate` does, and the bad ones that were not drawn show its real rate.
 The promise has to hold in at least the share of draws that its confidence states.
 """
 
@@ -32,13 +32,13 @@ from lightdet.runs.validate import Validation
 
 
 class Quiet:
-    """Nobody watches."""
+    """Shows no progress."""
 
     def begin(self, pictures: int) -> None:
-        """So many pictures are looked at."""
+        """Given the number of pictures."""
 
     def step(self, pictures: int) -> None:
-        """So many more are done."""
+        """Given the number of pictures done."""
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python benchmarks/nms.py --output benchmarks/results/nms.json
 
 Random logits on the grids of a 608 input, raised or lowered until a given number of cells passes the threshold
-of 0.001; the sizes are measured in turn, the medians are told. A network that has hardly learned gives such outputs.
+of 0.001; the sizes are measured in turn, the medians are printed. A network that has hardly learned gives such outputs.
 """
 
 from __future__ import annotations

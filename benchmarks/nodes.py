@@ -3,8 +3,8 @@
     python benchmarks/nodes.py model.onnx --threads 1 --least 0.05
     python benchmarks/nodes.py model.xml --threads 4 --precision bf16
 
-By the runtime's own counters, on random input; of each node the shortest of many runs, which a busy machine does not
-change. The counters cost time themselves, so the sum is more than a run takes.
+By the runtime's own counters, on random input; for each node the shortest of many runs, on which a busy machine has
+little effect. The counters take time themselves, so the sum is more than the time of a run.
 """
 
 from __future__ import annotations

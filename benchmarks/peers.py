@@ -1,13 +1,14 @@
-"""The rivals' smallest networks beside ours: the same pictures, the same minutes, the same machine, one evaluation.
+"""Other packages' smallest networks and ours: the same pictures, minutes, machine and evaluation.
 
     python benchmarks/peers.py --data datasets/neu-det.yaml --imgsz 224 --minutes 10 --seeds 0 1 2 \
         --peer-python PEER/bin/python --output runs/peers
 
-Ours begins from chance and, beside it, with the package's pretrained weights; the peers from chance, and pretrained
-where a file of their package's weights is given (``--peers yolo11n yolo11n.pt``). Each is trained alone, one after the
+Ours starts from random weights and, separately, from the package's pretrained weights; the peers from random weights,
+or from a file of their package's weights (``--peers yolo11n yolo11n.pt``). Each is trained alone, one after the
 other, by its own package's recipe, and the detections of the last epoch's averaged weights on the validation pictures
-are scored by ``lightdet val``. `ultralytics` is AGPL: it lives in a venv of its own and nothing of it is imported here.
-What was trained before is not trained again: the same line goes on. ``--pictures N`` trains on N pictures, drawn once.
+are scored by ``lightdet val``. `ultralytics` is AGPL: it is in a venv of its own, and nothing of it is imported here.
+The same command continues after an interruption and repeats no training. ``--pictures N`` trains on N pictures,
+drawn once.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""From a seed to weights that have seen defects before: render, train on the renderings, say what it cost.
+"""From a seed to pretrained weights: render, train on the renderings, report the cost.
 
     python benchmarks/pretraining.py --output DIR --pictures 6000 --imgsz 224 --epochs 40 --seed 0
 
-The same line again goes on after an interruption. The pictures of the first epochs and those that are scored on lie
-in DIR/pictures; every `--redraw` epochs each training picture is replaced by one never seen before, drawn beside the
-training (`--redraw 0` keeps the first ones for good). Words of the form train.lr=0.001 change the configuration.
+The same command continues after an interruption. The pictures of the first epochs and those for scoring are
+in DIR/pictures; every `--redraw` epochs each training picture is replaced by one never seen before, drawn during the
+training (`--redraw 0` always keeps the first ones). Words of the form train.lr=0.001 change the configuration.
 DIR/weights.safetensors is the averaged network of the last epoch, DIR/pretraining.json the recipe and its cost.
 With --keep the weights also go into the package, in half precision: lightdet/pretrained/NAME.safetensors.
 """
@@ -49,11 +49,11 @@ from lightdet.training.reporting import SilentReporter
 HERE = Path(__file__).resolve().parent
 DEFAULTS = ("train.validate_every=5", "augment.mosaic_off_epochs=8", "train.start=chance")
 UNLIKE = 1_000_003
-"""Added to the seed of pictures drawn later, so that none of them is among those that are scored on."""
+"""Added to the seed of pictures drawn later, so that none of them is among those for scoring."""
 
 
 class FreshPictures:
-    """The training pictures, each replaced every `redraw` epochs; which one a place holds depends on the epoch alone.
+    """The training pictures, each replaced every `redraw` epochs; which one a place holds depends only on the epoch.
 
     The change is spread evenly: in each epoch one of `redraw` pictures is new.
     """
@@ -82,7 +82,7 @@ class FreshPictures:
 
 
 class FreshSamples:
-    """What the trainer's loader asks for samples: tells the pictures which epoch it is, then makes one as ever."""
+    """Makes samples for the trainer's loader: passes the epoch to the pictures, then makes a sample as usual."""
 
     def __init__(self, samples: Any, fresh: FreshPictures) -> None:
         samples.pictures = fresh
@@ -99,7 +99,7 @@ class FreshSamples:
 
 
 class Printing(SilentReporter):
-    """Says each epoch's row in a line; enough for a log file."""
+    """Prints each epoch's row in a line; enough for a log file."""
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -127,7 +127,7 @@ def main() -> None:
         data = load_training_data(config, spec)
         progress = train(options, config, data)
         if not progress.done:
-            raise SystemExit("stopped; the same command goes on")
+            raise SystemExit("stopped; the same command continues")
         report(options, config, data, progress, seconds)
 
 
@@ -239,7 +239,7 @@ def keep(weights: Path, config: RunConfig, result: Mapping[str, Any]) -> None:
     """Write what the package keeps: matrices in half precision, all that normalizes in full, the recipe in the card."""
     tensors, card = load_model(weights)
     told = {name: result[name] for name in ("scores", "pictures_seen", "minutes", "commit", "torch", "processor")}
-    start = config.train.start  # the recipe's path is one of this machine; its content is the same anywhere
+    start = config.train.start  # the recipe's path is specific to this machine; its content is the same everywhere
     first = hashlib.sha256(Path(start).read_bytes()).hexdigest() if start and Path(start).is_file() else start
     told["recipe"] = {
         **result["recipe"]["config"]["train"],

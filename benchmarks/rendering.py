@@ -3,7 +3,7 @@
     python benchmarks/rendering.py --output benchmarks/results/rendering.json
 
 Times are the process's own processor time, so another program on the machine matters less; the textures, made once
-per process, are timed apart. `--grounds` adds the time of each ground.
+per process, are timed separately. `--grounds` adds the time of each ground.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--imgsz", type=int, default=320)
-    parser.add_argument("--pictures", type=int, default=200, help="pictures a round")
+    parser.add_argument("--pictures", type=int, default=200, help="pictures per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--grounds", action="store_true")

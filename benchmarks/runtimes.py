@@ -1,12 +1,12 @@
-"""Network time of exported models at 608 pixels, ours and peers, in turn; and what comes on top of the network.
+"""Network time of exported models at 608 pixels, ours and peers, in turn; and the time besides the network.
 
     python benchmarks/runtimes.py --weights best.safetensors --data datasets/neu-det.yaml --files build/runtimes \
         --peer-python PEER/bin/python --json runtimes.json
 
-First the files are made, as far as ``--files`` does not hold them already: ours by ``lightdet export`` (proved on
+First the files are made, unless ``--files`` has them already: ours by ``lightdet export`` (verified on
 the data set), the peers' by their own export in a venv that has `ultralytics` (AGPL: nothing of it is imported
-here), the original YOLOv5n from parts of our own (``peer_networks/yolov5n.py``). Then each is measured once a round,
-the rounds in random order: three runs to warm up, the median of ten. Told are the medians over the rounds, and the
+here), the original YOLOv5n from parts of our own (``peer_networks/yolov5n.py``). Then each is measured once per round,
+in random order: three runs to warm up, the median of ten. The tables show the medians over the rounds, and the
 medians of the rounds' ratios. Ours takes the picture's bytes and gives raw grids; a peer takes floats and decodes in
 the network, as its own export has it. The second table has what ours does outside of the network.
 """
@@ -50,7 +50,7 @@ RUNTIMES = {
 }
 CLASSES = 6
 Case: TypeAlias = Callable[[], dict[str, float]]
-WARM_UP, RUNS, PAUSE = 3, 10, 0.02  # seconds between two networks: their threads spin on for a moment
+WARM_UP, RUNS, PAUSE = 3, 10, 0.02  # seconds between two networks: their threads keep spinning for a moment
 CAMERAS = {"608 x 608": (608, 608), "1280 x 960": (1280, 960), "1920 x 1080": (1920, 1080)}
 
 
@@ -85,13 +85,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True, help="a checkpoint of ours")
     parser.add_argument("--data", type=Path, required=True, help="its data set's YAML")
     parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--files", type=Path, required=True, help="folder of the exported files; made where missing")
+    parser.add_argument("--files", type=Path, required=True, help="folder of the exported files; created if missing")
     parser.add_argument("--peer-python", help="interpreter of a venv with ultralytics; only to make files")
     parser.add_argument("--prepare", action="store_true", help="make the files and stop")
     parser.add_argument("--imgsz", type=int, default=608)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no round after so long")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no round after this long")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -189,7 +189,7 @@ def pictures_of(options: argparse.Namespace) -> dict[str, list[Image]]:
 def predictor_case(
     path: Path, pictures: Sequence[Image], options: argparse.Namespace
 ) -> Callable[[], dict[str, float]]:
-    """From decoded picture to `Detections`, less the network."""
+    """From decoded picture to `Detections`, without the network."""
     predictor = lightdet.load(path, threads=options.threads)
     watch = Stopwatch(predictor)
 
@@ -228,7 +228,7 @@ class Stopwatch:
 
 
 def measure(cases: dict[str, Case], options: argparse.Namespace) -> list[dict[str, dict[str, float]]]:
-    """All cases once a round, in random order; the first round warms up."""
+    """All cases once per round, in random order; the first round warms up."""
     order, shuffler = list(cases), random.Random(0)
     rounds: list[dict[str, dict[str, float]]] = []
     began = time.monotonic()
@@ -288,7 +288,7 @@ def summarize(options: argparse.Namespace, rounds: list[dict[str, dict[str, floa
 
 
 def tell(result: dict[str, Any]) -> None:
-    """Print the tables as they stand in the page of results."""
+    """Print the tables as on the page of results."""
     print(f"| network | {' | '.join(f'{title}, ms | ratio' for _, title in RUNTIMES.values())} |")
     print("| --- |" + " --- | --- |" * len(RUNTIMES))
     for name, found in result["networks"].items():

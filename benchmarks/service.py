@@ -1,12 +1,12 @@
-"""The service under load and under attack, beside the bare runtime in the same run.
+"""The service under load and under attack, compared with the bare runtime in the same run.
 
     python benchmarks/service.py runs/mine/best.safetensors pictures/ --json service.json
 
 A service is started, by default with as many workers as there are cores (``--workers 1``: as `lightdet serve` starts
 without options). In turn with it, the same pictures go through the bare predictor (`lightdet.load`, one picture after
 the other, from encoded bytes) in another process with all cores.
-Every answer is compared with the bare predictor's. Then hostile requests: no 5xx but the bounded 503, and the next good
-request is answered.
+Every answer is compared with the bare predictor's. Then hostile requests: no 5xx except the intended 503, and the
+next good request is answered.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def _judge_answer(status: int, answer: Any, wanted: list[Any]) -> str:
 
 
 def beside(args: argparse.Namespace, service: Service, pictures: list[bytes], wanted: list[Any]) -> dict[str, Any]:
-    """Send good requests alone, and in turn beside a client that sends what takes long to decode without a pause."""
+    """Send good requests alone, and in turn while a client continuously sends pictures that take long to decode."""
     times: dict[bool, list[float]] = {False: [], True: []}
     outcome: Counter[str] = Counter()
     answers: Counter[str] = Counter()
@@ -288,7 +288,7 @@ def beside(args: argparse.Namespace, service: Service, pictures: list[bytes], wa
 
 
 def many_scans() -> bytes:
-    """A progressive JPEG of 12 megapixels whose last scan stands there 1500 times."""
+    """A progressive JPEG of 12 megapixels whose last scan is repeated 1500 times."""
     stream = io.BytesIO()
     Image.new("RGB", (4000, 3000), (90, 90, 90)).save(stream, "JPEG", progressive=True)
     data = stream.getvalue()
@@ -409,7 +409,7 @@ HOSTILE = {
 
 
 def judge(result: dict[str, Any], args: argparse.Namespace) -> list[str]:
-    """Say what was not as it must be."""
+    """Say which goals were missed."""
     faults = [f"{n} requests {what}" for what, n in result["outcome"].items() if what != "right"]
     memory = result["memory_mib"]
     if memory["end"] > 1.05 * memory["settled"]:

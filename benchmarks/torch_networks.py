@@ -1,10 +1,10 @@
-"""Our network in PyTorch beside a peer's and beside our own ONNX file: each in a process of its own, in turn.
+"""Our network in PyTorch compared with a peer's and with our own ONNX file: each in a process of its own, in turn.
 
     python benchmarks/torch_networks.py --weights best.safetensors --onnx best.onnx --peer-python PEER/bin/python
 
 One picture at a time, the network alone; each visit loads, warms up and gives the median of its runs. Ours runs as
 `lightdet.load` sets it up (rewritten, as its half second of measuring chose); the peers as their own predictor fuses
-them (`ultralytics` is AGPL: it lives in a venv of its own and nothing of it is imported here).
+them (`ultralytics` is AGPL: it is in a venv of its own, and nothing of it is imported here).
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@
     python benchmarks/training_speed.py --peer-python PEER/bin/python      with a venv that has `ultralytics`
 
 The trainer is the one of ``lightdet train``, augmentation included, as its probe chooses to compute; ``one core`` is
-the same with one thread and all of its work, the loader's too, on one processor. The bare loop takes the same steps
-on one batch that stays in memory: no data, no average, no clipping. The peers train from scratch at the same size and
-batch on the same pictures (`ultralytics` is AGPL: it lives in a venv of its own and nothing of it is imported here).
-With ``--beside``, ours also trains beside a process that keeps a core busy.
+the same with one thread and all of its work, the loader's included, on one processor. The bare loop takes the same
+steps on one batch that stays in memory: no data, no average, no clipping. The peers train from scratch at the same
+size and batch on the same pictures (`ultralytics` is AGPL: it is in a venv of its own, and nothing of it is imported
+here). With ``--beside``, ours also trains beside a process that keeps a core busy.
 
-A larger processor is held to AVX2 by ``ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`` before the command.
+To restrict a larger processor to AVX2, put ``ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`` before the command.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-python", help="interpreter of a venv with ultralytics")
     parser.add_argument("--peers", nargs="+", default=list(PEERS), help="networks of ultralytics")
-    parser.add_argument("--beside", action="store_true", help="ours beside a busy process, too")
+    parser.add_argument("--beside", action="store_true", help="ours beside a busy process as well")
     parser.add_argument("--no-memory", action="store_true", help="do not measure the command's peak of memory")
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
@@ -133,7 +133,7 @@ def one_epoch(trainer: Trainer) -> float:
 
 @contextmanager
 def one_processor() -> Iterator[None]:
-    """Keep all of this process's threads, the loader's too, on one processor (Linux; elsewhere they run free)."""
+    """Keep all of this process's threads, the loader's included, on one processor (Linux; elsewhere they run free)."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

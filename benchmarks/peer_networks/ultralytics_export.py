@@ -1,4 +1,4 @@
-"""Run by the peer's own interpreter: networks of `ultralytics` as ONNX, and in 8 bits for OpenVINO.
+"""Run by the peer's own interpreter: networks of `ultralytics` as ONNX, and in int8 for OpenVINO.
 
     PEER/bin/python ultralytics_export.py FOLDER SET_FOLDER IMGSZ CLASSES yolo11n yolo26n
 

@@ -1,7 +1,7 @@
-"""The original YOLOv5n (release 7.0: anchors, C3, SiLU, 6x6 stem) in parts of our own, for its time alone.
+"""The original YOLOv5n (release 7.0: anchors, C3, SiLU, 6x6 stem) built from our own parts, only to measure its time.
 
 With 80 classes and folded normalizations it has the published 1 867 405 parameters. Its successor of the same name in
-`ultralytics` (``yolov5nu``) has another head, without anchors, and is not meant here.
+`ultralytics` (``yolov5nu``) has another head, without anchors, and is another network.
 """
 
 from __future__ import annotations
