@@ -136,8 +136,8 @@ class LossConfig(Section):
     anchor_ratio: Annotated[float, Field(gt=1.0)] = 4.0
     """A box matches an anchor if neither side differs by more than this factor."""
     assignment: Literal["shape", "aligned"] | None = None
-    """Who learns a box: all anchors whose shape fits, or of these the ten that find it best (`losses.TaskAligned`).
-    null: aligned where training begins with trained weights, which find something already, else shape."""
+    """Which anchors learn a box: all whose shape fits, or the ten of them that find it best (`losses.TaskAligned`).
+    null: aligned when training starts from trained weights, which already find something, else shape."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     objectness_balance: Balance = [4.0, 1.0, 0.4]
     """Weight of the objectness term by grid, finest first."""

@@ -15,26 +15,26 @@ from lightdet.geometry.nms import VOTER_IOU, VOTER_SCORE
 DETECTIONS = "detections"
 TINY = 1e-12
 FAR = 1e9
-"""A candidate with larger numbers than this has no voice: infinity times the weight 0 would spoil the mean."""
+"""A candidate with larger numbers than this does not vote: infinity times the weight 0 would spoil the mean."""
 
 
 def add_nms(
     model: onnx.ModelProto, *, confidence: float, iou: float, max_detections: int, agnostic: bool = False
 ) -> onnx.ModelProto:
-    """Put non-maximum suppression and box voting behind the output ``candidates``; the output is ``detections`` then.
+    """Put non-maximum suppression and box voting after the output ``candidates``; the output is then ``detections``.
 
     Boxes of one class suppress each other, with `agnostic` those of all; each picture keeps its `max_detections` best.
     See `lightdet.inference.export_card.Outputs` for what the rows hold.
     """
     graph = model.graph
     (candidates,) = (output.name for output in graph.output)
-    # ONNX keeps scores above its threshold, we keep those that reach it.
+    # ONNX keeps scores above its threshold, we also keep those equal to it.
     lowest = float(np.nextafter(np.float32(confidence), np.float32(-1)))
     build = _Builder()
     centre, sides = build.slice(candidates, 0, 2, 2), build.slice(candidates, 2, 4, 2)
     scores = build.add("Mul", build.slice(candidates, 4, 5, 2), build.slice(candidates, 5, math.inf, 2))
     classes = scores
-    if agnostic:  # of the classes of one candidate, which share a box, the best suppresses the others
+    if agnostic:  # among the classes of one candidate, which share a box, the best suppresses the others
         scores = build.add("ReduceMax", scores, build.constant(np.array([2], np.int64)), keepdims=1)
     by_class = build.add("Transpose", scores, perm=[0, 2, 1])  # [B, C, N], or [B, 1, N]
     chosen = build.add(
@@ -79,7 +79,7 @@ def _keep_best(build: _Builder, rows: str, candidates: str, most: int) -> str:
     """The rows ordered by picture and score, `most` of each picture."""
     one = build.constant(np.array(1, np.int64))
     zero = build.constant(np.array(0, np.int64))
-    # Scores are at most 1, so this falls from picture to picture, and within one with the score.
+    # Scores are at most 1, so this decreases from picture to picture, and within a picture with the score.
     two = build.number(2)
     key = build.add("Sub", build.slice(rows, 5, 6, 1), build.add("Mul", build.slice(rows, 0, 1, 1), two))
     flat = build.add("Squeeze", key, build.constant(np.array([1], np.int64)))
@@ -95,7 +95,7 @@ def _keep_best(build: _Builder, rows: str, candidates: str, most: int) -> str:
 
 
 def _broken(build: _Builder, candidates: str) -> str:
-    """A row that is no number if one of the candidates is none, else no row.
+    """A row of NaN if a candidate is not a finite number, otherwise no row.
 
     No threshold is passed by NaN: without the row such a network would find nothing, and every part were good.
     """
@@ -157,7 +157,7 @@ def _overlaps(build: _Builder, rows: str, columns: str) -> str:
 
 
 class _Builder:
-    """Nodes and constants under names of their own."""
+    """Nodes and constants with unique names."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []

@@ -133,7 +133,7 @@ class DetectionLoss(nn.Module):
         return _Matched(match, found, quality, overlap.detach().clamp(0))
 
     def _aligned(self, levels: Sequence[_Matched], shapes: Sequence[torch.Size], boxes: int) -> list[_Matched]:
-        """Of the matches those that the alignment chooses, with the objectness it sets."""
+        """The matches that the alignment chooses, with the objectness that it sets."""
         assert self.alignment is not None  # noqa: S101 - for the type checker
         scores, places, first = [], [], 0
         for own, shape in zip(levels, shapes, strict=True):

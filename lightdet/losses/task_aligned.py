@@ -1,9 +1,9 @@
 """Which of the anchors whose shape fits learn a box: those that find it best (Feng et al. 2021, "TOOD: Task-aligned
 one-stage object detection", section 3.2).
 
-By shape alone up to 27 cells and anchors should find a box. Here they are ranked by how well class and place come out
-together, ``t = score^a * IoU^b``; the best few of each box learn it, the others learn that they found nothing. What
-they learn as objectness is t, scaled so that the best one of each box has its own IoU.
+By shape, up to 27 cells and anchors match a box. Here they are ranked by how well class and position fit together,
+``t = score^a * IoU^b``; the best few per box learn it, the others learn that there is nothing. Their objectness target
+is t, scaled so that it equals the IoU for the best of each box.
 
 Letters: K candidates of a batch, M boxes, P chosen.
 """
@@ -18,12 +18,12 @@ from torch import Tensor
 from lightdet.losses.simota import cheapest
 
 LEAST = 1e-9
-"""Scores and overlaps count as this at least: candidates that find nothing still have an order."""
+"""Lower bound of scores and overlaps, so that candidates that find nothing still have an order."""
 
 
 @dataclass(frozen=True)
 class TaskAligned:
-    """The choice and its numbers, those of the paper but for the score's power (half of its 1).
+    """The choice and its parameters, as in the paper except for the power of the score (half of its 1).
 
     Attributes:
         score_power: a.
@@ -43,7 +43,7 @@ class TaskAligned:
             score: ``[K]`` of the box's class, in [0, 1].
             overlap: ``[K]`` IoU with the box.
             box: int64 ``[K]``, 0 to M - 1.
-            place: int64 ``[K]``, equal where two candidates are one cell and anchor: it goes to the box it suits best.
+            place: int64 ``[K]``, equal for candidates of one cell and anchor: it goes to the box that it fits best.
             boxes: M.
 
         Returns:

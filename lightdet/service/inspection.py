@@ -104,6 +104,6 @@ def iso_time(time_ms: int) -> str:
 
 
 def clean_name(name: str | None) -> str:
-    """Return a part's name from a caller, safe for records: no folder, password or control characters, limited length."""
+    """Return a caller's name of a part, safe for records: no folder, password or control characters, not too long."""
     shown = "".join(c if c.isprintable() else " " for c in shown_name(name or ""))
     return shown.strip()[:NAME_LENGTH]
