@@ -13,7 +13,7 @@ from lightdet.geometry.nms import VOTER_IOU, VOTER_SCORE
 # If more detections are requested, it is their number.
 MAX_CANDIDATES = 2000
 PAIRS = 1 << 18
-"""Pairs of a kept box and a candidate looked at together: bounded memory, and quicker within a cache."""
+"""Pairs of a kept box and a candidate that are processed together: this bounds the memory and fits the cache."""
 
 PictureDetections = tuple[Tensor, Tensor, Tensor]
 """float32 ``[N, 4]`` corners in input pixels, float32 ``[N]`` scores (best first), int64 ``[N]`` labels."""
@@ -84,8 +84,8 @@ def suppress(
 
 
 def _vote(boxes: Tensor, score: Tensor, kinds: Tensor, kept: Tensor) -> Tensor:
-    """As `lightdet.geometry.nms.vote`: ``[K]`` indices of kept boxes → ``[K, 4]`` where they lie."""
-    # Few of the K x N pairs overlap by so much: in place down to which they are, then those alone.
+    """As `lightdet.geometry.nms.vote`: ``[K]`` indices of kept boxes → ``[K, 4]`` their positions."""
+    # Few of the K x N pairs overlap enough: find them in place, then compute only with them.
     x1, y1, x2, y2 = boxes.T.contiguous()[:, None]  # [1, N] each
     left, top, right, bottom = boxes[kept].T.contiguous()[..., None]  # [K, 1] each
     shared = torch.minimum(x2, right).sub_(torch.maximum(x1, left)).clamp_(min=0)
