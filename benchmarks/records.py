@@ -4,7 +4,7 @@
     python benchmarks/records.py FOLDER --rows 3000000 --database postgresql://… --json records.json
 
 Records of one year are written into FOLDER/records.sqlite3 (or the PostgreSQL), through the service's own code, without
-small pictures; a run that was broken off goes on. Every search is done three times, and the slowest counts. While the
+small pictures; an interrupted run continues. Every search is done three times, and the slowest counts. While the
 records are purged, copied and verified, another process writes one record every 20 ms and measures each of its waits.
 """
 

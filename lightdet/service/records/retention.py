@@ -129,7 +129,7 @@ def size(connection: Connection, rows: int) -> int:
 
 
 def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> int:
-    """Delete the oldest rows, `most` at most, as far as they are old or too many; returns how many."""
+    """Delete the oldest rows, `most` at most, if they are too old or too many; returns how many."""
     anchor = _lock_anchor(connection)
     rows: list[tuple[str, Any]] = []
     for kind, table in KINDS.items():
