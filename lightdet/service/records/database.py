@@ -134,7 +134,7 @@ class Database:
                 connection.rollback()
 
     def _find_again(self) -> None:
-        """Take a SQLite file that was moved away and came back, or a copy of it that continues from the same records."""
+        """Take a SQLite file that was moved away and came back, or a copy of it with later records."""
         if self.present:
             return
         now = self._identity()
