@@ -15,15 +15,15 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def voted(kept: Iterable[Found], everything: Iterable[Found]) -> list[list[float]]:
+def voted(kept: Iterable[Found], everything: Iterable[Found], floor: float = 0.0) -> list[list[float]]:
     """Where the kept boxes lie: the mean of all boxes of their class that overlap them by more than half and score more
-    than a quarter, weighted by how much more."""
+    than a quarter and than the floor, weighted by how much more."""
     everything = list(everything)
     moved = []
     for box, score, label in kept:
         total, sums = 0.0, [0.0] * 4
         for other, its_score, its_label in everything:
-            weight = max(0.0, min(its_score, score) - score / 4) * max(0.0, overlap(box, other) - 0.5)
+            weight = max(0.0, min(its_score, score) - max(score / 4, floor)) * max(0.0, overlap(box, other) - 0.5)
             if its_label == label and weight > 0:
                 total += weight
                 sums = [one + weight * two for one, two in zip(sums, other, strict=True)]

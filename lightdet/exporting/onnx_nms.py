@@ -130,7 +130,8 @@ def _vote(build: _Builder, rows: str, candidates: str, scores: str, lowest: floa
     pictures = build.add("Cast", build.add("Transpose", build.slice(place, 0, 1, 1), perm=[1, 0]), to=TensorProto.FLOAT)
     valid = build.add("Greater", theirs, build.number(lowest))
     valid = build.add("And", valid, build.add("Equal", build.slice(rows, 0, 1, 1), pictures))
-    voice = build.add("Sub", build.add("Min", theirs, own), build.add("Mul", own, build.number(VOTER_SCORE)))
+    least = build.add("Max", build.add("Mul", own, build.number(VOTER_SCORE)), build.number(lowest))
+    voice = build.add("Sub", build.add("Min", theirs, own), least)
     closeness = build.add("Sub", _overlaps(build, build.slice(rows, 1, 5, 1), boxes), build.number(VOTER_IOU))
     weights = build.add("Mul", build.add("Relu", voice), build.add("Relu", closeness))
     weights = build.add("Where", valid, weights, build.number(0.0))  # [K, n]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lightdet.arrays import BoolArray, FloatArray
+from lightdet.arrays import BoolArray, FloatArray, IntArray
 from lightdet.geometry.nms import overlap_areas
 from lightdet.inference.runtime import RawDetections
 
@@ -125,8 +125,9 @@ def compare(
             lacking &= ~_suppressed(strong, other, iou, tolerance, agnostic)
         seen = _only(other, other[1] >= max(floor, _cut(here, ours, tolerance)))
         back = _look_up(seen, here, tolerance)
+        same = _in_both(seen, own, tolerance)
         count += len(strong[1])
-        unmatched += int(lacking.sum() + np.isnan(back[:, 0]).sum()) + _overlapping(seen, iou, agnostic)
+        unmatched += int(lacking.sum() + np.isnan(back[:, 0]).sum()) + _overlapping(seen, same, iou, agnostic)
         differences += [(float(s), float(p)) for s, p in np.concatenate((found, back)) if not np.isnan(s)]
     score, pixels = (max(values) for values in zip(*differences, strict=True))
     return Parity(len(ours.detections), floor, count, unmatched, score, pixels)
@@ -145,15 +146,36 @@ def _only(found: RawDetections, kept: BoolArray) -> RawDetections:
 def _look_up(wanted: RawDetections, there: RawDetections, tolerance: Tolerance) -> FloatArray:
     """Differences ``[N, 2]`` of score and corner to the nearest of `there` within the tolerance; NaN if none."""
     differences = np.full((len(wanted[1]), 2), np.nan, np.float32)
-    for index, (box, score, label) in enumerate(zip(*wanted, strict=True)):
-        scores = np.abs(there[1] - score)
-        corners = np.abs(there[0] - box).max(axis=1, initial=0.0)
-        allowed = max(tolerance.pixels, tolerance.box * float((box[2:] - box[:2]).max()))
-        fits = np.flatnonzero((there[2] == label) & (scores <= tolerance.score) & (corners <= allowed))
+    for index in range(len(wanted[1])):
+        scores, corners, fits = _nearness(wanted, index, there, tolerance)
         if len(fits):
             best = fits[np.argmin(corners[fits])]
             differences[index] = scores[best], corners[best]
     return differences
+
+
+def _in_both(seen: RawDetections, own: RawDetections, tolerance: Tolerance) -> BoolArray:
+    """For each of `seen`: is it among `own`, each of which counts once?"""
+    same = np.zeros(len(seen[1]), np.bool_)
+    free = np.ones(len(own[1]), np.bool_)
+    for index in range(len(same)):
+        _, corners, fits = _nearness(seen, index, own, tolerance)
+        fits = fits[free[fits]]
+        if len(fits):
+            same[index], free[fits[np.argmin(corners[fits])]] = True, False
+    return same
+
+
+def _nearness(
+    wanted: RawDetections, index: int, there: RawDetections, tolerance: Tolerance
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Of one of `wanted`: the differences of scores and of corners ``[M]`` from `there`, and which are within the
+    tolerance (int64 indices)."""
+    box, score, label = (part[index] for part in wanted)
+    scores = np.abs(there[1] - score)
+    corners = np.abs(there[0] - box).max(axis=1, initial=0.0)
+    allowed = max(tolerance.pixels, tolerance.box * float((box[2:] - box[:2]).max()))
+    return scores, corners, np.flatnonzero((there[2] == label) & (scores <= tolerance.score) & (corners <= allowed))
 
 
 def _suppressed(
@@ -167,12 +189,15 @@ def _suppressed(
     return found
 
 
-def _overlapping(kept: RawDetections, iou: float, agnostic: bool) -> int:
-    """How many of `kept` overlap a better one of their class (or of any) so that they should have been suppressed."""
+def _overlapping(kept: RawDetections, same: BoolArray, iou: float, agnostic: bool) -> int:
+    """How many of `kept` overlap a better one of their class (or of any) so that they should have been suppressed.
+
+    Two that the checkpoint reports as well (`same`) may: the boxes' vote moves them after the suppression.
+    """
     count = 0
     for index, (box, label) in enumerate(zip(kept[0], kept[2], strict=True)):
-        better = kept[0][:index][agnostic | (kept[2][:index] == label)]
-        count += bool((_ious(box, better) > iou + OVERLAP_SLACK).any())
+        rivals = (agnostic | (kept[2][:index] == label)) & ~(same[:index] & same[index])
+        count += bool((_ious(box, kept[0][:index][rivals]) > iou + OVERLAP_SLACK).any())
     return count
 
 

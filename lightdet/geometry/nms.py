@@ -58,19 +58,20 @@ def nms(
     return np.array(kept, dtype=np.int64)
 
 
-def vote(boxes: FloatArray, scores: FloatArray, labels: IntArray, kept: IntArray) -> FloatArray:
+def vote(boxes: FloatArray, scores: FloatArray, labels: IntArray, kept: IntArray, *, floor: float = 0.0) -> FloatArray:
     """Move each kept box to the weighted mean of the boxes that see the same object.
 
     Box voting (Gidaris & Komodakis 2015, "Object detection via a multi-region and semantic segmentation-aware CNN
     model", section 4.3), with weights that fall to 0 gradually: a box of the same class weighs
-    ``(min(s, s_kept) - s_kept / 4) * (IoU - 1/2)``, nothing if a factor is negative. Scores do not change. For
-    its effect see docs/recipe.md.
+    ``(min(s, s_kept) - max(s_kept / 4, floor)) * (IoU - 1/2)``, nothing if a factor is negative. So a box that barely
+    enters or leaves the candidates moves nothing. Scores do not change. For its effect see docs/recipe.md.
 
     Args:
         boxes: float32 ``[N, 4]``, all candidates.
         scores: float32 ``[N]``.
         labels: int64 ``[N]``.
         kept: int64 ``[K]``, from `nms`.
+        floor: the score below which there are no candidates.
 
     Returns:
         float32 ``[K, 4]``.
@@ -78,11 +79,12 @@ def vote(boxes: FloatArray, scores: FloatArray, labels: IntArray, kept: IntArray
     moved: FloatArray = boxes[kept]
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     for row, index in enumerate(kept):
-        others = np.flatnonzero((labels == labels[index]) & (scores > VOTER_SCORE * scores[index]))
+        least = max(VOTER_SCORE * scores[index], floor)
+        others = np.flatnonzero((labels == labels[index]) & (scores > least))
         shared = overlap_areas(boxes[index], boxes[others])
         union = areas[index] + areas[others] - shared
         overlap = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-        voice = np.minimum(scores[others], scores[index]) - VOTER_SCORE * scores[index]
+        voice = np.minimum(scores[others], scores[index]) - least
         weights = voice * np.maximum(overlap - VOTER_IOU, 0)
         if (total := weights.sum()) > 0:
             moved[row] = (weights / total) @ boxes[others]

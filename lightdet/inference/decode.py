@@ -95,15 +95,16 @@ def select(
         passes &= np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
     cell, label = np.nonzero(passes)
     score = scores[cell, label]
-    most = max(MAX_CANDIDATES, max_detections)
+    most, floor = max(MAX_CANDIDATES, max_detections), confidence
     if len(score) > most:
         best = np.argpartition(-score, most)[:most]
         cell, label, score = cell[best], label[best], score[best]
+        floor = float(score.min())
     centre, half = likely[cell, :2], likely[cell, 2:4] / 2
     boxes: FloatArray = np.concatenate((centre - half, centre + half), axis=1, dtype=np.float32)
     kinds = np.zeros_like(label) if agnostic else label
     kept = nms(boxes, score, kinds, iou, max_detections=max_detections)
-    return vote(boxes, score, kinds, kept), score[kept], label[kept].astype(np.int64)
+    return vote(boxes, score, kinds, kept, floor=floor), score[kept], label[kept].astype(np.int64)
 
 
 def split_detections(rows: FloatArray, pictures: int, *, confidence: float, max_detections: int) -> list[RawDetections]:

@@ -181,7 +181,9 @@ class FasterRCNN(BuiltInLossNetwork):
             sound = torch.isfinite(boxes).all(-1) & (scores >= confidence)  # [P_b, C]
             place, label = sound.nonzero(as_tuple=True)
             found = boxes[place, label], scores[place, label], label
-            results.append(suppress(*found, iou=iou, max_detections=max_detections, agnostic=agnostic))
+            results.append(
+                suppress(*found, iou=iou, max_detections=max_detections, agnostic=agnostic, floor=confidence)
+            )
         return results
 
     def load_backbone(self, weights: Mapping[str, Tensor], source: object) -> None:

@@ -53,37 +53,44 @@ def _select(decoded: Tensor, confidence: float, iou: float, max_detections: int,
         passes &= one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
     cell, label = passes.nonzero(as_tuple=True)
     score = scores[cell, label]
-    most = max(MAX_CANDIDATES, max_detections)
+    most, floor = max(MAX_CANDIDATES, max_detections), confidence
     if score.numel() > most:
         score, best = score.topk(most)
-        cell, label = cell[best], label[best]
+        cell, label, floor = cell[best], label[best], float(score[-1])
     centre, sides = likely[cell, :2], likely[cell, 2:4]
     boxes = torch.cat((centre - sides / 2, centre + sides / 2), dim=-1)
-    return suppress(boxes, score, label, iou=iou, max_detections=max_detections, agnostic=agnostic)
+    return suppress(boxes, score, label, iou=iou, max_detections=max_detections, agnostic=agnostic, floor=floor)
 
 
 def suppress(
-    boxes: Tensor, score: Tensor, label: Tensor, *, iou: float, max_detections: int, agnostic: bool = False
+    boxes: Tensor,
+    score: Tensor,
+    label: Tensor,
+    *,
+    iou: float,
+    max_detections: int,
+    agnostic: bool = False,
+    floor: float = 0.0,
 ) -> PictureDetections:
     """Return the detections among ``[N, 4]`` corners, ``[N]`` scores and ``[N]`` labels of one picture.
 
-    Suppressed boxes still say where the kept ones lie (`lightdet.geometry.nms.vote`).
+    Suppressed boxes still say where the kept ones lie; no box scores less than `floor` (`lightdet.geometry.nms.vote`).
     """
     if len(boxes) == 0:
         return boxes, score, label
     most = max(MAX_CANDIDATES, max_detections)
     if score.numel() > most:
         score, best = score.topk(most)
-        boxes, label = boxes[best], label[best]
+        boxes, label, floor = boxes[best], label[best], float(score[-1])
     # torchvision separates classes by shifting each beyond the largest coordinate. That needs coordinates from 0
     # on: a box that extends beyond the left of the picture would meet another class's box on the right.
     kinds = torch.zeros_like(label) if agnostic else label
     kept = batched_nms(boxes - boxes.min(), score, kinds, iou)[:max_detections]
-    parts = [_vote(boxes, score, kinds, part) for part in kept.split(max(1, PAIRS // len(boxes)))]
+    parts = [_vote(boxes, score, kinds, part, floor) for part in kept.split(max(1, PAIRS // len(boxes)))]
     return torch.cat(parts), score[kept], label[kept]
 
 
-def _vote(boxes: Tensor, score: Tensor, kinds: Tensor, kept: Tensor) -> Tensor:
+def _vote(boxes: Tensor, score: Tensor, kinds: Tensor, kept: Tensor, floor: float) -> Tensor:
     """As `lightdet.geometry.nms.vote`: ``[K]`` indices of kept boxes → ``[K, 4]`` their positions."""
     # Few of the K x N pairs overlap enough: find them in place, then compute only with them.
     x1, y1, x2, y2 = boxes.T.contiguous()[:, None]  # [1, N] each
@@ -93,8 +100,8 @@ def _vote(boxes: Tensor, score: Tensor, kinds: Tensor, kept: Tensor) -> Tensor:
     areas = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)
     row, other = (shared * (1 + VOTER_IOU) > VOTER_IOU * areas).nonzero(as_tuple=True)  # [P]
     shared, areas, own = shared[row, other], areas[row, other], score[kept[row]]
-    weight = (shared / (areas - shared) - VOTER_IOU) * (torch.minimum(score[other], own) - VOTER_SCORE * own)
-    weight = weight.clamp(min=0) * (kinds[other] == kinds[kept[row]])
+    voice = torch.minimum(score[other], own) - (VOTER_SCORE * own).clamp(min=floor)
+    weight = (shared / (areas - shared) - VOTER_IOU) * voice.clamp(min=0) * (kinds[other] == kinds[kept[row]])
     total = weight.new_zeros(len(kept)).index_add_(0, row, weight)
     share = weight / total[row].clamp(min=torch.finfo(total.dtype).tiny)
     mean = torch.zeros_like(boxes[kept]).index_add_(0, row, share[:, None] * boxes[other])

@@ -92,6 +92,13 @@ def test_which_of_two_equals_survives_does_not_matter_but_that_it_exists_does() 
     assert compare(Side([found(A, B)], all_), Side([found(A)], None), EXACT, floor=0.25, iou=0.5).unmatched == 1
 
 
+def test_two_that_both_report_may_overlap_for_their_boxes_moved_after_the_suppression() -> None:
+    near = found(A, moved(A, by=2))  # two boxes that voted for each other
+    assert compare(Side([near], [near]), Side([near], [near]), EXACT, floor=0.25, iou=0.5).unmatched == 0
+    alone = found(A)
+    assert compare(Side([alone], [near]), Side([near], [near]), EXACT, floor=0.25, iou=0.5).unmatched == 1
+
+
 def test_below_the_end_of_a_full_list_nothing_is_missed() -> None:
     assert compare(Side([found(A, B)], [found(A, B)]), Side([found(A)], [found(A)], 1), EXACT, floor=0.1, iou=0.5) == (
         Parity(1, 0.1, 0, 0, 0.0, 0.0)

@@ -91,14 +91,28 @@ def assert_same_objects(boxes: np.ndarray, labels: np.ndarray, wanted: np.ndarra
     assert np.allclose(got, want, atol=1e-3)
 
 
-@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.3, 1.0), st.floats(20, 100))
+@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.3, 1.0), st.floats(20, 100), st.floats(0, 0.6))
 @settings(max_examples=60, deadline=None)
-def test_voting_is_the_weighted_mean(seed: int, count: int, iou: float, side: float) -> None:
+def test_voting_is_the_weighted_mean(seed: int, count: int, iou: float, side: float, floor: float) -> None:
     boxes, scores, labels = random_boxes(seed, count, side)
     kept = nms(boxes, scores, labels, iou)
     found: list[Found] = list(zip(boxes.tolist(), scores.tolist(), labels.tolist(), strict=True))
-    moved = vote(boxes, scores, labels, kept)
-    assert np.allclose(moved, np.array(voted([found[index] for index in kept], found)).reshape(-1, 4), atol=1e-3)
+    moved = vote(boxes, scores, labels, kept, floor=floor)
+    wanted = voted([found[index] for index in kept], found, floor)
+    assert np.allclose(moved, np.array(wanted).reshape(-1, 4), atol=1e-3)
+
+
+@given(st.integers(0, 10_000), st.floats(0.05, 0.5))
+@settings(max_examples=40, deadline=None)
+def test_a_box_at_the_floor_moves_nothing(seed: int, floor: float) -> None:
+    """Whether it is just below the threshold or just above: two forms of one network may differ there."""
+    boxes, scores, labels = random_boxes(seed, 30, 20.0)
+    scores = np.maximum(scores, np.float32(floor) + np.float32(1e-6))
+    scores[-1], labels[:] = floor + 1e-6, 0
+    kept = nms(boxes[:-1], scores[:-1], labels[:-1], 0.5)
+    kept = kept[scores[kept] > floor + 0.01]
+    without = vote(boxes[:-1], scores[:-1], labels[:-1], kept, floor=floor)
+    assert np.allclose(vote(boxes, scores, labels, kept, floor=floor), without, atol=0.01)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30))

@@ -59,7 +59,7 @@ def greedy(candidates: np.ndarray, confidence: float, iou: float, most: int, agn
             kept.append(each)
     kept = kept[:most]
     kinds_of = [[(box, score, 0 if agnostic else label) for box, score, label in some] for some in (kept, found)]
-    moved = voted(*kinds_of)
+    moved = voted(*kinds_of, confidence)
     return [(box, score, label) for box, (_, score, label) in zip(moved, kept, strict=True)]
 
 

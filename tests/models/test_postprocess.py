@@ -67,7 +67,7 @@ def test_greedy_suppression_by_class(seed: int, confidence: float, iou: float) -
         assert labels.tolist() == [label for _, _, label in expected]
         assert scores.tolist() == pytest.approx([score for _, score, _ in expected], rel=1e-4)
         torch.testing.assert_close(
-            boxes, torch.tensor(voted(expected, everything)).reshape(-1, 4), rtol=1e-4, atol=1e-2
+            boxes, torch.tensor(voted(expected, everything, confidence)).reshape(-1, 4), rtol=1e-4, atol=1e-2
         )
 
 
