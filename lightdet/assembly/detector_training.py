@@ -105,7 +105,8 @@ def build_trainer(
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
-    pace, assignment = Pace.of(train, from_weights=from_weights), _assignment(config, context, from_weights)
+    pace = Pace.of(train, from_weights=from_weights)
+    aligned = _aligned(config, context, from_weights)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
     )
@@ -113,7 +114,7 @@ def build_trainer(
     task, replicas = build_replicas(
         detector,
         lambda network, peers: build_task(
-            config, data.train, network, context.device, peers, computing, teacher, aligned=assignment == ALIGNED
+            config, data.train, network, context.device, peers, computing, teacher, aligned=aligned
         ),
         context,
         computing,
@@ -131,11 +132,7 @@ def build_trainer(
         words=WORDS,
         about={
             "Data": _data_facts(data),
-            "Training": {
-                "begun with": run[START] or CHANCE,
-                **training_facts(train, pace, config.imgsz),
-                ASSIGNMENT: assignment,
-            },
+            "Training": _training_facts(run, training_facts(train, pace, config.imgsz)),
         },
         pace=pace,
     )
@@ -165,15 +162,17 @@ def _begin(
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 
 
-def _assignment(config: RunConfig, context: RunContext, from_weights: bool) -> str:
-    """Who learns a box (`LossConfig.assignment`); a resumed training keeps to what it began with."""
-    asked: str | None = getattr(config.loss, "assignment", None)
+def _aligned(config: RunConfig, context: RunContext, from_weights: bool) -> bool:
+    """Which anchors learn a box (`LossConfig.assignment`); a resumed training keeps what it started with."""
     usual = ALIGNED if from_weights else SHAPE
     if context.resume is not None:
-        usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings of before the choice knew no other
-    chosen = asked or usual
-    context.run[ASSIGNMENT] = chosen
-    return chosen
+        usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings from before this choice had no other
+    context.run[ASSIGNMENT] = getattr(config.loss, "assignment", None) or usual
+    return bool(context.run[ASSIGNMENT] == ALIGNED)
+
+
+def _training_facts(run: dict[str, Any], others: dict[str, str]) -> dict[str, str]:
+    return {"begun with": run[START] or CHANCE, **others, ASSIGNMENT: run[ASSIGNMENT]}
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
