@@ -180,8 +180,8 @@ def test_csv_is_saved(served: Any, open_page: Open) -> None:
     page = open_page(served.url)
     page.locator("#past li").wait_for()
     for button, columns in (
-        ("CSV of parts", "id,time,name,decision"),
-        ("CSV of findings", "id,time,name,decision,class"),
+        ("CSV of parts", '"id","time","name","decision"'),
+        ("CSV of findings", '"id","time","name","decision","class"'),
     ):
         with page.expect_download() as saved:
             page.get_by_role("button", name=button).click()
@@ -322,10 +322,11 @@ def test_the_camera(served: Any, open_page: Open) -> None:
     page.keyboard.press("c")
     assert not page.locator("#camera-panel").is_visible()
     until(page, "!document.getElementById('verdict').classList.contains('busy')")  # the last one is answered
-    page.wait_for_timeout(300)
-    seen = served.client.get("/api/statistics").json()["inspected"]
-    page.wait_for_timeout(900)
-    assert served.client.get("/api/statistics").json()["inspected"] == seen
+    counts: list[int] = []
+    while counts[-2:-1] != counts[-1:]:  # the one on its way arrives late on a busy machine, and no other follows
+        assert len(counts) < 9
+        page.wait_for_timeout(900)
+        counts.append(served.client.get("/api/statistics").json()["inspected"])
 
 
 def test_a_picture_that_is_refused_is_told_and_the_next_goes_on(served: Any, open_page: Open) -> None:
@@ -488,7 +489,7 @@ def test_every_control_has_a_name(shared: Any, open_page: Open) -> None:
     page.locator("#past li").first.wait_for()
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll('button, input, select, a, video, img, svg[role=img]')]
-        .filter(e => !(e.labels?.length || e.innerText?.trim() || e.ariaLabel || e.hasAttribute('alt')))
+        .filter(e => !(e.labels?.length || e.textContent?.trim() || e.ariaLabel || e.hasAttribute('alt')))
         .map(e => e.outerHTML.slice(0, 80))"""
     )
     assert unnamed == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_a_keeper_deletes_nothing_when_the_clock_jumps(
     monkeypatch.setattr(module.time, "time", lambda: real() + 7 * 86400)
     with caplog.at_level("WARNING", logger="lightdet.service"):
         keeper.work()
-    assert len(names(store)) == 5 and "the clock jumped ahead by 604800 s" in caplog.text
+    assert len(names(store)) == 5 and re.search(r"the clock jumped ahead by 60(4799|4800|4801) s", caplog.text)
     keeper.work()  # steady again, as far as it can tell
     assert len(names(store)) == 2
     store.close()

@@ -18,14 +18,20 @@ from hypothesis.errors import Unsatisfiable  # noqa: E402
 
 KEY = {"x-api-key": "s3cret"}
 # What JSON Schema cannot say: that bytes are a picture, and that one time lies before another; nor that a form's fields
-# are text, whatever they look like.
+# are text, whatever they look like, nor that each character of a note can be printed.
 PICTURES = ["/api/detect", "/api/mark"]
 USUAL = ["2xx", 401, 403, 404, 409]
 ALLOWED = {
     400: PICTURES,
     413: PICTURES,
     415: PICTURES,
-    422: [*PICTURES, "/api/inspections", "/api/inspections.csv", "/api/statistics"],
+    422: [
+        *PICTURES,
+        "/api/inspections",
+        "/api/inspections.csv",
+        "/api/inspections/{identity}/corrections",
+        "/api/statistics",
+    ],
 }
 
 
