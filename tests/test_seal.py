@@ -42,7 +42,7 @@ def test_a_change_anywhere_is_found(
     place = data.draw(st.integers(0, len(whole) + len(other) - 1))
     changed = bytearray(whole + other)
     changed[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(UserError, match="check sum"):
+    with pytest.raises(UserError, match="checksum"):
         check_seal(path, bytes(changed[: len(whole)]), told, [bytes(changed[len(whole) :])])
 
 

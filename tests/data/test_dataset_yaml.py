@@ -201,7 +201,7 @@ def test_list_mistakes_have_lines(voc_set: Path, save_picture: Save) -> None:
     assert refused(lambda: read_split(spec, "train")).startswith(f"{listing}:4: 'one.jpg' is listed already in line 1")
     save_picture(voc_set / "JPEGImages" / "sub" / "one.png")
     listing.write_text("one\n")
-    assert "'one' is 2 pictures" in refused(lambda: read_split(spec, "train"))
+    assert "'one' matches 2 pictures" in refused(lambda: read_split(spec, "train"))
     listing.write_text("\n# nothing\n")
     assert "the split 'train' holds no pictures" in refused(lambda: read_split(spec, "train"))
     listing.unlink()

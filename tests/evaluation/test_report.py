@@ -71,7 +71,7 @@ def test_both_files(tmp_path):
     text = " ".join(page.texts)
     for part in (
         "Kratzer ü",
-        "dent: taken for Kratzer ü (0.70)",
+        "dent: reported as Kratzer ü (0.70)",
         "dent 0.65: picture without defects",
         "1 picture without",
     ):

@@ -22,7 +22,7 @@ def test_why_a_defect_was_missed():
     assert misses([], truth)[0].reasons == ("crack: not seen",)
     assert misses([(*BOX, 0.2, 0)], truth)[0].reasons == ("crack: seen with 0.20, below the threshold",)
     assert misses([(*BOX, 0.005, 0)], truth)[0].reasons == ("crack: not seen",)
-    assert misses([(*BOX, 0.9, 1)], truth)[0].reasons == ("crack: taken for dent (0.90)",)
+    assert misses([(*BOX, 0.9, 1)], truth)[0].reasons == ("crack: reported as dent (0.90)",)
     assert misses([(10, 10, 50, 26, 0.9, 0)], truth)[0].reasons == ("crack: boxed badly, overlap 0.40",)
     assert misses([(*BOX, 0.9, 0)], truth) == []
     assert misses([(*BOX, 0.9, 0)], annotation([], [])) == []

@@ -59,7 +59,7 @@ def test_equal_classes_take_every_tensor(trained: Path, defect_set: Path, tmp_pa
         start=trained,
     )
     weights = load_model(trained)[0]
-    assert any(f"takes {len(weights)} of {len(weights)} tensors" in note for note in recorder.notes)
+    assert any(f"copies {len(weights)} of {len(weights)} tensors" in note for note in recorder.notes)
     for network in (trainer.task.network, trainer.average.network):
         state = network.state_dict()
         assert all(torch.equal(state[name], value) for name, value in weights.items())
