@@ -22,7 +22,7 @@ from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import TrainingData, read_training_data
 from lightdet.card import ModelCard
-from lightdet.config import Pace, RunConfig
+from lightdet.config import LossConfig, Pace, RunConfig
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
@@ -164,15 +164,18 @@ def _begin(
 
 def _aligned(config: RunConfig, context: RunContext, from_weights: bool) -> bool:
     """Which anchors learn a box (`LossConfig.assignment`); a resumed training keeps what it started with."""
+    if not isinstance(config.loss, LossConfig):
+        return False
     usual = ALIGNED if from_weights else SHAPE
     if context.resume is not None:
         usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings from before this choice had no other
-    context.run[ASSIGNMENT] = getattr(config.loss, "assignment", None) or usual
+    context.run[ASSIGNMENT] = config.loss.assignment or usual
     return bool(context.run[ASSIGNMENT] == ALIGNED)
 
 
 def _training_facts(run: dict[str, Any], others: dict[str, str]) -> dict[str, str]:
-    return {"begun with": run[START] or CHANCE, **others, ASSIGNMENT: run[ASSIGNMENT]}
+    assignment = {ASSIGNMENT: run[ASSIGNMENT]} if ASSIGNMENT in run else {}  # other losses have their own
+    return {"begun with": run[START] or CHANCE, **others, **assignment}
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _keep_best(build: _Builder, rows: str, candidates: str, most: int) -> str:
 def _broken(build: _Builder, candidates: str) -> str:
     """A row of NaN if a candidate is not a finite number, otherwise no row.
 
-    No threshold is passed by NaN: without the row such a network would find nothing, and every part were good.
+    NaN passes no threshold: without the row such a network would find nothing, and every part would pass.
     """
     row = np.array([[0, np.nan, np.nan, np.nan, np.nan, np.nan, 0]], np.float32)
     size = build.add("ReduceL1", candidates, keepdims=0)

@@ -89,7 +89,7 @@ class TimeLeft:
         self._marks: deque[tuple[float, float]] = deque(maxlen=RECENT + 1)
 
     def begins(self, epochs: float) -> None:
-        """The number of epochs done when this session started; later calls are ignored."""
+        """The number of epochs done before the first one timed; later calls are ignored."""
         if not self._marks:
             self._marks.append((epochs, self._clock()))
 

@@ -11,8 +11,10 @@ from conftest_training import SMALL, Recorder, make_trainer
 
 from lightdet.assembly import starting
 from lightdet.assembly.detector import build_detector
+from lightdet.assembly.detector_training import _aligned
 from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import networks, pretrained_for, start_in, start_of
+from lightdet.assembly.trainer import RunContext
 from lightdet.cli.app import main
 from lightdet.config import Config, RunConfig, YamlFile, load_config, load_yaml, validate
 from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, Pace
@@ -141,6 +143,13 @@ def test_who_learns_a_box_depends_on_the_start_unless_it_is_given(
     del state.run["assignment"]  # as a training of before the choice: all learnt, unless the file says otherwise
     older = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True, resume=state)
     assert learns_aligned(older) == ("loss.assignment=aligned" in changes)
+
+
+@pytest.mark.parametrize("name", ["yolox-s", "faster-rcnn", "ssd"])
+def test_networks_with_a_loss_of_their_own_claim_no_assignment(name: str, tmp_path: Path) -> None:
+    settings = load_config(load_yaml(CONFIGS / f"{name}.yaml"))
+    context = RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=Recorder())
+    assert not _aligned(settings, context, from_weights=True) and "assignment" not in context.run
 
 
 def test_the_command_misses_the_file_before_it_reads_pictures(
