@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -202,6 +203,12 @@ def test_there_is_no_utils() -> None:
     assert [
         p for p in PACKAGE.rglob("*") if p.stem.lower() in {"utils", "util", "helpers", "misc", "common_utils"}
     ] == []
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    # pytest collects the second as the first and stops, but only where both folders are in one run.
+    names = Counter(path.name for path in ROOT.glob("tests/**/*.py") if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_module_imports_itself_through_others() -> None:

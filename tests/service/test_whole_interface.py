@@ -58,7 +58,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[A
             {"operations": operations, "auth": given, "seed": 1, "request-timeout": 60}
         )
         schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json", config=config, timeout=60)
-        yield schema.exclude(path="/api/live")  # which has no end; see test_live
+        yield schema.exclude(path="/api/live")  # which has no end; see test_live_events
 
 
 SHORT = settings(
