@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from lightdet.service.control_chart import Sample, p_chart, sample_width
+from lightdet.service.control_chart import Sample, p_chart
 from lightdet.service.csv_rows import (
     DETECTION_COLUMNS,
     INSPECTION_COLUMNS,
@@ -23,9 +23,9 @@ from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import FIELD_LENGTH, Origin, iso_time
 from lightdet.service.keys import caller_of, needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
-from lightdet.service.records.hours import HOUR_MS
 from lightdet.service.records.store import Span, Store, Wanted
 from lightdet.service.routes_detect import json_answer
+from lightdet.service.samples import WIDTHS, Samples, read_samples
 from lightdet.service.schemas import Correction, History, NewCorrection, Result, Statistics, errors
 from lightdet.service.state import Parts
 
@@ -119,11 +119,12 @@ async def statistics(
     since: Since = None,
     until: Until = None,
     points: Annotated[int, Query(ge=1, le=500, description="most samples of the chart")] = 40,
+    nelson: Annotated[bool, Query(description="signals by Nelson's rules 2 to 8 too")] = False,
 ) -> Response:
-    """Return how many parts were bad, with which defects, and a p-chart over time; its samples begin at `since`."""
+    """Return how many parts were bad, with which defects, and a p-chart over time, of whole samples."""
     span = _span(since, until)
     names = service.engine.predictor.names
-    return json_answer(await service.query(lambda: _statistics(service.store, span, points, names)))
+    return json_answer(await service.query(lambda: _statistics(service.store, span, points, names, nelson)))
 
 
 @router.get(
@@ -181,16 +182,8 @@ def _timed(record: dict[str, Any]) -> dict[str, Any]:
     return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
 
 
-def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...]) -> dict[str, Any]:
+def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...], nelson: bool) -> dict[str, Any]:
     inspected, rejected, first, last = store.totals(span)
-    start = span.since_ms if span.since_ms is not None else first or 0
-    end = min(span.until_ms or _now(), (last or start) + 1) if last is not None else start + 1
-    width = sample_width(max(1, end - start), points)
-    if span.since_ms is None:
-        start -= start % width
-    elif width % HOUR_MS == 0:
-        start -= start % HOUR_MS  # whole hours are counted already
-    chart = p_chart([Sample(start + index * width, n, bad) for index, n, bad in store.series(span, start, width)])
     counts = store.by_class(span)
     return {
         "since": _iso(span.since_ms),
@@ -203,23 +196,39 @@ def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...]) -
             {"name": name, "defects": counts.get(name, (0, 0))[0], "pictures": counts.get(name, (0, 0))[1]}
             for name in dict.fromkeys([*names, *sorted(counts)])
         ],
-        "chart": {
-            "seconds": width / 1000,
-            "center": chart.center,
-            "points": [
-                {
-                    "time": iso_time(point.sample.start_ms),
-                    "inspected": point.sample.inspected,
-                    "rejected": point.sample.rejected,
-                    "share": point.share,
-                    "lower": point.lower,
-                    "upper": point.upper,
-                    "signal": point.signal,
-                }
-                for point in chart.points
-            ],
-        },
+        "chart": _chart(
+            Samples(WIDTHS[0], (), None)
+            if first is None or last is None
+            else read_samples(store, span, first, last, _now(), points),
+            nelson,
+        ),
     }
+
+
+def _chart(samples: Samples, nelson: bool) -> dict[str, Any]:
+    chart = p_chart(samples.whole, nelson=nelson)
+    return {
+        "seconds": samples.width_ms / 1000,
+        "center": chart.center,
+        "spread": chart.spread,
+        "left_out": chart.left_out,
+        "unfinished": None if samples.unfinished is None else _counted(samples.unfinished),
+        "points": [
+            {
+                **_counted(point.sample),
+                "share": point.sample.share,
+                "lower": point.lower,
+                "upper": point.upper,
+                "signal": point.signal,
+                "rules": point.rules,
+            }
+            for point in chart.points
+        ],
+    }
+
+
+def _counted(sample: Sample) -> dict[str, Any]:
+    return {"time": iso_time(sample.start_ms), "inspected": sample.inspected, "rejected": sample.rejected}
 
 
 def _iso(time_ms: int | None) -> str | None:

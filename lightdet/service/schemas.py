@@ -121,23 +121,32 @@ class ClassCount(BaseModel):
     pictures: int
 
 
-class ChartPoint(BaseModel):
-    """One sample of the p-chart."""
+class Counted(BaseModel):
+    """The parts of one sample of time."""
 
-    time: str
+    time: str = Field(description="its begin")
     inspected: int
     rejected: int
+
+
+class ChartPoint(Counted):
+    """One sample of the p-chart."""
+
     share: float
     lower: float
     upper: float
-    signal: bool = Field(description="outside its limits")
+    signal: bool = Field(description="it breaks a rule")
+    rules: list[int] = Field(description="which of Nelson's rules; 1: outside its limits")
 
 
 class Chart(BaseModel):
-    """A p-chart with limits three standard deviations from the centre."""
+    """A p-chart of the samples that are over, with limits three standard deviations from the centre."""
 
     seconds: float = Field(description="width of a sample")
-    center: float
+    center: float = Field(description="share over the samples within their limits")
+    spread: float = Field(description="what Laney's correction multiplies the limits' width by; 1: nothing")
+    left_out: int = Field(description="samples outside of their limits, which are not in the centre")
+    unfinished: Counted | None = Field(description="the sample that is not over, and on no chart")
     points: list[ChartPoint]
 
 

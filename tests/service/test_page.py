@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,37 @@ def test_statistics(served: Any, open_page: Open) -> None:
     rows = page.locator("#ptable tbody tr")
     assert rows.count() == page.locator("#pchart .signal, #pchart .dot").count()
     assert "outside" in rows.last.inner_text()
+
+
+def test_the_chart_shows_what_the_interface_says(served: Any, open_page: Open) -> None:
+    """Nine hours below the centre between busier ones, one hour far outside, and one that has only begun."""
+    hour, now = 3_600_000, time.time_ns() // 1_000_000
+    begin = now - now % hour - 30 * hour
+    entries = []
+    for which in range(31):
+        bad = 30 if which == 5 else 7 if 12 <= which < 21 else 12
+        parts = 100 if which < 30 else 3
+        entries += [inspection(begin + which * hour + i, *(["red"] if i < bad else [])) for i in range(parts)]
+    served.service.store.insert(entries)
+    page = open_page(served.url, timezone_id="UTC")
+    page.get_by_label("Time", exact=True).select_option("all")
+    page.locator("#chart-note", has_text="3 of 3 NG so far").wait_for()
+    assert "leaves out 1 sample outside" in page.locator("#chart-note").inner_text()
+    assert page.locator("#pchart .signal").count() == 1
+    page.get_by_label("Nelson’s rules").check()
+    page.locator("#pchart .signal.pattern").first.wait_for()
+    chart = served.client.get("/api/statistics", params={"nelson": True}).json()["chart"]
+    assert chart["unfinished"]["inspected"] == 3 and len(chart["points"]) == 30 and chart["left_out"] == 1
+    page.get_by_text("As a table").click()
+    rows = page.locator("#ptable tbody tr").evaluate_all("all => all.map(e => [...e.children].map(c => c.innerText))")
+    for row, point in zip(rows, chart["points"], strict=True):
+        assert row[1:3] == [str(point["inspected"]), str(point["rejected"])]
+        assert [float(each.rstrip(" %")) / 100 for each in row[3:6]] == pytest.approx(
+            [point["share"], point["lower"], point["upper"]], abs=6e-4
+        )
+        assert len([each for each in row[6].split("; ") if each]) == len(point["rules"])
+    patterns = sum(bool(point["rules"]) and 1 not in point["rules"] for point in chart["points"])
+    assert page.locator("#pchart .signal.pattern").count() == patterns > 0
 
 
 def test_csv_is_saved(served: Any, open_page: Open) -> None:

@@ -5,6 +5,9 @@ import { $, count, make, makeSvg, percent } from "./dom.js";
 import { clock, day, when } from "./times.js";
 import { say } from "./viewer.js";
 
+// Nelson's rules, by their numbers; `nelson.py` looks for them.
+const RULES = ["", "outside", "9 on one side", "6 rising or falling", "14 up and down in turn", "2 of 3 beyond 2σ",
+  "4 of 5 beyond 1σ", "15 within 1σ", "8 beyond 1σ"];
 const HOURS = { hour: 1, week: 7 * 24, month: 30 * 24 };
 
 function span() {
@@ -23,18 +26,33 @@ function span() {
 }
 
 export async function refresh() {
-  const found = await getJson(`api/statistics?${span()}`);
+  const wanted = span();
+  if ($("nelson").checked) wanted.set("nelson", "true");
+  const found = await getJson(`api/statistics?${wanted}`);
   $("inspected").textContent = found.inspected.toLocaleString();
   $("rejected").textContent = found.rejected.toLocaleString();
   $("share").textContent = found.share === null ? "–" : percent(found.share);
   const last = found.chart.points.at(-1);
-  $("control").textContent = last ? (last.signal ? "outside limits" : "within limits") : "–";
+  $("control").textContent = !last ? "–" : !last.signal ? "within limits" : last.rules.includes(1) ? "outside limits" : "a pattern";
   $("control").className = last?.signal ? "bad" : "";
   $("overridden").hidden = !found.overridden;
   $("overridden").textContent = `Not counted: ${count(found.overridden, "inspection")} by a threshold of the caller's own.`;
   drawChart(found.chart);
+  tellOf(found.chart);
   drawTable(found.chart);
   drawClasses(found.classes);
+}
+
+// What the picture does not show: what the centre is taken from, and the sample that is still counted.
+function tellOf({ points, left_out, spread, unfinished, seconds }) {
+  const notes = [
+    left_out && `The centre leaves out ${count(left_out, "sample")} outside the limits.`,
+    spread > 1 && `The limits are ${spread.toFixed(1)} times as wide as chance alone (Laney’s p′): these large samples differ by more.`,
+    unfinished && `The sample from ${when(unfinished.time)} to ${clock(Date.parse(unfinished.time) + seconds * 1000)} is not over: ${unfinished.rejected} of ${unfinished.inspected} NG so far${points.length ? "" : "; the chart begins with it"}.`,
+  ].filter(Boolean);
+  $("chart-note").textContent = notes.join(" ");
+  $("chart-note").hidden = !notes.length;
+  $("nelson-note").hidden = !$("nelson").checked;
 }
 
 const HEIGHT = 270, LEFT = 52, RIGHT = 60, TOP = 14, BOTTOM = 34;
@@ -48,7 +66,8 @@ function drawChart(chart) {
   const { points } = chart;
   const WIDTH = Math.max(300, Math.round($("pchart").clientWidth || 760));
   if (!points.length) {
-    $("pchart").replaceChildren(make("p", { class: "soft" }, "Nothing was inspected in this time."));
+    const why = chart.unfinished ? "No sample is over yet." : "Nothing was inspected in this time.";
+    $("pchart").replaceChildren(make("p", { class: "soft" }, why));
     return;
   }
   const top = niceTop(Math.max(...points.map((p) => Math.max(p.share, p.upper)), 0.01));
@@ -87,9 +106,10 @@ function steps(points, times, half, x, y, side, backwards = false) {
 }
 
 function dot(point, x, y) {
-  const title = makeSvg("title", {}, `${when(point.time)}: ${point.rejected} of ${point.inspected} NG (${percent(point.share)})`);
+  const broken = point.rules.map((rule) => `; ${RULES[rule]}`).join("");
+  const title = makeSvg("title", {}, `${when(point.time)}: ${point.rejected} of ${point.inspected} NG (${percent(point.share)})${broken}`);
   if (point.signal) {
-    return makeSvg("path", { class: "signal", d: `M${x} ${y - 7} L${x + 7} ${y} L${x} ${y + 7} L${x - 7} ${y} Z` }, title);
+    return makeSvg("path", { class: point.rules.includes(1) ? "signal" : "signal pattern", d: `M${x} ${y - 7} L${x + 7} ${y} L${x} ${y + 7} L${x - 7} ${y} Z` }, title);
   }
   return makeSvg("circle", { class: "dot", cx: x, cy: y, r: 3.6 }, title);
 }
@@ -111,13 +131,14 @@ function shortTime(time, span) {
 }
 
 function describe(chart) {
-  const out = chart.points.filter((p) => p.signal).length;
-  return `p-chart with ${chart.points.length} samples, centre ${percent(chart.center)}, ${out} outside their limits`;
+  const out = chart.points.filter((p) => p.rules.includes(1)).length;
+  const others = chart.points.filter((p) => p.signal).length - out;
+  return `p-chart with ${chart.points.length} samples, centre ${percent(chart.center)}, ${out} outside their limits${others ? `, ${others} at the end of a pattern` : ""}`;
 }
 
 function drawTable(chart) {
-  const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", "Limits"];
-  const rows = chart.points.map((p) => [when(p.time), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.signal ? "outside" : ""]);
+  const head = ["Sample", "Inspected", "NG", "Share", "Lower", "Upper", "Signal"];
+  const rows = chart.points.map((p) => [when(p.time), p.inspected, p.rejected, percent(p.share), percent(p.lower), percent(p.upper), p.rules.map((rule) => RULES[rule]).join("; ")]);
   $("ptable").replaceChildren(make("table", {},
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((value) => make("td", {}, String(value))))))));
@@ -140,6 +161,6 @@ function drawClasses(classes) {
 }
 
 const failed = (error) => say(error.message);
-$("period").addEventListener("change", () => refresh().catch(failed));
+for (const id of ["period", "nelson"]) $(id).addEventListener("change", () => refresh().catch(failed));
 $("csv").addEventListener("click", () => download(`api/inspections.csv?${span()}`).catch(failed));
 $("csv-detections").addEventListener("click", () => download(`api/inspections.csv?rows=detections&${span()}`).catch(failed));
