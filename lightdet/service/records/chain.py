@@ -15,9 +15,9 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Boolean, Connection, Float, Integer, Table, insert, select, update
 
@@ -26,6 +26,28 @@ from lightdet.service.records.tables import chain_ends, corrections, detections,
 FORMAT = 1
 KINDS: Mapping[str, Table] = {"inspection": inspections, "correction": corrections, "model": model_changes}
 LINKS = ("seq", "previous", "hash")
+
+
+_Read: TypeAlias = Callable[[Any], Any]
+
+
+def _columns(table: Table, left_out: Iterable[str]) -> tuple[tuple[str, _Read | None], ...]:
+    """What a database gives back may be of another type than what was written: 1 for true, 1.0 for 1."""
+    reads: dict[type[Any], _Read] = {
+        Boolean: bool,
+        Float: lambda value: float(value) + 0.0,  # SQLite keeps no -0.0
+        Integer: int,
+    }
+    return tuple(
+        (column.name, next((read for kind, read in reads.items() if isinstance(column.type, kind)), None))
+        for column in table.columns
+        if column.name not in left_out
+    )
+
+
+_OF_KIND = {kind: _columns(table, LINKS) for kind, table in KINDS.items()}
+_OF_DETECTION = _columns(detections, ("inspection",))
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -45,28 +67,20 @@ def canonical(
     thumbnail: bytes | None = None,
 ) -> bytes:
     """Return the bytes whose SHA-256 is the hash of a row; `found` are its rows of `detections`, by place."""
-    fields = _fields(KINDS[kind], row, LINKS)
+    fields = _fields(_OF_KIND[kind], row)
     if kind == "inspection":
-        fields["detections"] = [_fields(detections, each, ("inspection",)) for each in found]
+        fields["detections"] = [_fields(_OF_DETECTION, each) for each in found]
         if thumbnail is not None:
             fields["thumbnail"] = hashlib.sha256(thumbnail).hexdigest()
-    return json.dumps([FORMAT, kind, seq, previous, fields], sort_keys=True, separators=(",", ":")).encode()
+    return _encode([FORMAT, kind, seq, previous, fields]).encode()
 
 
-def _fields(table: Table, row: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
-    """What a database gives back may be of another type than what was written: 1 for true, 1.0 for 1."""
+def _fields(columns: Sequence[tuple[str, _Read | None]], row: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for column in table.columns:
-        value = row.get(column.name)
-        if value is None or column.name in left_out:
-            continue
-        if isinstance(column.type, Boolean):
-            value = bool(value)
-        elif isinstance(column.type, Float):
-            value = float(value) + 0.0  # SQLite keeps no -0.0
-        elif isinstance(column.type, Integer):
-            value = int(value)
-        fields[column.name] = value
+    for name, read in columns:
+        value = row.get(name)
+        if value is not None:
+            fields[name] = value if read is None else read(value)
     return fields
 
 
