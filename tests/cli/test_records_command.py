@@ -9,7 +9,6 @@ import sqlite3
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -105,18 +104,19 @@ def test_export(capsys: pytest.CaptureFixture[str], database: str, tmp_path: Pat
     assert "name the file .csv or .parquet" in run(capsys, "export", "--database", database, "-o", "a.xlsx")[2]
 
 
-def test_parquet(capsys: pytest.CaptureFixture[str], database: str, tmp_path: Path) -> None:
-    target = tmp_path / "out.parquet"
-    args = ("export", "--database", database, "-o", target)
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        assert "pip install 'lightdet[parquet]'" in run(capsys, *args)[2]
-        return
-    assert run(capsys, *args)[0] == 0
-    table: Any = parquet.read_table(target)
-    assert table.num_rows == 20 and table.column("name")[3].as_py() == "=part 3"
-    assert table.column("best_score").to_pylist()[:2] == [None, 0.9]
+def test_parquet_without_its_package(
+    capsys: pytest.CaptureFixture[str], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    _, _, told = run(capsys, "export", "--database", database, "-o", tmp_path / "out.parquet")
+    assert "pip install 'lightdet[parquet]'" in told and not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("rows", ["inspections", "detections"])
+def test_parquet(capsys: pytest.CaptureFixture[str], database: str, tmp_path: Path, rows: str) -> None:
+    pytest.importorskip("pyarrow", reason="Parquet needs pip install 'lightdet[parquet]'")
+    code, out, _ = run(capsys, "export", "--database", database, "-o", tmp_path / "out.parquet", "--rows", rows)
+    assert code == 0 and out == f"{tmp_path / 'out.parquet'}: 20 inspections\n"
 
 
 def test_migrate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
