@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from lightdet.errors import UserError
 from lightdet.options.ranges import between
-from lightdet.options.shared import DATABASE, Database, Json
+from lightdet.options.shared import DATABASE, Database, Json, KeepFolder
 
 if TYPE_CHECKING:
+    from lightdet.service.picture_folder import PictureFolder
     from lightdet.service.records.store import Store
 
 _Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
@@ -25,19 +26,26 @@ def verify(
     chain_file: Annotated[
         Path | None, Parameter(metavar="FILE", help="What 'serve --chain-file' wrote; its links must be there.")
     ] = None,
+    keep_folder: KeepFolder = None,
+    pictures: Annotated[
+        bool, Parameter(negative="--no-pictures", help="Also compare each kept picture with its record.")
+    ] = True,
     json: Json = None,
 ) -> int:
     """Go along the chain of records and say where one was changed, taken out, put in or moved.
 
-    Rows cut off at the end show against --chain-file alone. Exit code 1 if there is a fault.
+    The same for the pictures that were kept: which one is missing, or was changed. Rows cut off at the end show
+    against --chain-file alone. Exit code 1 if there is a fault.
     """
     from lightdet.files import write_json
+    from lightdet.wording import counted
 
     store = _open(database)
     from lightdet.service.records.keeper import read_published
 
     published = () if chain_file is None else list(read_published(chain_file))
-    verdict = store.verify(published, _show_progress)
+    folder = _pictures(store, database, keep_folder) if pictures else None
+    verdict = store.verify(published, _show_progress, None if folder is None else folder.read)
     store.close()
     for line in verdict.told:
         _say(line)
@@ -45,11 +53,14 @@ def verify(
         _say(f"… and {verdict.faults - len(verdict.told)} more")
     span = f"rows {verdict.first} to {verdict.head.seq}" if verdict.rows else "no rows"
     _say(f"{'FAULTS: ' + str(verdict.faults) if verdict.faults else 'whole'}: {span}, hash {verdict.head.hash}")
+    if verdict.pictures:
+        _say(f"{counted(verdict.pictures, 'picture')} compared with {'its' if verdict.pictures == 1 else 'their'} hash")
     if verdict.deleted:
         _say(f"rows 1 to {verdict.deleted} were deleted by retention")
     if json is not None:
         head = {"row": verdict.head.seq, "hash": verdict.head.hash}
         found = {"rows": verdict.rows, "first": verdict.first, "head": head, "deleted": verdict.deleted}
+        found["pictures"] = verdict.pictures
         write_json(json, {**found, "faults": verdict.faults, "told": verdict.told})
     return 1 if verdict.faults else 0
 
@@ -138,9 +149,11 @@ def purge(
     gib: Annotated[
         float, Parameter(metavar="N", validator=between(0.0), help="Keep what fits into so many GiB of database.")
     ] = 0.0,
+    keep_folder: KeepFolder = None,
 ) -> None:
     """Delete the oldest records, in steps that hold up nobody, and give their space back; the service may run.
 
+    Their pictures go with them.
     The rest stays verifiable: the hash of the last row that was deleted is kept.
     """
     _check_packages()
@@ -151,7 +164,16 @@ def purge(
     if not keep:
         raise UserError("say what to keep: --days, --rows or --gib")
     store = _open(database)
-    done = store.purge(keep)
+    folder = _pictures(store, database, keep_folder)
+
+    def forget(name: str) -> None:
+        try:
+            if folder is not None:
+                folder.delete(name)
+        except (OSError, ValueError) as error:
+            _say(f"the picture {name} could not be deleted: {error}")
+
+    done = store.purge(keep, forget=forget)
     store.close()
     if done.told:
         _say(done.told)
@@ -165,6 +187,19 @@ def _open(database: str) -> Store:
 
     check_exists(database)
     return Store(database, patient=True)
+
+
+def _pictures(store: Store, database: str, given: Path | str | None) -> PictureFolder | None:
+    """The folder of the kept pictures; None if none were kept."""
+    from lightdet.service.picture_folder import PictureFolder, folder_of
+
+    if not store.any_picture_kept():
+        return None
+    folder = folder_of(database, given)
+    if folder is None or not folder.is_dir():
+        what = "their folder is not known" if folder is None else f"there is no folder {folder}"
+        raise UserError(f"pictures were kept with these records, but {what}: give --keep-folder FOLDER")
+    return PictureFolder(folder)
 
 
 def _check_packages() -> None:

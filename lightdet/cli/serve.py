@@ -12,6 +12,7 @@ from lightdet.errors import UserError
 from lightdet.options.serve import ServeOptions
 
 if TYPE_CHECKING:
+    from lightdet.service.keep_pictures import KeepPictures
     from lightdet.service.settings import Settings
 
 _NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "prometheus_client")
@@ -52,6 +53,7 @@ def _settings(options: ServeOptions) -> Settings:
         api_key=_secret(options.api_key_file, "LIGHTDET_API_KEY", "API key"),
         allowed_hosts=tuple(options.allow_host),
         limits=limits,
+        pictures=_pictures(options),
         alarms=AlarmRules(
             share=options.alarm_share,
             parts=options.alarm_parts,
@@ -59,6 +61,20 @@ def _settings(options: ServeOptions) -> Settings:
             url=options.alarm_url or "",
             secret=_secret(options.alarm_secret_file, "LIGHTDET_ALARM_SECRET", "secret"),
         ),
+    )
+
+
+def _pictures(options: ServeOptions) -> KeepPictures:
+    from lightdet.service.keep_pictures import GIB, KeepPictures, read_choice
+    from lightdet.service.picture_folder import folder_of
+
+    return KeepPictures(
+        choice=read_choice(options.keep),
+        folder=folder_of(options.database, options.keep_folder),
+        band=options.keep_band,
+        days=options.keep_picture_days,
+        size=round(options.keep_picture_gib * GIB),
+        free=round(options.keep_free_gib * GIB),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import FloatArray
-from lightdet.decisions.rule_checks import Verdict, check_thresholds, rule_in
+from lightdet.decisions.rule_checks import Verdict, check_thresholds, rule_in, shifted_threshold
 from lightdet.errors import UserError
 from lightdet.structures import Classification, ImageLabel
 
@@ -111,6 +111,14 @@ class ClassRule:
     def at(self, threshold: float) -> ClassRule:
         """Return this rule with one threshold for all bad classes together."""
         return ClassRule(self.bad, threshold)
+
+    def shifted(self, by: float) -> ClassRule:
+        """Return this rule with every threshold moved by `by`, within [0, 1]."""
+        return replace(
+            self,
+            threshold=shifted_threshold(self.threshold, by),
+            thresholds={name: shifted_threshold(value, by) for name, value in self.thresholds.items()},
+        )
 
     def over(
         self,

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lightdet.decisions.rule_checks import Verdict, check_thresholds, is_number, of_class, rule_in
+from lightdet.decisions.rule_checks import (
+    Verdict,
+    check_thresholds,
+    is_number,
+    of_class,
+    rule_in,
+    shifted_threshold,
+)
 from lightdet.errors import UserError
 from lightdet.structures import Annotation, Detections
 
@@ -100,6 +107,14 @@ class DecisionRule:
     def at(self, threshold: float) -> DecisionRule:
         """Return this rule with one threshold for every class."""
         return DecisionRule(threshold, {}, self.min_size, self.min_sizes)
+
+    def shifted(self, by: float) -> DecisionRule:
+        """Return this rule with every threshold moved by `by`, within [0, 1]."""
+        return replace(
+            self,
+            threshold=shifted_threshold(self.threshold, by),
+            thresholds={name: shifted_threshold(value, by) for name, value in self.thresholds.items()},
+        )
 
     def decide(self, detections: Detections) -> Decision:
         """Return the decision on one picture."""

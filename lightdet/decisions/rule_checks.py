@@ -25,6 +25,11 @@ def check_thresholds(threshold: float, thresholds: Mapping[str, float]) -> None:
             raise UserError(f"the threshold{of_class(name)} must lie in 0-1, got {value}")
 
 
+def shifted_threshold(threshold: float, by: float) -> float:
+    """Move a threshold by `by`, within [0, 1]; scores have four decimals, so that 0.25 + 0.1 must be 0.35 exactly."""
+    return round(min(1.0, max(0.0, threshold + by)), 10)
+
+
 def is_number(value: object) -> bool:
     """Whether a value from JSON is a number that a float can hold."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST

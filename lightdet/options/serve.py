@@ -18,6 +18,7 @@ from lightdet.options.shared import (
     Imgsz,
     Iou,
     Json,
+    KeepFolder,
     MaxDetections,
     Precision,
     Rect,
@@ -27,8 +28,9 @@ from lightdet.options.shared import (
 DECISION = Group("What is NG", sort_key=1)
 REACH = Group("Who reaches it", sort_key=2)
 RECORDS = Group("Records", sort_key=3)
-ALARMS = Group("Alarms", sort_key=4)
-BOUNDS = Group("Bounds (of each worker)", sort_key=5)
+PICTURES = Group("Pictures", sort_key=4)
+ALARMS = Group("Alarms", sort_key=5)
+BOUNDS = Group("Bounds (of each worker)", sort_key=6)
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,56 @@ class ServeOptions(Options):
             help="Keep the newest records that fit into so many GiB of database; 0: any size.",
         ),
     ] = 20.0
+    keep: Annotated[
+        Sequence[str],
+        Parameter(
+            metavar="all|ng|uncertain|sample=P",
+            group=PICTURES,
+            env_var="LIGHTDET_KEEP",
+            help="Keep these pictures as they came, by record; may be repeated. Default: none.",
+        ),
+    ] = ()
+    keep_folder: Annotated[KeepFolder, Parameter(group=PICTURES)] = None
+    keep_band: Annotated[
+        float,
+        Parameter(
+            metavar="P",
+            validator=between(0.0001, 1.0),
+            group=PICTURES,
+            env_var="LIGHTDET_KEEP_BAND",
+            help="A verdict is uncertain if it changes with every threshold so much lower or higher.",
+        ),
+    ] = 0.1
+    keep_picture_days: Annotated[
+        float,
+        Parameter(
+            metavar="N",
+            validator=between(0.0),
+            group=PICTURES,
+            env_var="LIGHTDET_KEEP_PICTURE_DAYS",
+            help="Keep the pictures of so many days, back from the newest record; 0: of any age.",
+        ),
+    ] = 0.0
+    keep_picture_gib: Annotated[
+        float,
+        Parameter(
+            metavar="N",
+            validator=between(0.0),
+            group=PICTURES,
+            env_var="LIGHTDET_KEEP_PICTURE_GIB",
+            help="Keep the newest pictures that fit into so many GiB; 0: any size.",
+        ),
+    ] = 20.0
+    keep_free_gib: Annotated[
+        float,
+        Parameter(
+            metavar="N",
+            validator=between(0.0),
+            group=PICTURES,
+            env_var="LIGHTDET_KEEP_FREE_GIB",
+            help="Keep no picture that would leave less than so many GiB free on the disk.",
+        ),
+    ] = 2.0
     alarm_row: Annotated[
         int | None,
         Parameter(

@@ -83,6 +83,14 @@ Database = Annotated[
     ),
 ]
 DATABASE = "runs/serve/inspections.sqlite3"
+KeepFolder = Annotated[
+    AnyPath | None,
+    Parameter(
+        metavar="FOLDER",
+        env_var="LIGHTDET_KEEP_FOLDER",
+        help="Where the pictures are that 'serve --keep' keeps; default: 'pictures' beside the SQLite database.",
+    ),
+]
 Json = Annotated[
     AnyPath | None,
     Parameter(metavar="FILE", validator=writable, help="Also write the result to this file as JSON."),

@@ -26,6 +26,8 @@ from lightdet.service.guard import Guard
 from lightdet.service.metrics import Metrics
 from lightdet.service.model_copy import identify
 from lightdet.service.pages import page_routes
+from lightdet.service.picture_retention import check_pictures
+from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
 from lightdet.service.settings import LOWEST_SCORE, Settings
@@ -92,13 +94,21 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     metrics = Metrics()
     model = identify(settings.model, settings.served)
     mark = task_of_model(settings.served).results.marked
-    engine = Engine(predictor, model, rule, settings.limits, mark, thumbnails=settings.thumbnails, watcher=metrics)
+    keep = settings.pictures
+    engine = Engine(
+        predictor, model, rule, settings.limits, mark,
+        thumbnails=settings.thumbnails, watcher=metrics, band=keep.band if keep.choice.uncertain else 0.0,
+    )  # fmt: skip
     engine.warm_up()
     metrics.describe(model, predictor.names)
     recorder = Recorder(store, metrics.record_reporter())
+    check_pictures(keep, store)
+    pictures = PictureWriter(keep, sync=settings.durable, report=metrics.picture)
     runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
-    return Service(settings, engine, store, recorder, metrics, Memory(settings.limits.memory), readers, runtime)
+    return Service(
+        settings, engine, store, recorder, metrics, Memory(settings.limits.memory), readers, runtime, pictures
+    )
 
 
 def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: None) -> FastAPI:
@@ -112,6 +122,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.recorder.start()
+        service.pictures.start()
         app.state.ready = True
         when_ready()
         beating = asyncio.create_task(keep_in_touch(service))
@@ -119,6 +130,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         app.state.ready = False
         beating.cancel()
         service.engine.close()
+        service.pictures.close()
         service.recorder.close()
         service.readers.shutdown()
         service.store.close()

@@ -13,7 +13,7 @@ from lightdet.service.inspection import iso_time
 INSPECTION_COLUMNS = (
     "id", "time", "name", "decision", "defects", "defect_classes", "best_score", "width", "height", "bytes",
     "sha256", "model", "version", "milliseconds", "overridden", "model_sha256", "key", "role", "station", "order",
-    "software",
+    "software", "original", "not_kept",
 )  # fmt: skip
 DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden")
 _SPLITS = re.compile(r'(^|;)([ "]*[=+\-@\t\r\n])')
@@ -41,6 +41,7 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
             record["sha256"], record["model"]["name"], record["model"]["version"],
             record["milliseconds"].get("total", ""), _flag(record["overridden"]), record["model"]["sha256"],
             record["key"], record["role"], record["station"], record["order"], record["software"],
+            record["original"], record["not_kept"],
         )  # fmt: skip
 
 

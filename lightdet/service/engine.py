@@ -114,6 +114,7 @@ class Engine:
         limits: `max_pixels`, `concurrency`, `queue` and `timeout` are obeyed here.
         thumbnails: make a small copy of each picture.
         watcher: is told about the work.
+        band: a verdict is uncertain if it changes with every threshold lower or higher by up to this; 0: none is.
     """
 
     def __init__(
@@ -126,11 +127,13 @@ class Engine:
         *,
         thumbnails: bool,
         watcher: Watcher,
+        band: float = 0.0,
     ) -> None:
         self.predictor = predictor.with_runtime(SharedRuntime(predictor.runtime))
         self._mark = mark
         self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
         self._watcher = watcher
+        self._band = band
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
         # Pictures that may take long to decode wait only for each other.
         self._slow_pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="slow")
@@ -275,6 +278,8 @@ class Engine:
             overridden=rule is not self.rule,
             detections=findings,
             decision="OK" if rule.ok(found) else "NG",
+            uncertain=self._band > 0 and rule.shifted(-self._band).ok(found) != rule.shifted(self._band).ok(found),
+            data=upload.data,
             milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},
             thumbnail=thumbnail,
             picture=shown,

@@ -61,6 +61,10 @@ class Inspection:
         origin: who sent it, and from where.
         software: lightdet's version.
         milliseconds: by stage; ``total`` from the whole request to the end of the work.
+        uncertain: the verdict would change if every threshold were a little lower or higher; never recorded.
+        original: where the picture is kept as it came (`lightdet.service.picture_folder`); None: it is not.
+        not_kept: why it was to be kept and is not; None: it is kept, or was not to be.
+        data: the bytes received, until they are kept or not; never recorded.
         thumbnail: a small JPEG, or None.
         picture: a JPEG or PNG as asked for (plain or marked up), or None; never recorded.
     """
@@ -79,6 +83,10 @@ class Inspection:
     overridden: bool = False
     origin: Origin = Origin()
     software: str = __version__
+    uncertain: bool = False
+    original: str | None = None
+    not_kept: str | None = None
+    data: bytes | None = field(default=None, repr=False)
     thumbnail: bytes | None = field(default=None, repr=False)
     picture: bytes | None = field(default=None, repr=False)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from lightdet.service.answers import as_result
 from lightdet.service.errors import busy
-from lightdet.service.inspection import iso_time
 from lightdet.service.records.store import AwayError, Span, Store
 
 MOST_LISTENERS = 32
@@ -124,11 +124,6 @@ class Live:
             if records:
                 self.tell(b"".join(event("inspection", as_result(record), record["id"]) for record in records))
             await asyncio.sleep(EVERY)
-
-
-def as_result(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record as it is answered."""
-    return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
 
 
 def event(kind: str, value: Any, identity: str = "") -> bytes:

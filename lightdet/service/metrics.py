@@ -57,6 +57,9 @@ class Metrics:
         self.records = Counter(
             "lightdet_records", "Inspections written in time, late, or lost.", ("outcome",), registry=own
         )
+        self.pictures = Counter(
+            "lightdet_pictures", "Pictures that were to be kept: kept, or not.", ("outcome",), registry=own
+        )
         self.database_up = Gauge(
             "lightdet_database_up",
             "Whether the last record could be written.",
@@ -80,6 +83,8 @@ class Metrics:
             self.defects.labels(name)
         for outcome in ("written", "late", "lost"):
             self.records.labels(outcome)
+        for outcome in ("kept", "not_kept"):
+            self.pictures.labels(outcome)
 
     def refuse(self, code: str) -> None:
         """A request was refused."""
@@ -102,6 +107,10 @@ class Metrics:
                     self.defects.labels(each["name"]).inc()
         for stage, milliseconds in inspection.milliseconds.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
+
+    def picture(self, outcome: str) -> None:
+        """A picture that was to be kept is ``kept`` or ``not_kept``."""
+        self.pictures.labels(outcome).inc()
 
     def record_reporter(self) -> Callable[[str, int], None]:
         """Return a function by which the recorder reports about its records."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from lightdet.service.answers import original_address
 from lightdet.service.engine import PictureKind
 from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
 from lightdet.service.keys import needs
@@ -106,6 +107,8 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "overridden": inspection.overridden,
         **asdict(inspection.origin),
         "software": inspection.software,
+        "original": original_address(inspection.id) if inspection.original else None,
+        "not_kept": inspection.not_kept,
         "decision": inspection.decision,
         "defects": inspection.defects,
         "detections": inspection.detections,

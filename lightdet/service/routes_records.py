@@ -1,7 +1,8 @@
-"""Past inspections: history, small pictures, statistics, CSV."""
+"""Past inspections: history, small and kept pictures, statistics, CSV."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from lightdet.service.answers import as_result, timed
 from lightdet.service.control_chart import Sample, p_chart
 from lightdet.service.csv_rows import (
     DETECTION_COLUMNS,
@@ -23,11 +25,12 @@ from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import FIELD_LENGTH, Origin, iso_time
 from lightdet.service.keys import caller_of, needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
+from lightdet.service.picture_folder import MEDIA_TYPES, media_type
 from lightdet.service.records.store import Span, Store, Wanted
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.samples import WIDTHS, Samples, read_samples
-from lightdet.service.schemas import Correction, History, NewCorrection, Result, Statistics, errors
-from lightdet.service.state import Parts
+from lightdet.service.schemas import BINARY, Correction, History, NewCorrection, Result, Statistics, errors
+from lightdet.service.state import Parts, Service
 
 router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
 _REFUSALS = errors(401, 403, 422, 503)
@@ -69,7 +72,7 @@ async def history(
     wanted = Wanted(decision, defect or old_defect, model, station, order, sha256, text, name)
     records = await service.query(lambda: service.store.history(span, wanted, limit=limit, before=before))
     following = records[-1]["id"] if len(records) == limit else None
-    return json_answer({"results": [_result(record) for record in records], "before": following})
+    return json_answer({"results": [as_result(record) for record in records], "before": following})
 
 
 @router.get("/inspections/{identity}", response_model=Result, responses=_REFUSALS | errors(404))
@@ -78,7 +81,7 @@ async def inspection(service: Parts, identity: Identity) -> Response:
     record = await service.query(lambda: service.store.one(identity))
     if record is None:
         raise RefusalError(404, "not_found", "there is no inspection of this id")
-    return json_answer(_result(record))
+    return json_answer(as_result(record))
 
 
 @router.get(
@@ -92,6 +95,44 @@ async def thumbnail(service: Parts, identity: Identity) -> Response:
     if data is None:
         raise RefusalError(404, "not_found", "there is no small picture of this inspection")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400, immutable"})
+
+
+@router.get(
+    "/inspections/{identity}/original",
+    response_class=Response,
+    responses=_REFUSALS
+    | errors(404, 409)
+    | {200: {"content": {kind: {"schema": BINARY} for kind in MEDIA_TYPES}, "description": "the bytes as they came"}},
+)
+async def original(service: Parts, identity: Identity) -> Response:
+    """Return the picture of a past inspection as it came, if it was kept."""
+    data, name = await service.query(lambda: _original(service, identity))
+    headers = {
+        "cache-control": "private, max-age=86400, immutable",
+        "content-disposition": f'inline; filename="{name.rpartition("/")[2]}"',
+    }
+    return Response(data, media_type=media_type(name), headers=headers)
+
+
+def _original(service: Service, identity: str) -> tuple[bytes, str]:
+    record, folder = service.store.one(identity), service.pictures.folder
+    if record is None:
+        raise RefusalError(404, "not_found", "there is no inspection of this id")
+    name = record["original"]
+    if not name:
+        why = f": {record['not_kept']}" if record["not_kept"] else ""
+        raise RefusalError(404, "not_found", f"the picture of this inspection was not kept{why}")
+    try:
+        data = None if folder is None else folder.read(name)
+    except ValueError:
+        data = None
+    if data is None:
+        deleted = identity <= service.store.pictures_deleted_until()
+        what = "was deleted after its time" if deleted else "is not in the folder of kept pictures"
+        raise RefusalError(404, "not_found", f"the picture of this inspection was kept, but {what}")
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise RefusalError(409, "picture_changed", "the kept picture is not the one that was inspected: it was changed")
+    return data, name
 
 
 @router.post(
@@ -108,7 +149,7 @@ async def correct(request: Request, service: Parts, identity: Identity, said: Ne
     written = await service.query(lambda: service.store.correct(identity, said.decision, said.note, origin, _now()))
     if written is None:
         raise RefusalError(404, "not_found", "there is no inspection of this id")
-    answer = json_answer(_timed(written))
+    answer = json_answer(timed(written))
     answer.status_code = 201
     return answer
 
@@ -172,14 +213,6 @@ def _milliseconds(value: datetime | None) -> int | None:
         return round(aware.timestamp() * 1000)
     except (OverflowError, ValueError):
         raise RefusalError(422, "bad_parameter", "since, until: the year is out of range") from None
-
-
-def _result(record: dict[str, Any]) -> dict[str, Any]:
-    return _timed(record) | {"corrections": [_timed(each) for each in record["corrections"]]}
-
-
-def _timed(record: dict[str, Any]) -> dict[str, Any]:
-    return {"time": iso_time(record["time_ms"])} | {key: value for key, value in record.items() if key != "time_ms"}
 
 
 def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...], nelson: bool) -> dict[str, Any]:

@@ -37,8 +37,15 @@ async def ready(request: Request, service: Parts) -> Response:
     present = service.store.present
     taken = bool(request.app.state.ready) and not stuck and present
     up = "up" if service.recorder.healthy and present else "down"
+    pictures = "none" if not service.pictures.keep else "not kept" if service.pictures.failing else "kept"
     answer = json_answer(
-        {"ready": taken, "engine": "stuck" if stuck else "up", "database": up, "backlog": service.recorder.backlog}
+        {
+            "ready": taken,
+            "engine": "stuck" if stuck else "up",
+            "database": up,
+            "backlog": service.recorder.backlog,
+            "pictures": pictures,
+        }
     )
     answer.status_code = 200 if taken else 503
     return answer

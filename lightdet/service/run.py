@@ -50,6 +50,7 @@ def _tell(settings: Settings, url: str, json: Path | None, ready: Loaded) -> Non
     if not settings.is_local and not settings.accepted_keys:
         log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")
     log.info("%s", settings.keep.describe())
+    log.info("%s", settings.pictures.describe())
     if json is not None:
         write_json(
             json,

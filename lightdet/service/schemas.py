@@ -90,6 +90,10 @@ class Result(BaseModel):
     station: str | None = Field(description="where the picture was taken; empty where it was not said; null as there")
     order: str | None = Field(description="batch or order number; empty where it was not said; null as there")
     software: str | None = Field(description="lightdet's version; null: an earlier version recorded it")
+    original: str | None = Field(description="address of the picture as it came, if it was kept; null: it was not")
+    not_kept: str | None = Field(
+        description="why the picture was to be kept and was not; null: it was, or was not to be"
+    )
     decision: Literal["OK", "NG"]
     defects: int = Field(description="how many detections count as defects")
     detections: list[Detection] = Field(description="best score first; also those that do not count")
@@ -204,6 +208,9 @@ class Ready(BaseModel):
     engine: Literal["up", "stuck"] = Field(description="stuck: a picture has been worked on for far too long")
     database: Literal["up", "down"]
     backlog: int = Field(description="requests whose records are still to be written")
+    pictures: Literal["none", "kept", "not kept"] = Field(
+        description="whether pictures are kept: none are to be; the last one was; it could not be, see the log"
+    )
 
 
 class Error(BaseModel):
@@ -249,7 +256,7 @@ _REASONS = {
     403: "from another web page or computer, by a key whose role may not, or a threshold where none is taken",
     404: "no such thing",
     408: "the request did not arrive in time",
-    409: "the model file is not taken, and why",
+    409: "the model file is not taken, or the kept picture was changed",
     413: "too many bytes, pixels or parts",
     415: "no picture",
     421: "called by an unknown host name",

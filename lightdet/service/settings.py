@@ -15,6 +15,7 @@ from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.keep import Keep
+from lightdet.service.keep_pictures import KeepPictures
 from lightdet.service.keys import Key, single_key
 
 Rule = TypeVar("Rule", DecisionRule, ClassRule)
@@ -93,6 +94,8 @@ class Settings:
         chain_file: the end of the chain of records is written into this file every hour; None: into the log alone.
         thumbnails: keep a small copy of each picture with its record.
         keep_days, keep_rows, keep_gib: delete the oldest records beyond this; 0 sets no bound.
+        pictures: which pictures are kept as they came, see `KeepPictures`.
+        picture_wait: seconds that an answer waits for its pictures to be kept.
         record_wait: seconds that an answer waits for its record.
         api_key: the key that callers must send, instead of `keys`; empty: none.
         keys: callers must send one of these; empty: none.
@@ -133,6 +136,8 @@ class Settings:
     keep_days: float = 0.0
     keep_rows: int = 0
     keep_gib: float = 20.0
+    pictures: KeepPictures = field(default_factory=KeepPictures)
+    picture_wait: float = 0.5
     record_wait: float = 2.0
     api_key: str = field(default="", repr=False)
     keys: tuple[Key, ...] = ()

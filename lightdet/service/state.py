@@ -22,6 +22,7 @@ from lightdet.service.keys import Caller, caller_of
 from lightdet.service.live import Live, event
 from lightdet.service.metrics import Metrics
 from lightdet.service.origin import read_origin
+from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
@@ -45,6 +46,7 @@ class Service:
     memory: Memory
     readers: ThreadPoolExecutor
     runtime: str
+    pictures: PictureWriter
     control: Control | None = None
     live: Live = field(init=False)
 
@@ -76,7 +78,7 @@ class Service:
             if most is not None and len(uploads) > most:
                 raise RefusalError(413, "too_many_parts", f"at most {counted(most, 'picture')} at a time; send fewer")
             found = await self.engine.inspect(uploads, rule, picture, most)
-        inspections = [replace(inspection, origin=origin) for inspection in found]
+            inspections = await self._keep([replace(inspection, origin=origin) for inspection in found])
         return inspections, await self._record(inspections)
 
     def _overriding(self, threshold: float, caller: Caller) -> Any:
@@ -89,6 +91,12 @@ class Service:
             message = f"threshold: must be {lowest:g} or more, the lowest score that this service reports"
             raise RefusalError(422, "bad_parameter", message)
         return self.engine.rule.at(threshold)
+
+    async def _keep(self, inspections: Sequence[Inspection]) -> list[Inspection]:
+        """Keep the pictures that are to be kept; what the disk does not take in time is not, and the record says so."""
+        job = self.pictures.take(inspections)
+        await asyncio.wait([asyncio.wrap_future(job.done)], timeout=self.settings.picture_wait)
+        return job.close()
 
     async def _record(self, inspections: Sequence[Inspection]) -> bool:
         written = asyncio.wrap_future(self.recorder.record(inspections))

@@ -32,6 +32,7 @@ from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.app import Loader, assemble, load_model
 from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake, Pulse
 from lightdet.service.model_copy import ModelCopy, copy_model
+from lightdet.service.picture_retention import PictureKeeper, check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.server import serve_here, set_up_logging
@@ -133,8 +134,15 @@ class Workers:
         Raises:
             UserError: the model cannot be read, or a worker cannot start, and why.
         """
-        Store(self._settings.database).close()  # a mistake in it is told once, and the tables are made once
-        keeper = Keeper(self._settings.database, self._settings.keep, self._settings.chain_file)
+        settings = self._settings
+        store = Store(settings.database)  # a mistake in it is told once, and the tables are made once
+        try:
+            check_pictures(settings.pictures, store)
+        finally:
+            store.close()
+        keeper = Keeper(settings.database, settings.keep, settings.chain_file)
+        pictures = PictureKeeper(settings.database, settings.pictures)
+        keeper.forget = pictures.forget
         self._metrics = Path(tempfile.mkdtemp(prefix="lightdet-metrics-"))
         self._models = Path(tempfile.mkdtemp(prefix="lightdet-model-"))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
@@ -143,6 +151,7 @@ class Workers:
             self._copy = copy_model(self._settings.model, self._models)
             self._workers = [self._start(self._copy) for _ in range(self._settings.workers)]
             keeper.start()
+            pictures.start()
             if self._settings.alarms.any:
                 self._watch = AlarmWatch(self._settings.alarms, self._settings.database)
             while not self._stopping.is_set():
@@ -155,6 +164,7 @@ class Workers:
             self._listener.close()
             self._stop()
             keeper.close()
+            pictures.close()
             if self._watch is not None:
                 self._watch.close()
             for kind, handler in before.items():

@@ -225,7 +225,10 @@ def change_field(data: bytes, draw: random.Random) -> bytes:
     found = list(_fields(model))
     message, field = draw.choice(found)
     if field.is_repeated:
-        _change_repeated(getattr(message, field.name), field, draw)
+        try:
+            _change_repeated(getattr(message, field.name), field, draw)
+        except UnicodeDecodeError:  # a name that an edit before this one made unreadable
+            raise _ForeignError from None
     elif field.type == field.TYPE_MESSAGE:
         message.ClearField(field.name)
     elif (value := _scalar(field, draw)) is not None:

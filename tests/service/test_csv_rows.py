@@ -36,6 +36,8 @@ def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
         "station": "=1+1",
         "order": None,
         "software": "0.2.0",
+        "original": None,
+        "not_kept": None,
         "milliseconds": {"total": 12.5},
         "overridden": False,
         "detections": [

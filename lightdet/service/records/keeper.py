@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,10 +31,14 @@ class Keeper:
         database: whose records.
         keep: what to keep of them.
         chain_file: a line is added to it for each link; None: the log alone.
+
+    Attributes:
+        forget: is told the kept picture of each inspection that is deleted.
     """
 
     def __init__(self, database: str, keep: Keep, chain_file: Path | None) -> None:
         self._database, self._keep, self._file = database, keep, chain_file
+        self.forget: Callable[[str], None] = lambda _: None
         self._last: Link | None = None
         self._told = ""
         self._ahead = time.time() - time.monotonic()
@@ -81,7 +85,7 @@ class Keeper:
         return abs(jump) <= _JUMP
 
     def _purge(self, store: Store) -> None:
-        done = store.purge(self._keep, stop=self._end.is_set)
+        done = store.purge(self._keep, stop=self._end.is_set, forget=self.forget)
         if done.told and done.told != self._told:
             log.warning("%s", done.told)
         self._told = done.told

@@ -92,6 +92,7 @@ def _write_links(connection: Connection, table: Table, rows: Sequence[dict[str, 
     connection.execute(update(table).where(table.c.id == bindparam("key")).values(links), values)
 
 
+_PICTURES = ("original VARCHAR(80)", "not_kept VARCHAR(100)")
 _LINKS = ("seq BIGINT", "previous VARCHAR(64)", "hash VARCHAR(64)")
 _STEPS: dict[int, tuple[Step, ...]] = {
     1: (_add("inspections", "overridden BOOLEAN"),),
@@ -104,11 +105,12 @@ _STEPS: dict[int, tuple[Step, ...]] = {
         _drop_old_index,
     ),
     4: (
-        _add("inspections", *_LINKS),
+        _add("inspections", *_LINKS, *_PICTURES),  # rows are read as they are now
         _add("model_changes", *_LINKS),
         make_text_index,
         _chain_rows,
     ),
+    5: (_add("inspections", *_PICTURES),),
 }  # fmt: skip
 """By the number that the tables have: what brings them to the next one."""
 

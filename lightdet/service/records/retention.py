@@ -49,23 +49,34 @@ class Purged:
     told: str = ""
 
 
-def purge(database: Database, keep: Keep, *, stop: Callable[[], bool] = lambda: False) -> Purged:
+def purge(
+    database: Database,
+    keep: Keep,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    forget: Callable[[str], None] = lambda _: None,
+) -> Purged:
     """Delete the oldest rows until what is there is within all bounds; `stop` ends it after a step.
+
+    `forget` is told the kept picture of each inspection that is gone.
 
     Raises:
         AwayError, SQLAlchemyError, OSError: the database is away.
     """
     with database.reading() as connection:
-        before, told = _cutoff(connection, keep.days)
+        before, told = cutoff(connection, keep.days)
         surplus = _surplus(connection, keep)
     done, step = 0, _FIRST_STEP
     while not stop():
         began = time.monotonic()
         with database.writing() as connection:
-            deleted = _step(connection, before, surplus - done, step)
+            gone = _step(connection, before, surplus - done, step)
         took = time.monotonic() - began
-        done += deleted
-        if deleted < step:
+        done += len(gone)
+        for row in gone:  # after the rows: a crash between leaves a picture without a record, not the reverse
+            if row.get("original"):
+                forget(row["original"])
+        if len(gone) < step:
             break
         time.sleep(max(0.05, 2 * took))  # whoever waits has twice the time that this took
         step = max(10, step // 2) if took > _STEP_SECONDS else min(2 * step, _LAST_STEP)
@@ -76,7 +87,7 @@ def purge(database: Database, keep: Keep, *, stop: Callable[[], bool] = lambda: 
     return Purged(done, left, told)
 
 
-def _cutoff(connection: Connection, days: float) -> tuple[int, str]:
+def cutoff(connection: Connection, days: float) -> tuple[int, str]:
     """Return the time in ms before which rows are old, and what is to be said about times without records."""
     if not days:
         return 0, ""
@@ -128,15 +139,15 @@ def size(connection: Connection, rows: int) -> int:
     return round(rows * (held / looked_at + _INDEX_BYTES))
 
 
-def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> int:
-    """Delete the oldest rows, `most` at most, if they are too old or too many; returns how many."""
+def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> list[dict[str, Any]]:
+    """Delete the oldest rows, `most` at most, if they are too old or too many; returns them."""
     anchor = _lock_anchor(connection)
-    rows: list[tuple[str, Any]] = []
+    rows: list[tuple[str, dict[str, Any]]] = []
     for kind, table in KINDS.items():
         query = select(table).where(table.c.seq > anchor.seq, table.c.seq <= anchor.seq + most)
         rows += [(kind, dict(row)) for row in connection.execute(query).mappings()]
     rows.sort(key=lambda each: each[1]["seq"])
-    going: list[tuple[str, Any]] = []
+    going: list[tuple[str, dict[str, Any]]] = []
     for place, (kind, row) in enumerate(rows):
         if row["seq"] != anchor.seq + place + 1:
             break  # what is missing is told by `verify`; nothing is deleted over it
@@ -144,7 +155,7 @@ def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> in
             break
         going.append((kind, row))
     if not going:
-        return 0
+        return []
     gone = [row for kind, row in going if kind == "inspection"]
     _delete_inspections(connection, gone)
     for kind, table in KINDS.items():
@@ -152,7 +163,7 @@ def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> in
             _delete(connection, table, [row["id"] for each, row in going if each == kind])
     last = going[-1][1]
     move_end(connection, "anchor", Link(last["seq"], last["hash"]))
-    return len(going)
+    return [row for _, row in going]
 
 
 def _lock_anchor(connection: Connection) -> Link:

@@ -35,6 +35,8 @@ def inspection_row(entry: Inspection) -> dict[str, Any]:
         "station": entry.origin.station,
         "order_number": entry.origin.order,
         "software": entry.software,
+        "original": entry.original,
+        "not_kept": entry.not_kept,
     }
 
 
@@ -67,6 +69,8 @@ def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: 
         "station": row.station,
         "order": row.order_number,
         "software": row.software,
+        "original": row.original,
+        "not_kept": row.not_kept,
         "decision": row.decision,
         "defects": row.defects,
         "detections": [_detection_dict(each) for each in detections],

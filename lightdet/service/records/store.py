@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.service.inspection import Inspection, Origin
 from lightdet.service.keep import Keep
-from lightdet.service.records import search, statistics
+from lightdet.service.records import pictures, search, statistics
 from lightdet.service.records.chain import Link, read_end
 from lightdet.service.records.database import AwayError, Database, is_away, reason
-from lightdet.service.records.retention import Purged, purge
+from lightdet.service.records.retention import Purged, cutoff, purge
 from lightdet.service.records.search import ANYTHING, Wanted
 from lightdet.service.records.span import Span
 from lightdet.service.records.tables import chain_ends
-from lightdet.service.records.verify import Verdict, verify
+from lightdet.service.records.verify import Picture, Verdict, verify
 from lightdet.service.records.write import write_correction, write_inspections, write_model
 
 
@@ -85,10 +85,44 @@ class Store:
         with self.database.extending() as (connection, chain):
             return write_correction(connection, chain, identity, decision, note, origin, time_ms)
 
-    def verify(self, published: Iterable[Link] = (), progress: Callable[[int, int], None] = lambda *_: None) -> Verdict:
+    def verify(
+        self,
+        published: Iterable[Link] = (),
+        progress: Callable[[int, int], None] = lambda *_: None,
+        picture: Picture | None = None,
+    ) -> Verdict:
         """Go along the chain of all records, see `verify.verify`."""
         with self.database.reading() as connection:
-            return verify(connection, published, progress)
+            return verify(connection, published, progress, picture, self.pictures_deleted_until)
+
+    def pictures_deleted_until(self) -> str:
+        """Return the id of the last inspection whose kept picture retention has deleted; "" if none was."""
+        with self._engine.connect() as connection:
+            return pictures.deleted_until(connection)
+
+    def note_pictures_deleted(self, until: str) -> None:
+        """Write that the pictures of inspections up to this id are deleted, before they are.
+
+        Raises:
+            AwayError, SQLAlchemyError, OSError: the database is away.
+        """
+        with self.database.writing() as connection:
+            pictures.move_deleted_until(connection, until)
+
+    def any_picture_kept(self) -> bool:
+        """Whether there is an inspection whose picture was kept, and not deleted by retention since."""
+        with self._engine.connect() as connection:
+            return pictures.any_kept(connection)
+
+    def cutoff(self, days: float) -> int:
+        """Return the time in ms before which these days end, back from the newest record; 0: nothing is that old."""
+        with self._engine.connect() as connection:
+            return cutoff(connection, days)[0]
+
+    def knows_any(self, identities: Sequence[str]) -> bool:
+        """Whether any of these is an inspection on record."""
+        with self._engine.connect() as connection:
+            return pictures.any_of_these(connection, identities)
 
     def head(self) -> tuple[Link, int]:
         """Return the last link of the chain, and when it was written, in ms."""
@@ -101,9 +135,15 @@ class Store:
         """Whether the database is still the one that was opened, see `Database.present`."""
         return self.database.present
 
-    def purge(self, keep: Keep, *, stop: Callable[[], bool] = lambda: False) -> Purged:
+    def purge(
+        self,
+        keep: Keep,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> Purged:
         """Delete the oldest rows until what is there is within these bounds, see `retention.purge`."""
-        return purge(self.database, keep, stop=stop)
+        return purge(self.database, keep, stop=stop, forget=forget)
 
     # --- reading ---------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA = 5
+SCHEMA = 6
 """Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
@@ -62,6 +62,8 @@ inspections = Table(
     Column("station", String(100)),  # "" where it was not said
     Column("order_number", String(100)),  # "" where it was not said
     Column("software", String(64)),  # lightdet's version
+    Column("original", String(80)),  # file of the picture, within the folder of kept ones; null: it was not kept
+    Column("not_kept", String(100)),  # why it was to be kept and was not; null: it was, or was not to be
     *_links(),
     # Each ends with the id, so that the latest of a kind are found without sorting.
     Index("inspections_by_sha256", "sha256", "id"),
@@ -136,6 +138,14 @@ chain_ends = Table(
     Column("hash", String(64), nullable=False),
     Column("time_ms", BigInteger, nullable=False),
 )
+
+pictures_end = Table(
+    "pictures_end",
+    metadata,
+    Column("until", String(32), primary_key=True),  # an inspection's id
+    Column("time_ms", BigInteger, nullable=False),
+)
+"""At most one row: the kept pictures of inspections with ids up to this were deleted by retention."""
 
 hours = Table(
     "hours",

@@ -13,6 +13,8 @@ from lightdet.service.inspection import iso_time
 from lightdet.service.records.chain import KINDS, Link, canonical, read_end
 from lightdet.service.records.tables import detections, inspections, thumbnails
 
+Picture = Callable[[str], bytes | None]
+"""Gives a kept picture by its name; None: it is not there."""
 _PAGE = 2000
 _SHOWN = 20
 
@@ -26,6 +28,7 @@ class Verdict:
         first: number of the first one; 0 where there is none.
         head: the last link.
         deleted: how many were deleted from the beginning, by retention.
+        pictures: how many kept pictures were looked at.
         faults: how many faults there are.
         told: the first twenty of them, in words.
     """
@@ -34,6 +37,7 @@ class Verdict:
     first: int = 0
     head: Link = field(default_factory=lambda: Link(0, ""))
     deleted: int = 0
+    pictures: int = 0
     faults: int = 0
     told: list[str] = field(default_factory=list)
 
@@ -45,7 +49,11 @@ class Verdict:
 
 
 def verify(
-    connection: Connection, published: Iterable[Link] = (), progress: Callable[[int, int], None] = lambda *_: None
+    connection: Connection,
+    published: Iterable[Link] = (),
+    progress: Callable[[int, int], None] = lambda *_: None,
+    picture: Picture | None = None,
+    until: Callable[[], str] = lambda: "",
 ) -> Verdict:
     """Go along the whole chain.
 
@@ -53,6 +61,8 @@ def verify(
         connection: in a transaction that sees one state of the database (`Database.reading`).
         published: links that were written down elsewhere before; each must still be there, or be deleted by retention.
         progress: is told how many rows are done, of how many.
+        picture: gives the kept pictures; None: they are not looked at.
+        until: the id up to which retention has deleted pictures, by now.
     """
     anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
     verdict = Verdict(head=head, deleted=anchor.seq)
@@ -62,6 +72,8 @@ def verify(
         verdict.rows += 1
         verdict.first = verdict.first or row["seq"]
         _check(verdict, before, last, kind, row, digest)
+        if picture is not None and row.get("original"):
+            _check_picture(verdict, picture, until, row)
         before, last = Link(row["seq"], row["hash"]), _name(kind, row)
         if waiting.pop(before.seq, before.hash) != before.hash:
             verdict.fault(f"row {before.seq} ({last}) is not the one that was published: the chain was made anew")
@@ -87,6 +99,22 @@ def _check(verdict: Verdict, before: Link, last: str | None, kind: str, row: Map
         verdict.fault(f"{where} does not follow the row before it: one of them was put in, moved or replaced")
     if row["hash"] != digest:
         verdict.fault(f"{where} was changed")
+
+
+def _check_picture(verdict: Verdict, picture: Picture, until: Callable[[], str], row: Mapping[str, Any]) -> None:
+    what = f"row {row['seq']} ({_name('inspection', row)}): its picture {row['original']}"
+    try:
+        data = picture(row["original"])
+    except ValueError:
+        verdict.fault(f"{what} has a name that no picture is given")
+    except OSError as error:
+        verdict.fault(f"{what} cannot be read: {error.strerror or error}")
+    else:
+        verdict.pictures += data is not None
+        if data is None and row["id"] > until():
+            verdict.fault(f"{what} is missing")
+        elif data is not None and hashlib.sha256(data).hexdigest() != row["sha256"]:
+            verdict.fault(f"{what} was changed")
 
 
 def _name(kind: str, row: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ export async function check() {
     state.seen = Date.now();
     if (!ready.ready) text = reason = "the service is not ready";
     else if (ready.database !== "up") text = "database away: records are kept for later";
+    else if (ready.pictures === "not kept") text = "pictures are not kept: see the log";
   } catch {
     text = reason = "the service is not reachable";
   }

@@ -11,7 +11,10 @@ import { defectsOf, say, show, shown } from "./viewer.js";
 const PAGE = 24;
 const ORIGINALS = 60;
 const state = { results: [], before: null, loading: null };
+const SHOWN_HERE = /^image\/(jpeg|png|webp|bmp|gif|avif)$/;
+const PAGE_OF_FILE = /#\d+$/; // a browser would show the first picture of such a file
 const originals = new Map(); // id → URL of the picture as sent from this tab
+const fetched = new Map(); // id → URL of the picture as the service kept it
 const thumbnails = new Map(); // id → promise of a URL
 let turn = 0; // counts what was asked to be shown
 let leave = () => {};
@@ -23,11 +26,13 @@ export function setUp(before) {
 
 export const isOwn = (id) => originals.has(id);
 
-export function keepOriginal(id, url) {
-  originals.set(id, url);
-  if (originals.size > ORIGINALS) {
-    const [oldest, old] = originals.entries().next().value;
-    originals.delete(oldest);
+export const keepOriginal = (id, url) => hold(originals, id, url);
+
+function hold(urls, id, url) {
+  urls.set(id, url);
+  if (urls.size > ORIGINALS) {
+    const [oldest, old] = urls.entries().next().value;
+    urls.delete(oldest);
     if (old !== $("picture").src) URL.revokeObjectURL(old);
   }
 }
@@ -104,14 +109,29 @@ function thumbnail(id) {
   return thumbnails.get(id);
 }
 
+// The picture that the service kept, if this browser can show it; null: it has none, or deleted it since.
+async function kept(result) {
+  if (!result.original || PAGE_OF_FILE.test(result.name)) return null;
+  if (fetched.has(result.id)) return fetched.get(result.id);
+  try {
+    const blob = await (await call(result.original.slice(1))).blob();
+    if (!SHOWN_HERE.test(blob.type)) return null;
+    hold(fetched, result.id, URL.createObjectURL(blob));
+    return fetched.get(result.id);
+  } catch {
+    return null;
+  }
+}
+
 // Shows an inspection's picture, and leaves the verdict in large as it is. Returns false where something newer came.
 export async function lookAt(result) {
   const mine = turn += 1;
   say(null);
-  const original = originals.get(result.id);
+  const original = originals.get(result.id) ?? await kept(result);
   const url = original ?? await thumbnail(result.id);
   if (mine !== turn) return false;
-  show(result, url, original ? "" : url ? "only a small copy is kept" : "no picture is kept");
+  const small = result.original ? "a small copy is shown" : "only a small copy is kept";
+  show(result, url, original ? "" : url ? small : "no picture is kept");
   mark();
   return true;
 }

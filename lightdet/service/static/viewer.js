@@ -1,6 +1,6 @@
 // The picture with its boxes, the findings beside it, and the trial view at another threshold.
 
-import { saveBlob } from "./api.js";
+import { download, saveBlob } from "./api.js";
 import { drawBoxes, markedPicture } from "./boxes.js";
 import { $, count, make } from "./dom.js";
 import { clearFindings, drawFindings, lightSelected } from "./findings.js";
@@ -103,6 +103,10 @@ function drawTrial(flags = []) {
   $("trial-text").textContent = `At ${trial.toFixed(2)}: ${told}. This is no verdict, and it is not recorded.`;
 }
 
+function saveOriginal(result) {
+  download(result.original.slice(1)).catch((error) => say(error.message));
+}
+
 function drawFacts(result) {
   const facts = [
     ["Picture", `${result.size[0]} × ${result.size[1]}`],
@@ -110,6 +114,8 @@ function drawFacts(result) {
     result.station && ["Station", result.station],
     result.order && ["Order", result.order],
     ["Model", `${result.model.name} · ${result.model.version}`],
+    result.original && ["Original", make("button", { class: "small", type: "button", onclick: () => saveOriginal(result) }, "Save")],
+    result.not_kept && ["Original", make("span", { class: "warn" }, `not kept: ${result.not_kept}`)],
     ["Address", make("a", { href: `#${result.id}` }, "of this inspection")],
   ].filter(Boolean);
   $("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
