@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from test_store import NOON, inspection
 
 from lightdet.service.inspection import Origin
+from lightdet.service.keep import Keep
+from lightdet.service.records import verify as module
 from lightdet.service.records.chain import Link
 from lightdet.service.records.span import Span
 from lightdet.service.records.store import Store, Wanted
@@ -129,6 +132,42 @@ def test_a_chain_made_anew_shows_against_what_was_published(database: str) -> No
         connection.exec_driver_sql(f"UPDATE chain_ends SET seq = 13, hash = '{link}' WHERE name = 'head'")
     assert store.verify().faults == 0
     assert store.verify([published]).told == ["row 14 was published, but the chain ends at 13: the end was cut off"]
+    store.close()
+
+
+def test_rows_come_and_go_while_it_is_verified(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retention deletes rows before, at and behind the place that verification has reached; others are written."""
+    monkeypatch.setattr(module, "_PAGE", 4)
+    for kept in (30, 12, 3, 1):
+        store = Store(database)
+        store.insert([inspection(NOON + i, "dent", name=f"{kept} {i}") for i in range(40)])
+
+        def meanwhile(done: int, total: int, store: Store = store, kept: int = kept) -> None:
+            assert 0 < done <= total
+            if done == 8:
+                store.insert([inspection(NOON + 50)])
+                store.purge(Keep(rows=kept))
+
+        verdict = store.verify(progress=meanwhile)
+        assert (verdict.told, verdict.faults) == ([], 0)
+        assert verdict.deleted == store.head()[0].seq - kept
+        assert store.verify().rows == kept
+        store.close()
+
+
+def test_verifying_holds_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that stays in one transaction keeps SQLite's log from being emptied, and it grows without bound."""
+    store, log = Store(str(tmp_path / "i.sqlite3")), tmp_path / "i.sqlite3-wal"
+    monkeypatch.setattr(module, "_PAGE", 100)
+    store.insert([inspection(NOON + i) for i in range(6 * 100)])
+    sizes = []
+
+    def meanwhile(done: int, total: int) -> None:
+        store.insert([inspection(NOON + done + i, "dent", thumbnail=bytes(4000)) for i in range(500)])
+        sizes.append(log.stat().st_size)
+
+    assert store.verify(progress=meanwhile).faults == 0
+    assert len(sizes) == 6 and sizes[-1] < 3 * sizes[0], sizes
     store.close()
 
 

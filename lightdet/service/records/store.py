@@ -92,8 +92,7 @@ class Store:
         picture: Picture | None = None,
     ) -> Verdict:
         """Go along the chain of all records, see `verify.verify`."""
-        with self.database.reading() as connection:
-            return verify(connection, published, progress, picture, self.pictures_deleted_until)
+        return verify(self.database, published, progress, picture, self.pictures_deleted_until)
 
     def pictures_deleted_until(self) -> str:
         """Return the id of the last inspection whose kept picture retention has deleted; "" if none was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from lightdet.service.inspection import iso_time
 from lightdet.service.records.chain import KINDS, Link, canonical, read_end
+from lightdet.service.records.database import Database
 from lightdet.service.records.tables import detections, inspections, thumbnails
 
 Picture = Callable[[str], bytes | None]
@@ -49,41 +50,54 @@ class Verdict:
 
 
 def verify(
-    connection: Connection,
+    database: Database,
     published: Iterable[Link] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
     picture: Picture | None = None,
     until: Callable[[], str] = lambda: "",
 ) -> Verdict:
-    """Go along the whole chain.
+    """Go along the whole chain as it is now, page by page.
+
+    Each page is a transaction of its own: one over all of them would keep SQLite from emptying its write-ahead log, and
+    PostgreSQL from vacuuming, for minutes. Rows never change; what retention deletes meanwhile is passed over.
 
     Args:
-        connection: in a transaction that sees one state of the database (`Database.reading`).
+        database: where the chain is.
         published: links that were written down elsewhere before; each must still be there, or be deleted by retention.
         progress: is told how many rows are done, of how many.
         picture: gives the kept pictures; None: they are not looked at.
         until: the id up to which retention has deleted pictures, by now.
     """
-    anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
-    verdict = Verdict(head=head, deleted=anchor.seq)
+    with database.reading() as connection:
+        anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
+    verdict = Verdict(head=head)
     waiting = {link.seq: link.hash for link in published}
-    before, last = anchor, None
-    for kind, row, digest in _rows(connection, anchor.seq, head.seq):
-        verdict.rows += 1
-        verdict.first = verdict.first or row["seq"]
-        _check(verdict, before, last, kind, row, digest)
-        if picture is not None and row.get("original"):
-            _check_picture(verdict, picture, until, row)
-        before, last = Link(row["seq"], row["hash"]), _name(kind, row)
-        if waiting.pop(before.seq, before.hash) != before.hash:
-            verdict.fault(f"row {before.seq} ({last}) is not the one that was published: the chain was made anew")
-        if verdict.rows % _PAGE == 0:
-            progress(verdict.rows, head.seq - anchor.seq)
-    if before != head:
+    before, last, start, total = anchor, None, anchor.seq, head.seq - anchor.seq
+    while start < head.seq:
+        with database.reading() as connection:
+            now = read_end(connection, "anchor")
+            if now.seq > before.seq:  # deleted meanwhile
+                anchor = before = now
+                last, start = None, max(start, now.seq)
+            page = _page(connection, start, min(start + _PAGE, head.seq))
+        for kind, row, digest in page:
+            verdict.rows += 1
+            verdict.first = verdict.first or row["seq"]
+            _check(verdict, before, last, kind, row, digest)
+            if picture is not None and row.get("original"):
+                _check_picture(verdict, picture, until, row)
+            before, last = Link(row["seq"], row["hash"]), _name(kind, row)
+            if waiting.pop(before.seq, before.hash) != before.hash:
+                verdict.fault(f"row {before.seq} ({last}) is not the one that was published: the chain was made anew")
+        start += _PAGE
+        progress(min(start, head.seq) - head.seq + total, total)
+    if before != head and before.seq <= head.seq:
         verdict.fault(f"the end is missing: the last row is {before.seq}, but {head.seq} were written")
     for seq in sorted(seq for seq in waiting if seq > head.seq):
         verdict.fault(f"row {seq} was published, but the chain ends at {head.seq}: the end was cut off")
-    _find_strays(connection, verdict, anchor, head)
+    with database.reading() as connection:
+        _find_strays(connection, verdict)
+    verdict.deleted = anchor.seq
     return verdict
 
 
@@ -121,22 +135,23 @@ def _name(kind: str, row: Mapping[str, Any]) -> str:
     return f"{kind} {row['id']} of {iso_time(row['time_ms'])}"
 
 
-def _rows(connection: Connection, after: int, until: int) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Yield kind, row and the hash that it should have, by their numbers."""
-    for start in range(after, until, _PAGE):
-        page: list[tuple[str, Mapping[str, Any]]] = []
-        for kind, table in KINDS.items():
-            query = select(table).where(table.c.seq > start, table.c.seq <= min(start + _PAGE, until))
-            page += [(kind, dict(row)) for row in connection.execute(query).mappings()]
-        page.sort(key=lambda each: (each[1]["seq"], each[0]))
-        found, small = _belongings(connection, start, min(start + _PAGE, until))
-        for kind, row in page:
-            mine = kind == "inspection"
-            data = canonical(
-                kind, row["seq"], row["previous"], row,
-                found.get(row["id"], ()) if mine else (), small.get(row["id"]) if mine else None,
-            )  # fmt: skip
-            yield kind, row, hashlib.sha256(data).hexdigest()
+def _page(connection: Connection, after: int, until: int) -> list[tuple[str, Mapping[str, Any], str]]:
+    """Return kind, row and the hash that it should have, by their numbers."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    for kind, table in KINDS.items():
+        query = select(table).where(table.c.seq > after, table.c.seq <= until)
+        rows += [(kind, dict(row)) for row in connection.execute(query).mappings()]
+    rows.sort(key=lambda each: (each[1]["seq"], each[0]))
+    found, small = _belongings(connection, after, until)
+    page = []
+    for kind, row in rows:
+        mine = kind == "inspection"
+        data = canonical(
+            kind, row["seq"], row["previous"], row,
+            found.get(row["id"], ()) if mine else (), small.get(row["id"]) if mine else None,
+        )  # fmt: skip
+        page.append((kind, row, hashlib.sha256(data).hexdigest()))
+    return page
 
 
 def _belongings(
@@ -152,8 +167,9 @@ def _belongings(
     return found, {row.inspection: bytes(row.jpeg) for row in connection.execute(query_small)}
 
 
-def _find_strays(connection: Connection, verdict: Verdict, anchor: Link, head: Link) -> None:
+def _find_strays(connection: Connection, verdict: Verdict) -> None:
     """Rows that the walk did not see: without a number, or with one outside of the chain."""
+    anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
     for kind, table in KINDS.items():
         outside = table.c.seq.is_(None) | (table.c.seq <= anchor.seq) | (table.c.seq > head.seq)
         count, first = connection.execute(select(func.count(), func.min(table.c.id)).where(outside)).one()
