@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, event
 from test_store import NOON, inspection
 
 from lightdet.service.inspection import ModelIdentity, Origin
 from lightdet.service.records import search
 from lightdet.service.records.store import Span, Store, Wanted
+from lightdet.service.records.tables import inspections
 
 MODELS = [ModelIdentity(name, digit * 12, digit * 64) for name, digit in (("best", "a"), ("best", "b"), ("old", "c"))]
 FIELDS: dict[str, list[Any]] = {
@@ -99,3 +101,85 @@ def test_a_search_over_http(start: Any) -> None:
     assert names(station="S9") == names(order="1") == names(model="x") == names(sha256="a" * 64) == []
     for wrong in ({"text": "ab"}, {"sha256": "ab"}, {"station": "x" * 101}, {"class": "a", "defect": "a"}):
         assert served.client.get("/api/inspections", params=wrong).status_code == 422
+
+
+ROWS = 20_000
+"""The older half has another model and station; only the oldest tenth has bad parts, all of one class."""
+
+
+@pytest.fixture(scope="module")
+def drifted(postgres_cluster: Any) -> Iterator[Store]:
+    store = Store(postgres_cluster.new_database("drifted"), patient=True)
+    store.insert([inspection(NOON - 1, "dent")])
+    columns = [column.name for column in inspections.columns]
+    changed = {
+        "id": "lpad(to_hex(n), 12, '0') || repeat('0', 20)",
+        "time_ms": "n",
+        "model": f"CASE WHEN n < {ROWS // 2} THEN 'old' ELSE 'new' END",
+        "station": f"CASE WHEN n < {ROWS // 2} THEN 'S1' ELSE 'S2' END",
+        "order_number": "'A' || (n / 100)",
+        "decision": f"CASE WHEN n < {ROWS // 10} AND n % 2 = 0 THEN 'NG' ELSE 'OK' END",
+        "seq": "n + 100",
+    }
+    values = ", ".join(changed.get(name, name) for name in columns)
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO inspections ({', '.join(columns)}) SELECT {values} FROM inspections, "
+            f"generate_series(1, {ROWS}) AS n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO detections SELECT id, 0, 'dent', 0, 0.9, 1, 2, 3, 4, true FROM inspections "
+            "WHERE decision = 'NG' AND seq > 100"
+        )
+    engine = create_engine(store.database.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:  # as PostgreSQL does by itself after a minute
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    engine.dispose()
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"model": "old"},
+        {"model": "old", "station": "S1"},
+        {"decision": "NG"},
+        {"decision": "NG", "defect": "dent", "station": "S1"},
+        {"defect": "dent"},
+        {"defect": "dent", "model": "new"},
+        {"station": "S1", "order": "A7"},
+        {"station": "S1", "order": "A350"},
+    ],
+    ids=str,
+)
+def test_postgresql_reads_no_more_than_a_few_steps(
+    drifted: Store, wanted: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its planner may think that what is common is everywhere, and read all from the latest on until it is found."""
+    monkeypatch.setattr(search, "_FIRST_STEP", 50)  # to this table as the real ones are to millions of rows
+    monkeypatch.setattr(search, "_LAST_STEP", 200)
+    plans: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        plans.append((statement, parameters))
+
+    with drifted.database.engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", note)
+        search.history(connection, Span(), Wanted(**wanted), limit=20)
+        event.remove(connection, "before_cursor_execute", note)
+        looked_at = []
+        for statement, parameters in plans:
+            if "FROM corrections" in statement or "detections.inspection IN" in statement:
+                continue  # what belongs to the inspections that were found
+            [[plan]] = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            looked_at.append(scanned(plan[0]["Plan"]))
+    assert max(looked_at) <= 4 * 200, looked_at
+
+
+def scanned(plan: dict[str, Any]) -> float:
+    """How many rows its scans of tables and indices went through."""
+    mine = 0.0
+    if "Scan" in plan["Node Type"] and "Subquery" not in plan["Node Type"]:
+        mine = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    return mine + sum(scanned(each) for each in plan.get("Plans", []))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Subquery, and_, exists, func, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
@@ -51,11 +52,14 @@ ANYTHING = Wanted()
 _Ids: TypeAlias = Select[tuple[str]]
 
 
+_Columns: TypeAlias = ReadOnlyColumnCollection[str, Any]
+
+
 @dataclass(frozen=True)
 class _Filter:
     """One thing to look for: the condition on an inspection, and where an index helps, the ids that (may) meet it."""
 
-    condition: ColumnElement[bool]
+    condition: Callable[[_Columns], ColumnElement[bool]]
     ids: Callable[[], _Ids | None] = lambda: None
 
 
@@ -68,7 +72,6 @@ def history(
     inspections meet decides which are read; if a filter has no match at all, none is.
     """
     filters = _filters(connection, wanted)
-    conditions = [each.condition for each in filters]
     found: list[Row[Any]] = []
     ids = select(inspections.c.id)
     step = _FIRST_STEP
@@ -77,8 +80,9 @@ def history(
         before, count = _end_of(connection, some)
         if before is None:
             break
-        query = select(inspections).where(inspections.c.id.in_(some), *conditions)
-        found += connection.execute(query.order_by(inspections.c.id.desc()).limit(limit - len(found))).all()
+        rows = _rows_of(connection, some)
+        query = select(rows).where(*(each.condition(rows.c) for each in filters))
+        found += connection.execute(query.order_by(rows.c.id.desc()).limit(limit - len(found))).all()
         if len(found) == limit or count < step:
             break
         if step == _FIRST_STEP:
@@ -106,6 +110,19 @@ def _latest(ids: _Ids, span: Span, before: str | None, most: int) -> _Ids:
     return within if before is None else within.where(column < before)
 
 
+def _rows_of(connection: Connection, ids: _Ids) -> Subquery:
+    """Return the inspections of these ids.
+
+    PostgreSQL would begin with a condition on them, which may hold for millions of rows; an offset of 0 keeps it from
+    that. SQLite begins with the ids, and would make a table of them all for an offset.
+    """
+    if connection.dialect.name == "sqlite":
+        return select(inspections).where(inspections.c.id.in_(ids)).subquery()
+    page = ids.subquery()
+    rows = select(inspections).join(page, page.c[0] == inspections.c.id).order_by(page.c[0].desc())
+    return rows.offset(0).subquery()
+
+
 def _end_of(connection: Connection, ids: _Ids) -> tuple[str | None, int]:
     """Return the last of these ids (None: there is none), and how many there are."""
     each = ids.subquery()
@@ -114,37 +131,38 @@ def _end_of(connection: Connection, ids: _Ids) -> tuple[str | None, int]:
 
 
 def _filters(connection: Connection, wanted: Wanted) -> list[_Filter]:
-    column = inspections.c
-    equal = {column.station: wanted.station, column.order_number: wanted.order, column.sha256: wanted.sha256}
-    found = [_equal(each, value) for each, value in equal.items() if value]
-    if wanted.decision == "NG":
-        found.append(_Filter(REJECTED, lambda: select(column.id).where(REJECTED)))
-    elif wanted.decision is not None:
-        found.append(_Filter(column.decision == wanted.decision))
+    equal = {"station": wanted.station, "order_number": wanted.order, "sha256": wanted.sha256}
+    found = [_equal(name, value) for name, value in equal.items() if value]
+    if wanted.decision is not None:
+        bad = (lambda: select(inspections.c.id).where(REJECTED)) if wanted.decision == "NG" else (lambda: None)
+        found.append(_Filter(lambda c: c["decision"] == wanted.decision, bad))
     if wanted.model:
         found.append(_of_model(wanted.model))
     if wanted.defect is not None:
         of_class = and_(detections.c.name == wanted.defect, detections.c.defect)
-        there = exists().where(detections.c.inspection == column.id, of_class)
-        found.append(_Filter(there, lambda: select(detections.c.inspection).where(of_class).distinct()))
+        places = select(detections.c.place).where(of_class)
+        found.append(
+            _Filter(
+                lambda c: exists(places.where(detections.c.inspection == c["id"]).offset(0)),
+                lambda: select(detections.c.inspection).where(of_class).distinct(),
+            )
+        )
     if text := wanted.text:
-        found.append(_Filter(holds_text(connection, text), lambda: ids_with_text(connection, text)))
-    if wanted.name:
-        found.append(_Filter(column.name.icontains(wanted.name, autoescape=True)))
+        found.append(_Filter(lambda c: holds_text(connection, c, text), lambda: ids_with_text(connection, text)))
+    if name := wanted.name:
+        found.append(_Filter(lambda c: c["name"].icontains(name, autoescape=True)))
     return found
 
 
-def _equal(column: ColumnElement[str], value: str) -> _Filter:
-    return _Filter(column == value, lambda: select(inspections.c.id).where(column == value))
+def _equal(name: str, value: str) -> _Filter:
+    return _Filter(lambda c: c[name] == value, lambda: select(inspections.c.id).where(inspections.c[name] == value))
 
 
 def _of_model(model: str) -> _Filter:
     if re.fullmatch("[0-9a-f]{64}", model):
-        by_version = _equal(inspections.c.version, model[:12])
-        return _Filter(and_(by_version.condition, inspections.c.model_sha256 == model), by_version.ids)
-    if re.fullmatch("[0-9a-f]{12}", model):
-        return _equal(inspections.c.version, model)
-    return _equal(inspections.c.model, model)
+        by_version = _equal("version", model[:12])
+        return _Filter(lambda c: and_(by_version.condition(c), c["model_sha256"] == model), by_version.ids)
+    return _equal("version" if re.fullmatch("[0-9a-f]{12}", model) else "model", model)
 
 
 def one(connection: Connection, identity: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, or_, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from lightdet.service.records.tables import inspections
 
@@ -65,12 +66,12 @@ def _change(connection: Connection, statement: str, rows: Iterable[Mapping[str, 
             connection.execute(text(statement), values)
 
 
-def holds_text(connection: Connection, wanted: str) -> ColumnElement[bool]:
-    """Return the condition that an inspection holds this text; A-Z and a-z are the same."""
+def holds_text(connection: Connection, columns: ReadOnlyColumnCollection[str, Any], wanted: str) -> ColumnElement[bool]:
+    """Return the condition that an inspection with these columns holds this text; A-Z and a-z are the same."""
     if connection.dialect.name == "postgresql":
         joined: ColumnElement[str] = literal_column(_JOINED)
         return joined.op("ILIKE")(f"%{_escaped(wanted)}%")
-    return or_(*(inspections.c[name].icontains(wanted, autoescape=True) for name in _COLUMNS))
+    return or_(*(columns[name].icontains(wanted, autoescape=True) for name in _COLUMNS))
 
 
 def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | None:
@@ -86,7 +87,7 @@ def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | N
             return None
         joined = ",".join(map(str, numbers))  # integers of our own; as parameters they would be too many
         return select(inspections.c.id).where(literal_column(f"inspections.seq IN ({joined})"))
-    ids = select(inspections.c.id).where(holds_text(connection, wanted))
+    ids = select(inspections.c.id).where(holds_text(connection, inspections.c, wanted))
     few = ids.limit(_MOST).subquery()
     if connection.execute(select(func.count()).select_from(few)).scalar() == _MOST:
         return None
