@@ -45,7 +45,7 @@ records = st.fixed_dictionaries(
         "milliseconds": st.sampled_from([{}, {"total": 12.5}]),
         "detections": st.lists(findings, max_size=3),
         # A version that did not record them left these empty.
-        **{name: st.none() | texts for name in ("key", "role", "station", "order", "software")},
+        **{name: st.none() | texts for name in ("key", "role", "station", "order", "software", "original", "not_kept")},
         "overridden": st.none() | st.booleans(),
     }
 )
@@ -110,5 +110,5 @@ def records_example() -> dict[str, Any]:
         "id": "0" * 32, "time_ms": 0, "name": "a", "decision": "OK", "defects": 0, "size": (1, 1), "bytes": 1,
         "sha256": "0" * 64, "model": {"name": "m", "version": "v", "sha256": None}, "milliseconds": {},
         "detections": [], "key": None, "role": None, "station": None, "order": None, "software": None,
-        "overridden": None,
+        "overridden": None, "original": None, "not_kept": None,
     }  # fmt: skip
