@@ -74,15 +74,24 @@ def test_by_rows_and_bytes(database: str) -> None:
     store.close()
 
 
-def test_space_is_given_back(tmp_path: Path) -> None:
+def test_space_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "i.sqlite3"
     store = Store(str(path))
     for start in range(0, 2000, 200):
         store.insert([inspection(NOON + i, thumbnail=bytes(8000)) for i in range(start, start + 200)])
-    before = path.stat().st_size
+    before, writing, turns = path.stat().st_size, store.database.writing, []
+
+    @contextmanager
+    def counted() -> Iterator[Any]:
+        turns.append(1)
+        with writing() as connection:
+            yield connection
+
+    monkeypatch.setattr(store.database, "writing", counted)
     store.purge(Keep(rows=100))
     store.close()
     assert path.stat().st_size < before / 2
+    assert len(turns) < 40  # some 4000 pages, many of them in each
 
 
 def test_inserts_go_through_meanwhile(database: str) -> None:

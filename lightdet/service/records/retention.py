@@ -31,7 +31,8 @@ _STEP_SECONDS = 0.3
 _PAUSE_SECONDS = 0.1
 """Between two steps, at least: SQLite asks for a lock every tenth of a second."""
 _GAP_MS = 3 * DAY_MS
-_FREED_PAGES = 500
+_FREED_PAGES = 1000
+"""Pages that a step gives back at most, and that stay free for the records to come."""
 _INDEX_BYTES = 900
 """What PostgreSQL's indexes take for an inspection, about."""
 
@@ -189,17 +190,22 @@ def _delete(connection: Connection, table: Table, ids: list[str]) -> None:
 
 
 def give_back(database: Database, stop: Callable[[], bool] = lambda: False) -> None:
-    """Give space back to the file system, a few pages at a time; PostgreSQL does so itself, as far as it does."""
+    """Give space back to the file system, in small steps; PostgreSQL does so itself, as far as it does."""
     if database.file is None:
         return
     while not stop():
         with database.writing() as connection:
+            began = time.monotonic()
             if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != 2:
                 return  # made by an earlier version: the space is used again, see `backup.restore`
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
             if free <= _FREED_PAGES:
                 return
-            cursor = connection.connection.cursor()  # SQLAlchemy would take one step of it alone
-            cursor.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
-            cursor.fetchall()
-        time.sleep(0.02)
+            cursor = connection.connection.cursor()
+            cursor.execute("PRAGMA cache_size=-64000")  # KiB; each page is looked up in the list of all free ones
+            for _ in range(min(free, _FREED_PAGES)):
+                cursor.execute("PRAGMA incremental_vacuum(1)")  # of more, Python takes the first step alone
+                if time.monotonic() - began > _STEP_SECONDS / 2:
+                    break
+            cursor.close()
+        time.sleep(max(_PAUSE_SECONDS / 2, time.monotonic() - began))
