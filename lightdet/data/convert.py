@@ -6,17 +6,12 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
-
-import numpy as np
-import yaml
+from pathlib import Path
 
 from lightdet.data.audit.pictures import PictureCheck, check_pictures
+from lightdet.data.convert_labels import FOLDERS, write_labels, yaml_text
+from lightdet.data.convert_names import target_names
 from lightdet.data.dataset import DatasetSpec, Format, OnError, SplitSpec, read_split
-from lightdet.data.formats.coco import coco_text
-from lightdet.data.formats.deeppcb import deeppcb_text
-from lightdet.data.formats.voc import voc_text
-from lightdet.data.formats.yolo import yolo_text
 from lightdet.data.images import picture_facts
 from lightdet.data.paired_records import pixel_base
 from lightdet.data.splits import alike_groups, draw_validation
@@ -25,15 +20,6 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation
 from lightdet.wording import counted
-
-FOLDERS = {
-    "yolo": ("images", "labels"),
-    "voc": ("JPEGImages", "Annotations"),
-    "coco": ("images", "annotations"),
-    "deeppcb": ("images", "labels"),
-}
-"""Names of the picture and the label folder of each format, with one folder per split below them."""
-_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
 
 
 @dataclass
@@ -120,7 +106,7 @@ def convert_dataset(
     done.notes = list(dict.fromkeys(done.notes))
     if form in ("yolo", "deeppcb"):
         write_text(output / "classes.txt", "".join(f"{name}\n" for name in spec.classes))
-    write_text(done.yaml, _yaml_text(spec, form))
+    write_text(done.yaml, yaml_text(spec, form))
     return done
 
 
@@ -137,13 +123,13 @@ def _write_splits(
     form, total = done.format, sum(map(len, splits.values()))
     count = 0  # what was looked at is half of the work
     for name, found in splits.items():
-        pairs = list(zip(found, _target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
+        pairs = list(zip(found, target_names(spec, spec.splits[name], form, found, done.notes), strict=True))
         for annotation, target in pairs:
             _place_picture(annotation.image, output / FOLDERS[form][0] / name / target, link)
             count += 1
             if progress is not None:
                 progress(total + count, 2 * total)
-        _write_labels(output, form, name, pairs, spec)
+        write_labels(output, form, name, pairs, spec)
         done.pictures[name] = len(found)
         done.boxes[name] = sum(len(annotation) for annotation in found)
 
@@ -242,57 +228,6 @@ def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) 
     return notes
 
 
-def _target_names(
-    spec: DatasetSpec, split: SplitSpec, form: Format, annotations: Sequence[Annotation], notes: list[str]
-) -> list[PurePosixPath]:
-    """A path below the split's picture folder for each picture: its old one, made unique by stem.
-
-    DeepPCB's ``_test`` is part of its convention, not of the name: ``x`` of another format becomes ``x_test`` and ``x``
-    again, which is also what DeepPCB's own lists and labels call it.
-    """
-    taken: set[str] = set()
-    names = []
-    for annotation in annotations:
-        base = next((place for place in (*split.images, spec.root) if annotation.image.is_relative_to(place)), None)
-        relative = annotation.image.relative_to(base) if base else Path(annotation.image.name)
-        # A part called 'images' would mislead programs that replace it with 'labels'.
-        parts = [part for part in relative.parts[:-1] if part.lower() not in ("images", "labels", "..")]
-        name = PurePosixPath(*parts, relative.name)
-        if spec.format == "deeppcb":
-            name = _without_ending(name, notes if form != "deeppcb" else [])
-        if form == "deeppcb":
-            name = _without_spaces(name, notes)
-        stem, number = name.stem, 2
-        while str(name.with_suffix("")).casefold() in taken:
-            name = _restem(name, stem, form, number)
-            number += 1
-            notes.append("some pictures with equal names got a number appended")
-        taken.add(str(name.with_suffix("")).casefold())
-        names.append(name)
-    return names
-
-
-def _restem(name: PurePosixPath, stem: str, form: Format, number: int) -> PurePosixPath:
-    if form == "deeppcb":
-        return name.with_name(f"{stem.removesuffix('_test')}_{number}_test{name.suffix}")
-    return name.with_name(f"{stem}_{number}{name.suffix}")
-
-
-def _without_ending(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
-    stem = name.stem.removesuffix("_test")
-    if not stem or stem == name.stem:
-        return name
-    notes.append("deeppcb's suffix _test was removed from the names of pictures")
-    return name.with_name(stem + name.suffix)
-
-
-def _without_spaces(name: PurePosixPath, notes: list[str]) -> PurePosixPath:
-    """DeepPCB's lists separate their fields by spaces, and its pictures are called ``*_test``."""
-    wanted = PurePosixPath("_".join(str(name.with_name(f"{name.stem}_test{name.suffix}")).split()))
-    notes.append("pictures were renamed to deeppcb's convention: *_test, no spaces")
-    return wanted
-
-
 def _place_picture(source: Path, target: Path, link: bool) -> None:
     make_folder(target.parent)
     try:
@@ -302,65 +237,3 @@ def _place_picture(source: Path, target: Path, link: bool) -> None:
             shutil.copyfile(source, target)
     except OSError as error:
         raise UserError(f"the picture cannot be written: {error.strerror}", path=target) from None
-
-
-def _write_labels(
-    output: Path,
-    form: Format,
-    split: str,
-    pairs: Sequence[tuple[Annotation, PurePosixPath]],
-    spec: DatasetSpec,
-) -> None:
-    folder, classes = output / FOLDERS[form][1], spec.classes
-    if form == "coco":
-        names = [str(name) for _, name in pairs]
-        write_text(folder / f"{split}.json", coco_text([annotation for annotation, _ in pairs], classes, names))
-        return
-    listed = []
-    for annotation, name in pairs:
-        kept = _without_crowd(annotation)
-        if form == "yolo":
-            text, label = yolo_text(kept), name.with_suffix(_SUFFIX[form])
-        elif form == "voc":
-            text = voc_text(kept, classes, name.name, first_pixel=1 if spec.first_pixel is None else spec.first_pixel)
-            label = name.with_suffix(_SUFFIX[form])
-        else:
-            text, label = deeppcb_text(kept), name.with_name(f"{name.stem.removesuffix('_test')}.txt")
-            listed.append(f"images/{split}/{name.with_name(label.stem + name.suffix)} labels/{split}/{label}\n")
-        target = folder / split / label
-        make_folder(target.parent)
-        try:  # not synced one by one: the YAML, written last, says that all files exist
-            target.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise UserError(f"cannot be written: {error.strerror}", path=target) from None
-    if listed:
-        write_text(output / f"{split}.txt", "".join(listed))
-
-
-def _without_crowd(annotation: Annotation) -> Annotation:
-    if annotation.crowd is None or not annotation.crowd.any():
-        return annotation
-    kept = ~annotation.crowd
-    lines = tuple(np.array(annotation.lines)[kept].tolist()) if annotation.lines else ()
-    area = None if annotation.area is None else annotation.area[kept]
-    boxes, labels = annotation.boxes[kept], annotation.labels[kept]
-    return replace(annotation, boxes=boxes, labels=labels, crowd=None, lines=lines, area=area)
-
-
-def _yaml_text(spec: DatasetSpec, form: Format) -> str:
-    pictures, labels = FOLDERS[form]
-    splits: dict[str, object] = {}
-    for name in spec.splits:
-        if form == "deeppcb":
-            splits[name] = f"{name}.txt"
-        elif form == "coco":
-            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}.json"}
-        else:
-            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}"}
-    values: dict[str, object] = {"name": spec.name, "root": ".", "format": form, "classes": list(spec.classes)}
-    values["splits"] = splits
-    if spec.bit_depth != 16:
-        values["bit_depth"] = spec.bit_depth
-    if form == "voc" and spec.first_pixel == 0:
-        values["first_pixel"] = 0
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

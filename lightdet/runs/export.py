@@ -6,35 +6,27 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lightdet.arrays import Image
 from lightdet.assembly.dataset import load_dataset
-from lightdet.data.dataset import read_split
-from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.exporting.request import SUFFIXES, check_installed, check_request
 from lightdet.files import atomic_path, make_folder, write_json
-from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
-from lightdet.options.val import ValOptions
-from lightdet.runs.load import load
-from lightdet.runs.validate import Validation, class_order
+from lightdet.runs.export_proof import Proof, Watcher, caveat
+from lightdet.runs.validate import class_order
 from lightdet.structures import Preprocessing
 from lightdet.tasks import task_of_model
 
 if TYPE_CHECKING:
     from lightdet.card import ModelCard
     from lightdet.exporting.network import Deployable
-
-PROOF_PICTURES = 16
-RENDERED = 0
-"""Seed of the rendered pictures for the check if no data set is given."""
 
 
 @dataclass(frozen=True)
@@ -69,30 +61,6 @@ class ExportOutcome:
         }
 
 
-class Watcher(Protocol):
-    """Follows the steps of an export."""
-
-    def stage(self, text: str) -> None:
-        """A step that takes a while begins."""
-        ...
-
-    def begin(self, pictures: int) -> None:
-        """Pictures are about to go through a network."""
-        ...
-
-    def step(self, pictures: int) -> None:
-        """More pictures are done."""
-        ...
-
-
-@dataclass
-class ProofData:
-    """Network inputs: those for the check, and those that calibrate the ranges of int8."""
-
-    proof: list[Image] = field(default_factory=list)
-    calibration: list[Image] = field(default_factory=list)
-
-
 class Export:
     """One request, in two steps: creation (quick checks without the network), then `run`.
 
@@ -113,6 +81,7 @@ class Export:
             self.task.check_dataset(self.spec)
             self.spec.split(options.split)
         check_installed(options)
+        self.proof = Proof(options, self.task, self.spec, self.path)
 
     def run(self, watcher: Watcher) -> ExportOutcome:
         """Rewrite, trace, quantize if requested, verify, write.
@@ -129,7 +98,7 @@ class Export:
             class_order(trained.names, self.spec, Path(options.weights))
         with self._draft_folder() as folder:
             watcher.stage("reading pictures")
-            pictures = self._pictures(preprocessing)
+            pictures = self.proof.pictures(preprocessing)
             watcher.stage("tracing the network")
             deploy = self.task.exporting.deployable(network, preprocessing, options)
             traced = self._traced(deploy, preprocessing)
@@ -140,15 +109,15 @@ class Export:
                 traced = self._quantize(traced, deploy, pictures.calibration)
             self._write(traced, draft, card)
             watcher.stage("verifying")
-            computed = self._computed(draft, card)
+            computed = self.proof.computed(draft, card)
             if options.precision == "int8":
-                proof, summary = self._score(draft, watcher)
+                proof, summary = self.proof.score(draft, watcher)
             else:
-                proof, summary = self._prove(draft, card, pictures.proof, computed)
+                proof, summary = self.proof.prove(draft, card, pictures.proof, computed)
             card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
             self._write(traced, draft, card)
             size = self._publish(draft)
-        outcome = ExportOutcome(self.path, size, card, summary + _caveat(card.precision, computed))
+        outcome = ExportOutcome(self.path, size, card, summary + caveat(card.precision, computed))
         if options.json is not None:
             write_json(options.json, outcome.as_dict())
         return outcome
@@ -160,107 +129,6 @@ class Export:
         options = self.options
         traced = to_onnx(deploy, preprocessing.imgsz, batch=options.fixed_batch, dynamic_size=options.dynamic_size)
         return self.task.exporting.complete_graph(traced, options)
-
-    def _pictures(self, preprocessing: Preprocessing) -> ProofData:
-        """Read pictures of the data set, or render some."""
-        options, spec = self.options, self.spec
-        if spec is None:
-            return ProofData([to_input(image, preprocessing) for image in rendered_pictures()])
-
-        def read(split: str, most: int) -> list[Image]:
-            truths = read_split(spec, split)[0]
-            chosen = [truths[index] for index in spread(len(truths), most)]
-            return [to_input(read_image(each.image, bit_depth=spec.bit_depth), preprocessing) for each in chosen]
-
-        data = ProofData(read(options.split, PROOF_PICTURES))
-        if options.precision == "int8":
-            data.calibration = read("train", options.calibration)
-        return data
-
-    def _prove(
-        self, draft: Path, card: ExportCard, pictures: Sequence[Image], computed: str
-    ) -> tuple[dict[str, Any], str]:
-        """Compare the draft, which runs in `computed`, with the checkpoint; returns the figures and a line about them.
-
-        Raises:
-            UserError: the results differ.
-        """
-        from lightdet.exporting.proof import NothingFound  # noqa: PLC0415
-
-        options = self.options
-
-        def run(which: str, **thresholds: Any) -> list[Any]:
-            weights, imgsz = (options.weights, options.imgsz) if which == "checkpoint" else (draft, None)
-            runtime = load(weights, imgsz=imgsz, **thresholds).runtime
-            return run_batches(
-                runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.exporting.proof_batch
-            )
-
-        try:
-            return self.task.exporting.prove(run, card, proof_precision(card.precision, computed))
-        except NothingFound as found:
-            raise UserError(self._nothing_found(found.floor), path=options.weights) from None
-        except UserError as error:
-            if error.path is not None:
-                raise
-            raise UserError(error.message + way_out(card.precision), path=self.path) from None
-
-    def _nothing_found(self, floor: float) -> str:
-        """Say that the checkpoint finds nothing, and what to do."""
-        where = "the rendered pictures" if self.spec is None else f"the split '{self.options.split}'"
-        way = "give --data with pictures of its kind" if self.spec is None else "give another --split"
-        lower = ", or a lower --confidence" if self.options.nms else ""
-        return (
-            f"finds nothing with a score of {floor:g} or more in {where}, so there is nothing to compare; {way}{lower}"
-        )
-
-    def _score(self, draft: Path, watcher: Watcher) -> tuple[dict[str, Any], str]:
-        """Score checkpoint and draft on the split; refuse a draft that loses too much."""
-        options, what = self.options, self.task.scores.headline
-        found: list[float] = []
-        for weights, called in ((options.weights, "the checkpoint"), (draft, "int8")):
-            watcher.stage(f"scoring {called}")
-            validation = Validation(
-                ValOptions(
-                    data=options.data or Path(),
-                    weights=weights,
-                    split=options.split,
-                    data_root=options.data_root,
-                    imgsz=options.imgsz if weights is options.weights else None,
-                    device="cpu",
-                )
-            )
-            result = validation.find(watcher)
-            score = self.task.scores.headline_score(result.truths, result.predictions, validation.spec.classes)
-            if score is None:
-                raise UserError(f"the split '{options.split}' has no boxes to score int8 on", path=options.data)
-            if not found and score == 0:
-                raise UserError(
-                    f"finds nothing right on '{options.split}' ({what} 0): the loss of int8 cannot be measured there; "
-                    "train it longer, or give another --split",
-                    path=options.weights,
-                )
-            found.append(score)
-        before, after = found
-        drop = 100 * (before - after)
-        if drop > options.max_drop:
-            raise UserError(
-                f"not exported: int8 loses {drop:.2f} points of {what} ({before:.4f} to {after:.4f}) on "
-                f"'{options.split}', more than --max-drop {options.max_drop:g}",
-                path=self.path,
-            )
-        key = self.task.scores.headline_key
-        figures = {key: after, f"{key}_checkpoint": before, "split": options.split}
-        points = f"{100 * (after - before):+.2f} points"
-        return figures, f"{what} on {options.split}: {before:.4f} checkpoint, {after:.4f} int8 ({points})"
-
-    def _computed(self, draft: Path, card: ExportCard) -> str:
-        """The precision in which the draft computes here: a processor without units for a format uses another."""
-        if self.options.format == "onnx" or card.precision == "int8":
-            return card.precision
-        from lightdet.inference.openvino_runtime import OpenVinoFile  # noqa: PLC0415
-
-        return OpenVinoFile(draft, device="cpu").precision
 
     def _card(self, trained: ModelCard, network: Any, preprocessing: Preprocessing, deploy: Deployable) -> ExportCard:
         from lightdet.profiling.complexity import measure_complexity  # noqa: PLC0415
@@ -336,51 +204,11 @@ class Export:
         return size
 
 
-def _caveat(precision: str, computed: str) -> str:
-    """The caveat for a check that ran in another format than the file's."""
-    if computed == precision:
-        return ""
-    return (
-        f". Computed in {computed}, because this processor has no {precision}: {precision} is not verified; "
-        f"export on one that has it, or use --precision {computed}"
-    )
-
-
-def proof_precision(precision: str, computed: str) -> str:
-    """The precision whose tolerance applies: bf16 leaves the weights as they are, fp16 rounds them in the file."""
-    return computed if precision == "bf16" else precision
-
-
 def _preprocessing(trained: ModelCard, imgsz: int | None) -> Preprocessing:
     try:
         return trained.preprocessing if imgsz is None else replace(trained.preprocessing, imgsz=imgsz)
     except ValueError as error:
         raise UserError(str(error)) from None
-
-
-def rendered_pictures() -> list[Image]:
-    """Rendered pictures of parts with defects, for lack of real ones."""
-    from lightdet.data.synthetic import render_sample  # noqa: PLC0415 - it takes a moment
-
-    return [render_sample(RENDERED, index).image for index in range(PROOF_PICTURES)]
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` indices, spread evenly over `count`."""
-    return sorted({int(index) for index in np.linspace(0, count - 1, min(count, most))}) if count else []
-
-
-def way_out(precision: str) -> str:
-    """Say which number format to use instead."""
-    return "" if precision == "fp32" else "; use --precision fp32"
-
-
-def run_batches(runtime: Any, pictures: Sequence[Image], batch: int) -> list[Any]:
-    """Run a runtime on prepared pictures, a few at a time; one result per picture."""
-    found: list[Any] = []
-    for first in range(0, len(pictures), batch):
-        found += list(runtime(np.stack(pictures[first : first + batch])))
-    return found
 
 
 def _version() -> str:

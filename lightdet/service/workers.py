@@ -19,9 +19,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -29,55 +28,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.errors import UserError
 from lightdet.service.alarm_watch import AlarmWatch
-from lightdet.service.app import Loader, assemble, load_model
-from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Control, Loaded, Mistake, Pulse
+from lightdet.service.app import Loader, load_model
+from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Loaded, Mistake, Pulse
 from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.picture_retention import PictureKeeper, check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import AwayError, Store
-from lightdet.service.server import serve_here, set_up_logging
 from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
-from lightdet.tasks import task_of_model
+from lightdet.service.worker import PROOF_SECONDS, Worker, work
 
 log = logging.getLogger("lightdet.service")
 
 _TICK = 0.2
 _RESTART_WAIT = 2.0
 """Seconds before a worker that died is started again, so that a model that crashes does not burn the processor."""
-_PROOF_SECONDS = 300.0
-"""Seconds in which a new model must be loaded and tried on a picture."""
-
-_SILENCE = 15.0
-"""Seconds without a word from a worker, which speaks every two, after which it does not answer."""
-
-
-@dataclass
-class _Worker:
-    process: SpawnProcess
-    line: Connection
-    loaded: Loaded | None = None
-    ready: bool = False
-    started: float = field(default_factory=time.monotonic)
-    pulse: Pulse | None = None
-    heard: float = 0.0
-
-    @property
-    def answers(self) -> bool:
-        """Whether it takes requests, and has said a moment ago that it answers them."""
-        recent = time.monotonic() - self.heard < _SILENCE
-        return self.ready and self.pulse is not None and self.pulse.well and recent
-
-    @property
-    def well(self) -> bool:
-        """Whether it answers, or has still time to begin."""
-        return self.answers or (not self.ready and time.monotonic() - self.started < _PROOF_SECONDS)
-
-    def tell(self, message: Any) -> None:
-        try:
-            self.line.send(message)
-        except (OSError, ValueError):  # it has ended
-            log.debug("a worker has ended before it was told")
 
 
 @dataclass
@@ -93,9 +58,9 @@ class _Change:
     """
 
     copy: ModelCopy
-    workers: list[_Worker]
+    workers: list[Worker]
     deadline: float
-    asker: _Worker | None
+    asker: Worker | None
     agreed: bool = False
 
 
@@ -119,7 +84,7 @@ class Workers:
         self._settings, self._listener, self._loader = settings, listener, loader
         self._when_ready: Callable[[Loaded], None] | None = when_ready
         self._context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._restart_at: list[float] = []
         self._stopping, self._asked = threading.Event(), threading.Event()
         self._change: _Change | None = None
@@ -176,17 +141,17 @@ class Workers:
     def _hear(self, kind: int, _: object) -> None:
         (self._stopping if kind in (signal.SIGTERM, signal.SIGINT) else self._asked).set()
 
-    def _start(self, copy: ModelCopy) -> _Worker:
+    def _start(self, copy: ModelCopy) -> Worker:
         here, there = self._context.Pipe()
         settings = replace(self._settings, copy=copy.file)
         process = self._context.Process(
-            target=_work,
+            target=work,
             args=(settings, copy.model.sha256, self._listener, there, self._loader),
             name="lightdet-worker",
         )
         process.start()
         there.close()
-        return _Worker(process, here)
+        return Worker(process, here)
 
     def _tick(self) -> None:
         wait([worker.line for worker in self._all()], _TICK)
@@ -219,10 +184,10 @@ class Workers:
             for worker in self._workers:
                 worker.tell(alarm)
 
-    def _all(self) -> list[_Worker]:
+    def _all(self) -> list[Worker]:
         return [*self._workers, *(self._change.workers if self._change else ())]
 
-    def _listen_to(self, worker: _Worker) -> None:
+    def _listen_to(self, worker: Worker) -> None:
         try:
             while worker.line.poll():
                 self._take(worker, worker.line.recv())
@@ -230,7 +195,7 @@ class Workers:
             if worker.process.is_alive():
                 time.sleep(_TICK)  # its end of the pipe is closed first
 
-    def _take(self, worker: _Worker, said: Any) -> None:
+    def _take(self, worker: Worker, said: Any) -> None:
         coming = self._change is not None and worker in self._change.workers
         if isinstance(said, Mistake):
             if coming:
@@ -256,7 +221,7 @@ class Workers:
                 self._when_ready = None
                 self._systemd.tell("READY=1")
 
-    def _bury(self, worker: _Worker) -> None:
+    def _bury(self, worker: Worker) -> None:
         self._listen_to(worker)  # its last message
         code = worker.process.exitcode
         for gauge in self._metrics.glob(f"gauge_live*_{worker.process.pid}.db"):
@@ -279,7 +244,7 @@ class Workers:
 
     # --- changing the model ---------------------------------------------------------------------------------------
 
-    def _begin(self, asker: _Worker | None) -> None:
+    def _begin(self, asker: Worker | None) -> None:
         """Copy the model file as it is now, and let workers verify it."""
         try:
             if self._change is not None or self._when_ready is not None:
@@ -296,7 +261,7 @@ class Workers:
             _answer(asker, Changed(now=now, before=now.sha256))
             return
         workers = [self._start(copy) for _ in range(self._settings.workers)]
-        self._change = _Change(copy, workers, time.monotonic() + _PROOF_SECONDS, asker)
+        self._change = _Change(copy, workers, time.monotonic() + PROOF_SECONDS, asker)
 
     def _go_on(self, change: _Change) -> None:
         late = time.monotonic() > change.deadline
@@ -305,7 +270,7 @@ class Workers:
             if all(worker.loaded for worker in change.workers) and new is not None:
                 self._agree(change, new)
             elif late:
-                self._refuse(f"it could not be loaded within {_PROOF_SECONDS:g} s")
+                self._refuse(f"it could not be loaded within {PROOF_SECONDS:g} s")
         elif self._workers:
             for worker in self._workers if late else ():
                 worker.process.kill()
@@ -381,37 +346,8 @@ def _signals() -> list[signal.Signals]:
     return heard
 
 
-def _answer(asker: _Worker | None, told: Changed) -> None:
+def _answer(asker: Worker | None, told: Changed) -> None:
     if told.refusal:
         log.error("%s", told.refusal)
     if asker is not None:
         asker.tell(told)
-
-
-def _work(settings: Settings, sha256: str, listener: socket.socket, line: Connection, loader: Loader) -> None:
-    set_up_logging(settings.access_log)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("SIGINT", "SIGHUP"):  # they reach the parent as well; it says when to stop
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    control = Control(line)
-    try:
-        service = assemble(settings, loader)
-        model = service.engine.model
-        if model.sha256 != sha256:
-            raise UserError("the service's copy of the model was changed; start it again", path=settings.served)
-    except UserError as error:
-        control.say(Mistake(str(error).replace(str(settings.served), str(settings.model))))
-        sys.exit(2)
-    service.control = control
-    task, rule = task_of_model(settings.served).name, service.engine.rule.describe()
-    control.say(Loaded(model.name, model.version, sha256, task, tuple(service.engine.predictor.names), rule))
-    if control.may_go():
-        serve_here(service, listener, lambda: control.say(READY), control.listen)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -8,17 +8,15 @@ element, so every error has its line.
 
 from __future__ import annotations
 
-import bisect
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.coco_outlines import has_points, is_outline
+from lightdet.data.formats.coco_scanner import LISTS, Scanner
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
 from lightdet.errors import UserError
 from lightdet.files import write_text
@@ -28,8 +26,6 @@ MAX_JSON_BYTES = 1 << 29
 """The largest known data sets have files of some 450 MB."""
 MAX_AREA = 1e12
 """More pixels than any picture has."""
-_SPACE = re.compile(r"[ \t\r\n]*")
-_LISTS = ("images", "categories", "annotations")
 
 
 @dataclass
@@ -127,14 +123,14 @@ def parse_coco(path: Path) -> CocoFile:
     """
     try:
         text = read_bounded(path, MAX_JSON_BYTES).decode("utf-8-sig")
-        lists = _Scanner(text, path).lists()
+        lists = Scanner(text, path).lists()
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text; is this a COCO JSON file?", path=path) from None
     except json.JSONDecodeError as error:
         raise UserError(f"not valid JSON: {error.msg}", path=path, line=error.lineno) from None
     except (RecursionError, ValueError):
         raise UserError("not a COCO file: nested too deeply or a number too long", path=path) from None
-    missing = [name for name in _LISTS[:2] if name not in lists]
+    missing = [name for name in LISTS[:2] if name not in lists]
     if missing:
         raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
     problems: list[DataError] = []
@@ -184,7 +180,7 @@ def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_na
             area = _short((x2 - x1) * (y2 - y1) if annotation.area is None else float(annotation.area[index]))
             head = {"id": len(boxes) + 1, "image_id": image_id, "category_id": label + 1}
             boxes.append(json.dumps(head | {"bbox": shape, "area": area, "iscrowd": int(flag)}))
-    parts = zip(_LISTS, (images, categories, boxes), strict=True)
+    parts = zip(LISTS, (images, categories, boxes), strict=True)
     return (
         '{"info": {},\n' + ",\n".join(f'"{name}": [\n' + ",\n".join(entries) + "\n]" for name, entries in parts) + "}\n"
     )
@@ -258,111 +254,3 @@ def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     sides = [entry.get(name) for name in ("width", "height")]
     numbers = [math.floor(side) for side in sides if _is_number(side) and math.isfinite(side)]
     return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
-
-
-_Lists = dict[str, list[tuple[int, dict[str, Any]]]]
-"""For each top-level list, its objects with their lines."""
-
-
-class _RepeatedKeyError(Exception):
-    """An object gives a key twice; the text is the key."""
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; of outlines, which make up most of a large file, only whether there are any besides the box."""
-    found = dict(pairs)
-    if "segmentation" in found:
-        found["segmentation"] = is_outline(found["segmentation"], found.get("bbox"))
-    if "keypoints" in found:
-        found["keypoints"] = has_points(found["keypoints"])
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1)[:40])
-    return found
-
-
-class _Scanner:
-    """Walks the top-level object and notes the line at which each element of its lists begins."""
-
-    def __init__(self, text: str, path: Path) -> None:
-        self.text = text
-        self.path = path
-        self.decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
-        self.breaks = [match.start() for match in re.finditer("\r\n|\r|\n", text)]
-
-    def lists(self) -> _Lists:
-        found: _Lists = {}
-        seen = set[str]()
-        if self._peek(0) == "[":
-            message = 'not a COCO data set: it holds a list; the top level must be {"images": ..., ...}'
-            raise UserError(message, path=self.path, line=1)
-        position = self._expect("{", 0)
-        if self._peek(position) == "}":
-            return self._at_end(found, position)
-        while True:
-            start = self._skip(position)
-            key, position = self._value(start)
-            if not isinstance(key, str):
-                raise json.JSONDecodeError("expected a key in double quotes", self.text, start)
-            position = self._expect(":", position)
-            if key in seen:
-                raise UserError(f"'{key}' is given twice; keep one of them", path=self.path, line=self._line(position))
-            seen.add(key)
-            if key in _LISTS and self._peek(position) == "[":
-                found[key], position = self._objects(key, position)
-            elif key in _LISTS:
-                raise UserError(f"'{key}' must be a list", path=self.path, line=self._line(position))
-            else:
-                _, position = self._value(self._skip(position))
-            if self._peek(position) == "}":
-                return self._at_end(found, position)
-            position = self._expect(",", position)
-
-    def _at_end(self, found: _Lists, position: int) -> _Lists:
-        """Return `found` if nothing follows the ``}`` at `position`: a second data set would be ignored."""
-        behind = self._skip(self._expect("}", position))
-        if behind < len(self.text):
-            message = "the file continues after its last '}'; are these two files in one?"
-            raise UserError(message, path=self.path, line=self._line(behind))
-        return found
-
-    def _value(self, position: int) -> tuple[Any, int]:
-        """Decode the value that begins at `position`; returns it and the position after it."""
-        try:
-            return self.decoder.raw_decode(self.text, position)
-        except _RepeatedKeyError as error:
-            message = f"'{error}' is given twice in one object; keep one of them"
-            raise UserError(message, path=self.path, line=self._line(position)) from None
-
-    def _objects(self, key: str, position: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-        """Return (line, object) of each element of the list at `position`, and the position after the list."""
-        found: list[tuple[int, dict[str, Any]]] = []
-        position = self._expect("[", position)
-        if self._peek(position) == "]":
-            return found, self._expect("]", position)
-        while True:
-            start = self._skip(position)
-            value, position = self._value(start)
-            if not isinstance(value, dict):
-                message = f"an entry of '{key}' is not an object {{...}}"
-                raise UserError(message, path=self.path, line=self._line(start))
-            found.append((self._line(start), value))
-            if self._peek(position) == "]":
-                return found, self._expect("]", position)
-            position = self._expect(",", position)
-
-    def _skip(self, position: int) -> int:
-        match = _SPACE.match(self.text, position)
-        return match.end() if match else position
-
-    def _peek(self, position: int) -> str:
-        start = self._skip(position)
-        return self.text[start : start + 1]
-
-    def _expect(self, character: str, position: int) -> int:
-        if self._peek(position) != character:
-            raise json.JSONDecodeError(f"expected '{character}'", self.text, self._skip(position))
-        return self._skip(position) + 1
-
-    def _line(self, position: int) -> int:
-        return bisect.bisect_left(self.breaks, position) + 1

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 
 from lightdet.arrays import Image
-from lightdet.data.convert import FOLDERS
+from lightdet.data.convert_labels import FOLDERS
 from lightdet.data.formats.coco import coco_text
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
