@@ -22,6 +22,7 @@ def classifier_predictor(
     imgsz: int | None = None,
     precision: Literal["fp32", "bf16", "fp16"] | None = None,
     threads: int | None = None,
+    no_promise: bool = False,
 ) -> ClassifierPredictor:
     """Return a predictor for a classifier, trained or exported; see `lightdet.runs.load.load`.
 
@@ -36,7 +37,8 @@ def classifier_predictor(
         from lightdet.inference.exported_classifier import ExportedClassRuntime  # noqa: PLC0415
 
         file = open_exported(path, device=device, threads=threads, precision=precision)
-        return ClassifierPredictor(ExportedClassRuntime(file, imgsz=imgsz), decision=file.card.decision, path=path)
+        exported = ExportedClassRuntime(file, imgsz=imgsz)
+        return ClassifierPredictor(exported, decision=file.card.decision, path=path, no_promise=no_promise)
     need_torch(path)
     from lightdet.classification.runtime import TorchClassRuntime  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
@@ -56,4 +58,4 @@ def classifier_predictor(
     runtime = TorchClassRuntime(
         network, card.names, preprocessing, device=chosen, precision=precision or "fp32", threads=threads
     )
-    return ClassifierPredictor(runtime, decision=card.decision, path=path)
+    return ClassifierPredictor(runtime, decision=card.decision, path=path, no_promise=no_promise)

@@ -32,6 +32,7 @@ def detector_predictor(
     threads: int | None = None,
     rect: bool = False,
     agnostic: bool | None = None,
+    no_promise: bool = False,
 ) -> Predictor:
     """Return a predictor for a detector, trained or exported; see `lightdet.runs.load.load`.
 
@@ -44,7 +45,7 @@ def detector_predictor(
     if is_export(path):
         file = open_exported(path, device=device, threads=threads, precision=precision)
         bounds = {"iou": iou, "max_detections": max_detections, "agnostic": agnostic}
-        return _of_export(file, path, imgsz=imgsz, confidence=confidence, rect=rect, **bounds)
+        return _of_export(file, path, no_promise, imgsz=imgsz, confidence=confidence, rect=rect, **bounds)
     need_torch(path)
     from lightdet.assembly.detector import load_detector  # noqa: PLC0415
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
@@ -52,7 +53,7 @@ def detector_predictor(
 
     chosen, defaults = choose_device(device), EvalConfig()
     detector, card = load_detector(path)
-    lowest = _low_enough(defaults.show_confidence, card, path) if confidence is None else confidence
+    lowest, floor = _lowest(confidence, defaults.show_confidence, card, path)
     preprocessing = card.preprocessing
     if imgsz is not None:
         try:
@@ -63,7 +64,7 @@ def detector_predictor(
         detector,
         card.names,
         preprocessing,
-        confidence=lowest,
+        confidence=floor,
         iou=defaults.iou if iou is None else iou,
         max_detections=defaults.max_detections if max_detections is None else max_detections,
         device=chosen,
@@ -71,27 +72,41 @@ def detector_predictor(
         threads=threads,
         agnostic=bool(agnostic),
     )
-    return Predictor(runtime, confidence=lowest, rect=rect, decision=card.decision, path=path)
+    return Predictor(runtime, confidence=lowest, rect=rect, decision=card.decision, path=path, no_promise=no_promise)
 
 
-def _of_export(file: ExportedFile, path: Path, *, confidence: float | None, rect: bool, **settings: Any) -> Predictor:
+def _of_export(
+    file: ExportedFile, path: Path, no_promise: bool, *, confidence: float | None, rect: bool, **settings: Any
+) -> Predictor:
     from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415
 
-    if confidence is None and file.card.outputs != "detections":  # with NMS in the network, it is fixed
-        confidence = _low_enough(file.card.confidence, file.card, path)
-    runtime = ExportedRuntime(file, confidence=confidence, **settings)
+    lowest, floor = confidence, confidence
+    if file.card.outputs != "detections":  # with NMS in the network, it is fixed
+        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path)
+    runtime = ExportedRuntime(file, confidence=floor, **settings)
     if rect and not runtime.card.dynamic_size:
         raise UserError("takes only square pictures; export it with --dynamic-size, or leave out rect", path=path)
-    return Predictor(runtime, confidence=runtime.confidence, rect=rect, decision=runtime.card.decision, path=path)
+    reported = runtime.confidence if lowest is None else lowest
+    decision = runtime.card.decision
+    return Predictor(runtime, confidence=reported, rect=rect, decision=decision, path=path, no_promise=no_promise)
 
 
-def _low_enough(usual: float, card: ModelCard | ExportCard, path: Path) -> float:
-    """The lowest score to report: the usual one, or lower if the model's OK/NG rule counts lower scores."""
+def _lowest(asked: float | None, usual: float, card: ModelCard | ExportCard, path: Path) -> tuple[float, float]:
+    """Return the lowest score to report, and the lowest that takes part in NMS.
+
+    Both are the usual one if none was asked for, or lower if the model's OK/NG rule depends on lower scores.
+    """
     from lightdet.decisions import DecisionRule  # noqa: PLC0415
+    from lightdet.decisions.promise import stored_conditions  # noqa: PLC0415
 
+    lowest = usual if asked is None else asked
     try:
-        rule = DecisionRule.stored(card.decision, card.names, path)
+        rule, then = DecisionRule.stored(card.decision, card.names, path), stored_conditions(card.decision, path)
     except UserError:  # reported when the rule is used
-        return usual
-    return usual if rule is None else min(usual, rule.lowest_threshold)
+        return lowest, lowest
+    if rule is None:
+        return lowest, lowest
+    if asked is None:
+        lowest = min(usual, rule.lowest_threshold)
+    return lowest, min(lowest, rule.needed_floor(then.confidence if then else None))

@@ -14,6 +14,7 @@ from lightdet.classification.task import probabilities
 from lightdet.compute import ready_for_inference
 from lightdet.errors import UserError
 from lightdet.models.fast_cpu import fast_cpu
+from lightdet.models.weights import weights_digest
 from lightdet.structures import Preprocessing
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -67,6 +68,12 @@ class TorchClassRuntime:
             threads=threads,
             device=self._device,
         )
+
+    kind = "torch"
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the trained tensors, to know them again."""
+        return weights_digest(self.network)
 
     def as_trained(self) -> TorchClassRuntime:
         """From now on, run the network as trained: exports are compared with that."""

@@ -52,7 +52,7 @@ def price(kind: str, judged: ImageJudgement) -> list[str]:
 
 
 def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) -> None:
-    from lightdet.runs.calibrate import WORDS
+    from lightdet.decisions.promise import WORDS
 
     lines = []
     bad = outcome.record["rule"].get("bad")

@@ -37,10 +37,12 @@ def _show(console: Console, outcome: ExportOutcome) -> None:
     takes = f"any multiples of 32 (trained at {side})" if card.dynamic_size else side
     many = "any number of pictures" if card.batch is None else f"{card.batch} picture{'s' * (card.batch > 1)}"
     made = "" if card.facts["proof"]["computed"] == card.precision else "made for "
-    lines = (
+    lines = [
         f"{outcome.path}: {outcome.bytes / 1e6:.2f} MB, {made}{card.precision}, takes {many} of {takes}, "
         f"gives {card.outputs}",
         outcome.summary,
-    )
+    ]
+    if outcome.promise is not None:
+        lines.append(f"promise: {outcome.promise.describe()}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)

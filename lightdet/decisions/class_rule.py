@@ -82,6 +82,9 @@ class ClassRule:
         """The lowest of all thresholds: a lower probability never counts."""
         return min([self.threshold, *self.thresholds.values()])
 
+    def check_floor(self, calibrated: float | None, now: float | None) -> None:
+        """Every probability is known."""
+
     def check_names(self, names: Iterable[str]) -> None:
         """Refuse a rule for classes that a model does not have.
 

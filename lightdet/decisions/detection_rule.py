@@ -20,6 +20,7 @@ from lightdet.decisions.rule_checks import (
     shifted_threshold,
 )
 from lightdet.errors import UserError
+from lightdet.geometry.nms import VOTER_SCORE
 from lightdet.structures import Annotation, Detections
 
 _SLACK = 1e-6
@@ -84,6 +85,40 @@ class DecisionRule:
     def lowest_threshold(self) -> float:
         """The lowest of all thresholds: a lower score never counts."""
         return min([self.threshold, *self.thresholds.values()])
+
+    def needed_floor(self, calibrated: float | None = None) -> float:
+        """Return the score down to which NMS must know the boxes, so that no verdict depends on those below.
+
+        Sizes are those of boxes that have voted (`lightdet.geometry.nms.vote`), and boxes of a quarter of a box's
+        score still have a vote.
+
+        Args:
+            calibrated: the lowest score at the calibration.
+        """
+        return max(self._least_voter, calibrated or 0.0) if self._has_sizes else self.lowest_threshold
+
+    def check_floor(self, calibrated: float | None, now: float | None) -> None:
+        """Refuse a lowest score with which boxes of other sizes would result than at the calibration.
+
+        Raises:
+            UserError: it is.
+        """
+        if not self._has_sizes or calibrated is None or now is None:
+            return
+        if max(calibrated, self._least_voter) != max(now, self._least_voter):
+            raise UserError(
+                f"its smallest sizes were calibrated with boxes from a score of {calibrated:g} on, not {now:g}: leave "
+                "the lowest score out, or add --no-promise to judge without a promise"
+            )
+
+    @property
+    def _has_sizes(self) -> bool:
+        return bool(self.min_size or any(self.min_sizes.values()))
+
+    @property
+    def _least_voter(self) -> float:
+        """No box below this score has moved one that counts."""
+        return VOTER_SCORE * self.lowest_threshold
 
     def threshold_of(self, name: str) -> float:
         """Return the lowest score that counts for the class `name`."""

@@ -14,10 +14,14 @@ import numpy as np
 from lightdet.arrays import FloatArray, Image
 from lightdet.data.pictures import to_gray
 from lightdet.decisions import ClassRule
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.geometry.letterbox import letterbox
+from lightdet.inference.card_decision import CardDecision
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
-from lightdet.inference.results import ClassificationResult, Origin
+from lightdet.inference.looking import conditions_of
+from lightdet.inference.results import ClassificationResult, Origin, origin_of
 from lightdet.inference.runtime import check_numbers
 from lightdet.structures import Preprocessing
 
@@ -64,11 +68,22 @@ class ClassifierPredictor:
         runtime: the network.
         decision: the OK/NG rule in the model's card, if it was calibrated.
         path: the model file, for messages.
+        no_promise: judge by the rule under any conditions, and promise nothing.
+        conditions: under which it runs; None: as `runtime` says.
     """
 
-    def __init__(self, runtime: ClassRuntime, *, decision: object = None, path: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        runtime: ClassRuntime,
+        *,
+        decision: object = None,
+        path: str | Path | None = None,
+        no_promise: bool = False,
+        conditions: Conditions | None = None,
+    ) -> None:
         self.runtime = runtime
-        self._decision, self._path = decision, path
+        self.card_decision = CardDecision(ClassRule, decision, path, no_promise)
+        self._conditions = conditions
 
     confidence = 0.0
     """Every class is reported, however improbable."""
@@ -78,9 +93,23 @@ class ClassifierPredictor:
         """The model's calibrated rule; None if it has none.
 
         Raises:
-            UserError: it is damaged, or made for other classes.
+            UserError: it is damaged, made for other classes, or was calibrated under other conditions.
         """
-        return ClassRule.stored(self._decision, self.names, self._path)
+        return self.card_decision.rule(self.names, lambda: self.conditions)
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What decides, beside the picture, what is found."""
+        return self._conditions or conditions_of(self.runtime)
+
+    @property
+    def promise(self) -> Promise:
+        """What verdicts by `rule` promise.
+
+        Raises:
+            UserError: as `rule`.
+        """
+        return self.card_decision.promise(lambda: self.conditions)
 
     def usual_rule(self) -> ClassRule:
         """There is none: it is unknown which classes are bad.
@@ -90,12 +119,15 @@ class ClassifierPredictor:
         """
         raise UserError(
             "has no OK/NG rule, which says what classes are bad: calibrate it first (lightdet calibrate)",
-            path=self._path,
+            path=self.card_decision.path,
         )
 
     def with_runtime(self, runtime: ClassRuntime) -> ClassifierPredictor:
         """Return the same predictor around another runtime of the same network."""
-        return ClassifierPredictor(runtime, decision=self._decision, path=self._path)
+        card = self.card_decision
+        return ClassifierPredictor(
+            runtime, decision=card.record, path=card.path, no_promise=card.no_promise, conditions=self.conditions
+        )
 
     def check_rule(self, rule: ClassRule) -> None:
         """Every rule sees all probabilities."""
@@ -112,13 +144,7 @@ class ClassifierPredictor:
 
     def origin(self, image: ImageLike, *, keep: bool) -> Origin:
         """Return a result's origin: its picture, if that is a path or is to be kept, and this model."""
-        rule, problem = None, None
-        try:
-            rule = self.rule
-        except UserError as error:
-            problem = error
-        kept = image if keep or isinstance(image, str | Path) else None
-        return Origin(kept, self.preprocessing.bit_depth, rule, problem)
+        return origin_of(self, image, keep=keep)
 
     def __call__(self, image: ImageLike) -> ClassificationResult:
         """Return the class of one picture (path, bytes, RGB array or Pillow picture).

@@ -12,6 +12,7 @@ from lightdet.inference.decode import decode_cells, select, split_detections
 from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.runtime import RawDetections, check_numbers
+from lightdet.model_kind import model_kind
 
 
 class ExportedRuntime:
@@ -58,6 +59,11 @@ class ExportedRuntime:
         self.agnostic = card.agnostic if agnostic is None else agnostic
         self.precision, self.device, self.threads = file.precision, file.device, file.threads
         self.milliseconds: dict[str, float] = {}
+
+    @property
+    def kind(self) -> str:
+        """``onnx`` or ``openvino``."""
+        return model_kind(self.file.path) or ""
 
     @property
     def names(self) -> tuple[str, ...]:

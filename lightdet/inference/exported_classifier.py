@@ -8,6 +8,7 @@ from lightdet.arrays import FloatArray, Image
 from lightdet.card import check_task
 from lightdet.errors import UserError
 from lightdet.inference.exported_file import ExportedFile
+from lightdet.model_kind import model_kind
 
 
 class ExportedClassRuntime:
@@ -28,6 +29,11 @@ class ExportedClassRuntime:
         self.preprocessing = file.preprocessing(imgsz)
         self.precision = file.precision
         self.device = file.device
+
+    @property
+    def kind(self) -> str:
+        """``onnx`` or ``openvino``."""
+        return model_kind(self.file.path) or ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,11 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from lightdet.decisions import DecisionRule
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
+from lightdet.inference.card_decision import CardDecision
 from lightdet.inference.inputs import ImageLike, check_several, read_timed
-from lightdet.inference.results import DetectionResult, Origin
+from lightdet.inference.looking import detector_conditions
+from lightdet.inference.results import DetectionResult, Origin, origin_of
 from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
 from lightdet.structures import Detections, Preprocessing
 
@@ -54,6 +58,8 @@ class Predictor:
             pictures, slightly different results; not every exported network supports it.
         decision: the OK/NG rule in the model's card, if it was calibrated.
         path: the model file, for messages.
+        no_promise: judge by the rule under any conditions, and promise nothing.
+        conditions: under which it runs; None: as `runtime` says.
     """
 
     def __init__(
@@ -64,22 +70,48 @@ class Predictor:
         rect: bool = False,
         decision: object = None,
         path: str | Path | None = None,
+        no_promise: bool = False,
+        conditions: Conditions | None = None,
     ) -> None:
         if not 0.0 <= confidence <= 1.0:
             raise UserError(f"confidence must lie in 0-1, got {confidence}")
         self.runtime = runtime
         self.confidence = confidence
         self.rect = rect
-        self._decision, self._path = decision, path
+        self.card_decision = CardDecision(DecisionRule, decision, path, no_promise)
+        self._conditions = conditions
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What decides, beside the picture, what is found."""
+        return self._conditions or detector_conditions(self.runtime, rect=self.rect)
 
     @cached_property
     def rule(self) -> DecisionRule | None:
         """The model's calibrated rule; None if it has none.
 
         Raises:
-            UserError: it is damaged, or boxes that it counts could be suppressed by others.
+            UserError: it is damaged or was calibrated under other conditions, or boxes that it counts could be
+                suppressed by others.
         """
-        rule = DecisionRule.stored(self._decision, self.names, self._path)
+        return self.rule_under(self.conditions)
+
+    @property
+    def promise(self) -> Promise:
+        """What verdicts by `rule` promise.
+
+        Raises:
+            UserError: as `rule`.
+        """
+        return self.card_decision.promise(lambda: self.conditions)
+
+    def rule_under(self, conditions: Conditions) -> DecisionRule | None:
+        """Return `rule` for a predictor that looks through this one under other conditions.
+
+        Raises:
+            UserError: as `rule`.
+        """
+        rule = self.card_decision.rule(self.names, lambda: conditions)
         if rule is not None:
             self.check_rule(rule)
         return rule
@@ -94,8 +126,10 @@ class Predictor:
             runtime,
             confidence=self.confidence,
             rect=self.rect,
-            decision=self._decision,
-            path=self._path,
+            decision=self.card_decision.record,
+            path=self.card_decision.path,
+            no_promise=self.card_decision.no_promise,
+            conditions=self.conditions,
         )
 
     def check_rule(self, rule: DecisionRule) -> None:
@@ -127,13 +161,7 @@ class Predictor:
 
     def origin(self, image: ImageLike, *, keep: bool) -> Origin:
         """Return a result's origin: its picture, if that is a path or is to be kept, and this model."""
-        rule, problem = None, None
-        try:
-            rule = self.rule
-        except UserError as error:
-            problem = error
-        kept = image if keep or isinstance(image, str | Path) else None
-        return Origin(kept, self.preprocessing.bit_depth, rule, problem, self.confidence)
+        return origin_of(self, image, keep=keep)
 
     def __call__(self, image: ImageLike) -> DetectionResult:
         """Return the detections in one picture (path, bytes, RGB array or Pillow picture), in its own pixels.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from PIL import Image as Pil
@@ -58,6 +59,17 @@ class Origin:
                 f"{self.floor:g} were not reported: load the model without confidence, and judge all its detections"
             )
         return self.rule
+
+
+def origin_of(predictor: Any, image: ImageLike, *, keep: bool) -> Origin:
+    """Return the origin of a result of a predictor: its picture, if that is a path or is to be kept, and the model."""
+    rule, problem = None, None
+    try:
+        rule = predictor.rule
+    except UserError as error:
+        problem = error
+    kept = image if keep or isinstance(image, str | Path) else None
+    return Origin(kept, predictor.preprocessing.bit_depth, rule, problem, predictor.confidence)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,21 +12,24 @@ from lightdet.files import atomic_path
 from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
 
-COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score")
-CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "bad_class", "bad", "threshold")
+COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score", "promise")
+CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "bad_class", "bad", "threshold", "promise")
 FILE = "decisions.csv"
 
 
 class DecisionWriter:
     """One line per picture or frame under the header of `COLUMNS`: OK or NG, how many detections count, the best score.
 
+    ``promise`` says whether the rule's verdicts promise anything (`promises`).
+
     Attributes:
         counts: pictures by ``OK`` and ``NG``.
     """
 
-    def __init__(self, rule: DecisionRule, path: Path | None) -> None:
+    def __init__(self, rule: DecisionRule, path: Path | None, *, promises: bool = False) -> None:
         self.rule = rule
         self.path = path
+        self._promise = "yes" if promises else "no"
         self.counts: Counter[str] = Counter()
         self._rows = Spool(path) if path is not None else None
 
@@ -39,7 +42,9 @@ class DecisionWriter:
         best = max((entry["score"] for entry in record.detections.as_dicts()), default="")
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        self._rows.append(csv_line((record.source, frame, seconds, decision.verdict, len(decision.defects), best)))
+        self._rows.append(
+            csv_line((record.source, frame, seconds, decision.verdict, len(decision.defects), best, self._promise))
+        )
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""
@@ -57,9 +62,10 @@ class ClassDecisionWriter:
         counts: pictures by ``OK`` and ``NG``.
     """
 
-    def __init__(self, rule: ClassRule, path: Path | None) -> None:
+    def __init__(self, rule: ClassRule, path: Path | None, *, promises: bool = False) -> None:
         self.rule = rule
         self.path = path
+        self._promise = "yes" if promises else "no"
         self.counts: Counter[str] = Counter()
         self._rows = Spool(path) if path is not None else None
 
@@ -72,7 +78,7 @@ class ClassDecisionWriter:
             return
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        judged = (decision.verdict, decision.name, decision.score, decision.threshold)
+        judged = (decision.verdict, decision.name, decision.score, decision.threshold, self._promise)
         self._rows.append(csv_line((record.source, frame, seconds, *judged)))
 
     def close(self, summary: Mapping[str, Any]) -> None:

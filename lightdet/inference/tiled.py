@@ -5,18 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
+from lightdet.decisions import DecisionRule
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
+from lightdet.inference.card_decision import CardDecision
 from lightdet.inference.inputs import ImageLike, to_picture
 from lightdet.inference.predictor import Predictor
-from lightdet.inference.results import DetectionResult
+from lightdet.inference.results import DetectionResult, origin_of
+from lightdet.inference.runtime import Runtime
 from lightdet.structures import Preprocessing
 
 MAX_TILES = 20_000
+OVERLAP = 0.2
+TILE_IOU = 0.5
+TILED_DETECTIONS = 1000
+"""Default for the most boxes per picture in tiles: such a picture is larger than a network's input."""
 MARGIN = 0.01
 """A box that ends within this share of the tile's side from its border counts as cut by it."""
 
@@ -42,10 +52,10 @@ class TiledPredictor:
         predictor: Predictor,
         *,
         tile: int,
-        overlap: float = 0.2,
+        overlap: float = OVERLAP,
         batch: int = 8,
-        iou: float = 0.5,
-        max_detections: int = 1000,
+        iou: float = TILE_IOU,
+        max_detections: int = TILED_DETECTIONS,
     ) -> None:
         if tile < 32:
             raise UserError(f"a tile must be at least 32 pixels per side, got {tile}")
@@ -61,6 +71,78 @@ class TiledPredictor:
         self.batch_size = batch
         self.iou = iou
         self.max_detections = max_detections
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What decides, beside the picture, what is found."""
+        return replace(
+            self.predictor.conditions,
+            tile=self.tile,
+            overlap=self.overlap,
+            tile_iou=self.iou,
+            tile_detections=self.max_detections,
+        )
+
+    @property
+    def card_decision(self) -> CardDecision[DecisionRule]:
+        """The decision in the model's card."""
+        return self.predictor.card_decision
+
+    @cached_property
+    def rule(self) -> DecisionRule | None:
+        """The model's calibrated rule; None if it has none.
+
+        Raises:
+            UserError: it is damaged, or was calibrated under other conditions.
+        """
+        return self.predictor.rule_under(self.conditions)
+
+    @property
+    def promise(self) -> Promise:
+        """What verdicts by `rule` promise.
+
+        Raises:
+            UserError: as `rule`.
+        """
+        return self.predictor.card_decision.promise(lambda: self.conditions)
+
+    def usual_rule(self) -> DecisionRule:
+        """The rule for a model that has none."""
+        return self.predictor.usual_rule()
+
+    def check_rule(self, rule: DecisionRule) -> None:
+        """As `Predictor.check_rule`."""
+        self.predictor.check_rule(rule)
+
+    def with_runtime(self, runtime: Runtime) -> TiledPredictor:
+        """Return the same predictor around another runtime of the same network."""
+        return TiledPredictor(
+            self.predictor.with_runtime(runtime),
+            tile=self.tile,
+            overlap=self.overlap,
+            batch=self.batch_size,
+            iou=self.iou,
+            max_detections=self.max_detections,
+        )
+
+    def surest(self, image: ImageLike) -> float | None:
+        """The best score in the picture as a whole; see `Predictor.surest`."""
+        return self.predictor.surest(image)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The network."""
+        return self.predictor.runtime
+
+    @property
+    def confidence(self) -> float:
+        """The lowest score reported, in [0, 1]."""
+        return self.predictor.confidence
+
+    @property
+    def agnostic(self) -> bool:
+        """Whether boxes of different classes suppress each other as well."""
+        return self.predictor.agnostic
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,7 +186,7 @@ class TiledPredictor:
             for stage, value in detections.milliseconds.items():
                 milliseconds[stage] = milliseconds.get(stage, 0.0) + value
         merged = self._merge(tiles, found, size, milliseconds)
-        return replace(merged, origin=self.predictor.origin(image, keep=keep))
+        return replace(merged, origin=origin_of(self, image, keep=keep))
 
     def _merge(
         self,

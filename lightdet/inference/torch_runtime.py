@@ -20,6 +20,7 @@ from lightdet.inference.runtime import NO_NUMBERS, RawDetections
 from lightdet.models import DetectionNetwork
 from lightdet.models.agreement import all_finite
 from lightdet.models.fast_cpu import fast_cpu
+from lightdet.models.weights import weights_digest
 from lightdet.structures import Preprocessing
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -95,6 +96,12 @@ class TorchRuntime:
         """The detector."""
         network: DetectionNetwork = self.detector
         return network
+
+    kind = "torch"
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the trained tensors, to know them again."""
+        return weights_digest(self.detector)
 
     def as_trained(self) -> TorchRuntime:
         """From now on, run the detector as trained: exports are compared with that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,16 @@ def rebuilt(build: Callable[[], Network], weights: dict[str, Tensor], path: str 
     network = build()
     network.load_state_dict(weights)
     return network
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Return the SHA-256 over the name, type, shape and values of each tensor of a network."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        kept = value.detach().cpu().contiguous()
+        digest.update(f"{name} {kept.dtype} {list(kept.shape)}".encode())
+        digest.update(kept.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _are_numbers(values: Tensor) -> bool:

@@ -19,10 +19,13 @@ from lightdet.options.shared import (
     Json,
     OnError,
     OptionalModel,
+    Overlap,
     Overrides,
     Predictions,
     Progress,
     Split,
+    Tile,
+    check_overlap,
 )
 
 Kind: TypeAlias = Literal["escape_rate", "false_reject_rate"]
@@ -59,6 +62,8 @@ class CalibrationOptions(Options):
     data_root: DataRoot = None
     imgsz: Imgsz = None
     batch: Batch = None
+    tile: Tile = None
+    overlap: Overlap = None
     device: Device = "auto"
     output: Annotated[
         AnyPath | None,
@@ -73,6 +78,7 @@ class CalibrationOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_overlap(self.tile, self.overlap)
         if (self.escape_rate is None) == (self.false_reject_rate is None):
             raise UserError("give either --escape-rate or --false-reject-rate, such as --escape-rate 0.01")
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lightdet.errors import UserError
 from lightdet.inference.formats import FORMATS
 from lightdet.options.base import Options, Then
 from lightdet.options.ranges import between, words
@@ -20,8 +19,10 @@ from lightdet.options.shared import (
     Json,
     MaxDetections,
     ModelFile,
+    NoPromise,
     OnError,
     OptionalOutput,
+    Overlap,
     Precision,
     Progress,
     Rect,
@@ -29,9 +30,9 @@ from lightdet.options.shared import (
     Share,
     Sources,
     Threads,
+    Tile,
+    check_overlap,
 )
-
-OVERLAP = 0.2
 
 
 def _in_words(value: Sequence[str]) -> tuple[str, ...]:
@@ -64,15 +65,10 @@ class DetectOptions(Options):
     precision: Precision = None
     threads: Threads = None
     batch: Batch = None
-    tile: Annotated[
-        int | None,
-        Parameter(metavar="PIXELS", validator=between(32), help="Split large pictures into tiles of this side."),
-    ] = None
-    overlap: Annotated[
-        float | None,
-        Parameter(metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default 0.2."),
-    ] = None
+    tile: Tile = None
+    overlap: Overlap = None
     rect: Rect = False
+    no_promise: NoPromise = False
     recursive: Recursive = False
     max_frames: Annotated[
         int | None, Parameter(metavar="N", validator=between(1), help="Most frames of each video or stream.")
@@ -93,5 +89,4 @@ class DetectOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.overlap is not None and self.tile is None:
-            raise UserError("--overlap is the overlap of tiles: give --tile as well, such as --tile 608")
+        check_overlap(self.tile, self.overlap)

@@ -20,9 +20,13 @@ from lightdet.options.shared import (
     Json,
     KeepFolder,
     MaxDetections,
+    NoPromise,
+    Overlap,
     Precision,
     Rect,
     Threads,
+    Tile,
+    check_overlap,
 )
 
 DECISION = Group("What is NG", sort_key=1)
@@ -334,6 +338,9 @@ class ServeOptions(Options):
     agnostic: Agnostic = False
     max_detections: MaxDetections = None
     rect: Rect = False
+    tile: Tile = None
+    overlap: Overlap = None
+    no_promise: NoPromise = False
     device: Device = "auto"
     precision: Precision = None
     threads: Annotated[
@@ -342,3 +349,7 @@ class ServeOptions(Options):
     ] = None
     access_log: Annotated[bool, Parameter(help="One line per request on stderr.")] = False
     json: Json = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_overlap(self.tile, self.overlap)

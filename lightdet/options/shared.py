@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from lightdet.errors import UserError
 from lightdet.options.base import AnyPath, Then
 from lightdet.options.ranges import between, device_name, existing, one_device, side, writable
 
@@ -51,6 +52,20 @@ MaxDetections = Annotated[
     int | None, Parameter(metavar="N", validator=between(1, 10_000), help="Most boxes per picture; default 300.")
 ]
 Rect = Annotated[bool, Parameter(help="Letterbox long pictures to rectangles instead of squares, which is faster.")]
+NoPromise = Annotated[
+    bool,
+    Parameter(
+        help="Judge by a calibrated model's rule under any conditions; every output then says that it promises nothing."
+    ),
+]
+Tile = Annotated[
+    int | None,
+    Parameter(metavar="PIXELS", validator=between(32), help="Split large pictures into tiles of this side."),
+]
+Overlap = Annotated[
+    float | None,
+    Parameter(metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default 0.2."),
+]
 Device = Annotated[
     str,
     Parameter(
@@ -152,3 +167,13 @@ Callbacks = Annotated[
     Parameter(help="Callbacks, which follow the training and may stop it: see `lightdet.Callback`."),
 ]
 Progress = Annotated[bool, HIDDEN, Parameter(help="Show a bar, in a terminal and in a notebook.")]
+
+
+def check_overlap(tile: int | None, overlap: float | None) -> None:
+    """Refuse an overlap of tiles without tiles.
+
+    Raises:
+        UserError: only `overlap` is given.
+    """
+    if overlap is not None and tile is None:
+        raise UserError("--overlap is the overlap of tiles: give --tile as well, such as --tile 608")

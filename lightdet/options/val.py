@@ -17,15 +17,19 @@ from lightdet.options.shared import (
     Device,
     Imgsz,
     Json,
+    NoPromise,
     OnError,
     OptionalModel,
     OptionalOutput,
+    Overlap,
     Overrides,
     Precision,
     Predictions,
     Progress,
     Split,
     Threads,
+    Tile,
+    check_overlap,
 )
 
 
@@ -45,6 +49,9 @@ class ValOptions(Options):
     precision: Precision = None
     threads: Threads = None
     agnostic: Agnostic = False
+    tile: Tile = None
+    overlap: Overlap = None
+    no_promise: NoPromise = False
     output: OptionalOutput = None
     pictures: Annotated[
         int,
@@ -56,3 +63,7 @@ class ValOptions(Options):
     json: Json = None
     overrides: Overrides = ()
     progress: Progress = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_overlap(self.tile, self.overlap)

@@ -9,26 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from lightdet.arrays import AnyArray
 from lightdet.calibration import (
     Choice,
     ImageJudgement,
     judge,
-    pictures_needed,
-    threshold_for_escapes,
-    threshold_for_false_rejects,
-    upper_bound,
 )
 from lightdet.data.dataset import DatasetSpec
+from lightdet.decisions.promise import WORDS
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
 from lightdet.options.val import ValOptions
+from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
 from lightdet.runs.validate import Found, Validation, Watcher
 from lightdet.tasks import task_of_model
 
-WORDS: dict[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "false-reject rate"}
 CURVE_POINTS = 200
 
 
@@ -76,79 +72,33 @@ class Calibration:
             UserError: the promise cannot be given with these pictures or this model; otherwise as `Validation.run`.
         """
         found, names = self.validation.find(watcher), self.spec.classes
-        rule, choices = self._choose(found)
+        options = self.options
+        wanted = Wanted(options.kind, options.target, options.confidence, options.per_class)
+        try:
+            rule, choices = choose_rule(self.base, found, names, wanted, options.split, self.task)
+        except UserError as error:
+            raise UserError(error.message, path=self.spec.path) from None
         bad = np.array([rule.is_bad(truth, names) for truth in found.truths])
         scores = np.array([self.base.score(each) for each in found.predictions])
         judgement = judge(bad, [not rule.ok(each) for each in found.predictions], scores, self.options.confidence)
-        record = self._record(rule, choices, judgement)
+        record = self._record(found, rule, choices, judgement)
         if self.options.json is not None:
             write_json(self.options.json, record)
         return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin)
 
-    def _choose(self, found: Found) -> tuple[Any, dict[str, Choice]]:
-        options, names, base = self.options, self.spec.classes, self.base
-
-        def scores(name: str | None, bad: bool) -> AnyArray:
-            pairs = zip(found.truths, found.predictions, strict=True)
-            return np.array([base.score(each, name) for truth, each in pairs if base.is_bad(truth, names, name) == bad])
-
-        if not options.per_class:
-            choice = self._one(scores(None, options.kind == "escape_rate"), "")
-            return replace(base, threshold=choice.threshold), {"": choice}
-        choices = {name: self._one(scores(name, True), name) for name in base.classes(names)}
-        thresholds = {name: choice.threshold for name, choice in choices.items()}
-        return replace(base, threshold=min(thresholds.values()), thresholds=thresholds), choices
-
-    def _one(self, scores: AnyArray, name: str) -> Choice:
-        options = self.options
-        choose = threshold_for_escapes if options.kind == "escape_rate" else threshold_for_false_rejects
-        choice = choose(scores, options.target, options.confidence)
-        if choice is None:
-            raise UserError(self._why_not(scores, name), path=self.spec.path)
-        return choice
-
-    def _why_not(self, scores: AnyArray, name: str) -> str:
-        """Say why the promise cannot be given, and what could be promised."""
-        options, total = self.options, len(scores)
-        escapes = options.kind == "escape_rate"
-        kind = f"{'bad' if escapes else 'good'} picture{'' if total == 1 else 's'}"
-        which = f"{kind} with '{name}'" if name else kind
-        flag = "--escape-rate" if escapes else "--false-reject-rate"
-        promise = f"{WORDS[options.kind]} of at most {options.target:g} with {options.confidence:.0%} confidence"
-        if total == 0:
-            return f"the split '{options.split}' has no {which}; nothing can be promised: use a split that has some"
-        lost = int((scores <= 0).sum()) if escapes else int((scores >= 1).sum())
-        possible = upper_bound(lost, total, options.confidence)
-        ask = f"ask for {flag} {_ceil(possible):g} or more" if possible < 1 else "no rate can be promised"
-        if upper_bound(0, total, options.confidence) > options.target:
-            needed = pictures_needed(options.target, options.confidence)
-            return (
-                f"the split '{options.split}' has {total} {which}, too few to promise an {promise}"
-                if escapes
-                else f"the split '{options.split}' has {total} {which}, too few to promise a {promise}"
-            ) + f": at least {needed} are needed (all judged right); {ask}"
-        missed = self.task.unseen if escapes else self.task.certain
-        needed = pictures_needed(options.target, options.confidence, lost)
-        return (
-            f"no threshold keeps {'an' if escapes else 'a'} {promise}: {missed} {lost} of {total} {which}; "
-            f"train a better model, add pictures (with {lost} such, {needed} would do), or {ask}"
-        )
-
-    def _record(self, rule: Any, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
+    def _record(self, found: Found, rule: Any, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
         options, spec = self.options, self.spec
-        evidence = {
-            name or "all": {"threshold": c.threshold, "errors": c.errors, "pictures": c.total, "bound": c.bound}
-            for name, c in choices.items()
-        }
         step = max(1, len(judgement.roc) // CURVE_POINTS)
         return {
             "rule": rule.as_dict(),
             "promise": {"rate": options.kind, "target": options.target, "confidence": options.confidence},
             "per_class": options.per_class,
-            "evidence": evidence,
+            "conditions": None if found.conditions is None else found.conditions.as_dict(),
+            "evidence": evidence_of(choices),
             "calibration_set": {
                 "name": spec.name,
                 "split": options.split,
+                "sha256": fingerprint(found.truths),
                 **judgement.as_dict(),
                 "roc": [list(point) for point in judgement.roc[::step]],
             },
@@ -203,10 +153,8 @@ def split_request(options: CalibrationOptions) -> ValOptions:
         batch=options.batch,
         device=options.device,
         on_error=options.on_error,
+        tile=options.tile,
+        overlap=options.overlap,
+        no_promise=True,  # what was promised before is calibrated anew
         overrides=options.overrides,
     )
-
-
-def _ceil(share: float) -> float:
-    """Round a share up to three decimals, so that it is safe to ask for."""
-    return float(np.ceil(share * 1000 - 1e-9) / 1000)

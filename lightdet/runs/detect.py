@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.data.images import read_pages
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.inference.formats import FORMATS
 from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
@@ -19,18 +20,16 @@ from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.window import Window
-from lightdet.options.detect import OVERLAP, DetectOptions
+from lightdet.options.detect import DetectOptions
 from lightdet.runs.load import computed, load
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, if no output folder is named."""
 DEFAULT_BATCH = 8
+NO_TILES = "--explain works on whole pictures; leave out --tile, or explain a part of the picture"
 SECOND_LOOKS = 16
 """At most this many pictures are run again if nothing was found."""
-TILE_IOU = 0.5
-TILED_DETECTIONS = 1000
-"""Default for the most boxes per picture in tiles: such a picture is larger than a network's input."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,8 @@ class Outcome:
     """How it was computed, in words."""
     surest: Surest | None = None
     """If nothing was found in pictures."""
+    promise: Promise | None = None
+    """What the decisions promise; None if the model has no rule."""
 
 
 class Detection:
@@ -88,7 +89,6 @@ class Detection:
             self._check_heat()
         self._window = Window() if options.show else None
         self.outcome: Outcome | None = None
-        self._overlap = OVERLAP if options.overlap is None else options.overlap
 
     def run(self, watcher: Watcher) -> None:
         """Load the network and process every source; `outcome` is set before any error is raised from there.
@@ -100,12 +100,13 @@ class Detection:
         with ExitStack() as stack:
             if self._window is not None:
                 stack.enter_context(self._window)
-            predictor, rule = self._load()
+            predictor = self._load()
+            rule, promise = predictor.rule, predictor.promise
             folder = self._folder()
             table = folder / DECISIONS if folder is not None and (options.images or self.formats) else None
-            judge = None if rule is None else self.task.results.decision_writer(rule, table)
+            judge = None if rule is None else self.task.results.decision_writer(rule, table, promises=promise.holds)
             run = DetectionRun(
-                self._tiled(predictor),
+                predictor,
                 [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
                 folder=folder if options.images else None,
                 watcher=watcher,
@@ -114,10 +115,11 @@ class Detection:
                 max_frames=options.max_frames,
                 show=self._window.show if self._window is not None else None,
                 draw=self.task.results.drawing(rule),
-                header=self._header(predictor, rule),
+                header=self._header(predictor),
             )
             decisions = judge.counts if judge else None
-            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor))
+            told = None if rule is None else promise
+            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor), promise=told)
             try:
                 run.run(self.sources.items)
             finally:
@@ -139,8 +141,8 @@ class Detection:
                         break
         return Surest(best, where, looked, predictor.confidence)
 
-    def _load(self) -> tuple[Any, Any]:
-        """Load the model and its decision rule, if any; the rule must see every detection that counts.
+    def _load(self) -> Any:
+        """Load the model; its decision rule, if any, must see every detection that counts.
 
         Raises:
             UserError: as `load`; a ``confidence`` that hides detections from the rule.
@@ -159,18 +161,28 @@ class Detection:
                 threads=options.threads,
                 rect=options.rect,
                 agnostic=options.agnostic or None,
+                tile=options.tile,
+                overlap=options.overlap,
+                no_promise=options.no_promise,
             )
 
-        predictor = loaded(options.confidence)
+        predictor = self._with_batch(loaded(options.confidence))
         rule = predictor.rule
         if rule is None or rule.lowest_threshold >= predictor.confidence:
-            return predictor, rule
+            return predictor
         if options.confidence is not None:
             raise UserError(
                 f"the model's decision rule counts detections from {rule.lowest_threshold:g} on, "
                 f"which --confidence {options.confidence:g} would hide: leave it out"
             )
-        return loaded(rule.lowest_threshold), rule
+        return self._with_batch(loaded(rule.lowest_threshold))
+
+    def _with_batch(self, predictor: Any) -> Any:
+        if isinstance(predictor, TiledPredictor):
+            if self.options.explain:
+                raise UserError(NO_TILES)
+            predictor.batch_size = self.options.batch or DEFAULT_BATCH
+        return predictor
 
     def _find_sources(self) -> Sources:
         options = self.options
@@ -195,7 +207,7 @@ class Detection:
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
         if self.options.tile is not None:
-            raise UserError("--explain works on whole pictures; leave out --tile, or explain a part of the picture")
+            raise UserError(NO_TILES)
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)
@@ -214,19 +226,6 @@ class Detection:
         with suppress(OSError):
             folder.rmdir()
 
-    def _tiled(self, predictor: Any) -> Any:
-        options = self.options
-        if options.tile is None:
-            return predictor
-        return TiledPredictor(
-            predictor,
-            tile=options.tile,
-            overlap=self._overlap,
-            batch=options.batch or DEFAULT_BATCH,
-            iou=TILE_IOU if options.iou is None else options.iou,
-            max_detections=options.max_detections or TILED_DETECTIONS,
-        )
-
     def _writers(self, folder: Path | None, names: tuple[str, ...], rule: Any) -> list[Writer]:
         options = self.options
         writers = [self.task.results.writer(each, folder, names, rule) for each in self.formats] if folder else []
@@ -238,14 +237,14 @@ class Detection:
             writers.append(self.task.results.json_writer(Path(options.json), rule))
         return writers
 
-    def _header(self, predictor: Any, rule: Any) -> dict[str, Any]:
-        options = self.options
+    def _header(self, predictor: Any) -> dict[str, Any]:
+        options, rule = self.options, predictor.rule
         return {
-            **({"rule": rule.as_dict()} if rule is not None else {}),
+            **({"rule": rule.as_dict(), "promise": predictor.promise.as_dict()} if rule is not None else {}),
             "weights": printable(options.weights),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
-            **self.task.results.header(predictor, tile=options.tile, overlap=self._overlap),
+            **self.task.results.header(predictor),
         }
 
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from lightdet.arrays import Image
 from lightdet.assembly.dataset import load_dataset
+from lightdet.decisions.promise import Promise, stored_promise
 from lightdet.errors import UserError
 from lightdet.exporting.request import SUFFIXES, check_installed, check_request
 from lightdet.files import atomic_path, make_folder, write_json
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
 from lightdet.runs.export_proof import Proof, Watcher, caveat
+from lightdet.runs.load import calibrated_conditions
 from lightdet.runs.validate import class_order
 from lightdet.structures import Preprocessing
 from lightdet.tasks import task_of_model
@@ -58,7 +60,14 @@ class ExportOutcome:
             "outputs": card.outputs,
             "names": list(card.names),
             **card.facts["proof"],
+            **({} if self.promise is None else {"promise": self.promise.as_dict()}),
         }
+
+    @property
+    def promise(self) -> Promise | None:
+        """What the file's OK/NG rule promises; None if it has no rule."""
+        decision = self.card.decision
+        return None if decision is None else stored_promise(decision, self.path)
 
 
 class Export:
@@ -69,7 +78,7 @@ class Export:
     """
 
     def __init__(self, options: ExportOptions) -> None:
-        self.options = options
+        options = self.options = _as_calibrated(options)
         check_request(options)
         self.task = task_of_model(options.weights)
         self.task.check_options(options.given(), Path(options.weights))
@@ -114,7 +123,8 @@ class Export:
                 proof, summary = self.proof.score(draft, watcher)
             else:
                 proof, summary = self.proof.prove(draft, card, pictures.proof, computed)
-            card = replace(card, facts={**card.facts, "proof": {**proof, "computed": computed}})
+            facts = {**card.facts, "proof": {**proof, "computed": computed}}
+            card = replace(card, facts=facts, decision=self._decision(draft, trained, watcher))
             self._write(traced, draft, card)
             size = self._publish(draft)
         outcome = ExportOutcome(self.path, size, card, summary + caveat(card.precision, computed))
@@ -145,9 +155,17 @@ class Export:
             precision=options.precision,
             version=_version(),
             facts={"model": trained.model, "training": trained.facts, "complexity": cost},
-            decision=trained.decision,
             **self.task.exporting.outputs(deploy, options),
         )
+
+    def _decision(self, draft: Path, trained: ModelCard, watcher: Watcher) -> dict[str, Any] | None:
+        """The OK/NG rule with its promise for the draft, if the checkpoint was calibrated."""
+        from lightdet.runs.export_promise import exported_decision  # noqa: PLC0415
+
+        rule = self.task.stored_rule(trained.decision, trained.names, Path(self.options.weights))
+        if rule is None or trained.decision is None:
+            return None
+        return exported_decision(draft, rule, trained.decision, self.spec, self.options, watcher)
 
     def _quantize(self, traced: Any, deploy: Deployable, pictures: Sequence[Image]) -> Any:
         from lightdet.exporting.openvino import to_openvino  # noqa: PLC0415
@@ -202,6 +220,16 @@ class Export:
             with atomic_path(target) as temporary:
                 source.replace(temporary)
         return size
+
+
+def _as_calibrated(options: ExportOptions) -> ExportOptions:
+    """For a calibrated model, what is not given is as at its calibration."""
+    then = calibrated_conditions(options.weights)
+    if then is None:
+        return options
+    values = {name: getattr(then, name) for name in ("imgsz", "iou", "max_detections", "agnostic")}
+    missing = {name for name, value in values.items() if value is not None and not getattr(options, name)}
+    return replace(options, **{name: values[name] for name in missing})
 
 
 def _preprocessing(trained: ModelCard, imgsz: int | None) -> Preprocessing:

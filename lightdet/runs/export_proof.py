@@ -94,7 +94,7 @@ class Proof:
 
         def run(which: str, **thresholds: Any) -> list[Any]:
             weights, imgsz = (options.weights, options.imgsz) if which == "checkpoint" else (draft, None)
-            runtime = load(weights, imgsz=imgsz, **thresholds).runtime
+            runtime = load(weights, imgsz=imgsz, no_promise=True, **thresholds).runtime
             return run_batches(
                 runtime.as_trained() if which == "checkpoint" else runtime, pictures, self.task.exporting.proof_batch
             )
@@ -131,6 +131,7 @@ class Proof:
                     data_root=options.data_root,
                     imgsz=options.imgsz if weights is options.weights else None,
                     device="cpu",
+                    no_promise=True,
                 )
             )
             result = validation.find(watcher)

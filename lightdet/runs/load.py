@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lightdet.card import peek_model_card
+from lightdet.decisions.promise import stored_conditions
 from lightdet.errors import UserError
-from lightdet.tasks import task_of_model
+from lightdet.inference.open_exported import read_card
+from lightdet.model_kind import is_export
+from lightdet.tasks import Task, task_of_model
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
+    from lightdet.decisions.conditions import Conditions
     from lightdet.inference.classifier import ClassifierPredictor
     from lightdet.inference.predictor import Predictor
+
+
+TILING = ("tile", "overlap", "tile_iou", "tile_detections")
+"""The conditions of tiles (`lightdet.decisions.conditions.Conditions`)."""
 
 
 def load(
@@ -26,6 +36,9 @@ def load(
     threads: int | None = None,
     rect: bool = False,
     agnostic: bool | None = None,
+    tile: int | None = None,
+    overlap: float | None = None,
+    no_promise: bool = False,
 ) -> Any:
     """Return a predictor for a trained model or an export; only the former needs torch.
 
@@ -47,33 +60,86 @@ def load(
         rect: for a detector, letterbox to rectangles in multiples of 32 instead of squares.
         agnostic: for a detector, boxes of different classes also suppress each other; default no, or the export's
             own.
+        tile: for a detector, split pictures into tiles of this side in pixels; default: whole pictures.
+        overlap: smallest overlap of tiles, a share of their side; default 0.2.
+        no_promise: for a calibrated model, take the defaults above and judge by its OK/NG rule under any conditions.
+            Otherwise the defaults are those of its calibration, and its rule cannot be used with others.
 
     Returns:
-        A `lightdet.Predictor` finds boxes, a `lightdet.ClassifierPredictor` gives each picture a class.
+        A `lightdet.Predictor` (with tiles a `lightdet.inference.tiled.TiledPredictor`) finds boxes, a
+        `lightdet.ClassifierPredictor` gives each picture a class.
 
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range, an option
             that belongs to the other task.
     """
     source = Path(path)
-    if not source.is_file():  # said before torch is imported, which takes seconds
-        raise UserError("is a folder; give the model file in it" if source.is_dir() else "no such file", path=path)
+    _check(source, max_detections, threads)
+    boxes: dict[str, Any] = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
+    boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap}
+    given = {name: value for name, value in boxes.items() if value is not None}
+    task = task_of_model(source)
+    task.check_options(given, source)
+    given = {**given, "imgsz": imgsz, "precision": precision}
+    return _predictor(source, task, given, device=device, threads=threads, no_promise=no_promise)
+
+
+def calibrated_conditions(path: str | Path) -> Conditions | None:
+    """Return the conditions under which a model's rule was calibrated; None without any, or for a damaged file."""
+    try:
+        card = read_card(path) if is_export(path) else peek_model_card(path)
+        return None if card is None else stored_conditions(card.decision, path)
+    except UserError:  # reported when the model is loaded, or its rule is used
+        return None
+
+
+def calibrated_values(then: Conditions, given: Mapping[str, Any], *, exported: bool) -> dict[str, Any]:
+    """Return the options to load a calibrated model with: as given, or else as at its calibration.
+
+    Args:
+        then: the calibration's conditions.
+        given: by name; None: not given.
+        exported: the model is an export, whose own defaults are those of its calibration.
+    """
+    names = TILING if exported else (*TILING, "imgsz", "precision", "iou", "max_detections", "agnostic", "rect")
+    values = {name: value for name in names if (value := getattr(then, name)) is not None}
+    return {**given, **{name: value for name, value in values.items() if given.get(name) is None}}
+
+
+def _check(path: Path, max_detections: int | None, threads: int | None) -> None:
+    """Refuse what can be told before torch is imported, which takes seconds."""
+    if not path.is_file():
+        raise UserError("is a folder; give the model file in it" if path.is_dir() else "no such file", path=path)
     if max_detections is not None and max_detections < 1:  # every part would pass for good
         raise UserError(f"max_detections must be at least 1, got {max_detections}")
     from lightdet.inference.onnx_runtime import check_threads  # noqa: PLC0415 - numpy only when a network is wanted
 
     check_threads(threads)
-    boxes = {
-        "confidence": confidence,
-        "iou": iou,
-        "max_detections": max_detections,
-        "rect": rect or None,
-        "agnostic": agnostic,
-    }
-    given = {name: value for name, value in boxes.items() if value is not None}
-    task = task_of_model(source)
-    task.check_options(given, source)
-    return task.predictor(source, device=device, imgsz=imgsz, precision=precision, threads=threads, **given)
+
+
+def _predictor(path: Path, task: Task, given: dict[str, Any], *, no_promise: bool, **computing: Any) -> Any:
+    """Load a model with what is given, and for the rest as at its calibration, or else with the defaults."""
+    then, asked = None if no_promise else calibrated_conditions(path), given
+    if then is not None:
+        given = calibrated_values(then, given, exported=is_export(path))
+    tiling = {name: given.pop(name, None) for name in TILING}
+    predictor = task.predictor(path, no_promise=no_promise, **computing, **given)
+    if tiling["tile"] is None:
+        return predictor
+    return _tiled(predictor, tiling, iou=asked.get("iou"), max_detections=asked.get("max_detections"))
+
+
+def _tiled(predictor: Predictor, tiling: Mapping[str, Any], *, iou: float | None, max_detections: int | None) -> Any:
+    from lightdet.inference.tiled import OVERLAP, TILE_IOU, TILED_DETECTIONS, TiledPredictor  # noqa: PLC0415
+
+    overlap = tiling["overlap"]
+    return TiledPredictor(
+        predictor,
+        tile=tiling["tile"],
+        overlap=OVERLAP if overlap is None else overlap,
+        iou=iou if iou is not None else tiling["tile_iou"] or TILE_IOU,
+        max_detections=max_detections or tiling["tile_detections"] or TILED_DETECTIONS,
+    )
 
 
 def parameter_count(predictor: Predictor | ClassifierPredictor) -> int | None:

@@ -18,11 +18,16 @@ from lightdet.arrays import Image, IntArray
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.images import read_image
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.files import write_json
+from lightdet.inference.open_exported import read_card
 from lightdet.inference.run_folder import check_writable, fresh_folder
+from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
-from lightdet.runs.load import computed, load, parameter_count
+from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
+from lightdet.runs.promise_test import held
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
@@ -71,6 +76,9 @@ class Found:
         skipped: what was left out, and why, one line each.
         facts, details: about where they come from; for people, and for the JSON.
         rule: the model's OK/NG rule, if it has one.
+        promise: what the rule promises.
+        conditions: how the model looked at the pictures; None for predictions from a file.
+        record: the decision in the model's card.
     """
 
     truths: list[Any]
@@ -79,6 +87,9 @@ class Found:
     facts: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
     rule: Any = None
+    promise: Promise = field(default_factory=Promise)
+    conditions: Conditions | None = None
+    record: Any = None
 
 
 class Validation:
@@ -129,14 +140,15 @@ class Validation:
             write_json(options.json, evaluation.as_dict())
         return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
 
-    def find(self, watcher: Watcher) -> Found:
-        """Read the split and run the model on its pictures.
+    def find(self, watcher: Watcher, *, own_thresholds: bool = False) -> Found:
+        """Read the split and run the model on its pictures; `own_thresholds`: with those of the model file itself.
 
         Raises:
             UserError: as `run`.
         """
         truths, faults = read_split(self.spec, self.options.split, on_error=self.options.on_error)
-        found = self._look(truths, watcher) if self.options.predictions is None else self._read(truths)
+        thresholds = self._thresholds(own=own_thresholds)
+        found = self._look(truths, watcher, thresholds) if self.options.predictions is None else self._read(truths)
         found.skipped[:0] = [str(fault) for fault in faults]
         return found
 
@@ -151,7 +163,7 @@ class Validation:
         )
         return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
 
-    def _look(self, truths: list[Any], watcher: Watcher) -> Found:
+    def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any]) -> Found:
         """Predictions of a network."""
         options, classes = self.options, self.spec.classes
         predictor = load(
@@ -161,9 +173,12 @@ class Validation:
             precision=options.precision,
             threads=options.threads,
             agnostic=options.agnostic or None,
-            **self.task.scores.thresholds(self.settings),
+            tile=options.tile,
+            overlap=options.overlap,
+            no_promise=options.no_promise,
+            **thresholds,
         )
-        rule = predictor.rule
+        rule, promise = predictor.rule, predictor.promise
         order = class_order(predictor.names, self.spec, self.source)
         watcher.begin(len(truths))
         kept: list[Any] = []
@@ -185,7 +200,18 @@ class Validation:
         if not kept:
             raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
         facts, details = self._about(predictor, found, time.perf_counter() - began)
-        return Found(kept, found, skipped, facts, details, rule)
+        record = predictor.card_decision.record
+        return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record)
+
+    def _thresholds(self, *, own: bool) -> dict[str, Any]:
+        """The thresholds to find with; for a calibrated model, only those that were asked for and the lowest score."""
+        values, options = self.task.scores.thresholds(self.settings), self.options
+        if not own and (options.no_promise or calibrated_conditions(self.source) is None):
+            return values
+        if own and is_export(self.source) and read_card(self.source).outputs == "detections":
+            return {}  # they are in the network
+        asked = {override.partition("=")[0].strip() for override in options.overrides}
+        return {name: value for name, value in values.items() if name == "confidence" or f"eval.{name}" in asked}
 
     def _about(self, predictor: Any, found: Sequence[Any], seconds: float) -> tuple[dict[str, str], dict[str, Any]]:
         """Return what the report says about the model: for people, and for the JSON."""
@@ -219,7 +245,7 @@ class Validation:
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
         versions = _versions(task.scores.packages)
-        decision = {} if found.rule is None else judged(found.rule, found.truths, found.predictions, spec.classes)
+        decision = {} if found.rule is None else judged(found, spec.classes)
         settings, values = task.scores.settings_facts(self.settings, across_classes=bool(options.agnostic))
         if options.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
@@ -227,7 +253,7 @@ class Validation:
             "Data": data | {"description": str(options.data), "classes": ", ".join(spec.classes)},
             "Model": found.facts,
             "Settings": settings,
-            "Decision": decision_facts(found.rule, decision) if decision else {},
+            "Decision": decision_facts(found, decision) if decision else {},
             "Made": {"on": now, **versions},
         }
         return task.scores.evaluation(
@@ -267,23 +293,31 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
     return np.array([spec.classes.index(name) for name in names], np.int64)
 
 
-def judged(rule: Any, truths: Sequence[Any], found: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Judge each picture by `rule` and compare with the truth; `names` are the classes by label.
+def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
+    """Judge each picture by the model's rule and compare with the truth; `names` are the classes by label.
 
     Returns:
-        The rule and the counts, escape and false-reject rates with their intervals, as plain values.
+        The rule, its promise and the counts, escape and false-reject rates with their intervals, as plain values.
     """
     from lightdet.calibration import judge  # noqa: PLC0415 - scipy and scikit-learn only where pictures are judged
 
-    bad = [rule.is_bad(truth, names) for truth in truths]
-    return {"rule": rule.as_dict(), **judge(bad, [not rule.ok(each) for each in found]).as_dict()}
+    rule = found.rule
+    bad = [rule.is_bad(truth, names) for truth in found.truths]
+    counts = judge(bad, [not rule.ok(each) for each in found.predictions]).as_dict()
+    promise = found.promise.as_dict()
+    if found.promise.holds:
+        promise["here"] = held(found, names)
+    return {"rule": rule.as_dict(), "promise": promise, **counts}
 
 
-def decision_facts(rule: Any, judgement: dict[str, Any]) -> dict[str, str]:
+def decision_facts(found: Found, judgement: dict[str, Any]) -> dict[str, str]:
     """Put the result of `judged` into words, by heading."""
+    rule = found.rule
     bad, good = judgement["confusion"]["bad"], judgement["confusion"]["good"]
     return {
         "a picture is NG from": rule.describe(),
+        "promise": found.promise.describe(),
+        **({"on these pictures": here["text"]} if (here := judgement["promise"].get("here")) else {}),
         "bad pictures": f"{bad['NG']} NG, {bad['OK']} OK: {_share(judgement, 'escape_rate')} escape",
         "good pictures": (f"{good['OK']} OK, {good['NG']} NG: {_share(judgement, 'false_reject_rate')} are rejected"),
     }

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from lightdet import __version__
 from lightdet.decisions import DecisionRule
+from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import UserError
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
@@ -52,8 +53,8 @@ def load_model(settings: Settings) -> Any:
     return load(settings.served, **settings.load_options())
 
 
-def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any]:
-    """Return the predictor, reporting scores as low as the rule needs them, and the rule.
+def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any, Promise]:
+    """Return the predictor, reporting scores as low as the rule needs them, the rule, and what it promises.
 
     Raises:
         UserError: the model cannot be loaded, the rule is for other classes, or looks at scores that are not reported.
@@ -71,7 +72,8 @@ def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any]:
             f"scores below {predictor.confidence:g} are not reported, but the lowest threshold of the decision is "
             f"{rule.lowest_threshold:g}; raise it, or lower --confidence or that of the export"
         )
-    return predictor, rule
+    by_hand = stored is not None and rule.as_dict() != stored.as_dict()
+    return predictor, rule, Promise(why_not=OWN_RULE) if by_hand else predictor.promise
 
 
 def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Any:
@@ -89,16 +91,14 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     Raises:
         UserError: the model or the database cannot be used, or the rule does not fit the model.
     """
-    predictor, rule = load_with_rule(settings, loader)
+    predictor, rule, promise = load_with_rule(settings, loader)
     store = Store(settings.database, durable=settings.durable)
     metrics = Metrics()
     model = identify(settings.model, settings.served)
     mark = task_of_model(settings.served).results.marked
-    keep = settings.pictures
-    engine = Engine(
-        predictor, model, rule, settings.limits, mark,
-        thumbnails=settings.thumbnails, watcher=metrics, band=keep.band if keep.choice.uncertain else 0.0,
-    )  # fmt: skip
+    keep, limits, thumbnails = settings.pictures, settings.limits, settings.thumbnails
+    band = keep.band if keep.choice.uncertain else 0.0
+    engine = Engine(predictor, model, rule, promise, limits, mark, thumbnails=thumbnails, watcher=metrics, band=band)
     engine.warm_up()
     metrics.describe(model, predictor.names)
     recorder = Recorder(store, metrics.record_reporter())

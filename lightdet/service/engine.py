@@ -18,6 +18,7 @@ import cv2
 from lightdet.arrays import Image
 from lightdet.data.decoding_work import is_quick
 from lightdet.data.images import Page, read_pages
+from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import NetworkError, UserError
 from lightdet.service.decoders import Decoders
 from lightdet.service.errors import RefusalError, busy, unreadable
@@ -110,6 +111,7 @@ class Engine:
         predictor: from `lightdet.load`.
         model: its identity, for records.
         rule: the decision rule where a request has none of its own.
+        promise: what that rule promises.
         mark: (picture, what was found, rule) → a copy with the defects marked, uint8 RGB ``[H, W, 3]``.
         limits: `max_pixels`, `concurrency`, `queue` and `timeout` are obeyed here.
         thumbnails: make a small copy of each picture.
@@ -122,6 +124,7 @@ class Engine:
         predictor: Any,
         model: ModelIdentity,
         rule: Any,
+        promise: Promise,
         limits: Limits,
         mark: Callable[[Image, Any, Any], Image],
         *,
@@ -131,7 +134,8 @@ class Engine:
     ) -> None:
         self.predictor = predictor.with_runtime(SharedRuntime(predictor.runtime))
         self._mark = mark
-        self.model, self.rule, self.limits, self.thumbnails = model, rule, limits, thumbnails
+        self.model, self.rule, self.promise = model, rule, promise
+        self.limits, self.thumbnails = limits, thumbnails
         self._watcher = watcher
         self._band = band
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
@@ -275,6 +279,7 @@ class Engine:
             size=found.size,
             model=self.model,
             rule=rule.as_dict(),
+            promise=(self.promise if rule is self.rule else Promise(why_not=OWN_RULE)).as_dict(),
             overridden=rule is not self.rule,
             detections=findings,
             decision="OK" if rule.ok(found) else "NG",

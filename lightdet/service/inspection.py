@@ -10,6 +10,7 @@ from typing import Any
 from lightdet import __version__
 from lightdet.addresses import shown_name
 from lightdet.decisions import Verdict
+from lightdet.decisions.promise import Promise
 
 NAME_LENGTH = 200
 FIELD_LENGTH = 100
@@ -55,6 +56,7 @@ class Inspection:
         size: ``(width, height)`` of the picture.
         model: the model that decided.
         rule: the rule that decided, plain values.
+        promise: what it promises, plain values (`lightdet.decisions.promise.Promise.as_dict`).
         overridden: the rule is the caller's own instead of the service's.
         detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
         decision: OK or NG.
@@ -80,6 +82,7 @@ class Inspection:
     detections: list[dict[str, Any]]
     decision: Verdict
     milliseconds: dict[str, float]
+    promise: dict[str, Any] = field(default_factory=lambda: Promise(why_not="not said").as_dict())
     overridden: bool = False
     origin: Origin = Origin()
     software: str = __version__

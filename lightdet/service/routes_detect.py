@@ -104,6 +104,7 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "size": list(inspection.size),
         "model": asdict(inspection.model),
         "rule": inspection.rule,
+        "promise": inspection.promise,
         "overridden": inspection.overridden,
         **asdict(inspection.origin),
         "software": inspection.software,

@@ -66,6 +66,7 @@ async def model(service: Parts) -> Response:
             "input_size": engine.predictor.preprocessing.imgsz,
             "lowest_score": engine.predictor.confidence,
             "rule": engine.rule.as_dict(),
+            "promise": engine.promise.as_dict(),
             "limits": asdict(settings.limits),
             "thumbnails": settings.thumbnails,
         }

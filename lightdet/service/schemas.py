@@ -44,6 +44,17 @@ class ClassRule(BaseModel):
     thresholds: dict[str, float] = Field(description="by bad class, in place of `threshold`; or none")
 
 
+class Promise(BaseModel):
+    """What the service's verdicts promise, if anything."""
+
+    holds: bool
+    text: str = Field(description="the promise in words, or why there is none")
+    rate: Literal["escape_rate", "false_reject_rate"] | None = Field(None, description="which rate is bounded")
+    target: float | None = Field(None, description="its bound, in (0, 1)")
+    confidence: float | None = Field(None, description="of the bound, in (0, 1)")
+    per_class: bool | None = Field(None, description="for the bad parts of each class by itself")
+
+
 class NewCorrection(BaseModel):
     """What a person says of a past inspection."""
 
@@ -82,6 +93,7 @@ class Result(BaseModel):
     size: tuple[int, int] = Field(description="width, height as shown")
     model: Model
     rule: Rule | ClassRule
+    promise: Promise | None = Field(description="of this decision; null: an earlier version recorded it")
     overridden: bool | None = Field(
         description="decided by a rule of the caller's own, and in no statistics; null: an earlier version recorded it"
     )
@@ -179,6 +191,7 @@ class Info(BaseModel):
     input_size: int = Field(description="side of the network input in pixels")
     lowest_score: float = Field(description="detections with lower scores are not reported")
     rule: Rule | ClassRule
+    promise: Promise
     limits: dict[str, float]
     thumbnails: bool
 

@@ -84,7 +84,8 @@ class Settings:
         min_sizes: the same by class name; overrides the rule.
         allow_override: a request may give a threshold of its own; its record says so and is left out of the statistics.
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
-        device, imgsz, iou, agnostic, max_detections, precision, rect: as for `lightdet.load`.
+        device, imgsz, iou, agnostic, max_detections, precision, rect, tile, overlap, no_promise: as for
+            `lightdet.load`.
         threads: processor threads that compute in each worker; None: see `compute_threads`.
         host: address to listen on.
         port: port to listen on; 0 chooses a free one.
@@ -126,6 +127,9 @@ class Settings:
     precision: Literal["fp32", "bf16", "fp16"] | None = None
     threads: int | None = None
     rect: bool = False
+    tile: int | None = None
+    overlap: float | None = None
+    no_promise: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
@@ -209,7 +213,10 @@ class Settings:
 
     def load_options(self) -> dict[str, Any]:
         """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
-        names = ("device", "imgsz", "iou", "agnostic", "max_detections", "precision", "confidence", "rect")
+        names = (
+            *("device", "imgsz", "iou", "agnostic", "max_detections", "precision", "confidence", "rect"),
+            *("tile", "overlap", "no_promise"),
+        )
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return given | {"threads": self.compute_threads()}
 

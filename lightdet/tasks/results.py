@@ -36,7 +36,7 @@ class Results(Protocol):
         """Return a writer for results as JSON in a file of any name."""
         ...
 
-    def decision_writer(self, rule: Any, path: Path | None) -> Any:
+    def decision_writer(self, rule: Any, path: Path | None, *, promises: bool) -> Any:
         """Return a writer that counts the decisions of a rule, and writes them as a table if `path` is given."""
         ...
 
@@ -51,6 +51,6 @@ class Results(Protocol):
         """Return a copy of a picture, uint8 RGB ``[H, W, 3]``, with what counts as a defect under `rule` marked."""
         ...
 
-    def header(self, predictor: Any, *, tile: int | None, overlap: float) -> dict[str, Any]:
+    def header(self, predictor: Any) -> dict[str, Any]:
         """What saved results say about how they were made, besides the model."""
         ...

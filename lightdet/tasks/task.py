@@ -113,6 +113,14 @@ class Task(Protocol):
         """
         ...
 
+    def stored_rule(self, record: object, names: Sequence[str], path: Path) -> Any:
+        """Return the OK/NG rule in a card's decision; None if there is none.
+
+        Raises:
+            UserError: it is damaged, or made for other classes; `path` is the model.
+        """
+        ...
+
     def check_options(self, given: Mapping[str, object], model: Path | None) -> None:
         """Refuse options of the other task; `given` holds the options that differ from their defaults, by name or flag.
 

@@ -37,7 +37,7 @@ def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
     settings = serve()
     assert settings.model == Path("best.onnx")
     threads = settings.compute_threads()
-    assert settings.load_options() == {"device": "auto", "rect": False, "threads": threads}
+    assert settings.load_options() == {"device": "auto", "rect": False, "no_promise": False, "threads": threads}
     assert (settings.host, settings.port, settings.workers, settings.api_key) == ("127.0.0.1", 8000, 1, "")
     assert (settings.threshold, settings.min_size, settings.thresholds, settings.min_sizes) == (None, None, {}, {})
     assert not settings.allow_override
@@ -53,14 +53,14 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
         "--no-thumbnails", "--keep-days", "30", "--workers", "3", "--concurrency", "4", "--queue", "0", "--max-mib",
         "200", "--max-megapixels", "12.5", "--max-parts", "2", "--timeout", "3", "--body-timeout", "4", "--imgsz",
         "320", "--iou", "0.6", "--max-detections", "9", "--rect", "--device", "cpu", "--precision", "bf16",
-        "--threads", "2", "--access-log", "--allow-override",
+        "--threads", "2", "--access-log", "--allow-override", "--tile", "96", "--overlap", "0.3", "--no-promise",
     )  # fmt: skip
     assert settings.thresholds == {"scratch": 0.5, "a=b": 0.6} and settings.min_sizes == {"dent": 7.5}
     assert (settings.threshold, settings.min_size, settings.api_key) == (0.4, 5, "s3cret")
     assert settings.allowed_hosts == ("line7", "line8") and not settings.is_local
     assert settings.load_options() == {
         "device": "cpu", "imgsz": 320, "iou": 0.6, "max_detections": 9, "precision": "bf16", "threads": 2,
-        "confidence": 0.05, "rect": True,
+        "confidence": 0.05, "rect": True, "tile": 96, "overlap": 0.3, "no_promise": True,
     }  # fmt: skip
     limits = settings.limits
     assert (limits.max_bytes, limits.max_pixels, limits.max_parts) == (200 << 20, 12_500_000, 2)

@@ -37,8 +37,13 @@ def detect(
     """Run the command in a folder of its own: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def load(path: Path, *, imgsz: int | None, confidence: float | None, rect: bool, **_: Any) -> Predictor:
-        return Predictor(make_runtime(imgsz or 96), confidence=0.25 if confidence is None else confidence, rect=rect)
+    def load(path: Path, *, imgsz: int | None, confidence: float | None, rect: bool, **other: Any) -> Any:
+        lowest = 0.25 if confidence is None else confidence
+        predictor = Predictor(make_runtime(imgsz or 96), confidence=lowest, rect=rect)
+        if other["tile"] is None:
+            return predictor
+        overlap = tiled.OVERLAP if other["overlap"] is None else other["overlap"]
+        return tiled.TiledPredictor(predictor, tile=other["tile"], overlap=overlap)
 
     monkeypatch.setattr(detection, "load", load)
 

@@ -39,7 +39,7 @@ class Loader:
 
 def test_a_calibrated_checkpoint() -> None:
     loader = Loader(decision=CALIBRATED)
-    predictor, rule = load_with_rule(SETTINGS, loader)
+    predictor, rule, _ = load_with_rule(SETTINGS, loader)
     assert rule == DecisionRule.from_dict(RULE)
     assert predictor.confidence == 0.05 and loader.asked == [0.1, 0.05]
 
@@ -53,9 +53,16 @@ def test_settings_stand_over_it() -> None:
     assert rule(min_size=0.0, min_sizes={"red": 7.0}) == RULE | {"min_size": 0.0, "min_sizes": {"red": 7.0}}
 
 
+def test_a_rule_by_hand_promises_nothing() -> None:
+    record = {"rule": RULE, "promise": None, "why_no_promise": "moved"}
+    assert "moved" in load_with_rule(SETTINGS, Loader(decision=record))[2].describe()
+    by_hand = load_with_rule(replace(SETTINGS, threshold=0.6), Loader(decision=record))[2]
+    assert not by_hand.holds and "by hand" in by_hand.describe()
+
+
 def test_without_calibration() -> None:
     loader = Loader()
-    predictor, rule = load_with_rule(SETTINGS, loader)
+    predictor, rule, _ = load_with_rule(SETTINGS, loader)
     assert rule == DecisionRule() and predictor.confidence == 0.1 and loader.asked == [0.1]
 
 
@@ -69,7 +76,7 @@ def test_the_card_of_an_export_holds_it(place: str) -> None:
 def test_an_export_with_a_floor_of_its_own(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "best.onnx")
     loader = Loader(floor=0.25)
-    predictor, rule = load_with_rule(settings, loader)
+    predictor, rule, _ = load_with_rule(settings, loader)
     assert (predictor.confidence, rule.threshold, loader.asked) == (0.25, 0.25, [0.1, None])
     with pytest.raises(UserError, match=r"scores below 0\.25 are not reported, but the lowest threshold .* is 0\.2"):
         load_with_rule(replace(settings, threshold=0.2), Loader(floor=0.25))

@@ -10,6 +10,9 @@ from sqlalchemy import Row
 
 from lightdet.service.inspection import Inspection
 
+PROMISE = "promise"
+"""Where the JSON of a row's rule holds what was promised."""
+
 
 def inspection_row(entry: Inspection) -> dict[str, Any]:
     """Return the row of an inspection."""
@@ -23,7 +26,7 @@ def inspection_row(entry: Inspection) -> dict[str, Any]:
         "height": entry.size[1],
         "model": entry.model.name,
         "version": entry.model.version,
-        "rule": json.dumps(entry.rule, ensure_ascii=False),
+        "rule": json.dumps({**entry.rule, PROMISE: entry.promise}, ensure_ascii=False),
         "decision": entry.decision,
         "defects": entry.defects,
         "total_ms": entry.milliseconds.get("total", 0.0),
@@ -54,6 +57,8 @@ def detection_rows(entry: Inspection) -> Iterator[dict[str, Any]]:
 
 def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: Iterable[Row[Any]]) -> dict[str, Any]:
     """Return an inspection as plain values; what an earlier version did not record is None."""
+    rule = json.loads(row.rule)
+    promise = rule.pop(PROMISE, None)
     return {
         "id": row.id,
         "time_ms": row.time_ms,
@@ -62,7 +67,8 @@ def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: 
         "bytes": row.bytes,
         "size": [row.width, row.height],
         "model": {"name": row.model, "version": row.version, "sha256": row.model_sha256},
-        "rule": json.loads(row.rule),
+        "rule": rule,
+        "promise": promise,
         "overridden": row.overridden,
         "key": row.key_name,
         "role": row.role,

@@ -111,6 +111,7 @@ function showTrial(threshold) {
   $("threshold").value = value;
   $("threshold-value").textContent = value.toFixed(2);
   $("threshold-note").textContent = `The service decides at ${rule.threshold}${own ? `; ${own} ${own === 1 ? "class has its" : "classes have their"} own` : ""}.`;
+  $("promise").textContent = `Promise: ${state.model.promise.text}.`;
   $("threshold-reset").hidden = threshold === null;
   tryThreshold(threshold);
 }

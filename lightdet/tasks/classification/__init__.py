@@ -147,6 +147,12 @@ class Classification:
         names, origin = bad_classes(spec, bad)
         return ClassRule(names), origin
 
+    def stored_rule(self, record: object, names: Sequence[str], path: Path) -> ClassRule | None:
+        """A rule over probabilities."""
+        from lightdet.decisions import ClassRule  # noqa: PLC0415
+
+        return ClassRule.stored(record, names, path)
+
     def check_dataset(self, spec: DatasetSpec) -> None:
         """One class per picture is needed."""
         if spec.label_kind != self.label_kind:

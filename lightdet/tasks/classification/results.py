@@ -38,11 +38,11 @@ class ClassificationResults:
 
         return ClassJsonWriter(path, rule)
 
-    def decision_writer(self, rule: ClassRule, path: Path | None) -> ClassDecisionWriter:
+    def decision_writer(self, rule: ClassRule, path: Path | None, *, promises: bool) -> ClassDecisionWriter:
         """With the bad class that matters, and its probability."""
         from lightdet.inference.save_decisions import ClassDecisionWriter  # noqa: PLC0415
 
-        return ClassDecisionWriter(rule, path)
+        return ClassDecisionWriter(rule, path, promises=promises)
 
     def drawing(self, rule: ClassRule | None) -> Callable[[Image, ClassProbabilities, bool], Image]:
         """A frame in the colour of the class, or of OK and NG, with the reason."""
@@ -54,6 +54,6 @@ class ClassificationResults:
         """A frame with OK or NG, and the reason."""
         return self.drawing(rule)(image, found, True)
 
-    def header(self, predictor: ClassifierPredictor, *, tile: int | None, overlap: float) -> dict[str, Any]:
+    def header(self, predictor: ClassifierPredictor) -> dict[str, Any]:
         """The task, so that a reader knows what each result holds."""
         return {"task": "classify"}

@@ -132,6 +132,12 @@ class Detection:
 
         return DecisionRule(min_size=min_size), ""
 
+    def stored_rule(self, record: object, names: Sequence[str], path: Path) -> DecisionRule | None:
+        """A rule over boxes."""
+        from lightdet.decisions import DecisionRule  # noqa: PLC0415
+
+        return DecisionRule.stored(record, names, path)
+
     def check_dataset(self, spec: DatasetSpec) -> None:
         """Boxes are needed."""
         if spec.label_kind != self.label_kind:

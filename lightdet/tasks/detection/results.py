@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lightdet.inference.predictor import Predictor
     from lightdet.inference.save import Writer
     from lightdet.inference.save_decisions import DecisionWriter
+    from lightdet.inference.tiled import TiledPredictor
     from lightdet.structures import Detections
 
 
@@ -40,11 +41,11 @@ class DetectionResults:
 
         return JsonWriter(path, rule)
 
-    def decision_writer(self, rule: DecisionRule, path: Path | None) -> DecisionWriter:
+    def decision_writer(self, rule: DecisionRule, path: Path | None, *, promises: bool) -> DecisionWriter:
         """With the number of defects, and the best score."""
         from lightdet.inference.save_decisions import DecisionWriter  # noqa: PLC0415
 
-        return DecisionWriter(rule, path)
+        return DecisionWriter(rule, path, promises=promises)
 
     def drawing(self, rule: DecisionRule | None) -> Callable[[Image, Detections, bool], Image]:
         """Boxes with their names; for a small picture, with a strip of names."""
@@ -60,11 +61,11 @@ class DetectionResults:
         counting = replace(found, boxes=found.boxes[kept], scores=found.scores[kept], labels=found.labels[kept])
         return draw_detections(image, counting)
 
-    def header(self, predictor: Predictor, *, tile: int | None, overlap: float) -> dict[str, Any]:
+    def header(self, predictor: Predictor | TiledPredictor) -> dict[str, Any]:
         """Thresholds and tiles."""
         return {
             "confidence": predictor.confidence,
             "agnostic": predictor.agnostic,
-            "tile": tile,
-            "overlap": overlap if tile is not None else None,
+            "tile": getattr(predictor, "tile", None),
+            "overlap": getattr(predictor, "overlap", None),
         }

@@ -1,0 +1,116 @@
+"""What a verdict promises: only what was calibrated, and only under the conditions of the calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.rule_checks import is_number
+from lightdet.errors import UserError
+
+Rate = Literal["escape_rate", "false_reject_rate"]
+WORDS: Mapping[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "false-reject rate"}
+OLD = "it was calibrated before the conditions were recorded; calibrate it again"
+ASKED = "--no-promise was given"
+OWN_RULE = "the rule was given by hand"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A promise, or the reason why there is none.
+
+    Attributes:
+        rate: what is promised; None: nothing.
+        target: the rate's largest value, in (0, 1).
+        confidence: in (0, 1).
+        per_class: for the bad parts of each class by itself.
+        why_not: for people, if nothing is promised.
+    """
+
+    rate: Rate | None = None
+    target: float = 0.0
+    confidence: float = 0.0
+    per_class: bool = False
+    why_not: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is promised."""
+        return self.rate is not None
+
+    def describe(self) -> str:
+        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, or ``none: …``."""
+        if self.rate is None:
+            return f"none: {self.why_not}"
+        parts = "bad parts of each class" if self.per_class else "bad parts"
+        what = f"of {parts} pass" if self.rate == "escape_rate" else "of good parts are rejected"
+        return f"at most {_percent(self.target)} {what}, with {_percent(self.confidence)} confidence"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON: ``holds``, the same in words as ``text``, and the promise, if any."""
+        if self.rate is None:
+            return {"holds": False, "text": self.describe()}
+        values = {"rate": self.rate, "target": self.target, "confidence": self.confidence}
+        return {"holds": True, "text": self.describe(), **values, "per_class": self.per_class}
+
+
+def stored_promise(record: Mapping[str, Any], path: str | Path | None = None) -> Promise:
+    """Return the promise in a model card's decision, if the conditions are those of the calibration.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    promised = record.get("promise")
+    if promised is None:
+        why = record.get("why_no_promise")
+        return Promise(why_not=why if isinstance(why, str) and why else "none was calibrated")
+    if record.get("conditions") is None:
+        return Promise(why_not=OLD)
+    damaged = UserError("its promise is damaged; calibrate it again", path=path)
+    if not isinstance(promised, Mapping) or promised.get("rate") not in tuple(WORDS):
+        raise damaged
+    target, confidence = (_share(promised.get(key)) for key in ("target", "confidence"))
+    if target is None or confidence is None:
+        raise damaged
+    return Promise(promised["rate"], target, confidence, record.get("per_class") is True)
+
+
+def stored_conditions(record: object, path: str | Path | None = None) -> Conditions | None:
+    """Return the conditions in a model card's decision; None if there are none.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    if not isinstance(record, Mapping) or record.get("conditions") is None:
+        return None
+    try:
+        return Conditions.from_dict(record["conditions"])
+    except (ValueError, TypeError):
+        raise UserError("the conditions of its promise are damaged; calibrate it again", path=path) from None
+
+
+def check_conditions(then: Conditions, now: Conditions, path: str | Path | None = None) -> None:
+    """Refuse to judge under other conditions than those of the calibration.
+
+    Raises:
+        UserError: something differs; says what, and what to do.
+    """
+    if found := then.differences(now):
+        given, calibrated = (", ".join(part) for part in zip(*found, strict=True))
+        raise UserError(
+            f"its OK/NG rule was calibrated with {calibrated}, not with {given}: leave that out, calibrate the model "
+            "with it, or add --no-promise to judge without a promise",
+            path=path,
+        )
+
+
+def _share(value: object) -> float | None:
+    """A number in (0, 1); None: it is something else."""
+    return float(value) if is_number(value) and 0 < value < 1 else None  # type: ignore[operator, arg-type]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.6g} %"

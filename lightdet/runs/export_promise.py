@@ -1,0 +1,104 @@
+"""An export finds slightly other scores than its checkpoint: its OK/NG promise is verified on its own, or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lightdet.data.dataset import DatasetSpec
+from lightdet.decisions.promise import Promise, stored_promise
+from lightdet.errors import UserError
+from lightdet.options.export import ExportOptions
+from lightdet.options.val import ValOptions
+from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
+from lightdet.runs.export_proof import Watcher
+from lightdet.runs.validate import Validation
+
+NO_DATA = "exported without its calibration pictures; give them with --data"
+
+
+def exported_decision(
+    draft: Path,
+    rule: Any,
+    record: Mapping[str, Any],
+    spec: DatasetSpec | None,
+    options: ExportOptions,
+    watcher: Watcher,
+) -> dict[str, Any]:
+    """Return the decision for the card of an export.
+
+    With the pictures of the calibration, the threshold is chosen again from what the export finds in them, by the same
+    procedure, so the same promise holds. Otherwise the rule stays as it is, without one.
+
+    Args:
+        draft: the export.
+        rule: the checkpoint's, of its task's own kind.
+        record: the checkpoint's decision.
+        spec: the data set of ``--data``.
+        options: the request.
+        watcher: follows the work.
+
+    Raises:
+        UserError: a picture or label that cannot be read.
+    """
+    promise = stored_promise(record, options.weights)
+    if not promise.holds:
+        return _without(record, promise.why_not)
+    if spec is None:
+        return _without(record, NO_DATA)
+    calibration = record.get("calibration_set")
+    split = calibration.get("split") if isinstance(calibration, Mapping) else None
+    if not isinstance(calibration, Mapping) or split not in spec.splits:
+        return _without(record, f"{spec.path or spec.name} has no split '{split}', on which it was calibrated")
+    watcher.stage("verifying the promise")
+    validation = _validation(draft, str(split), record, options)
+    found = validation.find(watcher, own_thresholds=True)
+    if fingerprint(found.truths) != calibration.get("sha256"):
+        return _without(record, f"the split '{split}' holds other pictures or labels than those it was calibrated on")
+    try:
+        base = replace(rule, thresholds={})
+        chosen, choices = choose_rule(base, found, spec.classes, _wanted(promise), str(split), validation.task)
+    except UserError as error:
+        return _without(record, f"the export does not keep it ({error.message})")
+    return {
+        **record,
+        "rule": chosen.as_dict(),
+        "evidence": evidence_of(choices),
+        "conditions": None if found.conditions is None else found.conditions.as_dict(),
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _validation(draft: Path, split: str, record: Mapping[str, Any], options: ExportOptions) -> Validation:
+    """The look of the draft at the calibration pictures."""
+    wanted = ValOptions(
+        data=options.data or Path(),
+        weights=draft,
+        split=split,
+        data_root=options.data_root,
+        device="cpu",
+        tile=_condition(record, "tile"),
+        overlap=_condition(record, "overlap"),
+        no_promise=True,
+    )
+    return Validation(wanted)
+
+
+def _wanted(promise: Promise) -> Wanted:
+    if promise.rate is None:
+        raise ValueError("nothing is promised")
+    return Wanted(promise.rate, promise.target, promise.confidence, promise.per_class)
+
+
+def _condition(record: Mapping[str, Any], name: str) -> Any:
+    conditions = record.get("conditions")
+    return conditions.get(name) if isinstance(conditions, Mapping) else None
+
+
+def _without(record: Mapping[str, Any], why: str) -> dict[str, Any]:
+    """The record with its rule, and no promise."""
+    kept = {key: value for key, value in record.items() if key not in ("evidence", "conditions")}
+    return {**kept, "promise": None, "why_no_promise": why}

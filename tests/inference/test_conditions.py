@@ -1,0 +1,103 @@
+"""A calibrated model is used as it was calibrated, or its rule is not used: over every option that changes a result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_statistics import randomize_statistics
+
+import lightdet
+from lightdet.assembly.detector import build_detector
+from lightdet.card import ModelCard
+from lightdet.config import ModelConfig
+from lightdet.errors import UserError
+from lightdet.models.weights import load_model, save_model
+from lightdet.structures import Preprocessing
+
+SIDE = 64
+PICTURE = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+USUAL: dict[str, Any] = {
+    "imgsz": SIDE,
+    "iou": 0.6,
+    "max_detections": 200,
+    "agnostic": False,
+    "rect": False,
+    "precision": "fp32",
+    "tile": None,
+}
+OTHER: dict[str, Any] = {
+    "imgsz": 96,
+    "iou": 0.5,
+    "max_detections": 100,
+    "agnostic": True,
+    "rect": True,
+    "precision": "bf16",
+    "tile": 64,
+}
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector whose rule was calibrated with `USUAL`, two of which are not the usual defaults."""
+    torch.manual_seed(0)
+    config = ModelConfig()
+    network = randomize_statistics(build_detector(config, 2, SIDE))
+    path = tmp_path_factory.mktemp("calibrated") / "model.safetensors"
+    card = ModelCard(config.model_dump(mode="json"), ("dent", "scratch"), Preprocessing(SIDE))
+    save_model(path, network.state_dict(), card)
+    conditions = lightdet.load(path, iou=0.6, max_detections=200, confidence=0.001, threads=1).conditions
+    decision = {
+        "rule": {"threshold": 0.4, "thresholds": {}, "min_size": 0.0, "min_sizes": {}},
+        "promise": {"rate": "escape_rate", "target": 0.02, "confidence": 0.95},
+        "per_class": False,
+        "conditions": conditions.as_dict(),
+    }
+    save_model(path, network.state_dict(), replace(card, decision=decision))
+    return path
+
+
+@settings(max_examples=12)
+@given(st.dictionaries(st.sampled_from(sorted(OTHER)), st.booleans()))
+def test_every_combination_is_as_calibrated_or_refused(calibrated: Path, asked: dict[str, bool]) -> None:
+    given = {name: OTHER[name] if other else USUAL[name] for name, other in asked.items()}
+    model = lightdet.load(calibrated, threads=1, **given)
+    if any(asked.values()):
+        with pytest.raises(UserError, match="was calibrated with"):
+            _ = model.rule
+        with pytest.raises(UserError, match="--no-promise"):
+            _ = model(PICTURE).decision
+    else:
+        assert model.rule is not None and model.promise.holds and model(PICTURE).decision is not None
+    free = lightdet.load(calibrated, threads=1, no_promise=True, **given)
+    assert free.rule is not None and not free.promise.holds and free(PICTURE).decision is not None
+
+
+def test_what_is_not_given_is_as_at_the_calibration(calibrated: Path) -> None:
+    model = lightdet.load(calibrated, threads=1)
+    assert (model.runtime.iou, model.runtime.max_detections) == (0.6, 200)
+    assert lightdet.load(calibrated, threads=1, no_promise=True).runtime.iou == 0.55
+
+
+def test_a_rule_does_not_fit_other_weights(calibrated: Path, tmp_path: Path) -> None:
+    weights, card = load_model(calibrated)
+    name = next(name for name, value in weights.items() if value.is_floating_point())
+    weights[name] = weights[name] * 1.5
+    save_model(tmp_path / "moved.safetensors", weights, card)
+    with pytest.raises(UserError, match="other weights"):
+        _ = lightdet.load(tmp_path / "moved.safetensors", threads=1).rule
+
+
+def test_a_rule_from_before_conditions_promises_nothing(calibrated: Path, tmp_path: Path) -> None:
+    weights, card = load_model(calibrated)
+    assert card.decision is not None
+    old = {key: value for key, value in card.decision.items() if key != "conditions"}
+    save_model(tmp_path / "old.safetensors", weights, replace(card, decision=old))
+    model = lightdet.load(tmp_path / "old.safetensors", threads=1, imgsz=96)
+    assert model.rule is not None and "calibrate it again" in model.promise.describe()
