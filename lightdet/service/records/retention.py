@@ -25,9 +25,9 @@ from lightdet.service.records.text_index import unindex_texts
 log = logging.getLogger("lightdet.service")
 
 DAY_MS = 24 * HOUR_MS
-_FIRST_STEP, _LAST_STEP = 100, 500
+_FIRST_STEP, _LAST_STEP = 50, 500
 """Rows deleted in one transaction; more and more while they take less than `_STEP_SECONDS`."""
-_STEP_SECONDS = 0.3
+_STEP_SECONDS = 0.2
 _PAUSE_SECONDS = 0.1
 """Between two steps, at least: SQLite asks for a lock every tenth of a second."""
 _GAP_MS = 3 * DAY_MS
