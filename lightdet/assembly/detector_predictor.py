@@ -53,7 +53,7 @@ def detector_predictor(
 
     chosen, defaults = choose_device(device), EvalConfig()
     detector, card = load_detector(path)
-    lowest, floor = _lowest(confidence, defaults.show_confidence, card, path)
+    lowest, floor = _lowest(confidence, defaults.show_confidence, card, path, no_promise)
     preprocessing = card.preprocessing
     if imgsz is not None:
         try:
@@ -83,7 +83,7 @@ def _of_export(
 
     lowest, floor = confidence, confidence
     if file.card.outputs != "detections":  # with NMS in the network, it is fixed
-        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path)
+        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path, no_promise)
     runtime = ExportedRuntime(file, confidence=floor, **settings)
     if rect and not runtime.card.dynamic_size:
         raise UserError("takes only square pictures; export it with --dynamic-size, or leave out rect", path=path)
@@ -92,10 +92,13 @@ def _of_export(
     return Predictor(runtime, confidence=reported, rect=rect, decision=decision, path=path, no_promise=no_promise)
 
 
-def _lowest(asked: float | None, usual: float, card: ModelCard | ExportCard, path: Path) -> tuple[float, float]:
+def _lowest(
+    asked: float | None, usual: float, card: ModelCard | ExportCard, path: Path, no_promise: bool
+) -> tuple[float, float]:
     """Return the lowest score to report, and the lowest that takes part in NMS.
 
-    Both are the usual one if none was asked for, or lower if the model's OK/NG rule depends on lower scores.
+    The first is the usual one if none was asked for, or lower if the model's OK/NG rule counts lower scores. The
+    second is the same, or lower if a promise depends on the boxes below.
     """
     from lightdet.decisions import DecisionRule  # noqa: PLC0415
     from lightdet.decisions.promise import stored_conditions  # noqa: PLC0415
@@ -105,8 +108,8 @@ def _lowest(asked: float | None, usual: float, card: ModelCard | ExportCard, pat
         rule, then = DecisionRule.stored(card.decision, card.names, path), stored_conditions(card.decision, path)
     except UserError:  # reported when the rule is used
         return lowest, lowest
-    if rule is None:
-        return lowest, lowest
-    if asked is None:
+    if rule is not None and asked is None:
         lowest = min(usual, rule.lowest_threshold)
-    return lowest, min(lowest, rule.needed_floor(then.confidence if then else None))
+    if rule is None or then is None or no_promise or not rule.has_sizes:
+        return lowest, lowest
+    return lowest, min(lowest, rule.needed_floor(then.confidence))

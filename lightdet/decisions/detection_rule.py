@@ -95,7 +95,7 @@ class DecisionRule:
         Args:
             calibrated: the lowest score at the calibration.
         """
-        return max(self._least_voter, calibrated or 0.0) if self._has_sizes else self.lowest_threshold
+        return max(self._least_voter, calibrated or 0.0) if self.has_sizes else self.lowest_threshold
 
     def check_floor(self, calibrated: float | None, now: float | None) -> None:
         """Refuse a lowest score with which boxes of other sizes would result than at the calibration.
@@ -103,7 +103,7 @@ class DecisionRule:
         Raises:
             UserError: it is.
         """
-        if not self._has_sizes or calibrated is None or now is None:
+        if not self.has_sizes or calibrated is None or now is None:
             return
         if max(calibrated, self._least_voter) != max(now, self._least_voter):
             raise UserError(
@@ -112,7 +112,8 @@ class DecisionRule:
             )
 
     @property
-    def _has_sizes(self) -> bool:
+    def has_sizes(self) -> bool:
+        """Whether small boxes do not count."""
         return bool(self.min_size or any(self.min_sizes.values()))
 
     @property

@@ -85,6 +85,22 @@ def test_what_is_not_given_is_as_at_the_calibration(calibrated: Path) -> None:
     assert lightdet.load(calibrated, threads=1, no_promise=True).runtime.iou == 0.55
 
 
+@pytest.mark.parametrize("threshold", [0.05, 0.6])
+@pytest.mark.parametrize("min_size", [0.0, 4.0])
+@pytest.mark.parametrize("no_promise", [False, True])
+def test_a_score_that_is_asked_for_is_the_lowest_unless_sizes_need_lower_ones(
+    calibrated: Path, tmp_path: Path, threshold: float, min_size: float, no_promise: bool
+) -> None:
+    weights, card = load_model(calibrated)
+    assert card.decision is not None
+    rule = {"threshold": threshold, "thresholds": {}, "min_size": min_size, "min_sizes": {}}
+    save_model(tmp_path / "m.safetensors", weights, replace(card, decision={**card.decision, "rule": rule}))
+    model = lightdet.load(tmp_path / "m.safetensors", threads=1, confidence=0.3, no_promise=no_promise)
+    lower = min_size > 0 and not no_promise
+    assert model.confidence == 0.3
+    assert model.runtime.confidence == (min(0.3, threshold / 4) if lower else 0.3)
+
+
 def test_a_rule_does_not_fit_other_weights(calibrated: Path, tmp_path: Path) -> None:
     weights, card = load_model(calibrated)
     name = next(name for name, value in weights.items() if value.is_floating_point())
