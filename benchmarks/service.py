@@ -5,8 +5,10 @@
 A service is started, by default with as many workers as there are cores (``--workers 1``: as `lightdet serve` starts
 without options). In turn with it, the same pictures go through the bare predictor (`lightdet.load`, one picture after
 the other, from encoded bytes) in another process with all cores.
-Every answer is compared with the bare predictor's. Then hostile requests: no 5xx except the intended 503, and the
-next good request is answered.
+Every answer is compared with the bare predictor's. Then the good requests come again among hostile ones, which a
+process of its own sends without a pause, in turn with a quarter as many good ones alone: none may be lost, and the
+slowest hundredth may take three times as long. At last hostile requests alone: no 5xx except the intended 503, and the
+next good one is answered. ``--keep`` keeps every picture, ``--parts beside`` leaves the other measurements out.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import http.client
 import io
 import json
+import multiprocessing
 import os
 import queue
 import random
@@ -28,13 +31,16 @@ import threading
 import time
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 BESIDE_TURNS = 4
+PARTS = ["load", "beside", "hostile"]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 BARE = """
 import json, sys, time
@@ -61,11 +67,15 @@ def main() -> int:
         sys.exit(f"error: no pictures in {args.pictures}")
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "MKL_NUM_THREADS": str(args.threads)}
     with tempfile.TemporaryDirectory() as folder, Service(args, Path(folder)) as service:
-        bare = Bare(args, paths, environment)
-        result = load(args, service, bare, [path.read_bytes() for path in paths])
+        bare, pictures = Bare(args, paths, environment), [path.read_bytes() for path in paths]
+        result: dict[str, Any] = {}
+        if "load" in args.parts:
+            result["load"] = load(args, service, bare, pictures)
         bare.close()
-        result["beside"] = beside(args, service, [path.read_bytes() for path in paths], bare.found)
-        result["hostile"] = attack(service, args.hostile, paths[0].read_bytes())
+        if "beside" in args.parts:
+            result["beside"] = beside(args, service, pictures, bare.found)
+        if "hostile" in args.parts:
+            result["hostile"] = attack(service, args.hostile, pictures[0])
         result["end"] = service.end()
     faults = judge(result, args)
     result["faults"] = faults
@@ -83,6 +93,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--hostile", type=int, default=2_000)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    parser.add_argument("--attackers", type=int, default=8, help="clients that send hostile requests beside the others")
+    parser.add_argument("--keep", action="store_true", help="keep every picture")
     parser.add_argument("--distinct", type=int, default=100, help="different pictures")
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2)), help="of the bare runtime")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2)), help="processes of the service")
@@ -102,6 +115,7 @@ class Service:
         command += ["--database", str(folder / "i.sqlite3"), "--device", "cpu", "--confidence", "0.1"]
         command += ["--workers", str(args.workers), "--concurrency", str(args.concurrency)]
         command += ["--body-timeout", "2", "--max-mib", "16", "--queue", "64"]
+        command += ["--keep", "all"] if args.keep else []
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         while not ready.exists():
@@ -256,35 +270,59 @@ def _judge_answer(status: int, answer: Any, wanted: list[Any]) -> str:
 
 
 def beside(args: argparse.Namespace, service: Service, pictures: list[bytes], wanted: list[Any]) -> dict[str, Any]:
-    """Send good requests alone, and in turn while a client continuously sends pictures that take long to decode."""
+    """Send good requests among hostile ones, in turn with good ones alone."""
     times: dict[bool, list[float]] = {False: [], True: []}
     outcome: Counter[str] = Counter()
-    answers: Counter[str] = Counter()
-    bodies = {"many scans": many_scans(), "tiny frames": tiny_frames(), "large TIFF": large_tiff()}
-    for turn in range(2 * BESIDE_TURNS):
-        over = threading.Event()
-
-        def send(over: threading.Event = over) -> None:
-            while not over.is_set():
-                for kind, body in bodies.items():
-                    answers[f"{kind}: {_post(service.port, body)}"] += 1
-
-        attacked = bool(turn % 2)
-        attacker = threading.Thread(target=send)
-        if attacked:
-            attacker.start()
-        count = args.requests // (2 * BESIDE_TURNS)
-        _burst(args.clients, service.port, range(count), pictures, wanted, times[attacked], outcome)
-        over.set()
-        if attacked:
-            attacker.join()
+    answers: dict[str, Counter[str]] = {kind: Counter() for kind in [*SLOW, *HOSTILE]}
+    alone, among = args.requests // (4 * BESIDE_TURNS), args.requests // BESIDE_TURNS
+    for turn in range(BESIDE_TURNS):
+        _burst(args.clients, service.port, range(alone), pictures, wanted, times[False], outcome)
+        with _attackers(args.attackers, turn, service.port, pictures[0], answers):
+            _burst(args.clients, service.port, range(among), pictures, wanted, times[True], outcome)
     p99 = {attacked: sorted(each)[int(len(each) * 0.99)] * 1e3 for attacked, each in times.items()}
     return {
-        "requests": args.requests,
+        "requests": {"alone": len(times[False]), "among": len(times[True])},
         "outcome": dict(outcome),
-        "slow": dict(answers),
+        "hostile": sum(sum(each.values()) for each in answers.values()),
+        "answers": {kind: dict(counter) for kind, counter in answers.items()},
+        "p50": {attacked: statistics.median(each) * 1e3 for attacked, each in times.items()},
         "p99": {"quiet": p99[False], "beside": p99[True], "ratio": p99[True] / p99[False]},
     }
+
+
+@contextmanager
+def _attackers(number: int, seed: int, port: int, good: bytes, answers: dict[str, Counter[str]]) -> Iterator[None]:
+    """Send hostile requests from a process of its own, so that the good clients are not slower by it."""
+    context = multiprocessing.get_context("fork")
+    over, told = context.Event(), context.SimpleQueue()
+    process = context.Process(target=_attack_until, args=(number, seed, port, good, over, told))
+    process.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for kind, counter in told.get().items():
+            answers[kind].update(counter)
+        process.join()
+
+
+def _attack_until(number: int, seed: int, port: int, good: bytes, over: Any, told: Any) -> None:
+    """One client sends what takes long to decode, the others send all kinds in turn."""
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in [*SLOW, *HOSTILE]}
+
+    def send(client: int) -> None:
+        draw = random.Random(100 * seed + client)
+        kinds = list(SLOW) if client == 0 else list(HOSTILE)
+        draw.shuffle(kinds)
+        while True:
+            for kind in kinds:
+                if over.is_set():
+                    return
+                counts[kind][{**SLOW, **HOSTILE}[kind](port, good, draw.random())] += 1
+
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(send, range(number)))
+    told.put(counts)
 
 
 def many_scans() -> bytes:
@@ -378,7 +416,13 @@ def _form(data: bytes, parts: int) -> bytes:
     return part * parts + b"--b--\r\n"
 
 
-MANY_SCANS = many_scans()
+MANY_SCANS, TINY_FRAMES, LARGE_TIFF = many_scans(), tiny_frames(), large_tiff()
+BLACK = _bomb(6_000, 6_000, bytes(108_006_000))
+SLOW = {
+    "many scans, again": lambda port, good, chance: _post(port, MANY_SCANS),
+    "many frames": lambda port, good, chance: _post(port, TINY_FRAMES),
+    "large TIFF": lambda port, good, chance: _post(port, LARGE_TIFF),
+}
 HOSTILE = {
     "truncated": lambda port, good, chance: _post(port, good[: int(len(good) * chance)] or b"x"),
     "damaged": lambda port, good, chance: _post(port, _flipped(good, chance)),
@@ -387,7 +431,7 @@ HOSTILE = {
     "too many bytes": lambda port, good, chance: _post(port, bytes(20 << 20)),
     "promises too many bytes": lambda port, good, chance: _post(port, good, promised=10**15),
     "promises too many pixels": lambda port, good, chance: _post(port, _bomb(50_000, 50_000)),
-    "unpacks to many pixels": lambda port, good, chance: _post(port, _bomb(6_000, 6_000, bytes(108_006_000))),
+    "unpacks to many pixels": lambda port, good, chance: _post(port, BLACK),
     "many scans": lambda port, good, chance: _post(port, MANY_SCANS),
     "wrong type": lambda port, good, chance: _post(port, good, "application/json"),
     "form without boundary": lambda port, good, chance: _post(port, good, "multipart/form-data"),
@@ -408,25 +452,32 @@ HOSTILE = {
 }
 
 
+PERHAPS_GOOD = ("damaged", "truncated", "unpacks to many pixels", "large TIFF")
+"""Hostile, and yet perhaps a picture."""
+
+
 def judge(result: dict[str, Any], args: argparse.Namespace) -> list[str]:
     """Say which goals were missed."""
-    faults = [f"{n} requests {what}" for what, n in result["outcome"].items() if what != "right"]
-    memory = result["memory_mib"]
-    if memory["end"] > 1.05 * memory["settled"]:
-        faults.append(f"memory rose from {memory['settled']:.0f} to {memory['end']:.0f} MiB")
-    if result["share_of_bare"] < 0.85:
-        faults.append(f"throughput is {result['share_of_bare']:.2f} of the bare runtime's")
-    beside = result["beside"]
-    faults += [f"{n} requests {what} beside slow pictures" for what, n in beside["outcome"].items() if what != "right"]
-    if beside["p99"]["ratio"] > 3:
-        faults.append(f"p99 is {beside['p99']['ratio']:.1f} times as long beside slow pictures")
-    hostile = result["hostile"]
-    for kind, answers in hostile["answers"].items():
-        faults += [f"{kind}: {n} times {a}" for a, n in answers.items() if a.startswith("5") and a != "503"]
-        # A damaged picture may still be one; nothing else hostile may be taken for good.
-        if kind not in ("damaged", "truncated", "unpacks to many pixels") and "200" in answers:
-            faults.append(f"{kind}: {answers['200']} times taken for good")
-    if not (hostile["alive"] and hostile["next_good_served"]):
+    faults = []
+    if load := result.get("load"):
+        faults += [f"{n} requests {what}" for what, n in load["outcome"].items() if what != "right"]
+        memory = load["memory_mib"]
+        if memory["end"] > 1.05 * memory["settled"]:
+            faults.append(f"memory rose from {memory['settled']:.0f} to {memory['end']:.0f} MiB")
+        if load["share_of_bare"] < 0.85:
+            faults.append(f"throughput is {load['share_of_bare']:.2f} of the bare runtime's")
+    if beside := result.get("beside"):
+        faults += [
+            f"{n} requests {what} among hostile ones" for what, n in beside["outcome"].items() if what != "right"
+        ]
+        if beside["p99"]["ratio"] > 3:
+            faults.append(f"p99 is {beside['p99']['ratio']:.1f} times as long among hostile requests")
+    for part in filter(None, (result.get("beside"), result.get("hostile"))):
+        for kind, answers in part["answers"].items():
+            faults += [f"{kind}: {n} times {a}" for a, n in answers.items() if a.startswith("5") and a != "503"]
+            if kind not in PERHAPS_GOOD and "200" in answers:
+                faults.append(f"{kind}: {answers['200']} times taken for good")
+    if (hostile := result.get("hostile")) and not (hostile["alive"] and hostile["next_good_served"]):
         faults.append("the service did not outlive the hostile requests")
     if result["end"] != {"exit_code": 0, "tracebacks": 0}:
         faults.append(f"it did not end cleanly: {result['end']}")
@@ -435,17 +486,20 @@ def judge(result: dict[str, Any], args: argparse.Namespace) -> list[str]:
 
 def show(result: dict[str, Any]) -> None:
     """Print what was found."""
-    times = ", ".join(f"{name} {value:.1f}" for name, value in result["milliseconds"].items())
-    print(f"{result['requests']} requests: {result['outcome']}")
-    print(f"{result['per_second']:.1f}/s, bare {result['bare_per_second']:.1f}/s, ratio {result['share_of_bare']:.3f}")
-    print(f"ms: {times}")
-    print(f"memory MiB: settled {result['memory_mib']['settled']:.0f}, end {result['memory_mib']['end']:.0f}")
-    p99 = result["beside"]["p99"]
-    print(f"p99 ms: quiet {p99['quiet']:.1f}, beside slow pictures {p99['beside']:.1f}, ratio {p99['ratio']:.2f}")
-    print(f"  {result['beside']['slow']}")
-    for kind, answers in result["hostile"]["answers"].items():
-        print(f"  {kind}: {answers}")
-    print(f"after them: alive {result['hostile']['alive']}, served {result['hostile']['next_good_served']}")
+    if load := result.get("load"):
+        print(f"{load['requests']} requests: {load['outcome']}")
+        print(f"{load['per_second']:.1f}/s, bare {load['bare_per_second']:.1f}/s, ratio {load['share_of_bare']:.3f}")
+        print("ms: " + ", ".join(f"{name} {value:.1f}" for name, value in load["milliseconds"].items()))
+        print(f"memory MiB: settled {load['memory_mib']['settled']:.0f}, end {load['memory_mib']['end']:.0f}")
+    if beside := result.get("beside"):
+        p99 = beside["p99"]
+        print(f"{beside['requests']} good requests, {beside['hostile']} hostile ones beside them: {beside['outcome']}")
+        print(f"p99 ms: alone {p99['quiet']:.1f}, among hostile ones {p99['beside']:.1f}, ratio {p99['ratio']:.2f}")
+    for part in filter(None, (result.get("beside"), result.get("hostile"))):
+        for kind, answers in part["answers"].items():
+            print(f"  {kind}: {answers}")
+    if hostile := result.get("hostile"):
+        print(f"after them: alive {hostile['alive']}, served {hostile['next_good_served']}")
     print("faults:", "; ".join(result["faults"]) or "none")
 
 

@@ -101,26 +101,31 @@ def _needed_parts(tags: Mapping[int, Any]) -> int:
 
 
 def is_quick(data: bytes) -> bool:
-    """Whether a picture certainly decodes well within a second: a JPEG, PNG or BMP with few pixels times scans.
+    """Whether a picture certainly decodes well within a second, see `quick_work`."""
+    return quick_work(data) <= QUICK
 
-    The check itself is quick, and errs on the side of no.
+
+def quick_work(data: bytes) -> float:
+    """Return the pixels times scans of a JPEG, PNG or BMP; infinity where that does not say how long decoding takes.
+
+    This itself is quick, and errs on the side of more.
     """
     if data.startswith(_JPEG):
         scans = data.count(bytes((0xFF, SCAN)))
         for number, (marker, place, _) in enumerate(jpeg_segments(data, 0)):
             if marker in FRAMES:
-                return _frame_pixels(data, place) * scans <= QUICK
+                return _frame_pixels(data, place) * scans
             if marker == SCAN or number > MAX_SCANS:
-                return False
-        return False
+                return math.inf
+        return math.inf
     if data.startswith(_PNG):
         width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
         animated = b"acTL" in data  # possibly by chance within the pixels: then it is merely decoded elsewhere
-        return width * height <= QUICK and data.count(b"IDAT") <= _MANY_CHUNKS and not animated
+        return math.inf if animated or data.count(b"IDAT") > _MANY_CHUNKS else width * height
     if data.startswith(_BMP):
         width, height = int.from_bytes(data[18:22], "little"), int.from_bytes(data[22:26], "little", signed=True)
-        return width * abs(height) <= QUICK
-    return False
+        return width * abs(height)
+    return math.inf
 
 
 def _frame_pixels(data: bytes, place: int) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import cv2
 
 from lightdet.arrays import Image
-from lightdet.data.decoding_work import is_quick
+from lightdet.data.decoding_work import QUICK, is_quick, quick_work
 from lightdet.data.images import Page, read_pages
 from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import NetworkError, UserError
@@ -31,6 +31,8 @@ log = logging.getLogger("lightdet.service")
 THUMBNAIL_SIDE = 240
 PREVIEW_SIDE = 2000
 """Longest side of an unmarked picture for a browser that cannot show the original."""
+SMALL = 16_000_000
+"""Pixels times scans of a picture that waits for no larger one."""
 _JPEG_MAX_SIDE = 65_500
 _LONG_WAIT = 30.0
 
@@ -138,9 +140,11 @@ class Engine:
         self.limits, self.thumbnails = limits, thumbnails
         self._watcher = watcher
         self._band = band
-        self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="inspect")
-        # Pictures that may take long to decode wait only for each other.
-        self._slow_pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="slow")
+        # Small, large and slow pictures: each kind waits only for its own.
+        self._pools = {
+            most: ThreadPoolExecutor(limits.concurrency, thread_name_prefix=name)
+            for most, name in ((SMALL, "inspect"), (QUICK, "large"), (math.inf, "slow"))
+        }
         self._decoders = Decoders(min(limits.decode_timeout, limits.timeout))
         self._began: dict[int, float] = {}
         self._admitted = 0
@@ -169,8 +173,8 @@ class Engine:
             raise busy("busy", "all places in the queue are taken; try again later", wait)
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
-        quick = all(is_quick(upload.data) for upload in uploads)
-        work: Future[list[Inspection]] = (self._pool if quick else self._slow_pool).submit(
+        size = max(quick_work(upload.data) for upload in uploads)
+        work: Future[list[Inspection]] = next(pool for bound, pool in self._pools.items() if size <= bound).submit(
             self._all, uploads, rule or self.rule, picture, began, most or self.limits.max_parts
         )
         self._count(+1)
@@ -190,8 +194,8 @@ class Engine:
     def close(self) -> None:
         """Wait for the work that has begun, but not for what is still being decoded elsewhere."""
         self._decoders.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._slow_pool.shutdown(wait=True, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def stuck(self) -> bool:

@@ -17,6 +17,7 @@ from PIL import Image as Pil
 
 from lightdet.data.images import MAX_PAGES, MAX_PIXELS, TooLargeError, read_pages
 from lightdet.errors import UserError
+from lightdet.service import engine
 from lightdet.service.decoders import Decoders
 
 OPTIONS = {"bit_depth": 16, "max_pixels": MAX_PIXELS, "max_pages": MAX_PAGES}
@@ -124,6 +125,32 @@ def test_slow_pictures_hold_up_no_other(start: Any) -> None:
     for thread in threads:
         thread.join()
     assert slow == [413, 413]
+
+
+def test_large_pictures_hold_up_no_small_one(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do slow ones hold up large ones: each kind waits for its own alone."""
+    large = saved("PNG", np.zeros((4000, 5000), np.uint8))
+    hold, held = threading.Event(), threading.Event()
+
+    def reading(data: bytes, **options: Any) -> Iterator[Any]:
+        if data == large:
+            held.set()
+            assert hold.wait(20)
+        yield from read_pages(data, **options)
+
+    monkeypatch.setattr(engine, "read_pages", reading)
+    served = start(limits={"decode_timeout": 20.0, "concurrency": 1})
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(served.detect(large).status_code))
+    waiting.start()
+    try:
+        assert held.wait(20)
+        assert served.detect(paint()).status_code == 200 and not answers
+        assert served.detect(saved("TIFF", PAGES[0])).status_code == 200 and not answers
+    finally:
+        hold.set()
+        waiting.join()
+    assert answers == [200]
 
 
 def test_a_picture_that_never_ends_is_told(start: Any) -> None:
