@@ -1,19 +1,25 @@
 """Write the pinned packages of the Docker image, each version with the hashes of its wheels.
 
     python packaging/lock.py            # packaging/docker/runtime.txt: what packaging/runtime asks for
-    python packaging/lock.py gpu        # packaging/docker/gpu.txt: lightdet itself, with torch for CUDA; fetches 4 GB
+    python packaging/lock.py gpu        # packaging/docker/gpu.txt: lightdet itself, with torch for CUDA
 
-The newest versions of today, for the Python and the processors of the image, from the index that pip is set up with.
+The newest versions of today, for the Python and the processors of the image, as uv finds them (``pip install uv``),
+which fetches no package. ``UV_CONSTRAINT=FILE`` keeps versions.
 """
 
 from __future__ import annotations
 
-import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = "3.13"  # as in the Dockerfile
@@ -31,36 +37,51 @@ def wanted(file: str, extras: tuple[str, ...]) -> list[str]:
     return [*BUILD, *project["dependencies"], *(each for extra in extras for each in optional[extra])]
 
 
-def resolve(requirements: list[str], processor: str) -> dict[str, tuple[str, str]]:
-    """Return by name the version and hash that pip would install on this processor."""
+def resolve(requirements: list[str], processor: str, uv: str) -> dict[str, tuple[str, str]]:
+    """Return by name the version, and the hash of the wheel that pip would take on this processor."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        kinds = [f"manylinux_2_{glibc}" for glibc in (39, 38, 35, 34, 31, 28, 27, 26, 24, 17)] + ["manylinux2014"]
+        asked, found = Path(folder) / "asked.txt", Path(folder) / "pylock.toml"
+        asked.write_text("\n".join(requirements))
         command = [
-            sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
-            "--only-binary", ":all:", "--target", folder, "--report", str(report),
-            "--python-version", PYTHON, "--implementation", "cp",
-            *(word for kind in kinds for word in ("--platform", f"{kind}_{processor}")), *requirements,
+            uv, "pip", "compile", "--quiet", "--format", "pylock.toml", "--output-file", str(found),
+            "--only-binary", ":all:", "--no-header", "--no-annotate",
+            "--python-version", PYTHON, "--python-platform", f"{processor}-manylinux_2_39", str(asked),
         ]  # fmt: skip
         subprocess.run(command, check=True)
-        found = json.loads(report.read_text())["install"]
-    return {
-        each["metadata"]["name"].lower().replace("_", "-"): (
-            each["metadata"]["version"],
-            each["download_info"]["archive_info"]["hashes"]["sha256"],
-        )
-        for each in found
-    }
+        packages = tomllib.loads(found.read_text())["packages"]
+    return {each["name"]: (each["version"], best_wheel(each["wheels"], processor)) for each in packages}
+
+
+def best_wheel(wheels: list[dict[str, Any]], processor: str) -> str:
+    """Return the SHA-256 of the wheel that pip prefers."""
+    python = tuple(int(part) for part in PYTHON.split("."))
+    glibc = [f"manylinux_2_{minor}_{processor}" for minor in range(39, 4, -1)] + [f"manylinux2014_{processor}"]
+    platforms = [*glibc, f"manylinux1_{processor}", f"linux_{processor}"]
+    order = [*cpython_tags(python, platforms=platforms), *compatible_tags(python, "cp313", platforms)]
+    place = {tag: number for number, tag in enumerate(order)}
+
+    def rank(wheel: dict[str, Any]) -> int:
+        name = wheel.get("name") or wheel["url"].rpartition("/")[2].partition("#")[0]
+        tags = parse_wheel_filename(unquote(name))[3]
+        return min((place[tag] for tag in tags if tag in place), default=len(order))
+
+    best = min(wheels, key=rank)
+    if rank(best) == len(order):
+        sys.exit(f"error: no wheel for Python {PYTHON} on {processor} among {[each['url'] for each in wheels][:3]}")
+    return str(best["hashes"]["sha256"])
 
 
 def main(image: str = "runtime") -> None:
     """Write the file."""
+    uv = shutil.which("uv")
+    if uv is None:
+        sys.exit("error: this needs uv, which resolves without fetching the packages: pip install uv")
     file, extras, processors = IMAGES[image]
     hashes: dict[str, set[str]] = {}
     versions: dict[str, str] = {}
     for processor in processors:
         pins = [f"{name}=={version}" for name, version in versions.items()]
-        for name, (version, sha256) in resolve(wanted(file, extras) + pins, processor).items():
+        for name, (version, sha256) in resolve(wanted(file, extras) + pins, processor, uv).items():
             versions[name] = version
             hashes.setdefault(name, set()).add(sha256)
     lines = [

@@ -20,7 +20,7 @@ from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import UserError
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
-from lightdet.service.description import describe_keys
+from lightdet.service.description import describe
 from lightdet.service.engine import Engine
 from lightdet.service.errors import RefusalError, plain
 from lightdet.service.guard import Guard
@@ -148,7 +148,8 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
     app.state.service, app.state.ready = service, False
     for router in (routes_detect.router, routes_records.router, routes_status.router, page_routes()):
         app.include_router(router)
-    describe_keys(app, needed=bool(service.settings.accepted_keys))
+    settings = service.settings
+    describe(app, needed=bool(settings.accepted_keys), most_parts=settings.limits.max_parts)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_parameter)
     app.add_middleware(

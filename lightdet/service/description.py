@@ -1,4 +1,4 @@
-"""The API's description for programs (``/openapi.json``), including how callers send their key."""
+"""The API's description for programs (``/openapi.json``), including how callers send their key and limits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ _SCHEMES = {
 }
 
 
-def describe_keys(app: FastAPI, *, needed: bool) -> None:
-    """Let the description say which addresses require a key; with `needed` false, that none does."""
+def describe(app: FastAPI, *, needed: bool, most_parts: int) -> None:
+    """Let the description say which addresses require a key, if one is `needed`, and the most pictures of a form."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:
         api = plain()  # made once; the same one from then on
         api["components"]["securitySchemes"] = _SCHEMES
+        for path in ("/api/detect", "/api/mark"):
+            form = api["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+            form["properties"]["pictures"]["maxItems"] = most_parts if path == "/api/detect" else 1
         for path, operations in api["paths"].items():
             if needed and path.startswith(CLOSED_PREFIXES):
                 for operation in operations.values():

@@ -9,6 +9,7 @@ from fastapi import Request
 from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import FIELD_LENGTH, Origin
 from lightdet.service.keys import caller_of
+from lightdet.service.plain_text import is_line
 
 HEADERS: Mapping[str, str] = {"station": "x-station", "order": "x-order"}
 """By the name of the form field. A header is read as UTF-8, or else as Latin-1."""
@@ -39,8 +40,8 @@ def _said(name: str, request: Request, fields: Iterable[tuple[str, str]]) -> str
         message = f"{name}: given more than once, and differently; give it as the header {header} or in the form"
         raise RefusalError(422, "bad_parameter", message)
     value = next(iter(values), "")
-    if len(value) > FIELD_LENGTH or not value.isprintable():
-        message = f"{name}: must have up to {FIELD_LENGTH} characters that can be printed"
+    if len(value) > FIELD_LENGTH or not is_line(value):
+        message = f"{name}: must have up to {FIELD_LENGTH} characters that can be shown"
         raise RefusalError(422, "bad_parameter", message)
     return value
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from lightdet.service.errors import RefusalError
 
@@ -45,5 +45,5 @@ def _no_null(value: str) -> str:
 
 Moment = Annotated[datetime, BeforeValidator(_no_number)]
 """A time in ISO 8601."""
-Text = Annotated[str, AfterValidator(_no_null)]
+Text = Annotated[str, AfterValidator(_no_null), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
 """Text that a database can search for."""

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from lightdet.service.answers import original_address
 from lightdet.service.engine import PictureKind
-from lightdet.service.inspection import NAME_LENGTH, Inspection, iso_time
+from lightdet.service.inspection import FIELD_LENGTH, NAME_LENGTH, Inspection, iso_time
 from lightdet.service.keys import needs
 from lightdet.service.parameters import refuse_unknown
+from lightdet.service.plain_text import LINE
 from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
 from lightdet.service.state import Parts
 
@@ -35,10 +36,15 @@ Name = Annotated[
 ]
 
 
+_LINE: dict[str, Any] = {"maxLength": FIELD_LENGTH, "pattern": LINE}
 Station = Annotated[
-    str | None, Header(alias="X-Station", description="Where the picture was taken; or a form's field `station`.")
+    str | None,
+    Header(alias="X-Station", json_schema_extra=_LINE, description="Where it was taken; or a form's field `station`."),
 ]
-Order = Annotated[str | None, Header(alias="X-Order", description="Batch or order number; or a form's field `order`.")]
+Order = Annotated[
+    str | None,
+    Header(alias="X-Order", json_schema_extra=_LINE, description="Batch or order number; or a form's field `order`."),
+]
 
 
 @router.post("/detect", response_model=DetectAnswer, responses=_REFUSALS, openapi_extra=PICTURES_BODY)

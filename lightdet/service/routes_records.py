@@ -139,7 +139,7 @@ def _original(service: Service, identity: str) -> tuple[bytes, str]:
     "/inspections/{identity}/corrections",
     response_model=Correction,
     status_code=201,
-    responses=_REFUSALS | errors(404),
+    responses=_REFUSALS | errors(400, 404),
     dependencies=[Depends(needs("correct"))],
 )
 async def correct(request: Request, service: Parts, identity: Identity, said: NewCorrection) -> Response:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lightdet.service.inspection import FIELD_LENGTH
+from lightdet.service.plain_text import LINE, LINES, are_lines
 
 
 class Detection(BaseModel):
@@ -61,13 +62,13 @@ class NewCorrection(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["OK", "NG"] | None = Field(None, description="what the part is; null: a remark alone")
-    note: str = Field(min_length=1, max_length=1000, description="why")
+    note: str = Field(min_length=1, max_length=1000, json_schema_extra={"pattern": LINES}, description="why")
 
     @field_validator("note")
     @classmethod
     def _fit_for_records(cls, note: str) -> str:
-        if not note.strip() or not all(c.isprintable() or c in "\n\t" for c in note):
-            raise ValueError("must be text that can be printed")
+        if not are_lines(note):
+            raise ValueError("must be text that can be shown")
         return note
 
 
@@ -254,17 +255,18 @@ PICTURES_BODY: dict[str, Any] = {
                     "type": "object",
                     "properties": {
                         "pictures": {"type": "array", "items": BINARY, "minItems": 1},
-                        "station": {"type": "string", "maxLength": FIELD_LENGTH},
-                        "order": {"type": "string", "maxLength": FIELD_LENGTH},
+                        "station": {"type": "string", "maxLength": FIELD_LENGTH, "pattern": LINE},
+                        "order": {"type": "string", "maxLength": FIELD_LENGTH, "pattern": LINE},
                     },
                     "required": ["pictures"],
+                    "additionalProperties": False,  # files of other names are taken as well; programs need none
                 }
             },
         },
     }
 }
 _REASONS = {
-    400: "no picture, or a broken form",
+    400: "no picture, a broken form, or no JSON",
     401: "no API key (no_key), or an unknown one (wrong_key)",
     403: "from another web page or computer, by a key whose role may not, or a threshold where none is taken",
     404: "no such thing",

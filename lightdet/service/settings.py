@@ -17,6 +17,7 @@ from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.keep import Keep
 from lightdet.service.keep_pictures import KeepPictures
 from lightdet.service.keys import Key, single_key
+from lightdet.service.plain_text import is_line
 
 Rule = TypeVar("Rule", DecisionRule, ClassRule)
 MIB = 1 << 20
@@ -175,8 +176,8 @@ class Settings:
             raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
         if self.api_key and self.keys:
             raise UserError("there is a file of keys and a single API key (LIGHTDET_API_KEY, --api-key-file); give one")
-        if len(self.station) > FIELD_LENGTH or not self.station.isprintable():
-            raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be printed")
+        if len(self.station) > FIELD_LENGTH or not is_line(self.station):
+            raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be shown")
 
     def rule_over(self, stored: Rule) -> Rule:
         """Return the decision rule: the model file's, overridden by what is set here.

@@ -129,7 +129,7 @@ def test_who_sent_it_from_where_is_on_record(start: Any, keys: tuple[Key, ...]) 
     [
         ({"x-station": "a"}, {"station": "b"}, "station: given more than once, and differently"),
         ({"x-order": "x" * 101}, {}, "order: must have up to 100 characters"),
-        ({}, {"station": "a\nb"}, "station: must have up to 100 characters that can be printed"),
+        ({}, {"station": "a\nb"}, "station: must have up to 100 characters that can be shown"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(
