@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from colors import paint
-from conftest import running
 from PIL import Image as Pil
+from running_service import running
 
 from lightdet.service.settings import Settings
 
