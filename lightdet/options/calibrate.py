@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from lightdet.errors import UserError
 from lightdet.options.base import NEEDED, AnyPath, Options
 from lightdet.options.shared import (
+    Agnostic,
     Batch,
     DataFile,
     DataRoot,
@@ -21,8 +22,10 @@ from lightdet.options.shared import (
     OptionalModel,
     Overlap,
     Overrides,
+    Precision,
     Predictions,
     Progress,
+    Rect,
     Split,
     Tile,
     check_overlap,
@@ -62,6 +65,9 @@ class CalibrationOptions(Options):
     data_root: DataRoot = None
     imgsz: Imgsz = None
     batch: Batch = None
+    precision: Precision = None
+    agnostic: Agnostic = False
+    rect: Rect = False
     tile: Tile = None
     overlap: Overlap = None
     device: Device = "auto"

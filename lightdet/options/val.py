@@ -26,6 +26,7 @@ from lightdet.options.shared import (
     Precision,
     Predictions,
     Progress,
+    Rect,
     Split,
     Threads,
     Tile,
@@ -49,6 +50,7 @@ class ValOptions(Options):
     precision: Precision = None
     threads: Threads = None
     agnostic: Agnostic = False
+    rect: Rect = False
     tile: Tile = None
     overlap: Overlap = None
     no_promise: NoPromise = False

@@ -153,6 +153,9 @@ def split_request(options: CalibrationOptions) -> ValOptions:
         batch=options.batch,
         device=options.device,
         on_error=options.on_error,
+        precision=options.precision,
+        agnostic=options.agnostic,
+        rect=options.rect,
         tile=options.tile,
         overlap=options.overlap,
         no_promise=True,  # what was promised before is calibrated anew

@@ -173,6 +173,7 @@ class Validation:
             precision=options.precision,
             threads=options.threads,
             agnostic=options.agnostic or None,
+            rect=options.rect,
             tile=options.tile,
             overlap=options.overlap,
             no_promise=options.no_promise,
@@ -246,7 +247,10 @@ class Validation:
         data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
         versions = _versions(task.scores.packages)
         decision = {} if found.rule is None else judged(found, spec.classes)
-        settings, values = task.scores.settings_facts(self.settings, across_classes=bool(options.agnostic))
+        used = {} if found.conditions is None else found.conditions.as_dict()
+        used = {name: value for name, value in used.items() if name in ("iou", "max_detections") and value is not None}
+        across = bool(options.agnostic if found.conditions is None else found.conditions.agnostic)
+        settings, values = task.scores.settings_facts(self.settings.model_copy(update=used), across_classes=across)
         if options.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
         facts = {
