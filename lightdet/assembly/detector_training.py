@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,8 @@ from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
 
 ASSIGNMENT, SHAPE, ALIGNED = "assignment", "shape", "aligned"
+ALIGNED_STEPS = 100
+"""A shorter one does not know the classes, which begin anew, early enough to rank anchors by them (docs/recipe.md)."""
 
 
 def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
@@ -106,7 +109,7 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
     pace = Pace.of(train, from_weights=from_weights)
-    aligned = _aligned(config, context, from_weights)
+    aligned = _aligned(config, context, from_weights, len(data.train))
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
     )
@@ -162,11 +165,13 @@ def _begin(
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 
 
-def _aligned(config: RunConfig, context: RunContext, from_weights: bool) -> bool:
+def _aligned(config: RunConfig, context: RunContext, from_weights: bool, pictures: int) -> bool:
     """Which anchors learn a box (`LossConfig.assignment`); a resumed training keeps what it started with."""
     if not isinstance(config.loss, LossConfig):
         return False
-    usual = ALIGNED if from_weights else SHAPE
+    train = config.train
+    short = not train.minutes and train.epochs * math.ceil(pictures / train.batch) < ALIGNED_STEPS
+    usual = ALIGNED if from_weights and not short else SHAPE
     if context.resume is not None:
         usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings from before this choice had no other
     context.run[ASSIGNMENT] = config.loss.assignment or usual

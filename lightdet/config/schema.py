@@ -137,7 +137,8 @@ class LossConfig(Section):
     """A box matches an anchor if neither side differs by more than this factor."""
     assignment: Literal["shape", "aligned"] | None = None
     """Which anchors learn a box: all whose shape fits, or the ten of them that find it best (`losses.TaskAligned`).
-    null: aligned when training starts from trained weights, which already find something, else shape."""
+    null: aligned when training starts from trained weights, which already find something, and takes 100 steps or more;
+    else shape."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     objectness_balance: Balance = [4.0, 1.0, 0.4]
     """Weight of the objectness term by grid, finest first."""

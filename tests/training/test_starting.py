@@ -125,23 +125,25 @@ def learns_aligned(trainer: Trainer) -> bool:
     ("changes", "aligned"),
     [
         ([], True),
+        (["train.epochs=2"], False),
+        (["train.epochs=2", "loss.assignment=aligned"], True),
         (["train.start=chance"], False),
         (["loss.assignment=shape"], False),
         (["train.start=chance", "loss.assignment=aligned"], True),
     ],
 )
-def test_who_learns_a_box_depends_on_the_start_unless_it_is_given(
+def test_who_learns_a_box_depends_on_start_and_length_unless_it_is_given(
     kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], aligned: bool
 ) -> None:
-    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True)
+    trainer = make_trainer(defect_set, tmp_path, ["train.epochs=100", *changes], with_run=True)
     assert learns_aligned(trainer) == aligned
     trainer.reporter.batch_done = lambda losses: setattr(trainer.stop, "requested", True)  # type: ignore[method-assign]
     trainer.fit()
     state = load_state(tmp_path)
-    again = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True, resume=state)
+    again = make_trainer(defect_set, tmp_path, ["train.epochs=100", *changes], with_run=True, resume=state)
     assert learns_aligned(again) == aligned
     del state.run["assignment"]  # as a training of before the choice: all learnt, unless the file says otherwise
-    older = make_trainer(defect_set, tmp_path, ["train.epochs=2", *changes], with_run=True, resume=state)
+    older = make_trainer(defect_set, tmp_path, ["train.epochs=100", *changes], with_run=True, resume=state)
     assert learns_aligned(older) == ("loss.assignment=aligned" in changes)
 
 
@@ -149,7 +151,7 @@ def test_who_learns_a_box_depends_on_the_start_unless_it_is_given(
 def test_networks_with_a_loss_of_their_own_claim_no_assignment(name: str, tmp_path: Path) -> None:
     settings = load_config(load_yaml(CONFIGS / f"{name}.yaml"))
     context = RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=Recorder())
-    assert not _aligned(settings, context, from_weights=True) and "assignment" not in context.run
+    assert not _aligned(settings, context, from_weights=True, pictures=1000) and "assignment" not in context.run
 
 
 def test_the_command_misses_the_file_before_it_reads_pictures(
