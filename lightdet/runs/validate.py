@@ -26,8 +26,8 @@ from lightdet.inference.open_exported import read_card
 from lightdet.inference.run_folder import check_writable, fresh_folder
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
+from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
-from lightdet.runs.promise_test import held
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
@@ -295,44 +295,6 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
             path=weights,
         )
     return np.array([spec.classes.index(name) for name in names], np.int64)
-
-
-def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
-    """Judge each picture by the model's rule and compare with the truth; `names` are the classes by label.
-
-    Returns:
-        The rule, its promise and the counts, escape and false-reject rates with their intervals, as plain values.
-    """
-    from lightdet.calibration import judge  # noqa: PLC0415 - scipy and scikit-learn only where pictures are judged
-
-    rule = found.rule
-    bad = [rule.is_bad(truth, names) for truth in found.truths]
-    counts = judge(bad, [not rule.ok(each) for each in found.predictions]).as_dict()
-    promise = found.promise.as_dict()
-    if found.promise.holds:
-        promise["here"] = held(found, names)
-    return {"rule": rule.as_dict(), "promise": promise, **counts}
-
-
-def decision_facts(found: Found, judgement: dict[str, Any]) -> dict[str, str]:
-    """Put the result of `judged` into words, by heading."""
-    rule = found.rule
-    bad, good = judgement["confusion"]["bad"], judgement["confusion"]["good"]
-    return {
-        "a picture is NG from": rule.describe(),
-        "promise": found.promise.describe(),
-        **({"on these pictures": here["text"]} if (here := judgement["promise"].get("here")) else {}),
-        "bad pictures": f"{bad['NG']} NG, {bad['OK']} OK: {_share(judgement, 'escape_rate')} escape",
-        "good pictures": (f"{good['OK']} OK, {good['NG']} NG: {_share(judgement, 'false_reject_rate')} are rejected"),
-    }
-
-
-def _share(judgement: dict[str, Any], rate: str) -> str:
-    found = judgement[rate]
-    if found["rate"] is None:
-        return "none to count"
-    low, high = found["interval"]
-    return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
 
 
 def _is_fault(image: Image | UserError) -> bool:

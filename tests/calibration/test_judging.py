@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import Promise
 from lightdet.runs.choose_rule import fingerprint
-from lightdet.runs.promise_test import SAME, held
+from lightdet.runs.judging import SAME, held
 from lightdet.runs.validate import Found
 from lightdet.structures import Detections
 

@@ -1,4 +1,4 @@
-"""Did a promise hold on pictures of their own? The exact binomial test of the promised rate."""
+"""A model's rule on labelled pictures: what passes and what not, and whether its promise held there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,44 @@ if TYPE_CHECKING:
 
 
 SAME = "these are the pictures that it was calibrated on: they test nothing"
+
+
+def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
+    """Judge each picture by the model's rule and compare with the truth; `names` are the classes by label.
+
+    Returns:
+        The rule, its promise and the counts, escape and false-reject rates with their intervals, as plain values.
+    """
+    from lightdet.calibration import judge  # noqa: PLC0415 - scipy and scikit-learn only where pictures are judged
+
+    rule = found.rule
+    bad = [rule.is_bad(truth, names) for truth in found.truths]
+    counts = judge(bad, [not rule.ok(each) for each in found.predictions]).as_dict()
+    promise = found.promise.as_dict()
+    if found.promise.holds:
+        promise["here"] = held(found, names)
+    return {"rule": rule.as_dict(), "promise": promise, **counts}
+
+
+def decision_facts(found: Found, judgement: dict[str, Any]) -> dict[str, str]:
+    """Put the result of `judged` into words, by heading."""
+    rule = found.rule
+    bad, good = judgement["confusion"]["bad"], judgement["confusion"]["good"]
+    return {
+        "a picture is NG from": rule.describe(),
+        "promise": found.promise.describe(),
+        **({"on these pictures": here["text"]} if (here := judgement["promise"].get("here")) else {}),
+        "bad pictures": f"{bad['NG']} NG, {bad['OK']} OK: {_share(judgement, 'escape_rate')} escape",
+        "good pictures": (f"{good['OK']} OK, {good['NG']} NG: {_share(judgement, 'false_reject_rate')} are rejected"),
+    }
+
+
+def _share(judgement: dict[str, Any], rate: str) -> str:
+    found = judgement[rate]
+    if found["rate"] is None:
+        return "none to count"
+    low, high = found["interval"]
+    return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
 
 
 def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
