@@ -37,11 +37,11 @@ DATA_COMMANDS = {
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
 RECORDS_COMMANDS = {
-    "verify": "Go along the chain of records and say where one was changed, taken out or put in.",
-    "backup": "Copy the records' database, also while the service writes into it.",
-    "restore": "Put a backup in the place of the records' database.",
+    "verify": "Check the chain of records: where was one changed, removed or inserted?",
+    "backup": "Copy the records' database, even while the service writes to it.",
+    "restore": "Restore the records' database from a backup.",
     "export": "Write records as CSV or Parquet.",
-    "migrate": "Take a database of an earlier version along.",
+    "migrate": "Migrate a database of an earlier version.",
     "purge": "Delete the oldest records, in small steps; the service may run.",
 }
 

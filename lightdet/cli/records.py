@@ -24,7 +24,8 @@ def verify(
     *,
     database: Database = DATABASE,
     chain_file: Annotated[
-        Path | None, Parameter(metavar="FILE", help="What 'serve --chain-file' wrote; its links must be there.")
+        Path | None,
+        Parameter(metavar="FILE", help="The file of 'serve --chain-file'; every link in it must be in the chain."),
     ] = None,
     keep_folder: KeepFolder = None,
     pictures: Annotated[
@@ -32,10 +33,10 @@ def verify(
     ] = True,
     json: Json = None,
 ) -> int:
-    """Go along the chain of records and say where one was changed, taken out, put in or moved.
+    """Check the chain of records, and say where one was changed, removed, inserted or moved.
 
-    The same for the pictures that were kept: which one is missing, or was changed. Rows cut off at the end show
-    against --chain-file alone. Exit code 1 if there is a fault.
+    Kept pictures are checked too. Rows cut off at the end can be found only with --chain-file. Exit code 1 if anything
+    is wrong.
     """
     from lightdet.files import write_json
     from lightdet.wording import counted
@@ -135,7 +136,7 @@ def migrate(*, database: Database = DATABASE) -> None:
     store = _open(database)
     before, (head, _) = store.database.version_before, store.head()
     store.close()
-    taken = "is of this version" if before == SCHEMA else f"is taken along from tables {before} to {SCHEMA}"
+    taken = "is of this version" if before == SCHEMA else f"is migrated from tables {before} to {SCHEMA}"
     _say(f"the database {taken}: {counted(head.seq, 'row')} in the chain, hash {head.hash}")
 
 
@@ -143,15 +144,17 @@ def purge(
     *,
     database: Database = DATABASE,
     days: Annotated[
-        float, Parameter(metavar="N", validator=between(0.0), help="Keep so many days, back from the newest record.")
+        float,
+        Parameter(metavar="N", validator=between(0.0), help="Keep the last N days, counted from the newest record."),
     ] = 0.0,
-    rows: Annotated[int, Parameter(metavar="N", validator=between(0), help="Keep so many rows.")] = 0,
+    rows: Annotated[int, Parameter(metavar="N", validator=between(0), help="Keep the newest N rows.")] = 0,
     gib: Annotated[
-        float, Parameter(metavar="N", validator=between(0.0), help="Keep what fits into so many GiB of database.")
+        float,
+        Parameter(metavar="N", validator=between(0.0), help="Keep the newest records that fit into N GiB of database."),
     ] = 0.0,
     keep_folder: KeepFolder = None,
 ) -> None:
-    """Delete the oldest records, in steps that hold up nobody, and give their space back; the service may run.
+    """Delete the oldest records, in small steps, and free their space; the service may keep running.
 
     Their pictures go with them.
     The rest stays verifiable: the hash of the last row that was deleted is kept.

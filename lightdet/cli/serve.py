@@ -21,7 +21,7 @@ _NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "prometheus_client")
 def serve(options: Annotated[ServeOptions, ALL]) -> None:
     """Answer over HTTP: OK or NG with boxes, a page for people at /, records, statistics, metrics.
 
-    Without --host only this computer reaches it. Ctrl-C or SIGTERM ends it after what has begun.
+    Without --host, only this computer can reach it. Ctrl-C or SIGTERM ends it after the requests in progress.
     --json FILE is written when it is ready: its URL, process and model.
     """
     import importlib.util

@@ -74,7 +74,7 @@ class ServeOptions(Options):
         Parameter(
             group=DECISION,
             env_var="LIGHTDET_ALLOW_OVERRIDE",
-            help="Let a request give a threshold of its own; its record says so and is in no statistics.",
+            help="Let requests give a threshold of their own; their records say so and are left out of the statistics.",
         ),
     ] = False
     confidence: Annotated[
@@ -92,13 +92,13 @@ class ServeOptions(Options):
             metavar="ADDRESS",
             group=REACH,
             env_var="LIGHTDET_HOST",
-            help="Where to listen; 0.0.0.0: everywhere, so that other computers reach it.",
+            help="Where to listen; 0.0.0.0: on all networks, so that other computers can reach it.",
         ),
     ] = "127.0.0.1"
     port: Annotated[
         int,
         Parameter(
-            metavar="N", validator=between(0, 65535), group=REACH, env_var="LIGHTDET_PORT", help="0 takes a free one."
+            metavar="N", validator=between(0, 65535), group=REACH, env_var="LIGHTDET_PORT", help="0: any free one."
         ),
     ] = 8000
     api_key_file: Annotated[
@@ -122,13 +122,15 @@ class ServeOptions(Options):
             metavar="NAME",
             group=REACH,
             env_var="LIGHTDET_ALLOW_HOST",
-            help="A name under which it may be reached, besides addresses in numbers; may be repeated.",
+            help="A host name that it also answers to, besides numeric addresses; may be repeated.",
         ),
     ] = ()
     tls_cert: Annotated[
         AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Certificate (PEM): speak HTTPS.")
     ] = None
-    tls_key: Annotated[AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Its key (PEM).")] = None
+    tls_key: Annotated[AnyPath | None, Parameter(metavar="FILE", group=REACH, help="The certificate's key (PEM).")] = (
+        None
+    )
     database: Annotated[Database, Parameter(group=RECORDS)] = DATABASE
     station: Annotated[
         str,
@@ -136,7 +138,7 @@ class ServeOptions(Options):
             metavar="NAME",
             group=RECORDS,
             env_var="LIGHTDET_STATION",
-            help="What records name the station where a request has no X-Station.",
+            help="Station in the records of requests that name none (X-Station).",
         ),
     ] = ""
     durable: Annotated[
@@ -166,7 +168,7 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=RECORDS,
             env_var="LIGHTDET_KEEP_DAYS",
-            help="Keep the records of so many days, back from the newest one; 0: of any age.",
+            help="Keep the records of the last N days, counted from the newest; 0: of any age.",
         ),
     ] = 0.0
     keep_rows: Annotated[
@@ -176,7 +178,7 @@ class ServeOptions(Options):
             validator=between(0),
             group=RECORDS,
             env_var="LIGHTDET_KEEP_ROWS",
-            help="Keep the newest so many records; 0: any number.",
+            help="Keep the newest N records; 0: any number.",
         ),
     ] = 0
     keep_gib: Annotated[
@@ -186,7 +188,7 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=RECORDS,
             env_var="LIGHTDET_KEEP_GIB",
-            help="Keep the newest records that fit into so many GiB of database; 0: any size.",
+            help="Keep the newest records that fit into N GiB of database; 0: any size.",
         ),
     ] = 20.0
     keep: Annotated[
@@ -195,7 +197,7 @@ class ServeOptions(Options):
             metavar="all|ng|uncertain|sample=P",
             group=PICTURES,
             env_var="LIGHTDET_KEEP",
-            help="Keep these pictures as they came, by record; may be repeated. Default: none.",
+            help="Keep these pictures as they came, with their record; may be repeated. Default: none.",
         ),
     ] = ()
     keep_folder: Annotated[KeepFolder, Parameter(group=PICTURES)] = None
@@ -206,7 +208,7 @@ class ServeOptions(Options):
             validator=between(0.0001, 1.0),
             group=PICTURES,
             env_var="LIGHTDET_KEEP_BAND",
-            help="A verdict is uncertain if it changes with every threshold so much lower or higher.",
+            help="A verdict is uncertain if moving every threshold by this much changes it.",
         ),
     ] = 0.1
     keep_picture_days: Annotated[
@@ -216,7 +218,7 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=PICTURES,
             env_var="LIGHTDET_KEEP_PICTURE_DAYS",
-            help="Keep the pictures of so many days, back from the newest record; 0: of any age.",
+            help="Keep the pictures of the last N days, counted from the newest record; 0: of any age.",
         ),
     ] = 0.0
     keep_picture_gib: Annotated[
@@ -226,7 +228,7 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=PICTURES,
             env_var="LIGHTDET_KEEP_PICTURE_GIB",
-            help="Keep the newest pictures that fit into so many GiB; 0: any size.",
+            help="Keep the newest pictures that fit into N GiB; 0: any size.",
         ),
     ] = 20.0
     keep_free_gib: Annotated[
@@ -236,7 +238,7 @@ class ServeOptions(Options):
             validator=between(0.0),
             group=PICTURES,
             env_var="LIGHTDET_KEEP_FREE_GIB",
-            help="Keep no picture that would leave less than so many GiB free on the disk.",
+            help="Keep no picture that would leave less than N GiB free on the disk.",
         ),
     ] = 2.0
     alarm_row: Annotated[
@@ -246,7 +248,7 @@ class ServeOptions(Options):
             validator=between(1, 1000),
             group=ALARMS,
             env_var="LIGHTDET_ALARM_ROW",
-            help="So many bad parts in a row are an alarm; default: none is.",
+            help="Alarm after N bad parts in a row; default: never.",
         ),
     ] = None
     alarm_share: Annotated[
@@ -256,7 +258,7 @@ class ServeOptions(Options):
             validator=between(0.0, 1.0),
             group=ALARMS,
             env_var="LIGHTDET_ALARM_SHARE",
-            help="A larger share of bad parts among the last ones is an alarm; default: none is.",
+            help="Alarm at a larger share of bad parts among the last ones; default: never.",
         ),
     ] = None
     alarm_parts: Annotated[

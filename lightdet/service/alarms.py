@@ -129,7 +129,7 @@ class Alarms:
 
     def ready(self, is_ready: bool, at: int) -> list[Alarm]:
         """Return what follows from whether pictures are taken."""
-        text = "pictures are taken again" if is_ready else "no pictures are taken: the service is not ready"
+        text = "pictures are taken again" if is_ready else "the service is not ready: it accepts no pictures"
         found = self._turn("not_ready", not is_ready, at, text, {})
         return [found] if found else []
 
@@ -139,7 +139,11 @@ class Alarms:
         if more:
             self._failed_at = at
         on = more > 0 or ("no_verdicts" in self._on and at - self._failed_at < _QUIET_MS)
-        text = f"{more} pictures without a verdict: the network gives no numbers" if more else "no more such pictures"
+        text = (
+            f"{more} pictures without a verdict: the network's output was not finite"
+            if more
+            else "no more such pictures"
+        )
         found = self._turn("no_verdicts", on, at, text, {"pictures": more})
         return [found] if found else []
 

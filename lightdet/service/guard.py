@@ -79,7 +79,7 @@ class Guard:
             self._metrics.hung_up.inc()
             exchange.status = 499  # as others count it; nobody sees this
             if not exchange.started:  # the server wants an answer for its books
-                await exchange.refuse(RefusalError(400, "hung_up", "the request was not whole"))
+                await exchange.refuse(RefusalError(400, "hung_up", "the request was incomplete"))
                 exchange.status = 499
         except RefusalError as refusal:
             self._metrics.refuse(refusal.code)
@@ -88,7 +88,7 @@ class Guard:
             log.exception("%s %s failed", scope["method"], _printable(scope["path"]))
             if exchange.started:
                 return  # the server closes unfinished answers
-            await exchange.refuse(RefusalError(500, "internal", "something went wrong here; the log tells more"))
+            await exchange.refuse(RefusalError(500, "internal", "something went wrong here; see the log"))
 
     def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
         path, method = scope["path"], scope["method"]
@@ -97,7 +97,7 @@ class Guard:
             message = "this service is not known under this name; start it with --allow-host NAME, or with an API key"
             raise RefusalError(421, "unknown_host", message)
         if method not in ("GET", "HEAD") and not _same_site(host, headers):
-            raise RefusalError(403, "cross_site", "requests from other web pages are not taken")
+            raise RefusalError(403, "cross_site", "requests from other web pages are refused")
         if self._keys and path.startswith(CLOSED_PREFIXES):
             scope["lightdet.caller"] = find_caller(_shown_key(headers), self._keys)
 

@@ -92,7 +92,7 @@ def find_caller(shown: str, keys: tuple[Key, ...]) -> Caller:
     digest = _digest(shown.encode())
     found = [key for key in keys if hmac.compare_digest(digest, key.digest)]
     if not found:
-        raise RefusalError(401, "wrong_key", "this API key is not known here; check it, or ask for another one")
+        raise RefusalError(401, "wrong_key", "this API key is unknown here; check it, or ask for another one")
     return Caller(found[0].name, found[0].role)
 
 
@@ -128,9 +128,9 @@ def read_keys(file: Path) -> tuple[Key, ...]:
             continue
         key = _parse(text, file, number)
         if any(key.name == other.name for other in keys):
-            raise UserError(f"the name '{key.name}' is there twice; give every key its own", path=file, line=number)
+            raise UserError(f"the name '{key.name}' appears twice; give every key its own", path=file, line=number)
         if any(key.digest == other.digest for other in keys):
-            raise UserError(f"the key of '{key.name}' is there twice; make another one", path=file, line=number)
+            raise UserError(f"the key of '{key.name}' appears twice; make another one", path=file, line=number)
         keys.append(key)
     if not keys:
         raise UserError("holds no key; write NAME ROLE KEY, one per line", path=file)

@@ -21,7 +21,7 @@ async def refuse_unknown(request: Request) -> None:
     given = [name for name, _ in request.query_params.multi_items()]
     if any(name not in known for name in given):
         told = f"known here: {', '.join(known)}" if known else "none is known here"
-        raise RefusalError(422, "bad_parameter", f"there is a parameter that is not known; {told}")
+        raise RefusalError(422, "bad_parameter", f"a parameter is unknown; {told}")
     for name in known:
         if given.count(name) > 1:
             raise RefusalError(422, "bad_parameter", f"{name}: given more than once")

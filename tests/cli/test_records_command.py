@@ -123,7 +123,7 @@ def test_migrate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = str(tmp_path / "old.sqlite3")
     write_first(path)
     code, out, _ = run(capsys, "migrate", "--database", path)
-    assert code == 0 and "taken along from tables 1 to" in out and "1 row in the chain" in out
+    assert code == 0 and "migrated from tables 1 to" in out and "1 row in the chain" in out
     assert "is of this version" in run(capsys, "migrate", "--database", path)[1]
 
 

@@ -45,8 +45,8 @@ def test_a_file_of_keys(keys: tuple[Key, ...], tmp_path: Path) -> None:
         ("a operator sécret-sécret-sécret", "plain ASCII"),
         ("a operator sha256:abc", "must have 64 digits"),
         ("-a operator 0123456789abcdef", "a name has up to 64 letters"),
-        ("a operator 0123456789abcdef\na engineer 0123456789abcdeg", ":2: the name 'a' is there twice"),
-        ("a operator 0123456789abcdef\nb engineer 0123456789abcdef", ":2: the key of 'b' is there twice"),
+        ("a operator 0123456789abcdef\na engineer 0123456789abcdeg", ":2: the name 'a' appears twice"),
+        ("a operator 0123456789abcdef\nb engineer 0123456789abcdef", ":2: the key of 'b' appears twice"),
     ],
 )
 def test_a_line_that_is_no_key(text: str, told: str, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_key_that_is_wrong_is_told_from_one_that_is_missing(start: Any, keys: 
     missing = served.client.get("/api/model")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "wrong_key")
     assert (missing.status_code, missing.json()["error"]["code"]) == (401, "no_key")
-    assert "not known" in wrong.json()["error"]["message"] and "is needed" in missing.json()["error"]["message"]
+    assert "unknown" in wrong.json()["error"]["message"] and "is needed" in missing.json()["error"]["message"]
 
 
 def test_who_sent_it_from_where_is_on_record(start: Any, keys: tuple[Key, ...]) -> None:

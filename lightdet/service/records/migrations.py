@@ -59,7 +59,7 @@ def _chain_rows(connection: Connection) -> None:
         count(connection, linked, [each for _, found, _ in page for each in found])
         done, after = done + len(page), linked[-1]["id"]
         if done % (100 * _PAGE) == 0:
-            log.info("%d of %d records are taken along", done, total)
+            log.info("%d of %d records are migrated", done, total)
     for change in changes:
         _link(connection, chain, model_changes, "model", change)
     move_end(connection, "head", chain.head)
