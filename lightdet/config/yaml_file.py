@@ -265,6 +265,9 @@ def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
         if get_origin(current) is dict:  # free names, each with the same fields below it
             current = get_args(current)[1]
             continue
+        if get_origin(current) in (list, tuple):
+            current = get_args(current)[0]
+            continue
         if not (isinstance(current, type) and issubclass(current, BaseModel)):
             return []
         info = current.model_fields.get(str(part))
