@@ -28,7 +28,7 @@ from lightdet.geometry.polygons import areas_overlap, self_crossing, touches, wi
 
 MOST_ZONES = 64
 MOST_POINTS = 1000
-"""Of all zones together."""
+"""All zones together have no more."""
 LARGEST_SIDE = 1_000_000
 """Of a picture, in pixels."""
 PIXEL_STEPS = 100
