@@ -21,6 +21,8 @@ SHORTEST = 3
 """Characters that a text must have to be looked up."""
 _MOST = 20_000
 """A text that more inspections hold is found sooner by reading them, the latest first."""
+_MATCHING = text("SELECT rowid FROM texts WHERE texts MATCH :match ORDER BY rowid DESC LIMIT :most")
+"""From the latest on: from the first on, each trigram would pass over all that a purge has deleted."""
 _COLUMNS = ("name", "station", "order_number")
 _JOINED = "(name || chr(10) || coalesce(station, '') || chr(10) || coalesce(order_number, ''))"
 
@@ -81,8 +83,7 @@ def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | N
     if connection.dialect.name == "sqlite":
         trigrams = dict.fromkeys(wanted[at : at + 3] for at in range(len(wanted) - 2))
         match = " AND ".join('"' + each.replace('"', '""') + '"' for each in trigrams)
-        found = text("SELECT rowid FROM texts WHERE texts MATCH :match LIMIT :most").bindparams(match=match, most=_MOST)
-        numbers = list(connection.execute(found).scalars())
+        numbers = list(connection.execute(_MATCHING, {"match": match, "most": _MOST}).scalars())
         if len(numbers) == _MOST:
             return None
         joined = ",".join(map(str, numbers))  # integers of our own; as parameters they would be too many
