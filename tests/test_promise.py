@@ -78,6 +78,16 @@ def test_a_promise_in_words() -> None:
     assert told["holds"] and told["rate"] == "false_reject_rate"
 
 
+def test_a_suspended_promise_says_what_moved() -> None:
+    suspended = stored_promise(record()).suspend("focus fell from 12 to 9", "focus")
+    assert not suspended.holds
+    assert suspended.as_dict() == {
+        "holds": False, "suspended": True, "moved": "focus", "text": "suspended: focus fell from 12 to 9"
+    }  # fmt: skip
+    none = stored_promise(record(promise=None))
+    assert none.suspend("focus fell", "focus") == none  # there is nothing to suspend
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

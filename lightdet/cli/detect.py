@@ -71,6 +71,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> N
         lines.append(f"by the model's decision rule: {outcome.decisions['OK']} OK, {outcome.decisions['NG']} NG")
     if outcome.promise is not None:
         lines.append(f"promise: {outcome.promise.describe()}")
+    if outcome.watch:
+        lines.append(f"watch: {outcome.watch}")
     if totals.dropped:
         lines.append(f"{counted(totals.dropped, 'frame')} of live streams dropped: newer ones were there")
     medians = totals.medians()

@@ -103,6 +103,10 @@ class ClassRule:
         bad = self.bad if name is None else (name,)
         return bad_probability(found.probabilities, [found.names.index(each) for each in bad])
 
+    def statistics(self, found: Classification) -> dict[str, float]:
+        """Return the probability that the picture is bad, in per cent."""
+        return {"score": 100 * self.score(found)}
+
     def is_bad(self, truth: ImageLabel, names: Sequence[str], name: str | None = None) -> bool:
         """Whether a labelled picture has a bad class (the class `name`, or any); `names` by label."""
         return names[truth.label] in (self.bad if name is None else (name,))

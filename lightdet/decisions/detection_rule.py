@@ -173,6 +173,15 @@ class DecisionRule:
         kept = (each for each in found if name in (None, each["name"]) and smallest._counts(each))
         return max((float(each["score"]) for each in kept), default=0.0)  # type: ignore[arg-type]
 
+    def statistics(self, detections: Detections) -> dict[str, float]:
+        """Return how many boxes reach the lowest threshold, and the best of their scores in per cent (0: none).
+
+        They do not depend on the lowest score that is reported.
+        """
+        scores = [round(float(score), 4) for score in detections.scores]
+        kept = [score for score in scores if score >= self.lowest_threshold]
+        return {"detections": float(len(kept)), "best score": 100 * max(kept, default=0.0)}
+
     def is_bad(self, truth: Annotation, names: Sequence[str], name: str | None = None) -> bool:
         """Whether a labelled picture is bad: it has a defect (of the class `name`, or of any); `names` by label."""
         return bool(len(truth) if name is None else (truth.labels == names.index(name)).any())

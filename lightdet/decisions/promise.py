@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ class Promise:
         confidence: in (0, 1).
         per_class: for the bad parts of each class by itself.
         why_not: for people, if nothing is promised.
+        suspended: for people, what has changed since the calibration; empty: nothing that is known.
+        moved: the statistic that moved, if it is suspended.
     """
 
     rate: Rate | None = None
@@ -35,24 +37,37 @@ class Promise:
     confidence: float = 0.0
     per_class: bool = False
     why_not: str = ""
+    suspended: str = ""
+    moved: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether anything is promised."""
-        return self.rate is not None
+        return self.rate is not None and not self.suspended
+
+    def suspend(self, what: str, moved: str) -> Promise:
+        """Return it suspended, as the pictures have changed: `what` says how, `moved` is the statistic."""
+        return replace(self, suspended=what, moved=moved) if self.holds else self
 
     def describe(self) -> str:
-        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, or ``none: …``."""
+        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, ``none: …``, or ``suspended: …``."""
         if self.rate is None:
             return f"none: {self.why_not}"
+        if self.suspended:
+            return f"suspended: {self.suspended}"
         parts = "bad parts of each class" if self.per_class else "bad parts"
         what = f"of {parts} pass" if self.rate == "escape_rate" else "of good parts are rejected"
         return f"at most {_percent(self.target)} {what}, with {_percent(self.confidence)} confidence"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON: ``holds``, the same in words as ``text``, and the promise, if any."""
+        """Return plain values, ready for JSON: ``holds``, the same in words as ``text``, and the promise, if any.
+
+        A suspended one has ``suspended: true`` and the statistic that ``moved`` instead.
+        """
         if self.rate is None:
             return {"holds": False, "text": self.describe()}
+        if self.suspended:
+            return {"holds": False, "suspended": True, "moved": self.moved, "text": self.describe()}
         values = {"rate": self.rate, "target": self.target, "confidence": self.confidence}
         return {"holds": True, "text": self.describe(), **values, "per_class": self.per_class}
 

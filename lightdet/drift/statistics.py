@@ -17,39 +17,42 @@ SAMPLE_SIDE = 192
 """Longest side of the sample in pixels."""
 PATCH, PATCHES = 48, 4
 """Side of a patch in pixels, and how many there are per row and column."""
-PICTURE_STATISTICS = (
-    *("brightness", "contrast", "highlights", "shadows", "focus", "noise"),
-    *("red", "blue", "left to right", "top to bottom", "centre"),
-)
-"""The names, in the order of `picture_statistics`."""
+RESOLUTION = {
+    **{"brightness": 1.0, "contrast": 0.5, "highlights": 1.0, "shadows": 1.0, "focus": 0.2, "noise": 0.1},
+    **{"red": 0.5, "blue": 0.5, "left to right": 0.5, "top to bottom": 0.5, "centre": 0.5},
+}
+"""By name, in the order of `picture_statistics`: values are rounded to it, so that a change too small to matter (of gray
+by another compression, say) is none even where all calibration pictures were alike."""
+PICTURE_STATISTICS = tuple(RESOLUTION)
 _RIPPLE = np.array([1, -2, 1], np.float32)  # across and down: Immerkær's mask, blind to edges and slopes
 _LEVELS = np.arange(1.0, 257.0)
 
 
 def picture_statistics(image: Image) -> dict[str, float]:
-    """Return the statistics of a picture, finite for every picture.
+    """Return the statistics of a picture, finite for every picture, rounded to `RESOLUTION`.
 
     - ``brightness``, ``contrast``: mean and standard deviation of the gray levels, in 0-255
     - ``highlights``, ``shadows``: gray levels that 1 % of the pixels exceed or stay below
     - ``focus``: how steep edges are for the contrast there is: decibels of mean squared gradient over variance
     - ``noise``: standard deviation of the noise in gray levels (Immerkær, Fast noise variance estimation, 1996)
-    - ``red``, ``blue``: per cent of all light
+    - ``red``, ``blue``: per cent of all light, less the third that each has in gray
     - ``left to right``, ``top to bottom``: per cent by which the second half is brighter than the whole
     - ``centre``: per cent by which the middle is brighter than the whole
 
     Args:
         image: uint8 RGB ``[H, W, 3]``.
     """
-    step = max(1, -(-max(image.shape[:2]) // SAMPLE_SIDE))
-    sample = np.ascontiguousarray(image[::step, ::step])
+    every = max(1, -(-max(image.shape[:2]) // SAMPLE_SIDE))
+    sample = np.ascontiguousarray(image[::every, ::every])
     gray = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(gray))
     shadows, highlights = _percentiles(gray)
     red, green, blue, _ = cv2.mean(sample)
     light = red + green + blue
-    values = (mean, deviation, highlights, shadows, *_fine(gray if step == 1 else _patches(image)))
-    colour = (100 * red / light, 100 * blue / light) if light else (100 / 3, 100 / 3)
-    return dict(zip(PICTURE_STATISTICS, (*values, *colour, *_layout(gray, mean)), strict=True))
+    values = (mean, deviation, highlights, shadows, *_fine(gray if every == 1 else _patches(image)))
+    colour = ((100 * each / light - 100 / 3) if light else 0.0 for each in (red, blue))
+    named = zip(RESOLUTION.items(), (*values, *colour, *_layout(gray, mean)), strict=True)
+    return {name: round(value / step) * step for (name, step), value in named}
 
 
 def _percentiles(gray: AnyArray) -> tuple[float, float]:

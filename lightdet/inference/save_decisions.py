@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,16 @@ FILE = "decisions.csv"
 class DecisionWriter:
     """One line per picture or frame under the header of `COLUMNS`: OK or NG, how many detections count, the best score.
 
-    ``promise`` says whether the rule's verdicts promise anything (`promises`).
+    ``promise`` is asked each time whether the verdict promises anything: ``yes``, ``no``, or ``suspended: …``.
 
     Attributes:
         counts: pictures by ``OK`` and ``NG``.
     """
 
-    def __init__(self, rule: DecisionRule, path: Path | None, *, promises: bool = False) -> None:
+    def __init__(self, rule: DecisionRule, path: Path | None, *, promise: Callable[[], str] = lambda: "no") -> None:
         self.rule = rule
         self.path = path
-        self._promise = "yes" if promises else "no"
+        self._promise = promise
         self.counts: Counter[str] = Counter()
         self._rows = Spool(path) if path is not None else None
 
@@ -43,7 +43,7 @@ class DecisionWriter:
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
         self._rows.append(
-            csv_line((record.source, frame, seconds, decision.verdict, len(decision.defects), best, self._promise))
+            csv_line((record.source, frame, seconds, decision.verdict, len(decision.defects), best, self._promise()))
         )
 
     def close(self, summary: Mapping[str, Any]) -> None:
@@ -62,10 +62,10 @@ class ClassDecisionWriter:
         counts: pictures by ``OK`` and ``NG``.
     """
 
-    def __init__(self, rule: ClassRule, path: Path | None, *, promises: bool = False) -> None:
+    def __init__(self, rule: ClassRule, path: Path | None, *, promise: Callable[[], str] = lambda: "no") -> None:
         self.rule = rule
         self.path = path
-        self._promise = "yes" if promises else "no"
+        self._promise = promise
         self.counts: Counter[str] = Counter()
         self._rows = Spool(path) if path is not None else None
 
@@ -78,7 +78,7 @@ class ClassDecisionWriter:
             return
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        judged = (decision.verdict, decision.name, decision.score, decision.threshold, self._promise)
+        judged = (decision.verdict, decision.name, decision.score, decision.threshold, self._promise())
         self._rows.append(csv_line((record.source, frame, seconds, *judged)))
 
     def close(self, summary: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from lightdet.data.dataset import DatasetSpec
 from lightdet.decisions.promise import WORDS
 from lightdet.errors import UserError
 from lightdet.files import write_json
+from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
 from lightdet.options.val import ValOptions
@@ -71,7 +72,7 @@ class Calibration:
         Raises:
             UserError: the promise cannot be given with these pictures or this model; otherwise as `Validation.run`.
         """
-        found, names = self.validation.find(watcher), self.spec.classes
+        found, names = self.validation.find(watcher, statistics=True), self.spec.classes
         options = self.options
         wanted = Wanted(options.kind, options.target, options.confidence, options.per_class)
         try:
@@ -81,7 +82,8 @@ class Calibration:
         bad = np.array([rule.is_bad(truth, names) for truth in found.truths])
         scores = np.array([self.base.score(each) for each in found.predictions])
         judgement = judge(bad, [not rule.ok(each) for each in found.predictions], scores, self.options.confidence)
-        record = self._record(found, rule, choices, judgement)
+        reference = reference_of(found.pictures, found.predictions, bad.tolist(), rule) if found.pictures else None
+        record = {**self._record(found, rule, choices, judgement), RECORD_KEY: reference}
         if self.options.json is not None:
             write_json(self.options.json, record)
         return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin)

@@ -19,6 +19,7 @@ from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
+from lightdet.inference.watching import FrameWatch
 from lightdet.inference.window import Window
 from lightdet.options.detect import DetectOptions
 from lightdet.runs.load import computed, load
@@ -64,6 +65,8 @@ class Outcome:
     """If nothing was found in pictures."""
     promise: Promise | None = None
     """What the decisions promise; None if the model has no rule."""
+    watch: str = ""
+    """How frames were compared with the calibration, in words; empty without frames or promise."""
 
 
 class Detection:
@@ -104,10 +107,12 @@ class Detection:
             rule, promise = predictor.rule, predictor.promise
             folder = self._folder()
             table = folder / DECISIONS if folder is not None and (options.images or self.formats) else None
-            judge = None if rule is None else self.task.results.decision_writer(rule, table, promises=promise.holds)
+            header = self._header(predictor)
+            watch = FrameWatch(rule, promise, predictor.card_decision.record, options.weights, header)
+            judge = None if rule is None else self.task.results.decision_writer(rule, table, promise=watch.word)
             run = DetectionRun(
                 predictor,
-                [*self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
+                [watch, *self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
                 folder=folder if options.images else None,
                 watcher=watcher,
                 batch=options.batch or DEFAULT_BATCH,
@@ -115,7 +120,7 @@ class Detection:
                 max_frames=options.max_frames,
                 show=self._window.show if self._window is not None else None,
                 draw=self.task.results.drawing(rule),
-                header=self._header(predictor),
+                header=header,
             )
             decisions = judge.counts if judge else None
             told = None if rule is None else promise
@@ -123,10 +128,18 @@ class Detection:
             try:
                 run.run(self.sources.items)
             finally:
+                self._keep_watch(watch)
                 if folder is not None and options.output is None and not run.totals.seen:
                     self._remove_empty(folder)
             if not run.totals.per_class and run.totals.pictures:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
+
+    def _keep_watch(self, watch: FrameWatch) -> None:
+        """Put into the outcome whether the frames were like the calibration's pictures."""
+        if self.outcome is None or not self.outcome.totals.frames or self.outcome.promise is None:
+            return
+        if self.outcome.promise.holds:
+            self.outcome = replace(self.outcome, promise=watch.promise, watch=watch.describe())
 
     def _surest(self, predictor: Predictor) -> Surest:
         """Run the first pictures again, to say how far they are from a detection."""

@@ -11,6 +11,7 @@ from typing import Any
 from lightdet.data.dataset import DatasetSpec
 from lightdet.decisions.promise import Promise, stored_promise
 from lightdet.errors import UserError
+from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.options.export import ExportOptions
 from lightdet.options.val import ValOptions
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
@@ -55,7 +56,7 @@ def exported_decision(
         return _without(record, f"{spec.path or spec.name} has no split '{split}', on which it was calibrated")
     watcher.stage("verifying the promise")
     validation = _validation(draft, str(split), record, options)
-    found = validation.find(watcher, own_thresholds=True)
+    found = validation.find(watcher, own_thresholds=True, statistics=True)
     if fingerprint(found.truths) != calibration.get("sha256"):
         return _without(record, f"the split '{split}' holds other pictures or labels than those it was calibrated on")
     try:
@@ -63,8 +64,10 @@ def exported_decision(
         chosen, choices = choose_rule(base, found, spec.classes, _wanted(promise), str(split), validation.task)
     except UserError as error:
         return _without(record, f"the export does not keep it ({error.message})")
+    bad = [chosen.is_bad(truth, spec.classes) for truth in found.truths]
     return {
         **record,
+        RECORD_KEY: reference_of(found.pictures, found.predictions, bad, chosen),
         "rule": chosen.as_dict(),
         "evidence": evidence_of(choices),
         "conditions": None if found.conditions is None else found.conditions.as_dict(),
@@ -100,5 +103,5 @@ def _condition(record: Mapping[str, Any], name: str) -> Any:
 
 def _without(record: Mapping[str, Any], why: str) -> dict[str, Any]:
     """The record with its rule, and no promise."""
-    kept = {key: value for key, value in record.items() if key not in ("evidence", "conditions")}
+    kept = {key: value for key, value in record.items() if key not in ("evidence", "conditions", RECORD_KEY)}
     return {**kept, "promise": None, "why_no_promise": why}

@@ -20,6 +20,7 @@ from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.images import read_image
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import Promise
+from lightdet.drift.statistics import picture_statistics
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.inference.open_exported import read_card
@@ -79,6 +80,7 @@ class Found:
         promise: what the rule promises.
         conditions: how the model looked at the pictures; None for predictions from a file.
         record: the decision in the model's card.
+        pictures: the statistics of each picture, if they were wanted.
     """
 
     truths: list[Any]
@@ -90,6 +92,7 @@ class Found:
     promise: Promise = field(default_factory=Promise)
     conditions: Conditions | None = None
     record: Any = None
+    pictures: list[dict[str, float]] = field(default_factory=list)
 
 
 class Validation:
@@ -140,15 +143,24 @@ class Validation:
             write_json(options.json, evaluation.as_dict())
         return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
 
-    def find(self, watcher: Watcher, *, own_thresholds: bool = False) -> Found:
-        """Read the split and run the model on its pictures; `own_thresholds`: with those of the model file itself.
+    def find(self, watcher: Watcher, *, own_thresholds: bool = False, statistics: bool = False) -> Found:
+        """Read the split and run the model on its pictures.
+
+        Args:
+            watcher: follows the work.
+            own_thresholds: with those of the model file itself.
+            statistics: take those of the pictures too (`lightdet.drift`).
 
         Raises:
             UserError: as `run`.
         """
         truths, faults = read_split(self.spec, self.options.split, on_error=self.options.on_error)
         thresholds = self._thresholds(own=own_thresholds)
-        found = self._look(truths, watcher, thresholds) if self.options.predictions is None else self._read(truths)
+        found = (
+            self._look(truths, watcher, thresholds, statistics=statistics)
+            if self.options.predictions is None
+            else self._read(truths)
+        )
         found.skipped[:0] = [str(fault) for fault in faults]
         return found
 
@@ -163,7 +175,7 @@ class Validation:
         )
         return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
 
-    def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any]) -> Found:
+    def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any], *, statistics: bool) -> Found:
         """Predictions of a network."""
         options, classes = self.options, self.spec.classes
         predictor = load(
@@ -185,6 +197,7 @@ class Validation:
         kept: list[Any] = []
         found: list[Any] = []
         skipped: list[str] = []
+        pictures: list[dict[str, float]] = []
         began = time.perf_counter()
         for chunk, images in _decoded(truths, self.settings.batch, self.spec.bit_depth):
             good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not _is_fault(image)]
@@ -197,12 +210,13 @@ class Validation:
                 results = predictor.batch([image for _, image in good])
                 found += [self.task.scores.in_order(result, order, classes) for result in results]
                 kept += [truth for truth, _ in good]
+                pictures += [picture_statistics(image) for _, image in good if statistics]  # type: ignore[arg-type]
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
         facts, details = self._about(predictor, found, time.perf_counter() - began)
         record = predictor.card_decision.record
-        return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record)
+        return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record, pictures)
 
     def _thresholds(self, *, own: bool) -> dict[str, Any]:
         """The thresholds to find with; for a calibrated model, only those that were asked for and the lowest score."""

@@ -36,7 +36,7 @@ class Results(Protocol):
         """Return a writer for results as JSON in a file of any name."""
         ...
 
-    def decision_writer(self, rule: Any, path: Path | None, *, promises: bool) -> Any:
+    def decision_writer(self, rule: Any, path: Path | None, *, promise: Callable[[], str]) -> Any:
         """Return a writer that counts the decisions of a rule, and writes them as a table if `path` is given."""
         ...
 

@@ -38,11 +38,11 @@ class ClassificationResults:
 
         return ClassJsonWriter(path, rule)
 
-    def decision_writer(self, rule: ClassRule, path: Path | None, *, promises: bool) -> ClassDecisionWriter:
+    def decision_writer(self, rule: ClassRule, path: Path | None, *, promise: Callable[[], str]) -> ClassDecisionWriter:
         """With the bad class that matters, and its probability."""
         from lightdet.inference.save_decisions import ClassDecisionWriter  # noqa: PLC0415
 
-        return ClassDecisionWriter(rule, path, promises=promises)
+        return ClassDecisionWriter(rule, path, promise=promise)
 
     def drawing(self, rule: ClassRule | None) -> Callable[[Image, ClassProbabilities, bool], Image]:
         """A frame in the colour of the class, or of OK and NG, with the reason."""

@@ -41,11 +41,11 @@ class DetectionResults:
 
         return JsonWriter(path, rule)
 
-    def decision_writer(self, rule: DecisionRule, path: Path | None, *, promises: bool) -> DecisionWriter:
+    def decision_writer(self, rule: DecisionRule, path: Path | None, *, promise: Callable[[], str]) -> DecisionWriter:
         """With the number of defects, and the best score."""
         from lightdet.inference.save_decisions import DecisionWriter  # noqa: PLC0415
 
-        return DecisionWriter(rule, path, promises=promises)
+        return DecisionWriter(rule, path, promise=promise)
 
     def drawing(self, rule: DecisionRule | None) -> Callable[[Image, Detections, bool], Image]:
         """Boxes with their names; for a small picture, with a strip of names."""
