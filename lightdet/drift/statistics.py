@@ -21,8 +21,8 @@ RESOLUTION = {
     **{"brightness": 1.0, "contrast": 0.5, "highlights": 1.0, "shadows": 1.0, "focus": 0.2, "noise": 0.1},
     **{"red": 0.5, "blue": 0.5, "left to right": 0.5, "top to bottom": 0.5, "centre": 0.5},
 }
-"""By name, in the order of `picture_statistics`: values are rounded to it, so that a change too small to matter (of gray
-by another compression, say) is none even where all calibration pictures were alike."""
+"""By name, in the order of `picture_statistics`: values are rounded to it, so that a change too small to matter (by
+another compression, say) is none even where all calibration pictures were alike."""
 PICTURE_STATISTICS = tuple(RESOLUTION)
 _RIPPLE = np.array([1, -2, 1], np.float32)  # across and down: Immerkær's mask, blind to edges and slopes
 _LEVELS = np.arange(1.0, 257.0)
