@@ -168,7 +168,7 @@ class Monitor:
 
     @staticmethod
     def restore(reference: Reference, values: Any, threshold: float = PICTURES_PER_FALSE_ALARM) -> Monitor:
-        """Return a monitor that goes on where another one was.
+        """Return a monitor that continues where another one was.
 
         Raises:
             ValueError: the state is damaged, or of another reference.
