@@ -13,16 +13,23 @@ from typing import get_args
 from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_kinds
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
+from lightdet.data.box_classes import NAMED, find_box_classes
 from lightdet.data.class_list import read_class_names
 from lightdet.data.class_records import find_classes
 from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.masks import Value, read_values
+from lightdet.data.formats.rules import Rules
 from lightdet.data.formats.yolo import Rows
 from lightdet.data.paths import find_folder, refuse_two
 from lightdet.data.scanning import scan_pictures
-from lightdet.data.spec import ClassFormat, DatasetSpec, SplitSpec, check_there
+from lightdet.data.spec import SET_FORMATS, ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
 from lightdet.files import with_home
 
+_KEYS_OF = {"first_pixel": ("voc",), "rows": ("yolo",), "kpt_shape": ("yolo",), "groups": ("labelme", "cvat")}
+_KEYS_OF |= {"coordinates": ("csv-boxes",), "predictions": ("label-studio",), "values": ("masks",)}
+"""Keys that say how the labels of some formats are read."""
+_ENDINGS = {"coco": "json", "cvat": "xml", "label-studio": "json", "csv-boxes": "csv"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -46,8 +53,9 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     config = validate(DatasetConfig, file)
     root = _root(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
-    classes = _classes(config, root, _found_or_needed(splits), file)
     _check_format_keys(config, file)
+    rules = Rules(config.groups, config.coordinates, bool(config.predictions), _values(config, root, file))
+    classes = _classes(config, root, _found_or_needed(splits), rules, file)
     spec = DatasetSpec(
         name=config.name or _yaml_path(file).stem,
         root=root,
@@ -60,6 +68,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
         bad=_bad(config, classes, file),
         first_pixel=config.first_pixel,
         rows=Rows(config.rows == "polygons", config.kpt_shape),
+        rules=rules,
     )
     return _without_absent(spec)
 
@@ -140,10 +149,11 @@ def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile
     label_name = split.labels or config.labels
     labels = _below(root, label_name, file) if label_name else None
     listings = tuple(_below(root, name, file) for name in split.list or ())
-    if config.format == "coco":
-        labels = labels or _json_beside(images)
+    if config.format in SET_FORMATS:
+        labels = labels or (_json_beside(images) if config.format == "coco" else None)
         if labels is None:
-            raise _error(f"the COCO split '{name}' needs 'labels: FILE.json'", file, "splits", name)
+            shown = {"coco": "the COCO split", "cvat": "the CVAT split"}.get(config.format, "the split")
+            raise _error(f"{shown} '{name}' needs 'labels: FILE.{_ENDINGS[config.format]}'", file, "splits", name)
         images = images or (root,)
     if config.format == "csv":
         if labels is None or listings:
@@ -162,7 +172,16 @@ def _json_beside(images: tuple[Path, ...]) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], file: YamlFile) -> tuple[str, ...]:
+def _values(config: DatasetConfig, root: Path, file: YamlFile) -> tuple[tuple[Value, str], ...]:
+    """The classes of a mask's values: those of the YAML, or of the list that it names."""
+    if isinstance(config.values, str):
+        return tuple(read_values(_below(root, config.values, file)).items())
+    return config.values or ()
+
+
+def _classes(
+    config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], rules: Rules, file: YamlFile
+) -> tuple[str, ...]:
     if isinstance(config.classes, tuple):
         return config.classes
     if config.classes is not None:
@@ -177,9 +196,11 @@ def _classes(config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], fi
         except ValueError as error:
             raise UserError(f"the list of classes {error}; add 'classes'", path=file.path) from None
     labels = next((split.labels for split in splits.values() if split.labels), None)
-    if config.format != "coco" or labels is None:
+    if config.format not in NAMED or config.format == "voc":
         raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
     try:
+        if config.format != "coco" or labels is None:
+            return check_class_names(find_box_classes(config.format, root, splits, rules))
         return check_class_names(parse_coco(labels).class_names())
     except ValueError as error:
         way_out = "; or list them under 'classes' in the YAML, and equal names are one class"
@@ -199,9 +220,10 @@ def _found_or_needed(splits: dict[str, SplitSpec]) -> dict[str, SplitSpec]:
 
 def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
     """Refuse keys that say how the labels of another format are read."""
-    for key, form in (("first_pixel", "voc"), ("rows", "yolo"), ("kpt_shape", "yolo")):
-        if getattr(config, key) is not None and config.format != form:
-            raise _error(f"'{key}' is for format {form}, and this data set is {config.format}: remove it", file, key)
+    for key, forms in _KEYS_OF.items():
+        if getattr(config, key) is not None and config.format not in forms:
+            told = f"'{key}' is for format {' and '.join(forms)}, and this data set is {config.format}: remove it"
+            raise _error(told, file, key)
     if config.rows is not None and config.kpt_shape is not None:
         raise _error("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
 
@@ -263,7 +285,7 @@ def _without_absent(spec: DatasetSpec) -> DatasetSpec:
 
 def _check_filled(spec: DatasetSpec, name: str, place: SplitSpec) -> None:
     """Refuse a split whose folders hold no pictures at all."""
-    if not place.images or place.listings or spec.format in ("coco", "csv"):
+    if not place.images or place.listings or spec.format in (*SET_FORMATS, "csv"):
         return
     if not any(scan_pictures(spec.format, folder) for folder in place.images):
         folders = ", ".join(map(str, place.images))

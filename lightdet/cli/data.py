@@ -25,7 +25,8 @@ def convert(
     data: DataFile,
     output: OutputFolder,
     form: Annotated[
-        Literal["yolo", "voc", "coco", "deeppcb"], Parameter(name=("--format", "-f"), help="Format to write.")
+        Literal["yolo", "voc", "coco", "deeppcb", "labelme", "cvat", "label-studio", "csv-boxes", "masks"],
+        Parameter(name=("--format", "-f"), help="Format to write."),
     ],
     data_root: DataRoot = None,
     link: Annotated[bool, Parameter(help="Link to the pictures instead of copying them.")] = False,

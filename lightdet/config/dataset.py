@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, model_validator
 
 from lightdet.config.schema import Section
 from lightdet.config.yaml_file import no_text
@@ -96,6 +96,29 @@ def _lists(value: Any) -> tuple[str, ...]:
         raise ValueError(message) from None
 
 
+def _values(value: Any) -> tuple[tuple[int | tuple[int, int, int], str], ...] | str:
+    """Names with their values or colours, or the name of a file."""
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if not isinstance(value, dict) or not value:
+        raise ValueError("must give each class its value or colour, as in {scratch: 1, dent: [255, 0, 0]}")
+    found: dict[int | tuple[int, int, int], str] = {}
+    for name, given in value.items():
+        several = given if isinstance(given, list) and any(isinstance(each, list) for each in given) else [given]
+        for each in several:
+            key = tuple(each) if isinstance(each, list) else each
+            parts = key if isinstance(key, tuple) else (key,)
+            if len(parts) not in (1, 3) or not all(type(part) is int and 0 <= part < 1 << 16 for part in parts):
+                raise ValueError(f"holds {each!r:.40} for {name!r:.40}; write a value or a colour [red, green, blue]")
+            if key in found:
+                raise ValueError(f"gives '{found[key]}' and {name!r:.40} the same value {each!r:.40}")
+            if not isinstance(name, str) or not name.strip():
+                raise ValueError(f"holds a name that {no_text(name)}")
+            found[key] = name.strip()
+    return tuple(found.items())
+
+
+Values = Annotated[tuple[tuple[int | tuple[int, int, int], str], ...] | str, PlainValidator(_values)]
 Classes = Annotated[tuple[str, ...] | str, PlainValidator(_classes)]
 Folders = Annotated[tuple[str, ...], PlainValidator(_folders)]
 MaybeFolders = Annotated[tuple[str, ...] | None, PlainValidator(_optional_folders)]
@@ -108,7 +131,7 @@ KeyPoints = Annotated[tuple[Annotated[int, Field(ge=1)], Literal[2, 3]], Field()
 """The number of key points per row, and of numbers per key point: x, y and perhaps visibility."""
 
 
-_KINDS = {"txt": "list", "json": "labels", "csv": "labels"}
+_KINDS = {"txt": "list", "json": "labels", "csv": "labels", "xml": "labels"}
 
 
 class SplitConfig(Section):
@@ -118,8 +141,8 @@ class SplitConfig(Section):
     images: Folders | None = None
     """Folder or folders of pictures, relative to `root`. Without `list`, all pictures below them are taken."""
     labels: FileName | None = None
-    """Folder of label files, the COCO JSON or the CSV file, relative to `root`, or to this YAML if it lies only there.
-    Default: beside the pictures, as is usual for the format."""
+    """Folder of label files or masks, or the one file with the labels (JSON, XML, CSV), relative to `root`, or to this
+    YAML if it lies only there. Default: beside the pictures, as is usual for the format."""
     list: Lists | None = None
     """Text file (or several) with one picture per line: a stem, a file name or a path; for ``folders`` perhaps with its
     class. Relative to `root`, or to this YAML if it lies only there."""
@@ -148,11 +171,14 @@ class DatasetConfig(Section):
     """Its name; default: the YAML's own name."""
     root: FileName = "."
     """Folder of the data, relative to this YAML; ``${NAME}`` is an environment variable."""
-    format: Literal["yolo", "voc", "coco", "deeppcb", "folders", "csv"]
+    format: Literal[
+        "yolo", "voc", "coco", "deeppcb", "labelme", "cvat", "label-studio", "csv-boxes", "masks", "folders", "csv"
+    ]
     """The label format. ``folders`` and ``csv`` give each picture one class: they are for classifiers."""
     classes: Classes | None = None
-    """The names in the order of their ids, or a file with one per line. COCO files have their own; ``folders`` and
-    ``csv`` take the names of folders and labels, sorted, if none are given."""
+    """The names in the order of their ids, or a file with one per line. COCO and CVAT files have their own; if none are
+    given, ``labelme``, ``label-studio`` and ``csv-boxes`` take the names of their labels, sorted, and ``folders`` and
+    ``csv`` those of folders and labels."""
     bad: Names | None = None
     """For ``folders`` and ``csv``: the classes of bad parts, for `lightdet calibrate`; a name or a list of them."""
     images: Folders | None = None
@@ -172,6 +198,16 @@ class DatasetConfig(Section):
     """For ``yolo``: rows of more than five columns are polygons, read as the boxes around them."""
     kpt_shape: KeyPoints | None = None
     """For ``yolo``: rows hold key points after the box: how many, and how many numbers each; the box is read."""
+    groups: Literal["join", "apart"] | None = None
+    """For ``labelme`` and ``cvat``: shapes of one class with the same group_id are one object (``join``, the default of
+    ``labelme``), or each is one (``apart``)."""
+    coordinates: Literal["pixels", "shares"] | None = None
+    """For ``csv-boxes``: whether the numbers are pixels or shares of the sides. Default: pixels, if one is above 1."""
+    predictions: StrictBool | None = None
+    """For ``label-studio``: the predictions of a task without annotations are its labels."""
+    values: Values | None = None
+    """For ``masks``: the value or the colour (``[255, 0, 0]``) of each class, or the list of them that a tool wrote
+    (``labelmap.txt``, ``class_names.txt``). Default: the classes have the values 1, 2, 3, ..."""
 
 
 class UltralyticsConfig(Section):

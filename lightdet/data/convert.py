@@ -12,6 +12,8 @@ from lightdet.data.audit.pictures import PictureCheck, check_pictures
 from lightdet.data.convert_labels import FOLDERS, write_labels, yaml_text
 from lightdet.data.convert_names import target_names
 from lightdet.data.dataset import DatasetSpec, Format, OnError, SplitSpec, read_split
+from lightdet.data.formats import embedded
+from lightdet.data.formats.masks import told_apart
 from lightdet.data.images import picture_facts
 from lightdet.data.paired_records import pixel_base
 from lightdet.data.splits import alike_groups, draw_validation
@@ -216,10 +218,14 @@ def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) 
         notes.append(
             f"{counted(crowds, 'crowd region')} left out, their area counts as background: {form} cannot hold them"
         )
-    if form == "deeppcb" or (form == "voc" and spec.first_pixel != 0):
+    if form in ("deeppcb", "masks") or (form == "voc" and spec.first_pixel != 0):
         rounded = sum(int((annotation.boxes % 1 != 0).any(axis=1).sum()) for annotation in annotations)
         if rounded:
             notes.append(f"{counted(rounded, 'box')} rounded to whole pixels, which is what {form} holds")
+    if form == "masks":
+        merged = sum(not told_apart(annotation) for annotation in annotations)
+        if merged:
+            notes.append(f"in {counted(merged, 'picture')} boxes of a class touch: a mask cannot tell them apart")
     if spec.bit_depth != 16:
         notes.append(f"the bit depth {spec.bit_depth} is only in the YAML; other programs do not know it")
     turned = sum(picture_facts(annotation.image).orientation != 1 for annotation in annotations)
@@ -231,7 +237,9 @@ def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) 
 def _place_picture(source: Path, target: Path, link: bool) -> None:
     make_folder(target.parent)
     try:
-        if link:
+        if source.suffix.lower() == embedded.SUFFIX:
+            target.write_bytes(embedded.embedded_picture(source))
+        elif link:
             target.symlink_to(source.resolve())
         else:
             shutil.copyfile(source, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -10,10 +10,16 @@ import numpy as np
 import yaml
 
 from lightdet.data.dataset import DatasetSpec, Format
+from lightdet.data.formats.box_csv import box_csv_text
 from lightdet.data.formats.coco import coco_text
+from lightdet.data.formats.cvat import cvat_text
 from lightdet.data.formats.deeppcb import deeppcb_text
+from lightdet.data.formats.label_studio import label_studio_text
+from lightdet.data.formats.labelme import labelme_text
+from lightdet.data.formats.masks import write_mask
 from lightdet.data.formats.voc import voc_text
 from lightdet.data.formats.yolo import yolo_text
+from lightdet.data.label_places import LABEL_SUFFIX
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import Annotation
@@ -23,9 +29,20 @@ FOLDERS = {
     "voc": ("JPEGImages", "Annotations"),
     "coco": ("images", "annotations"),
     "deeppcb": ("images", "labels"),
+    "labelme": ("images", "images"),
+    "cvat": ("images", "annotations"),
+    "label-studio": ("images", "annotations"),
+    "csv-boxes": ("images", "annotations"),
+    "masks": ("images", "masks"),
 }
 """Names of the picture and the label folder of each format, with one folder per split below them."""
-_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
+_SET_TEXTS: dict[str, tuple[str, Callable[[Sequence[Annotation], Sequence[str], Sequence[str]], str]]] = {
+    "coco": ("json", coco_text),
+    "cvat": ("xml", cvat_text),
+    "label-studio": ("json", label_studio_text),
+    "csv-boxes": ("csv", box_csv_text),
+}
+"""Of formats with one file per split: its ending, and what makes its text."""
 
 
 def write_labels(
@@ -41,18 +58,25 @@ def write_labels(
         UserError: a file cannot be written.
     """
     folder, classes = output / FOLDERS[form][1], spec.classes
-    if form == "coco":
-        names = [str(name) for _, name in pairs]
-        write_text(folder / f"{split}.json", coco_text([annotation for annotation, _ in pairs], classes, names))
+    if form in _SET_TEXTS:
+        ending, text_of = _SET_TEXTS[form]
+        annotations = [a if form == "coco" else _without_crowd(a) for a, _ in pairs]
+        write_text(folder / f"{split}.{ending}", text_of(annotations, classes, [str(name) for _, name in pairs]))
+        return
+    if form == "masks":
+        for annotation, name in pairs:
+            write_mask(_without_crowd(annotation), folder / split / name.with_suffix(LABEL_SUFFIX[form]))
         return
     listed = []
     for annotation, name in pairs:
         kept = _without_crowd(annotation)
         if form == "yolo":
-            text, label = yolo_text(kept), name.with_suffix(_SUFFIX[form])
+            text, label = yolo_text(kept), name.with_suffix(LABEL_SUFFIX[form])
         elif form == "voc":
             text = voc_text(kept, classes, name.name, first_pixel=1 if spec.first_pixel is None else spec.first_pixel)
-            label = name.with_suffix(_SUFFIX[form])
+            label = name.with_suffix(LABEL_SUFFIX[form])
+        elif form == "labelme":
+            text, label = labelme_text(kept, classes, name.name), name.with_suffix(LABEL_SUFFIX[form])
         else:
             text, label = deeppcb_text(kept), name.with_name(f"{name.stem.removesuffix('_test')}.txt")
             listed.append(f"images/{split}/{name.with_name(label.stem + name.suffix)} labels/{split}/{label}\n")
@@ -83,8 +107,8 @@ def yaml_text(spec: DatasetSpec, form: Format) -> str:
     for name in spec.splits:
         if form == "deeppcb":
             splits[name] = f"{name}.txt"
-        elif form == "coco":
-            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}.json"}
+        elif form in _SET_TEXTS:
+            splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}.{_SET_TEXTS[form][0]}"}
         else:
             splits[name] = {"images": f"{pictures}/{name}", "labels": f"{labels}/{name}"}
     values: dict[str, object] = {"name": spec.name, "root": ".", "format": form, "classes": list(spec.classes)}

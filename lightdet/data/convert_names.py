@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from lightdet.data.dataset import DatasetSpec, Format, SplitSpec
+from lightdet.data.formats import embedded
+from lightdet.data.images import picture_facts
 from lightdet.structures import Annotation
+
+_SUFFIXES = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 
 
 def target_names(
@@ -24,7 +28,7 @@ def target_names(
         relative = annotation.image.relative_to(base) if base else Path(annotation.image.name)
         # A part called 'images' would mislead programs that replace it with 'labels'.
         parts = [part for part in relative.parts[:-1] if part.lower() not in ("images", "labels", "..")]
-        name = PurePosixPath(*parts, relative.name)
+        name = PurePosixPath(*parts, _picture_name(annotation.image, relative.name))
         if spec.format == "deeppcb":
             name = _without_ending(name, notes if form != "deeppcb" else [])
         if form == "deeppcb":
@@ -37,6 +41,14 @@ def target_names(
         taken.add(str(name.with_suffix("")).casefold())
         names.append(name)
     return names
+
+
+def _picture_name(picture: Path, name: str) -> str:
+    """The name of the picture's own file: one that is in a JSON file gets the suffix of its format."""
+    if picture.suffix.lower() != embedded.SUFFIX:
+        return name
+    form = picture_facts(picture).format
+    return str(PurePosixPath(name).with_suffix(_SUFFIXES.get(form, f".{form.lower()}")))
 
 
 def _restem(name: PurePosixPath, stem: str, form: Format, number: int) -> PurePosixPath:

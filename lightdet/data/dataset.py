@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from lightdet.data.class_records import class_records
-from lightdet.data.coco_records import coco_records
 from lightdet.data.faults import DataError
 from lightdet.data.paired_records import paired_records
 from lightdet.data.records import Record
+from lightdet.data.set_records import set_records
 from lightdet.data.spec import VAL_ALIASES, ClassFormat, DatasetSpec, Format, OnError, SplitSpec, check_there
 from lightdet.errors import UserError
 
@@ -30,7 +30,12 @@ READERS: Mapping[Format | ClassFormat, Reader] = {
     "yolo": paired_records,
     "voc": paired_records,
     "deeppcb": paired_records,
-    "coco": coco_records,
+    "labelme": paired_records,
+    "coco": set_records,
+    "cvat": set_records,
+    "label-studio": set_records,
+    "csv-boxes": set_records,
+    "masks": paired_records,
     "folders": class_records,
     "csv": class_records,
 }

@@ -21,6 +21,7 @@ from lightdet.arrays import AnyArray, Image
 from lightdet.data.bounded_reader import BoundedReader
 from lightdet.data.decoding_work import check_work
 from lightdet.data.deep_pixels import UnsupportedError
+from lightdet.data.formats import embedded
 from lightdet.data.page_count import MAX_PAGES, check_end
 from lightdet.data.phone_formats import HEAD, how_to_read, phone_format, pillow_name
 from lightdet.data.picture_header import PictureFacts, header_facts
@@ -182,7 +183,12 @@ def picture_facts(path: str | Path) -> PictureFacts:
     """Read a picture's header; see `image_size` for the errors."""
     target = Path(path)
     _check_file(target, MAX_BYTES)
-    with _explained(str(path)), BoundedReader(target) as stream, _opened(stream, str(path), MAX_PIXELS) as picture:
+    inside = target.suffix.lower() == embedded.SUFFIX
+    with (
+        _explained(str(path)),
+        io.BytesIO(embedded.embedded_picture(target)) if inside else BoundedReader(target) as stream,
+        _opened(stream, str(path), MAX_PIXELS) as picture,
+    ):
         return header_facts(picture)
 
 
@@ -215,6 +221,8 @@ def _read_bytes(source: str | Path | bytes, name: str | None, max_bytes: int) ->
         return source, shown
     path = Path(source)
     _check_file(path, max_bytes)
+    if path.suffix.lower() == embedded.SUFFIX:
+        return embedded.embedded_picture(path), str(source)
     try:
         return path.read_bytes(), str(source)
     except OSError as error:

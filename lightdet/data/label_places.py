@@ -9,10 +9,12 @@ from pathlib import Path
 
 from lightdet.data.scanning import DEEPPCB_PICTURE
 
-LABEL_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt"}
+LABEL_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt", "labelme": ".json", "masks": ".png"}
 _NEIGHBOURS = {
     "yolo": (("images", "labels"),),
     "voc": (("JPEGImages", "Annotations"), ("images", "annotations"), ("IMAGES", "ANNOTATIONS")),
+    "labelme": (("images", "labels"),),
+    "masks": (("images", "masks"), ("JPEGImages", "SegmentationClassPNG"), ("JPEGImages", "SegmentationClass")),
 }
 """Convention of a format: the label folder is the picture folder with this part of its path replaced."""
 
@@ -67,6 +69,9 @@ def label_places(form: str, picture: Path, folder: Path | None, labels: Path | N
         labels: the label folder, if one is named.
     """
     suffix = LABEL_SUFFIX[form]
+    if form == "labelme" and picture.suffix.lower() == suffix:  # the picture is in its label file
+        yield picture
+        return
     if form == "deeppcb":
         name = picture.stem.removesuffix(DEEPPCB_PICTURE) + suffix
         if labels is not None:

@@ -104,6 +104,8 @@ def _looks_like_label(form: str, path: Path) -> bool:
             head = stream.read(4096)
     except OSError:
         return True
+    if form == "labelme":
+        return b'"shapes"' in head or b'"imagePath"' in head
     if form == "voc":
         return b"<annotation" in head.replace(b"\0", b"")  # UTF-16
     text = head.removeprefix(b"\xef\xbb\xbf")

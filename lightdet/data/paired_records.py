@@ -1,4 +1,4 @@
-"""The records of a split whose pictures have one label file each: YOLO, Pascal VOC, DeepPCB."""
+"""The records of a split whose pictures have one label file each: YOLO, Pascal VOC, DeepPCB, LabelMe, masks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from lightdet.data.class_sources import check_class_sources
 from lightdet.data.faults import DataError
 from lightdet.data.formats.deeppcb import parse_deeppcb
 from lightdet.data.formats.label_file import LabelFile
+from lightdet.data.formats.labelme import parse_labelme
+from lightdet.data.formats.masks import parse_mask
 from lightdet.data.formats.voc import parse_voc
 from lightdet.data.formats.yolo import parse_yolo
 from lightdet.data.headers import checked_facts
@@ -82,10 +84,13 @@ def _record(spec: DatasetSpec, pair: Pair, background: bool) -> BoxRecord:
 
 
 def _parse(spec: DatasetSpec, label: Path, facts: PictureFacts) -> LabelFile:
-    size = facts.size
+    size, turned = facts.size, facts.orientation >= EXCHANGED_SIDES
+    if spec.format == "masks":
+        return parse_mask(label, size, spec.classes, spec.outside, dict(spec.rules.values))
+    if spec.format == "labelme":
+        return parse_labelme(label, size, spec.classes, spec.outside, spec.rules, turned=turned)
     if spec.format == "voc":
         first_pixel = 1 if spec.first_pixel is None else spec.first_pixel
-        turned = facts.orientation >= EXCHANGED_SIDES
         return parse_voc(label, size, spec.classes, spec.outside, first_pixel=first_pixel, turned=turned)
     if spec.format == "deeppcb":
         return parse_deeppcb(label, size, spec.classes, spec.outside)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.data.faults import DataError
+from lightdet.data.formats import embedded
 from lightdet.data.images import SUFFIXES
 from lightdet.data.label_places import FileKey, LabelIndex, file_key, label_places
 from lightdet.data.paths import find_file, lookalike, near_folder
@@ -144,7 +145,8 @@ class _Finder:
         """Return the picture of a list entry, and its label file if the entry names one (DeepPCB's do)."""
         if self.form == "deeppcb":
             return self._deeppcb(entry)
-        if Path(entry.replace("\\", "/")).suffix.lower() in SUFFIXES:
+        inside = {embedded.SUFFIX} if self.form == "labelme" else set()
+        if Path(entry.replace("\\", "/")).suffix.lower() in SUFFIXES | inside:
             path = find_file(entry, self.bases)
             if path is not None:
                 return path, None
@@ -167,7 +169,7 @@ class _Finder:
         if self.index is None:
             self.index = {}
             for folder in self.folders:
-                for picture in scan(folder, SUFFIXES):
+                for picture in scan_pictures(self.form, folder) if self.form == "labelme" else scan(folder, SUFFIXES):
                     relative = picture.relative_to(folder)
                     for key in {relative.as_posix(), relative.with_suffix("").as_posix(), picture.name, picture.stem}:
                         self.index.setdefault(_same(key), []).append(picture)

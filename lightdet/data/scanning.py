@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from lightdet.data.formats import embedded
 from lightdet.data.formats.label_file import read_lines
 from lightdet.data.images import SUFFIXES
 from lightdet.data.paths import near_folder
@@ -19,10 +20,18 @@ DEEPPCB_PICTURE = "_test"
 def scan_pictures(form: str, folder: Path) -> list[Path]:
     """All pictures below `folder`, sorted; for DeepPCB only those named ``*_test`` (``*_temp`` are templates).
 
+    For LabelMe also the label files that have their picture in them, and none beside them.
+
     Raises:
         UserError: the folder is missing or unreadable.
     """
     found = scan(folder, SUFFIXES)
+    if form == "labelme":
+        beside = {path.with_suffix("") for path in found}
+        files = scan(folder, {embedded.SUFFIX})
+        return sorted(
+            [*found, *(path for path in files if path.with_suffix("") not in beside and embedded.holds_picture(path))]
+        )
     return [path for path in found if path.stem.endswith(DEEPPCB_PICTURE)] if form == "deeppcb" else found
 
 

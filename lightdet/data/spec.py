@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from lightdet.data.formats.label_file import Outside
+from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.data.formats.yolo import PLAIN_ROWS, Rows
 from lightdet.data.paths import near_folder
 from lightdet.errors import UserError
 
-Format = Literal["yolo", "voc", "coco", "deeppcb"]
+Format = Literal["yolo", "voc", "coco", "deeppcb", "labelme", "cvat", "label-studio", "csv-boxes", "masks"]
 """Formats that mark boxes."""
+SET_FORMATS = ("coco", "cvat", "label-studio", "csv-boxes")
+"""Formats whose files hold the boxes of many pictures, under the names of the classes."""
 ClassFormat = Literal["folders", "csv"]
 """Formats that give each picture one class: `lightdet.data.class_records` reads them."""
 LabelKind = Literal["boxes", "class"]
@@ -57,6 +60,7 @@ class DatasetSpec:
         bad: for classes of whole pictures, the classes of bad parts; empty if the data set does not say.
         first_pixel: for ``voc``, what corners are counted from; None: what the files show.
         rows: for ``yolo``, what rows of more than five columns hold.
+        rules: what the YAML says about labels that could be read in two ways.
         absent: missing splits that the YAML names, other than ``train`` and ``val``: the reason for each.
     """
 
@@ -71,6 +75,7 @@ class DatasetSpec:
     bad: tuple[str, ...] = ()
     first_pixel: Literal[0, 1] | None = None
     rows: Rows = PLAIN_ROWS
+    rules: Rules = PLAIN_RULES
     absent: dict[str, UserError] = field(default_factory=dict)
 
     @property
@@ -112,9 +117,13 @@ def check_there(spec: DatasetSpec, split: str, place: SplitSpec) -> None:
     for listing in place.listings:
         if not listing.exists():
             raise refuse("list", listing, _slashes(listing))
-    if spec.format in ("coco", "csv"):  # its entries may name pictures other than through the folder
+    if spec.format in (*SET_FORMATS, "csv"):  # its entries may name pictures other than through the folder
         if place.labels is not None and not place.labels.exists():
-            raise refuse(f"{spec.format.upper()} file", place.labels, _slashes(place.labels))
+            raise refuse(
+                f"{spec.format.upper()} file" if spec.format in ("coco", "csv", "cvat") else "file of labels",
+                place.labels,
+                _slashes(place.labels),
+            )
         return
     for folder in place.images:
         if not folder.is_dir():

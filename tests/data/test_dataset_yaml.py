@@ -418,7 +418,7 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
         (
             "format: yolov5\nclasses: [a]\nsplits: {t: x}\n",
             1,
-            "'format' should be 'yolo', 'voc', 'coco', 'deeppcb', 'folders'",
+            "'format' should be 'yolo', 'voc', 'coco', 'deeppcb', 'labelme'",
         ),
         (
             "format: yolo\nclasses: [a]\nsplits:\n  train: {imges: x}\n",
@@ -472,7 +472,8 @@ def test_yaml_mistakes_have_lines(text: str, line: int, message: str, tmp_path: 
     [
         (
             "classes: [a]\nsplits: {t: x}\n",
-            "the key 'format' is missing; add 'format: ' with one of yolo, voc, coco, deeppcb, folders, csv",
+            "the key 'format' is missing; add 'format: ' with one of yolo, voc, coco, deeppcb, labelme, "
+            "cvat, label-studio, csv-boxes, masks, folders, csv",
         ),
         ("format: yolo\nclasses: [a]\n", "the key 'splits' is missing"),
         ("format: voc\nsplits: {t: x}\n", "the key 'classes' is missing: list the names in the order of their ids"),

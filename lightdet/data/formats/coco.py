@@ -2,8 +2,8 @@
 
 ``x, y`` is the upper left edge counted from 0, as here. Category ids are any numbers and are matched to the data
 set's classes by name. ``iscrowd`` boxes become crowd boxes: not trained on, ignored by the metric. ``area``
-is kept for the metric, which uses it to sort boxes into small, medium and large ones. The file is parsed element by
-element, so every error has its line.
+is kept for the metric, which uses it to sort boxes into small, medium and large ones. An annotation without ``bbox`` is
+read as the box around its ``segmentation``. The file is parsed element by element, so every error has its line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.coco_scanner import LISTS, Scanner
+from lightdet.data.formats.coco_outlines import OutlineFault, has_points, is_outline, outline_box
+from lightdet.data.formats.json_scanner import Scanner, is_number, read_json
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded
 from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
+LISTS = ("images", "categories", "annotations")
 MAX_JSON_BYTES = 1 << 29
 """The largest known data sets have files of some 450 MB."""
 MAX_AREA = 1e12
@@ -36,6 +38,8 @@ class CocoImage:
     size: tuple[int, int] | None
     line: int
     annotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    others: tuple[str, ...] = ()
+    subset: str | None = None
 
 
 @dataclass
@@ -93,7 +97,10 @@ class CocoFile:
             found.problem(f"{what}: category_id {category} is '{known}', but 'category_name' {named!r}", line, "class")
             return
         box = entry.get("bbox")
-        numbers = isinstance(box, list) and len(box) == 4 and all(_is_number(value) for value in box)
+        if isinstance(box, OutlineFault):
+            found.problem(f"{what}: {box}; correct or remove it", line, "value")
+            return
+        numbers = isinstance(box, list) and len(box) == 4 and all(is_number(value) for value in box)
         if not numbers or not isinstance(box, list):
             found.problem(f"{what}: 'bbox' must be four numbers [x, y, width, height]", line, "value")
             return
@@ -107,7 +114,7 @@ class CocoFile:
         if crowd not in (0, 1):
             found.problem(f"{what}: 'iscrowd' must be 0 or 1, got {crowd!r:.40}", line, "value")
             return
-        if area is not None and not (_is_number(area) and math.isfinite(area) and 0 <= area < MAX_AREA):
+        if area is not None and not (is_number(area) and math.isfinite(area) and 0 <= area < MAX_AREA):
             found.problem(f"{what}: 'area' must be a number of pixels, got {area!r:.40}", line, "value")
             return
         label = found.class_index(self.categories[category], line)
@@ -123,13 +130,10 @@ def parse_coco(path: Path) -> CocoFile:
     """
     try:
         text = read_bounded(path, MAX_JSON_BYTES).decode("utf-8-sig")
-        lists = Scanner(text, path).lists()
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text; is this a COCO JSON file?", path=path) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"not valid JSON: {error.msg}", path=path, line=error.lineno) from None
-    except (RecursionError, ValueError):
-        raise UserError("not a COCO file: nested too deeply or a number too long", path=path) from None
+    scanner = Scanner(text, path, LISTS, "COCO data set", _without_outlines)
+    lists = read_json(scanner.lists, path, "COCO file")
     missing = [name for name in LISTS[:2] if name not in lists]
     if missing:
         raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
@@ -191,15 +195,20 @@ def write_coco(annotations: Sequence[Annotation], path: Path, classes: Sequence[
     write_text(path, coco_text(annotations, classes, names))
 
 
+def _without_outlines(found: dict[str, Any]) -> dict[str, Any]:
+    """The object; of outlines, which make up most of a large file, only whether there are any besides the box."""
+    if "segmentation" in found and found.get("bbox") in (None, []):
+        found["bbox"] = outline_box(found["segmentation"])
+        found["segmentation"] = True
+    elif "segmentation" in found:
+        found["segmentation"] = is_outline(found["segmentation"], found.get("bbox"))
+    if "keypoints" in found:
+        found["keypoints"] = has_points(found["keypoints"])
+    return found
+
+
 def _short(value: float) -> float:
     return int(value) if value.is_integer() else value
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    # A whole number with hundreds of digits is neither a coordinate nor a float.
-    if isinstance(value, bool):
-        return False
-    return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
 
 
 def _is_id(value: object) -> TypeGuard[int]:
@@ -252,5 +261,5 @@ def _images(
 def _declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     """Width and height of an image entry; None if a tool wrote none, zero or nonsense."""
     sides = [entry.get(name) for name in ("width", "height")]
-    numbers = [math.floor(side) for side in sides if _is_number(side) and math.isfinite(side)]
+    numbers = [math.floor(side) for side in sides if is_number(side) and math.isfinite(side)]
     return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None

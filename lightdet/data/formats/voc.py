@@ -9,36 +9,16 @@ stem: ``<filename>`` is often wrong and is ignored. Boxes marked ``difficult`` a
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from xml.parsers import expat
 
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile, Outside, plain_number, read_bounded, whole_pixels
+from lightdet.data.formats.xml_tree import Element, parse_xml
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
-_MAX_DEPTH = 32
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
-@dataclass
-class _Element:
-    tag: str
-    line: int
-    text: str = ""
-    children: list[_Element] = field(default_factory=list)
-
-    def child(self, tag: str) -> _Element | None:
-        return next(self.all(tag), None)
-
-    def all(self, tag: str) -> Iterator[_Element]:
-        return (child for child in self.children if child.tag == tag)
-
-    def text_of(self, tag: str) -> str:
-        child = self.child(tag)
-        return "" if child is None else child.text.strip()
 
 
 def parse_voc(
@@ -56,7 +36,7 @@ def parse_voc(
     """
     found = LabelFile(label, size, classes, outside)
     try:
-        root = _parse_xml(read_bounded(label), label)
+        root = parse_xml(read_bounded(label), label)
     except DataError as error:
         found.problems.append(error)
         return found
@@ -85,6 +65,15 @@ def read_voc(
             corner, a box outside the picture or without area, or a declared size that is not the picture's.
     """
     return parse_voc(label, size, classes, outside, first_pixel=first_pixel).annotation(image)
+
+
+def voc_names(label: Path) -> set[str]:
+    """The class names that a file uses; a DataError if it is no Pascal VOC file."""
+    root = parse_xml(read_bounded(label), label)
+    if root.tag != "annotation":
+        message = f"not a Pascal VOC file: it holds <{root.tag}> instead of <annotation>"
+        raise DataError(message, "format", path=label, line=root.line)
+    return {name for item in root.all("object") if (name := item.text_of("name"))}
 
 
 def voc_text(
@@ -131,14 +120,14 @@ def _written(box: list[float], size: tuple[int, int], first_pixel: int) -> tuple
     return str(x1 + 1), str(y1 + 1), str(x2), str(y2)
 
 
-def _check_size(root: _Element, found: LabelFile, turned: bool) -> None:
+def _check_size(root: Element, found: LabelFile, turned: bool) -> None:
     for size in root.all("size"):
         width, height = (plain_number(size.text_of(side)) for side in ("width", "height"))
         if width and height:  # labelling tools write 0 for "not given"
             found.check_size((width, height), "<size> says", size.line, turned=turned)
 
 
-def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
+def _parse_object(item: Element, found: LabelFile, first_pixel: int) -> None:
     for tag in ("name", "bndbox"):
         if len(several := list(item.all(tag))) > 1:
             found.problem(f"<object> has {len(several)} <{tag}>; write an object for each", several[1].line)
@@ -169,40 +158,3 @@ def _parse_object(item: _Element, found: LabelFile, first_pixel: int) -> None:
     if label is not None:
         xmin, ymin, xmax, ymax = values
         found.add((xmin - first_pixel, ymin - first_pixel, xmax, ymax), label, corners.line)
-
-
-def _parse_xml(data: bytes, path: Path) -> _Element:
-    """Parse and keep line numbers. DOCTYPE and entities are refused, so nothing expands and no other file is opened."""
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    top = _Element("", 0)
-    stack = [top]
-
-    def refuse(*_: object) -> None:
-        message = "the XML holds a DOCTYPE or ENTITY, which labels do not need; remove it"
-        raise DataError(message, "format", path=path, line=parser.CurrentLineNumber)
-
-    def start(tag: str, _: dict[str, str]) -> None:
-        if len(stack) > _MAX_DEPTH:
-            message = "the XML is nested too deeply for labels"
-            raise DataError(message, "format", path=path, line=parser.CurrentLineNumber)
-        element = _Element(tag, parser.CurrentLineNumber)
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def text(data: str) -> None:
-        stack[-1].text += data
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: stack.pop()
-    parser.CharacterDataHandler = text
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        reason = expat.errors.messages.get(error.code, "error")
-        raise DataError(f"not valid XML: {reason}", "format", path=path, line=error.lineno) from None
-    except (LookupError, ValueError):
-        raise DataError("not valid XML: unknown text encoding", "format", path=path, line=1) from None
-    return top.children[0]

@@ -273,3 +273,33 @@ def test_areas_are_kept(tmp_path: Path) -> None:
     again = COCO(str(tmp_path / "b.json"))
     assert [entry["area"] for entry in again.loadAnns(again.getAnnIds())] == [5.5, 1200]
     assert "info" in again.dataset  # pycocotools 2.0.8 to 2.0.10 copy it
+
+
+@pytest.mark.parametrize(
+    ("outline", "box"),
+    [
+        ([[10, 20, 50, 20.5, 30, 60]], [10, 20, 50, 60]),
+        ([[10, 20, 50, 20, 30, 60], [100, 30, 120, 30, 120, 80]], [10, 20, 120, 80]),  # one object in two parts
+        ({"size": [100, 200], "counts": [100 * 10 + 20, 40, 60, 40, 100 * 200 - 1160]}, [10, 20, 12, 60]),
+        ([[1, 2, 3, 4]], "the polygon has 2 of at least 3 points"),
+        ([[1, 2, 3, 4, 5]], "the polygon must be a list of x, y, x, y"),
+        ([], "the polygon is empty, and there is no 'bbox'"),
+        ({"size": [100, 200], "counts": [5]}, "the mask has runs of 5 pixels instead of its 100 x 200"),
+        ({"size": [100], "counts": [5]}, "the mask needs 'size'"),
+        ({"size": [100, 200], "counts": "\u00e9"}, "the mask has 'counts' that are not the text of pycocotools"),
+    ],
+)
+@pytest.mark.parametrize("bbox", [None, []])
+def test_an_annotation_without_a_box_is_the_box_around_its_outline(
+    outline: Any, box: list[float] | str, bbox: Any, tmp_path: Path
+) -> None:
+    entry = annotation(segmentation=outline, bbox=bbox)
+    if bbox is None:
+        del entry["bbox"]
+    path = save(tmp_path, content(annotations=[entry]))
+    if isinstance(box, list):
+        assert read_coco(path, Path(), CLASSES)[0].boxes.tolist() == [box]
+        return
+    with pytest.raises(UserError) as caught:
+        read_coco(path, Path(), CLASSES)
+    assert f"annotation 5: {box}" in str(caught.value)

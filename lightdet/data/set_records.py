@@ -1,14 +1,21 @@
-"""The records of a split whose pictures and labels are in one COCO JSON file."""
+"""The records of a split whose pictures and labels are in one file: COCO, CVAT, Label Studio, CSV with boxes."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.coco import CocoFile, CocoImage, parse_coco
+from lightdet.data.formats.box_csv import parse_box_csv
+from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.cvat import parse_cvat
+from lightdet.data.formats.label_file import LabelFile
+from lightdet.data.formats.label_studio import parse_label_studio
+from lightdet.data.formats.listed import SetImage
+from lightdet.data.formats.rules import Rules
 from lightdet.data.headers import checked_facts
 from lightdet.data.paths import find_file, lookalike
 from lightdet.data.picture_header import EXCHANGED_SIDES
@@ -18,12 +25,42 @@ from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
 
 
-def coco_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[BoxRecord], list[DataError]]:
-    """Read the JSON file and find its pictures; see `lightdet.data.dataset.split_records`."""
+class SetFile(Protocol):
+    """A parsed file with the boxes of many pictures."""
+
+    path: Path
+    images: Any
+    problems: list[DataError]
+
+    def class_names(self) -> list[str]:
+        """The classes that it declares or uses."""
+
+    @property
+    def labels_of(self) -> Callable[..., LabelFile]:
+        """The boxes of one of its pictures."""
+
+
+PARSERS: Mapping[str, Callable[[Path, Rules], SetFile]] = {
+    "coco": lambda path, _: parse_coco(path),
+    "cvat": parse_cvat,
+    "label-studio": parse_label_studio,
+    "csv-boxes": parse_box_csv,
+}
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What files call their splits, in lower case."""
+
+
+def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[BoxRecord], list[DataError]]:
+    """Read the file and find its pictures; see `lightdet.data.dataset.split_records`."""
     if place.labels is None:
-        raise UserError("a COCO split needs 'labels: FILE.json'", path=spec.path)
-    file = parse_coco(place.labels)
-    images, faults = _listed(file, place.listings) if place.listings else (file.images, [])
+        raise UserError(f"a split of format {spec.format} needs 'labels: FILE'", path=spec.path)
+    file = PARSERS[spec.format](place.labels, spec.rules)
+    images, faults = _listed(file, place.listings) if place.listings else (list(file.images), [])
+    images = of_split(images, split)
     folders = (*place.images, place.labels.parent, spec.root)
     lines: dict[str, int] = {}
     records = []
@@ -38,10 +75,18 @@ def coco_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[
     return records, [*file.problems, *faults]
 
 
-def _record(spec: DatasetSpec, file: CocoFile, image: CocoImage, folders: Sequence[Path]) -> BoxRecord:
+def of_split(images: list[SetImage], split: str) -> list[SetImage]:
+    """The pictures that the file puts into `split`; all of them if it names no splits."""
+    if all(image.subset is None for image in images):
+        return images
+    wanted = {split, *(word for word, name in SPLIT_WORDS.items() if name == split)}
+    return [image for image in images if image.subset is not None and image.subset.lower() in wanted]
+
+
+def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence[Path]) -> BoxRecord:
     record = BoxRecord(folders[0] / image.file_name.replace("\\", "/"))
     try:
-        path = find_file(image.file_name, folders)
+        path = next((there for name in (image.file_name, *image.others) if (there := find_file(name, folders))), None)
     except UserError as error:
         record.problems.append(DataError(error.message, "missing-picture", path=file.path, line=image.line))
         return record
@@ -61,15 +106,15 @@ def _record(spec: DatasetSpec, file: CocoFile, image: CocoImage, folders: Sequen
     return record
 
 
-def _listed(file: CocoFile, listings: Sequence[Path]) -> tuple[list[CocoImage], list[DataError]]:
+def _listed(file: SetFile, listings: Sequence[Path]) -> tuple[list[SetImage], list[DataError]]:
     """The images that the lists name, by their ``file_name`` or by its end if that is unique."""
-    ends: dict[str, list[CocoImage]] = defaultdict(list)
+    ends: dict[str, list[SetImage]] = defaultdict(list)
     for image in file.images:
         parts = _path(image.file_name).parts
         for start in range(len(parts)):
             ends["/".join(parts[start:])].append(image)
     exact = {str(_path(image.file_name)): image for image in file.images}
-    images: dict[int, CocoImage] = {}
+    images: dict[int, SetImage] = {}
     faults = []
     for listing in listings:
         for line, entry in list_entries(listing):

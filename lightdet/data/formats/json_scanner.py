@@ -1,17 +1,17 @@
-"""COCO's JSON read element by element, so that every entry has its line."""
+"""JSON of labels read element by element, so that every entry has its line, and no key is given twice."""
 
 from __future__ import annotations
 
 import bisect
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from lightdet.data.formats.coco_outlines import has_points, is_outline
+from lightdet.data.faults import DataError
 from lightdet.errors import UserError
 
-LISTS = ("images", "categories", "annotations")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 Lists = dict[str, list[tuple[int, dict[str, Any]]]]
@@ -22,30 +22,62 @@ class _RepeatedKeyError(Exception):
     """An object gives a key twice; the text is the key."""
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; of outlines, which make up most of a large file, only whether there are any besides the box."""
-    found = dict(pairs)
-    if "segmentation" in found:
-        found["segmentation"] = is_outline(found["segmentation"], found.get("bbox"))
-    if "keypoints" in found:
-        found["keypoints"] = has_points(found["keypoints"])
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1)[:40])
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether `value` can be a coordinate: a whole number with hundreds of digits is neither that nor a float."""
+    if isinstance(value, bool):
+        return False
+    return (isinstance(value, int) and abs(value) < 1e15) or isinstance(value, float)
+
+
+def _as_it_is(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
 class Scanner:
-    """Walks the top-level object and notes the line at which each element of its lists begins."""
+    """Walks the top-level object or list and notes the line at which each element of its lists begins.
 
-    def __init__(self, text: str, path: Path) -> None:
+    Attributes:
+        names: the lists of the top-level object whose elements are wanted.
+        what: what the file should be, for messages.
+        values: what else the top-level object holds, once it is read.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        path: Path,
+        names: Sequence[str] = (),
+        what: str = "list",
+        reduce: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is,
+    ) -> None:
+        """`reduce` gets each object once it is read: what it takes out of a large file needs no memory."""
         self.text = text
         self.path = path
-        self.decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
+        self.names = names
+        self.what = what
+        self.reduce = reduce
+        self.values: dict[str, Any] = {}
+        self.decoder = json.JSONDecoder(object_pairs_hook=self._object)
         self.breaks = [match.start() for match in re.finditer("\r\n|\r|\n", text)]
 
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1)[:40])
+        return self.reduce(found)
+
+    def elements(self) -> list[tuple[int, dict[str, Any]]]:
+        """Read a top-level list of objects, each with its line; raises what `lists` raises."""
+        if self._peek(0) != "[":
+            message = f"not a {self.what}: the file must begin with '['"
+            raise UserError(message, path=self.path, line=1)
+        found, position = self._objects(self.what, 0)
+        self._nothing_behind(position, "]")
+        return found
+
     def lists(self) -> Lists:
-        """Read all of it.
+        """Read all of a top-level object.
 
         Raises:
             UserError: a list that is none, a key given twice, more than one data set.
@@ -54,7 +86,7 @@ class Scanner:
         found: Lists = {}
         seen = set[str]()
         if self._peek(0) == "[":
-            message = 'not a COCO data set: it holds a list; the top level must be {"images": ..., ...}'
+            message = f'not a {self.what}: it holds a list; the top level must be {{"{self.names[0]}": ..., ...}}'
             raise UserError(message, path=self.path, line=1)
         position = self._expect("{", 0)
         if self._peek(position) == "}":
@@ -68,23 +100,26 @@ class Scanner:
             if key in seen:
                 raise UserError(f"'{key}' is given twice; keep one of them", path=self.path, line=self._line(position))
             seen.add(key)
-            if key in LISTS and self._peek(position) == "[":
+            if key in self.names and self._peek(position) == "[":
                 found[key], position = self._objects(key, position)
-            elif key in LISTS:
+            elif key in self.names:
                 raise UserError(f"'{key}' must be a list", path=self.path, line=self._line(position))
             else:
-                _, position = self._value(self._skip(position))
+                self.values[key], position = self._value(self._skip(position))
             if self._peek(position) == "}":
                 return self._at_end(found, position)
             position = self._expect(",", position)
 
     def _at_end(self, found: Lists, position: int) -> Lists:
         """Return `found` if nothing follows the ``}`` at `position`: a second data set would be ignored."""
-        behind = self._skip(self._expect("}", position))
-        if behind < len(self.text):
-            message = "the file continues after its last '}'; are these two files in one?"
-            raise UserError(message, path=self.path, line=self._line(behind))
+        self._nothing_behind(self._expect("}", position), "}")
         return found
+
+    def _nothing_behind(self, position: int, end: str) -> None:
+        behind = self._skip(position)
+        if behind < len(self.text):
+            message = f"the file continues after its last '{end}'; are these two files in one?"
+            raise UserError(message, path=self.path, line=self._line(behind))
 
     def _value(self, position: int) -> tuple[Any, int]:
         """Decode the value that begins at `position`; returns it and the position after it."""
@@ -126,3 +161,19 @@ class Scanner:
 
     def _line(self, position: int) -> int:
         return bisect.bisect_left(self.breaks, position) + 1
+
+
+def read_json(scan: Callable[[], Any], path: Path, what: str) -> Any:
+    """Return what `scan` returns, with every error of JSON as one line.
+
+    Raises:
+        DataError: not JSON, a number or a nesting beyond any label's, or what a `Scanner` refuses.
+    """
+    try:
+        return scan()
+    except UserError as error:
+        raise DataError(error.message, "format", path=error.path, line=error.line) from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"not valid JSON: {error.msg}", "format", path=path, line=error.lineno) from None
+    except (RecursionError, ValueError):
+        raise DataError(f"not a {what}: nested too deeply or a number too long", "format", path=path) from None

@@ -1,0 +1,47 @@
+"""The classes of a data set of boxes whose labels name them, where nothing lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lightdet.data.formats.labelme import labelme_names
+from lightdet.data.formats.masks import class_names
+from lightdet.data.formats.rules import Rules
+from lightdet.data.formats.voc import voc_names
+from lightdet.data.pairing import find_pairs
+from lightdet.data.set_records import PARSERS
+from lightdet.data.spec import SET_FORMATS, SplitSpec
+from lightdet.errors import UserError
+
+_NAMES_OF = {"labelme": labelme_names, "voc": voc_names}
+NAMED = (*SET_FORMATS, *_NAMES_OF, "masks")
+"""Formats whose labels name their classes."""
+
+
+def find_box_classes(form: str, root: Path, splits: Mapping[str, SplitSpec], rules: Rules) -> list[str]:
+    """The classes that the labels of all splits name: in the order of the files that list them, otherwise sorted.
+
+    Raises:
+        UserError: a folder or a file of labels is missing or broken, or there is none that names a class.
+    """
+    if form == "masks":
+        names = class_names(dict(rules.values))
+    elif form in SET_FORMATS:
+        files = dict.fromkeys(place.labels for place in splits.values() if place.labels is not None)
+        parsed = [PARSERS[form](path, rules) for path in files]
+        names = list(dict.fromkeys(name for file in parsed for name in file.class_names()))
+        if form in ("label-studio", "csv-boxes"):  # they list none
+            names.sort()
+    else:
+        names = sorted({name for label in _label_files(form, root, splits.values()) for name in _NAMES_OF[form](label)})
+    if not names:
+        source = next((place.labels for place in splits.values() if place.labels is not None), root)
+        remedy = "add 'values' to the YAML, as in {scratch: 1}" if form == "masks" else "add 'classes' to the YAML"
+        raise UserError(f"no classes can be found, because no label names one; {remedy}", path=source)
+    return names
+
+
+def _label_files(form: str, root: Path, places: Iterable[SplitSpec]) -> list[Path]:
+    pairs = [pair for place in places for pair in find_pairs(form, root, place.images, place.labels, place.listings)[0]]
+    return list(dict.fromkeys(pair.label for pair in pairs if pair.label is not None))

@@ -1,0 +1,357 @@
+"""Label Studio's JSON: a list of tasks, each with a picture, its annotations and perhaps its predictions.
+
+Coordinates are per cent of the picture's sides, of the picture as shown: browsers apply the EXIF rotation. Rectangles,
+polygons and ellipses are read as the boxes around them. Choices, texts and ratings mark no place and are left out;
+key points, brush strokes, videos and pictures turned in the tool are refused. JSON-MIN (``label`` beside ``image``)
+is read as well. Predictions are no labels: they are read only if the YAML says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from lightdet.data.faults import DataError
+from lightdet.data.formats.enclosing import Box, ShapeError, ellipse_box, polygon_box, rotated_box
+from lightdet.data.formats.json_scanner import Scanner, is_number, read_json
+from lightdet.data.formats.label_file import read_bounded
+from lightdet.data.formats.listed import ListedFile, ListedImage, Mark
+from lightdet.data.formats.rules import PLAIN_RULES, Rules
+from lightdet.files import write_text
+from lightdet.structures import Annotation
+
+MAX_JSON_BYTES = 256 << 20
+_LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
+_BESIDE = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "ranker", "relation"}
+"""Results that mark no place."""
+_UPLOAD = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
+"""Label Studio puts eight letters before the name of an uploaded picture."""
+_SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|gif|jfif|jp2|heic|avif|p[bgpn]m)\Z", re.IGNORECASE)
+
+
+def parse_label_studio(path: Path, rules: Rules = PLAIN_RULES) -> ListedFile:
+    """Read a file; entries that cannot be used are listed with their lines.
+
+    Raises:
+        DataError: missing, too large, not JSON, or none of Label Studio.
+    """
+    try:
+        text = read_bounded(path, MAX_JSON_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("not UTF-8 text; is this a Label Studio file?", "format", path=path) from None
+    scanner = Scanner(text, path, (), "Label Studio file")
+    tasks = read_json(scanner.elements, path, "Label Studio file")
+    found = ListedFile(path)
+    for line, task in tasks:
+        try:
+            found.images.append(_task(task, line, found, rules))
+        except DataError as error:
+            found.problems.append(error)
+    _refuse_shares(found)
+    return found
+
+
+def read_label_studio(
+    path: Path, images: Path, sizes: Sequence[tuple[int, int]], classes: Sequence[str]
+) -> list[Annotation]:
+    """Read a whole file whose pictures, of these sizes (width, height), are in the folder `images`.
+
+    Raises:
+        UserError: the first thing that is wrong, with its line. Pictures are not opened.
+    """
+    file = parse_label_studio(path)
+    if file.problems:
+        raise file.problems[0]
+    return [
+        file.labels_of(image, size, classes).annotation(images / image.file_name)
+        for image, size in zip(file.images, sizes, strict=True)
+    ]
+
+
+def label_studio_text(
+    annotations: Sequence[Annotation],
+    classes: Sequence[str],
+    file_names: Sequence[str],
+    predicted_by: str | None = None,
+    scores: Sequence[Sequence[float]] = (),
+) -> str:
+    """Return the JSON of tasks, one per line, with annotations for controls called ``label`` and ``image``.
+
+    Args:
+        annotations: one per task.
+        classes: their class names.
+        file_names: what each task's ``image`` says.
+        predicted_by: the name of a model: then the boxes are predictions, to be corrected in the tool.
+        scores: with `predicted_by`, the score (0-1) of each box of each task.
+    """
+    tasks = []
+    for number, (annotation, name) in enumerate(zip(annotations, file_names, strict=True)):
+        results = _results(annotation, classes, number, scores[number] if scores else ())
+        task: dict[str, Any] = {"id": number + 1, "data": {"image": name}, "annotations": [], "predictions": []}
+        if predicted_by is None:
+            task["annotations"] = [{"id": number + 1, "result": results, "was_cancelled": False}]
+        else:
+            mean = {"score": sum(scores[number]) / len(scores[number])} if scores and len(scores[number]) else {}
+            task["predictions"] = [{"model_version": predicted_by, "result": results, **mean}]
+        tasks.append(json.dumps(task, ensure_ascii=False))
+    return "[\n" + ",\n".join(tasks) + "\n]\n"
+
+
+def write_label_studio(
+    annotations: Sequence[Annotation], path: Path, classes: Sequence[str], names: Sequence[str]
+) -> None:
+    """Write a whole data set as annotated tasks (they cannot hold crowd flags); `names` are their ``image`` entries."""
+    write_text(path, label_studio_text(annotations, classes, names))
+
+
+def _results(
+    annotation: Annotation, classes: Sequence[str], number: int, scores: Sequence[float]
+) -> list[dict[str, Any]]:
+    width, height = annotation.size
+    results = []
+    for index, (box, label) in enumerate(zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True)):
+        x1, y1, x2, y2 = box
+        value = {
+            "x": x1 / width * 100,
+            "y": y1 / height * 100,
+            "width": (x2 - x1) / width * 100,
+            "height": (y2 - y1) / height * 100,
+            "rotation": 0,
+            "rectanglelabels": [classes[label]],
+        }
+        result = {
+            "id": uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {index}").hex[:10],
+            "type": "rectanglelabels",
+            "from_name": "label",
+            "to_name": "image",
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "value": value,
+        }
+        results.append(result | ({"score": float(scores[index])} if len(scores) else {}))
+    return results
+
+
+def _task(task: dict[str, Any], line: int, file: ListedFile, rules: Rules) -> ListedImage:
+    """One task; raises a DataError for one whose picture or whose labels are not clear."""
+    data = task.get("data", task)
+    name = _picture(data, line, file)
+    path, others = _names(name)
+    image = ListedImage(path, None, line, others)
+    results = _chosen(task, data, line, file, rules)
+    for number, result in enumerate(results, start=1):
+        if not isinstance(result, dict):
+            raise file.fault(f"result {number} is not an object {{...}}", line)
+        try:
+            _take(result, results, image)
+        except ShapeError as error:
+            what = f"result {result.get('id', number)!s:.40} of '{image.file_name}'"
+            image.problems.append(file.fault(f"{what} {error}; correct or remove it", line, "value"))
+    return image
+
+
+def _picture(data: object, line: int, file: ListedFile) -> str:
+    """The task's picture: ``image``, or the only entry that looks like one."""
+    entries = data if isinstance(data, dict) else {}
+    if isinstance(entries.get("image"), str) and entries["image"]:
+        return str(entries["image"])
+    texts = {key: value for key, value in entries.items() if isinstance(value, str)}
+    found = [key for key, value in texts.items() if _SUFFIX.search(_plain_path(value)[0])]
+    if len(found) != 1:
+        several = f"the picture could be '{found[0]}' or '{found[1]}'" if found else "the task has no picture"
+        raise file.fault(f"{several}; call its entry in 'data' 'image'", line, "missing-picture")
+    return str(texts[found[0]])
+
+
+def _names(text: str) -> tuple[str, tuple[str, ...]]:
+    """What the picture is called, and what else it may be called on this computer."""
+    path, loose = _plain_path(text)
+    name = PurePosixPath(path).name
+    upload = _UPLOAD.fullmatch(name)
+    others = [name] * loose + ([upload.group(1)] if upload is not None and loose else [])
+    return path, tuple(dict.fromkeys(other for other in others if other and other != path))
+
+
+def _plain_path(text: str) -> tuple[str, bool]:
+    """The path of a picture, and whether it is a URL: then the folders in front may exist on a server alone."""
+    try:
+        parts = urlsplit(text)
+        local = parse_qs(parts.query).get("d", [])
+    except ValueError:
+        return text, False
+    if parts.path.endswith("/local-files/") and local:
+        return local[0], True
+    if parts.scheme in ("http", "https", "s3", "gs", "azure-blob", "file") or text.startswith("/data/"):
+        return unquote(parts.path).lstrip("/"), True
+    return text, False
+
+
+def _chosen(task: dict[str, Any], data: object, line: int, file: ListedFile, rules: Rules) -> list[Any]:
+    """The results of the annotation that counts, or of the prediction if the YAML says that these are labels."""
+    if data is task:  # JSON-MIN
+        results = task.get("label", [])
+        if not isinstance(results, list) or "annotations" in task:
+            raise file.fault("the task has no 'data'; export the project as JSON or JSON-MIN", line)
+        return [{"value": result, "type": _min_type(result)} | _sizes(result) for result in results]
+    found = _entries(task, "annotations", line, file) or _entries(task, "completions", line, file)
+    found = [entry for entry in found if not entry.get("was_cancelled")]
+    truths = [entry for entry in found if entry.get("ground_truth") is True]
+    if len(found) > 1 and len(truths) != 1:
+        message = f"the task has {len(found)} annotations; keep one, or mark one as ground truth"
+        raise file.fault(message, line, "repeated")
+    if not found and rules.predictions:
+        found = _entries(task, "predictions", line, file)
+        if len(found) > 1:
+            raise file.fault(f"the task has {len(found)} predictions; keep one", line, "repeated")
+    if not found:
+        some = " (its predictions are no labels; 'predictions: true' in the YAML reads them)"
+        told = some if task.get("predictions") and not rules.predictions else ""
+        raise file.fault(f"the task is not annotated{told}; annotate it or remove it", line, "missing-label")
+    results = (truths or found)[0].get("result")
+    if not isinstance(results, list):
+        raise file.fault("the task's annotation has no list 'result'", line)
+    return results
+
+
+def _entries(task: dict[str, Any], key: str, line: int, file: ListedFile) -> list[dict[str, Any]]:
+    entries = task.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise file.fault(f"'{key}' must be a list of objects with 'result': export the project as JSON", line)
+    return entries
+
+
+def _min_type(result: object) -> object:
+    keys = [key for key in _LABELS if isinstance(result, dict) and key in result]
+    return keys[0] if keys else "unlabelled region"
+
+
+def _sizes(result: object) -> dict[str, Any]:
+    keys = ("original_width", "original_height")
+    return {key: result[key] for key in keys if isinstance(result, dict) and key in result}
+
+
+def _take(result: Mapping[str, Any], results: Sequence[Any], image: ListedImage) -> None:
+    """Add the box of a result to `image`; a ShapeError if it cannot be used."""
+    kind, value = result.get("type"), result.get("value")
+    if kind in _BESIDE or (kind == "labels" and not _is_region(value)):
+        return
+    shape = str(kind).removesuffix("labels") or "rectangle"
+    if not isinstance(value, dict):
+        raise ShapeError("has no 'value'")
+    if kind == "labels":
+        shape = "polygon" if "points" in value else "ellipse" if "radiusX" in value else "rectangle"
+    if shape not in _READERS:
+        raise ShapeError(f"is of type '{kind!s:.40}', which is not read: draw a rectangle or a polygon")
+    turned = result.get("image_rotation", 0)
+    if turned not in (0, 360, None):
+        raise ShapeError(f"was drawn while the picture was turned by {turned!s:.10}°: turn it back in Label Studio")
+    width, height = result.get("original_width"), result.get("original_height")
+    if is_number(width) and is_number(height) and width > 0 and height > 0:
+        if image.size is not None and image.size != (width, height):
+            raise ShapeError(f"was drawn on {width} x {height} pixels, and others on another size")
+        image.size = (width, height)
+    image.marks.append(Mark(_name(result, results), _READERS[shape](value, image), image.line, 100.0))
+
+
+def _is_region(value: object) -> bool:
+    return isinstance(value, dict) and bool({"width", "points", "radiusX"} & set(value))
+
+
+def _name(result: Mapping[str, Any], results: Sequence[Any]) -> str:
+    """The class of a region: its own, or that of a result with the same id."""
+    own = result.get("id")
+    alike = [r for r in results if isinstance(r, dict) and own is not None and r.get("id") == own]
+    found: list[str] = []
+    for entry in [result, *alike]:
+        value = entry.get("value")
+        for key in _LABELS:
+            given = value.get(key) if isinstance(value, dict) else None
+            if isinstance(given, list):
+                found += [name.strip() for name in given if isinstance(name, str)]
+    names = list(dict.fromkeys(name for name in found if name))
+    if len(names) != 1:
+        raise ShapeError(f"has the classes {', '.join(names)[:100]}; keep one" if names else "has no class")
+    return names[0]
+
+
+def _percent(value: Mapping[str, Any], *keys: str) -> list[float]:
+    numbers = [value.get(key) for key in keys]
+    found = [float(number) for number in numbers if is_number(number)]
+    if len(found) < len(numbers):
+        raise ShapeError(f"needs numbers as {', '.join(keys)}")
+    if not all(-200 < number < 300 for number in found):
+        outlier = next(number for number in found if not -200 < number < 300)
+        raise ShapeError(f"has the value {outlier:g}, and must be in per cent of the picture's sides (pixels?)")
+    return found
+
+
+def _rectangle(value: Mapping[str, Any], image: ListedImage) -> Box:
+    x, y, width, height = _percent(value, "x", "y", "width", "height")
+    if width < 0 or height < 0:
+        raise ShapeError("has a negative width or height")
+    return _turned((x, y, x + width, y + height), value, image, (x, y))
+
+
+def _turned(box: Box, value: Mapping[str, Any], image: ListedImage, pivot: tuple[float, float]) -> Box:
+    """The box around a rectangle turned clockwise around `pivot`; angles are those of pixels, not of per cents."""
+    degrees = value.get("rotation") or 0
+    if not is_number(degrees):
+        raise ShapeError("has a 'rotation' that is not a number")
+    if not degrees % 360:
+        return box
+    sides = _sides(image)
+    scaled = rotated_box(_scaled(box, sides), float(degrees), (pivot[0] * sides[0], pivot[1] * sides[1]))
+    image.remarks.append((f"a rectangle rotated by {degrees:g}° is read as the box around it", image.line))
+    return _scaled(scaled, (1 / sides[0], 1 / sides[1]))
+
+
+def _sides(image: ListedImage) -> tuple[float, float]:
+    if image.size is None:
+        raise ShapeError("is rotated, and needs 'original_width' and 'original_height'")
+    return image.size
+
+
+def _scaled(box: Box, sides: tuple[float, float]) -> Box:
+    return box[0] * sides[0], box[1] * sides[1], box[2] * sides[0], box[3] * sides[1]
+
+
+def _polygon(value: Mapping[str, Any], _: ListedImage) -> Box:
+    points = value.get("points")
+    if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
+        raise ShapeError("needs 'points': a list of [x, y]")
+    numbers = [_percent({"x": x, "y": y}, "x", "y") for x, y in points]
+    return polygon_box([x for x, _ in numbers], [y for _, y in numbers])
+
+
+def _ellipse(value: Mapping[str, Any], image: ListedImage) -> Box:
+    x, y, rx, ry = _percent(value, "x", "y", "radiusX", "radiusY")
+    degrees = value.get("rotation") or 0
+    if not is_number(degrees):
+        raise ShapeError("has a 'rotation' that is not a number")
+    if not degrees % 180:
+        return ellipse_box(x, y, rx, ry)
+    width, height = _sides(image)
+    image.remarks.append((f"an ellipse rotated by {degrees:g}° is read as the box around it", image.line))
+    box = ellipse_box(x * width, y * height, rx * width, ry * height, float(degrees))
+    return _scaled(box, (1 / width, 1 / height))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], ListedImage], Box]] = {
+    "rectangle": _rectangle,
+    "polygon": _polygon,
+    "ellipse": _ellipse,
+}
+
+
+def _refuse_shares(file: ListedFile) -> None:
+    """Refuse a file whose numbers are all below 1: shares that some script wrote, or specks in one corner?"""
+    marks = [mark for image in file.images for mark in image.marks]
+    if len(marks) >= 3 and all(max(mark.box) <= 1 for mark in marks):
+        message = "every coordinate is at most 1: these look like shares, and Label Studio writes per cent (0-100)"
+        file.problems.append(file.fault(message, marks[0].line, "value"))
