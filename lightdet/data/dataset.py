@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from lightdet.data.class_records import class_records
 from lightdet.data.faults import DataError
 from lightdet.data.paired_records import paired_records
+from lightdet.data.paths import below_root
 from lightdet.data.records import Record
 from lightdet.data.set_records import set_records
 from lightdet.data.spec import VAL_ALIASES, ClassFormat, DatasetSpec, Format, OnError, SplitSpec, check_there
@@ -85,6 +86,8 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[Sequence[Record], list
             names beside the labels that contradicts the YAML.
     """
     place = spec.split(split)
+    if place.parts:
+        return _chosen(spec, split, place)
     check_there(spec, split, place)
     records, faults = READERS[spec.format](spec, split, place)
     if not records:
@@ -93,3 +96,21 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[Sequence[Record], list
         first = f"; the first fault: {faults[0]}" if faults else ""
         raise spec.split_error(split, f"the split '{split}' holds no pictures (looked in {where}){first}")
     return records, faults
+
+
+def _chosen(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[Sequence[Record], list[DataError]]:
+    """The pictures of other splits that belong to this one, each once."""
+    chosen: dict[str, Record] = {}
+    faults: list[DataError] = []
+    for part in place.parts:
+        check_there(spec, split, part)
+        records, more = READERS[spec.format](spec, split, part)
+        faults += more
+        for record in records:
+            name = below_root(record.image, spec.root)
+            if name in place.only:
+                chosen.setdefault(name, record)
+    if len(chosen) < len(place.only):
+        gone = min(place.only - chosen.keys())
+        raise spec.split_error(split, f"the picture '{gone}' belongs to '{split}' and is no longer in the data set")
+    return list(chosen.values()), faults

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from lightdet.arrays import IntArray
 from lightdet.data.audit.pictures import check_pictures
 from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.formats.folders import class_of_path
+from lightdet.data.paths import below_root
 from lightdet.data.splits import alike_groups, draw_share
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
@@ -181,8 +181,6 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
 
 def _line(each: ImageLabel, spec: DatasetSpec, root: Path) -> str:
     """The path below the root, followed by the class if no folder of that path gives it."""
-    path = Path(os.path.abspath(each.image))  # noqa: PTH100 - resolve() would follow links out of the root
-    above = Path(os.path.abspath(spec.root))  # noqa: PTH100
-    shown = path.relative_to(above).as_posix() if path.is_relative_to(above) else path.as_posix()
+    shown = below_root(each.image, spec.root)
     told = class_of_path(root / shown, root, root, spec.classes)
     return shown if told == each.label else f"{shown}\t{spec.classes[each.label]}"

@@ -219,3 +219,13 @@ def _as_folder(path: Path) -> Path | None:
         if error.errno == errno.ENAMETOOLONG:  # nothing can be called that
             return None
         raise
+
+
+def below_root(path: Path, root: Path) -> str:
+    """A picture's path below its data set's folder, with ``/``; the whole path if it lies elsewhere.
+
+    The same for the same file, from whatever working folder it is named; no links are followed.
+    """
+    here = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links out of the root
+    above = Path(os.path.abspath(root))  # noqa: PTH100
+    return here.relative_to(above).as_posix() if here.is_relative_to(above) else here.as_posix()

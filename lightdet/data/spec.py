@@ -37,6 +37,8 @@ class SplitSpec:
         unlabelled: what a picture without a label file means. ``auto``: background for YOLO (unless no picture
             of the split has one), an error for VOC and DeepPCB.
         declared: the file and 1-based line that name the split, for messages.
+        parts: for a split put together from others: those; the rest is then empty.
+        only: its pictures among those of `parts`, by `lightdet.data.paths.below_root`.
     """
 
     images: tuple[Path, ...]
@@ -44,6 +46,8 @@ class SplitSpec:
     listings: tuple[Path, ...] = ()
     unlabelled: Literal["auto", "background", "error"] = "auto"
     declared: tuple[Path | None, int | None] = (None, None)
+    parts: tuple[SplitSpec, ...] = ()
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

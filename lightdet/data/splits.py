@@ -41,22 +41,39 @@ def draw_share(labels: Sequence[IntArray], groups: IntArray, share: float, seed:
     Returns:
         bool ``[N]``, True where a picture is chosen.
     """
-    units = _units(labels, groups)
+    units = units_of(labels, groups)
     holders = (units > 0).sum(axis=0)
     wanted = units.sum(axis=0) * share
     wanted[1:] = np.where(holders[1:] > 1, np.maximum(wanted[1:], 1.0), wanted[1:])
     lacking = np.stack([units.sum(axis=0) - wanted, wanted])  # [not chosen or chosen, column]
-    side = np.full(len(units), -1)
-    order = np.random.default_rng(seed).permutation(len(units))
-    for column in 1 + np.argsort(holders[1:], kind="stable"):
-        for unit in order[(side[order] < 0) & (units[order, column] > 0)]:
-            side[unit] = int(lacking[1, column] >= lacking[0, column])
-            lacking[side[unit]] -= units[unit]
+    side = spread_out(units, lacking, np.random.default_rng(seed).permutation(len(units)))
     chosen: BoolArray = side[np.unique(groups, return_inverse=True)[1]] == 1
     return chosen
 
 
-def _units(labels: Sequence[IntArray], groups: IntArray) -> AnyArray:
+def spread_out(units: AnyArray, lacking: AnyArray, order: IntArray) -> IntArray:
+    """Give each group to a side: rare classes first, each to the side that lacks most of that class.
+
+    Equal sides: the one that lacks most pictures, then the last.
+
+    Args:
+        units: ``[G, 2 + C]``, see `units_of`.
+        lacking: float ``[S, 2 + C]``, what each side is to get; used up.
+        order: int64 ``[G]``, in which the groups of a class are given away.
+
+    Returns:
+        int64 ``[G]``, the side of each group.
+    """
+    holders = (units > 0).sum(axis=0)
+    side: IntArray = np.full(len(units), -1, np.int64)
+    for column in 1 + np.argsort(holders[1:], kind="stable"):
+        for unit in order[(side[order] < 0) & (units[order, column] > 0)]:
+            side[unit] = np.lexsort((lacking[:, 0], lacking[:, column]))[-1]
+            lacking[side[unit]] -= units[unit]
+    return side
+
+
+def units_of(labels: Sequence[IntArray], groups: IntArray) -> AnyArray:
     """``[G, 2 + C]``: pictures of each group, in all, without any class, and with each class."""
     classes = 1 + max((int(found.max()) for found in labels if len(found)), default=-1)
     _, index = np.unique(groups, return_inverse=True)

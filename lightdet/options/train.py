@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from lightdet.errors import UserError
 from lightdet.options.base import AnyPath, Options
 from lightdet.options.shared import (
+    HIDDEN,
     Callbacks,
     Changes,
     ConfigFile,
@@ -67,6 +68,12 @@ class TrainOptions(Options):
     overwrite: Annotated[bool, Parameter(help="Start again in an --output that already holds a training.")] = False
     on_error: OnError = "fail"
     json: Json = None
+    folds: Annotated[
+        AnyPath | None,
+        HIDDEN,
+        Parameter(help="The folds.json of a cross-validation: train on its pictures, of whatever split."),
+    ] = None
+    fold: Annotated[int | None, HIDDEN, Parameter(help="The fold of it to leave out, from 0; None: none.")] = None
     overrides: Overrides = ()
     changes: Changes = field(default_factory=dict)
     callbacks: Callbacks = ()

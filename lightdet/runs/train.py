@@ -17,6 +17,7 @@ from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml, parse_overrides
 from lightdet.config.yaml_file import merge
+from lightdet.data.fold_file import read_folds
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
@@ -97,12 +98,22 @@ def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
     _check_backbone(config)
     if isinstance(config, RunConfig) and not resume:
         start_of(config, None if options.weights is None else Path(options.weights))
-    spec = load_dataset(options.data, options.data_root)
+    spec = _chosen(load_dataset(options.data, options.data_root), options)
     spec.split("train")
     task.check_dataset(spec)
     _check_val(spec)
     _check_output(output, resume=resume, overwrite=options.overwrite)
     return task, config, spec
+
+
+def _chosen(spec: DatasetSpec, options: TrainOptions) -> DatasetSpec:
+    """The data set, or the part of it that belongs to a fold of a cross-validation."""
+    if options.folds is None:
+        return spec
+    folds = read_folds(Path(options.folds))
+    if options.fold is not None and not 0 <= options.fold < len(folds.pictures):
+        raise UserError(f"there is no fold {options.fold}: they are counted from 0", path=options.folds)
+    return folds.training(spec, options.fold)
 
 
 def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
