@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lightdet.api.compare import compare
+    from lightdet.api.crossval import cross_validate
     from lightdet.api.detect import detect, explain
     from lightdet.api.export import export
     from lightdet.api.profile import profile
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "cross_validate",
     "detect",
     "explain",
     "export",
@@ -87,6 +89,7 @@ _HOMES = {
     "UserError": "lightdet.errors",
     "calibrate": "lightdet.api.validate",
     "compare": "lightdet.api.compare",
+    "cross_validate": "lightdet.api.crossval",
     "detect": "lightdet.api.detect",
     "explain": "lightdet.api.detect",
     "export": "lightdet.api.export",

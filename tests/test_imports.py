@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
     "explaining": TYPES | {"drawing", "decisions", "models", "classification", "inference", "options"},
     "tuning": TYPES | {"evaluation"},
+    "crossval": TYPES | {"comparison", "evaluation"},
     "options": BASE | {"inference"},
 }
 for above in (
@@ -77,6 +78,7 @@ TORCH_FREE = (
     "data.formats",
     "evaluation",
     "comparison",
+    "crossval",
     "tuning",
     "inference",
     "options",

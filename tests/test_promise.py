@@ -101,19 +101,39 @@ def test_no_promise_says_why(changes: dict[str, Any], why: str) -> None:
     assert not promise.holds and why in promise.describe() and promise.as_dict()["holds"] is False
 
 
+ESTIMATE = {"rate": "escape_rate", "target": 0.02, "confidence": 0.95}
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_an_estimate_is_never_shown_as_a_promise(per_class: bool) -> None:
+    found = stored_promise(record(promise=None, estimate=ESTIMATE, per_class=per_class))
+    assert found.stated and not found.holds
+    told = found.as_dict()
+    assert told["holds"] is False and not {"rate", "target", "confidence"} & set(told)
+    assert told["estimate"] == {**ESTIMATE, "per_class": per_class}
+    assert told["text"].startswith("none guaranteed; estimated by cross-calibration: at most 2 % of bad parts")
+
+
+def test_an_estimate_needs_its_conditions_and_no_promise_beside_it() -> None:
+    assert not stored_promise(record(promise=None, estimate=ESTIMATE, conditions=None)).stated
+    with pytest.raises(UserError, match="damaged"):
+        stored_promise(record(estimate=ESTIMATE))
+
+
 values = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.just({})
 )
 
 
-@given(st.sampled_from(["rate", "target", "confidence"]), values)
-def test_a_damaged_promise_is_none(key: str, value: Any) -> None:
-    damaged = record(promise={"rate": "escape_rate", "target": 0.02, "confidence": 0.95, key: value})
+@given(st.sampled_from(["rate", "target", "confidence"]), values, st.booleans())
+def test_a_damaged_promise_is_none(key: str, value: Any, estimated: bool) -> None:
+    kept = {"rate": "escape_rate", "target": 0.02, "confidence": 0.95, key: value}
+    damaged = record(promise=None, estimate=kept) if estimated else record(promise=kept)
     fits = (
         isinstance(value, float) and 0 < value < 1 if key != "rate" else value in ("escape_rate", "false_reject_rate")
     )
     if fits:
-        assert stored_promise(damaged).holds
+        assert stored_promise(damaged).stated and stored_promise(damaged).holds is not estimated
     else:
         with pytest.raises(UserError, match="damaged"):
             stored_promise(damaged)

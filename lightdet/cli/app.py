@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "Export a trained model to ONNX or OpenVINO, and verify that the file gives the same results.",
     "calibrate": "Choose the threshold at which a picture is NG, so that a rate is kept with a stated confidence.",
     "compare": "Train, score and time several detectors, or classifiers, alike.",
+    "crossval": "Train with folds of few pictures left out in turn: numbers with their spread, and one threshold.",
     "tune": "Search for better settings of a detector or classifier.",
     "serve": "Answer over HTTP: OK or NG with boxes, a page for people, records, statistics, metrics.",
 }

@@ -71,7 +71,8 @@ def check_folds(labels: Sequence[IntArray], groups: IntArray, classes: Sequence[
         folds: how many are wanted.
 
     Raises:
-        UserError: fewer groups of different pictures than folds, of a class or in all; half of all pictures look alike.
+        UserError: fewer groups of different pictures than folds, in all or of a class that occurs; half of all
+            pictures look alike.
     """
     units = units_of(labels, groups)
     largest, pictures = int(units[:, 0].max()), int(units[:, 0].sum())
@@ -88,11 +89,11 @@ def check_folds(labels: Sequence[IntArray], groups: IntArray, classes: Sequence[
     for label, name in enumerate(classes):
         column = units[:, 2 + label] if 2 + label < units.shape[1] else units[:0, 0]
         held, shown = int((column > 0).sum()), int(column.sum())
-        if held < folds:
+        if 0 < held < folds:
             alike = f" that look alike in {counted(held, 'group')}" if held < shown else ""
-            what = f"only {counted(shown, 'picture')}{alike}" if shown else "no picture"
+            only = f"the class '{name}' is in only {counted(shown, 'picture')}{alike}"
             way_out = _fewer(held, "add pictures of it, or remove it from the data set")
-            raise UserError(f"the class '{name}' is in {what}, and each of {folds} folds needs one; {way_out}")
+            raise UserError(f"{only}, and each of {folds} folds needs one; {way_out}")
 
 
 def _fewer(possible: int, otherwise: str) -> str:

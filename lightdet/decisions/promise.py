@@ -16,18 +16,21 @@ WORDS: Mapping[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "
 OLD = "it was calibrated before the conditions were recorded; calibrate it again"
 ASKED = "--no-promise was given"
 OWN_RULE = "the rule was given by hand"
+ESTIMATE = "estimate"
+"""The key of a record's estimate. It then has no ``promise``: who knows nothing of estimates sees that none is made."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A promise, or the reason why there is none.
+    """A promise, an estimate in its place, or the reason why there is neither.
 
     Attributes:
-        rate: what is promised; None: nothing.
+        rate: what is promised or estimated; None: nothing.
         target: the rate's largest value, in (0, 1).
         confidence: in (0, 1).
         per_class: for the bad parts of each class by itself.
-        why_not: for people, if nothing is promised.
+        why_not: for people, if nothing is promised or estimated.
+        estimated: it is no promise: the threshold comes from other models' scores (`lightdet.runs.crossval`).
         suspended: for people, what has changed since the calibration; empty: nothing that is known.
         moved: the statistic that moved, if it is suspended.
     """
@@ -37,24 +40,43 @@ class Promise:
     confidence: float = 0.0
     per_class: bool = False
     why_not: str = ""
+    estimated: bool = False
     suspended: str = ""
     moved: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether anything is promised."""
-        return self.rate is not None and not self.suspended
+        """Whether anything is promised; an estimate is no promise."""
+        return self.stated and not self.estimated and not self.suspended
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is a promise or an estimate, which pictures of their own can test."""
+        return self.rate is not None
 
     def suspend(self, what: str, moved: str) -> Promise:
         """Return it suspended, as the pictures have changed: `what` says how, `moved` is the statistic."""
-        return replace(self, suspended=what, moved=moved) if self.holds else self
+        return replace(self, suspended=what, moved=moved) if self.stated and not self.suspended else self
 
     def describe(self) -> str:
-        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, ``none: …``, or ``suspended: …``."""
+        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, or one that begins with what it is instead:
+        ``none: …``, ``none guaranteed; …``, ``suspended: …``."""
         if self.rate is None:
             return f"none: {self.why_not}"
         if self.suspended:
             return f"suspended: {self.suspended}"
+        if self.estimated:
+            return f"none guaranteed; estimated by cross-calibration: {self.statement()}"
+        return self.statement()
+
+    def statement(self) -> str:
+        """What is promised or estimated, in words.
+
+        Raises:
+            ValueError: nothing is.
+        """
+        if self.rate is None:
+            raise ValueError("nothing is promised or estimated")
         parts = "bad parts of each class" if self.per_class else "bad parts"
         what = f"of {parts} pass" if self.rate == "escape_rate" else "of good parts are rejected"
         return f"at most {_percent(self.target)} {what}, with {_percent(self.confidence)} confidence"
@@ -62,35 +84,39 @@ class Promise:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON: ``holds``, the same in words as ``text``, and the promise, if any.
 
-        A suspended one has ``suspended: true`` and the statistic that ``moved`` instead.
+        A suspended one has ``suspended: true`` and the statistic that ``moved`` instead. An estimate's values are under
+        ``estimate``, so that nobody takes them for a promise's.
         """
         if self.rate is None:
             return {"holds": False, "text": self.describe()}
         if self.suspended:
             return {"holds": False, "suspended": True, "moved": self.moved, "text": self.describe()}
-        values = {"rate": self.rate, "target": self.target, "confidence": self.confidence}
-        return {"holds": True, "text": self.describe(), **values, "per_class": self.per_class}
+        values = {"rate": self.rate, "target": self.target, "confidence": self.confidence, "per_class": self.per_class}
+        said = {"holds": self.holds, "text": self.describe()}
+        return {**said, ESTIMATE: values} if self.estimated else {**said, **values}
 
 
 def stored_promise(record: Mapping[str, Any], path: str | Path | None = None) -> Promise:
-    """Return the promise in a model card's decision, if the conditions are those of the calibration.
+    """Return the promise or estimate in a model card's decision, if the conditions are those of the calibration.
 
     Raises:
         UserError: it is damaged.
     """
-    promised = record.get("promise")
-    if promised is None:
+    promised, estimated = record.get("promise"), record.get(ESTIMATE)
+    if promised is None and estimated is None:
         why = record.get("why_no_promise")
         return Promise(why_not=why if isinstance(why, str) and why else "none was calibrated")
     if record.get("conditions") is None:
         return Promise(why_not=OLD)
+    kept = estimated if promised is None else promised
     damaged = UserError("its promise is damaged; calibrate it again", path=path)
-    if not isinstance(promised, Mapping) or promised.get("rate") not in tuple(WORDS):
+    if not isinstance(kept, Mapping) or kept.get("rate") not in tuple(WORDS) or None not in (promised, estimated):
         raise damaged
-    target, confidence = (_share(promised.get(key)) for key in ("target", "confidence"))
+    target, confidence = (_share(kept.get(key)) for key in ("target", "confidence"))
     if target is None or confidence is None:
         raise damaged
-    return Promise(promised["rate"], target, confidence, record.get("per_class") is True)
+    per_class = record.get("per_class") is True
+    return Promise(kept["rate"], target, confidence, per_class, estimated=promised is None)
 
 
 def stored_conditions(record: object, path: str | Path | None = None) -> Conditions | None:

@@ -32,6 +32,19 @@ from lightdet.options.shared import (
 )
 
 Kind: TypeAlias = Literal["escape_rate", "false_reject_rate"]
+EscapeRate = Annotated[
+    float | None, Parameter(metavar="SHARE", help="Promise: at most this share of bad parts passes.")
+]
+FalseRejectRate = Annotated[
+    float | None, Parameter(metavar="SHARE", help="Or: at most this share of good parts is rejected.")
+]
+PromiseConfidence = Annotated[float, Parameter(metavar="SHARE", help="Confidence of the promise.")]
+PerClass = Annotated[bool, Parameter(help="One threshold per class, each with the promise for its own defects.")]
+MinSize = Annotated[float, Parameter(metavar="PIXELS", help="Defects whose longer side is shorter do not count.")]
+BadClasses = Annotated[
+    Sequence[str],
+    Parameter(metavar="NAME", help="For a classifier: a class of bad parts (for several, repeat it or use commas)."),
+]
 
 
 @dataclass(frozen=True)
@@ -42,25 +55,12 @@ class CalibrationOptions(Options):
     data: Annotated[DataFile, Parameter(required=True)] = NEEDED
     _: KW_ONLY
     predictions: Predictions = None
-    escape_rate: Annotated[
-        float | None, Parameter(metavar="SHARE", help="Promise: at most this share of bad parts passes.")
-    ] = None
-    false_reject_rate: Annotated[
-        float | None, Parameter(metavar="SHARE", help="Or: at most this share of good parts is rejected.")
-    ] = None
-    confidence: Annotated[float, Parameter(metavar="SHARE", help="Confidence of the promise.")] = 0.95
-    per_class: Annotated[
-        bool, Parameter(help="One threshold per class, each with the promise for its own defects.")
-    ] = False
-    min_size: Annotated[
-        float, Parameter(metavar="PIXELS", help="Defects whose longer side is shorter do not count.")
-    ] = 0.0
-    bad: Annotated[
-        Sequence[str],
-        Parameter(
-            metavar="NAME", help="For a classifier: a class of bad parts (for several, repeat it or use commas)."
-        ),
-    ] = ()
+    escape_rate: EscapeRate = None
+    false_reject_rate: FalseRejectRate = None
+    confidence: PromiseConfidence = 0.95
+    per_class: PerClass = False
+    min_size: MinSize = 0.0
+    bad: BadClasses = ()
     split: Split = "val"
     data_root: DataRoot = None
     imgsz: Imgsz = None

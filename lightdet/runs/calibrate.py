@@ -15,7 +15,6 @@ from lightdet.calibration import (
     judge,
 )
 from lightdet.data.dataset import DatasetSpec
-from lightdet.decisions.promise import WORDS
 from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.inference.watching import RECORD_KEY, reference_of
@@ -74,7 +73,7 @@ class Calibration:
         """
         found, names = self.validation.find(watcher, statistics=True), self.spec.classes
         options = self.options
-        wanted = Wanted(options.kind, options.target, options.confidence, options.per_class)
+        wanted = wanted_of(options)
         try:
             rule, choices = choose_rule(self.base, found, names, wanted, options.split, self.task)
         except UserError as error:
@@ -121,6 +120,15 @@ class Calibration:
         return target
 
 
+def wanted_of(options: CalibrationOptions) -> Wanted:
+    """Return what is to be promised.
+
+    Raises:
+        UserError: no calibration can satisfy it.
+    """
+    return Wanted(options.kind, options.target, options.confidence, options.per_class)
+
+
 def check_request(options: CalibrationOptions) -> None:
     """Refuse options that no calibration can satisfy.
 
@@ -132,11 +140,7 @@ def check_request(options: CalibrationOptions) -> None:
             "an export takes the rule from its checkpoint: calibrate the .safetensors, then export it",
             path=options.weights,
         )
-    for what, value in ((WORDS[options.kind], options.target), ("confidence", options.confidence)):
-        if not 0 < value < 1:
-            raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")
-    if options.per_class and options.kind == "false_reject_rate":
-        raise UserError("a good picture belongs to no class: --per-class needs --escape-rate")
+    wanted_of(options)
     if options.output is not None and options.weights is None:
         raise UserError("--output is for a model file, and --predictions has none: use --json")
     if options.output is not None and Path(options.output).is_dir():

@@ -35,12 +35,22 @@ class Wanted:
         target: its largest value, in (0, 1).
         confidence: in (0, 1).
         per_class: for the bad parts of each class by itself, with a threshold of its own.
+
+    Raises:
+        UserError: a number outside (0, 1), good parts by class.
     """
 
     rate: Rate
     target: float
     confidence: float
     per_class: bool = False
+
+    def __post_init__(self) -> None:
+        for what, value in ((WORDS[self.rate], self.target), ("confidence", self.confidence)):
+            if not 0 < value < 1:
+                raise UserError(f"the {what} must lie between 0 and 1 (1 % is 0.01), got {value:g}")
+        if self.per_class and self.rate == "false_reject_rate":
+            raise UserError("a good picture belongs to no class: --per-class needs --escape-rate")
 
 
 def choose_rule(
@@ -82,6 +92,26 @@ def choose_rule(
     return replace(base, threshold=min(thresholds.values()), thresholds=thresholds), choices
 
 
+def check_enough(
+    base: Any, truths: Sequence[Any], names: Sequence[str], wanted: Wanted, split: str, task: Task
+) -> None:
+    """Refuse a promise that so few pictures cannot support, whatever a model finds in them.
+
+    Args:
+        base, names, wanted, split, task: as in `choose_rule`.
+        truths: the labelled pictures.
+
+    Raises:
+        UserError: there are too few; says how many are needed, and what could be promised.
+    """
+    for name in base.classes(names) if wanted.per_class else (None,):
+        bad = sum(base.is_bad(truth, names, name) for truth in truths)
+        count = bad if wanted.rate == "escape_rate" else len(truths) - bad
+        if upper_bound(0, count, wanted.confidence) > wanted.target:
+            right = 1.0 if wanted.rate == "escape_rate" else 0.0
+            raise UserError(_why_not(np.full(count, right), name or "", wanted, split, task))
+
+
 def evidence_of(choices: Mapping[str, Choice]) -> dict[str, dict[str, Any]]:
     """Return what the thresholds rest on, as plain values by class (or ``all``)."""
     return {
@@ -112,6 +142,16 @@ def _digest(truth: Any) -> bytes:
     return digest.digest()
 
 
+def lowest_rate(scores: AnyArray, wanted: Wanted) -> float:
+    """Return the lowest rate that a threshold on these scores can keep, of the bad pictures or of the good ones."""
+    return upper_bound(_lost(scores, wanted.rate), len(scores), wanted.confidence)
+
+
+def _lost(scores: AnyArray, rate: Rate) -> int:
+    """How many pictures every threshold judges wrong."""
+    return int((scores <= 0).sum()) if rate == "escape_rate" else int((scores >= 1).sum())
+
+
 def _why_not(scores: AnyArray, name: str, wanted: Wanted, split: str, task: Task) -> str:
     """Say why the promise cannot be given, and what could be promised."""
     total = len(scores)
@@ -122,8 +162,8 @@ def _why_not(scores: AnyArray, name: str, wanted: Wanted, split: str, task: Task
     promise = f"{WORDS[wanted.rate]} of at most {wanted.target:g} with {wanted.confidence:.0%} confidence"
     if total == 0:
         return f"the split '{split}' has no {which}; nothing can be promised: use a split that has some"
-    lost = int((scores <= 0).sum()) if escapes else int((scores >= 1).sum())
-    possible = upper_bound(lost, total, wanted.confidence)
+    lost = _lost(scores, wanted.rate)
+    possible = lowest_rate(scores, wanted)
     ask = f"ask for {flag} {_ceil(possible):g} or more" if possible < 1 else "no rate can be promised"
     if upper_bound(0, total, wanted.confidence) > wanted.target:
         needed = pictures_needed(wanted.target, wanted.confidence)

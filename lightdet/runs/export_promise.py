@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.data.dataset import DatasetSpec
-from lightdet.decisions.promise import Promise, stored_promise
+from lightdet.decisions.promise import ESTIMATE, Promise, stored_promise
 from lightdet.errors import UserError
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.options.export import ExportOptions
@@ -19,6 +19,7 @@ from lightdet.runs.export_proof import Watcher
 from lightdet.runs.validate import Validation
 
 NO_DATA = "exported without its calibration pictures; give them with --data"
+CROSS = "its threshold was estimated by cross-calibration, for the checkpoint alone; test it with 'lightdet val'"
 
 
 def exported_decision(
@@ -47,7 +48,7 @@ def exported_decision(
     """
     promise = stored_promise(record, options.weights)
     if not promise.holds:
-        return _without(record, promise.why_not)
+        return _without(record, CROSS if promise.estimated else promise.why_not)
     if spec is None:
         return _without(record, NO_DATA)
     calibration = record.get("calibration_set")
@@ -103,5 +104,6 @@ def _condition(record: Mapping[str, Any], name: str) -> Any:
 
 def _without(record: Mapping[str, Any], why: str) -> dict[str, Any]:
     """The record with its rule, and no promise."""
-    kept = {key: value for key, value in record.items() if key not in ("evidence", "conditions", RECORD_KEY)}
+    left_out = ("evidence", "conditions", RECORD_KEY, ESTIMATE)
+    kept = {key: value for key, value in record.items() if key not in left_out}
     return {**kept, "promise": None, "why_no_promise": why}

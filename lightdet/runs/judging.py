@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 SAME = "these are the pictures that it was calibrated on: they test nothing"
+SEEN = "these are pictures that the model was trained on: they test nothing"
 
 
 def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
     bad = [rule.is_bad(truth, names) for truth in found.truths]
     counts = judge(bad, [not rule.ok(each) for each in found.predictions]).as_dict()
     promise = found.promise.as_dict()
-    if found.promise.holds:
+    if found.promise.stated:
         promise["here"] = held(found, names)
     return {"rule": rule.as_dict(), "promise": promise, **counts}
 
@@ -53,14 +54,14 @@ def _share(judgement: dict[str, Any], rate: str) -> str:
 
 
 def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
-    """Test the promise of a model's rule on labelled pictures.
+    """Test the promise of a model's rule, or the estimate in its place, on labelled pictures.
 
     A promise that the true rate is at most r is *kept* here if an upper bound of the rate, with the promise's
     confidence, is at most r; *broken* if so many errors would be less likely than 1 - confidence at the rate r itself;
     *open* if there are too few pictures to tell.
 
     Args:
-        found: of a rule with a promise.
+        found: of a rule with a promise or an estimate.
         names: the data set's classes.
 
     Returns:
@@ -69,8 +70,12 @@ def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
     """
     record = found.record
     calibration = record.get("calibration_set") if isinstance(record, Mapping) else None
-    if isinstance(calibration, Mapping) and calibration.get("sha256") == fingerprint(found.truths):
-        return {"text": SAME}
+    if isinstance(calibration, Mapping):
+        here, splits = fingerprint(found.truths), calibration.get("splits")
+        if isinstance(splits, Mapping) and here in (calibration.get("sha256"), *splits.values()):
+            return {"text": SEEN}
+        if calibration.get("sha256") == here:
+            return {"text": SAME}
     rule = found.rule
     classes: Sequence[str | None] = rule.classes(names) if found.promise.per_class else [None]
     tests = [_test(found, names, name) for name in classes]

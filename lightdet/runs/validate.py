@@ -98,11 +98,15 @@ class Found:
 class Validation:
     """One request, in two steps: creation (quick checks without the network), then `run`.
 
+    Args:
+        options: the request.
+        spec: the data set, where it is not just what the file of the request says.
+
     Raises:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
     """
 
-    def __init__(self, options: ValOptions) -> None:
+    def __init__(self, options: ValOptions, spec: DatasetSpec | None = None) -> None:
         self.options = options
         source = options.weights or options.predictions
         if source is None or (options.weights is not None and options.predictions is not None):
@@ -121,7 +125,7 @@ class Validation:
         batch = [f"eval.batch={options.batch}"] if options.batch is not None else []
         asked = self.task.scores.evaluation_settings([*batch, *options.overrides])
         self.settings, self.imgsz = asked.eval, options.imgsz or asked.imgsz
-        self.spec = load_dataset(options.data, options.data_root)
+        self.spec = load_dataset(options.data, options.data_root) if spec is None else spec
         self.task.check_dataset(self.spec)
         self.spec.split(options.split)
         if options.output is not None:
@@ -154,7 +158,7 @@ class Validation:
         Raises:
             UserError: as `run`.
         """
-        truths, faults = read_split(self.spec, self.options.split, on_error=self.options.on_error)
+        truths, faults = self.truths()
         thresholds = self._thresholds(own=own_thresholds)
         found = (
             self._look(truths, watcher, thresholds, statistics=statistics)
@@ -163,6 +167,31 @@ class Validation:
         )
         found.skipped[:0] = [str(fault) for fault in faults]
         return found
+
+    def truths(self) -> tuple[list[Any], list[UserError]]:
+        """Return the labelled pictures of the split, and what was left out.
+
+        Raises:
+            UserError: a broken picture or label (unless skipped).
+        """
+        return read_split(self.spec, self.options.split, on_error=self.options.on_error)
+
+    def predictor(self, thresholds: dict[str, Any] | None = None) -> Any:
+        """Load the model as this evaluation looks through it; `thresholds` default to those of the settings."""
+        options = self.options
+        return load(
+            self.source,
+            device=options.device,
+            imgsz=self.imgsz,
+            precision=options.precision,
+            threads=options.threads,
+            agnostic=options.agnostic or None,
+            rect=options.rect,
+            tile=options.tile,
+            overlap=options.overlap,
+            no_promise=options.no_promise,
+            **(self._thresholds(own=False) if thresholds is None else thresholds),
+        )
 
     def _read(self, truths: list[Any]) -> Found:
         """Detections from a file."""
@@ -178,19 +207,7 @@ class Validation:
     def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any], *, statistics: bool) -> Found:
         """Predictions of a network."""
         options, classes = self.options, self.spec.classes
-        predictor = load(
-            self.source,
-            device=options.device,
-            imgsz=self.imgsz,
-            precision=options.precision,
-            threads=options.threads,
-            agnostic=options.agnostic or None,
-            rect=options.rect,
-            tile=options.tile,
-            overlap=options.overlap,
-            no_promise=options.no_promise,
-            **thresholds,
-        )
+        predictor = self.predictor(thresholds)
         rule, promise = predictor.rule, predictor.promise
         order = class_order(predictor.names, self.spec, self.source)
         watcher.begin(len(truths))

@@ -45,6 +45,15 @@ class ClassRule(BaseModel):
     thresholds: dict[str, float] = Field(description="by bad class, in place of `threshold`; or none")
 
 
+class Estimate(BaseModel):
+    """What cross-calibration estimated; nothing is promised."""
+
+    rate: Literal["escape_rate", "false_reject_rate"] = Field(description="which rate")
+    target: float = Field(description="its bound, in (0, 1)")
+    confidence: float = Field(description="of the bound, in (0, 1)")
+    per_class: bool = Field(description="for the bad parts of each class by itself")
+
+
 class Promise(BaseModel):
     """What the service's verdicts promise, if anything."""
 
@@ -54,6 +63,7 @@ class Promise(BaseModel):
     target: float | None = Field(None, description="its bound, in (0, 1)")
     confidence: float | None = Field(None, description="of the bound, in (0, 1)")
     per_class: bool | None = Field(None, description="for the bad parts of each class by itself")
+    estimate: Estimate | None = Field(None, description="where nothing is promised, what was estimated instead")
 
 
 class NewCorrection(BaseModel):

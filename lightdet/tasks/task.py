@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightdet.options.explain import ExplainOptions
     from lightdet.tasks.comparing import Comparing
     from lightdet.tasks.exporting import Exporting
+    from lightdet.tasks.folding import Folding
     from lightdet.tasks.results import Results
     from lightdet.tasks.scores import Scores
     from lightdet.tasks.training import Training
@@ -168,4 +169,9 @@ class Task(Protocol):
     @property
     def comparing(self) -> Comparing:
         """How several models are compared."""
+        ...
+
+    @property
+    def folding(self) -> Folding:
+        """How a model is cross-validated."""
         ...

@@ -42,7 +42,7 @@ def _few_resamples() -> Iterator[None]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ``mine.yaml``, ``best.safetensors`` (an untrained network that reports boxes) and ``part.png``."""
     folder = tmp_path_factory.mktemp("made")
-    written = write_synthetic(folder / "set", SyntheticPlan(images=16, imgsz=SIDE, seed=1, val=0.5, clean=0.4))
+    written = write_synthetic(folder / "set", SyntheticPlan(images=20, imgsz=SIDE, seed=1, val=0.5, clean=0.4))
     text = written.yaml.read_text(encoding="utf-8").replace("root: .", f"root: {folder / 'set'}")
     (folder / "mine.yaml").write_text(text, encoding="utf-8")
     (folder / "space.yaml").write_text("train.lr: [0.01]\n", encoding="utf-8")

@@ -120,3 +120,15 @@ def test_an_export_from_end_to_end(model: Path, capsys: pytest.CaptureFixture[st
     assert decision["promise"]["holds"] is True
     confusion = judge([True], [True]).as_dict()["confusion"]
     assert decision["confusion"].keys() == confusion.keys()
+
+
+def test_an_estimate_stays_with_its_checkpoint(model: Path) -> None:
+    """Its pictures were trained on: what an export finds in them says nothing of new ones."""
+    card, task = card_of(model), task_of_model(model)
+    rule = task.stored_rule(card.decision, card.names, model)
+    assert card.decision is not None
+    estimated = {**card.decision, "promise": None, "estimate": card.decision["promise"]}
+    spec = load_dataset(Path("mine.yaml"))
+    made = exported_decision(model, rule, estimated, spec, ExportOptions(weights=model, data="mine.yaml"), Silent())
+    assert made["promise"] is None and "estimate" not in made and "conditions" not in made
+    assert "cross-calibration" in made["why_no_promise"] and made["rule"] == card.decision["rule"]

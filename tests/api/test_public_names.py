@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+from in_this_process import trained_here
 
 import lightdet
 from lightdet.errors import UserError
@@ -24,7 +25,8 @@ def test_a_verbs_example_runs(name: str, place: Path) -> None:
     assert case.examples, f"lightdet.{name} has no example"
     told: list[str] = []
     runner = doctest.DocTestRunner()
-    runner.run(case, out=told.append)
+    with trained_here():
+        runner.run(case, out=told.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(told)
 
 

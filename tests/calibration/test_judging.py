@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import Promise
 from lightdet.runs.choose_rule import fingerprint
-from lightdet.runs.judging import SAME, held
+from lightdet.runs.judging import SAME, SEEN, held
 from lightdet.runs.validate import Found
 from lightdet.structures import Detections
 
@@ -95,3 +95,13 @@ def test_the_pictures_of_the_calibration_test_nothing(picture: Path) -> None:
     record = {"calibration_set": {"sha256": fingerprint(same.truths)}}
     assert held(found(picture, 0, 50, promise, record), NAMES) == {"text": SAME}
     assert "tests" in held(found(picture, 0, 51, promise, record), NAMES)
+
+
+def test_an_estimate_is_tested_but_not_on_what_the_model_has_seen(picture: Path) -> None:
+    estimate = Promise("escape_rate", 0.3, 0.95, estimated=True)
+    ours = found(picture, 2, 50, estimate)
+    here = fingerprint(ours.truths)
+    assert held(ours, NAMES)["tests"][0]["verdict"] == "kept"
+    for record in ({"sha256": here, "splits": {"train": "0"}}, {"sha256": "0", "splits": {"train": "0", "val": here}}):
+        ours.record = {"calibration_set": record}
+        assert held(ours, NAMES) == {"text": SEEN}

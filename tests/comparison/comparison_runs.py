@@ -13,8 +13,8 @@ import pytest
 from in_this_process import trained_here
 
 from lightdet.cli.app import main
-from lightdet.runs.compare import trainings
-from lightdet.runs.compare.trainings import read_progress
+from lightdet.runs import trainings
+from lightdet.runs.trainings import read_progress
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = """\

@@ -22,7 +22,7 @@ from lightdet.config import load_config, load_yaml
 from lightdet.data.dataset import read_split
 from lightdet.models.weights import read_safetensors
 from lightdet.profiling import count_flops, count_parameters
-from lightdet.runs.compare.trainings import TrainingProgress, read_progress
+from lightdet.runs.trainings import TrainingProgress, read_progress
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.reporting import SilentReporter
 

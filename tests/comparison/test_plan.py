@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from lightdet.config import load_config, load_yaml
 from lightdet.errors import UserError
-from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, differences, open_plan
+from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, open_plan
 from lightdet.runs.compare.request import Entry
+from lightdet.runs.kept_config import differences
 from lightdet.tasks import CLASSIFICATION, DETECTION, task_of_config
 
 COMPARING = DETECTION.comparing

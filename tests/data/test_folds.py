@@ -98,7 +98,7 @@ def test_what_is_not_refused_has_every_class_in_at_least_two_folds(
         assert "\n" not in error.message
         return
     drawn = draw_folds(names(count), arrays(lists), groups, folds, 0)
-    for label in range(len(classes)):
+    for label in {label for each in lists for label in each}:
         assert len(set(drawn[[label in each for each in lists]].tolist())) >= 2
 
 
@@ -113,7 +113,7 @@ def test_what_is_not_refused_has_every_class_in_at_least_two_folds(
             "'b' is in only 3 pictures, and each of 5 folds needs one; use --folds 3",
         ),
         ([[0]] * 9 + [[1]] * 5, [*range(9), 9, 9, 10, 10, 10], "only 5 pictures that look alike in 2 groups"),
-        ([[0]] * 9, range(9), "'b' is in no picture, and each of 5 folds needs one; add pictures of it"),
+        ([[0]] * 9 + [[1]], range(10), "'b' is in only 1 picture, and each of 5 folds needs one; add pictures of it"),
     ],
 )
 def test_what_cannot_be_divided_says_what_to_do(lists: list[list[int]], groups: list[int], told: str) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 
 from lightdet import __version__
 from lightdet.comparison.results import Cost
-from lightdet.files import write_json
+from lightdet.files import file_hash, write_json
 from lightdet.options.compare import CompareOptions
 from lightdet.options.profile import ProfileOptions
-from lightdet.runs.compare.scoring import file_hash
 from lightdet.runs.profile import profile_models
 
 PROFILE_NAME = "profile.json"

@@ -14,18 +14,15 @@ from lightdet.config.classification import ClassifyConfig
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
 from lightdet.runs.compare.request import Entry
+from lightdet.runs.kept_config import FREE, differences
+from lightdet.runs.resume import STATE_FILE
 from lightdet.tasks import read_config
 from lightdet.tasks.comparing import Comparing
 
 PLAN_NAME = "plan.json"
 MODELS = "models"
 CONFIG_NAME = "config.yaml"
-STATE_NAME = "state.safetensors"
 FORMAT = 1
-FREE = tuple(
-    f"train.{key}" for key in ("workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "seed")
-)
-"""Keys that change no result; the seed belongs to the run."""
 
 
 def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], comparing: Comparing) -> None:
@@ -101,12 +98,12 @@ def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path,
 def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
     """Write the configuration for the runs in `folder`, unless they were started with another."""
     path = folder / CONFIG_NAME
-    begun = any(folder.glob(f"seed*/{STATE_NAME}"))
+    begun = any(folder.glob(f"seed*/{STATE_FILE}"))
     wanted = config.model_dump(mode="json")
     if begun and path.exists():
         before = read_config(load_yaml(path)).model_dump(mode="json")
         for key, old, new in differences(before, wanted):
-            if key not in FREE and not key.startswith("eval."):
+            if key not in (*FREE, "train.seed") and not key.startswith("eval."):
                 raise UserError(
                     f"was started with {key}: {old}, and now it would be {new}; a comparison cannot change. "
                     "Use another --output, give the row another name, or remove this folder to train it again",
@@ -117,15 +114,3 @@ def _keep_config(folder: Path, config: RunConfig | ClassifyConfig) -> None:
     wanted["train"].pop("seed")
     read_config(YamlFile(wanted, path))
     write_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Return (dotted key, old, new) for everything that differs; None means missing."""
-    found: list[tuple[str, Any, Any]] = []
-    for key in {**old, **new}:
-        before, now = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(now, Mapping):
-            found += differences(before, now, f"{prefix}{key}.")
-        elif before != now:
-            found.append((f"{prefix}{key}", before, now))
-    return found

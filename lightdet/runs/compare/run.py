@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,14 @@ from lightdet.files import write_bytes
 from lightdet.inference.run_folder import check_writable
 from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.costs import measure
+from lightdet.runs.compare.jobs import Watcher, jobs_of
 from lightdet.runs.compare.plan import MODELS, open_plan
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
 from lightdet.runs.compare.request import Entry, entries_of, finished_model_settings
 from lightdet.runs.compare.scoring import Candidate, Scored, score
-from lightdet.runs.compare.trainings import Job, Watcher, jobs_of, read_progress, train_all
+from lightdet.runs.trainings import Job, locked, read_progress, train_all
 from lightdet.runs.validate import class_order
 from lightdet.tasks import Task
-from lightdet.training.folder_lock import folder_lock
 
 if TYPE_CHECKING:
     from lightdet.card import ModelCard
@@ -61,7 +61,7 @@ class ModelComparison:
     Args:
         options: what was asked.
         task: of its rows (`lightdet.runs.compare.request.task_of_entries`).
-        launcher: see `lightdet.runs.compare.trainings.train_all`.
+        launcher: see `lightdet.runs.trainings.train_all`.
 
     Raises:
         UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do not
@@ -139,7 +139,7 @@ class ModelComparison:
         options = self.options
         choose_device(options.device)
         check_writable(Path(options.output))
-        with self._locked():
+        with locked(Path(options.output), "comparison"):
             data = {"classes": list(self.spec.classes), **self.marks}
             open_plan(Path(options.output), data, self.entries, self.task.comparing)
             comparison = self._compared(self._trained(watcher), watcher)
@@ -148,17 +148,6 @@ class ModelComparison:
         if options.json is not None:
             write_bytes(Path(options.json), (Path(options.output) / JSON_NAME).read_bytes())
         return Outcome(comparison, written, sum(len(model.problems) for model in comparison.models))
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One comparison at a time in a folder."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(folder_lock(Path(self.options.output)))
-            except UserError as error:
-                message = error.message.replace("another training", "another comparison")
-                raise UserError(message, path=self.options.output) from None
-            yield
 
     def _trained(self, watcher: Watcher) -> list[Row]:
         """Train what is missing; returns rows with every run that can be scored, or why it cannot."""
@@ -177,7 +166,7 @@ class ModelComparison:
                 waiting.append(job)
             else:
                 rows[job.name].problems[job.label] = f"not trained yet ({before.epoch if before else 0} epochs done)"
-        for job, reason in train_all(self.options, waiting, watcher, self.launcher).items() if waiting else ():
+        for job, reason in train_all(waiting, self.options.together, watcher, self.launcher).items() if waiting else ():
             rows[job.name].problems[job.label] = reason
         for job in jobs:
             if job.label not in rows[job.name].problems:
@@ -192,7 +181,8 @@ class ModelComparison:
         if config is None or reached is None:
             return
         file = job.folder / f"{self.options.take}.safetensors"
-        candidate = Candidate(job.name, "trained", job.label, job.seed, file, job.folder, config.imgsz, config.eval)
+        seed = int(job.wanted["seed"])
+        candidate = Candidate(job.name, "trained", job.label, seed, file, job.folder, config.imgsz, config.eval)
         row.candidates.append(candidate)
         row.histories[job.label] = reached.history
 

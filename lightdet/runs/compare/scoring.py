@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from lightdet import __version__
 from lightdet.comparison.results import Kind
 from lightdet.config import EvalConfig
 from lightdet.config.classification import ClassifyEvalConfig
-from lightdet.files import write_json
+from lightdet.files import file_hash, write_json
 from lightdet.options.compare import CompareOptions
 from lightdet.options.val import ValOptions
 from lightdet.runs.validate import Validation
@@ -131,9 +130,3 @@ def _key(options: CompareOptions, candidate: Candidate, on: Scored) -> dict[str,
         "imgsz": candidate.imgsz if from_network else None,
         "settings": candidate.evaluation.model_dump(mode="json") if from_network else None,
     }
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

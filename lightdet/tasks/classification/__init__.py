@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lightdet.errors import UserError
 from lightdet.tasks.classification.comparing import ClassificationComparing
 from lightdet.tasks.classification.exporting import ClassificationExporting
+from lightdet.tasks.classification.folding import ClassificationFolding
 from lightdet.tasks.classification.results import ClassificationResults
 from lightdet.tasks.classification.scores import ClassificationScores
 from lightdet.tasks.classification.training import ClassificationTraining
@@ -56,6 +57,7 @@ class Classification:
     results = ClassificationResults()
     exporting = ClassificationExporting()
     training = ClassificationTraining()
+    folding = ClassificationFolding()
     stages = ("preprocess", "network")
     unseen = "the model is certain that nothing is bad in"
     certain = "the model is certain of a defect in"

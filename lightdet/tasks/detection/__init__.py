@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lightdet.errors import UserError
 from lightdet.tasks.detection.comparing import DetectionComparing
 from lightdet.tasks.detection.exporting import DetectionExporting
+from lightdet.tasks.detection.folding import DetectionFolding
 from lightdet.tasks.detection.results import DetectionResults
 from lightdet.tasks.detection.scores import DetectionScores
 from lightdet.tasks.detection.training import DetectionTraining
@@ -40,6 +41,7 @@ class Detection:
     results = DetectionResults()
     exporting = DetectionExporting()
     training = DetectionTraining()
+    folding = DetectionFolding()
     stages = ("preprocess", "network", "postprocess")
     unseen = "nothing is found in"
     certain = "a certain defect is seen in"

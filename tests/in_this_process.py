@@ -1,4 +1,4 @@
-"""The trainings of a comparison in the process of the test: a process of its own costs seconds to import torch."""
+"""Trainings in the process of the test: one of its own costs seconds to import torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import lightdet
 from lightdet.display.outcome import exit_code
-from lightdet.runs.compare import trainings
+from lightdet.runs import trainings
 
 
 class Finished:
@@ -32,7 +32,7 @@ class Finished:
 
 @contextmanager
 def trained_here() -> Iterator[None]:
-    """Trainings of a comparison run in this process, one after another."""
+    """Trainings run in this process, one after another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainings, "subprocess", SimpleNamespace(Popen=Finished, PIPE=subprocess.PIPE))
         patch.setenv("COLUMNS", "200")

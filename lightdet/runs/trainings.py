@@ -9,19 +9,17 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from safetensors import SafetensorError, safe_open
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder
-from lightdet.options.compare import CompareOptions
-from lightdet.runs.compare.plan import CONFIG_NAME, MODELS, STATE_NAME
-from lightdet.runs.compare.request import Entry
+from lightdet.runs.resume import STATE_FILE
 from lightdet.training.checkpoint import METADATA_KEY
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import stop_on_signal
@@ -29,24 +27,32 @@ from lightdet.training.interrupt import stop_on_signal
 LOG_NAME = "log.txt"
 POLL_SECONDS = 0.1
 ORPHAN_SECONDS = 180.0
-"""How long to wait for the training of a killed comparison to save and end."""
+"""How long to wait for the training of a killed command to save and end."""
 INTERRUPTED = 130
-SOURCES = Path(__file__).resolve().parents[3]
+SOURCES = Path(__file__).resolve().parents[2]
 """The folder that holds the package: child processes must find it even if it is not installed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training: a row's configuration with one seed; `folder` is its output."""
+    """One training.
+
+    Attributes:
+        name: of what is trained; with `label` it is unique.
+        label: which of its trainings.
+        folder: its output.
+        wanted: its `TrainOptions` as plain values, without output, resume and overwrite.
+    """
 
     name: str
-    seed: int
+    label: str
     folder: Path
+    wanted: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
-    def label(self) -> str:
-        """Its name among the row's runs."""
-        return f"seed {self.seed}"
+    def title(self) -> str:
+        """Name and label."""
+        return f"{self.name}, {self.label}" if self.label else self.name
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class TrainingProgress:
 
 
 class Watcher(Protocol):
-    """Follows the comparison."""
+    """Follows the trainings."""
 
     def note(self, text: str) -> None:
         """A line for the user."""
@@ -73,12 +79,6 @@ class Watcher(Protocol):
     def training_ends(self, job: Job, failure: str | None, reached: TrainingProgress | None) -> None:
         """It ended, with what it reached or with a reason for its failure."""
 
-    def scoring(self, name: str, label: str) -> None:
-        """A run is about to be evaluated."""
-
-    def profiling(self, models: int) -> None:
-        """`models` models are about to be timed in turn."""
-
 
 def read_progress(folder: Path) -> TrainingProgress | None:
     """Read the progress of the training in `folder`; None if it has left no state.
@@ -86,7 +86,7 @@ def read_progress(folder: Path) -> TrainingProgress | None:
     Raises:
         UserError: a state file that is damaged.
     """
-    path = folder / STATE_NAME
+    path = folder / STATE_FILE
     if not path.is_file():
         return None
     try:
@@ -97,18 +97,6 @@ def read_progress(folder: Path) -> TrainingProgress | None:
         raise UserError(f"cannot be read: {error.strerror or error}", path=path) from None
     except (SafetensorError, ValueError, KeyError, TypeError):
         raise UserError("is damaged; remove its folder to train again", path=path) from None
-
-
-def jobs_of(options: CompareOptions, entries: Sequence[Entry]) -> list[Job]:
-    """All trainings of the comparison, ordered by seed: if it ends early, every model has a run."""
-    trained = [entry for entry in entries if entry.kind == "trained"]
-    most = max((len(entry.seeds) for entry in trained), default=0)
-    return [
-        Job(entry.name, entry.seeds[turn], Path(options.output) / MODELS / entry.name / f"seed{entry.seeds[turn]}")
-        for turn in range(most)
-        for entry in trained
-        if turn < len(entry.seeds)
-    ]
 
 
 @dataclass
@@ -143,8 +131,23 @@ class _Running:
         self.log.close()
 
 
-def train_all(options: CompareOptions, jobs: Sequence[Job], watcher: Watcher, launcher: str) -> dict[Job, str]:
-    """Train what is not finished yet, `options.together` at a time; returns the reason for each failure.
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Hold the lock of an output folder; `what` is the word for what may run there once.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(folder))
+        except UserError as error:
+            raise UserError(error.message.replace("another training", f"another {what}"), path=folder) from None
+        yield
+
+
+def train_all(jobs: Sequence[Job], together: int, watcher: Watcher, launcher: str) -> dict[Job, str]:
+    """Train what is not finished yet, `together` at a time; returns the reason for each failure.
 
     The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once.
 
@@ -154,7 +157,7 @@ def train_all(options: CompareOptions, jobs: Sequence[Job], watcher: Watcher, la
 
     Raises:
         KeyboardInterrupt: after a signal.
-        UserError: a training of an earlier comparison is still running in this folder.
+        UserError: an earlier training is still running in one of the folders.
     """
     waiting = deque(enumerate(jobs, 1))
     running: list[_Running] = []
@@ -162,11 +165,11 @@ def train_all(options: CompareOptions, jobs: Sequence[Job], watcher: Watcher, la
     with stop_on_signal() as stop:
         try:
             while (waiting and not stop.requested) or running:
-                while waiting and len(running) < options.together and not stop.requested:
+                while waiting and len(running) < together and not stop.requested:
                     number, job = waiting.popleft()
                     before = read_progress(job.folder)
                     watcher.training_begins(job, number, len(jobs), resumed=before is not None)
-                    running.append(_start(options, job, launcher, resume=before is not None))
+                    running.append(_start(job, together, launcher, resume=before is not None))
                 time.sleep(POLL_SECONDS)
                 for one in list(running):
                     if stop.requested:
@@ -196,19 +199,10 @@ def _still_running(one: _Running, watcher: Watcher) -> bool:
     return not ended
 
 
-def _start(options: CompareOptions, job: Job, launcher: str, *, resume: bool) -> _Running:
+def _start(job: Job, together: int, launcher: str, *, resume: bool) -> _Running:
     make_folder(job.folder)
     _wait_for_orphan(job.folder)
-    wanted = {
-        "data": str(options.data),
-        "config": str(job.folder.parent / CONFIG_NAME),
-        "data_root": None if options.data_root is None else str(options.data_root),
-        "seed": job.seed,
-        "device": options.device,
-        "output": str(job.folder),
-        "on_error": options.on_error,
-        "resume" if resume else "overwrite": True,
-    }
+    wanted = {**job.wanted, "output": str(job.folder), "resume" if resume else "overwrite": True}
     command = [sys.executable, "-m", launcher, json.dumps(wanted)]
     path = job.folder / LOG_NAME
     try:
@@ -220,7 +214,7 @@ def _start(options: CompareOptions, job: Job, launcher: str, *, resume: bool) ->
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=_environment(options),
+                env=_environment(together),
                 start_new_session=True,
             )
         reader = path.open("rb")
@@ -230,16 +224,16 @@ def _start(options: CompareOptions, job: Job, launcher: str, *, resume: bool) ->
     return _Running(job, process, reader)
 
 
-def _environment(options: CompareOptions) -> dict[str, str]:
+def _environment(together: int) -> dict[str, str]:
     found = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
     found["PYTHONPATH"] = os.pathsep.join(part for part in (str(SOURCES), os.environ.get("PYTHONPATH")) if part)
-    if options.together > 1 and "OMP_NUM_THREADS" not in os.environ:
-        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // options.together))
+    if together > 1 and "OMP_NUM_THREADS" not in os.environ:
+        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // together))
     return found
 
 
 def _wait_for_orphan(folder: Path) -> None:
-    """Wait until a training left behind by a killed comparison has saved and ended."""
+    """Wait until a training left behind by a killed command has saved and ended."""
     until = time.monotonic() + ORPHAN_SECONDS
     while True:
         try:

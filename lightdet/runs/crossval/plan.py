@@ -1,0 +1,75 @@
+"""The output folder of a cross-validation: what it was started with, so that the same command goes on with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightdet.config import YamlFile
+from lightdet.data.fold_file import Folds, read_folds, write_folds
+from lightdet.errors import UserError
+from lightdet.files import write_json, write_text
+from lightdet.runs.kept_config import FREE, differences
+from lightdet.tasks import AnyConfig, read_config
+
+PLAN_NAME, FOLDS_NAME, CONFIG_NAME = "plan.json", "folds.json", "config.yaml"
+FORMAT = 1
+
+
+def open_plan(folder: Path, data: Mapping[str, Any], config: AnyConfig, divide: Callable[[], Folds]) -> Folds:
+    """Start a cross-validation in `folder`, or continue the one in it.
+
+    Args:
+        folder: new, empty, or a cross-validation's.
+        data: classes, number of folds, seed, and fingerprints of the splits: plain values.
+        config: of every training.
+        divide: draws the folds, if that has not been done.
+
+    Raises:
+        UserError: the folder holds something else, or what was started with other data, folds or settings.
+    """
+    path, wanted = folder / PLAN_NAME, config.model_dump(mode="json")
+    if path.exists():
+        kept = _read(path)
+        _refuse_changes(folder, kept["data"], data, "data")
+        _refuse_changes(folder, kept["config"], wanted, "settings")
+    else:
+        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
+        if others:
+            raise UserError(
+                f"holds something other than a cross-validation ('{others[0].name}'); use a new folder", path=folder
+            )
+        write_json(path, {"crossval": FORMAT, "data": dict(data), "config": wanted})
+    read_config(YamlFile(wanted, folder / CONFIG_NAME))
+    write_text(folder / CONFIG_NAME, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+    if not (folder / FOLDS_NAME).exists():
+        write_folds(folder / FOLDS_NAME, divide())
+    return read_folds(folder / FOLDS_NAME)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if value["crossval"] > FORMAT:
+            raise UserError("was written by a newer lightdet; upgrade to continue it", path=path)
+        if not isinstance(value["data"], dict) or not isinstance(value["config"], dict):
+            raise TypeError
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError("is not the plan of a cross-validation; use a new --output", path=path) from None
+    return value
+
+
+def _refuse_changes(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
+    for key, old, new in differences(before, json.loads(json.dumps(now))):
+        if key not in FREE:
+            raise UserError(
+                f"this cross-validation was started with other {what} ({key}: {old} then, {new} now); "
+                "use another --output",
+                path=folder,
+            )

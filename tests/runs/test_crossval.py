@@ -1,0 +1,185 @@
+"""``lightdet crossval``: two folds of a small set for either task, stopped and continued, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from in_this_process import trained_here
+from PIL import Image
+
+import lightdet
+from lightdet.card import peek_model_card
+from lightdet.classification import intervals
+from lightdet.cli.app import main
+from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+from lightdet.runs import trainings
+
+BOXES = """\
+imgsz: 64
+model: {widths: [8, 8, 16, 16, 16], attention_at: [], gate_at: []}
+train: {epochs: 1, batch: 8, precision: fp32, warmup_epochs: 0, workers: 1}
+eval: {confidence: 1.0e-05}
+"""
+CLASSES = """\
+task: classify
+imgsz: 32
+model: {name: cnn, widths: [4, 8], hidden: [8]}
+train: {epochs: 1, batch: 8, precision: fp32, warmup_epochs: 0, workers: 1}
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_resamples() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 5)
+        yield
+
+
+def make_boxes(folder: Path) -> None:
+    written = write_synthetic(folder / "set", SyntheticPlan(images=24, imgsz=96, seed=1, val=0.3, clean=0.4))
+    shutil.copy(written.yaml, folder / "set" / "mine.yaml")
+    (folder / "config.yaml").write_text(BOXES)
+
+
+def make_classes(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split, count in {"train": 8, "val": 4, "test": 3}.items():
+        for label, light in {"good": 150, "bad": 100}.items():
+            (folder / "set" / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.normal(light, 40, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / "set" / split / label / f"{number}.png")
+    (folder / "set" / "mine.yaml").write_text(
+        "format: folders\nclasses: [good, bad]\nsplits: {train: train, val: val, test: test}\n"
+    )
+    (folder / "config.yaml").write_text(CLASSES)
+
+
+RATE = ["--escape-rate", "0.4", "--confidence", "0.8"]
+
+
+@pytest.fixture(scope="module", params=[make_boxes, make_classes], ids=["boxes", "classes"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a cross-validation that was stopped after its first training, and then continued."""
+    folder = tmp_path_factory.mktemp("crossval")
+    request.param(folder)
+
+    class Once:
+        """A stop is asked for as soon as the first fold is trained."""
+
+        @property
+        def requested(self) -> bool:
+            reached = trainings.read_progress(folder / "cv" / "fold1")
+            return reached is not None and reached.done
+
+    with pytest.MonkeyPatch.context() as patch, trained_here():
+        patch.chdir(folder)
+        with pytest.MonkeyPatch.context() as stop:
+            stop.setattr(trainings, "stop_on_signal", lambda: nullcontext(Once()))
+            assert main(command(*RATE)) == 130
+        assert not (folder / "cv" / "fold2" / "last.safetensors").exists()
+        (folder / "first").write_bytes((folder / "cv" / "fold1" / "last.safetensors").read_bytes())
+        assert main(command(*RATE)) in (0, 1)
+    return folder
+
+
+def command(*args: str) -> list[str]:
+    """The command, with options in place of its own."""
+    flags = {"--data": "set/mine.yaml", "--config": "config.yaml", "--folds": "2", "--output": "cv"}
+    own = {flag: value for flag, value in flags.items() if flag not in args}
+    return ["crossval", *[text for pair in own.items() for text in pair], *args]
+
+
+def numbers(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "cv" / "crossval.json").read_text(encoding="utf-8")))
+
+
+def test_what_was_trained_before_the_stop_is_kept(whole: Path) -> None:
+    assert (whole / "cv" / "fold1" / "last.safetensors").read_bytes() == (whole / "first").read_bytes()
+
+
+def test_every_picture_is_judged_once_by_a_model_that_has_not_seen_it(whole: Path) -> None:
+    told, folds = numbers(whole), json.loads((whole / "cv" / "folds.json").read_text(encoding="utf-8"))
+    names = [name for fold in folds["pictures"] for name in fold]
+    assert len(names) == len(set(names)) == told["together"]["pictures"] == 24
+    assert [fold["pictures"] for fold in told["folds"]] == [len(fold) for fold in folds["pictures"]]
+    assert told["splits"] == ["train", "val"] and "test" not in json.dumps(names)
+    for number, left_out in enumerate(folds["pictures"], 1):
+        log = (whole / "cv" / f"fold{number}" / "log.txt").read_text(encoding="utf-8")
+        assert f"{24 - len(left_out)} picture" in log, log
+
+
+def test_the_spread_is_that_of_the_folds(whole: Path) -> None:
+    for each in numbers(whole)["figures"].values():
+        known = [value for value in each["values"] if value is not None]
+        assert each["mean"] == pytest.approx(np.mean(known)) and each["deviation"] == pytest.approx(
+            np.std(known, ddof=1)
+        )
+        assert each["min"] == min(known) and each["max"] == max(known)
+
+
+def test_the_model_of_all_pictures_has_an_estimate_and_no_promise(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = numbers(whole)
+    card = peek_model_card(whole / "cv" / "model.safetensors")
+    assert card is not None and told["calibration"] is not None, told["why_no_calibration"]
+    record = card.decision
+    assert record is not None and record["promise"] is None and record["rule"] == told["calibration"]["rule"]
+    assert sorted(record["calibration_set"]["splits"]) == ["train", "val"]
+    monkeypatch.chdir(whole)
+    model = lightdet.load("cv/model.safetensors")
+    assert model.rule is not None and not model.promise.holds and model.promise.estimated
+    assert model.promise.describe().startswith("none guaranteed; estimated by cross-calibration: at most 40 % of bad")
+    page = (whole / "cv" / "crossval.html").read_text(encoding="utf-8")
+    assert "estimated, not guaranteed" in page and "all together" in page
+
+
+def test_the_estimate_is_not_tested_on_what_was_trained_on(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole)
+    seen = lightdet.validate("cv/model.safetensors", "set/mine.yaml", split="val", output="seen", progress=False)
+    here = seen.to_dict()["decision"]["promise"]["here"]
+    assert here == {"text": "these are pictures that the model was trained on: they test nothing"}
+
+
+def test_the_same_command_trains_nothing_again(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(whole)
+    monkeypatch.setattr(trainings, "subprocess", None)
+    before = numbers(whole)
+    assert main(command(*RATE)) == 0
+    assert numbers(whole)["figures"] == before["figures"]
+    assert "training" not in capsys.readouterr().out.replace("trained", "").replace("no training has seen", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--folds", "3"], "started with other data (folds: 2 then, 3 now)"),
+        (["--seed", "4"], "started with other settings (train.seed: 0 then, 4 now)"),
+        (["--split", "train"], "started with other data (splits"),
+        (["--split", "nothing"], "there is no split 'nothing'"),
+        (["--escape-rate", "0.01"], "too few to promise an escape rate of at most 0.01"),
+        (["--escape-rate", "1.5"], "must lie between 0 and 1"),
+        (["--per-class"], "give --escape-rate as well"),
+        (["--escape-rate", "0.4", "--false-reject-rate", "0.4"], "give either --escape-rate or --false-reject-rate"),
+        (["--folds", "1"], "1 is not in the range 2 to 100"),
+        (["train.distill=teacher.safetensors"], "may have seen the pictures that are left out"),
+        (["--output", "set"], "holds something other than a cross-validation"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    whole: Path, args: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(whole)
+    if "distill" in args[0] and "classify" in (whole / "config.yaml").read_text():
+        pytest.skip("classifiers have no teacher")
+    assert main(command(*args)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and told in error, error
