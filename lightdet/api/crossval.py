@@ -20,9 +20,10 @@ def cross_validate(options: CrossvalOptions) -> CrossValidated:
     estimate, not a promise (docs/crossval.md). The same call again continues an interrupted one.
 
     Examples:
-        >>> done = lightdet.cross_validate("mine.yaml", folds=2, epochs=1, imgsz=64, output="cv", progress=False)
-        >>> [fold.label for fold in done.result.folds], done.model.name
-        (['fold 1', 'fold 2'], 'model.safetensors')
+        >>> small = {"epochs": 1, "imgsz": 64, "final": False, "progress": False}
+        >>> done = lightdet.cross_validate("mine.yaml", folds=2, output="cv", **small)
+        >>> [fold.label for fold in done.result.folds], done.html.name
+        (['fold 1', 'fold 2'], 'crossval.html')
 
     Returns:
         ``result`` (``folds``, ``together``, ``figures`` with ``mean`` and ``deviation``, ``calibration``, …),

@@ -22,6 +22,9 @@ MEANING = (
 )
 
 
+ONE_CHART = ".charts.one { max-width: 34rem; }\n"
+
+
 def tables(result: CrossResult) -> list[Table]:
     """The numbers over the folds, those of the classes, and what the folds can say about a rate."""
     shown = [
@@ -75,7 +78,7 @@ def _percent(value: float | None) -> str:
 def crossval_page(result: CrossResult) -> str:
     """Return the whole page, one self-contained file."""
     title = f"Cross-validation on {result.name}"
-    style = files("lightdet.comparison").joinpath("comparison.css").read_text(encoding="utf-8")
+    style = files("lightdet.comparison").joinpath("comparison.css").read_text(encoding="utf-8") + ONE_CHART
     first, *others = tables(result)
     content = [
         tag("header", tag("h1", title), [tag("p", note, class_="soft") for note in result.notes]),
@@ -102,31 +105,40 @@ def _calibration(result: CrossResult) -> list[Content]:
     if result.calibration is None:
         return [heading, tag("p", f"No threshold for {result.asked}: {result.why_not}")]
     lines = [f"Estimated: {result.calibration.statement}.", *evidence_lines(result)]
-    return [heading, tag("ul", [tag("li", line) for line in lines]), tag("p", MEANING, class_="soft"), _roc(result)]
+    return [heading, tag("ul", [tag("li", line) for line in lines]), tag("p", MEANING, class_="soft"), _curve(result)]
 
 
 def evidence_lines(result: CrossResult) -> list[str]:
-    """What the threshold, or each, rests on."""
+    """What the threshold, or each, rests on, and its price."""
     if result.calibration is None:
         return []
-    return [
+    counts = result.calibration.record["calibration_set"]["confusion"]
+    price = (
+        f"of the held-out pictures, {counts['bad']['OK']} of {sum(counts['bad'].values())} bad ones pass and "
+        f"{counts['good']['NG']} of {sum(counts['good'].values())} good ones are rejected"
+    )
+    chosen = [
         f"threshold{'' if name == 'all' else f' of {name}'} {each['threshold']:.4f}: {each['errors']} of "
         f"{each['pictures']} held-out pictures wrong, so at most {each['bound']:.2%} if they were independent "
         "pictures of one model"
         for name, each in result.calibration.record["evidence"].items()
     ]
+    return [*chosen, price]
 
 
-def _roc(result: CrossResult) -> Content:
-    points = result.calibration.record["calibration_set"].get("roc", ()) if result.calibration else ()
-    if not points:
+def _curve(result: CrossResult) -> Content:
+    """What each threshold does, where one threshold is for all; a class has its own pictures."""
+    calibration = result.calibration
+    if calibration is None or len(calibration.record["evidence"]) > 1:
         return []
-    rejected, caught, thresholds = (np.array(column, np.float64) for column in zip(*points, strict=True))
+    thresholds, escapes, rejects = zip(*calibration.curve, strict=True)
+    names = ("bad pictures that pass", "good pictures rejected")
     lines = [
-        Line("bad pictures that pass", thresholds, 1 - caught, 0),
-        Line("good pictures rejected", thresholds, rejected, 1),
+        Line(name, np.array(thresholds), np.array(shares, np.float64), kind)
+        for kind, (name, shares) in enumerate(zip(names, (escapes, rejects), strict=True))
+        if None not in shares
     ]
-    found = [each["threshold"] for each in result.calibration.record["evidence"].values()] if result.calibration else []
-    marker = (found[0], f"threshold {found[0]:.4g}") if len(found) == 1 else None
+    (chosen,) = calibration.record["evidence"].values()
+    marker = (chosen["threshold"], f"threshold {chosen['threshold']:.4g}")
     drawing = chart(lines, x_title="threshold", y_title="share of held-out pictures", marker=marker)
-    return tag("div", tag("div", tag("h3", "Held-out pictures, all folds together"), drawing), class_="charts")
+    return tag("div", tag("div", tag("h3", "Held-out pictures, all folds together"), drawing), class_="charts one")

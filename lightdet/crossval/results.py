@@ -95,11 +95,14 @@ class CrossCalibration:
         record: as in the model's card, with the ROC curve.
         statement: what is estimated, in words.
         lowest: the lowest rate that these scores can give.
+        curve: (threshold, share of bad pictures that pass, share of good ones rejected), for a chart; a share is None
+            if there is no such picture.
     """
 
     record: Mapping[str, Any]
     statement: str
     lowest: float
+    curve: Sequence[tuple[float, float | None, float | None]] = ()
 
 
 @dataclass(frozen=True)

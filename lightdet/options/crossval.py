@@ -62,7 +62,7 @@ class CrossvalOptions(Options):
         FalseRejectRate, Parameter(help="Or: at most this share of good parts is rejected (an estimate).")
     ] = None
     confidence: Annotated[float, Parameter(metavar="SHARE", help="Confidence of the estimate.")] = 0.95
-    per_class: PerClass = False
+    per_class: Annotated[PerClass, Parameter(help="One threshold per class, each for its own defects.")] = False
     min_size: MinSize = 0.0
     bad: BadClasses = ()
     final: Annotated[

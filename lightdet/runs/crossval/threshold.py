@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lightdet.arrays import AnyArray
 from lightdet.calibration import judge
 from lightdet.crossval.results import CrossCalibration
 from lightdet.decisions.conditions import Conditions
@@ -90,7 +91,18 @@ def cross_calibrate(
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     stated = Promise(wanted.rate, wanted.target, wanted.confidence, wanted.per_class, estimated=True).statement()
-    return CrossCalibration(record, stated, lowest(base, found, names, wanted))
+    curve = _curve(np.array(bad), scores)
+    return CrossCalibration(record, stated, lowest(base, found, names, wanted), curve)
+
+
+def _curve(bad: AnyArray, scores: AnyArray) -> list[tuple[float, float | None, float | None]]:
+    """What each threshold does to the held-out pictures."""
+    points = []
+    for threshold in np.linspace(0, 1, 201).tolist():
+        passed = scores < threshold
+        escapes = float(passed[bad].mean()) if bad.any() else None
+        points.append((threshold, escapes, float((~passed[~bad]).mean()) if not bad.all() else None))
+    return points
 
 
 def write_calibrated(
