@@ -59,8 +59,10 @@ class Promise:
         return replace(self, suspended=what, moved=moved) if self.stated and not self.suspended else self
 
     def describe(self) -> str:
-        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``, or one that begins with what it is instead:
-        ``none: …``, ``none guaranteed; …``, ``suspended: …``."""
+        """In words: ``at most 2 % of bad parts pass, with 95 % confidence``.
+
+        Otherwise they begin with what it is instead: ``none: …``, ``none guaranteed; …`` or ``suspended: …``.
+        """
         if self.rate is None:
             return f"none: {self.why_not}"
         if self.suspended:
