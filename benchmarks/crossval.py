@@ -70,7 +70,7 @@ def draw(options: argparse.Namespace) -> None:
     for name, listed in (("few", taken), ("rest", others[: options.tested])):
         (options.output / f"{name}.txt").write_text("\n".join(sorted(listed)) + "\n")
     described = {
-        "name": f"{spec.name}, {options.pictures} pictures",
+        "name": f"{spec.name} {options.pictures}",
         "root": str(spec.root.resolve()),
         "format": "voc",
         "images": "IMAGES",
@@ -120,7 +120,7 @@ def seen(data: Path, weights: Path, kept: dict[str, Any]) -> np.ndarray[Any, Any
 
 
 def scores(found: Any) -> np.ndarray[Any, Any]:
-    """Of each picture the score by which it is judged; all are bad."""
+    """The score by which each picture is judged; all are bad."""
     rule = DecisionRule()
     return np.array([rule.score(each) for each in found.predictions])
 
