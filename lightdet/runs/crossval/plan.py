@@ -1,4 +1,4 @@
-"""The output folder of a cross-validation: what it was started with, so that the same command goes on with it."""
+"""The output folder of a cross-validation: what it was started with, so that the same command continues it."""
 
 from __future__ import annotations
 
