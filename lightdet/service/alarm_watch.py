@@ -64,17 +64,18 @@ class AlarmWatch:
             try:
                 store = store or Store(self._database)
                 tail = tail or Tail(store, _MOST)
-                self._tell(self._alarms.inspected(tail.new()))
+                self.tell(self._alarms.inspected(tail.new()))
             except (UserError, SQLAlchemyError, AwayError, OSError) as error:
                 log.debug("the records cannot be read for alarms: %s", type(error).__name__)
             now = time.time_ns() // 1_000_000
             if self.ready is not None:
-                self._tell(self._alarms.ready(self.ready, now))
-            self._tell(self._alarms.failures(self.failures, now))
+                self.tell(self._alarms.ready(self.ready, now))
+            self.tell(self._alarms.failures(self.failures, now))
         if store is not None:
             store.close()
 
-    def _tell(self, alarms: list[Alarm]) -> None:
+    def tell(self, alarms: list[Alarm]) -> None:
+        """Log these alarms, send them, and let `raised` return them."""
         for alarm in alarms:
             log.warning("alarm %s: %s", alarm.state, alarm.text)
             self._raised.put(alarm)

@@ -1,4 +1,4 @@
-"""When to raise an alarm: too many bad parts, bad parts in a row, or no verdicts at all."""
+"""When to raise an alarm: too many bad parts, bad parts in a row, no verdicts at all, or a suspended promise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lightdet.service.inspection import iso_time
 
 _QUIET_MS = 60_000
 
-Kind = Literal["bad_share", "bad_in_a_row", "no_verdicts", "not_ready"]
+Kind = Literal["bad_share", "bad_in_a_row", "no_verdicts", "not_ready", "promise_suspended"]
 
 
 @dataclass(frozen=True)

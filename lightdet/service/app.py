@@ -18,6 +18,7 @@ from lightdet import __version__
 from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import UserError
+from lightdet.inference.watching import stored_reference
 from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status
 from lightdet.service.description import describe
@@ -99,6 +100,7 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     keep, limits, thumbnails = settings.pictures, settings.limits, settings.thumbnails
     band = keep.band if keep.choice.uncertain else 0.0
     engine = Engine(predictor, model, rule, promise, limits, mark, thumbnails=thumbnails, watcher=metrics, band=band)
+    engine.reference = stored_reference(predictor.card_decision.record, promise, settings.model)
     engine.warm_up()
     metrics.describe(model, predictor.names)
     recorder = Recorder(store, metrics.record_reporter())

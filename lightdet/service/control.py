@@ -7,12 +7,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
 
+from lightdet.drift.reference import Reference
 from lightdet.service.alarms import Alarm
+from lightdet.service.watch import Watched
 
-GO, STOP, READY, CHANGE = "go", "stop", "ready", "change"
-"""To a worker: take requests; finish what has begun and end. From a worker: requests are taken; change the model."""
+T = TypeVar("T")
+
+GO, STOP, READY, CHANGE, WATCH_ANEW = "go", "stop", "ready", "change", "watch anew"
+"""To a worker: take requests; finish what has begun and end. From a worker: requests are taken; change the model;
+begin the watch over its promise anew."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,16 @@ class Loaded:
     task: str
     classes: tuple[str, ...]
     rule: str
+    reference: Reference | None = None
+    """What its promise is watched with."""
+
+
+@dataclass(frozen=True)
+class BegunAnew:
+    """That the watch over the promise has begun anew, if there is one, and whether that is on record."""
+
+    there: bool
+    recorded: bool
 
 
 @dataclass(frozen=True)
@@ -57,14 +72,17 @@ class Control:
 
     Attributes:
         hear_alarm: is called with an alarm, in a thread of this object's.
+        hear_watch: likewise, with how the watch over the promise stands.
     """
 
     hear_alarm: Callable[[Alarm], None] | None = None
+    hear_watch: Callable[[Watched], None] | None = None
 
     def __init__(self, line: Connection) -> None:
         self._line = line
         self._sending = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[Changed]]] = []
+        self._watching: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[BegunAnew]]] = []
 
     def say(self, message: Any) -> None:
         """Tell the parent."""
@@ -90,6 +108,14 @@ class Control:
         self.say(CHANGE)
         return await answer
 
+    async def watch_anew(self) -> BegunAnew:
+        """Ask the parent to begin the watch over the promise anew, and wait for the result."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[BegunAnew] = loop.create_future()
+        self._watching.append((loop, answer))
+        self.say(WATCH_ANEW)
+        return await answer
+
     def _listen(self, stop: Callable[[], None]) -> None:
         while True:
             try:
@@ -100,11 +126,16 @@ class Control:
                 stop()
             elif isinstance(said, Alarm) and self.hear_alarm is not None:
                 self.hear_alarm(said)
+            elif isinstance(said, Watched) and self.hear_watch is not None:
+                self.hear_watch(said)
+            elif isinstance(said, BegunAnew) and self._watching:
+                loop, begun = self._watching.pop(0)
+                loop.call_soon_threadsafe(_answer, begun, said)
             elif isinstance(said, Changed) and self._waiting:
                 loop, answer = self._waiting.pop(0)
                 loop.call_soon_threadsafe(_answer, answer, said)
 
 
-def _answer(future: asyncio.Future[Changed], value: Changed) -> None:
+def _answer(future: asyncio.Future[T], value: T) -> None:
     if not future.done():  # who asked may have hung up
         future.set_result(value)

@@ -19,7 +19,10 @@ from lightdet.arrays import Image
 from lightdet.data.decoding_work import QUICK, is_quick, quick_work
 from lightdet.data.images import Page, read_pages
 from lightdet.decisions.promise import OWN_RULE, Promise
+from lightdet.drift.monitor import Look, Suspension
+from lightdet.drift.reference import Reference
 from lightdet.errors import NetworkError, UserError
+from lightdet.inference.watching import look_at
 from lightdet.service.decoders import Decoders
 from lightdet.service.errors import RefusalError, busy, unreadable
 from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
@@ -119,7 +122,16 @@ class Engine:
         thumbnails: make a small copy of each picture.
         watcher: is told about the work.
         band: a verdict is uncertain if it changes with every threshold lower or higher by up to this; 0: none is.
+
+    Attributes:
+        reference: what the promise is watched with; None: it is not.
+        suspension: what has changed since the calibration; None: nothing that is known.
+        on_look: is told about each picture that was judged by the service's rule, if there is a reference.
     """
+
+    reference: Reference | None = None
+    suspension: Suspension | None = None
+    on_look: Callable[[Look], None] | None = None
 
     def __init__(
         self,
@@ -136,7 +148,7 @@ class Engine:
     ) -> None:
         self.predictor = predictor.with_runtime(SharedRuntime(predictor.runtime))
         self._mark = mark
-        self.model, self.rule, self.promise = model, rule, promise
+        self.model, self.rule, self._promise = model, rule, promise
         self.limits, self.thumbnails = limits, thumbnails
         self._watcher = watcher
         self._band = band
@@ -149,6 +161,12 @@ class Engine:
         self._began: dict[int, float] = {}
         self._admitted = 0
         self._mean_seconds = 0.1
+
+    @property
+    def promise(self) -> Promise:
+        """What verdicts by the service's rule promise at the moment."""
+        found = self.suspension
+        return self._promise if found is None else self._promise.suspend(found.describe(), found.moved)
 
     def warm_up(self) -> None:
         """Run the network on one gray picture, so that the first caller does not wait for one-time preparations."""
@@ -270,6 +288,8 @@ class Engine:
             log.error("no verdict: %s", error)
             raise RefusalError(500, "no_verdict", f"no verdict: {error.message}") from None
         findings = rule.findings(found)
+        if self.on_look is not None and self.reference is not None and rule is self.rule:
+            self.on_look(look_at(image, found, rule))
         thumbnail = encode_jpeg(shrink(image, THUMBNAIL_SIDE), 80) if self.thumbnails else None
         shown = None if picture == "none" else self._shown(image, found, rule, picture)
         milliseconds = {"wait": (began - arrived) * 1e3, "read": read} | found.milliseconds

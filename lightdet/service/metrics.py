@@ -22,6 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from lightdet.service.inspection import Inspection, ModelIdentity
+from lightdet.service.watch import Watched
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -70,6 +71,20 @@ class Metrics:
             "lightdet_model", "The model in use; always 1.", ("model", "version"), registry=own,
             multiprocess_mode="livemax",
         )  # fmt: skip
+        self.suspended = Gauge(
+            "lightdet_promise_suspended",
+            "Whether the promise is suspended, because the pictures have changed; only for a model with one.",
+            ("model", "version"),
+            registry=own,
+            multiprocess_mode="livemax",
+        )
+        self.evidence = Gauge(
+            "lightdet_watch_evidence",
+            "How near a statistic of the pictures is to a suspension of the promise: 0 is nothing, 1 is there.",
+            ("statistic",),
+            registry=own,
+            multiprocess_mode="livemax",
+        )
         if not _shared_folder():
             ProcessCollector(registry=own)
 
@@ -107,6 +122,12 @@ class Metrics:
                     self.defects.labels(each["name"]).inc()
         for stage, milliseconds in inspection.milliseconds.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
+
+    def watched(self, model: ModelIdentity, status: Watched) -> None:
+        """How the watch over the promise stands."""
+        self.suspended.labels(model.name, model.version).set(status.suspension is not None)
+        for name, value in status.evidence.items():
+            self.evidence.labels(name).set(round(value, 4))
 
     def picture(self, outcome: str) -> None:
         """A picture that was to be kept is ``kept`` or ``not_kept``."""

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,8 +16,8 @@ from lightdet.service.errors import RefusalError
 from lightdet.service.keys import needs
 from lightdet.service.metrics import CONTENT_TYPE
 from lightdet.service.routes_detect import json_answer
-from lightdet.service.schemas import Health, Info, ModelChange, Ready, errors
-from lightdet.service.state import Parts
+from lightdet.service.schemas import Health, Info, ModelChange, Ready, WatchAnew, errors
+from lightdet.service.state import Parts, Service
 
 router = APIRouter(tags=["status"])
 
@@ -67,6 +68,7 @@ async def model(service: Parts) -> Response:
             "lowest_score": engine.predictor.confidence,
             "rule": engine.rule.as_dict(),
             "promise": engine.promise.as_dict(),
+            "watch": _watch(service),
             "limits": asdict(settings.limits),
             "thumbnails": settings.thumbnails,
         }
@@ -101,6 +103,33 @@ async def change(request: Request, service: Parts) -> Response:
             "recorded": told.recorded,
         }
     )
+
+
+@router.post(
+    "/api/watch/anew",
+    response_model=WatchAnew,
+    responses=errors(401, 403, 409),
+    dependencies=[Depends(needs("change_model"))],
+)
+async def watch_anew(request: Request, service: Parts) -> Response:
+    """Begin the watch over the promise anew: a suspended promise holds again, until the pictures have changed again.
+
+    Do this only after the cause was found and undone. It is logged, and recorded as a change of the model to itself.
+    """
+    if not service.settings.accepted_keys and not _is_this_computer(request):
+        message = "only this computer may begin the watch anew; others need an API key, and this service has none"
+        raise RefusalError(403, "not_here", message)
+    if service.control is None or not (told := await service.control.watch_anew()).there:
+        raise RefusalError(409, "no_watch", "there is no promise that is watched; calibrate the model")
+    return json_answer({"recorded": told.recorded})
+
+
+def _watch(service: Service) -> dict[str, Any] | None:
+    reference, status = service.engine.reference, service.watched
+    if reference is None:
+        return None
+    counts = {"reference": reference.pictures, "watched": reference.watched, "compared": status.compared}
+    return {**counts, "evidence": {name: round(value, 4) for name, value in status.evidence.items()}}
 
 
 def _is_this_computer(request: Request) -> bool:

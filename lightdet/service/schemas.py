@@ -64,6 +64,8 @@ class Promise(BaseModel):
     confidence: float | None = Field(None, description="of the bound, in (0, 1)")
     per_class: bool | None = Field(None, description="for the bad parts of each class by itself")
     estimate: Estimate | None = Field(None, description="where nothing is promised, what was estimated instead")
+    suspended: bool | None = Field(None, description="true: the pictures have changed since the calibration")
+    moved: str | None = Field(None, description="the statistic of the pictures that moved, if it is suspended")
 
 
 class NewCorrection(BaseModel):
@@ -190,6 +192,23 @@ class Statistics(BaseModel):
     chart: Chart
 
 
+class Watch(BaseModel):
+    """How the pictures are compared with those of the calibration."""
+
+    reference: int = Field(description="how many calibration pictures they are compared with")
+    watched: Literal["passed", "all"] = Field(description="which pictures are compared")
+    compared: int = Field(description="how many were compared so far")
+    evidence: dict[str, float] = Field(
+        description="by statistic, how near it is to a suspension by itself: 0 is nothing, 1 is there"
+    )
+
+
+class WatchAnew(BaseModel):
+    """That the watch over the promise has begun anew."""
+
+    recorded: bool = Field(description="whether that is in the database; it is in the log")
+
+
 class Info(BaseModel):
     """The model and what the service accepts."""
 
@@ -203,6 +222,7 @@ class Info(BaseModel):
     lowest_score: float = Field(description="detections with lower scores are not reported")
     rule: Rule | ClassRule
     promise: Promise
+    watch: Watch | None = Field(description="null: nothing is promised, or the calibration kept no statistics")
     limits: dict[str, float]
     thumbnails: bool
 

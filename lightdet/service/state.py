@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
+from lightdet.drift.monitor import Look
 from lightdet.service.alarms import Alarm
 from lightdet.service.control import Control, Pulse
 from lightdet.service.engine import Engine, PictureKind
@@ -27,6 +29,7 @@ from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.uploads import Memory, read_uploads
+from lightdet.service.watch import Watched
 from lightdet.wording import counted
 
 log = logging.getLogger("lightdet.service")
@@ -48,6 +51,7 @@ class Service:
     runtime: str
     pictures: PictureWriter
     control: Control | None = None
+    watched: Watched = field(default_factory=Watched)
     live: Live = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +84,11 @@ class Service:
             found = await self.engine.inspect(uploads, rule, picture, most)
             inspections = await self._keep([replace(inspection, origin=origin) for inspection in found])
         return inspections, await self._record(inspections)
+
+    def watch(self, status: Watched) -> None:
+        """Take over how the watch over the promise stands."""
+        self.watched, self.engine.suspension = status, status.suspension
+        self.metrics.watched(self.engine.model, status)
 
     def _overriding(self, threshold: float, caller: Caller) -> Any:
         if not self.settings.allow_override:
@@ -139,12 +148,19 @@ def _pass_on(live: Live, loop: asyncio.AbstractEventLoop, alarm: Alarm) -> None:
     loop.call_soon_threadsafe(live.tell, event("alarm", alarm.as_dict()))
 
 
+def _say_look(control: Control, look: Look) -> None:
+    with suppress(OSError):  # the parent process has ended, and so will this one
+        control.say(look)
+
+
 async def keep_in_touch(service: Service) -> None:
     """Tell the parent process every two seconds that requests are answered, and pass its alarms on to who listens."""
     control, loop = service.control, asyncio.get_running_loop()
     if control is None:
         return
     control.hear_alarm = partial(_pass_on, service.live, loop)
+    control.hear_watch = service.watch
+    service.engine.on_look = partial(_say_look, control)
     while True:
         try:
             control.say(Pulse(not service.engine.stuck, service.metrics.failures))

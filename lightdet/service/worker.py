@@ -80,7 +80,8 @@ def work(settings: Settings, sha256: str, listener: socket.socket, line: Connect
         sys.exit(2)
     service.control = control
     task, rule = task_of_model(settings.served).name, service.engine.rule.describe()
-    control.say(Loaded(model.name, model.version, sha256, task, tuple(service.engine.predictor.names), rule))
+    names, reference = tuple(service.engine.predictor.names), service.engine.reference
+    control.say(Loaded(model.name, model.version, sha256, task, names, rule, reference))
     if control.may_go():
         serve_here(service, listener, lambda: control.say(READY), control.listen)
 

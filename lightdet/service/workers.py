@@ -26,16 +26,19 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from lightdet.drift.monitor import Look, Suspension
 from lightdet.errors import UserError
 from lightdet.service.alarm_watch import AlarmWatch
+from lightdet.service.alarms import Alarm
 from lightdet.service.app import Loader, load_model
-from lightdet.service.control import CHANGE, GO, READY, STOP, Changed, Loaded, Mistake, Pulse
+from lightdet.service.control import CHANGE, GO, READY, STOP, WATCH_ANEW, BegunAnew, Changed, Loaded, Mistake, Pulse
 from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.picture_retention import PictureKeeper, check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
+from lightdet.service.watch import PromiseWatch, Watched
 from lightdet.service.worker import PROOF_SECONDS, Worker, work
 
 log = logging.getLogger("lightdet.service")
@@ -91,6 +94,7 @@ class Workers:
         self._systemd = Systemd()
         self._failed: dict[int, int] = {}  # process → pictures without a verdict, also of those that have ended
         self._watch: AlarmWatch | None = None
+        self._promise: PromiseWatch | None = None
         self._metrics = self._models = Path()
 
     def run(self) -> None:
@@ -128,6 +132,8 @@ class Workers:
                 self._watch.ready = None  # whoever ends now was told to
             self._listener.close()
             self._stop()
+            if self._promise is not None:
+                self._promise.close()
             keeper.close()
             pictures.close()
             if self._watch is not None:
@@ -175,14 +181,19 @@ class Workers:
         taking_over = self._change is not None and self._change.agreed
         if self._when_ready is None and (taking_over or all(worker.well for worker in self._workers)):
             self._systemd.ping()
+        if self._promise is not None and (status := self._promise.due()) is not None:
+            self._tell_all(status)
         if self._watch is None:
             return
         if self._when_ready is None:
             self._watch.ready = taking_over or any(worker.answers for worker in self._workers)
         self._watch.failures = sum(self._failed.values())
         for alarm in self._watch.raised():
-            for worker in self._workers:
-                worker.tell(alarm)
+            self._tell_all(alarm)
+
+    def _tell_all(self, message: Any) -> None:
+        for worker in self._workers:
+            worker.tell(message)
 
     def _all(self) -> list[Worker]:
         return [*self._workers, *(self._change.workers if self._change else ())]
@@ -207,10 +218,18 @@ class Workers:
         elif isinstance(said, Loaded):
             worker.loaded = said
             if not coming:
+                self._watch_promise(said)
                 worker.tell(GO)
+                if self._promise is not None:
+                    worker.tell(self._promise.status())
         elif isinstance(said, Pulse):
             worker.pulse, worker.heard = said, time.monotonic()
             self._failed[worker.process.pid or 0] = said.failures
+        elif isinstance(said, Look):
+            if self._promise is not None and worker.loaded and worker.loaded.sha256 == self._promise.sha256:
+                self._looked(self._promise.look(said))
+        elif said == WATCH_ANEW:
+            self._watch_anew(worker)
         elif said == CHANGE:
             self._begin(worker)
         elif said == READY:
@@ -241,6 +260,41 @@ class Workers:
             raise UserError(f"a worker ended before it was ready (exit code {code}); its last words stand above")
         log.error("a worker ended unexpectedly (exit code %s); another is started", code)
         self._restart_at.append(time.monotonic() + _RESTART_WAIT)
+
+    # --- watching over the promise ---------------------------------------------------------------------------------
+
+    def _watch_promise(self, loaded: Loaded) -> None:
+        """Begin, or continue where the model was left."""
+        if self._promise is not None and self._promise.sha256 == loaded.sha256:
+            return
+        if self._promise is not None:
+            self._promise.close()
+        self._promise = None
+        if loaded.reference is not None:
+            self._promise = PromiseWatch(self._settings.database, loaded.sha256, loaded.reference)
+
+    def _looked(self, found: Suspension | None) -> None:
+        if found is None or self._promise is None:
+            return
+        self._tell_all(self._promise.status())
+        text = f"the promise is suspended: {found.describe()}; calibrate the model with pictures as they are now"
+        values = {"before": found.before, "now": found.now, "since": found.since, "noticed": found.noticed}
+        alarm = Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values)
+        if self._watch is not None:
+            self._watch.tell([alarm])
+        else:
+            log.warning("alarm on: %s", text)
+            self._tell_all(alarm)
+
+    def _watch_anew(self, asker: Worker) -> None:
+        if self._promise is None:
+            asker.tell(BegunAnew(False, False))
+            return
+        kept = self._promise.begin_anew()
+        recorded = self._note(self._copy.model.sha256) and kept
+        log.warning("somebody began the watch over the promise anew: it is no longer suspended")
+        self._tell_all(self._promise.status())
+        asker.tell(BegunAnew(True, recorded))
 
     # --- changing the model ---------------------------------------------------------------------------------------
 
@@ -276,8 +330,11 @@ class Workers:
                 worker.process.kill()
         else:
             self._workers, self._copy, self._change = change.workers, change.copy, None
+            if self._workers[0].loaded is not None:
+                self._watch_promise(self._workers[0].loaded)
             for worker in self._workers:
                 worker.tell(GO)
+                worker.tell(Watched() if self._promise is None else self._promise.status())
             log.info("version %s takes requests", self._copy.model.version)
 
     def _agree(self, change: _Change, new: Loaded) -> None:

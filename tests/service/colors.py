@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -52,14 +54,17 @@ class ColorRuntime:
 def load_colors(settings: Settings) -> Predictor:
     """A loader for services; ``COLORS_DELAY`` makes the network slow, ``COLORS_CRASH`` kills the process.
 
-    A model file that says ``crash`` does so, too, and one that says ``broken`` is refused.
+    A model file that says ``crash`` does so, too, and one that says ``broken`` is refused. ``COLORS_RECORD`` is a JSON
+    file with the decision in the model's card.
     """
     content = settings.served.read_bytes()
     if os.environ.get("COLORS_CRASH") or b"crash" in content:
         os._exit(7)
     if b"broken" in content:
         raise UserError("is damaged", path=settings.model)
-    return Predictor(ColorRuntime(float(os.environ.get("COLORS_DELAY", "0"))), confidence=settings.confidence or 0.0)
+    runtime, kept = ColorRuntime(float(os.environ.get("COLORS_DELAY", "0"))), os.environ.get("COLORS_RECORD")
+    record = json.loads(Path(kept).read_text(encoding="utf-8")) if kept else None
+    return Predictor(runtime, confidence=settings.confidence or 0.0, decision=record)
 
 
 def paint(*patches: tuple[int, int, int, int, int, int], size: tuple[int, int] = (256, 192)) -> bytes:

@@ -18,6 +18,7 @@ from lightdet.service.records.search import ANYTHING, Wanted
 from lightdet.service.records.span import Span
 from lightdet.service.records.tables import chain_ends
 from lightdet.service.records.verify import Picture, Verdict, verify
+from lightdet.service.records.watch_states import read_state, write_state
 from lightdet.service.records.write import write_correction, write_inspections, write_model
 
 
@@ -73,6 +74,25 @@ class Store:
         """
         with self.database.extending() as (connection, chain):
             write_model(connection, chain, time_ms, model, sha256, before)
+
+    def watch_state(self, sha256: str) -> Any:
+        """Return what the watch over a model's promise knew, plain values; None if nothing was kept.
+
+        Raises:
+            SQLAlchemyError, OSError: the database is away.
+            ValueError: it is damaged.
+        """
+        with self._engine.connect() as connection:
+            return read_state(connection, sha256)
+
+    def keep_watch_state(self, sha256: str, time_ms: int, state: dict[str, Any]) -> None:
+        """Keep what the watch over a model's promise knows, instead of what was kept.
+
+        Raises:
+            AwayError, SQLAlchemyError, OSError: the database is away.
+        """
+        with self.database.writing() as connection:
+            write_state(connection, sha256, time_ms, state)
 
     def correct(
         self, identity: str, decision: str | None, note: str, origin: Origin, time_ms: int

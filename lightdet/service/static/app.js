@@ -8,6 +8,7 @@ import { $ } from "./dom.js";
 import { offerClasses } from "./filters.js";
 import * as history from "./history.js";
 import * as live from "./live.js";
+import { tellPromise } from "./promise.js";
 import * as statistics from "./statistics.js";
 import { zone } from "./times.js";
 import { busy, clear, say, show, shown, tryThreshold } from "./viewer.js";
@@ -80,6 +81,7 @@ async function look(blob, name) {
   if (!start.byteLength) throw new Error("the file is empty");
   const preview = !VIEWABLE.test(blob.type);
   const answer = await inspect(blob, { name, preview });
+  for (const result of answer.results) tellPromise(result.promise);
   return answer.results.map((result) => {
     const url = result.picture ?? URL.createObjectURL(blob);
     delete result.picture;
@@ -100,6 +102,12 @@ function refresh() {
       refreshing = null;
       if (again) { again = false; refresh(); }
     });
+}
+
+// It may change with any part, also with those of others.
+async function askPromise() {
+  state.model.promise = (await getJson("api/model")).promise;
+  tellPromise(state.model.promise);
 }
 
 // --- looking at other thresholds --------------------------------------------------------------------------
@@ -181,11 +189,12 @@ async function begin() {
   document.title = `${name} – lightdet`;
   offerClasses(classes);
   $("threshold").min = Math.ceil(lowest * 100) / 100;
+  tellPromise(state.model.promise);
   resetTrial();
   refresh();
   history.openAddress();
   live.listen();
-  setInterval(() => { if (!document.hidden) refresh(); }, LOOK_EVERY);
+  setInterval(() => { if (!document.hidden) { refresh(); askPromise().catch(() => {}); } }, LOOK_EVERY);
 }
 
 begin().catch((error) => say(error.message));

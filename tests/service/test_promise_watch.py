@@ -1,0 +1,189 @@
+"""A promise that is suspended as the pictures have changed: told everywhere, kept over a restart, ended by an act."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from browsing import Open
+from colors import ColorRuntime, encode
+from running_service import Running
+from test_serve_process import Process, begin  # noqa: F401 - a fixture
+
+from lightdet.decisions.promise import Promise
+from lightdet.drift.monitor import Look, Suspension
+from lightdet.drift.reference import Reference
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.watching import look_at
+from lightdet.service.records.store import Store
+from lightdet.service.watch import PromiseWatch, Watched
+
+MOVED = Suspension("focus", 12.0, 9.0, 210, 216)
+PROMISE = Promise("escape_rate", 0.02, 0.95)
+
+
+def picture(random: np.random.Generator, light: float = 60.0) -> np.ndarray:
+    levels = random.normal(light + random.normal(0, 4), 6, (96, 128, 1))
+    return np.repeat(levels.clip(0, 255).astype(np.uint8), 3, axis=2)
+
+
+def calibrated() -> dict[str, Any]:
+    """The decision in the card of the tests' network, as if it had been calibrated on good pictures."""
+    random, predictor = np.random.default_rng(1), Predictor(ColorRuntime(), confidence=0.1)
+    rule = predictor.usual_rule()
+    values = [look_at(image, predictor(image), rule).values for image in (picture(random) for _ in range(60))]
+    reference = Reference.of(values, "passed")
+    assert reference is not None
+    promise = {"rate": "escape_rate", "target": 0.02, "confidence": 0.95}
+    conditions = predictor.conditions.as_dict()
+    return {"rule": rule.as_dict(), "promise": promise, "conditions": conditions, "reference": reference.as_dict()}
+
+
+@pytest.fixture
+def reference() -> Reference:
+    values = np.random.default_rng(1).normal(size=(60, 2))
+    found = Reference.of([{"focus": float(a), "light": float(b)} for a, b in values], "passed")
+    assert found is not None
+    return found
+
+
+FAR = Look(True, {"focus": 9.0, "light": 0.0})
+
+
+def test_what_it_knows_survives_a_restart(tmp_path: Path, reference: Reference) -> None:
+    database = str(tmp_path / "i.sqlite3")
+    one = PromiseWatch(database, "ab" * 32, reference)
+    one.look(Look(True, {"focus": 0.0, "light": 0.0}))
+    one.close()
+    two = PromiseWatch(database, "ab" * 32, reference)
+    assert two.status().compared == 1 and two.status().suspension is None
+    found = [each for each in (two.look(FAR) for _ in range(60)) if each]
+    assert [each.moved for each in found] == ["focus"]  # saved at once: nobody closes it
+    three = PromiseWatch(database, "ab" * 32, reference)
+    assert three.status().suspension == found[0]
+    assert PromiseWatch(database, "cd" * 32, reference).status().suspension is None  # another model
+    assert three.begin_anew() and PromiseWatch(database, "ab" * 32, reference).status() == Watched(
+        None, 0, three.status().evidence
+    )
+
+
+@pytest.mark.parametrize("damage", [{"ratio": []}, {"joined": [[1]]}, {"seen": "many"}])
+def test_a_suspension_survives_a_state_that_cannot_be_read(
+    tmp_path: Path, reference: Reference, damage: dict[str, Any]
+) -> None:
+    database = str(tmp_path / "i.sqlite3")
+    watch = PromiseWatch(database, "ab" * 32, reference)
+    assert any(watch.look(FAR) for _ in range(60))
+    store = Store(database)
+    store.keep_watch_state("ab" * 32, 1, {**store.watch_state("ab" * 32), **damage})
+    store.close()
+    assert PromiseWatch(database, "ab" * 32, reference).status().suspension == watch.status().suspension
+
+
+def test_it_continues_without_a_database(tmp_path: Path, reference: Reference) -> None:
+    database = tmp_path / "i.sqlite3"
+    watch = PromiseWatch(str(database), "ab" * 32, reference)
+    database.unlink()
+    assert any(watch.look(FAR) for _ in range(60))
+    assert watch.status().suspension is not None
+
+
+@pytest.fixture
+def suspended(start: Callable[..., Running], reference: Reference) -> Running:
+    served = start()
+    engine = served.service.engine
+    engine._promise, engine.reference = PROMISE, reference
+    served.service.watch(Watched(None, 3, {"focus": 0.2}))
+    return served
+
+
+def test_answers_records_and_metrics_say_it(suspended: Running) -> None:
+    data = encode(picture(np.random.default_rng(2)))
+    label = suspended.client.get("/api/model").json()
+    gauge = f'lightdet_promise_suspended{{model="{label["name"]}",version="{label["version"]}"}}'
+    assert label["promise"]["holds"] and label["watch"]["compared"] == 3 and suspended.metric(gauge) == 0
+    assert suspended.detect(data).json()["results"][0]["promise"]["holds"]
+    suspended.service.watch(Watched(MOVED, 216, {"focus": 1.0}))
+    result = suspended.detect(data).json()["results"][0]
+    told = {"holds": False, "suspended": True, "moved": "focus", "text": f"suspended: {MOVED.describe()}"}
+    assert result["promise"] == told
+    recorded = suspended.client.get(f"/api/inspections/{result['id']}").json()
+    assert recorded["promise"] == told
+    assert suspended.client.get("/api/model").json()["promise"] == told
+    assert suspended.metric(gauge) == 1 and suspended.metric('lightdet_watch_evidence{statistic="focus"}') == 1
+    assert suspended.client.post("/api/watch/anew").status_code == 409  # no parent process here
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: str) -> None:
+    page = open_page(suspended.url, color_scheme=scheme)
+    page.wait_for_function("document.querySelector('#promise').textContent.includes('at most 2 %')", timeout=30_000)
+    assert not page.is_visible("#suspended")
+    suspended.service.watch(Watched(MOVED, 216, {}))
+    data = encode(picture(np.random.default_rng(2)))
+    page.set_input_files("#files", {"name": "part.png", "mimeType": "image/png", "buffer": data})
+    page.wait_for_selector("#suspended:visible", timeout=30_000)
+    text = page.inner_text("#suspended")
+    assert "The pictures have changed" in text and "focus fell from 12 to 9" in text
+    suspended.service.watch(Watched(None, 0, {}))
+    page.set_input_files("#files", {"name": "part.png", "mimeType": "image/png", "buffer": data})
+    page.wait_for_selector("#suspended", state="hidden", timeout=30_000)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_service_suspends_its_promise(
+    begin: Callable[..., Process],  # noqa: F811
+    tmp_path: Path,
+    workers: int,
+) -> None:
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(calibrated()), encoding="utf-8")
+    random = np.random.default_rng(3)
+
+    def served() -> Process:
+        (tmp_path / "ready.json").unlink(missing_ok=True)
+        service = begin({"COLORS_RECORD": str(record)}, workers=workers, confidence=0.1)
+        service.wait()
+        return service
+
+    def promise(service: Process, light: float) -> dict[str, Any]:
+        answer = service.detect(encode(picture(random, light)))
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()["results"][0]["promise"]
+        return found
+
+    service = served()
+    assert all(promise(service, 60.0)["holds"] for _ in range(30))
+    deadline = time.monotonic() + 100
+    while promise(service, 48.0)["holds"]:
+        assert time.monotonic() < deadline
+    wait_for(lambda: all("suspended" in promise(service, 48.0) for _ in range(6)))  # every worker knows
+    assert "alarm on: the promise is suspended: " in service.text()
+    assert service.end() == 0
+    service = served()
+    wait_for(lambda: all("suspended" in promise(service, 60.0) for _ in range(6)))
+    assert "the promise is still suspended: " in service.text()
+    answer = httpx.post(f"{service.url}api/watch/anew", timeout=60)
+    assert (answer.status_code, answer.json()) == (200, {"recorded": True})
+    wait_for(lambda: all(promise(service, 60.0)["holds"] for _ in range(6)))
+    assert service.end() == 0
+    connection = sqlite3.connect(tmp_path / "i.sqlite3")
+    rows = connection.execute("SELECT sha256, before FROM model_changes ORDER BY id").fetchall()
+    connection.close()
+    assert [before for _, before in rows] == [None, None, rows[0][0]]  # two starts, and a watch begun anew
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
