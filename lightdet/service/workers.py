@@ -279,11 +279,13 @@ class Workers:
         self._tell_all(self._promise.status())
         text = f"the promise is suspended: {found.describe()}; calibrate the model with pictures as they are now"
         values = {"before": found.before, "now": found.now, "since": found.since, "noticed": found.noticed}
-        alarm = Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values)
+        self._ring(Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values))
+
+    def _ring(self, alarm: Alarm) -> None:
         if self._watch is not None:
             self._watch.tell([alarm])
         else:
-            log.warning("alarm on: %s", text)
+            log.warning("alarm %s: %s", alarm.state, alarm.text)
             self._tell_all(alarm)
 
     def _watch_anew(self, asker: Worker) -> None:
@@ -292,8 +294,9 @@ class Workers:
             return
         kept = self._promise.begin_anew()
         recorded = self._note(self._copy.model.sha256) and kept
-        log.warning("somebody began the watch over the promise anew: it is no longer suspended")
         self._tell_all(self._promise.status())
+        text = "the watch over the promise was begun anew: it is not suspended"
+        self._ring(Alarm("promise_suspended", "off", time.time_ns() // 1_000_000, text))
         asker.tell(BegunAnew(True, recorded))
 
     # --- changing the model ---------------------------------------------------------------------------------------

@@ -1,0 +1,195 @@
+"""How soon does a promise withdraw itself when the pictures change, how often without reason, and what does it cost?
+
+    LIGHTDET_DATASETS=../shared/datasets python benchmarks/drift.py --weights runs/neu/calibrated.safetensors \
+        --output benchmarks/results/drift.json
+
+Two data sets: NEU-DET (every picture has a defect, so all are compared; with the model's detections) and good castings
+(`lightdet.inference.watching` compares pictures that pass; without a model). Each picture's statistics are taken once
+per change. Then, `--runs` times, the pictures are divided at random into a reference and a pool, and a line is drawn
+from the pool with replacement: unchanged pictures first, changed ones after that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import lightdet
+from lightdet.arrays import Image
+from lightdet.data.images import read_image
+from lightdet.drift.monitor import Look, Monitor
+from lightdet.drift.reference import Reference
+from lightdet.drift.statistics import picture_statistics
+from lightdet.files import write_json
+from lightdet.inference.watching import look_at
+
+Rows = list[dict[str, float]]
+NOTICED = 200
+CALM = 300
+NEW_KIND = "scratches"
+
+
+def shifted_crop(image: Image) -> Image:
+    """The camera has moved by a tenth: the part, too, and its border continues."""
+    height, width = image.shape[:2]
+    move = np.array([[1, 0, width / 10], [0, 1, height / 10]], np.float32)
+    return cv2.warpAffine(image, move, (width, height), borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+CHANGES: Mapping[str, Callable[[Image], Image]] = {
+    "unchanged": lambda image: image,
+    "blur, 1 pixel": lambda image: cv2.GaussianBlur(image, (0, 0), 1.0),
+    "light -20 %": lambda image: cv2.convertScaleAbs(image, alpha=0.8),
+    "camera gain +25 %": lambda image: cv2.convertScaleAbs(image, alpha=1.25),
+    "crop shifted by 10 %": shifted_crop,
+}  # type: ignore[dict-item]
+SHARES = (1.0, 0.5, 0.25)
+"""The share of pictures with the new kind of defect."""
+
+
+def main() -> None:
+    options = parse()
+    cv2.setNumThreads(1)
+    folder, results = Path(options.datasets), {}
+    model = lightdet.load(options.weights, threads=1)
+    sets = {"NEU-DET": of_neu(folder / "neu-det", model), "casting": of_casting(folder / "casting")}
+    for name, (rows, new, watched) in sets.items():
+        results[name] = {"pictures": len(rows["unchanged"]), "watched": watched}
+        for change, calm in [(change, calm) for change in (*rows, *SHARES) for calm in (0, CALM)]:
+            if change != "unchanged":
+                found = delays(rows, new, change, calm, watched, options.runs)
+                results[name][f"{change}, after {calm}"] = found
+                print(name, change, f"after {calm}:", found, flush=True)
+        results[name]["false alarms"] = false_alarms(rows["unchanged"], watched, options.calm_runs, options.calm)
+        print(name, results[name]["false alarms"], flush=True)
+    results["cost"] = cost(folder / "neu-det", options.weights)
+    print(results["cost"])
+    if options.output:
+        write_json(options.output, results)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", default=os.environ.get("LIGHTDET_DATASETS", "../shared/datasets"))
+    parser.add_argument("--weights", required=True, help="a detector for NEU-DET, calibrated")
+    parser.add_argument("--runs", type=int, default=100, help="simulated runs per change")
+    parser.add_argument("--calm", type=int, default=10_000, help="unchanged pictures per run")
+    parser.add_argument("--calm-runs", type=int, default=100, help="runs of them")
+    parser.add_argument("--output", help="a JSON file")
+    return parser.parse_args()
+
+
+def of_neu(folder: Path, model: Any) -> tuple[dict[str, Rows], Rows, str]:
+    """Five kinds of defects are known; the sixth is new. The pictures are those of the validation list."""
+    names = (folder / "val.txt").read_text().split()
+    images = {name: read_image(folder / "IMAGES" / f"{name}.jpg") for name in names}
+    known = [image for name, image in images.items() if not name.startswith(NEW_KIND)]
+    new = [image for name, image in images.items() if name.startswith(NEW_KIND)]
+
+    def look(image: Image) -> dict[str, float]:
+        return dict(look_at(image, model(image), model.rule).values)
+
+    rows = {change: [look(change_of(image)) for image in known] for change, change_of in CHANGES.items()}
+    return rows, [look(image) for image in new], "all"
+
+
+def of_casting(folder: Path) -> tuple[dict[str, Rows], Rows, str]:
+    """Good parts are known; parts with defects that pass are new."""
+    names = [line for each in ("train.txt", "test.txt") for line in (folder / each).read_text().split()]
+    good = [read_image(folder / name) for name in names if "ok_front" in name]
+    bad = [read_image(folder / name) for name in names if "def_front" in name]
+    rows = {change: [picture_statistics(change_of(image)) for image in good] for change, change_of in CHANGES.items()}
+    return rows, [picture_statistics(image) for image in bad], "passed"
+
+
+def divided(count: int, random: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Two thirds are the reference, the others are what the line makes."""
+    order = random.permutation(count).tolist()
+    return order[: 2 * count // 3], order[2 * count // 3 :]
+
+
+def delays(rows: dict[str, Rows], new: Rows, change: str | float, calm: int, watched: str, runs: int) -> dict[str, Any]:
+    """After how many changed pictures it is noticed: the share within `NOTICED`, the median, and what had moved."""
+    found, moved, early = [], Counter[str](), 0
+    for seed in range(runs):
+        random = np.random.default_rng(seed)
+        calibration, pool = divided(len(rows["unchanged"]), random)
+        before = [rows["unchanged"][index] for index in pool]
+        monitor = Monitor(reference_of([rows["unchanged"][index] for index in calibration], watched))
+        if any(see(monitor, before, random) for _ in range(calm)):
+            early += 1
+            continue
+        after = before if isinstance(change, float) else [rows[change][index] for index in pool]
+        share = change if isinstance(change, float) else 0.0
+        for number in range(1, NOTICED + 1):
+            if see(monitor, new if random.random() < share else after, random):
+                found.append(number)
+                moved[monitor.suspension.moved] += 1  # type: ignore[union-attr]
+                break
+    median = statistics.median(found) if found else None
+    return {
+        "noticed": len(found),
+        "of": runs,
+        "before the change": early,
+        "median delay": median,
+        "longest": max(found, default=None),
+        "moved": dict(moved.most_common(3)),
+    }
+
+
+def false_alarms(rows: Rows, watched: str, runs: int, pictures: int) -> dict[str, Any]:
+    """Alarms among unchanged pictures."""
+    alarms = 0
+    for seed in range(runs):
+        random = np.random.default_rng(10_000 + seed)
+        calibration, pool = divided(len(rows), random)
+        monitor = Monitor(reference_of([rows[index] for index in calibration], watched))
+        line = [rows[index] for index in pool]
+        alarms += any(see(monitor, line, random) for _ in range(pictures))
+    return {"alarms": alarms, "runs": runs, "pictures": pictures, "per 10 000": 10_000 * alarms / (runs * pictures)}
+
+
+def reference_of(rows: Rows, watched: Any) -> Reference:
+    reference = Reference.of(rows, watched)
+    assert reference is not None
+    return reference
+
+
+def see(monitor: Monitor, line: Sequence[dict[str, float]], random: np.random.Generator) -> bool:
+    return monitor.see(Look(True, line[random.integers(len(line))])) is not None
+
+
+def cost(folder: Path, weights: str) -> dict[str, Any]:
+    """Processor milliseconds per picture at 224, from the file to the verdict, without and with the watch."""
+    model = lightdet.load(weights, threads=1, imgsz=224, no_promise=True)
+    files = [folder / "IMAGES" / f"{name}.jpg" for name in (folder / "val.txt").read_text().split()[::4]]
+    images = [read_image(file) for file in files]
+    monitor = Monitor(reference_of([dict(look_at(i, model(i), model.rule).values) for i in images], "all"), 1e300)
+
+    def turn(*, watching: bool) -> float:
+        began = time.process_time()
+        for file in files:
+            image = read_image(file)
+            found = model(image)
+            model.rule.ok(found)
+            if watching:
+                monitor.see(look_at(image, found, model.rule))
+        return (time.process_time() - began) / len(files) * 1e3
+
+    turns = [(turn(watching=False), turn(watching=True)) for _ in range(7)]
+    without, watched = (statistics.median(each) for each in zip(*turns, strict=True))
+    share = statistics.median((b - a) / a for a, b in turns)
+    return {"ms": round(without, 3), "ms with watch": round(watched, 3), "share": round(share, 4)}
+
+
+if __name__ == "__main__":
+    main()
