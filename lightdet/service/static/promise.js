@@ -6,6 +6,6 @@ import { $ } from "./dom.js";
 export function tellPromise(promise) {
   if (!promise || (!promise.holds && !promise.suspended)) return;
   $("suspended").hidden = promise.holds;
-  const text = promise.holds ? "" : `Promise ${promise.text}`;
+  const text = promise.holds ? "" : promise.text.replace(/^suspended: /, "");
   if ($("suspended-why").textContent !== text) $("suspended-why").textContent = text;
 }
