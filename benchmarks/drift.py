@@ -1,7 +1,6 @@
 """How soon does a promise withdraw itself when the pictures change, how often without reason, and what does it cost?
 
-    LIGHTDET_DATASETS=../shared/datasets python benchmarks/drift.py --weights runs/neu/calibrated.safetensors \
-        --output benchmarks/results/drift.json
+    LIGHTDET_DATASETS=../shared/datasets python benchmarks/drift.py --weights runs/neu/calibrated.safetensors
 
 Two data sets: NEU-DET (every picture has a defect, so all are compared; with the model's detections) and good castings
 (`lightdet.inference.watching` compares pictures that pass; without a model). Each picture's statistics are taken once
@@ -12,6 +11,7 @@ from the pool with replacement: unchanged pictures first, changed ones after tha
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import time
@@ -59,22 +59,19 @@ SHARES = (1.0, 0.5, 0.25)
 def main() -> None:
     options = parse()
     cv2.setNumThreads(1)
-    folder, results = Path(options.datasets), {}
-    model = lightdet.load(options.weights, threads=1)
-    sets = {"NEU-DET": of_neu(folder / "neu-det", model), "casting": of_casting(folder / "casting")}
-    for name, (rows, new, watched) in sets.items():
-        results[name] = {"pictures": len(rows["unchanged"]), "watched": watched}
-        for change, calm in [(change, calm) for change in (*rows, *SHARES) for calm in (0, CALM)]:
-            if change != "unchanged":
-                found = delays(rows, new, change, calm, watched, options.runs)
-                results[name][f"{change}, after {calm}"] = found
-                print(name, change, f"after {calm}:", found, flush=True)
-        results[name]["false alarms"] = false_alarms(rows["unchanged"], watched, options.calm_runs, options.calm)
-        print(name, results[name]["false alarms"], flush=True)
-    results["cost"] = cost(folder / "neu-det", options.weights)
-    print(results["cost"])
-    if options.output:
-        write_json(options.output, results)
+    folder = Path(options.datasets)
+    kept = Path(options.statistics)
+    if not kept.is_file():
+        model = lightdet.load(options.weights, threads=1)
+        write_json(kept, {"NEU-DET": of_neu(folder / "neu-det", model), "casting": of_casting(folder / "casting")})
+    for name, (rows, new, watched) in json.loads(kept.read_text()).items():
+        if "delays" in options.only:
+            for change, found in delays(rows, new, watched, options.runs).items():
+                print(name, change, found, flush=True)
+        if "calm" in options.only:
+            print(name, false_alarms(rows["unchanged"], watched, options.calm_runs, options.calm), flush=True)
+    if "cost" in options.only:
+        print(cost(folder / "neu-det", options.weights))
 
 
 def parse() -> argparse.Namespace:
@@ -84,7 +81,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=100, help="simulated runs per change")
     parser.add_argument("--calm", type=int, default=10_000, help="unchanged pictures per run")
     parser.add_argument("--calm-runs", type=int, default=100, help="runs of them")
-    parser.add_argument("--output", help="a JSON file")
+    parser.add_argument("--statistics", default="drift-statistics.json", help="where those of the pictures are kept")
+    parser.add_argument("--only", nargs="*", default=("delays", "calm", "cost"), help="some of these")
     return parser.parse_args()
 
 
@@ -117,33 +115,46 @@ def divided(count: int, random: np.random.Generator) -> tuple[list[int], list[in
     return order[: 2 * count // 3], order[2 * count // 3 :]
 
 
-def delays(rows: dict[str, Rows], new: Rows, change: str | float, calm: int, watched: str, runs: int) -> dict[str, Any]:
-    """After how many changed pictures it is noticed: the share within `NOTICED`, the median, and what had moved."""
-    found, moved, early = [], Counter[str](), 0
+def delays(rows: dict[str, Rows], new: Rows, watched: str, runs: int) -> dict[str, Any]:
+    """By change, and by how many unchanged pictures there were before it: after how many it is noticed, and by what."""
+    noticed: dict[str, list[tuple[int, str]]] = {}
     for seed in range(runs):
         random = np.random.default_rng(seed)
         calibration, pool = divided(len(rows["unchanged"]), random)
         before = [rows["unchanged"][index] for index in pool]
-        monitor = Monitor(reference_of([rows["unchanged"][index] for index in calibration], watched))
-        if any(see(monitor, before, random) for _ in range(calm)):
-            early += 1
-            continue
-        after = before if isinstance(change, float) else [rows[change][index] for index in pool]
-        share = change if isinstance(change, float) else 0.0
-        for number in range(1, NOTICED + 1):
-            if see(monitor, new if random.random() < share else after, random):
-                found.append(number)
-                moved[monitor.suspension.moved] += 1  # type: ignore[union-attr]
-                break
-    median = statistics.median(found) if found else None
-    return {
-        "noticed": len(found),
-        "of": runs,
-        "before the change": early,
-        "median delay": median,
-        "longest": max(found, default=None),
-        "moved": dict(moved.most_common(3)),
-    }
+        reference = reference_of([rows["unchanged"][index] for index in calibration], watched)
+        monitor = Monitor(reference)
+        for calm in (0, CALM):
+            if any(see(monitor, before, random) for _ in range(calm)):
+                print("a false alarm in run", seed)
+            state = monitor.as_dict()
+            lines = {
+                change: [(1.0, [rows[change][index] for index in pool])] for change in rows if change != "unchanged"
+            }
+            lines |= {f"new kind of defect in {share:.0%}": [(share, new), (1.0, before)] for share in SHARES}
+            for change, line in lines.items():
+                found = noticed.setdefault(f"{change}, after {calm}", [])
+                if (moment := first_alarm(Monitor.restore(reference, state), line, random)) is not None:
+                    found.append(moment)
+    return {change: summary(found, runs) for change, found in noticed.items()}
+
+
+def first_alarm(
+    monitor: Monitor, line: list[tuple[float, Rows]], random: np.random.Generator
+) -> tuple[int, str] | None:
+    """After how many pictures there is one, and what moved; None: not within `NOTICED`."""
+    for number in range(1, NOTICED + 1):
+        rows = next(rows for share, rows in line if random.random() < share)
+        if see(monitor, rows, random):
+            return number, monitor.suspension.moved  # type: ignore[union-attr]
+    return None
+
+
+def summary(found: list[tuple[int, str]], runs: int) -> str:
+    numbers = sorted(number for number, _ in found)
+    moved = Counter(name for _, name in found).most_common(2)
+    told = f"median {statistics.median(numbers):g}, 95 % by {numbers[int(0.95 * len(numbers)) - 1]}" if numbers else "-"
+    return f"{len(found)} of {runs} within {NOTICED}; {told}; {', '.join(f'{name} {n}' for name, n in moved)}"
 
 
 def false_alarms(rows: Rows, watched: str, runs: int, pictures: int) -> dict[str, Any]:
