@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_kinds
+from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_kinds, the_one, yaml_in
+from lightdet.assembly.recognition import TITLES, Recognised, recognise
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.box_classes import NAMED, find_box_classes
 from lightdet.data.class_list import read_class_names
 from lightdet.data.class_records import find_classes
+from lightdet.data.drawn import SEED, SHARE, with_validation
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.masks import Value, read_values
 from lightdet.data.formats.rules import Rules
@@ -37,12 +39,14 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     """Read a data set's YAML (`lightdet.config.dataset`), or the ``data.yaml`` of YOLO tools.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or a folder: with one such YAML in it, or in a format that can be recognised.
         data_root: the folder of the data; replaces the YAML's ``root``.
 
     Raises:
         UserError: a fault in the YAML, an environment variable that is not set, a missing root or class file.
     """
+    if Path(path).is_dir():
+        return _from_folder(Path(path), data_root)
     refuse_other_kinds(Path(path))
     file = load_yaml(path)
     refuse_configuration(file)
@@ -50,12 +54,51 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
         return _from_ultralytics(validate(UltralyticsConfig, file), file, data_root)
     if "format" not in file.values and "splits" not in file.values and {"train", "val", "nc"} & set(file.values):
         raise UserError("the key 'names' is missing: list the class names in the order of their ids", path=file.path)
+    return _from_config(file, data_root)
+
+
+def _from_folder(folder: Path, data_root: str | Path | None) -> DatasetSpec:
+    """The data set of a folder: by the one YAML in it, or by what its files are."""
+    if data_root is not None:
+        raise UserError("give the folder with --data alone: --data-root replaces the root of a YAML", path=folder)
+    described = yaml_in(folder)
+    if described is not None:
+        spec = load_dataset(described)
+        return replace(spec, notes=(f"{folder} is described by {described.name} in it", *spec.notes))
+    return recognised_spec(folder, the_one(folder, recognise(folder)))
+
+
+def recognised_spec(folder: Path, found: Recognised, val: float = SHARE, seed: int = SEED) -> DatasetSpec:
+    """The data set of `folder` in the format that it was recognised in, with a validation split, drawn if need be.
+
+    Raises:
+        UserError: its labels cannot be read, or name no class.
+    """
+    name = re.sub(r"[^\w .+-]", "_", folder.absolute().name).lstrip(" .+-") or "dataset"
+    values = {"name": name[:100], "root": str(folder.absolute()), "format": found.format, **found.values}
+    nowhere = folder / "dataset.yaml"
+    try:
+        spec = _from_config(YamlFile(values, nowhere), None, name_classes=True)
+    except UserError as error:
+        raise UserError(
+            error.message, path=folder if str(error.path) == str(nowhere) else error.path, line=error.line
+        ) from None
+    splits = {name: replace(place, declared=(folder, None)) for name, place in spec.splits.items()}
+    classes = ", ".join(spec.classes[:10]) + (", ..." if len(spec.classes) > 10 else "")
+    note = f"{folder} is read as {TITLES[found.format]}, with the classes {classes}"
+    spec = replace(spec, path=folder, splits=splits, notes=(note,))
+    return spec if spec.misnamed_val() or "val" in splits else with_validation(spec, val, seed)
+
+
+def _from_config(file: YamlFile, data_root: str | Path | None, *, name_classes: bool = False) -> DatasetSpec:
+    """`name_classes`: Pascal VOC's classes may come from its labels, because a person reads which they are."""
     config = validate(DatasetConfig, file)
     root = _root(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
     _check_format_keys(config, file)
     rules = Rules(config.groups, config.coordinates, bool(config.predictions), _values(config, root, file))
-    classes = _classes(config, root, _found_or_needed(splits), rules, file)
+    named = NAMED if name_classes else tuple(form for form in NAMED if form != "voc")
+    classes = _classes(config, root, _found_or_needed(splits), rules, file, named)
     spec = DatasetSpec(
         name=config.name or _yaml_path(file).stem,
         root=root,
@@ -180,7 +223,7 @@ def _values(config: DatasetConfig, root: Path, file: YamlFile) -> tuple[tuple[Va
 
 
 def _classes(
-    config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], rules: Rules, file: YamlFile
+    config: DatasetConfig, root: Path, splits: dict[str, SplitSpec], rules: Rules, file: YamlFile, named: Sequence[str]
 ) -> tuple[str, ...]:
     if isinstance(config.classes, tuple):
         return config.classes
@@ -196,7 +239,7 @@ def _classes(
         except ValueError as error:
             raise UserError(f"the list of classes {error}; add 'classes'", path=file.path) from None
     labels = next((split.labels for split in splits.values() if split.labels), None)
-    if config.format not in NAMED or config.format == "voc":
+    if config.format not in named:
         raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
     try:
         if config.format != "coco" or labels is None:

@@ -34,6 +34,7 @@ USAGE = {name: f"lightdet {name} SOURCE… --weights FILE [OPTIONS]" for name in
 DATA_COMMANDS = {
     "convert": "Write a data set in another label format, with its YAML, into a new folder.",
     "split": "Draw train, val and test again for a classifier: lists and a YAML in a new folder.",
+    "init": "Write the YAML of a folder, in the format that its files are in.",
     "audit": "Say what is in a data set and what is wrong with it.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
@@ -79,7 +80,7 @@ def _app(name: str, text: str) -> App:
 app = _app("lightdet", "Find defects in pictures: train a lightweight detector, check it, use it.")
 for _place, (_name, _help) in enumerate(COMMANDS.items()):
     app.command(f"lightdet.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place, usage=USAGE.get(_name))
-data = _app("data", "Convert, split, audit or render a data set.")
+data = _app("data", "Describe, convert, split, audit or render a data set.")
 data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
     data.command(f"lightdet.cli.data:{_name}", name=_name, help=_help, sort_key=_place)

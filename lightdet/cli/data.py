@@ -1,4 +1,4 @@
-"""``lightdet data``: convert, split, audit or render a data set."""
+"""``lightdet data``: describe, convert, split, audit or render a data set."""
 
 from __future__ import annotations
 
@@ -98,6 +98,40 @@ def split(
         write_json(json, done.as_dict())
 
 
+def init(
+    folder: Annotated[Path, Parameter(metavar="FOLDER", help="Folder with pictures and labels.")],
+    /,
+    *,
+    output: Annotated[
+        Path | None,
+        Parameter(name=("--output", "-o"), metavar="FILE.yaml", help="YAML to write; default: FOLDER/dataset.yaml."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        Parameter(name=("--format", "-f"), help="Format of the folder, if it could be in several."),
+    ] = None,
+    val: Annotated[
+        float, Fraction, Parameter(validator=between(0.01, 0.9), help="Share of pictures for validation, if drawn.")
+    ] = 0.2,
+    seed: Seed = None,
+) -> None:
+    """Write the YAML of a folder, in the format that its files are in.
+
+    Without a validation split, one is drawn and written as lists: similar pictures stay together, none is copied.
+    """
+    from rich.console import Console
+
+    from lightdet.assembly.describe import describe_folder
+
+    if output is not None and output.suffix.lower() not in (".yaml", ".yml"):
+        raise UserError("--output names the YAML to write, such as parts.yaml", path=output)
+    console = Console(highlight=False, soft_wrap=True)
+    spec = describe_folder(folder, output, form=form, val=val, seed=seed or 0)
+    for note in spec.notes:
+        console.print(note, markup=False)
+    console.print(f"data set: {output or folder / 'dataset.yaml'}", markup=False)
+
+
 def audit(
     *,
     data: DataFile,
@@ -130,6 +164,8 @@ def audit(
     spec = load_dataset(data, data_root)
     with counting(console, "looking at pictures") as progress:
         report = audit_dataset(spec, imgsz or 608, progress=progress)
+    for note in spec.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     show_audit(console, report, spec.root, examples)
     if json is not None:
         write_json(json, report.as_dict())

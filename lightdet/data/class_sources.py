@@ -52,7 +52,7 @@ def _places(spec: DatasetSpec, label_folders: Iterable[Path]) -> list[Path]:
         places[folder] = None
         if folder.is_relative_to(spec.root):
             places |= dict.fromkeys(above for above in folder.parents if above.is_relative_to(spec.root))
-    if spec.path is not None and len([*spec.path.parent.glob("*.y*ml")]) == 1:
+    if spec.path is not None and spec.path.is_file() and len([*spec.path.parent.glob("*.y*ml")]) == 1:
         places[spec.path.parent] = None
     return list(places)
 

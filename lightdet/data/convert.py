@@ -102,7 +102,7 @@ def convert_dataset(
         spec, splits, new_notes = _divided(spec, splits, checks, val, seed)
     everything = [annotation for found in splits.values() for annotation in found]
     notes = new_notes + _losses(spec, form, everything)
-    notes += spec.left_out()
+    notes += spec.remarks()
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
     _write_splits(spec, splits, output, done, link=link, progress=progress)
     done.notes = list(dict.fromkeys(done.notes))

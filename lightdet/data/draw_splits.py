@@ -95,7 +95,7 @@ def draw_splits(
         raise UserError("the data set has a split 'test', which is kept: leave out --test", path=spec.path)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError("is not empty; name a new folder with --output", path=output)
-    done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.left_out())
+    done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.remarks())
     pool, kept = _read(spec, done, on_error)
     pool, groups = _groups(pool, done, on_error, progress)
     parts = {"train": pool, "val": [], "test": kept} if kept else {"train": pool, "val": []}
@@ -165,7 +165,7 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
     make_folder(output)
     root = spec.root.resolve()
     for name, labels in parts.items():
-        lines = sorted(_line(each, spec, root) for each in labels)
+        lines = sorted(list_line(each, spec, root) for each in labels)
         write_text(output / LIST_NAME.format(name), "".join(f"{line}\n" for line in lines))
     described = {
         "name": spec.name,
@@ -179,7 +179,7 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
     write_text(output / "dataset.yaml", yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
 
 
-def _line(each: ImageLabel, spec: DatasetSpec, root: Path) -> str:
+def list_line(each: ImageLabel, spec: DatasetSpec, root: Path) -> str:
     """The path below the root, followed by the class if no folder of that path gives it."""
     shown = below_root(each.image, spec.root)
     told = class_of_path(root / shown, root, root, spec.classes)

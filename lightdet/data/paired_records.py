@@ -61,7 +61,7 @@ def _pairs_of_others(spec: DatasetSpec, split: str) -> dict[str, list[Pair]]:
     for name, place in spec.splits.items():
         if name != split:
             with suppress(UserError):
-                found[name] = _find(spec, place)[0]
+                found[name] = [pair for part in place.parts or (place,) for pair in _find(spec, part)[0]]
     return found
 
 

@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from lightdet.arrays import IntArray
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import LabelFile
 from lightdet.structures import Annotation, ImageLabel
@@ -22,6 +25,10 @@ class Record(ABC):
     def truth(self) -> Annotation | ImageLabel | None:
         """Return the labels' content; None if unknown."""
 
+    @abstractmethod
+    def classes(self) -> IntArray:
+        """Return the class of each mark, int64 ``[K]``; none if unknown."""
+
 
 @dataclass
 class BoxRecord(Record):
@@ -32,6 +39,10 @@ class BoxRecord(Record):
     def truth(self) -> Annotation | None:
         """The boxes."""
         return None if self.labels is None else self.labels.annotation(self.image)
+
+    def classes(self) -> IntArray:
+        """The class of each box."""
+        return np.array([] if self.labels is None else self.labels.labels, np.int64)
 
 
 @dataclass
@@ -46,3 +57,7 @@ class ClassRecord(Record):
     def truth(self) -> ImageLabel | None:
         """The class."""
         return None if self.size is None else ImageLabel(self.image, self.size, self.label, self.source, self.line)
+
+    def classes(self) -> IntArray:
+        """The picture's class."""
+        return np.array([self.label], np.int64)

@@ -110,9 +110,11 @@ def _listed(file: SetFile, listings: Sequence[Path]) -> tuple[list[SetImage], li
     """The images that the lists name, by their ``file_name`` or by its end if that is unique."""
     ends: dict[str, list[SetImage]] = defaultdict(list)
     for image in file.images:
-        parts = _path(image.file_name).parts
-        for start in range(len(parts)):
-            ends["/".join(parts[start:])].append(image)
+        for name in (image.file_name, *image.others):
+            parts = _path(name).parts
+            for start in range(len(parts)):
+                if image not in ends["/".join(parts[start:])]:
+                    ends["/".join(parts[start:])].append(image)
     exact = {str(_path(image.file_name)): image for image in file.images}
     images: dict[int, SetImage] = {}
     faults = []

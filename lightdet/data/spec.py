@@ -65,6 +65,7 @@ class DatasetSpec:
         first_pixel: for ``voc``, what corners are counted from; None: what the files show.
         rows: for ``yolo``, what rows of more than five columns hold.
         rules: what the YAML says about labels that could be read in two ways.
+        notes: what a folder without a YAML was taken for, and what was drawn.
         absent: missing splits that the YAML names, other than ``train`` and ``val``: the reason for each.
     """
 
@@ -81,6 +82,7 @@ class DatasetSpec:
     rows: Rows = PLAIN_ROWS
     rules: Rules = PLAIN_RULES
     absent: dict[str, UserError] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def label_kind(self) -> LabelKind:
@@ -95,9 +97,9 @@ class DatasetSpec:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
 
-    def left_out(self) -> list[str]:
-        """A line for each split of `absent`."""
-        return [f"{error.message}; it is left out" for error in self.absent.values()]
+    def remarks(self) -> list[str]:
+        """What a user should know before the data set is used: `notes`, and a line for each split of `absent`."""
+        return [*self.notes, *(f"{error.message}; it is left out" for error in self.absent.values())]
 
     def misnamed_val(self) -> str | None:
         """The split that is probably meant for validation but has another name; None if there is ``val``."""

@@ -19,7 +19,9 @@ Share = Parameter(metavar="P", validator=between(0, 1))
 HIDDEN = Parameter(parse=False)
 """For options that only Python has."""
 
-_DATA = Parameter(name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…).")
+_DATA = Parameter(
+    name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…) or a folder."
+)
 DataFile = Annotated[AnyPath, _DATA]
 OptionalData = Annotated[AnyPath | None, _DATA]
 DataRoot = Annotated[AnyPath | None, Parameter(metavar="DIR", help="The data set's folder; replaces root in its YAML.")]

@@ -274,7 +274,7 @@ def _train(
         if state is not None:
             check_same_data(task, state, run, output)
         display.begin(config, data, device, output, resumed=state)
-        for note in spec.left_out():
+        for note in spec.remarks():
             display.note(note)
         with display.training() if processes.is_first else nullcontext():
             reporter = display if processes.is_first else SilentReporter()

@@ -33,17 +33,14 @@ def follow(message: str) -> Path:
     return target
 
 
-@pytest.mark.parametrize("which", ["file", "folder"])
-def test_a_coco_file(yolo_set: Path, tmp_path: Path, which: str) -> None:
+def test_a_coco_file(yolo_set: Path, tmp_path: Path) -> None:
     out = tmp_path / "coco"
     convert_dataset(load_dataset(yolo_set / "data.yaml"), out, "coco").yaml.unlink()
-    message = told(out / "annotations" / "val.json" if which == "file" else out)
-    assert ("is a COCO file; write the YAML" in message) == (which == "file")
+    message = told(out / "annotations" / "val.json")
+    assert "is a COCO file; write the YAML" in message
     spec = load_dataset(follow(message))
     assert spec.classes == ("scratch", "dent")
-    assert {name: len(read_split(spec, name)[0]) for name in spec.splits} == (
-        {"val": 2} if which == "file" else {"train": 3, "val": 2}
-    )
+    assert {name: len(read_split(spec, name)[0]) for name in spec.splits} == {"val": 2}
 
 
 def test_a_coco_file_among_its_pictures(tmp_path: Path, save_picture: Save) -> None:
@@ -51,9 +48,8 @@ def test_a_coco_file_among_its_pictures(tmp_path: Path, save_picture: Save) -> N
         save_picture(tmp_path / split / "p.png")
         values = {"images": [{"id": 0, "file_name": "p.png"}], "categories": [{"id": 1, "name": "x"}]}
         (tmp_path / split / "_annotations.coco.json").write_text(json.dumps(values))
-    spec = load_dataset(follow(told(tmp_path)))
+    spec = load_dataset(tmp_path)
     assert [len(read_split(spec, name)[0]) for name in ("train", "val")] == [1, 1]
-    (tmp_path / "dataset.yaml").unlink()
     assert list(load_dataset(follow(told(tmp_path / "valid" / "_annotations.coco.json"))).splits) == ["val"]
 
 
@@ -72,7 +68,7 @@ def test_other_json(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_yaml(yolo_set: Path) -> None:
     (yolo_set / "other.yaml").write_text("answer: 42\n")
-    assert told(yolo_set).endswith(f"is a folder; give the YAML file in it: {yolo_set / 'data.yaml'}")
+    assert load_dataset(yolo_set).remarks() == [f"{yolo_set} is described by data.yaml in it"]
     (yolo_set / "second.yml").write_text((yolo_set / "data.yaml").read_text())
     both = f"{yolo_set / 'data.yaml'}, {yolo_set / 'second.yml'}"
     assert told(yolo_set).endswith(f"give one of the YAML files in it: {both}")
@@ -84,16 +80,8 @@ def test_a_folder_in_the_layout_of_yolo(yolo_set: Path) -> None:
     assert {name: len(read_split(spec, name)[0]) for name in spec.splits} == {"train": 3, "val": 2}
 
 
-def test_a_folder_in_the_layout_of_voc(yolo_set: Path, tmp_path: Path) -> None:
-    out = tmp_path / "voc"
-    convert_dataset(load_dataset(yolo_set / "data.yaml"), out, "voc").yaml.unlink()
-    target = follow(told(out))
-    target.write_text(target.read_text().replace("first class", "scratch").replace("second class", "dent"))
-    assert len(read_split(load_dataset(target), "train")[0]) == 5  # without lists there is one split of all
-
-
 def test_other_folders_and_files(tmp_path: Path, save_picture: Save) -> None:
-    assert "README.md shows" in told(tmp_path)
+    assert "docs/formats.md shows" in told(tmp_path)
     assert "is a picture; give the YAML file" in told(save_picture(tmp_path / "p.png"))
     (tmp_path / "set.zip").write_bytes(b"PK")
     assert "is an archive; unpack it" in told(tmp_path / "set.zip")

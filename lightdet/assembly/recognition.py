@@ -1,0 +1,343 @@
+"""What a folder without a YAML is: the YAML that describes it, for every format whose signs are there.
+
+Nothing is chosen where two formats fit. Only heads of files are read until one format is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightdet.data.class_list import read_class_names
+from lightdet.data.formats.box_csv import has_boxes
+from lightdet.data.formats.class_csv import read_rows
+from lightdet.data.formats.coco import parse_coco
+from lightdet.data.formats.masks import read_values
+from lightdet.data.formats.rules import Rules
+from lightdet.data.images import SUFFIXES
+from lightdet.data.paths import find_file
+from lightdet.data.scanning import scan
+from lightdet.data.set_records import PARSERS, SPLIT_WORDS, SetFile
+from lightdet.errors import UserError
+
+SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+"""What folders and files call the splits."""
+TITLES = {
+    "yolo": "YOLO txt",
+    "voc": "Pascal VOC XML",
+    "coco": "COCO JSON",
+    "deeppcb": "DeepPCB txt",
+    "labelme": "LabelMe JSON",
+    "cvat": "CVAT for images",
+    "label-studio": "Label Studio JSON",
+    "csv-boxes": "CSV with boxes",
+    "masks": "segmentation masks",
+    "folders": "folders of classes",
+    "csv": "CSV with classes",
+}
+_LAYOUT = {"images", "labels", "masks", "annotations", "jpegimages", "segmentationclass", "segmentationobject"}
+_LAYOUT |= {"segmentationclasspng", "segmentationobjectpng", "segmentationclassvisualization", "imagesets"}
+_LAYOUT |= {"segmentationobjectvisualization", "segmentationclassnpy", "segmentationobjectnpy"}
+"""Folders of tools, in lower case: no classes are called that."""
+_HEAD = 1 << 16
+_COCO = (b'"images"', b'"categories"', b'"annotations"')
+_MASKS = ("masks", "SegmentationClassPNG", "SegmentationClass")
+_CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt", "_darknet.labels")
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A format that a folder may be in, and the values of the YAML; `lacks` says what only a person can add."""
+
+    format: str
+    values: dict[str, Any]
+    lacks: str = ""
+
+
+def recognise(folder: Path) -> list[Recognised]:
+    """Every format that `folder` may be in.
+
+    Raises:
+        UserError: the folder cannot be read.
+    """
+    files = _Files(folder)
+    found = [values for finder in _FINDERS for values in finder(files)]
+    return found or list(_classes(files))
+
+
+class _Files:
+    """The files of a folder, by suffix, with what their heads show."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pictures = scan(root, SUFFIXES)
+        self.labels = {suffix: scan(root, {suffix}) for suffix in (".json", ".xml", ".txt", ".csv")}
+
+    def with_head(self, suffix: str, *signs: bytes) -> list[Path]:
+        """The files with that suffix that have all `signs` in their heads."""
+        heads = {path: _head(path) for path in self.labels[suffix]}
+        return [path for path, head in heads.items() if all(sign in head for sign in signs)]
+
+    def name(self, path: Path) -> str:
+        """The path below the root, as a YAML writes it."""
+        return path.relative_to(self.root).as_posix()
+
+    def below(self, folder: str) -> bool:
+        """Whether there are pictures below a folder."""
+        place = self.root / folder
+        return place.is_dir() and any(path.is_relative_to(place) for path in self.pictures)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().replace(b"\0", b"")
+    except OSError:
+        return b""
+
+
+def _splits_of(files: _Files, *patterns: str, there: Callable[[str], bool]) -> dict[str, str]:
+    """The folder of each split that is there: the first of `patterns`, in which {} is one of the split's names."""
+    found: dict[str, str] = {}
+    for name, words in SPLITS.items():
+        places = [pattern.format(word) for pattern in patterns for word in words]
+        place = next((place for place in places if there(place)), None)
+        if place is not None:
+            found[name] = place
+    return found
+
+
+def _places(files: _Files, labels: list[Path], pictures: tuple[str, ...], beside: tuple[str, ...]) -> dict[str, Any]:
+    """The splits of a format with one label file per picture.
+
+    Args:
+        files: the folder.
+        labels: its label files.
+        pictures: what the format calls its folder of pictures.
+        beside: what it calls the folder of labels that is found by that.
+    """
+    heads = [files.name(path.parent).split("/") for path in labels]
+
+    def holds(place: str) -> bool:
+        return (files.root / place).is_dir() and (
+            files.below(place) or any(path.is_relative_to(files.root / place) for path in labels)
+        )
+
+    patterns = [pattern for name in pictures for pattern in (f"{name}/{{}}", f"{{}}/{name}")]
+    found = _splits_of(files, *patterns, "{}", there=holds)
+    folder = next((name for name in pictures if files.below(name)), None)
+    if found and ("train" in found or folder is None):
+        return dict(found)
+    if folder is None:
+        return {"train": "."}
+    tops = {parts[0] for parts in heads}
+    if len(tops) == 1 and not tops & {folder, ".", *beside}:
+        return {"train": {"images": folder, "labels": tops.pop()}}
+    return {"train": folder}
+
+
+def _labelme(files: _Files) -> Iterator[Recognised]:
+    labels = [path for path in files.with_head(".json", b'"shapes"') if _head(path).startswith(b"{")]
+    if not labels:
+        labels = [path for path in files.with_head(".json", b'"imagePath"') if _head(path).startswith(b"{")]
+    if labels:
+        yield Recognised("labelme", {"splits": _places(files, labels, ("images",), ("labels",))})
+
+
+def _voc(files: _Files) -> Iterator[Recognised]:
+    labels = [path for path in files.with_head(".xml", b"<annotation") if b"<annotations" not in _head(path)]
+    if not labels:
+        return
+    values: dict[str, Any] = {}
+    if files.below("JPEGImages"):
+        lists = {name: [f"ImageSets/Main/{name}.txt", f"{name}.txt"] for name in SPLITS}
+        found = {n: [p for p in places if (files.root / p).is_file()] for n, places in lists.items()}
+        values = {"images": "JPEGImages", "labels": "Annotations"} if (files.root / "Annotations").is_dir() else {}
+        splits: dict[str, Any] = {name: places[0] for name, places in found.items() if places}
+        inner = _splits_of(files, "JPEGImages/{}", there=files.below)
+        if inner and not splits and values:
+            values = {}
+            splits = {n: {"images": p, "labels": p.replace("JPEGImages", "Annotations", 1)} for n, p in inner.items()}
+        if "train" not in splits:
+            splits = {"train": "JPEGImages"}
+        yield Recognised("voc", values | {"splits": splits})
+        return
+    yield Recognised("voc", {"splits": _places(files, labels, ("images",), ("annotations", "Annotations"))})
+
+
+def _yolo(files: _Files) -> Iterator[Recognised]:
+    labels = [path for path in files.labels[".txt"] if _is_yolo(path)]
+    if not labels:
+        return
+    values: dict[str, Any] = {"splits": _places(files, labels, ("images",), ("labels",))}
+    lists = [path for name in _CLASS_LISTS for path in sorted(files.root.rglob(name)) if path.is_file()]
+    names = {path: read_class_names(path, "yolo") for path in lists}
+    if not names:
+        yield Recognised("yolo", values, "the names of the classes, in the order of their ids")
+    elif len(set(names.values())) > 1:
+        first, second = list(names)[:2]
+        yield Recognised("yolo", values, f"the classes: {first} and {second} differ")
+    else:
+        yield Recognised("yolo", {"classes": list(names[lists[0]])} | values)
+
+
+def _is_yolo(path: Path) -> bool:
+    """Whether the first row is a class id and an even number of shares."""
+    rows = _head(path).splitlines()
+    fields = rows[0].split() if rows else []
+    try:
+        numbers = [float(field) for field in fields]
+    except ValueError:
+        return False
+    return len(fields) >= 5 and numbers[0].is_integer() and all(-0.1 <= number <= 1.1 for number in numbers[1:5])
+
+
+def _deeppcb(files: _Files) -> Iterator[Recognised]:
+    lists = [path for path in files.labels[".txt"] if b"_not/" in _head(path) or b"labels/" in _head(path)]
+    rows = {path: _head(path).splitlines()[0].split() for path in lists}
+    found = {path: row for path, row in rows.items() if len(row) == 2 and row[1].endswith(b".txt")}
+    splits = {name: files.name(path) for path in found if (name := split_of(path)) is not None}
+    if splits:
+        names = files.root / "classes.txt"
+        values: dict[str, Any] = {"classes": list(read_class_names(names, "deeppcb"))} if names.is_file() else {}
+        yield Recognised(
+            "deeppcb", values | {"splits": splits}, "" if values else "the names of the types, from type 1"
+        )
+
+
+def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[_Files], Iterator[Recognised]]:
+    """The finder of a format that has all labels in one file per split."""
+
+    def finder(files: _Files) -> Iterator[Recognised]:
+        candidates = files.with_head(suffix, *signs)
+        if form == "label-studio":
+            candidates = [path for path in candidates if _head(path).startswith(b"[")]
+        if form == "coco":
+            candidates = [path for path in candidates if any(sign in _head(path) for sign in _COCO)]
+        if form == "csv-boxes":
+            candidates = [path for path in candidates if has_boxes(path)]
+        parsed = {path: file for path in candidates if (file := _parsed(form, path)) is not None}
+        if parsed:
+            splits, lacks = _set_splits(files, parsed)
+            yield Recognised(form, {"splits": splits}, lacks)
+
+    return finder
+
+
+def _parsed(form: str, path: Path) -> SetFile | None:
+    try:
+        file = parse_coco(path) if form == "coco" else PARSERS[form](path, Rules())
+    except UserError:
+        return None
+    return file if file.images else None
+
+
+def _set_splits(files: _Files, parsed: Mapping[Path, SetFile]) -> tuple[dict[str, Any], str]:
+    splits: dict[str, Any] = {}
+    origin: dict[str, Path] = {}
+    for path, file in parsed.items():
+        place = {"images": _pictures_of(files, path, file), "labels": files.name(path)}
+        words = {image.subset.lower() for image in file.images if image.subset is not None}
+        inside = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
+        names = [name for name in SPLITS if name in inside] or [split_of(path) or "train"]
+        for name in names:
+            if name in origin:
+                return splits, f"which is the split '{name}': {files.name(origin[name])} or {files.name(path)}?"
+            splits[name], origin[name] = place, path
+    return {name: splits[name] for name in SPLITS if name in splits}, ""
+
+
+def _pictures_of(files: _Files, path: Path, file: SetFile) -> str:
+    """The folder that the file's first picture is found from; the root if it is found from none."""
+    stem = path.stem.removeprefix("instances_")
+    beside = files.name(path.parent)
+    folders = dict.fromkeys([beside, "images", f"images/{stem}", stem, f"{stem}/images", f"{beside}/images", "."])
+    for image in file.images[:1]:
+        for folder in folders:
+            try:
+                names = (image.file_name, *image.others)
+                if any(find_file(name, [files.root / folder]) is not None for name in names):
+                    return folder
+            except UserError:
+                continue
+    return "."
+
+
+def split_of(path: Path) -> str | None:
+    """The split by the file's name, or by its folder's (``valid/_annotations.coco.json``)."""
+    for text in (path.stem.lower(), path.absolute().parent.name.lower()):
+        for name, words in SPLITS.items():
+            if any(word in text for word in words):
+                return name
+    return None
+
+
+def _masks(files: _Files) -> Iterator[Recognised]:
+    folder = next((name for name in _MASKS if files.below(name)), None)
+    images = next((name for name in ("images", "JPEGImages", "imgs") if files.below(name)), None)
+    if folder is None or images is None:
+        return
+    inner = _splits_of(
+        files, f"{images}/{{}}", there=lambda p: files.below(p) and files.below(p.replace(images, folder))
+    )
+    places = {"train": images} if "train" not in inner else inner
+    splits = {name: {"images": place, "labels": place.replace(images, folder, 1)} for name, place in places.items()}
+    values: dict[str, Any] = {"splits": splits}
+    lists = [files.root / name for name in ("labelmap.txt", "class_names.txt") if (files.root / name).is_file()]
+    if len(lists) != 1:
+        lacks = "the values of the classes, as 'values: {scratch: 1}'" if not lists else "which list of values counts"
+        yield Recognised("masks", values, lacks)
+        return
+    read_values(lists[0])
+    yield Recognised("masks", {"values": lists[0].name} | values)
+
+
+def _class_csv(files: _Files) -> Iterator[Recognised]:
+    for path in files.labels[".csv"]:
+        if has_boxes(path):
+            continue
+        try:
+            splits = {row.split for row in read_rows(path)}
+        except UserError:
+            continue
+        place = {"images": ".", "labels": files.name(path)}
+        named = [name for name in SPLITS if name in splits]
+        yield Recognised("csv", {"splits": dict.fromkeys(named or ["train"], place)})
+
+
+def _classes(files: _Files) -> Iterator[Recognised]:
+    """Folders named after classes, with or without the folders of splits above them."""
+    tops = _Tops(files)
+    splits = _splits_of(files, "{}", there=files.below)
+    if splits and all(len(tops.of(place)) > 1 for place in splits.values()):
+        yield Recognised("folders", {"splits": splits})
+    elif not splits and len(tops.of(".")) > 1 and not {name.lower() for name in tops.of(".")} & _LAYOUT:
+        yield Recognised("folders", {"splits": {"train": "."}})
+
+
+class _Tops:
+    """The folders right below a place that directly hold pictures."""
+
+    def __init__(self, files: _Files) -> None:
+        self.files = files
+
+    def of(self, place: str) -> set[str]:
+        """Their names."""
+        base = self.files.root / place
+        return {p.parent.name for p in self.files.pictures if p.parent.parent == base}
+
+
+_FINDERS: tuple[Callable[[_Files], Iterator[Recognised]], ...] = (
+    _labelme,
+    _sets("cvat", ".xml", b"<annotations"),
+    _sets("label-studio", ".json", b"{"),
+    _sets("coco", ".json", b"{"),
+    _sets("csv-boxes", ".csv"),
+    _masks,
+    _voc,
+    _deeppcb,
+    _yolo,
+    _class_csv,
+)

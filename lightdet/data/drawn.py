@@ -1,0 +1,50 @@
+"""A validation split drawn from a data set that has none: the same pictures every time, and no files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lightdet.data.audit.pictures import check_pictures
+from lightdet.data.dataset import split_records
+from lightdet.data.paths import below_root
+from lightdet.data.spec import DatasetSpec, SplitSpec
+from lightdet.data.splits import alike_groups, draw_share
+from lightdet.wording import counted
+
+SHARE, SEED = 0.2, 0
+
+
+def with_validation(spec: DatasetSpec, share: float = SHARE, seed: int = SEED) -> DatasetSpec:
+    """Return `spec` with a split ``val`` drawn from ``train``: classes spread evenly, similar pictures on one side.
+
+    Pictures and labels that cannot be read stay in ``train``, where they are reported. With too few pictures there
+    is no ``val``, which a note says.
+
+    Raises:
+        UserError: ``train`` is missing or empty.
+    """
+    records, _ = split_records(spec, "train")
+    sound = [record for record in records if not record.problems]
+    checks = check_pictures([record.image for record in sound])
+    good = [(record, check) for record, check in zip(sound, checks, strict=True) if check.error is None]
+    labels = [record.classes() for record, _ in good]
+    chosen = draw_share(labels, alike_groups([c for _, c in good]), share, seed) if good else np.zeros(0, np.bool_)
+    val = frozenset(below_root(t.image, spec.root) for (t, _), out in zip(good, chosen, strict=True) if out)
+    if not val or len(val) == len(records):
+        note = f"no split for validation: {counted(len(records), 'picture')}, too few or too alike to draw one"
+        return replace(spec, notes=(*spec.notes, note))
+    place = spec.splits["train"]
+    rest = frozenset(below_root(record.image, spec.root) for record in records) - val
+    splits = {
+        name: SplitSpec((), parts=(place,), only=names, declared=place.declared)
+        for name, names in (("train", rest), ("val", val))
+    }
+    note = (
+        f"no split for validation: {len(records) - len(val)} pictures to train on and {len(val)} to validate with are "
+        f"drawn (seed {seed}), similar pictures on one side"
+    )
+    return replace(
+        spec, splits=splits | {n: s for n, s in spec.splits.items() if n != "train"}, notes=(*spec.notes, note)
+    )
