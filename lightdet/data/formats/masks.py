@@ -124,7 +124,8 @@ def told_apart(annotation: Annotation) -> bool:
 def read_values(path: Path) -> dict[Value, str]:
     """The names of values or colours from a tool's own list.
 
-    ``labelmap.txt`` of CVAT and datumaro has lines ``name:r,g,b::``; LabelMe's ``class_names.txt`` has the value by
+    ``labelmap.txt`` of CVAT and datumaro has lines ``name:r,g,b::``; if all are ``name:::``, the colours are those of
+    Pascal VOC by the line, as datumaro writes them. LabelMe's ``class_names.txt`` has the value by
     the line, from 0, after ``__ignore__``, which is 255.
 
     Raises:
@@ -133,9 +134,10 @@ def read_values(path: Path) -> dict[Value, str]:
     found: dict[Value, str] = {}
     lines = [(number, line) for number, line in read_lines(path) if not line.startswith("#")]
     if any(line.count(":") >= 3 for _, line in lines):
-        for number, line in lines:
+        plain = all(line.endswith(":::") for _, line in lines)
+        for index, (number, line) in enumerate(lines):
             name, _, rest = line.partition(":")
-            parts = rest.partition(":")[0].split(",")
+            parts = [str(part) for part in voc_colour(index)] if plain else rest.partition(":")[0].split(",")
             colour = tuple(int(part) for part in parts if part.strip().isdecimal() and len(part) < 5)
             if len(parts) != 3 or len(colour) != 3 or max(colour) > 255:
                 raise DataError("no colour; a line is: name:red,green,blue::", "format", path=path, line=number)
@@ -152,6 +154,16 @@ def read_values(path: Path) -> dict[Value, str]:
     if not names or names[0].lower() not in BACKGROUND:
         raise DataError(f"must begin with {BACKGROUND[1]}, which is the value 0", "format", path=path, line=1)
     return found | dict(enumerate(names))
+
+
+def voc_colour(index: int) -> tuple[int, int, int]:
+    """A class's colour in Pascal VOC's masks: bits of its index in turn for red, green, blue, the highest first."""
+    red = green = blue = 0
+    for bit in range(8):
+        red |= (index >> 3 * bit & 1) << (7 - bit)
+        green |= (index >> 3 * bit + 1 & 1) << (7 - bit)
+        blue |= (index >> 3 * bit + 2 & 1) << (7 - bit)
+    return red, green, blue
 
 
 def class_names(values: Mapping[Value, str]) -> list[str]:

@@ -146,6 +146,8 @@ def test_lists_of_values(tmp_path: Path) -> None:
     path = tmp_path / "labelmap.txt"
     path.write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\ndent:32,183,250::\n")
     assert read_values(path) == {(0, 0, 0): "background", (32, 183, 250): "dent"}
+    path.write_text("background:::\nscratch:::\ndent:::\n")
+    assert read_values(path) == {(0, 0, 0): "background", (128, 0, 0): "scratch", (0, 128, 0): "dent"}
     path.write_text("__ignore__\n_background_\nscratch\ndent\n")
     assert read_values(path) == {255: IGNORED, 0: "_background_", 1: "scratch", 2: "dent"}
     assert class_names(read_values(path)) == ["scratch", "dent"]
