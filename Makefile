@@ -85,7 +85,7 @@ test-realdata: $(VENV)/.installed-dev
 	$(PYTEST) -m realdata
 
 fuzz: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --only labels sets pictures --cases $(CASES) \
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --only labels tools sets pictures --cases $(CASES) \
 	  --jobs $(JOBS) --folder build/fuzz
 	for kind in detector classifier onnx openvino; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/campaign.py --only $$kind --cases $(MODELS) \

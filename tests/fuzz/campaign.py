@@ -1,6 +1,6 @@
 """Fuzzing: sound files, changed step by step, through lightdet's readers; ``make fuzz`` runs a million cases.
 
-    python tests/fuzz/campaign.py --only labels sets pictures --cases 1000000 --jobs 4 --folder build/fuzz
+    python tests/fuzz/campaign.py --only labels tools sets pictures --cases 1000000 --jobs 4 --folder build/fuzz
     python tests/fuzz/campaign.py --only models --cases 2000 --jobs 0 --folder build/fuzz
 
 A case is a file that differs from the one before. It must be read, or refused with one line (`UserError`); what is
@@ -34,8 +34,15 @@ from label_targets import LABEL_TARGETS
 from model_targets import MODEL_TARGETS
 from picture_targets import PICTURE_TARGETS
 from set_targets import SET_TARGETS
+from tool_targets import TOOL_TARGETS
 
-FAMILIES = {"labels": LABEL_TARGETS, "sets": SET_TARGETS, "pictures": PICTURE_TARGETS, "models": MODEL_TARGETS}
+FAMILIES = {
+    "labels": LABEL_TARGETS,
+    "tools": TOOL_TARGETS,
+    "sets": SET_TARGETS,
+    "pictures": PICTURE_TARGETS,
+    "models": MODEL_TARGETS,
+}
 TARGETS = {target.name: target for family in FAMILIES.values() for target in family}
 EXAMPLES = 10
 """Sound files of one piece; each gives a case more than it has changes."""
