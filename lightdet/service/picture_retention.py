@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +12,7 @@ from lightdet.service.inspection import first_id
 from lightdet.service.keep_pictures import KeepPictures
 from lightdet.service.picture_folder import PictureFolder, identity_of
 from lightdet.service.records.store import AwayError, Store
+from lightdet.service.repeating import Repeating
 
 log = logging.getLogger("lightdet.service")
 
@@ -75,8 +75,7 @@ class PictureKeeper:
         self._database, self._keep = database, keep
         self._folder = None if keep.folder is None else PictureFolder(keep.folder)
         self._failed = ""
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
+        self._thread = Repeating(self.work, _EVERY, name="pictures")
 
     def start(self) -> None:
         """Begin, if pictures are kept."""
@@ -85,15 +84,7 @@ class PictureKeeper:
 
     def close(self) -> None:
         """End."""
-        self._end.set()
-        if self._thread.ident is not None:
-            self._thread.join(10)
-
-    def _run(self) -> None:
-        while True:
-            self.work()
-            if self._end.wait(_EVERY):
-                return
+        self._thread.close()
 
     def forget(self, name: str) -> None:
         """Delete the picture of a record that is gone."""
@@ -111,7 +102,7 @@ class PictureKeeper:
         try:
             store = Store(self._database, patient=True)
             try:
-                done = tidy(self._folder, self._keep, store, self._end.is_set)
+                done = tidy(self._folder, self._keep, store, self._thread.ending)
             finally:
                 store.close()
         except (UserError, AwayError, SQLAlchemyError, OSError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from lightdet.errors import UserError
 from lightdet.service.inspection import iso_time
 from lightdet.service.records.chain import Link
 from lightdet.service.records.store import AwayError, Keep, Store
+from lightdet.service.repeating import Repeating
 
 log = logging.getLogger("lightdet.service")
 
@@ -42,8 +42,7 @@ class Keeper:
         self._last: Link | None = None
         self._told = ""
         self._ahead = time.time() - time.monotonic()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = Repeating(self.work, _EVERY, name="keeper", last=True)
 
     def start(self) -> None:
         """Begin."""
@@ -51,23 +50,14 @@ class Keeper:
 
     def close(self) -> None:
         """Tell the last link once more, and end."""
-        self._end.set()
-        if self._thread.ident is not None:
-            self._thread.join(10)
-
-    def _run(self) -> None:
-        while True:
-            self.work()
-            if self._end.wait(_EVERY):
-                self.work()
-                return
+        self._thread.close()
 
     def work(self) -> None:
         """Do once what is to be done every hour."""
         try:
             store = Store(self._database, patient=True)
             try:
-                if self._clock_is_steady() and self._keep and not self._end.is_set():
+                if self._clock_is_steady() and self._keep and not self._thread.ending():
                     self._purge(store)
                 self._publish(store)
             finally:
@@ -85,7 +75,7 @@ class Keeper:
         return abs(jump) <= _JUMP
 
     def _purge(self, store: Store) -> None:
-        done = store.purge(self._keep, stop=self._end.is_set, forget=self.forget)
+        done = store.purge(self._keep, stop=self._thread.ending, forget=self.forget)
         if done.told and done.told != self._told:
             log.warning("%s", done.told)
         self._told = done.told
