@@ -1,7 +1,7 @@
 """Processes that share one listening socket; their parent only watches them and changes the model of all at once.
 
 Every worker loads the parent's own copy of the model (`model_copy`): one that dies is replaced by one like it, whatever
-the file contains by then. A change of the model (`Change`) starts a second set of workers beside the first. They
+the file contains by then. A change of the model (`ModelChange`) starts a second set of workers beside the first. They
 load, look at a picture and wait. If each of them could, the first set finishes what has begun and ends, and then the
 second takes requests; connections wait meanwhile. So no two versions ever answer side by side.
 """
@@ -19,12 +19,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.errors import UserError
@@ -32,39 +30,21 @@ from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.alarms import Alarm
 from lightdet.service.app import Loader, load_model
 from lightdet.service.control import CHANGE, GO, READY, STOP, WATCH_ANEW, BegunAnew, Changed, Loaded, Mistake, Pulse
+from lightdet.service.model_change import Crew, ModelChange, answer, copy_to_serve, ending_seconds, record_model
 from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.picture_retention import PictureKeeper, check_pictures
 from lightdet.service.records.keeper import Keeper
-from lightdet.service.records.store import AwayError, Store
+from lightdet.service.records.store import Store
 from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
 from lightdet.service.watch import PromiseWatch, Watched
-from lightdet.service.worker import PROOF_SECONDS, Worker, work
+from lightdet.service.worker import Worker, work
 
 log = logging.getLogger("lightdet.service")
 
 _TICK = 0.2
 _RESTART_WAIT = 2.0
 """Seconds before a worker that died is started again, so that a model that crashes does not burn the processor."""
-
-
-@dataclass
-class _Change:
-    """A set of workers that will take over.
-
-    Attributes:
-        copy: the model that they serve.
-        workers: those that exist so far.
-        deadline: when they are given up; after `agreed`, when their predecessors are ended.
-        asker: the worker that was asked for it; None: a signal.
-        agreed: all of them could; their predecessors end now.
-    """
-
-    copy: ModelCopy
-    workers: list[Worker]
-    deadline: float
-    asker: Worker | None
-    agreed: bool = False
 
 
 class Workers:
@@ -90,7 +70,7 @@ class Workers:
         self._workers: list[Worker] = []
         self._restart_at: list[float] = []
         self._stopping, self._asked = threading.Event(), threading.Event()
-        self._change: _Change | None = None
+        self._change: ModelChange | None = None
         self._systemd = Systemd()
         self._failed: dict[int, int] = {}  # process → pictures without a verdict, also of those that have ended
         self._watch: AlarmWatch | None = None
@@ -196,7 +176,7 @@ class Workers:
             worker.tell(message)
 
     def _all(self) -> list[Worker]:
-        return [*self._workers, *(self._change.workers if self._change else ())]
+        return [*self._workers, *(self._change.new.workers if self._change else ())]
 
     def _listen_to(self, worker: Worker) -> None:
         try:
@@ -207,7 +187,7 @@ class Workers:
                 time.sleep(_TICK)  # its end of the pipe is closed first
 
     def _take(self, worker: Worker, said: Any) -> None:
-        coming = self._change is not None and worker in self._change.workers
+        coming = self._change is not None and worker in self._change.new.workers
         if isinstance(said, Mistake):
             if coming:
                 self._refuse(said.message)
@@ -235,7 +215,7 @@ class Workers:
         elif said == READY:
             worker.ready = True
             if self._when_ready is not None and all(each.ready for each in self._workers) and worker.loaded:
-                self._note(None)
+                record_model(self._settings, self._copy.model, None)
                 self._when_ready(worker.loaded)
                 self._when_ready = None
                 self._systemd.tell("READY=1")
@@ -245,11 +225,11 @@ class Workers:
         code = worker.process.exitcode
         for gauge in self._metrics.glob(f"gauge_live*_{worker.process.pid}.db"):
             gauge.unlink(missing_ok=True)
-        if self._change is not None and worker in self._change.workers:
+        if self._change is not None and worker in self._change.new.workers:
             if not self._change.agreed:
                 self._refuse(f"loading it ended the process (exit code {code})")
                 return
-            self._change.workers.remove(worker)
+            self._change.new.workers.remove(worker)
         elif worker in self._workers:
             self._workers.remove(worker)
             if self._change is not None and self._change.agreed:
@@ -293,7 +273,7 @@ class Workers:
             asker.tell(BegunAnew(False, False))
             return
         kept = self._promise.begin_anew()
-        recorded = self._note(self._copy.model.sha256) and kept
+        recorded = record_model(self._settings, self._copy.model, self._copy.model.sha256) and kept
         self._tell_all(self._promise.status())
         text = "the watch over the promise was begun anew: it is not suspended"
         self._ring(Alarm("promise_suspended", "off", time.time_ns() // 1_000_000, text))
@@ -306,90 +286,48 @@ class Workers:
         try:
             if self._change is not None or self._when_ready is not None:
                 raise UserError("the service is starting or changing its model just now; try again later")
-            copy = copy_model(self._settings.model, self._models)
-            if not copy.sealed:
-                raise UserError("holds no check sum; train, calibrate or export it again", path=self._settings.model)
+            copy = copy_to_serve(self._settings.model, self._models)
         except UserError as error:
-            _answer(asker, Changed(str(error)))
+            answer(asker, Changed(str(error)))
             return
-        now = next((worker.loaded for worker in self._workers if worker.loaded), None)
-        if copy.model.sha256 == self._copy.model.sha256 and now is not None:
+        old = Crew(self._copy, self._workers)
+        if copy.model.sha256 == self._copy.model.sha256 and old.loaded is not None:
             log.info("the model file is what is served already (version %s)", copy.model.version)
-            _answer(asker, Changed(now=now, before=now.sha256))
+            answer(asker, Changed(now=old.loaded, before=old.loaded.sha256))
             return
-        workers = [self._start(copy) for _ in range(self._settings.workers)]
-        self._change = _Change(copy, workers, time.monotonic() + PROOF_SECONDS, asker)
+        new = Crew(copy, [self._start(copy) for _ in range(self._settings.workers)])
+        self._change = ModelChange(self._settings, old, new, asker)
 
-    def _go_on(self, change: _Change) -> None:
-        late = time.monotonic() > change.deadline
-        if not change.agreed:
-            new = change.workers[0].loaded
-            if all(worker.loaded for worker in change.workers) and new is not None:
-                self._agree(change, new)
-            elif late:
-                self._refuse(f"it could not be loaded within {PROOF_SECONDS:g} s")
-        elif self._workers:
-            for worker in self._workers if late else ():
-                worker.process.kill()
-        else:
-            self._workers, self._copy, self._change = change.workers, change.copy, None
-            if self._workers[0].loaded is not None:
-                self._watch_promise(self._workers[0].loaded)
-            for worker in self._workers:
-                worker.tell(GO)
-                worker.tell(Watched() if self._promise is None else self._promise.status())
-            log.info("version %s takes requests", self._copy.model.version)
+    def _go_on(self, change: ModelChange) -> None:
+        agreed = change.agreed
+        change.step()
+        if change.agreed and not agreed:
+            self._restart_at.clear()
+        if change.over:
+            self._change = None
+            if change.agreed:
+                self._take_over(change.new)
 
-    def _agree(self, change: _Change, new: Loaded) -> None:
-        """All could load it: their predecessors finish what they have started."""
-        old = next((worker.loaded for worker in self._workers if worker.loaded), None)
-        if old is not None and new.task != old.task:
-            self._refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
-            return
-        before = self._copy.model.sha256
-        recorded = self._note(before, change.copy)
-        log.info("the model is changed: %s, SHA-256 %s, before %s", new.model, new.sha256, before)
-        log.info("classes: %s; NG from: %s", ", ".join(new.classes), new.rule)
-        _answer(change.asker, Changed(now=new, before=before, recorded=recorded))
-        limits = self._settings.limits
-        change.agreed, change.deadline = True, time.monotonic() + limits.timeout + limits.body_timeout + 20
-        self._restart_at.clear()
-        for worker in self._workers:
-            worker.tell(STOP)
+    def _take_over(self, new: Crew) -> None:
+        self._workers, self._copy = new.workers, new.copy
+        if new.loaded is not None:
+            self._watch_promise(new.loaded)
+        for worker in new.workers:
+            worker.tell(GO)
+            worker.tell(Watched() if self._promise is None else self._promise.status())
+        log.info("version %s takes requests", new.copy.model.version)
 
     def _refuse(self, why: str) -> None:
         change, self._change = self._change, None
-        if change is None:
-            return
-        message = f"the new model is not taken, the old one (version {self._copy.model.version}) continues: {why}"
-        for worker in change.workers:
-            worker.process.kill()
-            worker.process.join()
-            worker.line.close()
-        shutil.rmtree(change.copy.file.parent, ignore_errors=True)
-        _answer(change.asker, Changed(message))
-
-    def _note(self, before: str | None, copy: ModelCopy | None = None) -> bool:
-        """Record which model answers from now on; returns whether that succeeded."""
-        model = (copy or self._copy).model
-        try:
-            store = Store(self._settings.database)
-            try:
-                store.note_model(time.time_ns() // 1_000_000, model.name, model.sha256, before)
-            finally:
-                store.close()
-        except (UserError, AwayError, SQLAlchemyError, OSError) as error:
-            log.warning("the model in use could not be recorded: %s", type(error).__name__)
-            return False
-        return True
+        if change is not None:
+            change.refuse(why)
 
     def _stop(self) -> None:
-        limits = self._settings.limits
         for worker in self._all():
             if worker.loaded is None:
                 worker.process.terminate()
             worker.tell(STOP)
-        deadline = time.monotonic() + limits.timeout + limits.body_timeout + 20
+        deadline = time.monotonic() + ending_seconds(self._settings)
         for worker in self._all():
             worker.process.join(max(0.1, deadline - time.monotonic()))
             if worker.process.is_alive():
@@ -404,10 +342,3 @@ def _signals() -> list[signal.Signals]:
     if sys.platform != "win32" and not (sys.stdin and sys.stdin.isatty()):
         heard.append(signal.SIGHUP)
     return heard
-
-
-def _answer(asker: Worker | None, told: Changed) -> None:
-    if told.refusal:
-        log.error("%s", told.refusal)
-    if asker is not None:
-        asker.tell(told)

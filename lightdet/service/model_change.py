@@ -1,0 +1,134 @@
+"""Another model for the service: a second set of workers loads it, and takes over if each of them could."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from lightdet.errors import UserError
+from lightdet.service.control import STOP, Changed, Loaded
+from lightdet.service.inspection import ModelIdentity
+from lightdet.service.model_copy import ModelCopy, copy_model
+from lightdet.service.records.store import AwayError, Store
+from lightdet.service.settings import Settings
+from lightdet.service.worker import PROOF_SECONDS, Worker
+
+log = logging.getLogger("lightdet.service")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Workers that serve the same copy of a model; the list changes as they end and are replaced."""
+
+    copy: ModelCopy
+    workers: list[Worker]
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What one of them has loaded; None: nothing yet."""
+        return next((worker.loaded for worker in self.workers if worker.loaded), None)
+
+
+class ModelChange:
+    """A change under way.
+
+    Args:
+        settings: of the service.
+        old: those that answer.
+        new: those that will take over.
+        asker: the worker that was asked for it; None: a signal.
+
+    Attributes:
+        agreed: all of the new could; their predecessors end now.
+        over: the new may take over now; without `agreed`, they were given up.
+    """
+
+    def __init__(self, settings: Settings, old: Crew, new: Crew, asker: Worker | None) -> None:
+        self._settings, self._old, self.new, self._asker = settings, old, new, asker
+        self._deadline = time.monotonic() + PROOF_SECONDS  # after `agreed`, when their predecessors are ended
+        self.agreed = self.over = False
+
+    def step(self) -> None:
+        """Go on if it can."""
+        late = time.monotonic() > self._deadline
+        if not self.agreed:
+            loaded = self.new.loaded
+            if loaded is not None and all(worker.loaded for worker in self.new.workers):
+                self._agree(loaded)
+            elif late:
+                self.refuse(f"it could not be loaded within {PROOF_SECONDS:g} s")
+        elif self._old.workers:
+            for worker in self._old.workers if late else ():
+                worker.process.kill()
+        else:
+            self.over = True
+
+    def refuse(self, why: str) -> None:
+        """Give the new up, and say why."""
+        message = f"the new model is not taken, the old one (version {self._old.copy.model.version}) continues: {why}"
+        for worker in self.new.workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.line.close()
+        shutil.rmtree(self.new.copy.file.parent, ignore_errors=True)
+        answer(self._asker, Changed(message))
+        self.over = True
+
+    def _agree(self, new: Loaded) -> None:
+        """All could load it: their predecessors finish what they have started."""
+        old = self._old.loaded
+        if old is not None and new.task != old.task:
+            self.refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
+            return
+        before = self._old.copy.model.sha256
+        recorded = record_model(self._settings, self.new.copy.model, before)
+        log.info("the model is changed: %s, SHA-256 %s, before %s", new.model, new.sha256, before)
+        log.info("classes: %s; NG from: %s", ", ".join(new.classes), new.rule)
+        answer(self._asker, Changed(now=new, before=before, recorded=recorded))
+        self.agreed, self._deadline = True, time.monotonic() + ending_seconds(self._settings)
+        for worker in self._old.workers:
+            worker.tell(STOP)
+
+
+def copy_to_serve(model: Path, folder: Path) -> ModelCopy:
+    """Copy a model file as it is now.
+
+    Raises:
+        UserError: it cannot be read, the copy not be written, or it has no checksum.
+    """
+    copy = copy_model(model, folder)
+    if not copy.sealed:
+        raise UserError("holds no check sum; train, calibrate or export it again", path=model)
+    return copy
+
+
+def record_model(settings: Settings, model: ModelIdentity, before: str | None) -> bool:
+    """Record that `model` answers from now on, and the SHA-256 of the one before; returns whether that succeeded."""
+    try:
+        store = Store(settings.database)
+        try:
+            store.note_model(time.time_ns() // 1_000_000, model.name, model.sha256, before)
+        finally:
+            store.close()
+    except (UserError, AwayError, SQLAlchemyError, OSError) as error:
+        log.warning("the model in use could not be recorded: %s", type(error).__name__)
+        return False
+    return True
+
+
+def answer(asker: Worker | None, told: Changed) -> None:
+    """Tell who asked for a change what came of it; a refusal is also logged."""
+    if told.refusal:
+        log.error("%s", told.refusal)
+    if asker is not None:
+        asker.tell(told)
+
+
+def ending_seconds(settings: Settings) -> float:
+    """Seconds in which workers finish what they have begun, before they are ended."""
+    return settings.limits.timeout + settings.limits.body_timeout + 20
