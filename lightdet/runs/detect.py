@@ -12,13 +12,14 @@ from lightdet.data.images import read_pages
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.inference.formats import FORMATS
-from lightdet.inference.pipeline import DetectionRun, Totals, Watcher
+from lightdet.inference.pipeline import DetectionRun, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.sources import Sources, expand_sources, printable
 from lightdet.inference.tiled import TiledPredictor
+from lightdet.inference.totals import Totals
 from lightdet.inference.watching import FrameWatch
 from lightdet.inference.window import Window
 from lightdet.options.detect import DetectOptions
