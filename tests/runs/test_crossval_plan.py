@@ -45,6 +45,15 @@ def test_it_continues_whichever_file_was_not_written_yet(tmp_path: Path, lost: t
     assert (tmp_path / CONFIG_NAME).is_file()
 
 
+def test_pictures_that_cannot_be_divided_leave_the_folder_free(tmp_path: Path) -> None:
+    def too_few() -> Folds:
+        raise UserError("too few")
+
+    with pytest.raises(UserError, match="too few"):
+        opened(tmp_path, draw=too_few)
+    assert opened(tmp_path, {**DATA, "folds": 3}, draw=lambda: FOLDS) == FOLDS
+
+
 def test_what_changes_no_result_may_change(tmp_path: Path) -> None:
     opened(tmp_path, draw=lambda: FOLDS)
     opened(tmp_path, changes=("train.workers=3", "train.cache=false"))

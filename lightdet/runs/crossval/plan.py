@@ -43,11 +43,14 @@ def open_plan(folder: Path, data: Mapping[str, Any], config: AnyConfig, divide: 
             raise UserError(
                 f"holds something other than a cross-validation ('{others[0].name}'); use a new folder", path=folder
             )
+    # Drawn before anything is written: pictures that cannot be divided leave a folder for another try.
+    drawn = None if (folder / FOLDS_NAME).exists() else divide()
+    if not path.exists():
         write_json(path, {"crossval": FORMAT, "data": dict(data), "config": wanted})
     read_config(YamlFile(wanted, folder / CONFIG_NAME))
     write_text(folder / CONFIG_NAME, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
-    if not (folder / FOLDS_NAME).exists():
-        write_folds(folder / FOLDS_NAME, divide())
+    if drawn is not None:
+        write_folds(folder / FOLDS_NAME, drawn)
     return read_folds(folder / FOLDS_NAME)
 
 
