@@ -20,6 +20,7 @@ from lightdet.classification import intervals
 from lightdet.cli.app import main
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.runs import trainings
+from lightdet.runs.crossval import checks
 
 BOXES = """\
 imgsz: 64
@@ -36,9 +37,10 @@ train: {epochs: 1, batch: 8, precision: fp32, warmup_epochs: 0, workers: 1}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _few_resamples() -> Iterator[None]:
+def _few_resamples_and_folds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "RESAMPLES", 5)
+        patch.setattr(checks, "FEWEST_FOLDS", 2)
         yield
 
 
@@ -183,3 +185,12 @@ def test_a_mistake_is_one_line(
     assert main(command(*args)) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and told in error, error
+
+
+def test_few_folds_choose_no_threshold(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(whole)
+    monkeypatch.setattr(checks, "FEWEST_FOLDS", 5)
+    assert main(command(*RATE)) == 2
+    assert "a threshold needs at least 5 folds, got --folds 2" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from lightdet.inference.run_folder import check_writable
 from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import trainings
 from lightdet.runs.choose_rule import Wanted, check_enough
+from lightdet.runs.crossval.checks import check_count, refuse_seen
 from lightdet.runs.crossval.held_out import Look, predictions
 from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
@@ -95,7 +96,7 @@ class CrossValidation:
         file = load_yaml(options.config) if options.config else YamlFile({})
         self.task = task_of_config(file, options.settings())
         self.config = self.task.configuration(file, options.settings())
-        _refuse_seen(self.config)
+        refuse_seen(self.config)
         self.spec = load_dataset(options.data, options.data_root)
         self.task.check_dataset(self.spec)
         self.task.comparing.check(self.config, len(self.spec.classes))
@@ -103,6 +104,7 @@ class CrossValidation:
         self.wanted: Wanted | None = None
         self.base: Any = None
         if options.kind is not None:
+            check_count(options.folds)
             self.wanted = Wanted(options.kind, options.target, options.confidence, options.per_class)
             self.base, origin = self.task.uncalibrated_rule(self.spec, min_size=options.min_size, bad=options.bad)
             self.notes += [f"Bad are {', '.join(self.base.bad)} ({origin})."] if origin else []
@@ -300,18 +302,3 @@ class CrossValidation:
             },
             "Made": {"lightdet": __version__},
         }
-
-
-def _refuse_seen(config: Any) -> None:
-    """Refuse to start from a model that may have learned what is to be left out.
-
-    Raises:
-        UserError: the configuration names one.
-    """
-    start, teacher = getattr(config.train, "start", None), getattr(config.train, "distill", None)
-    for key, value in (("start", start if start not in (None, "pretrained", "chance") else None), ("distill", teacher)):
-        if value is not None:
-            raise UserError(
-                f"train.{key}={value} names a model that may have seen the pictures that are left out, and then every "
-                "number would be too good: leave it out"
-            )
