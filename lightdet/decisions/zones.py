@@ -30,7 +30,7 @@ MOST_ZONES = 64
 MOST_POINTS = 1000
 """All zones together have no more."""
 LARGEST_SIDE = 1_000_000
-"""Of a picture, in pixels."""
+"""The longest side of a picture, in pixels."""
 PIXEL_STEPS = 100
 """Boxes are reported in hundredths of a pixel."""
 SHARE_DIGITS = 6
