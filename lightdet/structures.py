@@ -11,10 +11,10 @@ This file needs only numpy; torch appears only in annotations, so an exported ru
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -167,6 +167,8 @@ class Detections:
         names: the class names, by label.
         size: ``(width, height)`` of the picture.
         milliseconds: time by stage (``preprocess``, ``network``, ``postprocess``), if measured.
+        zones: the zones to look at in which each box counts; empty: no zones were applied.
+        outside: how many detections zones have left out; None: no zones were applied.
     """
 
     boxes: FloatArray
@@ -175,6 +177,8 @@ class Detections:
     names: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
     milliseconds: dict[str, float] = field(default_factory=dict)
+    zones: tuple[tuple[str, ...], ...] = ()
+    outside: int | None = None
 
     def __post_init__(self) -> None:
         _check_boxes(self.boxes, self.labels)
@@ -186,6 +190,8 @@ class Detections:
             raise ValueError("detections must be sorted, best score first")
         if self.names and len(self.labels) and int(self.labels.max()) >= len(self.names):
             raise ValueError(f"label {int(self.labels.max())} has no name: {len(self.names)} names given")
+        if self.zones and len(self.zones) != len(self.boxes):
+            raise ValueError("zones must have one entry per box")
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -197,14 +203,16 @@ class Detections:
 
     def above(self, threshold: float) -> Detections:
         """Return the detections with a score of at least `threshold`."""
-        kept = self.scores >= threshold
-        return Detections(
-            self.boxes[kept], self.scores[kept], self.labels[kept], self.names, self.size, self.milliseconds
-        )
+        return self.only(self.scores >= threshold)
+
+    def only(self, kept: BoolArray) -> Self:
+        """Return the detections that are marked in bool ``[N]``."""
+        zones = tuple(zone for zone, keep in zip(self.zones, kept, strict=True) if keep) if self.zones else ()
+        return replace(self, boxes=self.boxes[kept], scores=self.scores[kept], labels=self.labels[kept], zones=zones)
 
     def as_dicts(self) -> list[dict[str, object]]:
-        """Return plain values ready for JSON: ``{"box", "score", "label", "name"}``."""
-        return [
+        """Return plain values ready for JSON: ``{"box", "score", "label", "name"}``, with zones also ``"zones"``."""
+        found: list[dict[str, object]] = [
             {
                 "box": [round(float(v), 2) for v in box],
                 "score": round(score, 4),
@@ -213,6 +221,11 @@ class Detections:
             }
             for box, score, label in self
         ]
+        return (
+            [each | {"zones": list(zones)} for each, zones in zip(found, self.zones, strict=True)]
+            if self.zones
+            else found
+        )
 
     @staticmethod
     def empty(names: tuple[str, ...] = (), size: tuple[int, int] = (0, 0)) -> Detections:

@@ -33,6 +33,7 @@ OTHERS: dict[str, Any] = {
     "overlap": 0.3,
     "tile_iou": 0.4,
     "tile_detections": 50,
+    "zones": {"units": "share", "zones": [{"name": "a", "look": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]},
 }
 TILED = replace(USUAL, tile=160, overlap=0.2, tile_iou=0.5, tile_detections=1000)
 

@@ -65,6 +65,8 @@ def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> N
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
     where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
     lines = [f"{' and '.join(seen) or 'no pictures'}{task.results.tell_count(totals.per_class.total())}{where}"]
+    if totals.outside is not None:
+        lines.append(f"outside the zones, and so left out: {counted(totals.outside, 'detection')}")
     if outcome.surest is not None:
         lines.append(_how_near(outcome.surest))
     if outcome.decisions is not None:

@@ -33,6 +33,7 @@ def serve(options: Annotated[ServeOptions, ALL]) -> None:
 
 def _settings(options: ServeOptions) -> Settings:
     """The same for the service: sizes in bytes and pixels, numbers by class, the key itself."""
+    from lightdet.assembly.zones import read_zones
     from lightdet.service.alarms import AlarmRules
     from lightdet.service.keys import read_keys
     from lightdet.service.settings import MIB, Limits, Settings
@@ -45,9 +46,11 @@ def _settings(options: ServeOptions) -> Settings:
         memory=max(512 * MIB, 4 * size),
     )
     keys = () if options.keys is None else read_keys(Path(options.keys))
-    own = {"agnostic": options.agnostic or None, "model": Path(options.model), "keys": keys}
+    zones = None if options.zones is None else read_zones(options.zones)
+    own = {"agnostic": options.agnostic or None, "model": Path(options.model), "keys": keys, "zones": zones}
     return Settings(
         **{**_same(options, Settings), **own},
+        zones_file=None if options.zones is None else Path(options.zones),
         thresholds=_by_class(options.class_threshold, "--class-threshold"),
         min_sizes=_by_class(options.class_min_size, "--class-min-size"),
         api_key=_secret(options.api_key_file, "LIGHTDET_API_KEY", "API key"),

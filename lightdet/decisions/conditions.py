@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from lightdet.decisions.zones import Zones, zones_digest
+from lightdet.errors import UserError
+
 Value = bool | int | float | str | None
 
 _OPTIONS = {
@@ -22,7 +25,7 @@ _OPTIONS = {
     "tile_detections": "at most {} boxes per picture of tiles",
     "confidence": "a lowest score of {}",
 }
-_WITHOUT = {"agnostic": "NMS by class", "rect": "square inputs", "tile": "whole pictures"}
+_WITHOUT = {"agnostic": "NMS by class", "rect": "square inputs", "tile": "whole pictures", "zones": "no zones"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Conditions:
         overlap: smallest overlap of tiles, a share of their side.
         tile_iou: threshold of the suppression between tiles.
         tile_detections: most boxes per picture, after their tiles are joined.
+        zones: where is looked (`lightdet.decisions.zones.Zones.as_dict`); None: everywhere.
     """
 
     runtime: str
@@ -60,6 +64,7 @@ class Conditions:
     overlap: float | None = None
     tile_iou: float | None = None
     tile_detections: int | None = None
+    zones: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""
@@ -78,6 +83,11 @@ class Conditions:
         texts = (values.get("runtime"), values.get("precision"))
         if not isinstance(values.get("preprocessing"), Mapping) or not all(isinstance(text, str) for text in texts):
             raise ValueError("not conditions")
+        if values.get("zones") is not None:
+            try:
+                Zones.from_dict(values["zones"])
+            except (UserError, LookupError, AttributeError) as error:
+                raise ValueError("not conditions") from error
         return Conditions(**values)
 
     def differences(self, now: Conditions) -> list[tuple[str, str]]:
@@ -105,6 +115,8 @@ def _words(key: str, value: Any) -> str:
         return "other weights"
     if key == "preprocessing":
         return "another preprocessing"
+    if key == "zones" and value is not None:
+        return f"the zones {', '.join(repr(zone['name']) for zone in value['zones'])} ({zones_digest(value)})"
     if value is None or value is False:
         return _WITHOUT.get(key, f"no {key}")
     return _OPTIONS[key].format(value)

@@ -38,6 +38,7 @@ class Decision:
         threshold: the score at which it is NG.
         name: the class of that score; empty if nothing was found.
         defects: for a detector, indices of the detections that count as defects, best score first.
+        zones: for a detector with zones, those of the detection that decides.
     """
 
     ok: bool
@@ -45,6 +46,7 @@ class Decision:
     threshold: float
     name: str = ""
     defects: tuple[int, ...] = ()
+    zones: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -65,6 +67,8 @@ class DecisionRule:
         min_size: shortest defect that counts, in pixels of the picture: the longer side of its box (a scratch is
             long and thin), for classes without their own.
         min_sizes: the same by class name.
+        zones: lowest score by zone and class name, for detections in zones with a threshold of their own; see
+            `lightdet.decisions.zones`.
 
     Raises:
         UserError: a value out of its range.
@@ -74,16 +78,22 @@ class DecisionRule:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     min_size: float = 0.0
     min_sizes: Mapping[str, float] = field(default_factory=dict)
+    zones: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_thresholds(self.threshold, self.thresholds)
+        for by_class in self.zones.values():
+            check_thresholds(self.threshold, by_class)
         for name, value in [("", self.min_size), *self.min_sizes.items()]:
             if not is_number(value) or value < 0:
                 raise UserError(f"the smallest size{of_class(name)} must be 0 or more pixels, got {value}")
 
     @property
     def lowest_threshold(self) -> float:
-        """The lowest of all thresholds: a lower score never counts."""
+        """The lowest of all thresholds outside zones with their own: there, a lower score never counts.
+
+        `lightdet.inference.zoned.ZonedPredictor` reports whatever counts in such a zone.
+        """
         return min([self.threshold, *self.thresholds.values()])
 
     def needed_floor(self, calibrated: float | None = None) -> float:
@@ -121,9 +131,10 @@ class DecisionRule:
         """No box below this score has moved one that counts."""
         return VOTER_SCORE * self.lowest_threshold
 
-    def threshold_of(self, name: str) -> float:
-        """Return the lowest score that counts for the class `name`."""
-        return self.thresholds.get(name, self.threshold)
+    def threshold_of(self, name: str, zones: Iterable[str] = ()) -> float:
+        """Return the lowest score that counts for the class `name`, in one of `zones` if there are any."""
+        usual = self.thresholds.get(name, self.threshold)
+        return min((self.zones.get(zone, {}).get(name, usual) for zone in zones), default=usual)
 
     def min_size_of(self, name: str) -> float:
         """Return the shortest defect in pixels that counts for the class `name`."""
@@ -136,29 +147,32 @@ class DecisionRule:
             UserError: a class of the rule is not in `names`.
         """
         known = list(names)
-        for name in [*self.thresholds, *self.min_sizes]:
+        in_zones = [name for by_class in self.zones.values() for name in by_class]
+        for name in [*self.thresholds, *self.min_sizes, *in_zones]:
             if name not in known:
                 raise UserError(f"the model has no class '{name}'; it has {', '.join(known)}")
 
     def at(self, threshold: float) -> DecisionRule:
-        """Return this rule with one threshold for every class."""
-        return DecisionRule(threshold, {}, self.min_size, self.min_sizes)
+        """Return this rule with one threshold for every class; zones keep their own."""
+        return DecisionRule(threshold, {}, self.min_size, self.min_sizes, self.zones)
 
     def shifted(self, by: float) -> DecisionRule:
         """Return this rule with every threshold moved by `by`, within [0, 1]."""
         return replace(
             self,
             threshold=shifted_threshold(self.threshold, by),
-            thresholds={name: shifted_threshold(value, by) for name, value in self.thresholds.items()},
+            thresholds=_shifted(self.thresholds, by),
+            zones={zone: _shifted(by_class, by) for zone, by_class in self.zones.items()},
         )
 
     def decide(self, detections: Detections) -> Decision:
         """Return the decision on one picture."""
         found, smallest = detections.as_dicts(), self._of_any_score()
         defects = tuple(index for index, each in enumerate(found) if self._counts(each))
-        large = [(float(each["score"]), str(each["name"])) for each in found if smallest._counts(each)]  # type: ignore[arg-type]
-        score, name = max(large, key=lambda one: one[0] - self.threshold_of(one[1]), default=(0.0, ""))
-        return Decision(not defects, score, self.threshold_of(name), name, defects)
+        large: list[Mapping[str, Any]] = [each for each in found if smallest._counts(each)]
+        nearest: Mapping[str, Any] = max(large, key=self._above, default={"score": 0.0, "name": ""})
+        score, name, zones = float(nearest["score"]), str(nearest["name"]), tuple(nearest.get("zones", ()))
+        return Decision(not defects, score, self.threshold_of(name, zones), name, defects, zones)
 
     def ok(self, detections: Detections) -> bool:
         """Whether a picture passes."""
@@ -216,16 +230,21 @@ class DecisionRule:
         """When a picture is NG, in words."""
         by_class = "".join(f", {name} {value:g}" for name, value in self.thresholds.items())
         size = f", from {self.min_size:g} pixels on" if self.min_size else ""
-        return f"score {self.threshold:g}{by_class}{size}"
+        own = f", with thresholds of their own in {', '.join(map(repr, self.zones))}" if self.zones else ""
+        return f"score {self.threshold:g}{by_class}{size}{own}"
 
     def _of_any_score(self) -> DecisionRule:
         """Return the rule in which every large enough detection counts."""
-        return self.at(0.0)
+        return replace(self.at(0.0), zones={})
+
+    def _above(self, detection: Mapping[str, Any]) -> float:
+        """How far a score lies above its threshold."""
+        return float(detection["score"]) - self.threshold_of(detection["name"], detection.get("zones", ()))
 
     def _counts(self, detection: Mapping[str, Any]) -> bool:
         name, (x1, y1, x2, y2) = detection["name"], detection["box"]
         large = max(x2 - x1, y2 - y1) >= self.min_size_of(name) - _SLACK
-        return bool(large and detection["score"] >= self.threshold_of(name))
+        return bool(large and detection["score"] >= self.threshold_of(name, detection.get("zones", ())))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""
@@ -234,6 +253,7 @@ class DecisionRule:
             "thresholds": dict(self.thresholds),
             "min_size": self.min_size,
             "min_sizes": dict(self.min_sizes),
+            **({"zones": {zone: dict(by_class) for zone, by_class in self.zones.items()}} if self.zones else {}),
         }
 
     @staticmethod
@@ -257,14 +277,24 @@ class DecisionRule:
         Raises:
             UserError: an unknown key, or a value of another kind or out of range.
         """
-        known = ("threshold", "thresholds", "min_size", "min_sizes")
+        known = ("threshold", "thresholds", "min_size", "min_sizes", "zones")
         if not isinstance(values, Mapping) or not all(key in known for key in values):
             raise UserError(f"a decision rule has the keys {', '.join(known)}", path=path)
+        zones = values.get("zones", {})
+        if not _by_name(zones) or not all(_by_name(by_class) for by_class in zones.values()):
+            raise UserError("'zones' of the decision rule must give a number by zone and class name", path=path)
         for key in ("thresholds", "min_sizes"):
-            by_class = values.get(key, {})
-            if not isinstance(by_class, Mapping) or not all(isinstance(name, str) for name in by_class):
+            if not _by_name(values.get(key, {})):
                 raise UserError(f"'{key}' of the decision rule must give a number by class name", path=path)
         try:
             return DecisionRule(**values)
         except UserError as error:
             raise UserError(error.message, path=path) from None
+
+
+def _shifted(thresholds: Mapping[str, float], by: float) -> dict[str, float]:
+    return {name: shifted_threshold(value, by) for name, value in thresholds.items()}
+
+
+def _by_name(values: object) -> bool:
+    return isinstance(values, Mapping) and all(isinstance(name, str) for name in values)

@@ -10,8 +10,10 @@ from PIL import Image as Pil
 
 from lightdet.arrays import Image
 from lightdet.decisions import ClassDecision, ClassRule, Decision, DecisionRule
+from lightdet.decisions.zones import Zones
 from lightdet.drawing import draw_detections, draw_judged_class, draw_picture_class, draw_verdict
 from lightdet.errors import UserError
+from lightdet.inference.draw_zones import draw_zones
 from lightdet.inference.inputs import ImageLike, to_picture
 from lightdet.structures import Classification, Detections
 
@@ -26,6 +28,7 @@ class Origin:
         rule: the model's OK/NG rule; None if it has none.
         problem: why its rule cannot be used.
         floor: lowest score that was reported, in [0, 1].
+        zones: where was looked; None: everywhere.
     """
 
     picture: ImageLike | None = None
@@ -33,6 +36,7 @@ class Origin:
     rule: Any = None
     problem: UserError | None = None
     floor: float = 0.0
+    zones: Zones | None = None
 
     def image(self, given: ImageLike | None) -> Image:
         """Return the picture, uint8 RGB ``[H, W, 3]``.
@@ -69,7 +73,8 @@ def origin_of(predictor: Any, image: ImageLike, *, keep: bool) -> Origin:
     except UserError as error:
         problem = error
     kept = image if keep or isinstance(image, str | Path) else None
-    return Origin(kept, predictor.preprocessing.bit_depth, rule, problem, predictor.confidence)
+    zones = getattr(predictor, "zones", None)
+    return Origin(kept, predictor.preprocessing.bit_depth, rule, problem, predictor.confidence, zones)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +99,8 @@ class DetectionResult(Detections):
 
     def above(self, threshold: float) -> DetectionResult:
         """Return the detections that score at least `threshold`, in [0, 1]; a rule that counts others is left out."""
-        kept = super().above(threshold)
         origin = replace(self.origin, floor=max(self.origin.floor, threshold))
-        return replace(self, boxes=kept.boxes, scores=kept.scores, labels=kept.labels, origin=origin)
+        return replace(self.only(self.scores >= threshold), origin=origin)
 
     def plot(self, image: ImageLike | None = None) -> Pil.Image:
         """Return the picture, as a Pillow image, with boxes and names, and with OK or NG if the model has a rule.
@@ -113,7 +117,8 @@ class DetectionResult(Detections):
         """Return plain values ready for JSON, as ``lightdet detect --save json`` writes them per picture.
 
         ``{"width", "height", "milliseconds", "detections": [{"box": [x1, y1, x2, y2], "score", "label", "name"}]}``;
-        boxes in pixels; with a decision rule also ``"decision"``.
+        boxes in pixels; with a decision rule also ``"decision"``. With zones, each detection has ``"zones"``, and
+        ``"outside_zones"`` counts those that were left out.
 
         Raises:
             UserError: as `decision`.
@@ -190,7 +195,8 @@ class ClassificationResult(Classification):
 def detection_values(found: Detections, rule: DecisionRule | None) -> dict[str, Any]:
     """The values for files and Python about the boxes in a picture."""
     decision = {} if rule is None else {"decision": rule.decide(found).verdict}
-    return {**_picture_values(found), "detections": found.as_dicts(), **decision}
+    outside = {} if found.outside is None else {"outside_zones": found.outside}
+    return {**_picture_values(found), "detections": found.as_dicts(), **outside, **decision}
 
 
 def class_values(found: Classification, rule: ClassRule | None) -> dict[str, Any]:
@@ -204,8 +210,14 @@ def class_values(found: Classification, rule: ClassRule | None) -> dict[str, Any
 
 def draw_boxes_found(image: Image, found: Detections, rule: DecisionRule | None, *, still: bool) -> Image:
     """Return a copy of `image`, uint8 RGB, with boxes, names (in a strip below a small `still` one), OK or NG."""
-    marked = draw_detections(image, found, legend=still)
+    marked = draw_detections(with_zones(image, found), found, legend=still)
     return marked if rule is None else draw_verdict(marked, rule.ok(found))
+
+
+def with_zones(image: Image, found: Detections) -> Image:
+    """Return `image` with the zones in which a result was looked for, or as it is."""
+    origin: Origin | None = getattr(found, "origin", None)
+    return image if origin is None or origin.zones is None else draw_zones(image, origin.zones)
 
 
 def draw_class_found(image: Image, found: Classification, rule: ClassRule | None) -> Image:

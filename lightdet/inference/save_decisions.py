@@ -12,7 +12,7 @@ from lightdet.files import atomic_path
 from lightdet.inference.save import Record, Spool, csv_line
 from lightdet.structures import Classification
 
-COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score", "promise")
+COLUMNS = ("source", "frame", "time_s", "decision", "defects", "score", "promise", "zone")
 CLASS_COLUMNS = ("source", "frame", "time_s", "decision", "bad_class", "bad", "threshold", "promise")
 FILE = "decisions.csv"
 
@@ -20,7 +20,8 @@ FILE = "decisions.csv"
 class DecisionWriter:
     """One line per picture or frame under the header of `COLUMNS`: OK or NG, how many detections count, the best score.
 
-    ``promise`` is asked each time whether the verdict promises anything: ``yes``, ``no``, or ``suspended: …``.
+    ``promise`` is asked each time whether the verdict promises anything: ``yes``, ``no``, or ``suspended: …``. ``zone``
+    names the zones of the detection that decides, if zones were applied.
 
     Attributes:
         counts: pictures by ``OK`` and ``NG``.
@@ -42,9 +43,8 @@ class DecisionWriter:
         best = max((entry["score"] for entry in record.detections.as_dicts()), default="")
         frame = "" if record.frame is None else record.frame
         seconds = "" if record.time is None else round(record.time, 4)
-        self._rows.append(
-            csv_line((record.source, frame, seconds, decision.verdict, len(decision.defects), best, self._promise()))
-        )
+        judged = (decision.verdict, len(decision.defects), best, self._promise(), ", ".join(decision.zones))
+        self._rows.append(csv_line((record.source, frame, seconds, *judged)))
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Put the file in place."""

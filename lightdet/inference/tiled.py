@@ -95,7 +95,11 @@ class TiledPredictor:
         Raises:
             UserError: it is damaged, or was calibrated under other conditions.
         """
-        return self.predictor.rule_under(self.conditions)
+        return self.rule_under(self.conditions)
+
+    def rule_under(self, conditions: Conditions) -> DecisionRule | None:
+        """As `Predictor.rule_under`."""
+        return self.predictor.rule_under(conditions)
 
     @property
     def promise(self) -> Promise:

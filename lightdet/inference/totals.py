@@ -38,6 +38,7 @@ class Totals:
         dropped: frames of live streams that were dropped in favour of newer ones.
         skipped: source and reason of what was left out (a video's readable frames still count).
         complete: the run was not interrupted.
+        outside: detections that zones left out; None: there are no zones.
     """
 
     pictures: int = 0
@@ -47,6 +48,7 @@ class Totals:
     times: dict[str, array[float]] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     complete: bool = False
+    outside: int | None = None
 
     @property
     def seen(self) -> int:
@@ -58,6 +60,8 @@ class Totals:
         self.frames += moving
         self.pictures += not moving
         self.per_class.update(detections.labels.tolist())
+        if (outside := getattr(detections, "outside", None)) is not None:
+            self.outside = (self.outside or 0) + outside
         for stage, value in {**detections.milliseconds, **milliseconds}.items():
             self.times.setdefault(stage, array("d")).append(value)
 
@@ -73,6 +77,7 @@ class Totals:
             "frames": self.frames,
             "dropped_frames": self.dropped,
             "detections": self.per_class.total(),
+            **({} if self.outside is None else {"outside_zones": self.outside}),
             "per_class": {name: self.per_class[label] for label, name in enumerate(names)},
             "milliseconds": self.medians(),
             "skipped": [{"source": source, "reason": reason} for source, reason in self.skipped],

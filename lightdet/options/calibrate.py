@@ -28,6 +28,7 @@ from lightdet.options.shared import (
     Rect,
     Split,
     Tile,
+    ZonesFile,
     check_overlap,
 )
 
@@ -70,6 +71,7 @@ class CalibrationOptions(Options):
     rect: Rect = False
     tile: Tile = None
     overlap: Overlap = None
+    zones: ZonesFile = None
     device: Device = "auto"
     output: Annotated[
         AnyPath | None,

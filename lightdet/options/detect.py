@@ -31,6 +31,7 @@ from lightdet.options.shared import (
     Sources,
     Threads,
     Tile,
+    ZonesFile,
     check_overlap,
 )
 
@@ -67,6 +68,7 @@ class DetectOptions(Options):
     batch: Batch = None
     tile: Tile = None
     overlap: Overlap = None
+    zones: ZonesFile = None
     rect: Rect = False
     no_promise: NoPromise = False
     recursive: Recursive = False

@@ -26,6 +26,7 @@ from lightdet.options.shared import (
     Rect,
     Threads,
     Tile,
+    ZonesFile,
     check_overlap,
 )
 
@@ -342,6 +343,7 @@ class ServeOptions(Options):
     rect: Rect = False
     tile: Tile = None
     overlap: Overlap = None
+    zones: ZonesFile = None
     no_promise: NoPromise = False
     device: Device = "auto"
     precision: Precision = None

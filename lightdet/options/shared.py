@@ -68,6 +68,15 @@ Overlap = Annotated[
     float | None,
     Parameter(metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default 0.2."),
 ]
+ZonesFile = Annotated[
+    AnyPath | None,
+    Parameter(
+        name="--zones",
+        metavar="FILE",
+        validator=existing,
+        help="Where to look in a picture and what to ignore: polygons in a YAML file.",
+    ),
+]
 Device = Annotated[
     str,
     Parameter(

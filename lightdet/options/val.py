@@ -30,6 +30,7 @@ from lightdet.options.shared import (
     Split,
     Threads,
     Tile,
+    ZonesFile,
     check_overlap,
 )
 
@@ -53,6 +54,7 @@ class ValOptions(Options):
     rect: Rect = False
     tile: Tile = None
     overlap: Overlap = None
+    zones: ZonesFile = None
     no_promise: NoPromise = False
     output: OptionalOutput = None
     pictures: Annotated[

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lightdet.assembly.zones import read_zones
 from lightdet.calibration import (
     Choice,
     ImageJudgement,
@@ -143,6 +144,13 @@ def check_request(options: CalibrationOptions) -> None:
     wanted_of(options)
     if options.output is not None and options.weights is None:
         raise UserError("--output is for a model file, and --predictions has none: use --json")
+    own = [] if options.zones is None else [zone for zone in read_zones(options.zones).zones if zone.has_thresholds]
+    if own:
+        raise UserError(
+            f"zone '{own[0].name}' has a threshold of its own, and calibration chooses one for all zones: leave it "
+            "out, or judge with these zones without a promise",
+            path=options.zones,
+        )
     if options.output is not None and Path(options.output).is_dir():
         raise UserError("is a folder; name the model file to write", path=options.output)
 
@@ -164,6 +172,7 @@ def split_request(options: CalibrationOptions) -> ValOptions:
         rect=options.rect,
         tile=options.tile,
         overlap=options.overlap,
+        zones=options.zones,
         no_promise=True,  # what was promised before is calibrated anew
         overrides=options.overrides,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lightdet.assembly.zones import read_zones
 from lightdet.data.images import read_pages
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
@@ -22,6 +23,7 @@ from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.totals import Totals
 from lightdet.inference.watching import FrameWatch
 from lightdet.inference.window import Window
+from lightdet.inference.zoned import ZonedPredictor
 from lightdet.options.detect import DetectOptions
 from lightdet.runs.load import computed, load
 from lightdet.tasks import task_of_model
@@ -30,6 +32,7 @@ RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, if no output folder is named."""
 DEFAULT_BATCH = 8
 NO_TILES = "--explain works on whole pictures; leave out --tile, or explain a part of the picture"
+NO_ZONES = "--explain knows no zones and would also explain what they leave out: use 'lightdet explain' instead"
 SECOND_LOOKS = 16
 """At most this many pictures are run again if nothing was found."""
 
@@ -88,6 +91,7 @@ class Detection:
                 f"--save {other} holds boxes, and {options.weights} is a {self.task.noun}: "
                 f"use {' or '.join(self.task.results.formats)}"
             )
+        self.zones = None if options.zones is None else read_zones(options.zones)
         self.sources: Sources = self._find_sources()
         if options.explain:
             self._check_heat()
@@ -132,7 +136,8 @@ class Detection:
                 self._keep_watch(watch)
                 if folder is not None and options.output is None and not run.totals.seen:
                     self._remove_empty(folder)
-            if not run.totals.per_class and run.totals.pictures:
+            told_why = isinstance(predictor, ZonedPredictor)  # the surest may be one that the zones leave out
+            if not run.totals.per_class and run.totals.pictures and not told_why:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
 
     def _keep_watch(self, watch: FrameWatch) -> None:
@@ -177,6 +182,7 @@ class Detection:
                 agnostic=options.agnostic or None,
                 tile=options.tile,
                 overlap=options.overlap,
+                zones=self.zones,
                 no_promise=options.no_promise,
             )
 
@@ -192,10 +198,15 @@ class Detection:
         return self._with_batch(loaded(rule.lowest_threshold))
 
     def _with_batch(self, predictor: Any) -> Any:
-        if isinstance(predictor, TiledPredictor):
+        whole = predictor
+        if isinstance(predictor, ZonedPredictor):
+            if self.options.explain:
+                raise UserError(NO_ZONES)
+            whole = predictor.predictor
+        if isinstance(whole, TiledPredictor):
             if self.options.explain:
                 raise UserError(NO_TILES)
-            predictor.batch_size = self.options.batch or DEFAULT_BATCH
+            whole.batch_size = self.options.batch or DEFAULT_BATCH
         return predictor
 
     def _find_sources(self) -> Sources:
@@ -222,6 +233,8 @@ class Detection:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
         if self.options.tile is not None:
             raise UserError(NO_TILES)
+        if self.zones is not None:
+            raise UserError(NO_ZONES)
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)

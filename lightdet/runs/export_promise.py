@@ -10,6 +10,7 @@ from typing import Any
 
 from lightdet.data.dataset import DatasetSpec
 from lightdet.decisions.promise import ESTIMATE, Promise, stored_promise
+from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.options.export import ExportOptions
@@ -88,7 +89,8 @@ def _validation(draft: Path, split: str, record: Mapping[str, Any], options: Exp
         overlap=_condition(record, "overlap"),
         no_promise=True,
     )
-    return Validation(wanted)
+    zones = _condition(record, "zones")
+    return Validation(wanted, zones=None if zones is None else Zones.from_dict(zones))
 
 
 def _wanted(promise: Promise) -> Wanted:

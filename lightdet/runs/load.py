@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lightdet.card import peek_model_card
 from lightdet.decisions.promise import stored_conditions
+from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
 from lightdet.model_kind import is_export
@@ -38,6 +39,7 @@ def load(
     agnostic: bool | None = None,
     tile: int | None = None,
     overlap: float | None = None,
+    zones: str | Path | Zones | None = None,
     no_promise: bool = False,
 ) -> Any:
     """Return a predictor for a trained model or an export; only the former needs torch.
@@ -62,12 +64,14 @@ def load(
             own.
         tile: for a detector, split pictures into tiles of this side in pixels; default: whole pictures.
         overlap: smallest overlap of tiles, a share of their side; default 0.2.
+        zones: for a detector, where to look and what to ignore: a YAML file, or `Zones`; default: everywhere.
         no_promise: for a calibrated model, take the defaults above and judge by its OK/NG rule under any conditions.
             Otherwise the defaults are those of its calibration, and its rule cannot be used with others.
 
     Returns:
-        A `lightdet.Predictor` (with tiles a `lightdet.inference.tiled.TiledPredictor`) finds boxes, a
-        `lightdet.ClassifierPredictor` gives each picture a class.
+        A `lightdet.Predictor` (with tiles a `lightdet.inference.tiled.TiledPredictor`, with zones a
+        `lightdet.inference.zoned.ZonedPredictor`) finds boxes, a `lightdet.ClassifierPredictor` gives each picture
+        a class.
 
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range, an option
@@ -76,10 +80,14 @@ def load(
     source = Path(path)
     _check(source, max_detections, threads)
     boxes: dict[str, Any] = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
-    boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap}
+    boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap, "zones": zones}
     given = {name: value for name, value in boxes.items() if value is not None}
     task = task_of_model(source)
     task.check_options(given, source)
+    if isinstance(zones, str | Path):
+        from lightdet.assembly.zones import read_zones  # noqa: PLC0415 - only where there are some
+
+        given["zones"] = read_zones(zones)
     given = {**given, "imgsz": imgsz, "precision": precision}
     return _predictor(source, task, given, device=device, threads=threads, no_promise=no_promise)
 
@@ -103,6 +111,8 @@ def calibrated_values(then: Conditions, given: Mapping[str, Any], *, exported: b
     """
     names = TILING if exported else (*TILING, "imgsz", "precision", "iou", "max_detections", "agnostic", "rect")
     values = {name: value for name in names if (value := getattr(then, name)) is not None}
+    if then.zones is not None:
+        values["zones"] = Zones.from_dict(then.zones)
     return {**given, **{name: value for name, value in values.items() if given.get(name) is None}}
 
 
@@ -123,10 +133,26 @@ def _predictor(path: Path, task: Task, given: dict[str, Any], *, no_promise: boo
     if then is not None:
         given = calibrated_values(then, given, exported=is_export(path))
     tiling = {name: given.pop(name, None) for name in TILING}
-    predictor = task.predictor(path, no_promise=no_promise, **computing, **given)
-    if tiling["tile"] is None:
-        return predictor
-    return _tiled(predictor, tiling, iou=asked.get("iou"), max_detections=asked.get("max_detections"))
+    zones: Zones | None = given.pop("zones", None)
+
+    def made(**lower: float) -> Any:
+        predictor = task.predictor(path, no_promise=no_promise, **computing, **{**given, **lower})
+        if tiling["tile"] is None:
+            return predictor
+        return _tiled(predictor, tiling, iou=asked.get("iou"), max_detections=asked.get("max_detections"))
+
+    predictor = made()
+    return predictor if zones is None else _zoned(predictor, zones, made)
+
+
+def _zoned(predictor: Any, zones: Zones, made: Callable[..., Any]) -> Any:
+    """With the zones applied; where one has a lower threshold than what is reported, the network is asked for more."""
+    from lightdet.inference.zoned import ZonedPredictor  # noqa: PLC0415
+
+    lowest, usual = zones.lowest_threshold, predictor.confidence
+    if lowest is not None and lowest < usual:
+        predictor = made(confidence=lowest)
+    return ZonedPredictor(predictor, zones, confidence=usual)
 
 
 def _tiled(predictor: Predictor, tiling: Mapping[str, Any], *, iou: float | None, max_detections: int | None) -> Any:

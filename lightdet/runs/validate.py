@@ -16,10 +16,12 @@ import numpy as np
 
 from lightdet.arrays import Image, IntArray
 from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.zones import read_zones
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.images import read_image
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import Promise
+from lightdet.decisions.zones import Zones
 from lightdet.drift.statistics import picture_statistics
 from lightdet.errors import UserError
 from lightdet.files import write_json
@@ -29,7 +31,9 @@ from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
 from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
+from lightdet.runs.zoned_truths import ZonedLabels, fitting
 from lightdet.tasks import task_of_model
+from lightdet.wording import counted
 
 RUNS = Path("runs/val")
 """Reports go here, or to ``runs/val-2``, …, if no output folder is named."""
@@ -106,8 +110,11 @@ class Validation:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
     """
 
-    def __init__(self, options: ValOptions, spec: DatasetSpec | None = None) -> None:
+    def __init__(
+        self, options: ValOptions, spec: DatasetSpec | None = None, *, zones: Zones | None = None
+    ) -> None:
         self.options = options
+        self.zones = zones if options.zones is None else read_zones(options.zones)
         source = options.weights or options.predictions
         if source is None or (options.weights is not None and options.predictions is not None):
             raise UserError("give either --weights (a trained model) or --predictions (detections as COCO JSON)")
@@ -189,6 +196,7 @@ class Validation:
             rect=options.rect,
             tile=options.tile,
             overlap=options.overlap,
+            zones=self.zones,
             no_promise=options.no_promise,
             **(self._thresholds(own=False) if thresholds is None else thresholds),
         )
@@ -199,10 +207,15 @@ class Validation:
 
         place = self.spec.split(self.options.split)
         ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
-        found, skipped = read_predictions(
-            self.source, truths, self.spec.classes, ids=ids, skip=self.options.on_error == "skip"
-        )
-        return Found(truths, found, skipped, {"detections": str(self.source)}, {"predictions": str(self.source)})
+        skip = self.options.on_error == "skip"
+        truths, unfit = (truths, []) if self.zones is None else fitting(self.zones, truths, skip=skip)
+        found, skipped = read_predictions(self.source, truths, self.spec.classes, ids=ids, skip=skip)
+        labels = None if self.zones is None else ZonedLabels(self.zones, self.spec.classes)
+        if labels is not None:
+            truths, found = [labels.of(truth) for truth in truths], [labels.detections(each) for each in found]
+        facts, details = _about_zones(labels, found)
+        facts, details = {"detections": str(self.source), **facts}, {"predictions": str(self.source), **details}
+        return Found(truths, found, [*unfit, *skipped], facts, details)
 
     def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any], *, statistics: bool) -> Found:
         """Predictions of a network."""
@@ -210,11 +223,15 @@ class Validation:
         predictor = self.predictor(thresholds)
         rule, promise = predictor.rule, predictor.promise
         order = class_order(predictor.names, self.spec, self.source)
-        watcher.begin(len(truths))
         kept: list[Any] = []
         found: list[Any] = []
         skipped: list[str] = []
         pictures: list[dict[str, float]] = []
+        zones, labels = getattr(predictor, "zones", None), None
+        if zones is not None:
+            truths, skipped = fitting(zones, truths, skip=options.on_error == "skip")
+            labels = ZonedLabels(zones, classes)
+        watcher.begin(len(truths))
         began = time.perf_counter()
         for chunk, images in _decoded(truths, self.settings.batch, self.spec.bit_depth):
             good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not _is_fault(image)]
@@ -226,12 +243,14 @@ class Validation:
             if good:
                 results = predictor.batch([image for _, image in good])
                 found += [self.task.scores.in_order(result, order, classes) for result in results]
-                kept += [truth for truth, _ in good]
+                kept += [truth if labels is None else labels.of(truth) for truth, _ in good]
                 pictures += [picture_statistics(image) for _, image in good if statistics]  # type: ignore[arg-type]
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
         facts, details = self._about(predictor, found, time.perf_counter() - began)
+        for all_about, zoned in zip((facts, details), _about_zones(labels, found), strict=True):
+            all_about.update(zoned)
         record = predictor.card_decision.record
         return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record, pictures)
 
@@ -309,6 +328,16 @@ class Validation:
             },
             skipped=found.skipped,
         )
+
+
+def _about_zones(labels: ZonedLabels | None, found: Sequence[Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what the report says about zones: for people, and for the JSON; nothing without them."""
+    if labels is None:
+        return {}, {}
+    outside = sum(each.outside or 0 for each in found)
+    left_out = f"{counted(labels.outside, 'labelled box')} and {counted(outside, 'detection')} outside are left out"
+    counts = {"labels": labels.outside, "detections": outside}
+    return {"zones": f"{labels.zones.describe()}; {left_out}"}, {"zones": labels.zones.as_dict(), "outside": counts}
 
 
 def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntArray:

@@ -19,6 +19,7 @@ from lightdet.arrays import Image
 from lightdet.data.decoding_work import QUICK, is_quick, quick_work
 from lightdet.data.images import Page, read_pages
 from lightdet.decisions.promise import OWN_RULE, Promise
+from lightdet.decisions.zones import Zones
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.drift.reference import Reference
 from lightdet.errors import NetworkError, UserError
@@ -168,10 +169,17 @@ class Engine:
         found = self.suspension
         return self._promise if found is None else self._promise.suspend(found.describe(), found.moved)
 
+    @property
+    def zones(self) -> Zones | None:
+        """Where is looked; None: everywhere."""
+        zones: Zones | None = getattr(self.predictor, "zones", None)
+        return zones
+
     def warm_up(self) -> None:
         """Run the network on one gray picture, so that the first caller does not wait for one-time preparations."""
         side = self.predictor.preprocessing.imgsz
-        self.predictor(cv2.cvtColor(cv2.UMat(side, side, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
+        width, height = (self.zones.size if self.zones else None) or (side, side)
+        self.predictor(cv2.cvtColor(cv2.UMat(height, width, cv2.CV_8UC1, (114,)).get(), cv2.COLOR_GRAY2RGB))
 
     async def inspect(
         self,
@@ -287,6 +295,8 @@ class Engine:
         except NetworkError as error:
             log.error("no verdict: %s", error)
             raise RefusalError(500, "no_verdict", f"no verdict: {error.message}") from None
+        except UserError as error:
+            raise unreadable(error) from None
         findings = rule.findings(found)
         if self.on_look is not None and self.reference is not None and rule is self.rule:
             self.on_look(look_at(image, found, rule))
@@ -305,6 +315,7 @@ class Engine:
             rule=rule.as_dict(),
             promise=(self.promise if rule is self.rule else Promise(why_not=OWN_RULE)).as_dict(),
             overridden=rule is not self.rule,
+            zones="" if self.zones is None else self.zones.digest,
             detections=findings,
             decision="OK" if rule.ok(found) else "NG",
             uncertain=self._band > 0 and rule.shifted(-self._band).ok(found) != rule.shifted(self._band).ok(found),

@@ -58,7 +58,8 @@ class Inspection:
         rule: the rule that decided, plain values.
         promise: what it promises, plain values (`lightdet.decisions.promise.Promise.as_dict`).
         overridden: the rule is the caller's own instead of the service's.
-        detections: ``{"name", "label", "score", "box", "defect"}`` each, best score first.
+        zones: digest of the zones in which was looked; "": there were none.
+        detections: ``{"name", "label", "score", "box", "defect"}`` each, with zones also ``"zones"``; best score first.
         decision: OK or NG.
         origin: who sent it, and from where.
         software: lightdet's version.
@@ -84,6 +85,7 @@ class Inspection:
     milliseconds: dict[str, float]
     promise: dict[str, Any] = field(default_factory=lambda: Promise(why_not="not said").as_dict())
     overridden: bool = False
+    zones: str = ""
     origin: Origin = Origin()
     software: str = __version__
     uncertain: bool = False

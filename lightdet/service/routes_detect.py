@@ -112,6 +112,7 @@ def result_of(inspection: Inspection) -> dict[str, Any]:
         "rule": inspection.rule,
         "promise": inspection.promise,
         "overridden": inspection.overridden,
+        "zones": inspection.zones or None,
         **asdict(inspection.origin),
         "software": inspection.software,
         "original": original_address(inspection.id) if inspection.original else None,

@@ -69,6 +69,7 @@ async def model(service: Parts) -> Response:
             "rule": engine.rule.as_dict(),
             "promise": engine.promise.as_dict(),
             "watch": _watch(service),
+            "zones": None if engine.zones is None else {"digest": engine.zones.digest, **engine.zones.as_dict()},
             "limits": asdict(settings.limits),
             "thumbnails": settings.thumbnails,
         }

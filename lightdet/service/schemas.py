@@ -18,6 +18,9 @@ class Detection(BaseModel):
     label: int = Field(ge=0, description="number of the class")
     name: str = Field(description="name of the class")
     defect: bool = Field(description="counts as a defect under the rule: reaches its threshold and smallest size")
+    zones: list[str] | None = Field(
+        None, description="names of the zones to look at in which it lies, if there are any"
+    )
 
 
 class Model(BaseModel):
@@ -35,6 +38,9 @@ class Rule(BaseModel):
     thresholds: dict[str, float] = Field(description="by class name, instead of `threshold`")
     min_size: float = Field(ge=0, description="pixels; the longer side of the box")
     min_sizes: dict[str, float] = Field(description="by class name, instead of `min_size`")
+    zones: dict[str, dict[str, float]] | None = Field(
+        None, description="by zone and class name, instead of `threshold` and `thresholds`, where zones have their own"
+    )
 
 
 class ClassRule(BaseModel):
@@ -110,6 +116,7 @@ class Result(BaseModel):
     overridden: bool | None = Field(
         description="decided by a rule of the caller's own, and in no statistics; null: an earlier version recorded it"
     )
+    zones: str | None = Field(description="digest of the zones in which was looked, as `/api/model` has it; null: none")
     key: str | None = Field(description="name of the API key; empty without one; null: an earlier version recorded it")
     role: str | None = Field(description="of that key; empty without one; null as there")
     station: str | None = Field(description="where the picture was taken; empty where it was not said; null as there")
@@ -209,6 +216,17 @@ class WatchAnew(BaseModel):
     recorded: bool = Field(description="whether that is in the database; it is in the log")
 
 
+class ZonesOfModel(BaseModel):
+    """Where is looked, and what is ignored."""
+
+    digest: str = Field(description="changes with their content")
+    units: Literal["share", "pixels"] = Field(description="of the points: shares of the picture's sides, or pixels")
+    size: tuple[int, int] | None = Field(None, description="with pixels: width and height of the pictures")
+    zones: list[dict[str, Any]] = Field(
+        description="each: `name`, its corners as `look` or `ignore`; if given, `classes`, `threshold`, `thresholds`"
+    )
+
+
 class Info(BaseModel):
     """The model and what the service accepts."""
 
@@ -223,6 +241,7 @@ class Info(BaseModel):
     rule: Rule | ClassRule
     promise: Promise
     watch: Watch | None = Field(description="null: nothing is promised, or the calibration kept no statistics")
+    zones: ZonesOfModel | None = Field(description="null: the whole picture is looked at")
     limits: dict[str, float]
     thumbnails: bool
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from lightdet.decisions import ClassRule, DecisionRule
+from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.inspection import FIELD_LENGTH
@@ -87,6 +88,8 @@ class Settings:
         confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
         device, imgsz, iou, agnostic, max_detections, precision, rect, tile, overlap, no_promise: as for
             `lightdet.load`.
+        zones: where to look in a picture; None: as in the model's record, or everywhere.
+        zones_file: the file that they come from; the service may write it.
         threads: processor threads that compute in each worker; None: see `compute_threads`.
         host: address to listen on.
         port: port to listen on; 0 chooses a free one.
@@ -130,6 +133,8 @@ class Settings:
     rect: bool = False
     tile: int | None = None
     overlap: float | None = None
+    zones: Zones | None = None
+    zones_file: Path | None = None
     no_promise: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
@@ -216,7 +221,7 @@ class Settings:
         """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
         names = (
             *("device", "imgsz", "iou", "agnostic", "max_detections", "precision", "confidence", "rect"),
-            *("tile", "overlap", "no_promise"),
+            *("tile", "overlap", "zones", "no_promise"),
         )
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return given | {"threads": self.compute_threads()}

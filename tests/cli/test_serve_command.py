@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from lightdet.assembly.zones import zones_text
 from lightdet.cli.app import main
+from lightdet.decisions.zones import Zone, Zones
 
 pytest.importorskip("fastapi", reason="the service needs pip install 'lightdet[service]'")
 
@@ -46,6 +48,8 @@ def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
 
 def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cret\n")
+    zones = Zones((Zone("thread", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),))
+    (tmp_path / "zones.yaml").write_text(zones_text(zones))
     settings = serve(
         "--threshold", "0.4", "--class-threshold", "scratch=0.5", "--class-threshold", "a=b=0.6", "--min-size", "5",
         "--class-min-size", "dent=7.5", "--confidence", "0.05", "--host", "0.0.0.0", "--port", "81", "--api-key-file",
@@ -54,13 +58,14 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
         "200", "--max-megapixels", "12.5", "--max-parts", "2", "--timeout", "3", "--body-timeout", "4", "--imgsz",
         "320", "--iou", "0.6", "--max-detections", "9", "--rect", "--device", "cpu", "--precision", "bf16",
         "--threads", "2", "--access-log", "--allow-override", "--tile", "96", "--overlap", "0.3", "--no-promise",
+        "--zones", "zones.yaml",
     )  # fmt: skip
     assert settings.thresholds == {"scratch": 0.5, "a=b": 0.6} and settings.min_sizes == {"dent": 7.5}
     assert (settings.threshold, settings.min_size, settings.api_key) == (0.4, 5, "s3cret")
     assert settings.allowed_hosts == ("line7", "line8") and not settings.is_local
     assert settings.load_options() == {
         "device": "cpu", "imgsz": 320, "iou": 0.6, "max_detections": 9, "precision": "bf16", "threads": 2,
-        "confidence": 0.05, "rect": True, "tile": 96, "overlap": 0.3, "no_promise": True,
+        "confidence": 0.05, "rect": True, "tile": 96, "overlap": 0.3, "no_promise": True, "zones": zones,
     }  # fmt: skip
     limits = settings.limits
     assert (limits.max_bytes, limits.max_pixels, limits.max_parts) == (200 << 20, 12_500_000, 2)

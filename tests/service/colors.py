@@ -14,6 +14,7 @@ from PIL import Image as Pil
 
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
+from lightdet.inference.zoned import ZonedPredictor
 from lightdet.service.settings import Settings
 from lightdet.structures import Preprocessing
 
@@ -51,7 +52,7 @@ class ColorRuntime:
         return table[:, 2:], table[:, 0], table[:, 1].astype(np.int64)
 
 
-def load_colors(settings: Settings) -> Predictor:
+def load_colors(settings: Settings) -> Predictor | ZonedPredictor:
     """A loader for services; ``COLORS_DELAY`` makes the network slow, ``COLORS_CRASH`` kills the process.
 
     A model file that says ``crash`` does so, too, and one that says ``broken`` is refused. ``COLORS_RECORD`` is a JSON
@@ -63,8 +64,13 @@ def load_colors(settings: Settings) -> Predictor:
     if b"broken" in content:
         raise UserError("is damaged", path=settings.model)
     runtime, kept = ColorRuntime(float(os.environ.get("COLORS_DELAY", "0"))), os.environ.get("COLORS_RECORD")
-    record = json.loads(Path(kept).read_text(encoding="utf-8")) if kept else None
-    return Predictor(runtime, confidence=settings.confidence or 0.0, decision=record)
+    return color_predictor(runtime, settings, json.loads(Path(kept).read_text(encoding="utf-8")) if kept else None)
+
+
+def color_predictor(runtime: ColorRuntime, settings: Settings, record: object = None) -> Predictor | ZonedPredictor:
+    """What `lightdet.load` would give."""
+    predictor = Predictor(runtime, confidence=settings.confidence or 0.0, decision=record)
+    return predictor if settings.zones is None else ZonedPredictor(predictor, settings.zones)
 
 
 def paint(*patches: tuple[int, int, int, int, int, int], size: tuple[int, int] = (256, 192)) -> bytes:

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 import uvicorn
-from colors import ColorRuntime
+from colors import ColorRuntime, color_predictor
 
-from lightdet.inference.predictor import Predictor
 from lightdet.service.app import assemble, create_app
 from lightdet.service.protocol import guarded_protocol
 from lightdet.service.server import listen
@@ -47,7 +46,7 @@ class Running:
 @contextmanager
 def running(settings: Settings, delay: float = 0.0) -> Iterator[Running]:
     runtime = ColorRuntime(delay)
-    service = assemble(settings, lambda each: Predictor(runtime, confidence=each.confidence or 0.0))
+    service = assemble(settings, lambda each: color_predictor(runtime, each))
     runtime.calls = 0
     listener = listen(settings)
     port = listener.getsockname()[1]

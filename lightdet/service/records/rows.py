@@ -12,6 +12,8 @@ from lightdet.service.inspection import Inspection
 
 PROMISE = "promise"
 """Where the JSON of a row's rule holds what was promised."""
+PLACES = "places"
+"""Where it holds the digest of the zones, and the zones of each detection."""
 
 
 def inspection_row(entry: Inspection) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def inspection_row(entry: Inspection) -> dict[str, Any]:
         "height": entry.size[1],
         "model": entry.model.name,
         "version": entry.model.version,
-        "rule": json.dumps({**entry.rule, PROMISE: entry.promise}, ensure_ascii=False),
+        "rule": json.dumps({**entry.rule, PROMISE: entry.promise, **_places(entry)}, ensure_ascii=False),
         "decision": entry.decision,
         "defects": entry.defects,
         "total_ms": entry.milliseconds.get("total", 0.0),
@@ -41,6 +43,12 @@ def inspection_row(entry: Inspection) -> dict[str, Any]:
         "original": entry.original,
         "not_kept": entry.not_kept,
     }
+
+
+def _places(entry: Inspection) -> dict[str, Any]:
+    if not entry.zones:
+        return {}
+    return {PLACES: {"zones": entry.zones, "detections": [each.get("zones", []) for each in entry.detections]}}
 
 
 def detection_rows(entry: Inspection) -> Iterator[dict[str, Any]]:
@@ -58,7 +66,10 @@ def detection_rows(entry: Inspection) -> Iterator[dict[str, Any]]:
 def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: Iterable[Row[Any]]) -> dict[str, Any]:
     """Return an inspection as plain values; what an earlier version did not record is None."""
     rule = json.loads(row.rule)
-    promise = rule.pop(PROMISE, None)
+    promise, places = rule.pop(PROMISE, None), rule.pop(PLACES, None)
+    found = [_detection_dict(each) for each in detections]
+    if places is not None:
+        found = [each | {"zones": zones} for each, zones in zip(found, places["detections"], strict=True)]
     return {
         "id": row.id,
         "time_ms": row.time_ms,
@@ -70,6 +81,7 @@ def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: 
         "rule": rule,
         "promise": promise,
         "overridden": row.overridden,
+        "zones": None if places is None else places["zones"],
         "key": row.key_name,
         "role": row.role,
         "station": row.station,
@@ -79,7 +91,7 @@ def inspection_dict(row: Row[Any], detections: Iterable[Row[Any]], corrections: 
         "not_kept": row.not_kept,
         "decision": row.decision,
         "defects": row.defects,
-        "detections": [_detection_dict(each) for each in detections],
+        "detections": found,
         "corrections": [correction_dict(each._asdict()) for each in corrections],
         "milliseconds": json.loads(row.stages),
     }

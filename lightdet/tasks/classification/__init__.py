@@ -33,6 +33,7 @@ FOREIGN = frozenset(
         "confidence",
         "iou",
         "max_detections",
+        "zones",
         "agnostic",
         "rect",
         "tile",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,17 +54,20 @@ class DetectionResults:
 
     def marked(self, image: Image, found: Detections, rule: DecisionRule) -> Image:
         """The boxes that count."""
-        from lightdet.drawing import draw_detections  # noqa: PLC0415
+        import numpy as np  # noqa: PLC0415
 
-        kept = list(rule.decide(found).defects)
-        counting = replace(found, boxes=found.boxes[kept], scores=found.scores[kept], labels=found.labels[kept])
-        return draw_detections(image, counting)
+        from lightdet.drawing import draw_detections  # noqa: PLC0415
+        from lightdet.inference.results import with_zones  # noqa: PLC0415
+
+        counting = np.isin(np.arange(len(found)), rule.decide(found).defects)
+        return draw_detections(with_zones(image, found), found.only(counting))
 
     def header(self, predictor: Predictor | TiledPredictor) -> dict[str, Any]:
-        """Thresholds and tiles."""
+        """Thresholds, tiles and zones."""
         return {
             "confidence": predictor.confidence,
             "agnostic": predictor.agnostic,
             "tile": getattr(predictor, "tile", None),
             "overlap": getattr(predictor, "overlap", None),
+            **({} if (zones := getattr(predictor, "zones", None)) is None else {"zones": zones.as_dict()}),
         }

@@ -1,0 +1,165 @@
+"""A detector that looks only where its zones say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from lightdet.decisions import DecisionRule
+from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.promise import Promise
+from lightdet.decisions.zones import Zones
+from lightdet.errors import UserError
+from lightdet.inference.card_decision import CardDecision
+from lightdet.inference.inputs import ImageLike
+from lightdet.inference.predictor import Predictor
+from lightdet.inference.results import DetectionResult, origin_of
+from lightdet.inference.runtime import Runtime
+from lightdet.inference.tiled import TiledPredictor
+from lightdet.structures import Preprocessing
+
+OWN_THRESHOLDS = "its zones have thresholds of their own"
+
+
+class ZonedPredictor:
+    """A predictor whose detections are those that count in its zones (`lightdet.decisions.zones`).
+
+    Zones are applied to the boxes of the whole picture, after its tiles are joined. The network sees the whole picture.
+
+    Args:
+        predictor: finds the boxes, from the lowest threshold of the zones on.
+        zones: where to look.
+        confidence: lowest score reported where no zone has its own threshold; None: the predictor's.
+
+    Raises:
+        UserError: zones for classes that the model does not have; by class, with a detector whose classes suppress each
+            other.
+    """
+
+    def __init__(self, predictor: Predictor | TiledPredictor, zones: Zones, *, confidence: float | None = None) -> None:
+        zones.check_names(predictor.names)
+        if predictor.agnostic and zones.by_class:
+            raise UserError(
+                "with classes or thresholds by class in zones, --agnostic could drop the box that counts: leave it out"
+            )
+        self.predictor = predictor
+        self.zones = zones
+        self.confidence = predictor.confidence if confidence is None else confidence
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What decides, beside the picture, what is found."""
+        return replace(self.predictor.conditions, zones=self.zones.as_dict())
+
+    @property
+    def card_decision(self) -> CardDecision[DecisionRule]:
+        """The decision in the model's card."""
+        return self.predictor.card_decision
+
+    @cached_property
+    def rule(self) -> DecisionRule | None:
+        """The model's calibrated rule with the zones' own thresholds; None if it has none.
+
+        Raises:
+            UserError: it is damaged, or was calibrated under other conditions.
+        """
+        rule = self.predictor.rule_under(self.conditions)
+        return None if rule is None else self._in_zones(rule)
+
+    @property
+    def promise(self) -> Promise:
+        """What verdicts by `rule` promise.
+
+        Raises:
+            UserError: as `rule`.
+        """
+        promise = self.card_decision.promise(lambda: self.conditions)
+        return Promise(why_not=OWN_THRESHOLDS) if promise.holds and self.zones.has_thresholds else promise
+
+    def usual_rule(self) -> DecisionRule:
+        """The rule for a model that has none."""
+        return self._in_zones(self.predictor.usual_rule())
+
+    def check_rule(self, rule: DecisionRule) -> None:
+        """As `Predictor.check_rule`."""
+        self.predictor.check_rule(rule)
+
+    def with_runtime(self, runtime: Runtime) -> ZonedPredictor:
+        """Return the same predictor around another runtime of the same network."""
+        return ZonedPredictor(self.predictor.with_runtime(runtime), self.zones, confidence=self.confidence)
+
+    def surest(self, image: ImageLike) -> float | None:
+        """The best score in the whole picture; see `Predictor.surest`."""
+        return self.predictor.surest(image)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The network."""
+        return self.predictor.runtime
+
+    @property
+    def agnostic(self) -> bool:
+        """Whether boxes of different classes suppress each other as well."""
+        return self.predictor.agnostic
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class names, by label."""
+        return self.predictor.names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a picture becomes network input."""
+        return self.predictor.preprocessing
+
+    @property
+    def tile(self) -> int | None:
+        """The side of its tiles in pixels; None: whole pictures."""
+        return self.predictor.tile if isinstance(self.predictor, TiledPredictor) else None
+
+    @property
+    def overlap(self) -> float | None:
+        """The smallest overlap of its tiles, a share of their side; None: whole pictures."""
+        return self.predictor.overlap if isinstance(self.predictor, TiledPredictor) else None
+
+    def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
+        """Return the detections that count in each picture.
+
+        Raises:
+            UserError: as the predictor's; zones in pixels, and a picture of another size.
+        """
+        found = self.predictor.batch(images)
+        return [self._counting(each, image, keep=False) for each, image in zip(found, images, strict=True)]
+
+    def __call__(self, image: ImageLike) -> DetectionResult:
+        """Return the detections that count in one picture.
+
+        Raises:
+            UserError: as `batch`.
+        """
+        return self._counting(self.predictor(image), image, keep=True)
+
+    def _counting(self, found: DetectionResult, image: ImageLike, *, keep: bool) -> DetectionResult:
+        places = self.zones.of(found.boxes, found.labels, self.names, found.size)
+        scores = [round(float(score), 4) for score in found.scores]  # as reported
+        kept = np.array(
+            [
+                place is not None and score >= self._lowest.threshold_of(self.names[label], place)
+                for place, score, label in zip(places, scores, found.labels, strict=True)
+            ],
+            bool,
+        )
+        zones = tuple(place for place, keep_it in zip(places, kept, strict=True) if place is not None and keep_it)
+        outside = sum(place is None for place in places)
+        return replace(found.only(kept), zones=zones, outside=outside, origin=origin_of(self, image, keep=keep))
+
+    @cached_property
+    def _lowest(self) -> DecisionRule:
+        """The lowest scores reported, by zone."""
+        return self._in_zones(DecisionRule(self.confidence))
+
+    def _in_zones(self, rule: DecisionRule) -> DecisionRule:
+        return replace(rule, zones=self.zones.thresholds(self.names))

@@ -1,0 +1,56 @@
+"""Zones in the service: answers, records and the model's facts name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from colors import paint
+from running_service import Running
+
+from lightdet.decisions.zones import Zone, Zones
+
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+CORNER = ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2))
+ZONES = Zones((Zone("left", LEFT, thresholds={"red": 0.6}), Zone("label", CORNER, ignore=True)))
+ON_LABEL, IN_LEFT, BEYOND = (0, 200, 4, 4, 20, 20), (0, 120, 60, 60, 90, 90), (0, 250, 200, 10, 230, 60)
+
+
+@pytest.fixture
+def zoned(start: Callable[..., Running]) -> Running:
+    return start(zones=ZONES)
+
+
+def test_only_what_lies_in_its_zones_is_a_defect(zoned: Running) -> None:
+    def decision(*patches: tuple[int, ...]) -> str:
+        return str(zoned.detect(paint(*patches)).json()["decision"])
+
+    assert decision(ON_LABEL) == decision(BEYOND) == decision(ON_LABEL, BEYOND) == "OK"
+    assert decision(IN_LEFT) == "OK"  # 0.47, and there red needs 0.6
+    assert decision((1, 120, 60, 60, 90, 90)) == decision((0, 200, 60, 60, 90, 90)) == "NG"
+
+
+def test_answers_and_records_name_the_zones(zoned: Running) -> None:
+    (sent,) = zoned.detect(paint((0, 200, 60, 60, 90, 90), BEYOND)).json()["results"]
+    assert [(each["name"], each["zones"], each["defect"]) for each in sent["detections"]] == [("red", ["left"], True)]
+    assert sent["zones"] == ZONES.digest and sent["rule"]["zones"] == {"left": {"red": 0.6}}
+    recorded = zoned.client.get(f"/api/inspections/{sent['id']}").json()
+    assert {key: recorded[key] for key in ("zones", "rule", "promise", "detections")} == {
+        key: sent[key] for key in ("zones", "rule", "promise", "detections")
+    }
+    model = zoned.client.get("/api/model").json()
+    assert model["zones"] == {"digest": ZONES.digest, **ZONES.as_dict()}
+
+
+def test_without_zones_nothing_is_said(shared: Running) -> None:
+    (sent,) = shared.detect(paint(IN_LEFT)).json()["results"]
+    assert sent["zones"] is None and "zones" not in sent["detections"][0] and "zones" not in sent["rule"]
+    assert shared.client.get("/api/model").json()["zones"] is None
+
+
+def test_a_picture_that_zones_in_pixels_do_not_fit_is_refused(start: Callable[..., Running]) -> None:
+    corners = ((0, 0), (100, 0), (100, 100))
+    service = start(zones=Zones((Zone("a", corners),), size=(256, 192)))
+    assert service.detect(paint(BEYOND)).json()["decision"] == "OK"
+    refused = service.detect(paint(BEYOND, size=(256, 200)))
+    assert refused.status_code == 422 and "256 x 192, and this one has 256 x 200" in refused.json()["error"]["message"]
