@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightdet.assembly.zones import read_zones, zones_of_values, zones_text
-from lightdet.decisions.zones import MOST_POINTS, MOST_ZONES, Zone, ZoneError, Zones
+from lightdet.decisions.zones import MOST_IN_ALL, MOST_POINTS, MOST_ZONES, Zone, ZoneError, Zones
 from lightdet.errors import UserError
 
 NAMES = ("dent", "scratch")
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 RIGHT = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
 CORNER = ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2))
+
+JAGGED = tuple((i / 300, i % 2) for i in range(MOST_POINTS))
 
 
 def where(zones: Zones, *boxes: tuple[float, float, float, float], label: int = 0) -> list[tuple[str, ...] | None]:
@@ -83,9 +85,10 @@ def test_shares_mean_the_same_in_a_picture_of_any_size(corners: list[tuple[float
         (lambda: [Zone("a", LEFT, classes=("dent",), thresholds={"scratch": 0.1})], "not among its classes"),
         (lambda: [Zone("a", LEFT, threshold=1.5)], "must lie in 0-1"),
         (lambda: [Zone("", LEFT)], "needs a name"),
-        (lambda: [Zone("a", LEFT[:2])], "at least 3 points"),
+        (lambda: [Zone("a", LEFT[:2])], "needs 3 to 200 points"),
         (lambda: [Zone(str(number), CORNER) for number in range(MOST_ZONES + 1)], "1 to 64 zones"),
-        (lambda: [Zone("a", tuple((i / 2000, i % 2) for i in range(MOST_POINTS + 1)))], "at most 1000"),
+        (lambda: [Zone("a", tuple((i / 2000, i % 2) for i in range(MOST_POINTS + 1)))], "needs 3 to 200 points"),
+        (lambda: [Zone(str(n), JAGGED, True) for n in range(MOST_IN_ALL // MOST_POINTS + 1)], "at most 1000"),
         (lambda: [], "1 to 64 zones"),
     ],
 )

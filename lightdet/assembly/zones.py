@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _checked(file: YamlFile, names: Sequence[str] | None) -> Zones:
 def zones_text(zones: Zones) -> str:
     """Return the file of `zones`: YAML that `read_zones` reads, with a polygon per line."""
     values = zones.as_dict()
-    lines = [f"{key}: {_inline(value)}" for key, value in values.items() if key != "zones"]
+    lines = [f"units: {values['units']}", *([f"size: {_inline(values['size'])}"] if zones.size else [])]
     lines.append("zones:")
     for zone in values["zones"]:
         for index, (key, value) in enumerate(zone.items()):
@@ -63,5 +64,11 @@ def zones_text(zones: Zones) -> str:
 
 
 def _inline(value: Any) -> str:
-    """JSON, which YAML reads as well; texts stay in quotes, for a class may be called 'no'."""
-    return value if value in ("share", "pixels") else json.dumps(value, ensure_ascii=False)
+    """As in JSON, which YAML reads, but for 1e-06, which is no number there; a class called 'no' needs its quotes."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_inline(key)}: {_inline(each)}' for key, each in value.items())}}}"
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return json.dumps(value, ensure_ascii=False)

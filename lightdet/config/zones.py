@@ -10,7 +10,7 @@ from lightdet.config.schema import Section
 from lightdet.config.yaml_file import YamlFile, validate
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Polygon = Annotated[tuple[tuple[Number, Number], ...], Field(min_length=3, max_length=1000)]
+Polygon = Annotated[tuple[tuple[Number, Number], ...], Field(min_length=3, max_length=200)]
 Score = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 Side = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

@@ -27,8 +27,10 @@ from lightdet.errors import UserError
 from lightdet.geometry.polygons import areas_overlap, self_crossing, touches, within
 
 MOST_ZONES = 64
-MOST_POINTS = 1000
-"""All zones together have no more."""
+MOST_POINTS = 200
+"""In one zone."""
+MOST_IN_ALL = 1000
+"""All zones together have no more points."""
 LARGEST_SIDE = 1_000_000
 """The longest side of a picture, in pixels."""
 PIXEL_STEPS = 100
@@ -79,8 +81,8 @@ class Zone:
         other = next((name for name in self.thresholds if self.classes and name not in self.classes), None)
         if other is not None:
             raise UserError(f"zone '{self.name}' has a threshold for '{other}', which is not among its classes")
-        if len(self.points) < 3:
-            raise UserError(f"zone '{self.name}' needs at least 3 points, got {len(self.points)}")
+        if not 3 <= len(self.points) <= MOST_POINTS:
+            raise UserError(f"zone '{self.name}' needs 3 to {MOST_POINTS} points, got {len(self.points)}")
         if not all(is_number(value) and math.isfinite(value) for point in self.points for value in point):
             raise UserError(f"zone '{self.name}' has a point that is not two numbers")
 
@@ -134,8 +136,8 @@ class Zones:
     def __post_init__(self) -> None:
         if not 1 <= len(self.zones) <= MOST_ZONES:
             raise UserError(f"there must be 1 to {MOST_ZONES} zones, got {len(self.zones)}")
-        if (total := sum(len(zone.points) for zone in self.zones)) > MOST_POINTS:
-            raise UserError(f"the zones have {total} points; at most {MOST_POINTS} are taken")
+        if (total := sum(len(zone.points) for zone in self.zones)) > MOST_IN_ALL:
+            raise UserError(f"the zones have {total} points; at most {MOST_IN_ALL} are taken")
         if self.size is not None and not all(isinstance(v, int) and 1 <= v <= LARGEST_SIDE for v in self.size):
             raise UserError(f"the size must be width and height in pixels, got {self.size}")
         width, height = self.size or (1, 1)

@@ -65,8 +65,7 @@ def areas_overlap(first: AnyArray, second: AnyArray) -> bool:
         return True
     heights = sorted({y for ring in rings for _, y in ring})
     for below, above in pairwise(heights):
-        middle = Fraction(below + above, 2)
-        spans = [_spans(edges, middle) for edges in (ours, theirs)]
+        spans = [_spans(edges, below + above) for edges in (ours, theirs)]
         if any(max(a, c) < min(b, d) for a, b in spans[0] for c, d in spans[1]):
             return True
     return False
@@ -136,11 +135,11 @@ def _goes_back(a: Point, b: Point, c: Point) -> bool:
     return _turn(a, b, c) == 0 and back < 0
 
 
-def _spans(edges: Iterable[tuple[Point, Point]], y: Fraction) -> list[tuple[Fraction, Fraction]]:
-    """The stretches of a horizontal line that lie in a polygon; the line goes through no corner."""
+def _spans(edges: Iterable[tuple[Point, Point]], twice: int) -> list[tuple[Fraction, Fraction]]:
+    """The stretches of a horizontal line, at half the height `twice`, in a polygon; it goes through no corner."""
     crossed = sorted(
-        a[0] + (y - a[1]) * Fraction(b[0] - a[0], b[1] - a[1])
+        a[0] + Fraction((twice - 2 * a[1]) * (b[0] - a[0]), 2 * (b[1] - a[1]))
         for a, b in edges
-        if min(a[1], b[1]) < y < max(a[1], b[1])
+        if (2 * a[1] < twice) != (2 * b[1] < twice)
     )
     return list(zip(crossed[::2], crossed[1::2], strict=True))

@@ -110,9 +110,7 @@ class Validation:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
     """
 
-    def __init__(
-        self, options: ValOptions, spec: DatasetSpec | None = None, *, zones: Zones | None = None
-    ) -> None:
+    def __init__(self, options: ValOptions, spec: DatasetSpec | None = None, *, zones: Zones | None = None) -> None:
         self.options = options
         self.zones = zones if options.zones is None else read_zones(options.zones)
         source = options.weights or options.predictions

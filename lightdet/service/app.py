@@ -20,7 +20,7 @@ from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import UserError
 from lightdet.inference.watching import stored_reference
 from lightdet.runs.load import load
-from lightdet.service import routes_detect, routes_records, routes_status
+from lightdet.service import routes_detect, routes_records, routes_status, routes_zones
 from lightdet.service.description import describe
 from lightdet.service.engine import Engine
 from lightdet.service.errors import RefusalError, plain
@@ -148,7 +148,13 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         redirect_slashes=False,
     )
     app.state.service, app.state.ready = service, False
-    for router in (routes_detect.router, routes_records.router, routes_status.router, page_routes()):
+    for router in (
+        routes_detect.router,
+        routes_records.router,
+        routes_status.router,
+        routes_zones.router,
+        page_routes(),
+    ):
         app.include_router(router)
     settings = service.settings
     describe(app, needed=bool(settings.accepted_keys), most_parts=settings.limits.max_parts)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from lightdet.decisions.zones import Zones
 from lightdet.drift.reference import Reference
 from lightdet.service.alarms import Alarm
 from lightdet.service.watch import Watched
@@ -50,8 +51,15 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class NewZones:
+    """To the parent: look in these zones from now on, and write them into the service's file."""
+
+    zones: Zones
+
+
+@dataclass(frozen=True)
 class Changed:
-    """The result of a change of the model: a refusal, or what is served from now on."""
+    """The result of a change of the model or the zones: a refusal, or what is served from now on."""
 
     refusal: str = ""
     now: Loaded | None = None
@@ -102,10 +110,17 @@ class Control:
 
     async def change_model(self) -> Changed:
         """Ask the parent to serve the model file as it is now, and wait for the result."""
+        return await self._ask(CHANGE)
+
+    async def change_zones(self, zones: Zones) -> Changed:
+        """Ask the parent to look in other zones, and wait for the result."""
+        return await self._ask(NewZones(zones))
+
+    async def _ask(self, message: Any) -> Changed:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Changed] = loop.create_future()
         self._waiting.append((loop, answer))
-        self.say(CHANGE)
+        self.say(message)
         return await answer
 
     async def watch_anew(self) -> BegunAnew:

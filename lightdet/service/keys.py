@@ -16,11 +16,11 @@ from lightdet.errors import UserError
 from lightdet.service.errors import RefusalError
 
 Role = Literal["operator", "integrator", "engineer"]
-Right = Literal["inspect", "read", "correct", "override", "change_model"]
+Right = Literal["inspect", "read", "correct", "override", "change_model", "change_zones"]
 
 RIGHTS: Mapping[str, frozenset[str]] = {
     "operator": frozenset({"inspect", "read", "correct"}),
-    "integrator": frozenset({"inspect", "read"}),
+    "integrator": frozenset({"inspect", "read", "change_zones"}),
     "engineer": frozenset(get_args(Right)),
 }
 """By role. `docs/service.md` has the same as a table."""
@@ -30,6 +30,7 @@ _WORDS: Mapping[Right, str] = {
     "correct": "to correct a record",
     "override": "to decide by another threshold",
     "change_model": "to change the model",
+    "change_zones": "to change the zones",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASHED = re.compile(r"sha256:([0-9a-f]{64})")

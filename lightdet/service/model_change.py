@@ -17,6 +17,7 @@ from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.worker import PROOF_SECONDS, Worker
+from lightdet.service.zones_file import write_zones
 
 log = logging.getLogger("lightdet.service")
 
@@ -38,7 +39,7 @@ class ModelChange:
     """A change under way.
 
     Args:
-        settings: of the service.
+        settings: of the service from then on; the zones may be others.
         old: those that answer.
         new: those that will take over.
         asker: the worker that was asked for it; None: a signal.
@@ -49,7 +50,7 @@ class ModelChange:
     """
 
     def __init__(self, settings: Settings, old: Crew, new: Crew, asker: Worker | None) -> None:
-        self._settings, self._old, self.new, self._asker = settings, old, new, asker
+        self.settings, self._old, self.new, self._asker = settings, old, new, asker
         self._deadline = time.monotonic() + PROOF_SECONDS  # after `agreed`, when their predecessors are ended
         self.agreed = self.over = False
 
@@ -70,12 +71,15 @@ class ModelChange:
 
     def refuse(self, why: str) -> None:
         """Give the new up, and say why."""
-        message = f"the new model is not taken, the old one (version {self._old.copy.model.version}) continues: {why}"
+        version, same = self._old.copy.model.version, self.new.copy.model.sha256 == self._old.copy.model.sha256
+        what = "new zones are" if same else "new model is"
+        message = f"the {what} not taken, the old one (version {version}) continues: {why}"
         for worker in self.new.workers:
             worker.process.kill()
             worker.process.join()
             worker.line.close()
-        shutil.rmtree(self.new.copy.file.parent, ignore_errors=True)
+        if not same:
+            shutil.rmtree(self.new.copy.file.parent, ignore_errors=True)
         answer(self._asker, Changed(message))
         self.over = True
 
@@ -85,12 +89,18 @@ class ModelChange:
         if old is not None and new.task != old.task:
             self.refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
             return
+        try:
+            write_zones(self.settings)
+        except UserError as error:
+            self.refuse(str(error))
+            return
         before = self._old.copy.model.sha256
-        recorded = record_model(self._settings, self.new.copy.model, before)
+        recorded = record_model(self.settings, self.new.copy.model, before)
         log.info("the model is changed: %s, SHA-256 %s, before %s", new.model, new.sha256, before)
         log.info("classes: %s; NG from: %s", ", ".join(new.classes), new.rule)
+        log.info("zones: %s", self.settings.zones.describe() if self.settings.zones else "as the model has them")
         answer(self._asker, Changed(now=new, before=before, recorded=recorded))
-        self.agreed, self._deadline = True, time.monotonic() + ending_seconds(self._settings)
+        self.agreed, self._deadline = True, time.monotonic() + ending_seconds(self.settings)
         for worker in self._old.workers:
             worker.tell(STOP)
 

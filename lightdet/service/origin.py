@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 
 from fastapi import Request
@@ -29,6 +30,14 @@ def read_origin(request: Request, fields: Iterable[tuple[str, str]], station: st
     caller = caller_of(request)
     said = {name: _said(name, request, fields) for name in HEADERS}
     return Origin(caller.name, caller.role, said["station"] or station, said["order"])
+
+
+def is_this_computer(request: Request) -> bool:
+    """Whether a request comes from the service's own computer."""
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def _said(name: str, request: Request, fields: Iterable[tuple[str, str]]) -> str:

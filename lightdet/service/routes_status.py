@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from lightdet import __version__
 from lightdet.service.errors import RefusalError
 from lightdet.service.keys import needs
 from lightdet.service.metrics import CONTENT_TYPE
+from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import Health, Info, ModelChange, Ready, WatchAnew, errors
 from lightdet.service.state import Parts, Service
@@ -84,7 +84,7 @@ async def model(service: Parts) -> Response:
 )
 async def change(request: Request, service: Parts) -> Response:
     """Serve the model file as it is now: it is copied and verified first; if it is refused, nothing changes."""
-    if not service.settings.accepted_keys and not _is_this_computer(request):
+    if not service.settings.accepted_keys and not is_this_computer(request):
         message = "only this computer may change the model; others need an API key, and this service has none"
         raise RefusalError(403, "not_here", message)
     if service.control is None:
@@ -117,7 +117,7 @@ async def watch_anew(request: Request, service: Parts) -> Response:
 
     Do this only after the cause was found and undone. It is logged, and recorded as a change of the model to itself.
     """
-    if not service.settings.accepted_keys and not _is_this_computer(request):
+    if not service.settings.accepted_keys and not is_this_computer(request):
         message = "only this computer may begin the watch anew; others need an API key, and this service has none"
         raise RefusalError(403, "not_here", message)
     if service.control is None or not (told := await service.control.watch_anew()).there:
@@ -131,13 +131,6 @@ def _watch(service: Service) -> dict[str, Any] | None:
         return None
     counts = {"reference": reference.pictures, "watched": reference.watched, "compared": status.compared}
     return {**counts, "evidence": {name: round(value, 4) for name, value in status.evidence.items()}}
-
-
-def _is_this_computer(request: Request) -> bool:
-    try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 @router.get(

@@ -246,6 +246,30 @@ class Info(BaseModel):
     thumbnails: bool
 
 
+class DrawnZones(BaseModel):
+    """Zones as a file of ``--zones`` has them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    units: Literal["share", "pixels"]
+    size: tuple[int, int] | None = None
+    zones: list[dict[str, Any]] = Field(min_length=1, max_length=64)
+
+
+class CheckedZones(BaseModel):
+    """What became of zones that were drawn."""
+
+    yaml: str = Field(description="the file")
+    digest: str
+    why_not_saved: str = Field(description="why this service does not take other zones; empty: it would")
+
+
+class SavedZones(BaseModel):
+    """The zones in which is looked from now on."""
+
+    digest: str
+
+
 class ModelChange(BaseModel):
     """The model that answers from now on."""
 

@@ -24,12 +24,25 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from lightdet.decisions.zones import Zones
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.errors import UserError
 from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.alarms import Alarm
 from lightdet.service.app import Loader, load_model
-from lightdet.service.control import CHANGE, GO, READY, STOP, WATCH_ANEW, BegunAnew, Changed, Loaded, Mistake, Pulse
+from lightdet.service.control import (
+    CHANGE,
+    GO,
+    READY,
+    STOP,
+    WATCH_ANEW,
+    BegunAnew,
+    Changed,
+    Loaded,
+    Mistake,
+    NewZones,
+    Pulse,
+)
 from lightdet.service.model_change import Crew, ModelChange, answer, copy_to_serve, ending_seconds, record_model
 from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.picture_retention import PictureKeeper, check_pictures
@@ -39,6 +52,7 @@ from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
 from lightdet.service.watch import PromiseWatch, Watched
 from lightdet.service.worker import Worker, work
+from lightdet.service.zones_file import zones_now
 
 log = logging.getLogger("lightdet.service")
 
@@ -98,7 +112,7 @@ class Workers:
         before = {kind: signal.signal(kind, self._hear) for kind in _signals()}
         try:
             self._copy = copy_model(self._settings.model, self._models)
-            self._workers = [self._start(self._copy) for _ in range(self._settings.workers)]
+            self._workers = [self._start(self._copy, self._settings) for _ in range(self._settings.workers)]
             keeper.start()
             pictures.start()
             if self._settings.alarms.any:
@@ -127,9 +141,9 @@ class Workers:
     def _hear(self, kind: int, _: object) -> None:
         (self._stopping if kind in (signal.SIGTERM, signal.SIGINT) else self._asked).set()
 
-    def _start(self, copy: ModelCopy) -> Worker:
+    def _start(self, copy: ModelCopy, settings: Settings) -> Worker:
         here, there = self._context.Pipe()
-        settings = replace(self._settings, copy=copy.file)
+        settings = replace(settings, copy=copy.file)
         process = self._context.Process(
             target=work,
             args=(settings, copy.model.sha256, self._listener, there, self._loader),
@@ -154,7 +168,7 @@ class Workers:
             return  # whoever is missing is started from the new copy, when that has taken over
         due = [moment for moment in self._restart_at if time.monotonic() >= moment]
         self._restart_at = [moment for moment in self._restart_at if moment not in due]
-        self._workers += [self._start(self._copy) for _ in due]
+        self._workers += [self._start(self._copy, self._settings) for _ in due]
 
     def _report(self) -> None:
         """Tell systemd that all is well, if it is, and pass on what the alarms need and give."""
@@ -212,6 +226,8 @@ class Workers:
             self._watch_anew(worker)
         elif said == CHANGE:
             self._begin(worker)
+        elif isinstance(said, NewZones):
+            self._begin(worker, said.zones)
         elif said == READY:
             worker.ready = True
             if self._when_ready is not None and all(each.ready for each in self._workers) and worker.loaded:
@@ -281,22 +297,24 @@ class Workers:
 
     # --- changing the model ---------------------------------------------------------------------------------------
 
-    def _begin(self, asker: Worker | None) -> None:
-        """Copy the model file as it is now, and let workers verify it."""
+    def _begin(self, asker: Worker | None, zones: Zones | None = None) -> None:
+        """Let workers verify the model file and that of the zones, as they are now; or other `zones` alone."""
         try:
             if self._change is not None or self._when_ready is not None:
                 raise UserError("the service is starting or changing its model just now; try again later")
-            copy = copy_to_serve(self._settings.model, self._models)
+            copy = copy_to_serve(self._settings.model, self._models) if zones is None else self._copy
+            settings = replace(self._settings, zones=zones or zones_now(self._settings))
         except UserError as error:
             answer(asker, Changed(str(error)))
             return
         old = Crew(self._copy, self._workers)
-        if copy.model.sha256 == self._copy.model.sha256 and old.loaded is not None:
+        same = copy.model.sha256 == self._copy.model.sha256 and settings.zones == self._settings.zones
+        if same and old.loaded is not None:
             log.info("the model file is what is served already (version %s)", copy.model.version)
             answer(asker, Changed(now=old.loaded, before=old.loaded.sha256))
             return
-        new = Crew(copy, [self._start(copy) for _ in range(self._settings.workers)])
-        self._change = ModelChange(self._settings, old, new, asker)
+        new = Crew(copy, [self._start(copy, settings) for _ in range(settings.workers)])
+        self._change = ModelChange(settings, old, new, asker)
 
     def _go_on(self, change: ModelChange) -> None:
         agreed = change.agreed
@@ -306,6 +324,7 @@ class Workers:
         if change.over:
             self._change = None
             if change.agreed:
+                self._settings = change.settings
                 self._take_over(change.new)
 
     def _take_over(self, new: Crew) -> None:

@@ -18,7 +18,7 @@ import pytest
 from test_serve_process import BAD, GOOD, Process, children
 
 from lightdet.service.model_copy import copy_model, identify
-from lightdet.service.routes_status import _is_this_computer
+from lightdet.service.origin import is_this_computer
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
 ONE, TWO = b"one lightdet_sha256", b"two lightdet_sha256"
@@ -161,7 +161,7 @@ def test_with_a_key_the_command_needs_it(begin: Callable[..., Process]) -> None:
 )
 def test_without_a_key_only_this_computer_may_change_the_model(client: str | None, here: bool) -> None:
     request = SimpleNamespace(client=None if client is None else SimpleNamespace(host=client))
-    assert _is_this_computer(request) is here  # type: ignore[arg-type]
+    assert is_this_computer(request) is here  # type: ignore[arg-type]
 
 
 def test_a_copy_is_what_the_file_was(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
 from colors import paint
 from running_service import Running
 
+from lightdet.decisions.promise import Promise
 from lightdet.decisions.zones import Zone, Zones
+from lightdet.service.keys import Key
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 CORNER = ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2))
@@ -54,3 +59,43 @@ def test_a_picture_that_zones_in_pixels_do_not_fit_is_refused(start: Callable[..
     assert service.detect(paint(BEYOND)).json()["decision"] == "OK"
     refused = service.detect(paint(BEYOND, size=(256, 200)))
     assert refused.status_code == 422 and "256 x 192, and this one has 256 x 200" in refused.json()["error"]["message"]
+
+
+def test_drawn_zones_become_a_file_or_are_refused_in_words(zoned: Running) -> None:
+    def check(values: object) -> httpx.Response:
+        return zoned.client.post("/api/zones/check", json=values)
+
+    answer = check(ZONES.as_dict())
+    assert answer.status_code == 200 and answer.json()["digest"] == ZONES.digest
+    assert "without --zones FILE" in answer.json()["why_not_saved"]
+    assert answer.json()["yaml"].startswith('units: share\nzones:\n  - name: "left"\n    look: [[0.0, 0.0]')
+    bow_tie = {"name": "a", "look": [[0, 0], [1, 1], [1, 0], [0, 1]]}
+    for zones, words in (
+        ([bow_tie], "zone 'a' meets itself"),
+        ([{"name": "a"}], "needs a polygon"),
+        ([{"name": "a", "look": [[0, 0], [1, 1], [1, 0]], "classes": ["dent"]}], "names the class 'dent'"),
+    ):
+        refused = check({"units": "share", "zones": zones})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "bad_zones")
+        assert words in refused.json()["error"]["message"]
+
+
+def test_only_some_roles_may_change_zones_and_no_promise_is_dropped(
+    start: Callable[..., Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tuple(Key(role, role, hashlib.sha256(role.encode()).hexdigest()) for role in ("operator", "engineer"))
+    service = start(zones=ZONES, zones_file=tmp_path / "zones.yaml", keys=keys)
+
+    def change(role: str) -> tuple[int, str]:
+        answer = service.client.post("/api/zones/change", json=ZONES.as_dict(), headers={"x-api-key": role})
+        return answer.status_code, answer.json()["error"]["message"]
+
+    assert change("operator") == (
+        403,
+        "to change the zones, the key needs the role integrator or engineer; 'operator' has the role operator",
+    )
+    status, why = change("engineer")
+    assert status == 409 and "start it again" in why  # in the tests there is no parent process
+    monkeypatch.setattr(service.service.engine, "promise", Promise("escape_rate", 0.02, 0.95))
+    status, why = change("engineer")
+    assert status == 409 and "would end the promise" in why and not (tmp_path / "zones.yaml").exists()

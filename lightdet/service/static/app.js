@@ -12,6 +12,7 @@ import { tellPromise } from "./promise.js";
 import * as statistics from "./statistics.js";
 import { zone } from "./times.js";
 import { busy, clear, say, show, shown, tryThreshold } from "./viewer.js";
+import * as zones from "./zones.js";
 import * as zoom from "./zoom.js";
 
 const VIEWABLE = /^image\/(jpeg|png|bmp)$/;
@@ -188,6 +189,7 @@ async function begin() {
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
   offerClasses(classes);
+  zones.setUp(state.model);
   $("threshold").min = Math.ceil(lowest * 100) / 100;
   tellPromise(state.model.promise);
   resetTrial();

@@ -40,7 +40,7 @@ function finding(each, index, counted) {
   const item = make("li", { role: "option", id: `finding-${index}`, "aria-selected": "false", class: counted ? "" : "off",
     onmouseenter: () => light(index, true), onmouseleave: () => light(index, false),
     title: `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)} pixels; click to look closer` },
-    swatch, make("span", { class: "name" }, each.name), make("span", { class: "score" }, each.score.toFixed(2)));
+    swatch, make("span", { class: "name" }, each.name, each.zones?.length ? make("span", { class: "soft" }, ` ${each.zones.join(", ")}`) : null), make("span", { class: "score" }, each.score.toFixed(2)));
   item.addEventListener("click", () => { select(item); lookAtBox(each.box); });
   return item;
 }

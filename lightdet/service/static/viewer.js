@@ -6,6 +6,7 @@ import { $, count, make } from "./dom.js";
 import { clearFindings, drawFindings, lightSelected } from "./findings.js";
 import { wouldCount } from "./rule.js";
 import { when } from "./times.js";
+import { drawZones } from "./zones.js";
 import * as zoom from "./zoom.js";
 
 const state = { result: null, trial: null, note: "", caption: "" };
@@ -89,6 +90,7 @@ const flagsOf = (result, trial) => result.detections
 function drawOver() {
   const { result, trial } = state;
   if (!result) return;
+  drawZones(result);
   drawBoxes(result, flagsOf(result, trial), $("weak").checked);
   lightSelected();
 }

@@ -1,0 +1,71 @@
+"""Zones drawn on the page: checked, turned into a file, or used from now on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from lightdet.assembly.zones import zones_of_values, zones_text
+from lightdet.decisions.zones import Zones
+from lightdet.errors import UserError
+from lightdet.service.errors import RefusalError
+from lightdet.service.keys import needs
+from lightdet.service.origin import is_this_computer
+from lightdet.service.routes_detect import json_answer
+from lightdet.service.schemas import CheckedZones, DrawnZones, SavedZones, errors
+from lightdet.service.state import Parts, Service
+
+router = APIRouter(prefix="/api/zones", tags=["status"])
+
+NO_FILE = "this service was started without --zones FILE, so there is no file to save to: download the zones instead"
+PROMISED = (
+    "other zones would end the promise of this service: download them, and calibrate the model with them "
+    "(lightdet calibrate --zones), or start the service with --no-promise"
+)
+
+
+@router.post(
+    "/check", response_model=CheckedZones, responses=errors(401, 403, 422), dependencies=[Depends(needs("read"))]
+)
+async def check(service: Parts, drawn: DrawnZones) -> Response:
+    """Return zones as a YAML file for ``--zones``, and whether this service would take them; nothing changes."""
+    zones = await service.read(lambda: _zones(drawn, service))
+    return json_answer({"yaml": zones_text(zones), "digest": zones.digest, "why_not_saved": _why_not(service)})
+
+
+@router.post(
+    "/change",
+    response_model=SavedZones,
+    responses=errors(401, 403, 409, 422),
+    dependencies=[Depends(needs("change_zones"))],
+)
+async def save(request: Request, service: Parts, drawn: DrawnZones) -> Response:
+    """Look in these zones from now on, and write them into the file of ``--zones``.
+
+    Refused where the service promises something: the promise was calibrated with other zones.
+    """
+    zones = await service.read(lambda: _zones(drawn, service))
+    if not service.settings.accepted_keys and not is_this_computer(request):
+        message = "only this computer may change the zones; others need an API key, and this service has none"
+        raise RefusalError(403, "not_here", message)
+    if (why := _why_not(service)) or service.control is None:
+        raise RefusalError(409, "zones_refused", why or "this service cannot change its zones; start it again")
+    told = await service.control.change_zones(zones)
+    if told.now is None:
+        raise RefusalError(409, "zones_refused", told.refusal)
+    return json_answer({"digest": zones.digest})
+
+
+def _zones(drawn: DrawnZones, service: Service) -> Zones:
+    values: dict[str, Any] = drawn.model_dump(exclude_none=True)
+    try:
+        return zones_of_values(values, service.engine.predictor.names)
+    except UserError as error:
+        raise RefusalError(422, "bad_zones", error.message) from None
+
+
+def _why_not(service: Service) -> str:
+    if service.engine.promise.holds:
+        return PROMISED
+    return NO_FILE if service.settings.zones_file is None else ""
