@@ -9,7 +9,8 @@ A classifier is taken as well, with a data set of one class per picture:
     python benchmarks/decisions.py --weights runs/casting/models/ours/seed0/best.safetensors \
         --data datasets/casting.yaml --split test --pictures 100 --escape-rate 0.05
 
-With `--tile` it looks at tiles; with `--per-class` each class has a threshold and a promise of its own.
+With `--tile` it looks at tiles, with `--zones` where those say; with `--per-class` each class has a threshold and a
+promise of its own.
 
 The model looks at every picture of the pool once. Then, `--draws` times, so many bad pictures are drawn at random, each
 from the whole pool, to choose a threshold on, as `lightdet calibrate` does. So the pool is what all pictures are, and
@@ -52,6 +53,7 @@ def main() -> None:
         data_root=options.data_root,
         device="cpu",
         tile=options.tile,
+        zones=options.zones,
         no_promise=True,
     )
     pools = scored(request, per_class=options.per_class)
@@ -90,6 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--confidence", type=float, default=0.95)
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--tile", type=int)
+    parser.add_argument("--zones", type=Path)
     parser.add_argument("--per-class", action="store_true")
     parser.add_argument("--output", type=Path)
     return parser.parse_args()

@@ -9,6 +9,7 @@ from typing import Any
 
 from colors import load_colors
 
+from lightdet.assembly.zones import read_zones
 from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.run import run
@@ -23,9 +24,11 @@ def main(ready: str, *given: str) -> int:
         name, _, value = each.partition("=")
         group, _, key = name.rpartition(".")
         {"": values, "limits": limits, "alarms": alarms}[group][key] = json.loads(value)
-    for name in ("model", "tls_cert", "tls_key"):
+    for name in ("model", "tls_cert", "tls_key", "zones_file"):
         if name in values:
             values[name] = Path(values[name])
+    if "zones_file" in values:
+        values["zones"] = read_zones(values["zones_file"])
     try:
         run(Settings(**values, limits=Limits(**limits), alarms=AlarmRules(**alarms)), Path(ready), load_colors)
     except UserError as error:

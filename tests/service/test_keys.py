@@ -58,6 +58,9 @@ def test_a_line_that_is_no_key(text: str, told: str, tmp_path: Path) -> None:
     assert "0123456789" not in str(caught.value)
 
 
+ZONES = {"units": "share", "zones": [{"name": "a", "look": [[0, 0], [1, 0], [1, 1]]}]}
+
+
 def asked(served: Any, role: str) -> dict[str, int]:
     """The status of what each right stands for."""
     headers = {"x-api-key": KEYS[role]}
@@ -67,6 +70,7 @@ def asked(served: Any, role: str) -> dict[str, int]:
         "read": client.get("/api/inspections", headers=headers).status_code,
         "override": client.post("/api/detect?threshold=0.9", content=BAD, headers=headers).status_code,
         "change_model": client.post("/api/model/change", headers=headers).status_code,
+        "change_zones": client.post("/api/zones/change", headers=headers, json=ZONES).status_code,
     }
 
 

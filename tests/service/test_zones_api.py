@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import httpx
 import pytest
 from colors import paint
 from running_service import Running
+from test_serve_process import Process
 
+from lightdet.assembly.zones import read_zones, zones_text
 from lightdet.decisions.promise import Promise
 from lightdet.decisions.zones import Zone, Zones
 from lightdet.service.keys import Key
@@ -99,3 +103,36 @@ def test_only_some_roles_may_change_zones_and_no_promise_is_dropped(
     monkeypatch.setattr(service.service.engine, "promise", Promise("escape_rate", 0.02, 0.95))
     status, why = change("engineer")
     assert status == 409 and "would end the promise" in why and not (tmp_path / "zones.yaml").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX")
+def test_saved_zones_take_over_and_those_of_a_file_are_read_again(tmp_path: Path) -> None:
+    model, file = tmp_path / "part.onnx", tmp_path / "zones.yaml"
+    model.write_bytes(b"one lightdet_sha256")
+    file.write_text(zones_text(ZONES), encoding="utf-8")
+    service = Process(tmp_path, model, {}, zones_file=str(file))
+
+    def decided_by(zones: Zones) -> str:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            answer = service.detect(paint(BEYOND)).json()
+            if answer["results"][0]["zones"] == zones.digest:
+                return str(answer["decision"])
+        return "never"
+
+    try:
+        service.wait()
+        assert decided_by(ZONES) == "OK"
+        right = Zones((Zone("right", tuple((x + 0.5, y) for x, y in LEFT)),))
+        answer = httpx.post(f"{service.url}api/zones/change", json=right.as_dict(), timeout=120)
+        assert answer.json() == {"digest": right.digest} and decided_by(right) == "NG"
+        assert read_zones(file) == right
+        file.write_text("units: shares\n", encoding="utf-8")
+        answer = httpx.post(f"{service.url}api/model/change", timeout=120)
+        assert answer.status_code == 409 and "zones.yaml" in answer.text and decided_by(right) == "NG"
+        file.write_text(f"# by hand\n{zones_text(ZONES)}", encoding="utf-8")
+        assert httpx.post(f"{service.url}api/model/change", timeout=120).status_code == 200
+        assert decided_by(ZONES) == "OK" and file.read_text(encoding="utf-8").startswith("# by hand")
+    finally:
+        service.process.kill()
+        service.process.wait()
