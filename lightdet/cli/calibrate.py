@@ -67,6 +67,8 @@ def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) ->
     bad = outcome.record["rule"].get("bad")
     if bad:
         lines.append(f"bad: {', '.join(bad)} ({outcome.origin})")
+    if outcome.zones:
+        lines.append(f"zones: {outcome.zones}")
     for name, found in outcome.record["evidence"].items():
         of = "" if name == "all" else f" of '{name}'"
         lines.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,9 +20,35 @@ from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
 from lightdet.inference.tiled import TiledPredictor
-from lightdet.structures import Preprocessing
+from lightdet.structures import Detections, Preprocessing
 
 OWN_THRESHOLDS = "its zones have thresholds of their own"
+
+
+Found = TypeVar("Found", bound=Detections)
+
+
+def in_zones(found: Found, zones: Zones, names: Sequence[str], lowest: float = 0.0) -> Found:
+    """Return the detections in a picture that count in its zones, and how many lie outside.
+
+    Args:
+        found: with labels that are indices into `names`.
+        zones: where to look.
+        names: the classes.
+        lowest: the lowest score that counts where a zone has no threshold of its own, in [0, 1].
+
+    Raises:
+        UserError: zones in pixels, and a picture of another size.
+    """
+    places = zones.of(found.boxes, found.labels, names, found.size)
+    rule = DecisionRule(lowest, zones=zones.thresholds(names))
+    counting = [
+        place is not None and round(score, 4) >= rule.threshold_of(names[label], place)  # scores as reported
+        for place, (_, score, label) in zip(places, found, strict=True)
+    ]
+    of_each = tuple(place for place, counts in zip(places, counting, strict=True) if place is not None and counts)
+    outside = sum(place is None for place in places)
+    return replace(found.only(np.array(counting, bool)), zones=of_each, outside=outside)
 
 
 class ZonedPredictor:
@@ -143,23 +170,8 @@ class ZonedPredictor:
         return self._counting(self.predictor(image), image, keep=True)
 
     def _counting(self, found: DetectionResult, image: ImageLike, *, keep: bool) -> DetectionResult:
-        places = self.zones.of(found.boxes, found.labels, self.names, found.size)
-        scores = [round(float(score), 4) for score in found.scores]  # as reported
-        kept = np.array(
-            [
-                place is not None and score >= self._lowest.threshold_of(self.names[label], place)
-                for place, score, label in zip(places, scores, found.labels, strict=True)
-            ],
-            bool,
-        )
-        zones = tuple(place for place, keep_it in zip(places, kept, strict=True) if place is not None and keep_it)
-        outside = sum(place is None for place in places)
-        return replace(found.only(kept), zones=zones, outside=outside, origin=origin_of(self, image, keep=keep))
-
-    @cached_property
-    def _lowest(self) -> DecisionRule:
-        """The lowest scores reported, by zone."""
-        return self._in_zones(DecisionRule(self.confidence))
+        counting = in_zones(found, self.zones, self.names, self.confidence)
+        return replace(counting, origin=origin_of(self, image, keep=keep))
 
     def _in_zones(self, rule: DecisionRule) -> DecisionRule:
         return replace(rule, zones=self.zones.thresholds(self.names))

@@ -47,6 +47,8 @@ class Calibrated:
     skipped: list[str]
     origin: str = ""
     """Where the bad classes come from, in a few words."""
+    zones: str = ""
+    """The zones, and what they left out, in words; empty: there are none."""
 
 
 class Calibration:
@@ -86,7 +88,8 @@ class Calibration:
         record = {**self._record(found, rule, choices, judgement), RECORD_KEY: reference}
         if self.options.json is not None:
             write_json(self.options.json, record)
-        return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin)
+        zones = found.facts.get("zones", "")
+        return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin, zones)
 
     def _record(self, found: Found, rule: Any, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
         options, spec = self.options, self.spec

@@ -136,8 +136,8 @@ class Detection:
                 self._keep_watch(watch)
                 if folder is not None and options.output is None and not run.totals.seen:
                     self._remove_empty(folder)
-            told_why = isinstance(predictor, ZonedPredictor)  # the surest may be one that the zones leave out
-            if not run.totals.per_class and run.totals.pictures and not told_why:
+            zoned = isinstance(predictor, ZonedPredictor)  # there, the surest may be one that is left out
+            if not run.totals.per_class and run.totals.pictures and not zoned:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
 
     def _keep_watch(self, watch: FrameWatch) -> None:

@@ -27,6 +27,7 @@ from lightdet.errors import UserError
 from lightdet.files import write_json
 from lightdet.inference.open_exported import read_card
 from lightdet.inference.run_folder import check_writable, fresh_folder
+from lightdet.inference.zoned import in_zones
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
 from lightdet.runs.judging import decision_facts, judged
@@ -210,7 +211,8 @@ class Validation:
         found, skipped = read_predictions(self.source, truths, self.spec.classes, ids=ids, skip=skip)
         labels = None if self.zones is None else ZonedLabels(self.zones, self.spec.classes)
         if labels is not None:
-            truths, found = [labels.of(truth) for truth in truths], [labels.detections(each) for each in found]
+            truths = [labels.of(truth) for truth in truths]
+            found = [in_zones(each, labels.zones, self.spec.classes) for each in found]
         facts, details = _about_zones(labels, found)
         facts, details = {"detections": str(self.source), **facts}, {"predictions": str(self.source), **details}
         return Found(truths, found, [*unfit, *skipped], facts, details)

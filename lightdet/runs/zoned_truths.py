@@ -9,7 +9,7 @@ import numpy as np
 
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
-from lightdet.structures import Annotation, Detections
+from lightdet.structures import Annotation
 
 
 @dataclass
@@ -39,13 +39,6 @@ class ZonedLabels:
             lines=tuple(line for line, keep in zip(truth.lines, kept, strict=True) if keep) if truth.lines else (),
             area=None if truth.area is None else truth.area[kept],
         )
-
-    def detections(self, found: Detections) -> Detections:
-        """Return detections from a file without those that do not count."""
-        places = self.zones.of(found.boxes, found.labels, self.names, found.size)
-        kept = np.array([place is not None for place in places], bool)
-        zones = tuple(place for place in places if place is not None)
-        return replace(found.only(kept), zones=zones, outside=int((~kept).sum()))
 
 
 def fitting(zones: Zones, truths: list[Annotation], *, skip: bool) -> tuple[list[Annotation], list[str]]:

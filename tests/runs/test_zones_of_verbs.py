@@ -145,15 +145,18 @@ def test_detections_of_another_program_are_judged_in_zones_as_well(place: Path, 
         {"image_id": f"{number}.png", "category_id": "dent", "bbox": [10, 10, 20, 20], "score": 0.9}
         for number in range(4)
     ] + [{"image_id": "3.png", "category_id": "dent", "bbox": [80, 40, 8, 8], "score": 0.95}]
+    rows.append({"image_id": "3.png", "category_id": "dent", "bbox": [10, 10, 20, 20], "score": 0.2})
     (tmp_path / "found.json").write_text(json.dumps(rows), encoding="utf-8")
-    done = lightdet.validate(
-        data=place / "set.yaml",
-        predictions=tmp_path / "found.json",
-        zones=place / "zones.yaml",
-        output=tmp_path / "out",
-        progress=False,
-    )
-    assert done.to_dict()["outside"] == {"labels": 2, "detections": 1}
+    for zones, found in (("zones.yaml", 5), ("own.yaml", 4)):
+        done = lightdet.validate(
+            data=place / "set.yaml",
+            predictions=tmp_path / "found.json",
+            zones=place / zones,
+            output=tmp_path / zones,
+            progress=False,
+        )
+        assert done.to_dict()["outside"] == {"labels": 2, "detections": 1}
+        assert sum(len(each) for each in done.evaluation.predictions) == found
 
 
 def test_heat_maps_know_no_zones(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
