@@ -104,7 +104,7 @@ class ZonedPredictor:
             UserError: as `rule`.
         """
         promise = self.card_decision.promise(lambda: self.conditions)
-        return Promise(why_not=OWN_THRESHOLDS) if promise.holds and self.zones.has_thresholds else promise
+        return Promise(why_not=OWN_THRESHOLDS) if promise.stated and self.zones.has_thresholds else promise
 
     def usual_rule(self) -> DecisionRule:
         """The rule for a model that has none."""

@@ -66,6 +66,6 @@ def _zones(drawn: DrawnZones, service: Service) -> Zones:
 
 
 def _why_not(service: Service) -> str:
-    if service.engine.promise.holds:
+    if service.engine.promise.stated:  # also while it is suspended
         return PROMISED
     return NO_FILE if service.settings.zones_file is None else ""
