@@ -69,9 +69,8 @@ def load(
             Otherwise the defaults are those of its calibration, and its rule cannot be used with others.
 
     Returns:
-        A `lightdet.Predictor` (with tiles a `lightdet.inference.tiled.TiledPredictor`, with zones a
-        `lightdet.inference.zoned.ZonedPredictor`) finds boxes, a `lightdet.ClassifierPredictor` gives each picture
-        a class.
+        A `lightdet.Predictor` (a `TiledPredictor` with tiles, a `lightdet.inference.zoned.ZonedPredictor` with zones)
+        finds boxes, a `lightdet.ClassifierPredictor` gives each picture a class.
 
     Raises:
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range, an option
@@ -80,16 +79,20 @@ def load(
     source = Path(path)
     _check(source, max_detections, threads)
     boxes: dict[str, Any] = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
-    boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap, "zones": zones}
+    boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap, "zones": _read(zones)}
     given = {name: value for name, value in boxes.items() if value is not None}
     task = task_of_model(source)
     task.check_options(given, source)
-    if isinstance(zones, str | Path):
-        from lightdet.assembly.zones import read_zones  # noqa: PLC0415 - only where there are some
-
-        given["zones"] = read_zones(zones)
     given = {**given, "imgsz": imgsz, "precision": precision}
     return _predictor(source, task, given, device=device, threads=threads, no_promise=no_promise)
+
+
+def _read(zones: str | Path | Zones | None) -> Zones | None:
+    if not isinstance(zones, str | Path):
+        return zones
+    from lightdet.assembly.zones import read_zones  # noqa: PLC0415 - only where there are some
+
+    return read_zones(zones)
 
 
 def calibrated_conditions(path: str | Path) -> Conditions | None:
