@@ -99,6 +99,8 @@ def the_one(folder: Path, found: Sequence[Recognised], form: str | None = None) 
         choice = f"lightdet data init {folder} --format {found[0].format}"
         raise UserError(f"could be {named}; write the YAML of the one you mean, as with '{choice}'", path=folder)
     (only,) = found
+    if only.fault is not None:
+        raise only.fault
     if only.lacks:
         more: dict[str, Any] = {"values": VALUES} if only.format == "masks" else {"classes": CLASSES}
         text = _yaml_with(folder.absolute(), only.format, only.values["splits"], **more)

@@ -43,17 +43,27 @@ _LAYOUT |= {"segmentationobjectvisualization", "segmentationclassnpy", "segmenta
 """Folders of tools, in lower case: no classes are called that."""
 _HEAD = 1 << 16
 _COCO = (b'"images"', b'"categories"', b'"annotations"')
+_PLAIN = {"label-studio": (b'"data"', b'"annotations"'), "coco": (b'"images"', b'"categories"')}
+"""What shows that a broken JSON is of a format after all."""
 _MASKS = ("masks", "SegmentationClassPNG", "SegmentationClass")
 _CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt", "_darknet.labels")
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A format that a folder may be in, and the values of the YAML; `lacks` says what only a person can add."""
+    """A format that a folder may be in.
+
+    Attributes:
+        format: its name in a YAML.
+        values: further values of the YAML.
+        lacks: what only a person can add.
+        fault: why its one file cannot be read.
+    """
 
     format: str
     values: dict[str, Any]
     lacks: str = ""
+    fault: UserError | None = None
 
 
 def recognise(folder: Path) -> list[Recognised]:
@@ -63,8 +73,8 @@ def recognise(folder: Path) -> list[Recognised]:
         UserError: the folder cannot be read.
     """
     files = _Files(folder)
-    found = [values for finder in _FINDERS for values in finder(files)]
-    return found or list(_classes(files))
+    found = [each for finder in _FINDERS for each in finder(files)]
+    return [each for each in found if each.fault is None] or found or list(_classes(files))
 
 
 class _Files:
@@ -218,20 +228,23 @@ def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[_Files], Iterator[
             candidates = [path for path in candidates if any(sign in _head(path) for sign in _COCO)]
         if form == "csv-boxes":
             candidates = [path for path in candidates if has_boxes(path)]
-        parsed = {path: file for path in candidates if (file := _parsed(form, path)) is not None}
+        parsed: dict[Path, SetFile] = {}
+        faults: list[UserError] = []
+        for path in candidates:
+            try:
+                file = parse_coco(path) if form == "coco" else PARSERS[form](path, Rules())
+            except UserError as error:
+                faults += [error] * (form not in _PLAIN or all(sign in _head(path) for sign in _PLAIN[form]))
+                continue
+            if file.images:
+                parsed[path] = file
         if parsed:
             splits, lacks = _set_splits(files, parsed)
             yield Recognised(form, {"splits": splits}, lacks)
+        elif faults:
+            yield Recognised(form, {}, fault=faults[0])
 
     return finder
-
-
-def _parsed(form: str, path: Path) -> SetFile | None:
-    try:
-        file = parse_coco(path) if form == "coco" else PARSERS[form](path, Rules())
-    except UserError:
-        return None
-    return file if file.images else None
 
 
 def _set_splits(files: _Files, parsed: Mapping[Path, SetFile]) -> tuple[dict[str, Any], str]:

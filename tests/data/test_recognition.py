@@ -211,6 +211,40 @@ def test_other_json_and_xml_in_a_folder_is_no_format(tmp_path: Path, save_pictur
     assert recognise(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.xml", "<annotations>\n<track id='0'/></annotations>", "a.xml:2: holds tracks: it is CVAT for video"),
+        ("a.xml", "<annotations>\n<image", "a.xml:2: not valid XML"),
+        ("a.json", '[{"data": {"image": "a.png"},\n"annotations": [}]', "a.json:2: not valid JSON"),
+        ("a.json", '{"images": [],\n"categories": [}', "a.json:2: not valid JSON"),
+    ],
+)
+def test_a_broken_file_of_a_known_kind_is_named(
+    name: str, text: str, message: str, tmp_path: Path, save_picture: Save
+) -> None:
+    save_picture(tmp_path / "a.png")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_dataset(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_a_drawn_split_counts_corners_as_all_files_do(tmp_path: Path, yolo_set: Path, save_picture: Save) -> None:
+    """Pascal VOC with edges from 0 is converted as such, although no split of it names its folders."""
+    root = tmp_path / "voc"
+    (root / "Annotations").mkdir(parents=True)
+    for number in range(10):
+        save_picture(root / "JPEGImages" / f"{number}.png", seed=number)
+        corners = "<xmin>0</xmin><ymin>0</ymin><xmax>40.5</xmax><ymax>30</ymax>"
+        text = f"<annotation><object><name>dent</name><bndbox>{corners}</bndbox></object></annotation>"
+        (root / "Annotations" / f"{number}.xml").write_text(text)
+    done = convert_dataset(load_dataset(root), tmp_path / "out", "voc")
+    spec = load_dataset(done.yaml)
+    assert spec.first_pixel == 0 and list(spec.splits) == ["train", "val"]
+    assert read_split(spec, "val")[0][0].boxes.tolist() == [[0, 0, 40.5, 30]]
+
+
 def test_few_pictures_are_trained_on_alone(tmp_path: Path, save_picture: Save) -> None:
     save_picture(tmp_path / "images" / "a.png")
     (tmp_path / "labels").mkdir()

@@ -87,8 +87,10 @@ def read_label_studio(data: bytes, size: Size, classes: Sequence[str]) -> Found:
                 if (value.get("rotation") or 0) % 360:
                     raise NotImplementedError
                 box = (value["x"], value["y"], value["x"] + value["width"], value["y"] + value["height"])
-            else:
+            elif result["type"] in ("choices", "textarea", "rating", "number", "relation"):
                 continue
+            else:
+                raise ValueError(result["type"])
             names = {name.strip() for key in ("rectanglelabels", "polygonlabels") for name in value.get(key, [])}
             (label,) = (_names(classes).index(_name(name)) for name in names if name)
             sides = (size[0] / 100, size[1] / 100)

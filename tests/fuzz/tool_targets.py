@@ -171,13 +171,14 @@ _XML = b"""<box> </box> <polygon/> <track/> <tag/> points="1,2;3,4;5,6" rotation
 label="dent" <!----> <![CDATA[1]]> &#49; <!DOCTYPEa> <image> </image> subset="train" nan , ;""".split()
 _PIXELS = Rules(coordinates="pixels")
 TOOL_TARGETS = (
-    Target("labelme", 0.06, sound_labelme(), judge_labelme, _JSON),
+    Target("labelme", 0.06, sound_labelme(), judge_labelme, _JSON, most=40),
     Target(
         "cvat",
         0.06,
         sound_cvat(),
         _judge("a.xml", lambda p: parse_cvat(p, Rules("apart")), plain.read_cvat, b"ellipse", b"mask"),
         _XML,
+        most=40,
     ),
     Target(
         "label-studio",
@@ -187,6 +188,7 @@ TOOL_TARGETS = (
             "a.json", parse_label_studio, plain.read_label_studio, b'"labels"', b"ellipse", b"completions", b'"label"'
         ),
         _JSON,
+        most=40,
     ),
     Target(
         "csv-boxes",
@@ -194,6 +196,7 @@ TOOL_TARGETS = (
         sound_box_csv(),
         _judge("a.csv", lambda p: parse_box_csv(p, _PIXELS), plain.read_box_csv),
         (b",", b'"', b"xmin", b"1", b"dent", b";"),
+        most=40,
     ),
-    Target("masks", 0.06, sound_mask(), judge_mask, edits=PICTURE_EDITS, most=60),
+    Target("masks", 0.06, sound_mask(), judge_mask, edits=PICTURE_EDITS, most=40),
 )

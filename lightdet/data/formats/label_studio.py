@@ -239,9 +239,9 @@ def _sizes(result: object) -> dict[str, Any]:
 def _take(result: Mapping[str, Any], results: Sequence[Any], image: ListedImage) -> None:
     """Add the box of a result to `image`; a ShapeError if it cannot be used."""
     kind, value = result.get("type"), result.get("value")
-    if kind in _BESIDE or (kind == "labels" and not _is_region(value)):
+    if (isinstance(kind, str) and kind in _BESIDE) or (kind == "labels" and not _is_region(value)):
         return
-    shape = str(kind).removesuffix("labels") or "rectangle"
+    shape = kind.removesuffix("labels") if isinstance(kind, str) else None
     if not isinstance(value, dict):
         raise ShapeError("has no 'value'")
     if kind == "labels":

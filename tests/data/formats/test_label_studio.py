@@ -103,6 +103,8 @@ def test_choices_and_texts_mark_no_place(tmp_path: Path) -> None:
         (result(x=1, y=20, width=-3, height=40), "has a negative width or height"),
         (result(label=""), "has no class"),
         (result() | {"value": 3}, "has no 'value'"),
+        (result() | {"type": ""}, "is of type '', which is not read"),
+        (result() | {"type": ["x"]}, "is of type '['x']', which is not read"),
         (result("polygonlabels", points=[[1, 2]]), "has 1 of at least 3 points"),
         (result("polygonlabels", points=3), "needs 'points'"),
         (result() | {"original_width": 300}, "was drawn on 300 x 100 pixels, and others on another size"),
