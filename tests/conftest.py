@@ -68,9 +68,12 @@ def _hear_ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _traced_once() -> Iterator[None]:
+def _traced_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """For tests that export: see `traced_once`."""
     from traced_once import traced_once
 
-    with traced_once():
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "traced"
+    folder.mkdir(exist_ok=True)
+    with traced_once(folder):
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -13,22 +14,26 @@ import torch
 
 from lightdet.exporting import onnx as tracing
 from lightdet.exporting.network import Deployable
+from lightdet.files import atomic_path
 
 PLAIN = (int, float, str, bool, tuple, type(None))
 
 
 @contextmanager
-def traced_once() -> Iterator[None]:
-    """Give a copy of what `to_onnx` returned before for the same structure, weights, settings and shapes."""
-    trace, kept = tracing.to_onnx, dict[str, onnx.ModelProto]()
+def traced_once(folder: Path) -> Iterator[None]:
+    """Give what `to_onnx` returned before for the same structure, weights, settings and shapes.
+
+    Args:
+        folder: keeps it, for all processes of a run.
+    """
+    trace = tracing.to_onnx
 
     def to_onnx(network: Deployable, imgsz: int, **shape: Any) -> onnx.ModelProto:
-        key = _key(network, imgsz, shape)
-        if key not in kept:
-            kept[key] = trace(network, imgsz, **shape)
-        copy = onnx.ModelProto()
-        copy.CopyFrom(kept[key])
-        return copy
+        kept = folder / f"{_key(network, imgsz, shape)}.onnx"
+        if not kept.exists():
+            with atomic_path(kept) as whole:
+                onnx.save(trace(network, imgsz, **shape), whole)
+        return onnx.load(kept)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracing, "to_onnx", to_onnx)

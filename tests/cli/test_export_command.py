@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import onnx
 import pytest
-import torch
+from onnx import numpy_helper
+from small_detector import save_small_detector
 
-from lightdet.assembly.detector import build_detector
-from lightdet.card import ModelCard
 from lightdet.cli.app import main
-from lightdet.config import ModelConfig
 from lightdet.data.synthetic import CLASSES, SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
 from lightdet.exporting.request import check_request
 from lightdet.inference.openvino_runtime import OpenVinoFile
-from lightdet.models.weights import save_model
 from lightdet.options.export import ExportOptions
-from lightdet.structures import Preprocessing
+from lightdet.runs.export import Export
 from lightdet.tasks import DETECTION
-
-CONFIG = ModelConfig(widths=[8, 8, 16, 16, 16])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,16 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rendered set in ``set/`` and an untrained model for it in ``model.safetensors``."""
     place = tmp_path_factory.mktemp("export")
     write_synthetic(place / "set", SyntheticPlan(images=10, imgsz=96, seed=3, val=0.4))
-    torch.manual_seed(0)
-    network = build_detector(CONFIG, len(CLASSES), 96)
-    with torch.no_grad():
-        for conv in network.head.outputs:  # type: ignore[union-attr]
-            conv.bias.zero_()  # type: ignore[operator]
-    for module in network.modules():  # what differs between places must not fade from layer to layer
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_var.uniform_(0.06, 0.2)
-    card = ModelCard(CONFIG.model_dump(mode="json"), tuple(CLASSES), Preprocessing(96))
-    save_model(place / "model.safetensors", network.state_dict(), card)
+    save_small_detector(place / "model.safetensors", CLASSES)
     cv2.imwrite(str(place / "part.png"), np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8))
     return place
 
@@ -60,13 +48,13 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return message
 
 
-def without_torch(*arguments: object) -> None:
-    """Run a command in a process of its own and see that torch was never imported."""
+def without_torch(*commands: Sequence[object]) -> None:
+    """Run commands one after the other in a process of its own and see that torch was never imported."""
     code = (
-        "import sys\nfrom lightdet.cli.app import main\ncode = main(sys.argv[1:])\n"
+        "import json, sys\nfrom lightdet.cli.app import main\ncode = max(map(main, json.loads(sys.argv[1])))\n"
         "sys.exit(code or ('torch was imported' if 'torch' in sys.modules else 0))"
     )
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-c", code, json.dumps([[*map(str, words)] for words in commands])]
     run = subprocess.run(command, check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr + run.stdout
 
@@ -85,16 +73,16 @@ def test_a_proved_export_detects_and_evaluates_without_torch(
     card = json.loads({entry.key: entry.value for entry in onnx.load(model).metadata_props}["lightdet"])
     assert card["facts"]["proof"]["pictures"] == 16 and card["names"] == list(CLASSES)
 
-    found = tmp_path / "found.json"
-    without_torch("detect", folder / "part.png", "-w", model, "--threads", 1, "--json", found, "-o", tmp_path / "d")
+    found, numbers = tmp_path / "found.json", tmp_path / "val.json"
+    data = folder / "set" / "dataset.yaml"
+    without_torch(
+        ["detect", folder / "part.png", "-w", model, "--threads", 1, "--json", found, "-o", tmp_path / "d"],
+        ["val", "-w", model, "-d", data, "-o", tmp_path / "v", "--threads", 1, "--json", numbers],
+    )
     assert main(["detect", str(folder / "part.png"), "-w", str(weights), "--json", str(tmp_path / "theirs.json"),
                  "-o", str(tmp_path / "e")]) == 0  # fmt: skip
     ours, theirs = (json.loads(path.read_text()) for path in (found, tmp_path / "theirs.json"))
     assert ours["detections"] == theirs["detections"]
-
-    numbers = tmp_path / "val.json"
-    data = folder / "set" / "dataset.yaml"
-    without_torch("val", "-w", model, "-d", data, "-o", tmp_path / "v", "--threads", 1, "--json", numbers)
     assert json.loads(numbers.read_text())["precision_mode"] == "fp32"
 
 
@@ -147,14 +135,18 @@ def test_what_excludes_each_other(folder: Path, options: dict[str, object], mess
 def test_an_export_that_finds_something_else_is_not_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Forgets statistics.
-    monkeypatch.setattr("lightdet.models.fuse._affine", lambda norm: (norm.weight.double(), norm.bias.double()))
+    right = Export._traced
+
+    def wrong(self: Export, *given: Any) -> onnx.ModelProto:
+        """One bias of one convolution is lost."""
+        model = right(self, *given)
+        lost = next(each for each in model.graph.initializer if "outputs.0.bias" in each.name)
+        lost.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(lost)), lost.name))
+        return model
+
+    monkeypatch.setattr(Export, "_traced", wrong)
     target = tmp_path / "model.onnx"
-    weights = tmp_path / "lively.safetensors"
-    network = build_detector(CONFIG, len(CLASSES), 96)
-    state = {name: value + 0.3 if "running_mean" in name else value for name, value in network.state_dict().items()}
-    save_model(weights, state, ModelCard(CONFIG.model_dump(mode="json"), tuple(CLASSES), Preprocessing(96)))
-    message = failed(capsys, "export", "-w", weights, "-o", target)
+    message = failed(capsys, "export", "-w", folder / "model.safetensors", "-o", target)
     assert "not exported:" in message and "differ from the checkpoint's by more than 0.002 in score" in message
     assert not list(tmp_path.glob("*.onnx")) and not list(tmp_path.glob(".lightdet*"))
 
@@ -228,4 +220,4 @@ def test_8_bits_tell_their_loss_and_stop_past_a_limit(
     assert list(tmp_path.iterdir()) == []
     assert main([str(argument) for argument in [*asked, "--max-drop", 2.1]]) == 0
     assert "(-2.00 points)" in capsys.readouterr().out
-    without_torch("detect", folder / "part.png", "-w", target, "--json", tmp_path / "x.json", "--no-images")
+    without_torch(["detect", folder / "part.png", "-w", target, "--json", tmp_path / "x.json", "--no-images"])
