@@ -67,6 +67,16 @@ def _hear_ctrl_c() -> Iterator[None]:
     yield
 
 
+@pytest.fixture(scope="module")
+def few_resamples() -> Iterator[None]:
+    """The intervals' bootstrap is most of a small validation's time; tests/classification holds its numbers."""
+    from lightdet.classification import intervals
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 20)
+        yield
+
+
 @pytest.fixture(scope="session")
 def _traced_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """For tests that export: see `traced_once`."""

@@ -16,7 +16,6 @@ import lightdet
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
-from lightdet.classification import intervals
 from lightdet.config import ModelConfig
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.models.weights import save_model
@@ -30,12 +29,9 @@ def _one_thread(_traced_once: None) -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _few_resamples() -> Iterator[None]:
-    """The intervals' bootstrap is most of a small validation's time; tests/classification holds its numbers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "RESAMPLES", 10)
-        yield
+@pytest.fixture(autouse=True, scope="module")
+def _quick_intervals(few_resamples: None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,11 @@ from lightdet.structures import Classification
 SIDE = 32
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _quick_intervals(few_resamples: None) -> None:
+    pass
+
+
 def spec(*names: str, bad: Sequence[str] = ()) -> DatasetSpec:
     return DatasetSpec("set", Path(), "folders", names, {}, bad=tuple(bad))
 

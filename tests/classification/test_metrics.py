@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from lightdet.classification import intervals
 from lightdet.classification.intervals import auc_interval, bootstrap_intervals, posterior_intervals, share
 from lightdet.classification.metrics import ClassifyMetrics, evaluate_classes, headline
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _few_resamples() -> Iterator[None]:
+def _quick_intervals(few_resamples: None) -> None:
     """The bootstrap is tested by itself; here it would only take time."""
-    before, intervals.RESAMPLES = intervals.RESAMPLES, 20
-    yield
-    intervals.RESAMPLES = before
 
 
 def simulate(rng: np.random.Generator, sizes: list[int], skill: float) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """A small rendered set, two small networks, and a comparison of them that is made once and copied."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,14 +14,9 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _few_resamples() -> Iterator[None]:
-    """The intervals' bootstrap is most of a small validation's time; tests/classification holds its numbers."""
-    from lightdet.classification import intervals
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "RESAMPLES", 10)
-        yield
+@pytest.fixture(autouse=True, scope="module")
+def _quick_intervals(few_resamples: None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")
