@@ -41,7 +41,7 @@ def test_what_was_there_before_stays(defect_set: Path, tmp_path: Path) -> None:
     (tmp_path / "tensorboard").mkdir()
     (tmp_path / "tensorboard" / "earlier").write_text("curves")
     with pytest.raises(UserError, match="diverged"):
-        make_trainer(defect_set, tmp_path, DIVERGING).fit()
+        make_trainer(defect_set, tmp_path, DIVERGING, board=True).fit()
     assert [path.name for path in (tmp_path / "tensorboard").iterdir()] == ["earlier"]
 
 

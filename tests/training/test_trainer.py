@@ -53,13 +53,13 @@ def test_going_on_removes_what_a_kill_left(defect_set: Path, tmp_path: Path) -> 
     left.write_text("a part")
     other = tmp_path / ".notes.tmp"
     other.write_text("somebody else's")
-    make_trainer(defect_set, tmp_path).fit()
+    make_trainer(defect_set, tmp_path, ["train.epochs=1"]).fit()
     assert not left.exists() and other.exists()
 
 
 def test_a_training_leaves_models_results_and_state(defect_set: Path, tmp_path: Path) -> None:
     reporter = Recorder()
-    progress = make_trainer(defect_set, tmp_path, reporter=reporter).fit()
+    progress = make_trainer(defect_set, tmp_path, reporter=reporter, board=True).fit()
     assert progress.done
     assert progress.epoch == 3
     weights, card = load_model(tmp_path / "best.safetensors")
@@ -127,7 +127,7 @@ def test_uncached_pictures_give_the_same_result(defect_set: Path, tmp_path: Path
 
 
 def test_patience_ends_a_training_that_does_not_improve(defect_set: Path, tmp_path: Path) -> None:
-    changes = ["train.patience=2", "train.epochs=30", "train.lr=1.0e-9"]
+    changes = ["train.patience=1", "train.epochs=30", "train.lr=1.0e-9"]
     progress = make_trainer(defect_set, tmp_path, changes).fit()
     assert progress.done
     assert progress.epoch < 30
@@ -180,7 +180,7 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
 
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-LONG = "train.epochs=8"
+LONG = "train.epochs=5"
 
 
 def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
@@ -192,7 +192,7 @@ def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     return told
 
 
-@pytest.mark.parametrize("kills", [(2,), pytest.param((1, 3), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [(1,), pytest.param((1, 2), marks=pytest.mark.slow)])
 def test_killed_at_any_moment_it_goes_on_to_the_very_weights(
     defect_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kills: tuple[int, ...]
 ) -> None:
@@ -266,7 +266,7 @@ def test_a_training_that_learned_nothing_says_so(defect_set: Path, tmp_path: Pat
 def test_an_output_folder_whose_name_is_not_utf8(defect_set: Path, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"out-\xff")
     recorder = Recorder()
-    make_trainer(defect_set, folder, ["train.epochs=1"], reporter=recorder).fit()
+    make_trainer(defect_set, folder, ["train.epochs=1"], reporter=recorder, board=True).fit()
     assert any("TensorBoard cannot use a folder whose name is not UTF-8" in note for note in recorder.notes)
     assert {path.name for path in folder.iterdir()} == {BEST_FILE, LAST_FILE, RESULTS_FILE, STATE_FILE, PAGE_FILE}
     assert len(load_model(folder / BEST_FILE)[0]) > 100

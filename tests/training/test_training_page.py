@@ -14,7 +14,7 @@ from lightdet.training.page import PAGE_FILE
 @pytest.fixture(scope="module")
 def trained(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "first"
-    make_trainer(defect_set, folder, ["train.epochs=2"]).fit()
+    make_trainer(defect_set, folder, ["train.epochs=2"], board=True).fit()
     return folder
 
 
@@ -39,7 +39,7 @@ def test_it_is_there_after_the_first_epoch_and_then_now_and_then(
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr(page_module, "write_text", lambda path, text: written.append(text))
-    make_trainer(defect_set, tmp_path, ["train.epochs=4"]).fit()
+    make_trainer(defect_set, tmp_path, ["train.epochs=4"], board=True).fit()
     assert ["Epoch 1 of 4" in written[0], "has ended" in written[-1], len(written)] == [True, True, 2]
 
 
@@ -48,7 +48,7 @@ def test_a_split_without_boxes_shows_no_findings(defect_set: Path, tmp_path: Pat
     del values["splits"]["val"]
     data = tmp_path / "set.yaml"
     data.write_text(yaml.safe_dump(values))
-    make_trainer(data, tmp_path, ["train.epochs=1"]).fit()
+    make_trainer(data, tmp_path, ["train.epochs=1"], board=True).fit()
     shown = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
     assert "No epoch is scored: the last one counts as the best." in shown
     assert "Validation pictures" not in shown and "mAP@0.5" not in shown
