@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
+from torchvision.models.efficientnet import EfficientNet, MBConvConfig
+from torchvision.models.mobilenetv2 import MobileNetV2
+from torchvision.models.resnet import BasicBlock, ResNet
 
 import lightdet
 from lightdet.assembly.classifier import build_classifier, classifier_card
@@ -195,11 +200,32 @@ def test_8_bits_keep_the_accuracy_or_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", classifier_names())
-def test_each_network_can_be_exported(name: str, tmp_path: Path) -> None:
-    """As it is, with one logit and with several; gray, normalized pictures."""
+SHALLOW: dict[str, Callable[..., torch.nn.Module]] = {
+    "resnet18": lambda **_: ResNet(BasicBlock, [1, 1, 1, 1]),
+    "mobilenet_v2": lambda **_: MobileNetV2(inverted_residual_setting=[[1, 16, 1, 1], [6, 24, 2, 2]]),
+    "efficientnet_b0": lambda **_: EfficientNet(
+        [MBConvConfig(1, 3, 1, 32, 16, 1, 1.0, 1.0), MBConvConfig(6, 5, 2, 16, 24, 2, 1.0, 1.0)],
+        dropout=0.2,
+        last_channel=1280,
+    ),
+}
+"""The deep networks with one of each kind of block: a trace takes as long as there are nodes."""
+
+
+@pytest.mark.parametrize(
+    ("name", "shallow"),
+    [(name, name in SHALLOW) for name in classifier_names()]
+    + [pytest.param(name, False, marks=pytest.mark.slow) for name in SHALLOW],
+)
+def test_each_network_can_be_exported(
+    name: str, shallow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one logit; gray, normalized pictures."""
+    if shallow:
+        monkeypatch.setattr(torchvision.models, name, SHALLOW[name])
     torch.manual_seed(0)
-    config = load_classifier_config(YamlFile({"name": name, "output": "sigmoid"}))
+    few = {"depth": 1} if name == "mlp_mixer" else {}
+    config = load_classifier_config(YamlFile({"name": name, "output": "sigmoid", **few}))
     preprocessing = Preprocessing(64, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25), gray=True)
     network = build_classifier(config, 2, 64)
     card = ModelCard(classifier_card(config), ("good", "bad"), preprocessing)
