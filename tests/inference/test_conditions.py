@@ -47,7 +47,7 @@ OTHER: dict[str, Any] = {
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detector whose rule was calibrated with `USUAL`, two of which are not the usual defaults."""
     torch.manual_seed(0)
-    config = ModelConfig()
+    config = ModelConfig(widths=[8, 8, 16, 16, 16], attention_at=[], gate_at=[])
     network = randomize_statistics(build_detector(config, 2, SIDE))
     path = tmp_path_factory.mktemp("calibrated") / "model.safetensors"
     card = ModelCard(config.model_dump(mode="json"), ("dent", "scratch"), Preprocessing(SIDE))
