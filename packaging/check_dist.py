@@ -79,9 +79,10 @@ def check_install(archive: Path, folder: Path, version: str, files: set[str], fl
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *flags]
     if quick:
         install.append("--no-deps")
-        inside = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    run(*install, archive, cwd=empty)
+    if quick:  # only now: pip would take a lightdet among the borrowed packages for the one to install
+        inside = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=empty).strip()
         Path(inside, "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    run(*install, archive)
     run(python, "-W", "error", "-c", LOOK, version, *sorted(files), cwd=empty)
     shown = run(scripts / "lightdet", "--help", cwd=empty)
     if "train" not in shown or "detect" not in shown:
