@@ -4,8 +4,8 @@
 
 Two data sets: NEU-DET (every picture has a defect, so all are compared; with the model's detections) and good castings
 (`lightdet.inference.watching` compares pictures that pass; without a model). Each picture's statistics are taken once
-per change. Then, `--runs` times, the pictures are divided at random into a reference and a pool, and a line is drawn
-from the pool with replacement: unchanged pictures first, changed ones after that.
+per change. The data set stands for all pictures: `--runs` times, the pictures of a calibration are drawn from it, and
+then those of a line, unchanged ones first and changed ones after that.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,17 @@ from lightdet.inference.watching import look_at
 Rows = list[dict[str, float]]
 NOTICED = 200
 CALM = 300
+REFERENCE = 300
+"""Pictures of a calibration."""
 NEW_KIND = "scratches"
 
 
-def shifted_crop(image: Image) -> Image:
-    """The camera has moved by a tenth: the part, too, and its border continues."""
+def shifted_crop(image: Image, *, dark: bool) -> Image:
+    """The camera has moved by a tenth; what comes into view continues the border, or is dark."""
     height, width = image.shape[:2]
     move = np.array([[1, 0, width / 10], [0, 1, height / 10]], np.float32)
-    return cv2.warpAffine(image, move, (width, height), borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    border = cv2.BORDER_CONSTANT if dark else cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, move, (width, height), borderMode=border)  # type: ignore[return-value]
 
 
 CHANGES: Mapping[str, Callable[[Image], Image]] = {
@@ -50,7 +54,8 @@ CHANGES: Mapping[str, Callable[[Image], Image]] = {
     "blur, 1 pixel": lambda image: cv2.GaussianBlur(image, (0, 0), 1.0),
     "light -20 %": lambda image: cv2.convertScaleAbs(image, alpha=0.8),
     "camera gain +25 %": lambda image: cv2.convertScaleAbs(image, alpha=1.25),
-    "crop shifted by 10 %": shifted_crop,
+    "crop shifted by 10 %, dark beside the part": partial(shifted_crop, dark=True),
+    "crop shifted by 10 %, the border continues": partial(shifted_crop, dark=False),
 }  # type: ignore[dict-item]
 SHARES = (1.0, 0.5, 0.25)
 """The share of pictures with the new kind of defect."""
@@ -109,10 +114,9 @@ def of_casting(folder: Path) -> tuple[dict[str, Rows], Rows, str]:
     return rows, [picture_statistics(image) for image in bad], "passed"
 
 
-def divided(count: int, random: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Two thirds are the reference, the others are what the line makes."""
-    order = random.permutation(count).tolist()
-    return order[: 2 * count // 3], order[2 * count // 3 :]
+def drawn(count: int, random: np.random.Generator) -> list[int]:
+    """The pictures of a calibration, drawn as the line's are: the data set stands for all pictures."""
+    return random.integers(count, size=min(count, REFERENCE)).tolist()
 
 
 def delays(rows: dict[str, Rows], new: Rows, watched: str, runs: int) -> dict[str, Any]:
@@ -120,17 +124,14 @@ def delays(rows: dict[str, Rows], new: Rows, watched: str, runs: int) -> dict[st
     noticed: dict[str, list[tuple[int, str]]] = {}
     for seed in range(runs):
         random = np.random.default_rng(seed)
-        calibration, pool = divided(len(rows["unchanged"]), random)
-        before = [rows["unchanged"][index] for index in pool]
-        reference = reference_of([rows["unchanged"][index] for index in calibration], watched)
+        before = rows["unchanged"]
+        reference = reference_of([before[index] for index in drawn(len(before), random)], watched)
         monitor = Monitor(reference)
         for calm in (0, CALM):
             if any(see(monitor, before, random) for _ in range(calm)):
                 print("a false alarm in run", seed)
             state = monitor.as_dict()
-            lines = {
-                change: [(1.0, [rows[change][index] for index in pool])] for change in rows if change != "unchanged"
-            }
+            lines = {change: [(1.0, rows[change])] for change in rows if change != "unchanged"}
             lines |= {f"new kind of defect in {share:.0%}": [(share, new), (1.0, before)] for share in SHARES}
             for change, line in lines.items():
                 found = noticed.setdefault(f"{change}, after {calm}", [])
@@ -162,10 +163,8 @@ def false_alarms(rows: Rows, watched: str, runs: int, pictures: int) -> dict[str
     alarms = 0
     for seed in range(runs):
         random = np.random.default_rng(10_000 + seed)
-        calibration, pool = divided(len(rows), random)
-        monitor = Monitor(reference_of([rows[index] for index in calibration], watched))
-        line = [rows[index] for index in pool]
-        alarms += any(see(monitor, line, random) for _ in range(pictures))
+        monitor = Monitor(reference_of([rows[index] for index in drawn(len(rows), random)], watched))
+        alarms += any(see(monitor, rows, random) for _ in range(pictures))
     return {"alarms": alarms, "runs": runs, "pictures": pictures, "per 10 000": 10_000 * alarms / (runs * pictures)}
 
 

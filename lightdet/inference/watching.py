@@ -11,7 +11,7 @@ from lightdet.arrays import Image
 from lightdet.decisions.promise import Promise
 from lightdet.drift.monitor import Look, Monitor
 from lightdet.drift.reference import Reference
-from lightdet.drift.statistics import picture_statistics
+from lightdet.drift.statistics import VERSION, picture_statistics
 from lightdet.errors import UserError
 from lightdet.inference.save import Record
 from lightdet.wording import counted
@@ -22,7 +22,7 @@ RECORD_KEY = "reference"
 """Where a card's decision holds the reference."""
 SPACING = 1.0
 """Seconds between frames that are compared: neighbouring ones show the same, which no calibration does."""
-_OLD = "calibrated before statistics were kept, or on too few pictures"
+_OLD = "calibrated by another version of lightdet, or on too few pictures"
 
 
 def look_at(image: Image, found: Any, rule: Any) -> Look:
@@ -47,11 +47,11 @@ def reference_of(
     rows = [{**picture, **rule.statistics(found)} for picture, found in zip(pictures, predictions, strict=True)]
     good = [row for row, found, is_bad in zip(rows, predictions, bad, strict=True) if not is_bad and rule.ok(found)]
     reference = Reference.of(good, "passed") or Reference.of(rows, "all")
-    return None if reference is None else reference.as_dict()
+    return None if reference is None else {"version": VERSION, **reference.as_dict()}
 
 
 def stored_reference(record: object, promise: Promise, path: str | Path | None = None) -> Reference | None:
-    """Return the reference in a card's decision; None if there is none, or nothing is promised.
+    """Return the reference in a card's decision; None if there is none, of other statistics, or nothing is promised.
 
     Raises:
         UserError: it is damaged.
@@ -59,7 +59,8 @@ def stored_reference(record: object, promise: Promise, path: str | Path | None =
     if not promise.holds or not isinstance(record, Mapping) or record.get(RECORD_KEY) is None:
         return None
     try:
-        return Reference.from_dict(record[RECORD_KEY])
+        values = dict(record[RECORD_KEY])
+        return Reference.from_dict(values) if values.pop("version", None) == VERSION else None
     except (ValueError, TypeError):
         raise UserError("the reference pictures of its promise are damaged; calibrate it again", path=path) from None
 

@@ -13,7 +13,7 @@ import pytest
 
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.decisions.promise import Promise
-from lightdet.drift.statistics import picture_statistics
+from lightdet.drift.statistics import VERSION, picture_statistics
 from lightdet.errors import UserError
 from lightdet.inference.pipeline import DetectionRun
 from lightdet.inference.save import Record
@@ -61,11 +61,14 @@ def test_statistics_do_not_depend_on_the_lowest_score_reported() -> None:
 def test_the_reference_is_read_only_where_something_is_promised() -> None:
     card = json.loads(json.dumps(record()))
     reference = stored_reference(card, PROMISE)
-    assert reference is not None and reference.as_dict() == card[RECORD_KEY]
+    assert reference is not None and {"version": VERSION, **reference.as_dict()} == card[RECORD_KEY]
+    assert stored_reference({RECORD_KEY: {**card[RECORD_KEY], "version": 0}}, PROMISE) is None
     assert stored_reference(card, Promise(why_not="asked")) is None
     assert stored_reference({}, PROMISE) is None and stored_reference(None, PROMISE) is None
     with pytest.raises(UserError, match="damaged; calibrate it again"):
-        stored_reference({RECORD_KEY: {"watched": "all"}}, PROMISE)
+        stored_reference({RECORD_KEY: {"version": VERSION, "watched": "all"}}, PROMISE)
+    with pytest.raises(UserError, match="damaged"):
+        stored_reference({RECORD_KEY: [3]}, PROMISE)
 
 
 class Passing:
@@ -143,7 +146,7 @@ def test_pictures_of_a_folder_are_no_line() -> None:
 def test_a_model_without_a_reference_says_so() -> None:
     watch = FrameWatch(RULE, PROMISE, {}, None, {})
     watch.add(Record("v.avi", Path("v"), found(0.1), 0, 0.0, picture(np.random.default_rng(5))))
-    assert watch.describe().startswith("none (calibrated before") and watch.word() == "yes"
+    assert watch.describe().startswith("none (calibrated by another") and watch.word() == "yes"
     assert FrameWatch(None, Promise(why_not="x"), None, None, {}).word() == "no"
 
 

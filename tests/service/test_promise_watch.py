@@ -21,6 +21,7 @@ from test_serve_process import Process, begin  # noqa: F401 - a fixture
 from lightdet.decisions.promise import Promise
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.drift.reference import Reference
+from lightdet.drift.statistics import VERSION
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.watching import look_at
 from lightdet.service.records.store import Store
@@ -43,8 +44,8 @@ def calibrated() -> dict[str, Any]:
     reference = Reference.of(values, "passed")
     assert reference is not None
     promise = {"rate": "escape_rate", "target": 0.02, "confidence": 0.95}
-    conditions = predictor.conditions.as_dict()
-    return {"rule": rule.as_dict(), "promise": promise, "conditions": conditions, "reference": reference.as_dict()}
+    conditions, kept = predictor.conditions.as_dict(), {"version": VERSION, **reference.as_dict()}
+    return {"rule": rule.as_dict(), "promise": promise, "conditions": conditions, "reference": kept}
 
 
 @pytest.fixture
