@@ -192,9 +192,9 @@ class DecisionRule:
 
         They do not depend on the lowest score that is reported.
         """
-        scores = [round(float(score), 4) for score in detections.scores]
-        kept = [score for score in scores if score >= self.lowest_threshold]
-        return {"detections": float(len(kept)), "best score": 100 * max(kept, default=0.0)}
+        scores = detections.scores.astype("float64").round(4)
+        kept = scores[scores >= self.lowest_threshold]
+        return {"detections": float(len(kept)), "best score": 100 * float(kept.max(initial=0.0))}
 
     def is_bad(self, truth: Annotation, names: Sequence[str], name: str | None = None) -> bool:
         """Whether a labelled picture is bad: it has a defect (of the class `name`, or of any); `names` by label."""

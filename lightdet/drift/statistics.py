@@ -45,7 +45,8 @@ def picture_statistics(image: Image) -> dict[str, float]:
         image: uint8 RGB ``[H, W, 3]``.
     """
     every = max(1, -(-max(image.shape[:2]) // SAMPLE_SIDE))
-    sample = np.ascontiguousarray(image[::every, ::every])
+    size = (-(-image.shape[1] // every), -(-image.shape[0] // every))
+    sample = image if every == 1 else cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
     gray = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(gray))
     shadows, highlights = _percentiles(gray)

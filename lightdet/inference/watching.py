@@ -25,9 +25,9 @@ SPACING = 1.0
 _OLD = "calibrated by another version of lightdet, or on too few pictures"
 
 
-def look_at(image: Image, found: Any, rule: Any) -> Look:
-    """Return the statistics of a picture (uint8 RGB ``[H, W, 3]``), of what was found in it, and whether it passes."""
-    return Look(rule.ok(found), {**picture_statistics(image), **rule.statistics(found)})
+def look_at(image: Image, found: Any, rule: Any, ok: bool) -> Look:
+    """Return the statistics of a picture (uint8 RGB ``[H, W, 3]``), and of what was found in it; `ok`: it passes."""
+    return Look(ok, {**picture_statistics(image), **rule.statistics(found)})
 
 
 def reference_of(
@@ -96,7 +96,9 @@ class FrameWatch:
         if self._last is not None and self._last[0] == record.source and record.time - self._last[1] < SPACING:
             return
         self._last = record.source, record.time
-        found = self._monitor.see(look_at(record.image, record.detections, self._rule))
+        found = self._monitor.see(
+            look_at(record.image, record.detections, self._rule, self._rule.ok(record.detections))
+        )
         if found is not None:
             self.promise = self.promise.suspend(found.describe(), found.moved)
             self._header["promise"] = self.promise.as_dict()

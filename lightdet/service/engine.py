@@ -298,8 +298,9 @@ class Engine:
         except UserError as error:
             raise unreadable(error) from None
         findings = rule.findings(found)
+        ok = rule.ok(found)
         if self.on_look is not None and self.reference is not None and rule is self.rule:
-            self.on_look(look_at(image, found, rule))
+            self.on_look(look_at(image, found, rule, ok))
         thumbnail = encode_jpeg(shrink(image, THUMBNAIL_SIDE), 80) if self.thumbnails else None
         shown = None if picture == "none" else self._shown(image, found, rule, picture)
         milliseconds = {"wait": (began - arrived) * 1e3, "read": read} | found.milliseconds
@@ -317,7 +318,7 @@ class Engine:
             overridden=rule is not self.rule,
             zones="" if self.zones is None else self.zones.digest,
             detections=findings,
-            decision="OK" if rule.ok(found) else "NG",
+            decision="OK" if ok else "NG",
             uncertain=self._band > 0 and rule.shifted(-self._band).ok(found) != rule.shifted(self._band).ok(found),
             data=upload.data,
             milliseconds={stage: round(value, 3) for stage, value in milliseconds.items()},

@@ -151,5 +151,5 @@ def test_a_model_without_a_reference_says_so() -> None:
 
 
 def test_a_look_holds_both_kinds_of_statistics() -> None:
-    look = look_at(picture(np.random.default_rng(6)), found(0.9), RULE)
+    look = look_at(picture(np.random.default_rng(6)), found(0.9), RULE, ok=False)
     assert not look.ok and {"focus", "best score"} <= set(look.values)
