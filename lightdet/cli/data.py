@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from lightdet.data.synthetic import SyntheticPlan, SyntheticSet
 
 Fraction = Parameter(metavar="SHARE")
+Square = Annotated[
+    int | None,
+    Parameter(metavar="PIXELS", validator=between(96, 4096), help="Side of the square pictures; default 320."),
+]
+WidthHeight = Annotated[
+    str | None, Parameter(metavar="WxH", help="Instead of --imgsz: width and height, such as 2048x1536.")
+]
+DefectSizes = Annotated[
+    str | None,
+    Parameter(
+        metavar="LOW-HIGH", help="Sizes of the defects in pixels, such as 8-24; default: they grow with the pictures."
+    ),
+]
 
 
 def convert(
@@ -182,9 +195,9 @@ def synth(
         int, Parameter(name=("--images", "-n"), metavar="N", validator=between(1), help="Number of pictures.")
     ] = 500,
     seed: Annotated[int, Parameter(metavar="S", validator=between(0, 2**31 - 1), help="Same seed, same pictures.")] = 0,
-    imgsz: Annotated[
-        int, Parameter(metavar="PIXELS", validator=between(96, 4096), help="Side of the square pictures.")
-    ] = 320,
+    imgsz: Square = None,
+    size: WidthHeight = None,
+    defects: DefectSizes = None,
     label_format: Annotated[
         Literal["yolo", "voc", "coco"], Parameter(name="--format", help="Format of the labels.")
     ] = "yolo",
@@ -214,7 +227,11 @@ def synth(
     from lightdet.data.synthetic import SyntheticPlan, default_workers, write_synthetic
     from lightdet.files import write_json
 
-    plan = SyntheticPlan(images, seed, imgsz, label_format, val, clean, picture, recipe)
+    if imgsz is not None and size is not None:
+        raise UserError("give the pictures' size either with --imgsz (square) or with --size")
+    plan = SyntheticPlan(
+        images, seed, imgsz or 320, label_format, val, clean, picture, recipe, _pair(size, "x"), _pair(defects, "-")
+    )
     processes = default_workers(images) if workers is None else workers
     console = Console(highlight=False, soft_wrap=True)
     with counting(console, "rendering") as progress:
@@ -224,10 +241,28 @@ def synth(
         write_json(json, done.as_dict())
 
 
+def _pair(text: str | None, between_them: str) -> tuple[int, int] | None:
+    """Read ``2048x1536`` or ``8-24``.
+
+    Raises:
+        UserError: anything but two whole numbers.
+    """
+    if text is None:
+        return None
+    parts = text.lower().split(between_them)
+    if len(parts) != 2 or not all(part.strip().isdecimal() and len(part) < 9 for part in parts):
+        example = "--size takes width and height, such as 2048x1536"
+        if between_them == "-":
+            example = "--defects takes the smallest and the largest size in pixels, such as 8-24"
+        raise UserError(f"{example}; got '{text}'")
+    return int(parts[0]), int(parts[1])
+
+
 def _show_synthetic(console: Console, plan: SyntheticPlan, done: SyntheticSet) -> None:
     parts = ", ".join(f"{done.pictures[name]} {name} ({counted(done.boxes[name], 'defect')})" for name in plan.splits)
     counts = ", ".join(f"{name} {count}" for name, count in done.classes.items())
     pictures = counted(plan.images, "picture")
-    console.print(f"{pictures} of {plan.imgsz} x {plan.imgsz}: {parts}; {done.clean} without defects")
+    width, height = plan.shape
+    console.print(f"{pictures} of {width} x {height}: {parts}; {done.clean} without defects")
     console.print(f"defects: {counts}")
     console.print(f"data set: {done.yaml}", markup=False)

@@ -72,9 +72,9 @@ def _expose(lit: FloatArray, noise: FloatArray) -> NDArray[np.uint8]:
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 
 
-def draw_camera(rng: Generator, size: int) -> Camera:
-    """A random set-up for pictures of `size` pixels per side."""
-    pixel = size / 320
+def draw_camera(rng: Generator, size: int, *, sharp: bool = False) -> Camera:
+    """A random set-up for pictures of `size` pixels per side; `sharp`: its blur does not grow with the picture."""
+    pixel = 1.0 if sharp else size / 320
     angle = rng.uniform(0, 2 * math.pi)
     strength = rng.uniform(0.75, 1.15)
     sigma = rng.uniform(1.0, 3.5)

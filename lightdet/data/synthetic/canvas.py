@@ -69,6 +69,10 @@ class Window:
         """Whether the two share a pixel."""
         return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
 
+    def lies_in(self, other: Window) -> bool:
+        """Whether `other` holds all of this one."""
+        return other.x0 <= self.x0 and other.y0 <= self.y0 and self.x1 <= other.x1 and self.y1 <= other.y1
+
     def within(self, other: Window) -> tuple[slice, slice]:
         """Row and column slices of this window in an array that covers `other`."""
         return (

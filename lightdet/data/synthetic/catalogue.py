@@ -56,5 +56,8 @@ PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {
 }
 """The parts, each with the classes of defect that are drawn on it."""
 
+SCALABLE = ("surface", "shape_size", "material", "welding")
+"""The classes with defects of any size; those of the others are as large as what they concern (a contact, a screw)."""
+
 EXTRA_WEIGHT = {"surface": 0.5, "shape_size": 0.7, "material": 0.5, "welding": 3.0, "functional": 1.5, "assembly": 1.4}
 """How often a class is drawn as a second or further defect: what few parts can have is drawn more often there."""

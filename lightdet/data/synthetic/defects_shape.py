@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from lightdet.data.synthetic.canvas import blurred
 from lightdet.data.synthetic.layers import Layers
-from lightdet.data.synthetic.outlines import Points, blob
+from lightdet.data.synthetic.outlines import Points, blob, resampled
 from lightdet.data.synthetic.scene import Scene, outward_normals
 
 
@@ -17,8 +17,9 @@ def _stretch_of_outline(scene: Scene, rng: Generator, length: float) -> tuple[Po
     """A random piece of the outline about `length` pixels long, whole in the picture: points and outward normals."""
     if scene.outline is None:
         return None
-    outline = scene.outline
-    count = max(6, round(length / (1.5 * scene.defect_pixel)))
+    step = 1.5 * scene.defect_pixel
+    outline = scene.outline if scene.defect_unit is None else resampled(scene.outline, step)
+    count = max(6, round(length / step))
     if count >= len(outline):
         return None
     normal = outward_normals(outline)

@@ -18,14 +18,19 @@ def _piece_of_bead(scene: Scene, rng: Generator, length: float) -> tuple[Weld, P
     if not scene.welds:
         return None
     weld = scene.welds[int(rng.integers(len(scene.welds)))]
-    step = float(np.hypot(*(weld.path[1] - weld.path[0])))
+    path = weld.path
+    step = float(np.hypot(*(path[1] - path[0])))
+    if scene.defect_unit is not None and length < 6 * step:  # finer, for a short piece
+        places = np.linspace(0, len(path) - 1, round((len(path) - 1) * 6 * step / length) + 1)
+        path = np.stack([np.interp(places, np.arange(len(path)), path[:, axis]) for axis in (0, 1)], axis=1)
+        step = length / 6
     count = max(4, round(length / step))
     low, high = 0.06 * scene.size, 0.94 * scene.size
-    visible = np.flatnonzero(((weld.path > low) & (weld.path < high)).all(axis=1))
+    visible = np.flatnonzero(((path > low) & (path < high)).all(axis=1))
     if len(visible) <= count:
         return None
     start = int(visible[int(rng.integers(len(visible) - count))])
-    piece = weld.path[start : start + count]
+    piece = path[start : start + count]
     direction = (piece[-1] - piece[0]) / np.hypot(*(piece[-1] - piece[0]))
     return weld, piece, np.array([-direction[1], direction[0]])
 

@@ -109,6 +109,7 @@ class Scene:
         free: bool ``[H, W]``, open surface of the part, on which a surface or material defect may lie.
         outline: closed outline ``[N, 2]`` of the part, where (some of) it is in the picture.
         grain: direction of the texture's streaks (radians), None where it has none.
+        defect_unit: what `defect_pixel` is; None: by the size of the picture.
     """
 
     size: int
@@ -118,6 +119,7 @@ class Scene:
     free: BoolArray = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
     outline: Points | None = None
     grain: float | None = None
+    defect_unit: float | None = None
     holes: list[Hole] = field(default_factory=list)
     mounted: list[Mounted] = field(default_factory=list)
     welds: list[Weld] = field(default_factory=list)
@@ -133,7 +135,7 @@ class Scene:
     @property
     def defect_pixel(self) -> float:
         """The same for the lengths of defects: they are drawn for a smaller picture, so they grow with one number."""
-        return self.size / DEFECT_SCALE
+        return self.size / DEFECT_SCALE if self.defect_unit is None else self.defect_unit
 
     @property
     def whole(self) -> Window:
@@ -158,6 +160,12 @@ class Scene:
         rim = 2 * max(1, round(2 * self.pixel)) + 1
         kernel = np.ones((rim, rim), np.uint8)
         self.free = np.asarray(cv2.erode(inside, kernel), dtype=np.bool_)
+
+    def limit(self, view: Window) -> None:
+        """Leave open surface only in `view`."""
+        kept = np.zeros_like(self.free)
+        kept[view.within(self.whole)] = self.free[view.within(self.whole)]
+        self.free = kept
 
     def open_point(self, rng: Generator, tries: int = 24) -> Points | None:
         """A random place on the open surface, at least 3 % of the side away from the border; None if hard to find."""

@@ -144,7 +144,7 @@ def _write_picture(folder: Path, plan: SyntheticPlan, index: int) -> Annotation:
     split, name = plan.split_of(index), plan.name_of(index)
     pictures, labels = FOLDERS[plan.format]
     image = folder / pictures / split / name
-    annotation = Annotation(image, (plan.imgsz, plan.imgsz), sample.boxes, sample.labels)
+    annotation = Annotation(image, plan.shape, sample.boxes, sample.labels)
     _write(image, _encoded(sample.image, plan.picture))
     if plan.format != "coco":
         text = yolo_text(annotation) if plan.format == "yolo" else voc_text(annotation, plan.classes)
@@ -174,8 +174,11 @@ def _yaml_text(plan: SyntheticPlan) -> str:
     name = "synthetic" if plan.recipe == "parts" else f"synthetic-{plan.recipe}"
     values = {"name": name, "root": ".", "format": plan.format, "classes": list(plan.classes), "splits": splits}
     recipe = "" if plan.recipe == "parts" else f"--recipe {plan.recipe} "
+    size = f"--imgsz {plan.imgsz}" if plan.size is None else f"--size {plan.size[0]}x{plan.size[1]}"
+    if plan.defects is not None:
+        size += f" --defects {plan.defects[0]}-{plan.defects[1]}"
     command = (
-        f"lightdet data synth --images {plan.images} --seed {plan.seed} --imgsz {plan.imgsz} --val {plan.val:g} "
+        f"lightdet data synth --images {plan.images} --seed {plan.seed} {size} --val {plan.val:g} "
         f"--clean {plan.clean:g} --format {plan.format} --picture {plan.picture} {recipe}--output DIR"
     )
     what = "parts with defects" if plan.recipe == "parts" else "many kinds of defects, for pretraining"

@@ -60,11 +60,14 @@ def test_numpys_global_state_is_neither_read_nor_changed() -> None:
     assert np.array_equal(before, np.random.get_state()[1])  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_box_is_the_tight_bound_of_the_changed_pixels(size: int) -> None:
+@pytest.mark.parametrize("size", [*SIZES, (320, 200), (150, 260)])
+def test_box_is_the_tight_bound_of_the_changed_pixels(size: int | tuple[int, int]) -> None:
+    """In pictures of any size; in those that are not square the defects have given sizes."""
     found = 0
     for index in range(16):
-        drawn = render(9, index, size, clean=0.0)
+        square = isinstance(size, int)
+        drawn = render(9, index, size, clean=0.0) if square else render(9, index, clean=0.0, size=size, defects=(6, 30))
+        assert drawn.sample.image.shape[:2] == ((size, size) if isinstance(size, int) else size[::-1])
         changed = (drawn.sample.image != drawn.reference).any(axis=2)
         # Nothing changes but the masks, and every pixel of a mask does change.
         assert np.array_equal(changed, drawn.masks.any(axis=0))

@@ -17,7 +17,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
-from lightdet.data.synthetic import CLASSES, SyntheticPlan, render_sample, write_synthetic
+from lightdet.data.synthetic import CLASSES, SCALABLE, SyntheticPlan, render_sample, write_synthetic
 from lightdet.errors import UserError
 
 SMALL = 96
@@ -191,3 +191,40 @@ def test_an_interrupt_while_the_processes_start_ends_it(tmp_path: Path) -> None:
         [sys.executable, str(script), str(tmp_path / "set")], capture_output=True, timeout=60, check=False
     )
     assert done.stdout.strip() == b"interrupted"
+
+
+def test_pictures_of_any_size_with_defects_of_given_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command; what the YAML says makes the same pictures again."""
+    arguments = ["--size", "320x192", "--defects", "8-24", "--images", "8", "--clean", "0", "--val", "0.25"]
+    for name in ("one", "two"):
+        assert main(["data", "synth", *arguments, "--output", str(tmp_path / name)]) == 0
+    assert "8 pictures of 320 x 192" in capsys.readouterr().out
+    spec = load_dataset(tmp_path / "one" / "dataset.yaml")
+    assert spec.classes == SCALABLE
+    assert "--size 320x192 --defects 8-24" in (tmp_path / "one" / "dataset.yaml").read_text()
+    found = [annotation for split in spec.splits for annotation in read_split(spec, split)[0]]
+    assert sum(len(annotation) for annotation in found) >= 8
+    for annotation in found:
+        assert annotation.size == (320, 192)
+        sides = annotation.boxes[:, 2:] - annotation.boxes[:, :2]
+        assert (sides.max(axis=1) >= 8 - 1e-2).all() and (sides.max(axis=1) <= 24 + 1e-2).all()
+        other = tmp_path / "two" / annotation.image.relative_to(tmp_path / "one")
+        assert other.read_bytes() == annotation.image.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--size", "320"], "--size takes width and height, such as 2048x1536"),
+        (["--size", "320x"], "--size takes width and height"),
+        (["--size", "9999x100"], "picture size must lie in 96-4096"),
+        (["--size", "320x192", "--imgsz", "96"], "either with --imgsz (square) or with --size"),
+        (["--defects", "24-8"], "largest defect must lie in 24-80"),
+        (["--defects", "8"], "--defects takes the smallest and the largest size"),
+        (["--defects", "8-24", "--recipe", "teacher"], "use --recipe parts"),
+    ],
+)
+def test_sizes_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], words: str) -> None:
+    assert main(["data", "synth", "--output", str(tmp_path / "set"), "--images", "8", *wrong]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "set").exists()
