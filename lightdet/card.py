@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from safetensors import SafetensorError, safe_open
 
 from lightdet.errors import UserError
-from lightdet.structures import Preprocessing
+from lightdet.structures import Preprocessing, Tiling
 
 TaskName = Literal["detect", "classify"]
 METADATA_KEY = "lightdet"
@@ -44,6 +44,7 @@ class ModelCard:
         preprocessing: how pictures become input.
         facts: anything worth keeping: metrics, epoch, data set, versions.
         decision: the OK/NG rule and what it promises (see `lightdet.runs.calibrate`).
+        tiles: how large pictures were cut in training; None: they were not.
     """
 
     model: dict[str, Any]
@@ -51,6 +52,7 @@ class ModelCard:
     preprocessing: Preprocessing
     facts: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
+    tiles: Tiling | None = None
 
     @property
     def task(self) -> TaskName:
@@ -78,6 +80,7 @@ def parse_model_card(metadata: Mapping[str, str], path: str | Path) -> ModelCard
             preprocessing=Preprocessing(**values["preprocessing"]),
             facts=values.get("facts", {}),
             decision=values.get("decision"),
+            tiles=card_tiles(values.get("tiles")),
         )
         if not (isinstance(card.model, dict) and isinstance(card.facts, dict)):
             raise TypeError("damaged")
@@ -137,6 +140,15 @@ def class_names(values: Any) -> tuple[str, ...]:
             raise ValueError("a name")
         name.encode()  # half of a surrogate pair is possible in JSON, but nowhere else
     return names
+
+
+def card_tiles(values: Any) -> Tiling | None:
+    """Return the tiles of a card, checked.
+
+    Raises:
+        TypeError, ValueError: not tiles.
+    """
+    return None if values is None else Tiling(**values)
 
 
 def peek_model_card(path: str | Path) -> ModelCard | None:

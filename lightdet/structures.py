@@ -286,6 +286,30 @@ class Classification:
         }
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """How pictures larger than a tile are cut into parts.
+
+    Attributes:
+        size: side of a tile in pixels of the picture, 32 to `MAX_IMGSZ`.
+        overlap: smallest share of the side that neighbouring tiles have in common, in [0, 0.9].
+
+    Raises:
+        ValueError: a value out of range, or of the wrong type.
+    """
+
+    size: int
+    overlap: float
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.size, Integral) and not isinstance(self.size, bool)
+        if not whole or not 32 <= self.size <= MAX_IMGSZ:
+            raise ValueError(f"the size of a tile is a whole number in 32-{MAX_IMGSZ}, got {self.size!r}")
+        share = isinstance(self.overlap, int | float) and not isinstance(self.overlap, bool)
+        if not share or not 0.0 <= self.overlap <= 0.9:
+            raise ValueError(f"the overlap of tiles is a share in 0-0.9, got {self.overlap!r}")
+
+
 MAX_IMGSZ = 8192
 """Largest side of a network input, in pixels."""
 

@@ -48,6 +48,5 @@ def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetw
 
 def _sides(pictures: Pictures, index: int) -> Any:
     annotation = pictures.annotations[index]
-    scale = pictures.imgsz / max(annotation.size)
     boxes, _ = trainable(annotation)
-    return (boxes[:, 2:] - boxes[:, :2]) * scale
+    return (boxes[:, 2:] - boxes[:, :2]) * pictures.scale(annotation)

@@ -20,6 +20,7 @@ from lightdet.assembly.distillation import Teacher, load_teacher
 from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
+from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import TrainingData, read_training_data
 from lightdet.card import ModelCard
@@ -32,7 +33,7 @@ from lightdet.errors import UserError
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork
 from lightdet.models.weights import save_model
-from lightdet.structures import Annotation, Preprocessing
+from lightdet.structures import Annotation, Preprocessing, Tiling
 from lightdet.training.best_and_worst import WORDS
 from lightdet.training.board_pictures import batch_sheet
 from lightdet.training.distributed import Processes
@@ -51,6 +52,11 @@ def unmeasured_boxes(val: Sequence[Annotation]) -> str | None:
         return "there is no split 'val'"
     measured = any(len(trainable(annotation)[1]) for annotation in val)
     return None if measured else "no picture of the split 'val' has a box"
+
+
+def tiling(config: RunConfig) -> Tiling | None:
+    """The tiles that the configuration asks for; None: whole pictures."""
+    return None if config.tiles is None else Tiling(config.tiles.size, config.tiles.overlap)
 
 
 def load_training_data(
@@ -72,7 +78,7 @@ def load_training_data(
 
     return read_training_data(
         spec,
-        partial(Pictures, imgsz=config.imgsz),
+        partial(Pictures, imgsz=config.imgsz, tiles=tiling(config)),
         check=check,
         unmeasured=unmeasured_boxes,
         cache_mib=config.train.cache_mib if config.train.cache else 0,
@@ -109,7 +115,7 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
     pace = Pace.of(train, from_weights=from_weights)
-    aligned = _aligned(config, context, from_weights, len(data.train))
+    aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
     )
@@ -125,7 +131,7 @@ def build_trainer(
     return assemble_trainer(
         task,
         _loader(config, data, context.processes),
-        DetectionValidation(data.val, data.names, config.eval.batch, replicas=computing.replicas) if data.val else None,
+        _validation(config, data, computing.replicas),
         train,
         context,
         save_weights=_weight_writer(config, data.names, bit_depth, run[START]),
@@ -188,14 +194,24 @@ def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
         boxes = sum(len(trainable(annotation)[1]) for annotation in pictures.annotations) if pictures else 0
         return f"{counted(len(pictures), 'picture')} with {counted(boxes, 'box')}" if pictures else "none"
 
-    return {"to train": summary(data.train), "to validate": summary(data.val), "classes": ", ".join(data.names)}
+    tiles = data.train.tiles
+    crops = "" if tiles is None else f", as {counted(data.train.per_epoch, 'crop')} of {tiles.size} pixels per epoch"
+    return {"to train": summary(data.train) + crops, "to validate": summary(data.val), "classes": ", ".join(data.names)}
+
+
+def _validation(config: RunConfig, data: TrainingData[Pictures], replicas: int) -> DetectionValidation | None:
+    if not data.val:
+        return None
+    if data.val.tiles is None:
+        return DetectionValidation(data.val, data.names, config.eval.batch, replicas=replicas)
+    return TiledValidation(data.val, data.names, config.eval.batch, replicas=replicas, settings=config.eval)
 
 
 def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes) -> TrainingLoader:
     recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic_off_epochs"}))
     weights = None
     if config.train.image_weights:
-        weights = picture_weights(data.train, class_frequencies(data.train, len(data.names)))
+        weights = picture_weights(data.train, class_frequencies(data.train, len(data.names)))[data.train.owners]
     return TrainingLoader(
         TrainingSamples(data.train, recipe, seed=config.train.seed),
         config.train.batch,
@@ -213,7 +229,8 @@ def _weight_writer(
     preprocessing = Preprocessing(config.imgsz, bit_depth=bit_depth)
 
     def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-        card = ModelCard(config.model.model_dump(mode="json"), names, preprocessing, {**facts, START: begun})
+        model = config.model.model_dump(mode="json")
+        card = ModelCard(model, names, preprocessing, {**facts, START: begun}, tiles=tiling(config))
         save_model(path, dict(network.state_dict()), card)
 
     return write

@@ -275,10 +275,21 @@ class EvaluationConfig(Section):
     eval: EvalConfig = EvalConfig()
 
 
+class TilesConfig(Section):
+    """Pictures larger than a tile are seen in parts: training draws crops, all that follows joins the tiles' boxes."""
+
+    size: Annotated[int, Field(ge=32, le=8192)]
+    """Side of a tile in pixels of the picture; it is scaled to `imgsz`."""
+    overlap: Annotated[float, Field(ge=0.0, le=0.9)] = 0.2
+    """Smallest share of the side that neighbouring tiles have in common."""
+
+
 class RunConfig(Section):
     """A whole run, for any network."""
 
     imgsz: Annotated[int, Field(ge=32, le=8192)] = 608
+    tiles: TilesConfig | None = None
+    """null: whole pictures, scaled to `imgsz`."""
     model: NetworkConfig
     loss: Section
     augment: AugmentConfig = AugmentConfig()

@@ -50,11 +50,11 @@ class TrainingSamples:
         self._pixel = augment.PixelTransforms(recipe.albumentations)
 
     def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self.pictures)
+        """The number of samples per epoch: pictures, or crops of them."""
+        return self.pictures.per_epoch
 
     def make(self, epoch: int, position: int, index: int, *, compose: bool) -> Sample:
-        """Return the sample at `position` of the epoch's order, which is picture `index`.
+        """Return the sample at `position` of the epoch's order, which is sample `index` of the pictures.
 
         Args:
             compose: whether pictures may be combined (mosaic, mixup, copy-paste); off in the last epochs.
@@ -78,16 +78,16 @@ class TrainingSamples:
         return Sample(self._pixel(augment.solid(image), rng), sample.boxes, sample.labels)
 
     def _another(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(len(self.pictures)))
+        return int(rng.integers(len(self)))
 
     def _arrange(self, index: int, rng: np.random.Generator, *, compose: bool) -> Sample:
-        """One picture or a mosaic of four, on a square of the input size."""
+        """One picture (or crop) or a mosaic of four, on a square of the input size."""
         if compose and rng.random() < self.recipe.mosaic:
             chosen = [index, *(self._another(rng) for _ in range(3))]
             rng.shuffle(chosen)
-            four = [self.pictures.sample(i) for i in chosen]
+            four = [self.pictures.draw(i, rng) for i in chosen]
             return augment.mosaic_affine(four, self.imgsz, self._affine, rng, pad_value=self.pad_value)
-        sample = self.pictures.sample(index)
+        sample = self.pictures.draw(index, rng)
         if self._affine == augment.AffineRange(0, 0, 0, 0):
             image, transform = letterbox(
                 augment.solid(sample.image), (self.imgsz, self.imgsz), pad_value=self.pad_value

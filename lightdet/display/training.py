@@ -74,12 +74,13 @@ class TrainDisplay:
         """Say how many steps and how long it will be; `speed` is the probe's, in pictures per second."""
         train = config.train
         outlook = Outlook(
-            len(data.train),
+            data.train.per_epoch,
             train.batch * train.accumulate,
             train.epochs if train.minutes is None else None,
             train.minutes,
             speed,
             self.task.training.enough_steps if from_scratch else None,
+            "picture" if data.train.per_epoch == len(data.train) else "crop",
         )
         for line in outlook.lines():
             self.note(line)

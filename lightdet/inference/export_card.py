@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from lightdet.card import DAMAGED, FORMAT, TaskName, card_values, class_names
+from lightdet.card import DAMAGED, FORMAT, TaskName, card_tiles, card_values, class_names
 from lightdet.errors import UserError
 from lightdet.inference.formats import FilePrecision
-from lightdet.structures import MAX_IMGSZ, Preprocessing
+from lightdet.structures import MAX_IMGSZ, Preprocessing, Tiling
 
 WEIGHTS_KEY = "lightdet_weights"
 """Where an ``.xml`` stores the checksum of its ``.bin``."""
@@ -55,6 +55,7 @@ class ExportCard:
         version: of the lightdet that wrote it.
         facts: anything worth keeping: how it was verified, the checkpoint's own facts.
         decision: the checkpoint's OK/NG rule, if it was calibrated.
+        tiles: as in `lightdet.card.ModelCard`.
     """
 
     names: tuple[str, ...]
@@ -73,6 +74,7 @@ class ExportCard:
     version: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
+    tiles: Tiling | None = None
 
     @property
     def task(self) -> TaskName:
@@ -105,6 +107,7 @@ def parse_card(text: str | None, path: str | Path) -> ExportCard:
         values["strides"] = tuple(values["strides"])
         if values.get("decision") is None:  # the first exports stored it among the facts
             values["decision"] = values.get("facts", {}).get("decision")
+        values["tiles"] = card_tiles(values.get("tiles"))
         card = ExportCard(**values)
         _check(card)
     except DAMAGED:

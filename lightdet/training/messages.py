@@ -38,9 +38,15 @@ def opening(data: Any) -> str:
 
 
 def notes(data: Any) -> list[str]:
-    """What cannot be measured with this data."""
-    reason = data.unmeasured
-    return [] if reason is None else [f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's"]
+    """How large pictures are seen, and what cannot be measured with this data."""
+    tiles, reason = data.train.tiles, data.unmeasured
+    notes = []
+    if tiles is not None:
+        crops = counted(data.train.per_epoch, "crop")
+        notes.append(f"tiles of {tiles.size} pixels: {crops} per epoch; validation joins the tiles of each picture")
+    if reason is not None:
+        notes.append(f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's")
+    return notes
 
 
 def epoch_line(record: Mapping[str, Any]) -> str:

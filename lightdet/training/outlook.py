@@ -25,12 +25,13 @@ class Outlook:
     """A training that is about to start.
 
     Attributes:
-        pictures: to train on.
+        pictures: to train on; with tiles the crops per epoch.
         batch: pictures per step.
         epochs: number of epochs; None if `minutes` decide.
         minutes: the budget, or None.
         speed: pictures per second, by the probe; None if nothing was measured.
         enough: steps that such a network needs from its starting weights; None if unknown.
+        noun: what is counted as pictures.
     """
 
     pictures: int
@@ -39,6 +40,7 @@ class Outlook:
     minutes: float | None
     speed: float | None
     enough: int | None
+    noun: str = "picture"
 
     @property
     def steps(self) -> int:
@@ -62,7 +64,7 @@ class Outlook:
             longer = self.seconds(wanted)
             how_long = "" if longer is None else f" (about {duration(longer)})"
             lines.append(
-                f"{self._short()}; with {counted(self.pictures, 'picture')} and batches of {self.batch} these are "
+                f"{self._short()}; with {counted(self.pictures, self.noun)} and batches of {self.batch} these are "
                 f"--epochs {wanted}{how_long}"
             )
         return lines

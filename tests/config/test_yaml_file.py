@@ -173,7 +173,7 @@ BAD_VALUES = [
     ("train:\n\n  epoch: 3", "run.yaml:3: unknown key 'train.epoch'; did you mean 'train.epochs'?"),
     ("imgsz: 64\nepochs: 3", "run.yaml:2: unknown key 'epochs'; did you mean 'train.epochs'?"),
     ("model:\n  mosaic: 0", "run.yaml:2: unknown key 'model.mosaic'; did you mean 'augment.mosaic'?"),
-    ("learning: 3", "known here: imgsz, model, loss, augment, train, eval"),
+    ("learning: 3", "known here: imgsz, tiles, model, loss, augment, train, eval"),
     ("train:\n  epochs: many", "run.yaml:2: 'train.epochs' should be a valid integer"),
     ("train:\n  epochs: true", "run.yaml:2: 'train.epochs' should be a number (given: True)"),
     ("train:\n  epochs: 2.5", "run.yaml:2: 'train.epochs' should be a valid integer"),

@@ -40,6 +40,20 @@ class Recorder(SilentReporter):
         self.records.append(record)
 
 
+class StopAt(Recorder):
+    """Asks for a stop after a number of batches, as a signal would."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.left = batches
+        self.trainer: Any = None
+
+    def batch_done(self, losses: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.trainer.stop.requested = True
+
+
 def make_trainer(
     defect_set: Path,
     folder: Path,

@@ -11,11 +11,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from conftest_training import SMALL, Recorder, assert_same_tensors, make_trainer
+from conftest_training import SMALL, Recorder, StopAt, assert_same_tensors, make_trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightdet.cli.app import main
@@ -27,20 +26,6 @@ from lightdet.training.page import PAGE_FILE
 from lightdet.training.trainer import BEST_FILE, LAST_FILE, RESULTS_FILE
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-class StopAt(Recorder):
-    """Asks for a stop after a number of batches, as a signal would."""
-
-    def __init__(self, batches: int) -> None:
-        super().__init__()
-        self.left = batches
-        self.trainer: Any = None
-
-    def batch_done(self, losses: Any) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.trainer.stop.requested = True
 
 
 def weights_after(folder: Path) -> dict[str, torch.Tensor]:

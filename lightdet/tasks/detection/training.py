@@ -43,7 +43,8 @@ class DetectionTraining:
         model = self.network_config(YamlFile(dict(card.model), weights)).model_dump(mode="json")
         if "backbone_weights" in model:
             model["backbone_weights"] = None  # what that training began with; this one has more
-        return {"imgsz": card.preprocessing.imgsz, "model": model}
+        tiles = {} if card.tiles is None else {"tiles": {"size": card.tiles.size, "overlap": card.tiles.overlap}}
+        return {"imgsz": card.preprocessing.imgsz, **tiles, "model": model}
 
     def network_config(self, file: YamlFile) -> Any:
         """A detector's."""
