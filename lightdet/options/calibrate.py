@@ -29,7 +29,6 @@ from lightdet.options.shared import (
     Split,
     Tile,
     ZonesFile,
-    check_overlap,
 )
 
 Kind: TypeAlias = Literal["escape_rate", "false_reject_rate"]
@@ -86,7 +85,6 @@ class CalibrationOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_overlap(self.tile, self.overlap)
         if (self.escape_rate is None) == (self.false_reject_rate is None):
             raise UserError("give either --escape-rate or --false-reject-rate, such as --escape-rate 0.01")
 

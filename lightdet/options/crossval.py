@@ -32,7 +32,6 @@ from lightdet.options.shared import (
     Tile,
     TrainBatch,
     TrainImgsz,
-    check_overlap,
 )
 from lightdet.options.train import training_settings
 
@@ -89,7 +88,6 @@ class CrossvalOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_overlap(self.tile, self.overlap)
         if self.escape_rate is not None and self.false_reject_rate is not None:
             raise UserError("give either --escape-rate or --false-reject-rate")
         if self.per_class and self.kind is None:

@@ -32,7 +32,6 @@ from lightdet.options.shared import (
     Threads,
     Tile,
     ZonesFile,
-    check_overlap,
 )
 
 
@@ -88,7 +87,3 @@ class DetectOptions(Options):
     on_error: OnError = "fail"
     json: Json = None
     progress: Progress = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_overlap(self.tile, self.overlap)

@@ -37,6 +37,12 @@ def side(_declared: Any, value: int | None) -> None:
         raise ValueError(f"{value} is not a multiple of 32; take {near}")
 
 
+def tile_side(_declared: Any, value: int | None) -> None:
+    """Allow sides of a tile in pixels, and 0 for whole pictures."""
+    if value is not None and value != 0 and value < 32:
+        raise ValueError(f"{value} is not in the range from 32 on, nor 0 for whole pictures")
+
+
 def existing(_declared: Any, value: Path | str | None) -> None:
     """Report a missing file at once, before importing what would read it."""
     if value is not None and not Path(value).exists():

@@ -27,7 +27,6 @@ from lightdet.options.shared import (
     Threads,
     Tile,
     ZonesFile,
-    check_overlap,
 )
 
 DECISION = Group("What is NG", sort_key=1)
@@ -353,7 +352,3 @@ class ServeOptions(Options):
     ] = None
     access_log: Annotated[bool, Parameter(help="One line per request on stderr.")] = False
     json: Json = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_overlap(self.tile, self.overlap)

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from lightdet.errors import UserError
 from lightdet.options.base import AnyPath, Then
-from lightdet.options.ranges import between, device_name, existing, one_device, side, writable
+from lightdet.options.ranges import between, device_name, existing, one_device, side, tile_side, writable
 
 OnErrorChoice: TypeAlias = Literal["fail", "skip"]
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
@@ -62,11 +61,17 @@ NoPromise = Annotated[
 ]
 Tile = Annotated[
     int | None,
-    Parameter(metavar="PIXELS", validator=between(32), help="Split large pictures into tiles of this side."),
+    Parameter(
+        metavar="PIXELS",
+        validator=tile_side,
+        help="Split large pictures into tiles of this side; 0: whole pictures; default: as the model was trained.",
+    ),
 ]
 Overlap = Annotated[
     float | None,
-    Parameter(metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default 0.2."),
+    Parameter(
+        metavar="SHARE", validator=between(0, 0.9), help="Smallest overlap of tiles; default: the model's, or 0.2."
+    ),
 ]
 ZonesFile = Annotated[
     AnyPath | None,
@@ -178,13 +183,3 @@ Callbacks = Annotated[
     Parameter(help="Callbacks, which follow the training and may stop it: see `lightdet.Callback`."),
 ]
 Progress = Annotated[bool, HIDDEN, Parameter(help="Show a bar, in a terminal and in a notebook.")]
-
-
-def check_overlap(tile: int | None, overlap: float | None) -> None:
-    """Refuse an overlap of tiles without tiles.
-
-    Raises:
-        UserError: only `overlap` is given.
-    """
-    if overlap is not None and tile is None:
-        raise UserError("--overlap is the overlap of tiles: give --tile as well, such as --tile 608")

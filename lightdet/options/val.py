@@ -31,7 +31,6 @@ from lightdet.options.shared import (
     Threads,
     Tile,
     ZonesFile,
-    check_overlap,
 )
 
 
@@ -67,7 +66,3 @@ class ValOptions(Options):
     json: Json = None
     overrides: Overrides = ()
     progress: Progress = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_overlap(self.tile, self.overlap)

@@ -31,7 +31,7 @@ from lightdet.tasks import task_of_model
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, if no output folder is named."""
 DEFAULT_BATCH = 8
-NO_TILES = "--explain works on whole pictures; leave out --tile, or explain a part of the picture"
+NO_TILES = "--explain works on whole pictures, not on tiles: give --tile 0, or a part of the picture"
 NO_ZONES = "--explain knows no zones and would also explain what they leave out: use 'lightdet explain' instead"
 SECOND_LOOKS = 16
 """At most this many pictures are run again if nothing was found."""
@@ -231,7 +231,7 @@ class Detection:
 
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
-        if self.options.tile is not None:
+        if self.options.tile:
             raise UserError(NO_TILES)
         if self.zones is not None:
             raise UserError(NO_ZONES)

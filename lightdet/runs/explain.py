@@ -19,6 +19,8 @@ from lightdet.inference.run_folder import check_writable, fresh_folder, results_
 from lightdet.inference.sources import Source, expand_sources, printable
 from lightdet.model_kind import is_export
 from lightdet.options.explain import ExplainOptions
+from lightdet.runs.load import trained_tiles
+from lightdet.structures import Tiling
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/explain")
@@ -63,6 +65,7 @@ class ExplainRun:
         self.sources = found.items
         self.originals = {source.target.resolve() for source in found.items if isinstance(source.target, Path)}
         self.outcome = Explained()
+        self.tiles: Tiling | None = None
 
     def run(self, done: Any = lambda source: None) -> Explained:
         """Load the network and explain every picture; `done` is called with each source.
@@ -73,6 +76,7 @@ class ExplainRun:
         """
         options, outcome = self.options, self.outcome
         explainer = load_explainer(options)
+        self.tiles = trained_tiles(options.weights)
         try:
             for source in self.sources:
                 try:
@@ -93,6 +97,12 @@ class ExplainRun:
             self._explain_picture(explainer, source.page(page), page.image)
 
     def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
+        if self.tiles is not None and max(picture.shape[:2]) > self.tiles.size:
+            raise UserError(
+                f"is larger than the tiles of {self.tiles.size} pixels that the model was trained on: cut out the part "
+                "to explain",
+                path=source.name,
+            )
         explanations = explainer.explain(picture, self.options)
         self.outcome.pictures += 1
         if not explanations:

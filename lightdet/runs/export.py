@@ -107,7 +107,7 @@ class Export:
             class_order(trained.names, self.spec, Path(options.weights))
         with self._draft_folder() as folder:
             watcher.stage("reading pictures")
-            pictures = self.proof.pictures(preprocessing)
+            pictures = self.proof.pictures(preprocessing, trained.tiles)
             watcher.stage("tracing the network")
             deploy = self.task.exporting.deployable(network, preprocessing, options)
             traced = self._traced(deploy, preprocessing)
@@ -155,6 +155,7 @@ class Export:
             precision=options.precision,
             version=_version(),
             facts={"model": trained.model, "training": trained.facts, "complexity": cost},
+            tiles=trained.tiles,
             **self.task.exporting.outputs(deploy, options),
         )
 

@@ -85,7 +85,7 @@ def _validation(draft: Path, split: str, record: Mapping[str, Any], options: Exp
         split=split,
         data_root=options.data_root,
         device="cpu",
-        tile=_condition(record, "tile"),
+        tile=_condition(record, "tile") or 0,
         overlap=_condition(record, "overlap"),
         no_promise=True,
     )

@@ -16,11 +16,15 @@ from lightdet.tasks import Task, task_of_model
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
+    from lightdet.card import ModelCard
     from lightdet.decisions.conditions import Conditions
     from lightdet.inference.classifier import ClassifierPredictor
+    from lightdet.inference.export_card import ExportCard
     from lightdet.inference.predictor import Predictor
+    from lightdet.structures import Tiling
 
 
+NO_TILES = "an overlap needs tiles, and this model looks at whole pictures: give --tile as well, such as --tile 608"
 TILING = ("tile", "overlap", "tile_iou", "tile_detections")
 """The conditions of tiles (`lightdet.decisions.conditions.Conditions`)."""
 
@@ -62,8 +66,8 @@ def load(
         rect: for a detector, letterbox to rectangles in multiples of 32 instead of squares.
         agnostic: for a detector, boxes of different classes also suppress each other; default no, or the export's
             own.
-        tile: for a detector, split pictures into tiles of this side in pixels; default: whole pictures.
-        overlap: smallest overlap of tiles, a share of their side; default 0.2.
+        tile: for a detector, split pictures into tiles of this side in pixels; 0: do not; default: as it was trained.
+        overlap: smallest overlap of tiles, a share of their side; default: as it was trained, or 0.2.
         zones: for a detector, where to look and what to ignore: a YAML file, or `Zones`; default: everywhere.
         no_promise: for a calibrated model, take the defaults above and judge by its OK/NG rule under any conditions.
             Otherwise the defaults are those of its calibration, and its rule cannot be used with others.
@@ -98,10 +102,23 @@ def _read(zones: str | Path | Zones | None) -> Zones | None:
 def calibrated_conditions(path: str | Path) -> Conditions | None:
     """Return the conditions under which a model's rule was calibrated; None without any, or for a damaged file."""
     try:
-        card = read_card(path) if is_export(path) else peek_model_card(path)
+        card = _card(path)
         return None if card is None else stored_conditions(card.decision, path)
     except UserError:  # reported when the model is loaded, or its rule is used
         return None
+
+
+def trained_tiles(path: str | Path) -> Tiling | None:
+    """Return how large pictures were cut when a model was trained; None: they were not, or for a damaged file."""
+    try:
+        card = _card(path)
+    except UserError:  # reported when the model is loaded
+        return None
+    return None if card is None else card.tiles
+
+
+def _card(path: str | Path) -> ModelCard | ExportCard | None:
+    return read_card(path) if is_export(path) else peek_model_card(path)
 
 
 def calibrated_values(then: Conditions, given: Mapping[str, Any], *, exported: bool) -> dict[str, Any]:
@@ -131,16 +148,21 @@ def _check(path: Path, max_detections: int | None, threads: int | None) -> None:
 
 
 def _predictor(path: Path, task: Task, given: dict[str, Any], *, no_promise: bool, **computing: Any) -> Any:
-    """Load a model with what is given, and for the rest as at its calibration, or else with the defaults."""
+    """Load a model with what is given, and for the rest as at its calibration, or else as it was trained."""
     then, asked = None if no_promise else calibrated_conditions(path), given
+    trained = trained_tiles(path)
     if then is not None:
         given = calibrated_values(then, given, exported=is_export(path))
+    elif trained is not None and given.get("tile") != 0:
+        given = {"tile": trained.size, "overlap": trained.overlap, **given}
     tiling = {name: given.pop(name, None) for name in TILING}
+    if tiling["overlap"] is not None and not tiling["tile"]:
+        raise UserError(NO_TILES, path=path)
     zones: Zones | None = given.pop("zones", None)
 
     def made(**lower: float) -> Any:
         predictor = task.predictor(path, no_promise=no_promise, **computing, **{**given, **lower})
-        if tiling["tile"] is None:
+        if not tiling["tile"]:
             return predictor
         return _tiled(predictor, tiling, iou=asked.get("iou"), max_detections=asked.get("max_detections"))
 

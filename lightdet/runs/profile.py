@@ -123,7 +123,8 @@ def _subjects(options: ProfileOptions, device: torch.device | None) -> list[_Sub
             threads=_threads(options),
             **task.profiled_thresholds(options.confidence),
         )
-        subjects.append(_subject(str(path), predictor))
+        # With tiles: the network that looks at each of them.
+        subjects.append(_subject(str(path), getattr(predictor, "predictor", predictor)))
     return subjects + [_foreign(Path(path), options) for path in options.against]
 
 

@@ -19,7 +19,7 @@ from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
-from lightdet.structures import Preprocessing
+from lightdet.structures import Preprocessing, Tiling
 
 SIDE = 64
 PICTURE = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
@@ -117,3 +117,16 @@ def test_a_rule_from_before_conditions_promises_nothing(calibrated: Path, tmp_pa
     save_model(tmp_path / "old.safetensors", weights, replace(card, decision=old))
     model = lightdet.load(tmp_path / "old.safetensors", threads=1, imgsz=96)
     assert model.rule is not None and "calibrate it again" in model.promise.describe()
+
+
+def test_the_calibration_decides_about_tiles_not_the_training(calibrated: Path, tmp_path: Path) -> None:
+    """Trained on tiles, calibrated on whole pictures."""
+    weights, card = load_model(calibrated)
+    path = tmp_path / "tiles.safetensors"
+    save_model(path, weights, replace(card, tiles=Tiling(64, 0.25)))
+    model = lightdet.load(path, threads=1)
+    assert model.conditions.tile is None and model.rule is not None and model.promise.holds
+    free = lightdet.load(path, threads=1, no_promise=True)
+    assert (free.conditions.tile, free.conditions.overlap) == (64, 0.25)
+    with pytest.raises(UserError, match="was calibrated with whole pictures"):
+        _ = lightdet.load(path, threads=1, tile=64).rule
