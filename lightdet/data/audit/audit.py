@@ -57,6 +57,9 @@ def audit_dataset(
     report.findings += _counted_from(spec)
     report.findings += check_classes(report.splits, spec.classes, labels.example)
     report.findings += labels.background(report.splits)
+    report.tiles = labels.tiles(records, imgsz)
+    if report.tiles is not None:
+        report.findings.append(Finding("tiles", "warning", report.tiles.message(), path=spec.path))
     report.findings += check_shared({split: [record.image for record in group] for split, group in records.items()})
     members = _members(records, checks, labels)
     copies, kept = check_copies(members)

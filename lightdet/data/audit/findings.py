@@ -10,6 +10,7 @@ from typing import Literal
 from lightdet.data.audit.gallery import Shelf
 from lightdet.data.audit.statistics import SplitStatistics
 from lightdet.data.audit.tables import Table
+from lightdet.data.audit.tiles import TileProposal
 
 Severity = Literal["error", "warning", "note"]
 
@@ -96,6 +97,7 @@ KINDS: dict[str, Kind] = {
     ),
     "slip": Kind("box that oversteps the border by a pixel", "cut when read; check what the tool counts from"),
     "tiny": Kind("box too small for the input", "use a larger --imgsz, or cut the pictures into tiles"),
+    "tiles": Kind("small boxes in large pictures", "train on tiles: pictures shrunk to the input show little of them"),
     "class-alike": Kind("class names that differ only in spelling", "if they are one class, use one name"),
     "class-empty": Kind("class without examples", "label some, or remove the class"),
     "class-absent": Kind("class missing in a split", "split again, so that every class is trained and measured"),
@@ -122,7 +124,8 @@ KINDS: dict[str, Kind] = {
 class AuditReport:
     """The whole result: statistics of each split, and all findings, errors first.
 
-    `tables` show the statistics; `gallery` is for the page, with 16-bit pictures of `bit_depth`.
+    `tables` show the statistics; `gallery` is for the page, with 16-bit pictures of `bit_depth`; `tiles` are proposed
+    where they would help.
     """
 
     name: str
@@ -133,6 +136,7 @@ class AuditReport:
     bit_depth: int = 16
     tables: list[Table] = field(default_factory=list)
     gallery: list[Shelf] = field(default_factory=list)
+    tiles: TileProposal | None = None
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
@@ -157,5 +161,6 @@ class AuditReport:
             "warnings": counts["warning"],
             "notes": counts["note"],
             "splits": {name: split.as_dict(self.classes) for name, split in self.splits.items()},
+            "tiles": None if self.tiles is None else self.tiles.as_dict(),
             "findings": [finding.as_dict() for _, _, group in self.by_kind() for finding in group],
         }

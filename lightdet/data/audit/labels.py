@@ -14,6 +14,7 @@ from lightdet.data.audit.findings import Finding
 from lightdet.data.audit.gallery import Shelf, boxes_gallery, pictures_gallery
 from lightdet.data.audit.statistics import BoxStatistics, SplitStatistics, box_statistics, class_statistics
 from lightdet.data.audit.tables import Table, class_table, side_table, split_table
+from lightdet.data.audit.tiles import TileProposal, propose_tiles
 from lightdet.data.formats.label_file import LabelFile
 from lightdet.data.records import BoxRecord, ClassRecord
 from lightdet.data.spec import LabelKind
@@ -41,6 +42,9 @@ class LabelAudit(Protocol):
 
     def background(self, splits: Mapping[str, Any]) -> Iterator[Finding]:
         """Say how many pictures are free of defects, if no class counts them."""
+
+    def tiles(self, records: Mapping[str, Sequence[Any]], imgsz: int) -> TileProposal | None:
+        """Propose tiles from the records of all splits, if they would help."""
 
     def tables(self, splits: Mapping[str, Any], classes: Sequence[str], imgsz: int) -> list[Table]:
         """Return the statistics as tables."""
@@ -90,6 +94,12 @@ class BoxLabels:
                 message = "no picture without defects: false alarms on good parts are neither unlearned nor measured"
             yield Finding("background", "note", message, split)
 
+    def tiles(self, records: Mapping[str, Sequence[BoxRecord]], imgsz: int) -> TileProposal | None:
+        """From the sizes of the boxes that training learns from."""
+        chosen = records.get("train") or [record for group in records.values() for record in group]
+        found = [_arrays(record.labels) for record in chosen if record.labels is not None]
+        return propose_tiles([(size, boxes) for size, boxes, _ in found], imgsz)
+
     def tables(self, splits: Mapping[str, BoxStatistics], classes: Sequence[str], imgsz: int) -> list[Table]:
         """Pictures, boxes by class, and how large they are."""
 
@@ -133,6 +143,10 @@ class ClassLabels:
     def background(self, splits: Mapping[str, SplitStatistics]) -> Iterator[Finding]:
         """Nothing: good parts are a class."""
         yield from ()
+
+    def tiles(self, records: Mapping[str, Sequence[ClassRecord]], imgsz: int) -> TileProposal | None:
+        """None: a classifier sees whole pictures."""
+        return None
 
     def tables(self, splits: Mapping[str, SplitStatistics], classes: Sequence[str], imgsz: int) -> list[Table]:
         """Pictures, and pictures by class."""
