@@ -107,7 +107,8 @@ def read_box_csv(data: bytes, size: Size, classes: Sequence[str]) -> Found:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     ]
     rows = [row for row in rows if any(row)]
-    names = [name.lower() for name in rows[0]]
+    short = {"x1": "xmin", "y1": "ymin", "x2": "xmax", "y2": "ymax"}
+    names = [short.get(name.lower(), name.lower()) for name in rows[0]]
     found: Found = {}
     for row in rows[1:]:
         cells = dict(zip(names, [*row, *[""] * len(names)], strict=False))

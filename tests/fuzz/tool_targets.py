@@ -130,7 +130,8 @@ def _judge(
         for problem in file.problems:
             check_line(problem)
         found = {image.file_name: boxes_of(file.labels_of(image, SIZE, CLASSES, outside)) for image in file.images}
-        if file.problems or any(boxes is None for boxes in found.values()):
+        # A picture that is listed twice is refused where pictures are looked for.
+        if file.problems or len(found) < len(file.images) or any(boxes is None for boxes in found.values()):
             return None
         if any(word in data for word in unread):
             return found
