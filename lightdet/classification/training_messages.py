@@ -12,8 +12,7 @@ from typing import Any
 from lightdet.classification.dataset import labels_of
 from lightdet.classification.fit import judge_fit
 from lightdet.training.checkpoint import Progress
-from lightdet.training.messages import best_line
-from lightdet.training.messages import notes as unmeasured_notes
+from lightdet.training.messages import best_line, unmeasured
 from lightdet.wording import counted
 
 
@@ -42,7 +41,7 @@ def notes(data: Any) -> list[str]:
     """What cannot be learned from the data, or not measured with it."""
     counts = zip(data.names, _class_counts(data.train, data), strict=True)
     notes = [f"no picture of '{name}' to train on: it cannot be learned" for name, count in counts if not count]
-    return notes + unmeasured_notes(data)
+    return notes + unmeasured(data)
 
 
 def epoch_line(record: Mapping[str, Any]) -> str:

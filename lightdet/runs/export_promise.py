@@ -17,6 +17,7 @@ from lightdet.options.export import ExportOptions
 from lightdet.options.val import ValOptions
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
 from lightdet.runs.export_proof import Watcher
+from lightdet.runs.load import trained_tiles
 from lightdet.runs.validate import Validation
 
 NO_DATA = "exported without its calibration pictures; give them with --data"
@@ -79,13 +80,14 @@ def exported_decision(
 
 def _validation(draft: Path, split: str, record: Mapping[str, Any], options: ExportOptions) -> Validation:
     """The look of the draft at the calibration pictures."""
+    whole = None if trained_tiles(draft) is None else 0  # it was calibrated on whole pictures all the same
     wanted = ValOptions(
         data=options.data or Path(),
         weights=draft,
         split=split,
         data_root=options.data_root,
         device="cpu",
-        tile=_condition(record, "tile") or 0,
+        tile=_condition(record, "tile") or whole,
         overlap=_condition(record, "overlap"),
         no_promise=True,
     )

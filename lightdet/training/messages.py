@@ -39,14 +39,19 @@ def opening(data: Any) -> str:
 
 def notes(data: Any) -> list[str]:
     """How large pictures are seen, and what cannot be measured with this data."""
-    tiles, reason = data.train.tiles, data.unmeasured
-    notes = []
-    if tiles is not None:
-        crops = counted(data.train.per_epoch, "crop")
-        notes.append(f"tiles of {tiles.size} pixels: {crops} per epoch; validation joins the tiles of each picture")
-    if reason is not None:
-        notes.append(f"{reason}: no epoch is scored, and best.safetensors will be the last epoch's")
-    return notes
+    tiles = data.train.tiles
+    if tiles is None:
+        return unmeasured(data)
+    crops = counted(data.train.per_epoch, "crop")
+    cut = f"tiles of {tiles.size} pixels: {crops} per epoch; validation joins the tiles of each picture"
+    return [cut, *unmeasured(data)]
+
+
+def unmeasured(data: Any) -> list[str]:
+    """Why nothing can be measured with this data, if so."""
+    if data.unmeasured is None:
+        return []
+    return [f"{data.unmeasured}: no epoch is scored, and best.safetensors will be the last epoch's"]
 
 
 def epoch_line(record: Mapping[str, Any]) -> str:

@@ -103,6 +103,14 @@ def numbers(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "cv" / "crossval.json").read_text(encoding="utf-8")))
 
 
+def test_from_python_it_is_the_same(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole)
+    rate = {"escape_rate": 0.4, "confidence": 0.8}
+    done = lightdet.cross_validate("set/mine.yaml", config="config.yaml", folds=2, output="cv", progress=False, **rate)
+    assert json.loads(json.dumps(done.to_dict())) == numbers(whole)
+    assert done.json == Path("cv/crossval.json") and done.model == Path("cv/model.safetensors")
+
+
 def test_what_was_trained_before_the_stop_is_kept(whole: Path) -> None:
     assert (whole / "cv" / "fold1" / "last.safetensors").read_bytes() == (whole / "first").read_bytes()
 
