@@ -77,6 +77,7 @@ CONFIG_KEYS = _listed(
     train.image_weights train.patience train.validate_every train.save_every train.fit_anchors train.anchor_recall
     train.anchor_similarity train.workers train.threads train.start train.distill train.distill_weight train.cache
     train.cache_mib train.seed eval.confidence eval.iou eval.max_detections eval.batch eval.show_confidence
+    tiles tiles.size tiles.overlap
     """
 )
 """Every key of a detector's configuration, dotted: to answer a wrong option without building the configuration."""

@@ -268,13 +268,21 @@ def _fields_at(model: type[BaseModel], key: KeyPath) -> list[str]:
         if get_origin(current) in (list, tuple):
             current = get_args(current)[0]
             continue
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        section = _section(current)
+        if section is None:
             return []
-        info = current.model_fields.get(str(part))
+        info = section.model_fields.get(str(part))
         current = info.annotation if info else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []
+    section = _section(current)
+    return [] if section is None else list(section.model_fields)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key of this type holds, if it does; it may also be null."""
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
+    return None
 
 
 def _choices_at(model: type[BaseModel], key: KeyPath) -> str:
@@ -306,5 +314,5 @@ def all_paths(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """Every key of a configuration, dotted."""
     for name, info in model.model_fields.items():
         yield above + name
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield from all_paths(info.annotation, f"{above}{name}.")
+        if get_origin(info.annotation) not in (list, tuple, dict) and (section := _section(info.annotation)):
+            yield from all_paths(section, f"{above}{name}.")
