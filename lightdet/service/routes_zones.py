@@ -26,7 +26,7 @@ PROMISED = (
 
 
 @router.post(
-    "/check", response_model=CheckedZones, responses=errors(401, 403, 422), dependencies=[Depends(needs("read"))]
+    "/check", response_model=CheckedZones, responses=errors(400, 401, 403, 422), dependencies=[Depends(needs("read"))]
 )
 async def check(service: Parts, drawn: DrawnZones) -> Response:
     """Return zones as a YAML file for ``--zones``, and whether this service would take them; nothing changes."""
@@ -37,7 +37,7 @@ async def check(service: Parts, drawn: DrawnZones) -> Response:
 @router.post(
     "/change",
     response_model=SavedZones,
-    responses=errors(401, 403, 409, 422),
+    responses=errors(400, 401, 403, 409, 422),
     dependencies=[Depends(needs("change_zones"))],
 )
 async def save(request: Request, service: Parts, drawn: DrawnZones) -> Response:

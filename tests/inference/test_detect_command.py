@@ -220,7 +220,6 @@ def test_a_picture_that_fails_in_a_batch_does_not_take_the_others_along(
     [
         (("nowhere.png",), "nowhere.png: no such file or folder"),
         (("a.png", "--save", "xml"), "'xml' is none of json, csv, yolo, coco"),
-        (("a.png", "--overlap", "0.2"), "--tile"),
         (("a.png", "--tile", "8"), "--tile"),
         (("a.png", "--confidence", "2"), "--confidence"),
         (("a.png", "--imgsz", "100"), "take 96 or 128"),

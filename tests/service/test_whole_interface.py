@@ -114,3 +114,15 @@ def test_every_answer_is_as_described(api: Any, mode: Any, cases: int) -> None:
             validate()
         except Unsatisfiable:  # nothing about this address could be wrong
             assert mode is MODES[1] and not operation.query and not operation.body
+
+
+def test_a_body_that_is_no_text_may_be_answered_everywhere(api: Any) -> None:
+    """400 is the answer to bytes that are no JSON, so each address that takes JSON has to name it."""
+    takers = [
+        (path, found["responses"])
+        for path, methods in api.raw_schema["paths"].items()
+        for found in methods.values()
+        if "application/json" in found.get("requestBody", {}).get("content", {})
+    ]
+    assert len(takers) >= 3
+    assert [path for path, responses in takers if "400" not in responses] == []
