@@ -260,7 +260,8 @@ def _free_place(
     free = [place for place in places if not any(_touch(place, other) for other in taken)]
     for x, y in beside:  # only here, because it covers more of what is around the box
         place = (x, y, x + width, y + height)
-        if x >= 0 and place[2] <= picture[0] and place[3] <= picture[1] and not any(_touch(place, t) for t in taken):
+        inside_picture = x >= 0 and y >= 0 and place[2] <= picture[0] and place[3] <= picture[1]
+        if inside_picture and not any(_touch(place, other) for other in taken):
             free.append(place)
     bare = (place for place in free if not overlap_areas(np.array(place, np.float32), boxes).any())
     return next(bare, free[0] if free else places[0])
