@@ -61,6 +61,27 @@ def test_the_shift_that_runs_now_with_pictures(served: Any, open_page: Open) -> 
     assert page.locator("#from").evaluate("e => e.validity.patternMismatch")  # it is not guessed at
 
 
+@pytest.mark.parametrize(
+    ("now", "asked", "shown"),
+    [
+        ("2026-03-10T00:30", "?from=00:00&to=00:00", ("2026-03-10", "00:00", "00:00")),
+        ("2026-03-10T00:30", "?from=20:00&to=04:00", ("2026-03-09", "20:00", "04:00")),
+        ("2026-03-10T00:30", "", ("2026-03-09", "22:00", "06:00")),
+        ("2026-03-01T05:59", "", ("2026-02-28", "22:00", "06:00")),
+        ("2026-03-10T06:00", "", ("2026-03-10", "06:00", "14:00")),
+        ("2026-03-10T23:00", "", ("2026-03-10", "22:00", "06:00")),
+    ],
+)
+def test_without_a_day_it_is_the_shift_that_has_begun_last(
+    served: Any, open_page: Open, now: str, asked: str, shown: tuple[str, str, str]
+) -> None:
+    page = open_page(served.url, "report?day=2026-01-01", timezone_id="UTC")
+    page.clock.set_fixed_time(f"{now}:00Z")
+    page.goto(f"{served.url}/report{asked}")
+    page.locator("#sheet").wait_for()
+    assert tuple(page.locator(f"#{name}").input_value() for name in ("day", "from", "to")) == shown
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-28", 7), ("2026-10-24", 9)])
 def test_a_night_has_as_many_hours_as_the_clock_gives_it(served: Any, open_page: Open, day: str, hours: int) -> None:
     page = open_page(served.url, f"report?day={day}&from=22:00&to=06:00", timezone_id="Europe/Berlin")

@@ -13,20 +13,24 @@ const CLASSES_ACROSS = 6; // in the table by hour; all are in the one by class
 const two = (number) => String(number).padStart(2, "0");
 const dateOf = (time) => `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 
-// The shift that has begun last, of the three of eight hours.
-function current(now = new Date()) {
-  const hour = now.getHours();
-  const [from, to] = hour >= 22 || hour < 6 ? ["22:00", "06:00"] : hour >= 14 ? ["14:00", "22:00"] : ["06:00", "14:00"];
-  const begun = new Date(now);
-  if (hour < 6) begun.setDate(begun.getDate() - 1);
-  return { day: dateOf(begun), from, to };
+// The day on which a shift that begins at this time has begun last.
+function begun(from, now) {
+  const clockNow = `${two(now.getHours())}:${two(now.getMinutes())}`;
+  return dateOf(new Date(now.getFullYear(), now.getMonth(), now.getDate() - (from > clockNow ? 1 : 0)));
 }
 
-function fromAddress() {
+// Of the three shifts of eight hours, the one that has begun last.
+function current(now) {
+  const hour = now.getHours();
+  return hour >= 22 || hour < 6 ? ["22:00", "06:00"] : hour >= 14 ? ["14:00", "22:00"] : ["06:00", "14:00"];
+}
+
+function fromAddress(now = new Date()) {
   const given = new URLSearchParams(location.search);
-  const usual = current();
-  const pick = (name, form) => (form.test(given.get(name) ?? "") ? given.get(name) : usual[name]);
-  return { day: pick("day", /^\d{4}-\d\d-\d\d$/), from: pick("from", /^\d\d:\d\d$/), to: pick("to", /^\d\d:\d\d$/) };
+  const pick = (name, form, usual) => (form.test(given.get(name) ?? "") ? given.get(name) : usual);
+  const [usualFrom, usualTo] = current(now);
+  const from = pick("from", /^\d{2}:\d{2}$/, usualFrom);
+  return { day: pick("day", /^\d{4}-\d{2}-\d{2}$/, begun(from, now)), from, to: pick("to", /^\d{2}:\d{2}$/, usualTo) };
 }
 
 // One that does not end after it began ends on the next day.
