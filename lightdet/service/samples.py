@@ -36,8 +36,11 @@ class Samples:
 
 
 def sample_width(span_ms: int, most: int) -> int:
-    """Return the smallest width that cuts a span of time into at most `most` samples, in milliseconds."""
-    return next((width for width in WIDTHS if width * most >= span_ms), max(WIDTHS[-1], -(-span_ms // most)))
+    """Return the smallest width that cuts a span of time into at most `most` samples, in milliseconds.
+
+    Wider ones than in `WIDTHS` are multiples of the last: a few steps from one to the next reach any span.
+    """
+    return next((width for width in WIDTHS if width * most >= span_ms), -(-span_ms // (most * WIDTHS[-1])) * WIDTHS[-1])
 
 
 def read_samples(store: Store, span: Span, first_ms: int, last_ms: int, now_ms: int, most: int) -> Samples:

@@ -72,6 +72,16 @@ def test_only_whole_samples_and_every_part_once(data: st.DataObject) -> None:
     assert shown == len(store.within(span)) - (len(before_the_hour) if found.width_ms % HOUR == 0 else 0)
 
 
+@given(st.integers(1, 40 * 365), st.integers(0, 24 * HOUR), st.integers(1, 3), st.booleans())
+def test_years_in_one_sample_take_no_search(days: int, more: int, most: int, asked: bool) -> None:
+    """Samples without a begin follow each other from 1970: hardly any width has all records in one of them."""
+    last = START + days * 24 * HOUR + more
+    store: Any = Times([START, last])
+    found = read_samples(store, Span(START if asked else None), START, last, last + 1, most)
+    assert 1 <= len(found.whole) + (found.unfinished is not None) <= most + 1
+    assert found.width_ms % HOUR == 0 or found.width_ms in WIDTHS
+
+
 def test_a_sample_that_has_just_begun_is_on_no_chart() -> None:
     """Seven days in pieces of twelve hours; the last minute is two parts, both of them bad."""
     week = 7 * 24 * HOUR
