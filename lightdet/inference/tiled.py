@@ -15,12 +15,11 @@ from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
-from lightdet.inference.card_decision import CardDecision
 from lightdet.inference.inputs import ImageLike, to_picture
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
-from lightdet.structures import Preprocessing
+from lightdet.inference.wrapped import WrappedPredictor
 
 MAX_TILES = 20_000
 OVERLAP = 0.2
@@ -31,7 +30,7 @@ MARGIN = 0.01
 """A box that ends within this share of the tile's side from its border counts as cut by it."""
 
 
-class TiledPredictor:
+class TiledPredictor(WrappedPredictor[Predictor]):
     """A `Predictor` that runs on overlapping tiles of each picture and joins the results.
 
     Each tile is letterboxed to the network's input, so a `tile` of the input's own size keeps the picture's
@@ -65,7 +64,7 @@ class TiledPredictor:
             raise UserError(f"a batch must hold at least one tile, got {batch}")
         if max_detections < 1:  # every part would pass for good
             raise UserError(f"max_detections must be at least 1, got {max_detections}")
-        self.predictor = predictor
+        super().__init__(predictor)
         self.tile = tile
         self.overlap = overlap
         self.batch_size = batch
@@ -83,11 +82,6 @@ class TiledPredictor:
             tile_detections=self.max_detections,
         )
 
-    @property
-    def card_decision(self) -> CardDecision[DecisionRule]:
-        """The decision in the model's card."""
-        return self.predictor.card_decision
-
     @cached_property
     def rule(self) -> DecisionRule | None:
         """The model's calibrated rule; None if it has none.
@@ -97,10 +91,6 @@ class TiledPredictor:
         """
         return self.rule_under(self.conditions)
 
-    def rule_under(self, conditions: Conditions) -> DecisionRule | None:
-        """As `Predictor.rule_under`."""
-        return self.predictor.rule_under(conditions)
-
     @property
     def promise(self) -> Promise:
         """What verdicts by `rule` promise.
@@ -109,14 +99,6 @@ class TiledPredictor:
             UserError: as `rule`.
         """
         return self.predictor.card_decision.promise(lambda: self.conditions)
-
-    def usual_rule(self) -> DecisionRule:
-        """The rule for a model that has none."""
-        return self.predictor.usual_rule()
-
-    def check_rule(self, rule: DecisionRule) -> None:
-        """As `Predictor.check_rule`."""
-        self.predictor.check_rule(rule)
 
     def with_runtime(self, runtime: Runtime) -> TiledPredictor:
         """Return the same predictor around another runtime of the same network."""
@@ -129,34 +111,10 @@ class TiledPredictor:
             max_detections=self.max_detections,
         )
 
-    def surest(self, image: ImageLike) -> float | None:
-        """The best score in the picture as a whole; see `Predictor.surest`."""
-        return self.predictor.surest(image)
-
-    @property
-    def runtime(self) -> Runtime:
-        """The network."""
-        return self.predictor.runtime
-
     @property
     def confidence(self) -> float:
         """The lowest score reported, in [0, 1]."""
         return self.predictor.confidence
-
-    @property
-    def agnostic(self) -> bool:
-        """Whether boxes of different classes suppress each other as well."""
-        return self.predictor.agnostic
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The class names, by label."""
-        return self.predictor.names
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a tile becomes network input."""
-        return self.predictor.preprocessing
 
     def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
         """Return the detections in each picture, one after the other."""

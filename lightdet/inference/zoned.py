@@ -14,13 +14,13 @@ from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import Promise
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
-from lightdet.inference.card_decision import CardDecision
 from lightdet.inference.inputs import ImageLike
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
 from lightdet.inference.tiled import TiledPredictor
-from lightdet.structures import Detections, Preprocessing
+from lightdet.inference.wrapped import WrappedPredictor
+from lightdet.structures import Detections
 
 OWN_THRESHOLDS = "its zones have thresholds of their own"
 
@@ -51,7 +51,7 @@ def in_zones(found: Found, zones: Zones, names: Sequence[str], lowest: float = 0
     return replace(found.only(np.array(counting, bool)), zones=of_each, outside=outside)
 
 
-class ZonedPredictor:
+class ZonedPredictor(WrappedPredictor[Predictor | TiledPredictor]):
     """A predictor whose detections are those that count in its zones (`lightdet.decisions.zones`).
 
     Zones are applied to the boxes of the whole picture, after its tiles are joined. The network sees the whole picture.
@@ -72,7 +72,7 @@ class ZonedPredictor:
             raise UserError(
                 "with classes or thresholds by class in zones, --agnostic could drop the box that counts: leave it out"
             )
-        self.predictor = predictor
+        super().__init__(predictor)
         self.zones = zones
         self.confidence = predictor.confidence if confidence is None else confidence
 
@@ -80,11 +80,6 @@ class ZonedPredictor:
     def conditions(self) -> Conditions:
         """What decides, beside the picture, what is found."""
         return replace(self.predictor.conditions, zones=self.zones.as_dict())
-
-    @property
-    def card_decision(self) -> CardDecision[DecisionRule]:
-        """The decision in the model's card."""
-        return self.predictor.card_decision
 
     @cached_property
     def rule(self) -> DecisionRule | None:
@@ -110,37 +105,9 @@ class ZonedPredictor:
         """The rule for a model that has none."""
         return self._in_zones(self.predictor.usual_rule())
 
-    def check_rule(self, rule: DecisionRule) -> None:
-        """As `Predictor.check_rule`."""
-        self.predictor.check_rule(rule)
-
     def with_runtime(self, runtime: Runtime) -> ZonedPredictor:
         """Return the same predictor around another runtime of the same network."""
         return ZonedPredictor(self.predictor.with_runtime(runtime), self.zones, confidence=self.confidence)
-
-    def surest(self, image: ImageLike) -> float | None:
-        """The best score in the whole picture; see `Predictor.surest`."""
-        return self.predictor.surest(image)
-
-    @property
-    def runtime(self) -> Runtime:
-        """The network."""
-        return self.predictor.runtime
-
-    @property
-    def agnostic(self) -> bool:
-        """Whether boxes of different classes suppress each other as well."""
-        return self.predictor.agnostic
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The class names, by label."""
-        return self.predictor.names
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a picture becomes network input."""
-        return self.predictor.preprocessing
 
     @property
     def tile(self) -> int | None:
