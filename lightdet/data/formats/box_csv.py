@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.data.faults import DataError
-from lightdet.data.formats.class_csv import CLASS_COLUMNS, MAX_CSV_BYTES, PATH_COLUMNS, SPLIT_COLUMNS
+from lightdet.data.formats.class_csv import CLASS_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS
+from lightdet.data.formats.csv_file import broken_row, open_csv
 from lightdet.data.formats.enclosing import Box
-from lightdet.data.formats.label_file import plain_number, read_bounded
+from lightdet.data.formats.label_file import plain_number
 from lightdet.data.formats.listed import ListedFile, ListedImage, Mark
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.files import write_text
@@ -97,14 +98,7 @@ def has_boxes(path: Path) -> bool:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that hold anything, with their lines."""
-    try:
-        text = read_bounded(path, MAX_CSV_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError("not UTF-8 text; save it as CSV in UTF-8", "format", path=path) from None
-    if "\0" in text:
-        raise DataError("not a text file; is this the right file?", "format", path=path)
-    head = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    reader, _ = open_csv(path)
     line = 1
     try:
         for cells in reader:
@@ -114,8 +108,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
-        message = f"not valid CSV in the row that begins here ({error}): is a quotation mark missing or too many?"
-        raise DataError(message, "format", path=path, line=line) from None
+        raise broken_row(error, path, line) from None
 
 
 def _automl(cells: Sequence[str]) -> _Columns | None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lightdet.data.faults import DataError
+from lightdet.data.formats.csv_file import broken_row, open_csv
 from lightdet.data.formats.folders import Entry, class_index, find_picture, repeated
-from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.paths import FileFinder
 
 PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "picture")
 CLASS_COLUMNS = ("label", "class", "class_name", "category", "target")
 SPLIT_COLUMNS = ("split", "subset", "set")
-MAX_CSV_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -73,15 +71,7 @@ def read_rows(table: Path) -> Iterator[Row]:
     Raises:
         DataError: the file is missing, unreadable, no text or lacks a column.
     """
-    try:
-        text = read_bounded(table, MAX_CSV_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError("not UTF-8 text; save it as CSV in UTF-8", "format", path=table) from None
-    if "\0" in text:
-        raise DataError("not a text file; is this the right file?", "format", path=table)
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader, delimiter = open_csv(table)
     line = 1
     try:
         names = [name.strip().lower() for name in next(reader, [])]
@@ -102,8 +92,7 @@ def read_rows(table: Path) -> Iterator[Row]:
                 yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
             line = reader.line_num + 1
     except csv.Error as error:
-        message = f"not valid CSV in the row that begins here ({error}): is a quotation mark missing or too many?"
-        raise DataError(message, "format", path=table, line=line) from None
+        raise broken_row(error, table, line) from None
 
 
 def _column(names: Sequence[str], wanted: Sequence[str], table: Path) -> int:
