@@ -15,8 +15,9 @@ from lightdet.config import YamlFile
 from lightdet.data.fold_file import Folds
 from lightdet.data.spec import DatasetSpec, SplitSpec
 from lightdet.errors import UserError
-from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, PLAN_NAME, open_plan
+from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import splits_taken
+from lightdet.runs.kept_plan import PLAN_NAME
 from lightdet.structures import Classification, Detections
 from lightdet.tasks import CLASSIFICATION, DETECTION
 

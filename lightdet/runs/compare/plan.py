@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
 from lightdet.runs.compare.request import Entry
 from lightdet.runs.kept_config import FREE, differences
+from lightdet.runs.kept_plan import FORMAT, PLAN_NAME, kept_plan
 from lightdet.runs.resume import STATE_FILE
 from lightdet.tasks import read_config
 from lightdet.tasks.comparing import Comparing
 
-PLAN_NAME = "plan.json"
 MODELS = "models"
 CONFIG_NAME = "config.yaml"
-FORMAT = 1
 
 
 def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], comparing: Comparing) -> None:
@@ -38,17 +36,8 @@ def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], c
         UserError: the folder holds something else; other data or another configuration than it was started with.
     """
     path = folder / PLAN_NAME
-    if not path.exists():
-        # a lock is not the user's; any other file is
-        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
-        if others:
-            raise UserError(
-                f"holds something other than a comparison ('{others[0].name}'); use a new folder", path=folder
-            )
-        kept: dict[str, Any] = {}
-    else:
-        kept = _read(path)
-        _check_data(kept["data"], data, folder, comparing)
+    kept = kept_plan(folder, "comparison", "comparison", ("data", "models")) or {}
+    _check_data(kept.get("data", {}), data, folder, comparing)
     for entry in entries:
         if entry.config is not None:
             _keep_config(folder / MODELS / entry.name, entry.config)
@@ -59,21 +48,6 @@ def open_plan(folder: Path, data: Mapping[str, Any], entries: Sequence[Entry], c
 
 def _summary(entry: Entry) -> dict[str, Any]:
     return {"kind": entry.kind, "files": [str(path) for path in entry.files], "seeds": list(entry.seeds)}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if value["comparison"] > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to continue it", path=path)
-        if not isinstance(value["data"], dict) or not isinstance(value["models"], dict):
-            raise TypeError
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError("is not the plan of a comparison; use a new --output", path=path) from None
-    result: dict[str, Any] = value
-    return result
 
 
 def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path, comparing: Comparing) -> None:

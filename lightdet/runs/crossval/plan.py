@@ -14,10 +14,10 @@ from lightdet.data.fold_file import Folds, read_folds, write_folds
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
 from lightdet.runs.kept_config import FREE, differences
+from lightdet.runs.kept_plan import FORMAT, PLAN_NAME, kept_plan
 from lightdet.tasks import AnyConfig, read_config
 
-PLAN_NAME, FOLDS_NAME, CONFIG_NAME = "plan.json", "folds.json", "config.yaml"
-FORMAT = 1
+FOLDS_NAME, CONFIG_NAME = "folds.json", "config.yaml"
 
 
 def open_plan(folder: Path, data: Mapping[str, Any], config: AnyConfig, divide: Callable[[], Folds]) -> Folds:
@@ -33,39 +33,19 @@ def open_plan(folder: Path, data: Mapping[str, Any], config: AnyConfig, divide: 
         UserError: the folder holds something else, or what was started with other data, folds or settings.
     """
     path, wanted = folder / PLAN_NAME, config.model_dump(mode="json")
-    if path.exists():
-        kept = _read(path)
+    kept = kept_plan(folder, "crossval", "cross-validation", ("data", "config"))
+    if kept is not None:
         _refuse_changes(folder, kept["data"], data, "data")
         _refuse_changes(folder, kept["config"], wanted, "settings")
-    else:
-        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".lightdet")]
-        if others:
-            raise UserError(
-                f"holds something other than a cross-validation ('{others[0].name}'); use a new folder", path=folder
-            )
     # Drawn before anything is written: pictures that cannot be divided leave a folder for another try.
     drawn = None if (folder / FOLDS_NAME).exists() else divide()
-    if not path.exists():
+    if kept is None:
         write_json(path, {"crossval": FORMAT, "data": dict(data), "config": wanted})
     read_config(YamlFile(wanted, folder / CONFIG_NAME))
     write_text(folder / CONFIG_NAME, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
     if drawn is not None:
         write_folds(folder / FOLDS_NAME, drawn)
     return read_folds(folder / FOLDS_NAME)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if value["crossval"] > FORMAT:
-            raise UserError("was written by a newer lightdet; upgrade to continue it", path=path)
-        if not isinstance(value["data"], dict) or not isinstance(value["config"], dict):
-            raise TypeError
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError("is not the plan of a cross-validation; use a new --output", path=path) from None
-    return value
 
 
 def _refuse_changes(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
