@@ -23,7 +23,8 @@ from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
 from lightdet.options.val import ValOptions
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
-from lightdet.runs.validate import Found, Validation, Watcher
+from lightdet.runs.found import Found
+from lightdet.runs.validate import Validation, Watcher
 from lightdet.tasks import task_of_model
 
 CURVE_POINTS = 200

@@ -23,7 +23,7 @@ from lightdet.errors import UserError
 from lightdet.tasks import Task
 
 if TYPE_CHECKING:
-    from lightdet.runs.validate import Found
+    from lightdet.runs.found import Found
 
 
 @dataclass(frozen=True)

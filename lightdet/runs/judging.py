@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lightdet.runs.choose_rule import fingerprint
 
 if TYPE_CHECKING:
-    from lightdet.runs.validate import Found
+    from lightdet.runs.found import Found
 
 
 SAME = "these are the pictures that it was calibrated on: they test nothing"

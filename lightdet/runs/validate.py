@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -14,13 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lightdet.arrays import Image, IntArray
+from lightdet.arrays import IntArray
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.zones import read_zones
 from lightdet.data.dataset import DatasetSpec, read_split
 from lightdet.data.images import read_image
-from lightdet.decisions.conditions import Conditions
-from lightdet.decisions.promise import Promise
 from lightdet.decisions.zones import Zones
 from lightdet.drift.statistics import picture_statistics
 from lightdet.errors import UserError
@@ -30,8 +27,10 @@ from lightdet.inference.run_folder import check_writable, fresh_folder
 from lightdet.inference.zoned import in_zones
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
+from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
+from lightdet.runs.read_ahead import decoded
 from lightdet.runs.zoned_truths import ZonedLabels, fitting
 from lightdet.tasks import task_of_model
 from lightdet.wording import counted
@@ -70,34 +69,6 @@ class Watcher(Protocol):
     def step(self, pictures: int) -> None:
         """More pictures are done."""
         ...
-
-
-@dataclass
-class Found:
-    """The truth for the pictures of a split, and the predictions of a model or from a file.
-
-    Attributes:
-        truths: the pictures that could be read, with their labels.
-        predictions: one for each, in the data set's order of classes.
-        skipped: what was left out, and why, one line each.
-        facts, details: about where they come from; for people, and for the JSON.
-        rule: the model's OK/NG rule, if it has one.
-        promise: what the rule promises.
-        conditions: how the model looked at the pictures; None for predictions from a file.
-        record: the decision in the model's card.
-        pictures: the statistics of each picture, if they were wanted.
-    """
-
-    truths: list[Any]
-    predictions: list[Any]
-    skipped: list[str]
-    facts: dict[str, str]
-    details: dict[str, Any] = field(default_factory=dict)
-    rule: Any = None
-    promise: Promise = field(default_factory=Promise)
-    conditions: Conditions | None = None
-    record: Any = None
-    pictures: list[dict[str, float]] = field(default_factory=list)
 
 
 class Validation:
@@ -233,8 +204,10 @@ class Validation:
             labels = ZonedLabels(zones, classes)
         watcher.begin(len(truths))
         began = time.perf_counter()
-        for chunk, images in _decoded(truths, self.settings.batch, self.spec.bit_depth):
-            good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not _is_fault(image)]
+        for chunk, images in decoded(truths, self.settings.batch, self.spec.bit_depth):
+            good = [
+                (truth, image) for truth, image in zip(chunk, images, strict=True) if not isinstance(image, UserError)
+            ]
             for fault in images:
                 if isinstance(fault, UserError):
                     if not options.on_error == "skip":
@@ -244,7 +217,7 @@ class Validation:
                 results = predictor.batch([image for _, image in good])
                 found += [self.task.scores.in_order(result, order, classes) for result in results]
                 kept += [truth if labels is None else labels.of(truth) for truth, _ in good]
-                pictures += [picture_statistics(image) for _, image in good if statistics]  # type: ignore[arg-type]
+                pictures += [picture_statistics(image) for _, image in good if statistics]
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
@@ -355,33 +328,6 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
             path=weights,
         )
     return np.array([spec.classes.index(name) for name in names], np.int64)
-
-
-def _is_fault(image: Image | UserError) -> bool:
-    return isinstance(image, UserError)
-
-
-def _decoded(
-    truths: Sequence[Any], batch: int, bit_depth: int
-) -> Iterator[tuple[Sequence[Any], list[Image | UserError]]]:
-    """Yield batches of pictures; the next one is read while the network works on the last."""
-
-    def read(truth: Any) -> Image | UserError:
-        try:
-            return read_image(truth.image, bit_depth=bit_depth)
-        except UserError as error:
-            return error
-
-    chunks = [truths[start : start + batch] for start in range(0, len(truths), batch)]
-    with ThreadPoolExecutor(4) as pool:
-        waiting: list[Future[Image | UserError]] = [pool.submit(read, each) for each in chunks[0]] if chunks else []
-        try:
-            for number, chunk in enumerate(chunks):
-                following = chunks[number + 1] if number + 1 < len(chunks) else []
-                ready, waiting = waiting, [pool.submit(read, each) for each in following]
-                yield chunk, [future.result() for future in ready]
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:

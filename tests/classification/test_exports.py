@@ -30,7 +30,8 @@ from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
 from lightdet.models.weights import save_model
-from lightdet.runs.validate import Found, Validation
+from lightdet.runs.found import Found
+from lightdet.runs.validate import Validation
 from lightdet.structures import Preprocessing
 from lightdet.tasks import CLASSIFICATION, known_task_of_model
 

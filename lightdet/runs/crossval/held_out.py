@@ -18,7 +18,8 @@ from lightdet.data.spec import DatasetSpec
 from lightdet.files import atomic_path, file_hash
 from lightdet.options.crossval import CrossvalOptions
 from lightdet.options.val import ValOptions
-from lightdet.runs.validate import Found, Validation, Watcher
+from lightdet.runs.found import Found
+from lightdet.runs.validate import Validation, Watcher
 from lightdet.tasks import AnyConfig, Task
 
 FILE_NAME = "held_out.safetensors"

@@ -23,8 +23,8 @@ from lightdet.runs.crossval.held_out import Look, predictions
 from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
 from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, write_calibrated
+from lightdet.runs.found import Found
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
-from lightdet.runs.validate import Found
 from lightdet.tasks import task_of_config
 from lightdet.wording import counted
 

@@ -22,7 +22,7 @@ from lightdet.decisions.promise import ESTIMATE, Promise
 from lightdet.runs.calibrate import CURVE_POINTS
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint, lowest_rate
 from lightdet.runs.crossval.pool import Pool
-from lightdet.runs.validate import Found
+from lightdet.runs.found import Found
 from lightdet.tasks import Task
 
 WHY_NOT = "its threshold was estimated by cross-calibration, which guarantees nothing"
