@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 
 from lightdet.assembly.dataset import load_dataset
@@ -67,14 +68,19 @@ class FreshPictures:
     def __len__(self) -> int:
         return len(self.first)
 
-    def sample(self, index: int) -> Sample:
+    @property
+    def per_epoch(self) -> int:
+        """One sample of each picture."""
+        return len(self)
+
+    def draw(self, index: int, rng: np.random.Generator) -> Sample:
         """The picture at a place in this epoch."""
         generation = (self.epoch + index % self.redraw) // self.redraw if self.redraw else 0
         kept = self._drawn.get(index)
         if kept is not None and kept[0] == generation:
             return kept[1]
         if generation == 0:
-            sample = self.first.sample(index)
+            sample = self.first.draw(index, rng)
         else:
             sample = Sample(*self.teacher.draw((generation - 1) * len(self) + index))
         self._drawn[index] = generation, sample
