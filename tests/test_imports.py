@@ -52,6 +52,7 @@ for above in (
     "assembly",
     "tasks",
     "runs",
+    "web",
     "service",
     "display",
     "api",
@@ -84,6 +85,7 @@ TORCH_FREE = (
     "options",
     "service",
     "tasks",
+    "web",
 )
 WITH_TORCH = {
     "lightdet.geometry.iou",  # differentiable: the loss needs it
@@ -267,6 +269,7 @@ BROKEN_WALLS = [
     ("lightdet.runs.validate", "from lightdet.service.app import create_app"),
     ("lightdet.inference.predictor", "from lightdet.service.app import create_app"),
     ("lightdet.service.app", "from lightdet.cli import app"),
+    ("lightdet.web.guard", "from lightdet.service.metrics import Metrics"),
     ("lightdet.data.formats.voc", "from ...models import detector"),
     ("lightdet.training.trainer", "from lightdet.classification.task import ClassifyTask"),
     ("lightdet.data.dataset", "from lightdet.classification import dataset"),

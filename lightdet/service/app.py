@@ -10,9 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 
 from lightdet import __version__
 from lightdet.decisions import DecisionRule
@@ -23,11 +21,9 @@ from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status, routes_zones
 from lightdet.service.description import describe
 from lightdet.service.engine import Engine
-from lightdet.service.errors import RefusalError, plain
-from lightdet.service.guard import Guard
+from lightdet.service.keys import Key, find_caller, shown_key
 from lightdet.service.metrics import Metrics
 from lightdet.service.model_copy import identify
-from lightdet.service.pages import page_routes
 from lightdet.service.picture_retention import check_pictures
 from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.recorder import Recorder
@@ -36,6 +32,9 @@ from lightdet.service.settings import LOWEST_SCORE, Settings
 from lightdet.service.state import Service, keep_in_touch
 from lightdet.service.uploads import Memory
 from lightdet.tasks import task_of_model
+from lightdet.web.errors import answer_in_our_words
+from lightdet.web.guard import Admit, Guard
+from lightdet.web.pages import page_routes
 
 log = logging.getLogger("lightdet.service")
 
@@ -43,6 +42,7 @@ Loader = Callable[[Settings], Any]
 """Gives the predictor of a service; `load_model` is the one for model files."""
 
 _READERS = 4
+PAGES = {"/": "index.html", "/docs": "docs.html", "/report": "report.html"}
 
 
 def load_model(settings: Settings) -> Any:
@@ -153,17 +153,18 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         routes_records.router,
         routes_status.router,
         routes_zones.router,
-        page_routes(),
+        page_routes("lightdet.service", PAGES),
     ):
         app.include_router(router)
     settings = service.settings
     describe(app, needed=bool(settings.accepted_keys), most_parts=settings.limits.max_parts)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestValidationError, _answer_parameter)
-    app.add_middleware(
-        Guard, metrics=service.metrics, keys=service.settings.accepted_keys, hosts=_hosts(service.settings)
-    )
+    answer_in_our_words(app)
+    app.add_middleware(Guard, hosts=_hosts(settings), books=service.metrics, admit=_admission(settings.accepted_keys))
     return app
+
+
+def _admission(keys: tuple[Key, ...]) -> Admit | None:
+    return (lambda headers: find_caller(shown_key(headers), keys)) if keys else None
 
 
 def _hosts(settings: Settings) -> tuple[str, ...]:
@@ -171,19 +172,3 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     if settings.allowed_hosts:
         return settings.allowed_hosts
     return ("*",) if settings.accepted_keys and not settings.is_local else ()
-
-
-async def _answer_http(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(getattr(error, "headers", None) or {})
-    refusal = plain(status)
-    return Response(refusal.body(), status, refusal.headers() | headers)
-
-
-async def _answer_parameter(_: Request, error: Exception) -> Response:
-    """Name the parameter and what is wrong with it, without repeating what was sent."""
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    first = found[0] if found else {"loc": ("request",), "msg": "cannot be read"}
-    message = str(first["msg"]).removeprefix("Value error, ")
-    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {message}")
-    return Response(refusal.body(), refusal.status, refusal.headers())

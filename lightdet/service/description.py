@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from lightdet.service.guard import CLOSED_PREFIXES
+from lightdet.web.guard import CLOSED_PREFIXES
 
 _SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

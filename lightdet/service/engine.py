@@ -25,10 +25,10 @@ from lightdet.drift.reference import Reference
 from lightdet.errors import NetworkError, UserError
 from lightdet.inference.watching import look_at
 from lightdet.service.decoders import Decoders
-from lightdet.service.errors import RefusalError, busy, unreadable
 from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
 from lightdet.service.settings import Limits
 from lightdet.structures import Preprocessing
+from lightdet.web.errors import RefusalError, busy, unreadable
 
 log = logging.getLogger("lightdet.service")
 

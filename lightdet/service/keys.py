@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from fastapi import Request
 
 from lightdet.errors import UserError
-from lightdet.service.errors import RefusalError
+from lightdet.web.errors import RefusalError
 
 Role = Literal["operator", "integrator", "engineer"]
 Right = Literal["inspect", "read", "correct", "override", "change_model", "change_zones"]
@@ -95,6 +95,12 @@ def find_caller(shown: str, keys: tuple[Key, ...]) -> Caller:
     if not found:
         raise RefusalError(401, "wrong_key", "this API key is unknown here; check it, or ask for another one")
     return Caller(found[0].name, found[0].role)
+
+
+def shown_key(headers: Mapping[bytes, str]) -> str:
+    """Return the key in a request's headers, "" if there is none."""
+    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
+    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
 
 
 def caller_of(request: Request) -> Caller:

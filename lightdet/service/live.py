@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.service.answers import as_result
-from lightdet.service.errors import busy
 from lightdet.service.records.store import AwayError, Span, Store
+from lightdet.web.errors import busy
+from lightdet.web.protocol import ENDING
 
 MOST_LISTENERS = 32
 """Of one worker; more are refused (503)."""
@@ -28,9 +29,6 @@ _BACKLOG = 50
 _SILENCE = 10.0
 """Seconds after which a listener, and a proxy between, are told that the line still stands."""
 _LOOK = 0.2
-
-ENDING = "lightdet.ending"
-"""Set in the scope of a request whose connection is to end, see `protocol`."""
 
 
 class Tail:

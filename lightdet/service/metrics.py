@@ -101,6 +101,15 @@ class Metrics:
         for outcome in ("kept", "not_kept"):
             self.pictures.labels(outcome)
 
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.request_seconds.labels(route).observe(seconds)
+
+    def gone(self) -> None:
+        """A caller hung up while sending."""
+        self.hung_up.inc()
+
     def refuse(self, code: str) -> None:
         """A request was refused."""
         self.refused.labels(code).inc()

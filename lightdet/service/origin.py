@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from fastapi import Request
 
-from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import FIELD_LENGTH, Origin
 from lightdet.service.keys import caller_of
 from lightdet.service.plain_text import is_line
+from lightdet.web.errors import RefusalError
 
 HEADERS: Mapping[str, str] = {"station": "x-station", "order": "x-order"}
 """By the name of the form field. A header is read as UTF-8, or else as Latin-1."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Request
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from lightdet.service.errors import RefusalError
+from lightdet.web.errors import RefusalError
 
 
 async def refuse_unknown(request: Request) -> None:

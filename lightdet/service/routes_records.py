@@ -21,7 +21,6 @@ from lightdet.service.csv_rows import (
     detection_rows,
     inspection_rows,
 )
-from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import FIELD_LENGTH, Origin, iso_time
 from lightdet.service.keys import caller_of, needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
@@ -31,6 +30,7 @@ from lightdet.service.routes_detect import json_answer
 from lightdet.service.samples import WIDTHS, Samples, read_samples
 from lightdet.service.schemas import BINARY, Correction, History, NewCorrection, Result, Statistics, errors
 from lightdet.service.state import Parts, Service
+from lightdet.web.errors import RefusalError
 
 router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
 _REFUSALS = errors(401, 403, 422, 503)

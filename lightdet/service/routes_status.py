@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from lightdet import __version__
-from lightdet.service.errors import RefusalError
 from lightdet.service.keys import needs
 from lightdet.service.metrics import CONTENT_TYPE
 from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import Health, Info, ModelChange, Ready, WatchAnew, errors
 from lightdet.service.state import Parts, Service
+from lightdet.web.errors import RefusalError
 
 router = APIRouter(tags=["status"])
 

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from lightdet.assembly.zones import zones_of_values, zones_text
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
-from lightdet.service.errors import RefusalError
 from lightdet.service.keys import needs
 from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import CheckedZones, DrawnZones, SavedZones, errors
 from lightdet.service.state import Parts, Service
+from lightdet.web.errors import RefusalError
 
 router = APIRouter(prefix="/api/zones", tags=["status"])
 

@@ -11,9 +11,10 @@ from lightdet.files import write_json
 from lightdet.inference.run_folder import check_writable
 from lightdet.service.app import Loader, load_model
 from lightdet.service.control import Loaded
-from lightdet.service.server import check_tls, listen, set_up_logging, url_of
+from lightdet.service.server import check_tls, set_up_logging
 from lightdet.service.settings import Settings
 from lightdet.service.workers import Workers
+from lightdet.web.listening import listen, url_of
 
 log = logging.getLogger("lightdet.service")
 
@@ -36,8 +37,8 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
     if settings.chain_file is not None:
         check_writable(settings.chain_file.parent)
     check_tls(settings)
-    listener = listen(settings)
-    told = partial(_tell, settings, url_of(settings, listener), json)
+    listener = listen(settings.host, settings.port)
+    told = partial(_tell, settings, url_of(settings.host, listener, tls=settings.tls_cert is not None), json)
     try:
         Workers(settings, listener, told, loader).run()
     finally:

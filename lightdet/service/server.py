@@ -15,15 +15,15 @@ import uvicorn
 
 from lightdet.errors import UserError
 from lightdet.service.app import create_app
-from lightdet.service.protocol import guarded_protocol
 from lightdet.service.settings import Settings
 from lightdet.service.state import Service
+from lightdet.web.listening import BACKLOG
+from lightdet.web.protocol import guarded_protocol
 
 log = logging.getLogger("lightdet.service")
 
 _KEEP_ALIVE = 15
 """Seconds that an idle connection is held for its next request."""
-_BACKLOG = 1024
 _SWITCH = 0.0005
 """Seconds after which a Python thread yields to others. The network asks for the interpreter between its operations,
 and would wait Python's usual 5 ms each time that the other threads are busy with requests."""
@@ -56,7 +56,7 @@ def serve_here(
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=round(limits.timeout + limits.body_timeout + 5),
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
@@ -64,42 +64,6 @@ def serve_here(
     hear_stop(lambda: setattr(server, "should_exit", True))
     with _signals_end_quietly():
         server.run(sockets=[listener])
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Bind the address and port.
-
-    Raises:
-        UserError: the address is not one of this computer, the port is taken or not allowed.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (OSError, UnicodeError):
-        raise UserError(f"'{settings.host}' is no address of this computer; take 127.0.0.1 or 0.0.0.0") from None
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if sys.platform != "win32":  # there it would let two services share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise UserError(
-            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; give another with --port "
-            "or --host"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
-
-
-def url_of(settings: Settings, listener: socket.socket) -> str:
-    """Return where a browser on this computer finds the service."""
-    port = listener.getsockname()[1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    return f"{'https' if settings.tls_cert else 'http'}://{host}:{port}/"
 
 
 def check_tls(settings: Settings) -> None:

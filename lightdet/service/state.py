@@ -18,7 +18,6 @@ from lightdet.drift.monitor import Look
 from lightdet.service.alarms import Alarm
 from lightdet.service.control import Control, Pulse
 from lightdet.service.engine import Engine, PictureKind
-from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import Inspection
 from lightdet.service.keys import Caller, caller_of
 from lightdet.service.live import Live, event
@@ -30,6 +29,7 @@ from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.uploads import Memory, read_uploads
 from lightdet.service.watch import Watched
+from lightdet.web.errors import RefusalError, busy
 from lightdet.wording import counted
 
 log = logging.getLogger("lightdet.service")

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 
 from lightdet.service.engine import Upload
-from lightdet.service.errors import RefusalError, busy
 from lightdet.service.inspection import clean_name
 from lightdet.service.settings import MIB, Limits
+from lightdet.web.errors import GoneError, RefusalError, busy
 
 _DRAIN_SECONDS = 2.0
 """Seconds for which a refused body is still read: a caller that is still sending would not see the answer."""
@@ -38,10 +38,6 @@ class Sent:
 
     pictures: list[Upload]
     fields: list[tuple[str, str]] = field(default_factory=list)
-
-
-class GoneError(Exception):
-    """The caller hung up before the request was complete; there is nobody to answer."""
 
 
 class Memory:

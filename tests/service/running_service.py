@@ -15,10 +15,10 @@ import uvicorn
 from colors import ColorRuntime, color_predictor
 
 from lightdet.service.app import assemble, create_app
-from lightdet.service.protocol import guarded_protocol
-from lightdet.service.server import listen
 from lightdet.service.settings import Settings
 from lightdet.service.state import Service
+from lightdet.web.listening import listen
+from lightdet.web.protocol import guarded_protocol
 
 
 @dataclass
@@ -48,7 +48,7 @@ def running(settings: Settings, delay: float = 0.0) -> Iterator[Running]:
     runtime = ColorRuntime(delay)
     service = assemble(settings, lambda each: color_predictor(runtime, each))
     runtime.calls = 0
-    listener = listen(settings)
+    listener = listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         create_app(service),

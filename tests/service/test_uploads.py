@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightdet.service.engine import Upload
-from lightdet.service.errors import RefusalError
 from lightdet.service.inspection import clean_name
 from lightdet.service.uploads import Memory, form_boundary, split_form
+from lightdet.web.errors import RefusalError
 
 
 def encoded(files: list[tuple[str, bytes]], fields: dict[str, str] | None = None) -> tuple[bytes, bytes]:

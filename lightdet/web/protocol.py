@@ -8,9 +8,10 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lightdet.service.errors import RefusalError, busy
-from lightdet.service.live import ENDING
+from lightdet.web.errors import RefusalError, busy
 
+ENDING = "lightdet.ending"
+"""Set in the scope of a request whose connection is to end."""
 _GRACE = 0.5
 """Seconds in which a connection without a request may still send one, when the worker ends."""
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from lightdet.service.errors import RefusalError
-from lightdet.service.keys import Key, find_caller
-from lightdet.service.metrics import Metrics
-from lightdet.service.uploads import GoneError
+from lightdet.web.errors import GoneError, RefusalError
 
 log = logging.getLogger("lightdet.service")
 access = logging.getLogger("lightdet.access")
@@ -22,6 +19,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Admit = Callable[[Mapping[bytes, str]], object]
 
 OPEN_PATHS = ("/health", "/ready")
 """Addresses that a load balancer or a container may ask without a key."""
@@ -42,20 +40,34 @@ _HEADERS = {
 }
 
 
+class Books(Protocol):
+    """Counts requests."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered, or its caller hung up (499)."""
+
+    def refuse(self, code: str) -> None:
+        """It was refused."""
+
+    def gone(self) -> None:
+        """Its caller hung up while sending."""
+
+
 class Guard:
     """ASGI middleware around the whole application.
 
     Args:
         app: the application to guard.
-        metrics: counts every request.
-        keys: one of these callers of the API must show; empty: none.
+        books: counts every request.
+        admit: returns who asks, by the headers, for what needs a key, or raises a `RefusalError`; None: anybody may.
         hosts: names under which it may be reached; ``*`` allows any. Numeric addresses are always allowed: only with
             a name can a foreign web page turn a browser of this network against it (DNS rebinding).
     """
 
-    def __init__(self, app: App, *, metrics: Metrics, keys: tuple[Key, ...], hosts: Iterable[str]) -> None:
-        self._app, self._metrics = app, metrics
-        self._keys = keys
+    def __init__(
+        self, app: App, *, hosts: Iterable[str], books: Books | None = None, admit: Admit | None = None
+    ) -> None:
+        self._app, self._books, self._admit = app, books, admit
         self._hosts = {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,13 +88,15 @@ class Guard:
             self._check(scope, headers)
             await self._app(scope, receive, exchange)
         except GoneError:
-            self._metrics.hung_up.inc()
+            if self._books is not None:
+                self._books.gone()
             exchange.status = 499  # as others count it; nobody sees this
             if not exchange.started:  # the server wants an answer for its books
                 await exchange.refuse(RefusalError(400, "hung_up", "the request was incomplete"))
                 exchange.status = 499
         except RefusalError as refusal:
-            self._metrics.refuse(refusal.code)
+            if self._books is not None:
+                self._books.refuse(refusal.code)
             await exchange.refuse(refusal)
         except Exception:
             log.exception("%s %s failed", scope["method"], _printable(scope["path"]))
@@ -98,8 +112,8 @@ class Guard:
             raise RefusalError(421, "unknown_host", message)
         if method not in ("GET", "HEAD") and not _same_site(host, headers):
             raise RefusalError(403, "cross_site", "requests from other web pages are refused")
-        if self._keys and path.startswith(CLOSED_PREFIXES):
-            scope["lightdet.caller"] = find_caller(_shown_key(headers), self._keys)
+        if self._admit is not None and path.startswith(CLOSED_PREFIXES):
+            scope["lightdet.caller"] = self._admit(headers)
 
     def _knows(self, host: str) -> bool:
         if "*" in self._hosts:
@@ -114,10 +128,10 @@ class Guard:
         return True
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None) or "other"
-        method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.request_seconds.labels(route).observe(seconds)
+        if self._books is not None:
+            route = getattr(scope.get("route"), "path", None) or "other"
+            method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
+            self._books.answered(method, route, status, seconds)
         if access.isEnabledFor(logging.INFO):
             client = (scope.get("client") or ("-",))[0]
             access.info("%s %s %s %d %.1f ms", client, method, _printable(scope["path"]), status, seconds * 1e3)
@@ -149,11 +163,6 @@ class _Exchange:
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self({"type": "http.response.start", "status": refusal.status, "headers": encoded})
         await self({"type": "http.response.body", "body": body})
-
-
-def _shown_key(headers: dict[bytes, str]) -> str:
-    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
-    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
 
 
 def _host_name(host: str) -> str:

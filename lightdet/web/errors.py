@@ -6,6 +6,10 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
 from lightdet.errors import UserError
 
 
@@ -54,6 +58,10 @@ class RefusalError(Exception):
         return RefusalError(self.status, self.code, self.message, retry_after=self.retry_after, part=part)
 
 
+class GoneError(Exception):
+    """The caller hung up before the request was complete; there is nobody to answer."""
+
+
 def busy(code: str, message: str, seconds: float = 1.0) -> RefusalError:
     """Return a refusal for a busy service: try again in `seconds` (1 to 60)."""
     return RefusalError(503, code, message, retry_after=min(60, max(1, round(seconds))))
@@ -77,3 +85,25 @@ def plain(status: int) -> RefusalError:
     except ValueError:
         phrase = "Error"
     return RefusalError(status, phrase.lower().replace(" ", "_"), phrase)
+
+
+def answer_in_our_words(app: FastAPI) -> None:
+    """Let an application answer its own refusals (404, 405, 422, …) as it answers ours."""
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RequestValidationError, _answer_parameter)
+
+
+async def _answer_http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(getattr(error, "headers", None) or {})
+    refusal = plain(status)
+    return Response(refusal.body(), status, refusal.headers() | headers)
+
+
+async def _answer_parameter(_: Request, error: Exception) -> Response:
+    """Name the parameter and what is wrong with it, without repeating what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    first = found[0] if found else {"loc": ("request",), "msg": "cannot be read"}
+    message = str(first["msg"]).removeprefix("Value error, ")
+    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {message}")
+    return Response(refusal.body(), refusal.status, refusal.headers())
