@@ -177,6 +177,6 @@ def split_request(options: CalibrationOptions) -> ValOptions:
         tile=options.tile,
         overlap=options.overlap,
         zones=options.zones,
-        no_promise=True,  # what was promised before is calibrated anew
+        no_promise=options.weights is not None,  # what was promised before is calibrated anew
         overrides=options.overrides,
     )

@@ -31,6 +31,7 @@ from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
 from lightdet.runs.read_ahead import decoded
+from lightdet.runs.val_checks import check_what_applies
 from lightdet.runs.zoned_truths import ZonedLabels, fitting
 from lightdet.tasks import task_of_model
 from lightdet.wording import counted
@@ -93,10 +94,7 @@ class Validation:
             raise UserError(
                 "is a folder; give a file in it" if self.source.is_dir() else "no such file", path=self.source
             )
-        if options.predictions is not None and (options.imgsz or options.batch):
-            raise UserError("--imgsz and --batch need --weights; the detections of --predictions already exist")
-        if options.predictions is not None and options.agnostic:
-            raise UserError(f"--agnostic is for boxes that a detector finds now: leave it out with {source}")
+        check_what_applies(options)
         self.task = task_of_model(options.weights)
         self.task.check_options(options.given(), self.source)
         batch = [f"eval.batch={options.batch}"] if options.batch is not None else []

@@ -11,6 +11,8 @@ from PIL import Image as Pil
 
 from lightdet.cli.app import main
 from lightdet.inference.predictor import Predictor
+from lightdet.options.base import flag_of
+from lightdet.options.val import ValOptions
 from lightdet.runs import validate as validation
 from lightdet.structures import Preprocessing
 
@@ -191,7 +193,32 @@ def test_detections_from_elsewhere(val):
     assert (code, err) == (0, "") and "1.000" in out
     values = json.loads(Path("out/metrics.json").read_text())
     assert values["map50"] == pytest.approx(1) and values["predictions"] == "coco.json"
-    assert "--imgsz and --batch need" in refused(val, "--predictions", "coco.json", "--imgsz", "64", weights=False)
+
+
+MEANINGFUL_WITH_A_FILE = {
+    "weights", "data", "predictions", "split", "data_root", "zones", "output", "pictures", "on_error", "json",
+    "overrides", "progress",
+}  # fmt: skip
+VALUES = {"device": "cpu", "precision": "fp16"}
+
+
+def test_every_other_flag_is_refused_with_detections_from_elsewhere(data, val):
+    results()
+    kinds = ValOptions.types()
+    refusable = sorted(set(kinds) - MEANINGFUL_WITH_A_FILE)
+    assert {"tile", "overlap", "imgsz", "rect", "no_promise", "precision"} <= set(refusable)
+    for name in refusable:
+        flag = flag_of(kinds[name], name)
+        on = isinstance(getattr(ValOptions(data=data), name), bool)
+        value = [] if on else [VALUES.get(name, "0" if name in ("tile", "overlap") else "64")]
+        err = refused(val, "--predictions", "coco.json", flag, *value, weights=False)
+        assert flag in err and "coco.json" in err and "leave it out" in err
+
+
+@pytest.mark.parametrize("key", ["eval.iou=0.3", "eval.confidence=0.5", "eval.batch=2", "imgsz=64"])
+def test_a_setting_of_the_search_is_refused_with_detections_from_elsewhere(val, key):
+    results()
+    assert key.partition("=")[0] in refused(val, "--predictions", "coco.json", key, weights=False)
 
 
 def test_detections_by_the_numbers_of_a_coco_set(data, val):

@@ -108,11 +108,11 @@ def _evaluate(options: CompareOptions, candidate: Candidate, split: str, output:
         split=split,
         data_root=options.data_root,
         imgsz=candidate.imgsz if from_network else None,
-        device=options.device,
+        device=options.device if from_network else "auto",
         output=output,
         pictures=WORST_PICTURES,
         on_error=options.on_error,
-        overrides=[f"eval.{name}={value}" for name, value in settings.items()],
+        overrides=[f"eval.{name}={value}" for name, value in settings.items()] if from_network else (),
     )
     return Validation(wanted).run(Quiet()).evaluation
 
