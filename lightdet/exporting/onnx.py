@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 import torch
 from onnx import helper
+from torch import nn
 
 from lightdet.card import METADATA_KEY
 from lightdet.exporting.network import Deployable
@@ -43,7 +44,7 @@ def to_onnx(network: Deployable, imgsz: int, *, batch: int | None, dynamic_size:
         rows, columns = (2, 3) if planar else (1, 2)
         free[rows] = 32 * torch.export.Dim("rows", min=1, max=1024)
         free[columns] = 32 * torch.export.Dim("columns", min=1, max=1024)
-    with _quiet(), torch.no_grad():
+    with _quiet(), _nothing_in_place(network.module), torch.no_grad():
         program = torch.onnx.export(
             network.module,
             (torch.zeros(shape, dtype=torch.uint8),),
@@ -83,6 +84,19 @@ def with_card(model: onnx.ModelProto, card: ExportCard) -> bytes:
     copy.producer_version = card.version
     helper.set_model_props(copy, {METADATA_KEY: card.as_json(), SEAL_KEY: UNSEALED})
     return sealed(copy.SerializeToString())
+
+
+@contextmanager
+def _nothing_in_place(module: nn.Module) -> Iterator[None]:
+    """Let no activation write over its input: the same graph, but the tracer takes much longer to undo that."""
+    inside = [part for part in module.modules() if getattr(part, "inplace", False) is True]
+    for part in inside:
+        part.inplace = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for part in inside:
+            part.inplace = True  # type: ignore[assignment]
 
 
 @contextmanager
