@@ -71,6 +71,10 @@ class Promise:
             return f"none guaranteed; estimated by cross-calibration: {self.statement()}"
         return self.statement()
 
+    def word(self) -> str:
+        """For a table: ``yes``, ``no``, or ``suspended: focus``."""
+        return table_word(self.as_dict())
+
     def statement(self) -> str:
         """What is promised or estimated, in words.
 
@@ -96,6 +100,13 @@ class Promise:
         values = {"rate": self.rate, "target": self.target, "confidence": self.confidence, "per_class": self.per_class}
         said = {"holds": self.holds, "text": self.describe()}
         return {**said, ESTIMATE: values} if self.estimated else {**said, **values}
+
+
+def table_word(said: Mapping[str, Any]) -> str:
+    """Return what `Promise.as_dict` gave as a word for a table: ``yes``, ``no``, or ``suspended: focus``."""
+    if said.get("suspended"):
+        return f"suspended: {said['moved']}"
+    return "yes" if said["holds"] else "no"
 
 
 def stored_promise(record: Mapping[str, Any], path: str | Path | None = None) -> Promise:

@@ -29,7 +29,9 @@ from lightdet.structures import Detections
 CLASS_LIST = "classes.txt"
 MIN_SIDE = 0.01
 """Our readers treat a box with a side below this many pixels as having no area."""
-CSV_COLUMNS = ("source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height")
+CSV_COLUMNS = (
+    "source", "frame", "time_s", "x1", "y1", "x2", "y2", "score", "label", "name", "width", "height", "zone",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,8 @@ class JsonWriter:
 class CsvWriter:
     """One line per detection under the header of `CSV_COLUMNS`; a picture without detections has none.
 
-    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures.
+    UTF-8, commas; ``frame`` and ``time_s`` are empty for pictures, ``zone`` where no zones were applied, or only some
+    to ignore.
     """
 
     def __init__(self, path: Path) -> None:
@@ -137,7 +140,8 @@ class CsvWriter:
         where = (record.source, "" if record.frame is None else record.frame, seconds)
         for entry in record.detections.as_dicts():
             box: Any = entry["box"]
-            rest = (entry["score"], entry["label"], entry["name"], *record.detections.size)
+            zones: Any = entry.get("zones", ())
+            rest = (entry["score"], entry["label"], entry["name"], *record.detections.size, ", ".join(zones))
             self._rows.append(csv_line((*where, *box, *rest)))
 
     def close(self, summary: Mapping[str, Any]) -> None:

@@ -109,9 +109,7 @@ class FrameWatch:
 
     def word(self) -> str:
         """For a table: ``yes``, ``no``, or ``suspended: focus``."""
-        if self.promise.suspended:
-            return f"suspended: {self.promise.moved}"
-        return "yes" if self.promise.holds else "no"
+        return self.promise.word()
 
     def describe(self) -> str:
         """How many frames were compared, in words."""

@@ -8,14 +8,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lightdet.decisions.promise import table_word
 from lightdet.service.inspection import iso_time
 
 INSPECTION_COLUMNS = (
     "id", "time", "name", "decision", "defects", "defect_classes", "best_score", "width", "height", "bytes",
     "sha256", "model", "version", "milliseconds", "overridden", "model_sha256", "key", "role", "station", "order",
-    "software", "original", "not_kept",
+    "software", "original", "not_kept", "defect_zones", "promise",
 )  # fmt: skip
-DETECTION_COLUMNS = ("id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden")
+DETECTION_COLUMNS = (
+    "id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden", "zones",
+)  # fmt: skip
 _SPLITS = re.compile(r'(^|;)([ "]*[=+\-@\t\r\n])')
 """A cell that begins so may be run as a formula by a spreadsheet (OWASP, CSV injection); where it splits lines at
 semicolons, as in much of Europe, one begins after each of them."""
@@ -34,14 +37,16 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
     """Yield one row an inspection, in the order of `INSPECTION_COLUMNS`."""
     for record in records:
         found = record["detections"]
-        classes = dict.fromkeys(each["name"] for each in found if each["defect"])
+        defects = [each for each in found if each["defect"]]
+        classes = dict.fromkeys(each["name"] for each in defects)
         yield (
             record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], record["defects"],
             ";".join(classes), found[0]["score"] if found else "", *record["size"], record["bytes"],
             record["sha256"], record["model"]["name"], record["model"]["version"],
             record["milliseconds"].get("total", ""), _flag(record["overridden"]), record["model"]["sha256"],
             record["key"], record["role"], record["station"], record["order"], record["software"],
-            record["original"], record["not_kept"],
+            record["original"], record["not_kept"], ";".join(zones_in(defects)),
+            "" if record["promise"] is None else table_word(record["promise"]),
         )  # fmt: skip
 
 
@@ -52,7 +57,13 @@ def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[objec
             yield (
                 record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], each["name"],
                 each["score"], *each["box"], int(each["defect"]), _flag(record["overridden"]),
+                ";".join(each.get("zones", ())),
             )  # fmt: skip
+
+
+def zones_in(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the zones that detections lie in, each once."""
+    return list(dict.fromkeys(zone for each in found for zone in each.get("zones", ())))
 
 
 def _flag(value: bool | None) -> object:

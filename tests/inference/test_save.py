@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,18 @@ def test_csv(folder: Path) -> None:
     assert [row["source"] for row in rows] == [RECORDS[0].source] * 2 + ["clip.avi"]
     assert [float(rows[0][key]) for key in ("x1", "y1", "x2", "y2", "score")] == [10, 20, 50, 40, 0.9]
     assert (rows[0]["name"], rows[0]["frame"], rows[2]["frame"], rows[2]["time_s"]) == ("Loch, rund", "", "7", "0.28")
+
+
+def test_csv_names_the_zones(tmp_path: Path) -> None:
+    found = detections((10, 20, 50, 40, 0.9, 1), (60, 20, 80, 40, 0.8, 0), (90, 20, 99, 40, 0.7, 0))
+    zoned = replace(found, zones=(("thread", "rim, left"), ("rim, left",), ()), outside=2)
+    writer = make_writer("csv", tmp_path, NAMES)
+    for each in (found, zoned):
+        writer.add(Record("part.png", Path("part"), each))
+    writer.close({})
+    with (tmp_path / "detections.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["zone"] for row in rows] == ["", "", "", "thread, rim, left", "rim, left", ""]
 
 
 def test_yolo(folder: Path) -> None:

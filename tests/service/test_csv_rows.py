@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightdet.decisions.promise import Promise
 from lightdet.service.csv_rows import (
     DETECTION_COLUMNS,
     INSPECTION_COLUMNS,
@@ -40,6 +41,7 @@ def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
         "not_kept": None,
         "milliseconds": {"total": 12.5},
         "overridden": False,
+        "promise": None,
         "detections": [
             {"name": "dent", "score": 0.9, "box": [1.5, 2, 3, 4], "defect": True},
             {"name": "=cmd", "score": 0.8, "box": [-1, 2, 3, 4], "defect": True},
@@ -71,6 +73,32 @@ def test_one_row_a_detection() -> None:
     assert [row["class"] for row in rows] == ["dent", "'=cmd", "weak"]
     assert [row["defect"] for row in rows] == ["1", "1", "0"]
     assert [row["x1"] for row in rows] == ["1.5", "-1", "0"]  # a number is no formula
+
+
+def test_zones_and_promise_stand_in_the_rows() -> None:
+    zones = (["thread", "=rim"], ["rim"], ["base"])
+    found = [each | {"zones": place} for each, place in zip(record()["detections"], zones, strict=True)]
+    suspended = Promise("escape_rate", 0.02, 0.95).suspend("focus fell", "focus").as_dict()
+    records = [record(detections=found, promise=suspended), record(promise=None)]
+    parts = read(b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))))
+    assert [part["defect_zones"] for part in parts] == ["thread;'=rim;rim", ""]  # not that of what is no defect
+    assert [part["promise"] for part in parts] == ["suspended: focus", ""]
+    rows = read(b"".join(csv_chunks(DETECTION_COLUMNS, detection_rows(records))))
+    assert [row["zones"] for row in rows] == ["thread;'=rim", "rim", "base", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("promise", "word"),
+    [
+        (Promise("escape_rate", 0.02, 0.95), "yes"),
+        (Promise("escape_rate", 0.02, 0.95, estimated=True), "no"),
+        (Promise(why_not="none was calibrated"), "no"),
+    ],
+)
+def test_the_promise_is_a_word(promise: Promise, word: str) -> None:
+    records = [record(promise=promise.as_dict())]
+    [part] = read(b"".join(csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))))
+    assert part["promise"] == word == promise.word()
 
 
 @pytest.mark.parametrize(("overridden", "cell"), [(True, "1"), (False, "0"), (None, "")])

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.service import parquet as writer
 from lightdet.service.record_files import write_records
@@ -29,7 +30,8 @@ findings = st.fixed_dictionaries(
         "score": st.floats(0, 1),
         "box": st.lists(numbers, min_size=4, max_size=4),
         "defect": st.booleans(),
-    }
+    },
+    optional={"zones": st.lists(texts.filter(lambda text: ";" not in text and text), max_size=3)},
 )
 records = st.fixed_dictionaries(
     {
@@ -47,6 +49,7 @@ records = st.fixed_dictionaries(
         # A version that did not record them left these empty.
         **{name: st.none() | texts for name in ("key", "role", "station", "order", "software", "original", "not_kept")},
         "overridden": st.none() | st.booleans(),
+        "promise": st.none() | st.sampled_from([Promise().as_dict(), Promise("escape_rate", 0.1, 0.9).as_dict()]),
     }
 )
 
@@ -74,6 +77,9 @@ def test_it_says_what_the_csv_says(
         for value, record in zip(values, found, strict=True):
             assert [(each["class"], each["label"], each["score"], each["defect"]) for each in value["detections"]] == [
                 (each["name"], each["label"], each["score"], each["defect"]) for each in record["detections"]
+            ]
+            assert [each["zones"] for each in value["detections"]] == [
+                each.get("zones") for each in record["detections"]
             ]
             boxes = [[each[side] for side in ("x1", "y1", "x2", "y2")] for each in value["detections"]]
             assert boxes == [each["box"] for each in record["detections"]]
@@ -110,5 +116,5 @@ def records_example() -> dict[str, Any]:
         "id": "0" * 32, "time_ms": 0, "name": "a", "decision": "OK", "defects": 0, "size": (1, 1), "bytes": 1,
         "sha256": "0" * 64, "model": {"name": "m", "version": "v", "sha256": None}, "milliseconds": {},
         "detections": [], "key": None, "role": None, "station": None, "order": None, "software": None,
-        "overridden": None, "original": None, "not_kept": None,
+        "overridden": None, "promise": None, "original": None, "not_kept": None,
     }  # fmt: skip

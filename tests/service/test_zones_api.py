@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import time
@@ -47,6 +48,9 @@ def test_answers_and_records_name_the_zones(zoned: Running) -> None:
     assert {key: recorded[key] for key in ("zones", "rule", "promise", "detections")} == {
         key: sent[key] for key in ("zones", "rule", "promise", "detections")
     }
+    for rows, column in (("detections", "zones"), ("inspections", "defect_zones")):
+        text = zoned.client.get("/api/inspections.csv", params={"rows": rows}).content.decode("utf-8-sig")
+        assert [row[column] for row in csv.DictReader(text.splitlines()) if row["id"] == sent["id"]] == ["left"]
     model = zoned.client.get("/api/model").json()
     assert model["zones"] == {"digest": ZONES.digest, **ZONES.as_dict()}
 
