@@ -31,6 +31,8 @@ SIDE = 320
 CLEARLY = 1.5
 STEADY = 0.9
 """Replicas are chosen if they reach this share of the best speed: they lose the least beside another program."""
+STEP = 5.0
+"""A training step takes roughly so many times as long as the forward pass of its pictures."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class _Probe:
         self.side = min(imgsz, SIDE)
         self.batch = batch
         self.few = max(1, min(batch, round(SIDE**2 / self.side**2)))
+        self.seconds_per_picture = 0.0
 
     def kernels(self, computing: Computing, wanted: Wanted) -> Computing:
         """Choose pools, memory order and precision, one after the other, by forward passes on one thread."""
@@ -132,6 +135,7 @@ class _Probe:
             seconds = self._forward(other, best)
             if seconds < best:
                 computing, best = other, seconds
+        self.seconds_per_picture = best / self.few
         return computing
 
     def _forward(self, computing: Computing, best: float) -> float:
@@ -142,11 +146,13 @@ class _Probe:
     def workers(self, computing: Computing, wanted: Wanted) -> Computing:
         """Choose how the processors share a step: replicas, threads inside the layers, or both."""
         found: list[Computing] = []
-        for replicas, threads in self._shares(wanted):
+        candidates = self._shares(wanted)
+        left = (self.deadline - time.perf_counter()) / len(candidates)
+        for replicas, threads in candidates:
             if found and time.perf_counter() > self.deadline:
                 break
             other = replace(computing, replicas=replicas, threads=threads)
-            found.append(replace(other, images_per_second=round(self._steps(other), 1)))
+            found.append(replace(other, images_per_second=round(self._steps(other, left), 1)))
         return preferred(found)
 
     def _shares(self, wanted: Wanted) -> list[tuple[int, int]]:
@@ -154,16 +160,25 @@ class _Probe:
         processors = int(limited) if limited.isdecimal() and int(limited) > 0 else available_processors()
         return shares(processors, self.batch, wanted)
 
-    def _steps(self, computing: Computing) -> float:
-        """Pictures per second of forward and backward passes, by all replicas at once."""
+    def _steps(self, computing: Computing, seconds: float) -> float:
+        """Pictures per second of forward and backward passes, by all replicas at once, within about `seconds`."""
         use_pools(computing.pools)
         network = self.network.to(memory_format=computing.memory_format)
         networks = [network, *(copy.deepcopy(network) for _ in range(computing.replicas - 1))]
-        each = max(1, self.few * computing.threads)
+        each = self._pictures(computing, seconds)
         images = self._images(each, computing)
-        seconds = min(_side_by_side(networks, images, computing) for _ in range(2))
+        needed = min(_side_by_side(networks, images, computing) for _ in range(2))
         network.zero_grad(set_to_none=True)
-        return each * computing.replicas / seconds
+        return each * computing.replicas / needed
+
+    def _pictures(self, computing: Computing, seconds: float) -> int:
+        """Pictures per replica: as many as a step of the training has, if two such steps fit into the time.
+
+        With few pictures the interpreter's lock, which replicas share, weighs more than in the training.
+        """
+        share = max(1, self.batch // computing.replicas)
+        fit = seconds / (2 * STEP * self.seconds_per_picture / computing.threads) if self.seconds_per_picture else 0
+        return min(share, max(1, self.few * computing.threads, int(min(share, fit))))
 
     def _images(self, count: int, computing: Computing) -> Tensor:
         return random_images(count, self.side, computing)

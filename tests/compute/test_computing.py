@@ -15,7 +15,7 @@ from torch import nn
 
 from lightdet.assembly.detector import build_detector
 from lightdet.compute import PROBE_VARIABLE, Computing, Wanted, choose_computing, fixed_computing
-from lightdet.compute.probe import preferred, shares
+from lightdet.compute.probe import STEP, _Probe, preferred, shares
 from lightdet.config import ModelConfig
 from lightdet.layers.pool import pools_in_use
 
@@ -130,3 +130,17 @@ def test_the_line_of_the_log() -> None:
     computing = Computing("fp32", True, "torch", 2, 1, images_per_second=58.3)
     assert computing.describe() == ("computes: fp32, channels last, PyTorch's pools, 2 replicas of 1 thread; 58 img/s")
     assert Computing(**computing.as_dict()) == computing
+
+
+@given(st.sampled_from([(1, 1), (1, 2), (2, 1), (4, 1), (2, 4)]), st.floats(0, 2), st.floats(0, 0.5))
+def test_the_probe_takes_no_more_pictures_than_a_step_has_and_no_more_time_than_is_left(
+    shared: tuple[int, int], seconds: float, per_picture: float
+) -> None:
+    replicas, threads = shared
+    probe = _Probe(nn.Conv2d(3, 3, 1), 320, 16)
+    probe.seconds_per_picture = per_picture
+    computing = Computing("fp32", replicas=replicas, threads=threads)
+    count = probe._pictures(computing, seconds)
+    assert 1 <= count <= 16 // replicas
+    assert count <= threads or 2 * STEP * per_picture * count / threads <= seconds * (1 + 1e-9)
+    assert probe._pictures(computing, 2 * seconds) >= count
