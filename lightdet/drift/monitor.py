@@ -15,11 +15,13 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, IntArray
 from lightdet.drift.reference import Reference, spread_ties
-from lightdet.drift.sequential import BETS, SHIFTS, RankUrns, VerdictUrn, bets_on
+from lightdet.drift.sequential import BETS, SHIFTS, RankUrns, VerdictUrn, bets_on, bets_on_more, largest_share
 
 PICTURES_PER_FALSE_ALARM = 100_000
 """Among unchanged pictures, an alarm comes once in so many, or less often."""
 NG_SHARE = "share of NG"
+MOST_NG = 0.5
+"""A share of NG up to this is no change by itself: a line may well have more bad parts than the calibration had."""
 RECENT = 50
 """Medians of the present are taken over at most so many pictures."""
 
@@ -38,7 +40,8 @@ class Suspension:
 
     Attributes:
         moved: the statistic with the most evidence.
-        before: its median at the calibration; for the share of NG, per cent of all pictures before the change.
+        before: its median at the calibration; for the share of NG, per cent of all pictures before the change, or of
+            those of the calibration if it was so from the beginning.
         now: its median over the last pictures since the change; likewise.
         since: number of the picture with which the change probably began, from 1.
         noticed: number of the picture after which it was noticed.
@@ -74,8 +77,10 @@ class Suspension:
 class Monitor:
     """Tests after each picture whether it is like those before; any threads may call it.
 
-    The test is that of `lightdet.drift.sequential`, for every statistic of the reference and for the verdicts. Once it
-    has raised an alarm it stays so: only a new monitor begins anew.
+    The test is that of `lightdet.drift.sequential`, for every statistic of the reference and for the verdicts. These
+    are compared with those before, as a line has another share of bad parts than a calibration; but if most are NG, and
+    more than the calibration had, that is a change even if it was so from the first picture on. Once the monitor has
+    raised an alarm it stays so: only a new one begins anew.
 
     Args:
         reference: of the calibration.
@@ -91,9 +96,11 @@ class Monitor:
         ranks, total = reference.ranks, reference.pictures
         self._urns = RankUrns(list(reference.edges.values()), ranks, total)
         self._verdicts = VerdictUrn()
-        self._ratio = np.zeros((len(self._names), BETS))  # Shiryaev-Roberts
-        self._sums = np.ones((len(self._names), BETS))  # CUSUM: its last start is where the change probably began
-        self._starts = np.ones((len(self._names), BETS), np.int64)
+        self._most = _most_rejected(reference, threshold)
+        rows = len(self._names) + (self._most < 1)
+        self._ratio = np.zeros((rows, BETS))  # Shiryaev-Roberts
+        self._sums = np.ones((rows, BETS))  # CUSUM: its last start is where the change probably began
+        self._starts = np.ones((rows, BETS), np.int64)
         self._recent = {name: deque[tuple[int, float]](maxlen=RECENT) for name in self._names}
 
     def see(self, look: Look) -> Suspension | None:
@@ -116,7 +123,8 @@ class Monitor:
         """Return how far each statistic is on the way to an alarm by itself: 0 is nothing, 1 is there."""
         with self._lock:
             levels = np.log(np.maximum(1.0, self._ratio.sum(1) / self._ratio.size)) / math.log(self.threshold)
-            return dict(zip(self._names, levels.tolist(), strict=True))
+            found = dict(zip(self._names, levels.tolist(), strict=False))
+            return found | {NG_SHARE: max(levels[len(self._names) - 1 :].tolist())}
 
     def _take(self, values: Mapping[str, float], *, ok: bool) -> None:
         # The same whenever the same pictures come in the same order.
@@ -127,12 +135,16 @@ class Monitor:
         spread = spread_ties(np.array([given[row] for row in rows]), places[0, rows])
         p_values = self._urns.see(rows, spread, places[1, rows])
         verdict = len(self._names) - 1
-        self._bet(np.append(rows, verdict), np.append(p_values, self._verdicts.see(not ok, float(places[1, verdict]))))
+        p_values = np.append(p_values, self._verdicts.see(not ok, float(places[1, verdict])))
+        rows, bets = np.append(rows, verdict), bets_on(p_values)
+        if self._most < 1:
+            rows, bets = np.append(rows, verdict + 1), np.vstack([bets, bets_on_more(not ok, self._most)])
+        self._bet(rows, bets)
         for row, value in {**given, verdict: 100.0 * (not ok)}.items():
             self._recent[self._names[row]].append((self.seen, value))
 
-    def _bet(self, rows: IntArray, p_values: FloatArray) -> None:
-        bets, sums = bets_on(p_values), self._sums[rows]
+    def _bet(self, rows: IntArray, bets: FloatArray) -> None:
+        sums = self._sums[rows]
         self._ratio[rows] = (1 + self._ratio[rows]) * bets
         self._starts[rows] = np.where(sums <= 1, self.seen, self._starts[rows])
         self._sums[rows] = np.maximum(sums, 1.0) * bets
@@ -140,8 +152,12 @@ class Monitor:
     def _found(self) -> Suspension:
         row = int(self._ratio.sum(1).argmax())
         bet = int(self._ratio[row].argmax())
-        name, since = self._names[row], int(self._starts[row, bet])
+        from_the_start = row == len(self._names)
+        name, since = NG_SHARE if from_the_start else self._names[row], int(self._starts[row, bet])
         values = [value for number, value in self._recent[name] if number >= since]
+        if from_the_start:
+            before = 100 * self.reference.rejected / self.reference.judged
+            return Suspension(name, before, sum(values) / len(values), since, self.seen)
         if name == NG_SHARE:
             bad, total = self._verdicts.counts[1], self.seen
             during = sum(values) / 100
@@ -188,7 +204,7 @@ class Monitor:
         self._verdicts = VerdictUrn(verdicts)
         self._ratio, self._sums = (np.array(values[key], np.float64) for key in ("ratio", "sums"))
         self._starts = np.array(values["starts"], np.int64)
-        shape = (len(self._names), BETS)
+        shape = (len(self._names) + (self._most < 1), BETS)
         shapes = {self._ratio.shape, self._sums.shape, self._starts.shape}
         finite = np.isfinite(self._ratio).all() and np.isfinite(self._sums).all() and (self._ratio >= 0).all()
         if shapes != {shape} or not finite or len(verdicts) != 2 or min(verdicts) < 0 or sum(verdicts) != self.seen:
@@ -201,3 +217,10 @@ class Monitor:
             recent.extend((int(number), float(value)) for number, value in values["recent"][name])
         found = values["suspension"]
         self.suspension = None if found is None else Suspension.from_dict(found)
+
+
+def _most_rejected(reference: Reference, threshold: float) -> float:
+    """Return the largest share of NG that may be that of the calibration, or `MOST_NG` if it is less; 1: not known."""
+    if reference.judged == 0:
+        return 1.0
+    return max(MOST_NG, largest_share(reference.rejected, reference.judged, 1 / threshold))

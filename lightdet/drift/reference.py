@@ -35,6 +35,8 @@ class Reference:
         pictures: how many calibration pictures there were of that kind.
         ranks: ascending numbers from 1 to `pictures`.
         edges: by statistic, the values of these ranks, ascending.
+        rejected: how many calibration pictures of all kinds were NG.
+        judged: of how many; 0: that is not known.
 
     Raises:
         ValueError: one of these does not hold, values are not finite, or there are too many.
@@ -44,6 +46,8 @@ class Reference:
     pictures: int
     ranks: tuple[int, ...]
     edges: Mapping[str, tuple[float, ...]]
+    rejected: int = 0
+    judged: int = 0
 
     def __post_init__(self) -> None:
         whole = isinstance(self.pictures, int) and all(type(rank) is int for rank in self.ranks)
@@ -53,6 +57,8 @@ class Reference:
         inside = 0 < len(self.ranks) <= MOST_EDGES and self.ranks[0] >= 1 and self.ranks[-1] <= self.pictures
         if not (ascending and inside):
             raise ValueError("ranks out of order")
+        if not (type(self.rejected) is type(self.judged) is int and 0 <= self.rejected <= self.judged):
+            raise ValueError("verdicts that cannot be")
         for name, edges in self.edges.items():
             known = all(type(value) is float and abs(value) <= _LARGEST for value in edges)
             sorted_ = known and all(a <= b for a, b in itertools.pairwise(edges))
@@ -60,12 +66,14 @@ class Reference:
                 raise ValueError(f"the values of '{name}' are damaged")
 
     @staticmethod
-    def of(rows: Sequence[Mapping[str, float]], watched: Watched, seed: int = 0) -> Reference | None:
+    def of(
+        rows: Sequence[Mapping[str, float]], watched: Watched, seed: int = 0, *, rejected: int = 0, judged: int = 0
+    ) -> Reference | None:
         """Return the reference of some pictures, all with the same statistics; None if they are too few.
 
         Args:
             rows: for each picture, its finite values by statistic.
-            watched: see above.
+            watched, rejected, judged: see above.
             seed: for the order of equal values.
         """
         if len(rows) < FEWEST:
@@ -77,7 +85,7 @@ class Reference:
         for name in rows[0]:
             values = np.sort(spread_ties(np.array([row[name] for row in rows]), random.random(count)))
             edges[name] = tuple(round(float(value), _DIGITS) for value in values[ranks - 1])
-        return Reference(watched, count, tuple(int(rank) for rank in ranks), edges)
+        return Reference(watched, count, tuple(int(rank) for rank in ranks), edges, rejected, judged)
 
     def median(self, name: str) -> float:
         """The median of a statistic's values."""
@@ -86,7 +94,9 @@ class Reference:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; `from_dict` reads them."""
         edges = {name: list(values) for name, values in self.edges.items()}
-        return {"watched": self.watched, "pictures": self.pictures, "ranks": list(self.ranks), "edges": edges}
+        verdicts = {"rejected": self.rejected, "judged": self.judged}
+        known = {"watched": self.watched, "pictures": self.pictures, "ranks": list(self.ranks), "edges": edges}
+        return known | verdicts
 
     @staticmethod
     def from_dict(values: object) -> Reference:
@@ -95,7 +105,8 @@ class Reference:
         Raises:
             ValueError: it is damaged.
         """
-        if not isinstance(values, Mapping) or set(values) != {"watched", "pictures", "ranks", "edges"}:
+        keys = {"watched", "pictures", "ranks", "edges", "rejected", "judged"}
+        if not isinstance(values, Mapping) or set(values) != keys:
             raise ValueError("not a reference")
         ranks, edges = values["ranks"], values["edges"]
         if not isinstance(ranks, list) or not isinstance(edges, Mapping):
@@ -103,7 +114,8 @@ class Reference:
         if not all(isinstance(each, list) for each in edges.values()):
             raise ValueError("not a reference")
         floats = {name: tuple(_as_float(value) for value in each) for name, each in edges.items()}
-        return Reference(values["watched"], values["pictures"], tuple(ranks), floats)
+        verdicts = (values["rejected"], values["judged"])
+        return Reference(values["watched"], values["pictures"], tuple(ranks), floats, *verdicts)
 
 
 def spread_ties(values: AnyArray, places: AnyArray) -> AnyArray:

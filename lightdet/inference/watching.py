@@ -46,7 +46,8 @@ def reference_of(
     """
     rows = [{**picture, **rule.statistics(found)} for picture, found in zip(pictures, predictions, strict=True)]
     good = [row for row, found, is_bad in zip(rows, predictions, bad, strict=True) if not is_bad and rule.ok(found)]
-    reference = Reference.of(good, "passed") or Reference.of(rows, "all")
+    verdicts = {"rejected": sum(not rule.ok(found) for found in predictions), "judged": len(predictions)}
+    reference = Reference.of(good, "passed", **verdicts) or Reference.of(rows, "all", **verdicts)
     return None if reference is None else {"version": VERSION, **reference.as_dict()}
 
 

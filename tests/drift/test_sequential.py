@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import kstest, spearmanr
+from scipy.stats import binom, kstest, spearmanr
 
-from lightdet.drift.monitor import NG_SHARE, Look, Monitor
+from lightdet.drift.monitor import NG_SHARE, Look, Monitor, Suspension
 from lightdet.drift.reference import FEWEST, MOST_EDGES, Reference
-from lightdet.drift.sequential import BETS, RankUrns, VerdictUrn, bets_on
+from lightdet.drift.sequential import BETS, RankUrns, VerdictUrn, bets_on, largest_share
 
 DRAWS = {
     "normal": lambda random, shape: random.normal(size=shape),
@@ -121,15 +122,75 @@ def test_a_line_that_begins_to_reject_is_noticed() -> None:
     assert monitor.compared < monitor.seen  # rejected parts are not compared
 
 
+def calibrated(rejected: int, judged: int = 200) -> Reference:
+    rows = rows_of(np.random.default_rng(20).normal(size=(60, 3)))
+    reference = Reference.of(rows, "passed", rejected=rejected, judged=judged)
+    assert reference is not None
+    return reference
+
+
+def line(reference: Reference, share: float, seed: int, length: int, threshold: float = 1e5) -> Suspension | None:
+    """What is found on a line that rejects this share from its first picture on; its pictures are as they were."""
+    random, monitor = np.random.default_rng(seed), Monitor(reference, threshold)
+    for row in rows_of(random.normal(size=(length, 3))):
+        monitor.see(Look(bool(random.random() >= share), row))
+    return monitor.suspension
+
+
+@pytest.mark.parametrize("rejected", [0, 60, 100])
+@pytest.mark.parametrize("share", [0.9, 1.0])
+def test_a_line_that_rejects_nearly_all_from_its_first_picture_on_is_noticed(rejected: int, share: float) -> None:
+    found = [line(calibrated(rejected), share, seed, 200) for seed in range(20)]
+    named = [each for each in found if each is not None]
+    assert len(named) >= 19 and {each.moved for each in named} == {NG_SHARE}
+    assert max(each.since for each in named) <= 30
+    assert all(each.before == rejected / 2 and each.now >= 75 for each in named)
+
+
+@pytest.mark.parametrize(("rejected", "share"), [(0, 0.3), (0, 0.5), (120, 0.6), (190, 1.0)])
+def test_a_line_that_rejects_no_more_than_the_calibration_did_is_left_alone(rejected: int, share: float) -> None:
+    # With few bad parts among the calibration's, up to a half: how many bad parts a line has is not known.
+    runs, length, threshold = 60, 40, 200.0
+    alarms = sum(line(calibrated(rejected), share, seed, length, threshold) is not None for seed in range(runs))
+    bound = (length + 1) / threshold
+    assert alarms / runs <= bound + 2.5 * (bound * (1 - bound) / runs) ** 0.5
+
+
+@given(total=st.integers(1, 500), data=st.data())
+def test_the_most_that_may_be_rejected_is_an_upper_bound(total: int, data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, total))
+    most = largest_share(count, total, 1e-3)
+    assert count / total <= most <= 1
+    assert most == 1 or binom.cdf(count, total, most + 1e-6) <= 1e-3
+
+
+def test_a_reference_that_does_not_know_its_verdicts_compares_none_with_them() -> None:
+    assert line(reference_of(np.random.default_rng(21).normal(size=(60, 3))), 1.0, 0, 200) is None
+
+
+@pytest.mark.parametrize("pictures", [60, 300])
+def test_a_change_before_the_first_picture_is_noticed(pictures: int) -> None:
+    noticed = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        monitor = Monitor(reference_of(random.normal(size=(pictures, 3)), seed))
+        for row in rows_of(random.normal(size=(200, 3)) + np.array([0, -1.5, 0])):
+            monitor.see(Look(True, row))
+        noticed.append(monitor.suspension)
+    named = [each for each in noticed if each is not None]
+    assert len(named) >= 19 and {each.moved for each in named} == {"focus"}
+    assert all(each.now < each.before and each.since < 60 for each in named)
+
+
 def test_the_state_goes_on_through_json() -> None:
     random = np.random.default_rng(6)
-    reference = reference_of(random.normal(size=(40, 3)))
+    reference = replace(reference_of(random.normal(size=(40, 3))), rejected=10, judged=50)
     one, before = Monitor(reference, 1e9), rows_of(random.normal(size=(50, 3)))
     for row in before:
         one.see(Look(True, row))
     other = Monitor.restore(reference, json.loads(json.dumps(one.as_dict())), 1e9)
     for row in rows_of(random.normal(size=(30, 3)) + 1):
-        assert one.see(Look(True, row)) == other.see(Look(True, row))
+        assert one.see(Look(False, row)) == other.see(Look(False, row))
     assert one.as_dict() == other.as_dict()
 
 
@@ -150,7 +211,8 @@ def leaves(values: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(data=st.data(), bad=st.sampled_from([None, "x", float("nan"), float("inf"), [], {}, True, -1, 1e300]))
 def test_a_damaged_reference_is_refused_or_valid(data: st.DataObject, bad: Any) -> None:
-    values = json.loads(json.dumps(reference_of(np.random.default_rng(8).normal(size=(25, 3))).as_dict()))
+    reference = replace(reference_of(np.random.default_rng(8).normal(size=(25, 3))), rejected=5, judged=30)
+    values = json.loads(json.dumps(reference.as_dict()))
     path = data.draw(st.sampled_from(leaves(values)))
     if not path:
         values = bad

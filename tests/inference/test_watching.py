@@ -48,6 +48,7 @@ def test_good_pictures_that_pass_are_the_reference() -> None:
     none_passes = record(60, (0.9,))[RECORD_KEY]
     assert (none_passes["watched"], none_passes["pictures"]) == ("all", 60)
     assert record(10)[RECORD_KEY] is None
+    assert [(each["rejected"], each["judged"]) for each in (mixed, none_passes)] == [(30, 90), (60, 60)]
 
 
 def test_statistics_do_not_depend_on_the_lowest_score_reported() -> None:
