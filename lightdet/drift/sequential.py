@@ -68,8 +68,8 @@ def bets_on_more(happened: bool, most: float) -> FloatArray:
     Each is the ratio of two chances: under a larger share, and under `most`. If the share is at most that, now as ever,
     none gains on average.
     """
-    shares = most + (1 - most) * np.arange(1, BETS + 1) / BETS
-    return shares / most if happened else (1 - shares) / (1 - most)
+    shares = [most + (1 - most) * bet / BETS for bet in range(1, BETS + 1)]
+    return np.array([share / most if happened else (1 - share) / (1 - most) for share in shares])
 
 
 class RankUrns:
