@@ -1,4 +1,9 @@
-"""Numbers and times in sentences."""
+"""Numbers, times and common facts in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def duration(seconds: float) -> str:
@@ -21,3 +26,11 @@ def counted(number: int, what: str) -> str:
     """``1 box``, ``2 boxes``, ``1,000 pictures``: `what` is the word for one."""
     many = f"{what}es" if what.endswith(("x", "s", "sh")) else f"{what}s"
     return f"{number:,} {what if number == 1 else many}"
+
+
+def watch_lines(reference: Mapping[str, Any] | None) -> list[str]:
+    """Say what later pictures will be compared with, if anything: the reference in a calibration's record."""
+    if reference is None:
+        return []
+    kind = "good pictures that passed" if reference["watched"] == "passed" else "pictures"
+    return [f"{len(reference['edges'])} statistics of {reference['pictures']} {kind} are kept, to notice such changes"]

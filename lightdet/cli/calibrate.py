@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from lightdet.cli.common import ALL, Words, needed, skipped_lines
 from lightdet.options.calibrate import CalibrationOptions
+from lightdet.wording import watch_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,14 +52,6 @@ def price(kind: str, judged: ImageJudgement) -> list[str]:
     ]
 
 
-def _watch(reference: Mapping[str, Any] | None) -> list[str]:
-    """What detect and serve will compare with."""
-    if reference is None:
-        return []
-    kind = "good pictures that passed" if reference["watched"] == "passed" else "pictures"
-    return [f"{len(reference['edges'])} statistics of {reference['pictures']} {kind} are kept, to notice such changes"]
-
-
 def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) -> None:
     from lightdet.decisions.promise import WORDS
 
@@ -89,7 +81,7 @@ def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) ->
     if options.split == "train":
         lines.append("if the model was trained on this split, the promise does not hold for new pictures: take another")
     lines.append("the promise holds for pictures from the same line as these; calibrate again when that changes")
-    lines += _watch(outcome.record.get("reference"))
+    lines += watch_lines(outcome.record.get("reference"))
     if outcome.written is not None:
         lines.append(f"written to {outcome.written}")
     for line in lines:

@@ -13,6 +13,7 @@ from lightdet.evaluation.report.charts import Line, chart
 from lightdet.evaluation.report.markup import Content, tag
 from lightdet.evaluation.report.page import page
 from lightdet.evaluation.report.tables import fact_lists, number
+from lightdet.wording import watch_lines
 
 MEANING = (
     "The threshold comes from the scores of models that were each trained without the pictures they judge; the model "
@@ -123,7 +124,8 @@ def evidence_lines(result: CrossResult) -> list[str]:
         "pictures of one model"
         for name, each in result.calibration.record["evidence"].items()
     ]
-    return [*chosen, price]
+    changes = "the estimate is for pictures from the same line as these; calibrate again when that changes"
+    return [*chosen, price, changes, *watch_lines(result.calibration.record.get("reference"))]
 
 
 def _curve(result: CrossResult) -> Content:

@@ -31,7 +31,12 @@ def look_at(image: Image, found: Any, rule: Any, ok: bool) -> Look:
 
 
 def reference_of(
-    pictures: Sequence[Mapping[str, float]], predictions: Sequence[Any], bad: Sequence[bool], rule: Any
+    pictures: Sequence[Mapping[str, float]],
+    predictions: Sequence[Any],
+    bad: Sequence[bool],
+    rule: Any,
+    *,
+    own: bool = True,
 ) -> dict[str, Any] | None:
     """Return the reference for a card, as plain values; None if there are too few pictures.
 
@@ -43,8 +48,11 @@ def reference_of(
         predictions: what was found in each.
         bad: whether each is bad by its label.
         rule: the rule that was calibrated on them.
+        own: the predictions are those of the model that gets the reference. Those of others, as in a cross-validation,
+            only tell which pictures pass: their numbers and scores are no reference.
     """
-    rows = [{**picture, **rule.statistics(found)} for picture, found in zip(pictures, predictions, strict=True)]
+    pairs = zip(pictures, predictions, strict=True)
+    rows = [{**picture, **(rule.statistics(found) if own else {})} for picture, found in pairs]
     good = [row for row, found, is_bad in zip(rows, predictions, bad, strict=True) if not is_bad and rule.ok(found)]
     verdicts = {"rejected": sum(not rule.ok(found) for found in predictions), "judged": len(predictions)}
     reference = Reference.of(good, "passed", **verdicts) or Reference.of(rows, "all", **verdicts)
@@ -52,12 +60,12 @@ def reference_of(
 
 
 def stored_reference(record: object, promise: Promise, path: str | Path | None = None) -> Reference | None:
-    """Return the reference in a card's decision; None if there is none, of other statistics, or nothing is promised.
+    """Return the reference in a card's decision; None if there is none, of other statistics, or nothing is stated.
 
     Raises:
         UserError: it is damaged.
     """
-    if not promise.holds or not isinstance(record, Mapping) or record.get(RECORD_KEY) is None:
+    if not promise.stated or promise.suspended or not isinstance(record, Mapping) or record.get(RECORD_KEY) is None:
         return None
     try:
         values = dict(record[RECORD_KEY])

@@ -65,6 +65,9 @@ def test_the_reference_is_read_only_where_something_is_promised() -> None:
     assert reference is not None and {"version": VERSION, **reference.as_dict()} == card[RECORD_KEY]
     assert stored_reference({RECORD_KEY: {**card[RECORD_KEY], "version": 0}}, PROMISE) is None
     assert stored_reference(card, Promise(why_not="asked")) is None
+    estimate = Promise("escape_rate", 0.02, 0.95, estimated=True)
+    assert stored_reference(card, estimate) == reference  # an estimate is for pictures like its own as well
+    assert estimate.suspend("focus fell", "focus").describe() == "suspended: focus fell"
     assert stored_reference({}, PROMISE) is None and stored_reference(None, PROMISE) is None
     with pytest.raises(UserError, match="damaged; calibrate it again"):
         stored_reference({RECORD_KEY: {"version": VERSION, "watched": "all"}}, PROMISE)

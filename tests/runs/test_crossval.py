@@ -19,6 +19,9 @@ from lightdet.card import peek_model_card
 from lightdet.classification import intervals
 from lightdet.cli.app import main
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+from lightdet.drift import reference as drift_reference
+from lightdet.drift.statistics import PICTURE_STATISTICS
+from lightdet.inference.watching import stored_reference
 from lightdet.runs import trainings
 from lightdet.runs.crossval import checks
 
@@ -41,6 +44,7 @@ def _few_resamples_and_folds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "RESAMPLES", 5)
         patch.setattr(checks, "FEWEST_FOLDS", 2)
+        patch.setattr(drift_reference, "FEWEST", 10)
         yield
 
 
@@ -146,7 +150,12 @@ def test_the_model_of_all_pictures_has_an_estimate_and_no_promise(whole: Path, m
     model = lightdet.load("cv/model.safetensors")
     assert model.rule is not None and not model.promise.holds and model.promise.estimated
     assert model.promise.describe().startswith("none guaranteed; estimated by cross-calibration: at most 40 % of bad")
+    reference = record["reference"]
+    assert set(reference["edges"]) == set(PICTURE_STATISTICS)  # those of other models' detections are no reference
+    assert (reference["judged"], told["calibration"]["reference"]) == (24, reference)
+    assert stored_reference(record, model.promise) is not None
     page = (whole / "cv" / "crossval.html").read_text(encoding="utf-8")
+    assert "to notice such changes" in page
     assert "estimated, not guaranteed" in page and "all together" in page
 
 
@@ -165,6 +174,7 @@ def test_the_same_command_trains_nothing_again(
     before = numbers(whole)
     assert main(command(*RATE)) == 0
     assert numbers(whole)["figures"] == before["figures"]
+    assert numbers(whole)["calibration"]["reference"] == before["calibration"]["reference"]
     assert "training" not in capsys.readouterr().out.replace("trained", "").replace("no training has seen", "")
 
 

@@ -85,13 +85,14 @@ def predictions(look: Look, weights: Path, spec: DatasetSpec, watcher: Watcher) 
     validation = look.validation(weights, spec)
     with suppress(OSError, SafetensorError, ValueError, KeyError, TypeError):  # missing, torn or of another version
         return _read(path, key, look.task, validation)
-    found = validation.find(watcher)
+    found = validation.find(watcher, statistics=True)
     _write(path, key, look.task, found, spec)
     return found
 
 
 def _write(path: Path, key: str, task: Task, found: Found, spec: DatasetSpec) -> None:
-    kept = {"pictures": [below_root(truth.image, spec.root) for truth in found.truths], "skipped": found.skipped}
+    names = [below_root(truth.image, spec.root) for truth in found.truths]
+    kept = {"pictures": names, "skipped": found.skipped, "statistics": found.pictures}
     arrays = task.folding.packed(found.predictions)
     with atomic_path(path) as temporary:
         save_file(arrays, temporary, {_KEY: key, _KEPT: json.dumps(kept)})
@@ -114,6 +115,7 @@ def _read(path: Path, key: str, task: Task, validation: Validation) -> Found:
     by_name = {below_root(truth.image, validation.spec.root): truth for truth in truths}
     found = task.folding.unpacked(arrays, validation.spec.classes)
     ordered = [by_name[name] for name in kept["pictures"]]
-    if len(ordered) != len(found):
+    statistics = [{str(name): float(value) for name, value in each.items()} for each in kept["statistics"]]
+    if not len(ordered) == len(found) == len(statistics):
         raise ValueError(len(found))
-    return Found(ordered, found, kept["skipped"], {})
+    return Found(ordered, found, kept["skipped"], {}, pictures=statistics)

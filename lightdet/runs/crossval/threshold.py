@@ -19,6 +19,7 @@ from lightdet.calibration import judge
 from lightdet.crossval.results import CrossCalibration
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import ESTIMATE, Promise
+from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.runs.calibrate import CURVE_POINTS
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint, lowest_rate
 from lightdet.runs.crossval.pool import Pool
@@ -35,6 +36,7 @@ def together(parts: Sequence[Found]) -> Found:
         [found for part in parts for found in part.predictions],
         [line for part in parts for line in part.skipped],
         {},
+        pictures=[picture for part in parts for picture in part.pictures],
     )
 
 
@@ -78,6 +80,7 @@ def cross_calibrate(
         ESTIMATE: {"rate": wanted.rate, "target": wanted.target, "confidence": wanted.confidence},
         "per_class": wanted.per_class,
         "evidence": evidence_of(choices),
+        RECORD_KEY: reference_of(found.pictures, found.predictions, bad, rule, own=False) if found.pictures else None,
         "calibration_set": {
             **about,
             "split": pool.called,
