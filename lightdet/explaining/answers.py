@@ -12,7 +12,9 @@ import numpy as np
 from lightdet.arrays import FloatArray, Image
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
-from lightdet.explaining.heat import Heat, hottest
+from lightdet.explaining.heat import Heat
+from lightdet.explaining.reported import reported_heat
+from lightdet.geometry.tiles import Tile
 from lightdet.options.explain import ExplainOptions
 from lightdet.structures import Classification, Detections, Preprocessing
 from lightdet.wording import counted
@@ -100,8 +102,11 @@ class Explainer(Protocol):
         """
         ...
 
-    def together(self, picture: Image) -> Together:
-        """Return the evidence for everything reported in one picture."""
+    def together(self, picture: Image, reported: Any, tiles: Sequence[Tile]) -> Together:
+        """Return the evidence for what was reported in one picture: `reported`, the task's own result.
+
+        A detector found it in `tiles`; the whole picture is one.
+        """
         ...
 
 
@@ -143,15 +148,15 @@ class DetectorAnswers:
             raise UserError(f"has only {found}, so there is no box {options.box}; a lower --confidence shows more")
         return [_box(look, options.box - 1)]
 
-    def together(self, picture: Image) -> Together:
+    def together(self, picture: Image, reported: Any, tiles: Sequence[Tile]) -> Together:
         """See `Explainer`."""
-        look = self.explainer.look(picture)
-        shown = min(len(look.detections), MOST_TOGETHER)
-        if not shown:
+        if not len(reported):
             return Together(Heat(np.zeros(picture.shape[:2], np.float32)), "nothing was found", None)
-        heat = hottest([look.box(number) for number in range(shown)])
-        which = counted(shown, "box") if shown == len(look.detections) else f"the {shown} best boxes"
-        return Together(heat, f"evidence for {which}", look.detections)
+        shown = reported.only(np.arange(len(reported)) < MOST_TOGETHER)
+        heat, explained = reported_heat(self.explainer, picture, shown, tiles)
+        best = explained == len(shown) < len(reported)
+        which = f"the {explained} best boxes" if best else counted(explained, "box")
+        return Together(heat, f"evidence for {which}", reported)
 
     def _category(self, look: DetectorLook, label: int) -> Explanation:
         count = int((look.detections.labels == label).sum())
@@ -190,7 +195,7 @@ class ClassifierAnswers:
         labels = [int(label) for label in order] if wanted is None else [wanted]
         return [self._of(look, label) for label in labels]
 
-    def together(self, picture: Image) -> Together:
+    def together(self, picture: Image, reported: Any, tiles: Sequence[Tile]) -> Together:
         """See `Explainer`."""
         explanation = self._decisive(self.explainer.look(picture))
         return Together(explanation.heat, explanation.caption(), None)

@@ -31,8 +31,6 @@ from lightdet.tasks import task_of_model
 RUNS = Path("runs/detect")
 """Results go here, or to ``runs/detect-2``, …, if no output folder is named."""
 DEFAULT_BATCH = 8
-NO_TILES = "--explain works on whole pictures, not on tiles: give --tile 0, or a part of the picture"
-NO_ZONES = "--explain knows no zones and would also explain what they leave out: use 'lightdet explain' instead"
 SECOND_LOOKS = 16
 """At most this many pictures are run again if nothing was found."""
 
@@ -117,7 +115,7 @@ class Detection:
             judge = None if rule is None else self.task.results.decision_writer(rule, table, promise=watch.word)
             run = DetectionRun(
                 predictor,
-                [watch, *self._writers(folder, predictor.names, rule), *([judge] if judge else [])],
+                [watch, *self._writers(folder, predictor), *([judge] if judge else [])],
                 folder=folder if options.images else None,
                 watcher=watcher,
                 batch=options.batch or DEFAULT_BATCH,
@@ -198,14 +196,8 @@ class Detection:
         return self._with_batch(loaded(rule.lowest_threshold))
 
     def _with_batch(self, predictor: Any) -> Any:
-        whole = predictor
-        if isinstance(predictor, ZonedPredictor):
-            if self.options.explain:
-                raise UserError(NO_ZONES)
-            whole = predictor.predictor
+        whole = predictor.predictor if isinstance(predictor, ZonedPredictor) else predictor
         if isinstance(whole, TiledPredictor):
-            if self.options.explain:
-                raise UserError(NO_TILES)
             whole.batch_size = self.options.batch or DEFAULT_BATCH
         return predictor
 
@@ -231,10 +223,6 @@ class Detection:
 
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
-        if self.options.tile:
-            raise UserError(NO_TILES)
-        if self.zones is not None:
-            raise UserError(NO_ZONES)
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)
@@ -253,13 +241,13 @@ class Detection:
         with suppress(OSError):
             folder.rmdir()
 
-    def _writers(self, folder: Path | None, names: tuple[str, ...], rule: Any) -> list[Writer]:
-        options = self.options
+    def _writers(self, folder: Path | None, predictor: Any) -> list[Writer]:
+        options, names, rule = self.options, predictor.names, predictor.rule
         writers = [self.task.results.writer(each, folder, names, rule) for each in self.formats] if folder else []
         if folder is not None and options.explain:
             from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
-            writers.append(heat_writer(options, folder))
+            writers.append(heat_writer(options, folder, predictor))
         if options.json is not None:
             writers.append(self.task.results.json_writer(Path(options.json), rule))
         return writers

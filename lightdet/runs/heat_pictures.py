@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightdet.arrays import Image
+from lightdet.decisions.conditions import Conditions
 from lightdet.drawing import class_color
 from lightdet.explaining.answers import Explainer
 from lightdet.explaining.overlay import draw_overlay
+from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.image_writers import write_picture
+from lightdet.inference.results import with_zones
 from lightdet.inference.run_folder import heat_file
 from lightdet.inference.save import Record
 from lightdet.options.explain import ExplainOptions
@@ -25,43 +29,51 @@ class HeatWriter:
     Args:
         folder: where the marked pictures go.
         explainer: the network.
+        conditions: how it looked at the pictures.
     """
 
-    def __init__(self, folder: Path, explainer: Explainer) -> None:
+    def __init__(self, folder: Path, explainer: Explainer, conditions: Conditions) -> None:
         self.folder = folder
         self.explainer = explainer
+        self.conditions = conditions
 
     def add(self, record: Record) -> None:
         """Explain one picture."""
         picture = record.image
         if picture is None:
             raise ValueError("a record without its picture cannot be explained")
-        found = self.explainer.together(picture)
+        found = self.explainer.together(picture, record.detections, self._tiles(picture))
         texts, colors, boxes = [], [], None
         if found.detections is not None:
             boxes = found.detections.boxes
             texts = [f"{entry['name']} {entry['score']:.2f}" for entry in found.detections.as_dicts()]
             colors = [class_color(int(label)) for label in found.detections.labels]
-        drawn = draw_overlay(picture, found.heat, found.caption, boxes=boxes, texts=texts, colors=colors)
+        zoned = with_zones(picture, record.detections)
+        drawn = draw_overlay(zoned, found.heat, found.caption, boxes=boxes, texts=texts, colors=colors)
         write_picture(heat_file(self.folder, record.stem), drawn)
+
+    def _tiles(self, picture: Image) -> list[Tile]:
+        size, seen = (picture.shape[1], picture.shape[0]), self.conditions
+        return plan_tiles(size, seen.tile or max(size), seen.overlap or 0.0)
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Nothing is left to write."""
 
 
-def heat_writer(options: DetectOptions, folder: Path) -> HeatWriter:
-    """Return the writer for a detection run, with the boxes that it reports.
+def heat_writer(options: DetectOptions, folder: Path, predictor: Any) -> HeatWriter:
+    """Return the writer for a detection run, for the boxes that its `predictor` reports.
 
     Raises:
         UserError: the model has no gradients.
     """
+    seen: Conditions = predictor.conditions
     wanted = ExplainOptions(
         sources=options.sources,
         weights=options.weights,
-        imgsz=options.imgsz,
-        confidence=options.confidence,
-        iou=options.iou,
-        max_detections=options.max_detections,
+        imgsz=seen.imgsz,
+        confidence=seen.confidence,
+        iou=seen.iou,
+        max_detections=seen.max_detections,
         device=options.device,
     )
-    return HeatWriter(folder, load_explainer(wanted, rect=options.rect))
+    return HeatWriter(folder, load_explainer(wanted, rect=bool(seen.rect)), seen)

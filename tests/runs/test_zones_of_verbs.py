@@ -159,11 +159,10 @@ def test_detections_of_another_program_are_judged_in_zones_as_well(place: Path, 
         assert sum(len(each) for each in done.evaluation.predictions) == found
 
 
-def test_heat_maps_know_no_zones(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["detect", place / "images", "-o", tmp_path / "out", "--device", "cpu", "--explain", "-w"]
-    for model, zones in (
-        (place / "zoned.safetensors", []),
-        (place / "plain.safetensors", ["--zones", place / "zones.yaml"]),
-    ):
-        code, text = told(capsys, *args, model, *zones)
-        assert code == 2 and "--explain knows no zones" in text
+def test_heat_maps_are_of_what_counts_in_the_zones(place: Path, tmp_path: Path) -> None:
+    for model, zones in (("zoned", []), ("plain", ["--zones", place / "zones.yaml", "--tile", 64])):
+        out = tmp_path / model
+        args = ["detect", place / "images", "-o", out, "--device", "cpu", "--explain", "--json", f"{out}.json"]
+        assert main([str(each) for each in (*args, "-w", place / f"{model}.safetensors", *zones)]) == 0
+        assert len(list(out.glob("*.heat.jpg"))) == 4
+        assert json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))["zones"]
