@@ -8,7 +8,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -25,9 +25,10 @@ from lightdet.drift.reference import Reference
 from lightdet.errors import NetworkError, UserError
 from lightdet.inference.watching import look_at
 from lightdet.service.decoders import Decoders
+from lightdet.service.encoding import encode_jpeg, shrink
 from lightdet.service.inspection import NAME_LENGTH, Inspection, ModelIdentity, new_id
 from lightdet.service.settings import Limits
-from lightdet.structures import Preprocessing
+from lightdet.service.shared_runtime import SharedRuntime
 from lightdet.web.errors import RefusalError, busy, unreadable
 
 log = logging.getLogger("lightdet.service")
@@ -37,7 +38,6 @@ PREVIEW_SIDE = 2000
 """Longest side of an unmarked picture for a browser that cannot show the original."""
 SMALL = 16_000_000
 """Pixels times scans of a picture that waits for no larger one."""
-_JPEG_MAX_SIDE = 65_500
 _LONG_WAIT = 30.0
 
 PictureKind = Literal["none", "plain", "marked"]
@@ -59,55 +59,6 @@ class Watcher(Protocol):
 
     def inspected(self, inspection: Inspection) -> None:
         """A picture is finished."""
-
-
-class SharedRuntime:
-    """A runtime that several threads may call: one at a time in the network, each with its own times."""
-
-    def __init__(self, runtime: Any) -> None:
-        self._runtime = runtime
-        self._turn = threading.Lock()
-        self._times = threading.local()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The class names, by label."""
-        names: tuple[str, ...] = self._runtime.names
-        return names
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a picture becomes input."""
-        preprocessing: Preprocessing = self._runtime.preprocessing
-        return preprocessing
-
-    @property
-    def precision(self) -> str:
-        """The number format it computes in."""
-        return str(self._runtime.precision)
-
-    @property
-    def device(self) -> str:
-        """Where it runs."""
-        return str(self._runtime.device)
-
-    @property
-    def agnostic(self) -> bool:
-        """Whether boxes of different classes suppress each other as well."""
-        return bool(getattr(self._runtime, "agnostic", False))
-
-    @property
-    def milliseconds(self) -> Mapping[str, float]:
-        """The times of this thread's last call, by stage."""
-        times: Mapping[str, float] = getattr(self._times, "values", {})
-        return times
-
-    def __call__(self, batch: Image) -> Any:
-        """Return the result for each picture; waits for its turn."""
-        with self._turn:
-            found = self._runtime(batch)
-            self._times.values = dict(getattr(self._runtime, "milliseconds", {}))
-        return found
 
 
 class Engine:
@@ -337,27 +288,3 @@ def _tell(loop: asyncio.AbstractEventLoop, function: Callable[[int], None], valu
         loop.call_soon_threadsafe(function, value)
     except RuntimeError:  # the loop was closed while the last work ended
         log.debug("work ended after the service")
-
-
-def shrink(image: Image, side: int) -> Image:
-    """Return uint8 RGB ``[H, W, 3]`` with no side longer than `side`; smaller pictures as they are."""
-    height, width = image.shape[:2]
-    factor = side / max(height, width)
-    if factor >= 1:
-        return image
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def encode_jpeg(image: Image, quality: int) -> bytes:
-    """Encode uint8 RGB ``[H, W, 3]`` as JPEG, or as PNG where it is too large for one.
-
-    Raises:
-        RefusalError: it cannot be encoded.
-    """
-    large = max(image.shape[:2]) > _JPEG_MAX_SIDE
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if large else [cv2.IMWRITE_JPEG_QUALITY, quality]
-    good, data = cv2.imencode(".png" if large else ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    if not good:
-        raise RefusalError(422, "bad_picture", "this picture cannot be encoded again; send it in another format")
-    return data.tobytes()

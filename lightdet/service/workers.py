@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.decisions.zones import Zones
-from lightdet.drift.monitor import Look, Suspension
+from lightdet.drift.monitor import Look
 from lightdet.errors import UserError
 from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.alarms import Alarm
@@ -48,9 +48,10 @@ from lightdet.service.model_copy import ModelCopy, copy_model
 from lightdet.service.picture_retention import PictureKeeper, check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import Store
+from lightdet.service.served_promise import ServedPromise
 from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
-from lightdet.service.watch import PromiseWatch, Watched
+from lightdet.service.watch import Watched
 from lightdet.service.worker import Worker, work
 from lightdet.service.zones_file import zones_now
 
@@ -88,7 +89,7 @@ class Workers:
         self._systemd = Systemd()
         self._failed: dict[int, int] = {}  # process → pictures without a verdict, also of those that have ended
         self._watch: AlarmWatch | None = None
-        self._promise: PromiseWatch | None = None
+        self._promise = ServedPromise(settings.database, self._tell_all, self._ring)
         self._metrics = self._models = Path()
 
     def run(self) -> None:
@@ -126,8 +127,7 @@ class Workers:
                 self._watch.ready = None  # whoever ends now was told to
             self._listener.close()
             self._stop()
-            if self._promise is not None:
-                self._promise.close()
+            self._promise.close()
             keeper.close()
             pictures.close()
             if self._watch is not None:
@@ -175,8 +175,7 @@ class Workers:
         taking_over = self._change is not None and self._change.agreed
         if self._when_ready is None and (taking_over or all(worker.well for worker in self._workers)):
             self._systemd.ping()
-        if self._promise is not None and (status := self._promise.due()) is not None:
-            self._tell_all(status)
+        self._promise.tick()
         if self._watch is None:
             return
         if self._when_ready is None:
@@ -212,16 +211,15 @@ class Workers:
         elif isinstance(said, Loaded):
             worker.loaded = said
             if not coming:
-                self._watch_promise(said)
+                self._promise.serve(said)
                 worker.tell(GO)
-                if self._promise is not None:
-                    worker.tell(self._promise.status())
+                if (status := self._promise.status) is not None:
+                    worker.tell(status)
         elif isinstance(said, Pulse):
             worker.pulse, worker.heard = said, time.monotonic()
             self._failed[worker.process.pid or 0] = said.failures
         elif isinstance(said, Look):
-            if self._promise is not None and worker.loaded and worker.loaded.sha256 == self._promise.sha256:
-                self._looked(self._promise.look(said))
+            self._promise.look(worker.loaded, said)
         elif said == WATCH_ANEW:
             self._watch_anew(worker)
         elif said == CHANGE:
@@ -257,26 +255,6 @@ class Workers:
         log.error("a worker ended unexpectedly (exit code %s); another is started", code)
         self._restart_at.append(time.monotonic() + _RESTART_WAIT)
 
-    # --- watching over the promise ---------------------------------------------------------------------------------
-
-    def _watch_promise(self, loaded: Loaded) -> None:
-        """Begin, or continue where the model was left."""
-        if self._promise is not None and self._promise.sha256 == loaded.sha256:
-            return
-        if self._promise is not None:
-            self._promise.close()
-        self._promise = None
-        if loaded.reference is not None:
-            self._promise = PromiseWatch(self._settings.database, loaded.sha256, loaded.reference)
-
-    def _looked(self, found: Suspension | None) -> None:
-        if found is None or self._promise is None:
-            return
-        self._tell_all(self._promise.status())
-        text = f"the promise is suspended: {found.describe()}; calibrate the model with pictures as they are now"
-        values = {"before": found.before, "now": found.now, "since": found.since, "noticed": found.noticed}
-        self._ring(Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values))
-
     def _ring(self, alarm: Alarm) -> None:
         if self._watch is not None:
             self._watch.tell([alarm])
@@ -285,15 +263,9 @@ class Workers:
             self._tell_all(alarm)
 
     def _watch_anew(self, asker: Worker) -> None:
-        if self._promise is None:
-            asker.tell(BegunAnew(False, False))
-            return
-        kept = self._promise.begin_anew()
-        recorded = record_model(self._settings, self._copy.model, self._copy.model.sha256) and kept
-        self._tell_all(self._promise.status())
-        text = "the watch over the promise was begun anew: it is not suspended"
-        self._ring(Alarm("promise_suspended", "off", time.time_ns() // 1_000_000, text))
-        asker.tell(BegunAnew(True, recorded))
+        model = self._copy.model
+        recorded = self._promise.begin_anew(lambda: record_model(self._settings, model, model.sha256))
+        asker.tell(BegunAnew(recorded is not None, bool(recorded)))
 
     # --- changing the model ---------------------------------------------------------------------------------------
 
@@ -330,10 +302,10 @@ class Workers:
     def _take_over(self, new: Crew) -> None:
         self._workers, self._copy = new.workers, new.copy
         if new.loaded is not None:
-            self._watch_promise(new.loaded)
+            self._promise.serve(new.loaded)
         for worker in new.workers:
             worker.tell(GO)
-            worker.tell(Watched() if self._promise is None else self._promise.status())
+            worker.tell(self._promise.status or Watched())
         log.info("version %s takes requests", new.copy.model.version)
 
     def _refuse(self, why: str) -> None:
