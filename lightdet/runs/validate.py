@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,12 +28,12 @@ from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
 from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
-from lightdet.runs.load import calibrated_conditions, computed, load, parameter_count
+from lightdet.runs.load import calibrated_conditions, load
 from lightdet.runs.read_ahead import decoded
+from lightdet.runs.report_facts import about_model, about_zones, versions
 from lightdet.runs.val_checks import check_what_applies
 from lightdet.runs.zoned_truths import ZonedLabels, fitting
 from lightdet.tasks import task_of_model
-from lightdet.wording import counted
 
 RUNS = Path("runs/val")
 """Reports go here, or to ``runs/val-2``, …, if no output folder is named."""
@@ -182,7 +181,7 @@ class Validation:
         if labels is not None:
             truths = [labels.of(truth) for truth in truths]
             found = [in_zones(each, labels.zones, self.spec.classes) for each in found]
-        facts, details = _about_zones(labels, found)
+        facts, details = about_zones(labels, found)
         facts, details = {"detections": str(self.source), **facts}, {"predictions": str(self.source), **details}
         return Found(truths, found, [*unfit, *skipped], facts, details)
 
@@ -219,8 +218,17 @@ class Validation:
             watcher.step(len(chunk))
         if not kept:
             raise UserError(f"no picture of the split '{options.split}' can be read; the first: {skipped[0]}")
-        facts, details = self._about(predictor, found, time.perf_counter() - began)
-        for all_about, zoned in zip((facts, details), _about_zones(labels, found), strict=True):
+        facts, details = about_model(
+            predictor,
+            self.source,
+            self.task.stages,
+            found,
+            batch=self.settings.batch,
+            device=options.device,
+            precision=options.precision,
+            seconds=time.perf_counter() - began,
+        )
+        for all_about, zoned in zip((facts, details), about_zones(labels, found), strict=True):
             all_about.update(zoned)
         record = predictor.card_decision.record
         return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record, pictures)
@@ -235,38 +243,11 @@ class Validation:
         asked = {override.partition("=")[0].strip() for override in options.overrides}
         return {name: value for name, value in values.items() if name == "confidence" or f"eval.{name}" in asked}
 
-    def _about(self, predictor: Any, found: Sequence[Any], seconds: float) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return what the report says about the model: for people, and for the JSON."""
-        preprocessing, batch = predictor.preprocessing, self.settings.batch
-        side = preprocessing.imgsz
-        medians = {s: float(np.median([each.milliseconds.get(s, 0.0) for each in found])) for s in self.task.stages}
-        rate = len(found) / seconds
-        params = parameter_count(predictor)
-        facts = {
-            "weights": str(self.source),
-            "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
-            "input": f"{side} × {side} pixels{', gray' if preprocessing.gray else ''}",
-            "runs on": f"{computed(predictor)}, batch {batch}",
-            "time per picture": ", ".join(f"{s} {value:.1f} ms" for s, value in medians.items()) + " (medians)",
-            "pace": f"{rate:.1f} pictures per second, including reading",
-        }
-        details = {
-            "weights": str(self.source),
-            "params": params,
-            "imgsz": side,
-            "device": str(getattr(predictor.runtime, "device", self.options.device)),
-            "precision_mode": str(getattr(predictor.runtime, "precision", self.options.precision)),
-            "batch": batch,
-            "latency_ms": {**medians, "total": sum(medians.values())},
-            "images_per_second": rate,
-        }
-        return facts, details
-
     def _evaluate(self, found: Found) -> Any:
         spec, options, task = self.spec, self.options, self.task
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
-        versions = _versions(task.scores.packages)
+        software = versions(task.scores.packages)
         decision = {} if found.rule is None else judged(found, spec.classes)
         used = {} if found.conditions is None else found.conditions.as_dict()
         used = {name: value for name, value in used.items() if name in ("iou", "max_detections") and value is not None}
@@ -279,7 +260,7 @@ class Validation:
             "Model": found.facts,
             "Settings": settings,
             "Decision": decision_facts(found, decision) if decision else {},
-            "Made": {"on": now, **versions},
+            "Made": {"on": now, **software},
         }
         return task.scores.evaluation(
             found.truths,
@@ -295,20 +276,10 @@ class Validation:
                 "data": {**data, "yaml": str(options.data)},
                 "date": now,
                 **values,
-                "versions": versions,
+                "versions": software,
             },
             skipped=found.skipped,
         )
-
-
-def _about_zones(labels: ZonedLabels | None, found: Sequence[Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return what the report says about zones: for people, and for the JSON; nothing without them."""
-    if labels is None:
-        return {}, {}
-    outside = sum(each.outside or 0 for each in found)
-    left_out = f"{counted(labels.outside, 'labelled box')} and {counted(outside, 'detection')} outside are left out"
-    counts = {"labels": labels.outside, "detections": outside}
-    return {"zones": f"{labels.zones.describe()}; {left_out}"}, {"zones": labels.zones.as_dict(), "outside": counts}
 
 
 def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntArray:
@@ -326,13 +297,3 @@ def class_order(names: Sequence[str], spec: DatasetSpec, weights: Path) -> IntAr
             path=weights,
         )
     return np.array([spec.classes.index(name) for name in names], np.int64)
-
-
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
