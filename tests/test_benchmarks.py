@@ -9,6 +9,12 @@ from types import ModuleType
 
 import pytest
 
+from lightdet.assembly.dataset import load_dataset
+from lightdet.data.dataset import read_split
+from lightdet.data.pictures import Pictures
+from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
+from lightdet.data.synthetic import SyntheticPlan, Teacher, write_synthetic
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
@@ -34,3 +40,19 @@ def test_it_says_its_options(
         imported.main()
     assert ended.value.code == 0
     assert "--help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("imported", [BENCHMARKS / "pretraining.py"], indirect=True, ids=["pretraining"])
+def test_pretraining_makes_samples_of_first_and_of_fresh_pictures(imported: ModuleType, tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "set", SyntheticPlan(6, 1, 96, val=0.34, recipe="teacher"))
+    spec = load_dataset(tmp_path / "set" / "dataset.yaml")
+    pictures = Pictures(read_split(spec, "train")[0], 96)
+    fresh = imported.FreshPictures(pictures, Teacher(5, 96), redraw=2)
+    samples = imported.FreshSamples(TrainingSamples(pictures, AugmentRecipe(), seed=0), fresh)
+    for compose in (True, False):
+        first, again, later = (samples.make(epoch, 0, 1, compose=compose).image for epoch in (0, 0, 3))
+        assert first.shape == (96, 96, 3)
+        assert (first == again).all()
+        assert (first != later).any()
+    fresh.epoch = 3
+    assert not (fresh.draw(1, None).image == pictures.sample(1).image).all()

@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "classification": TYPES
     | {"calibration", "compute", "drawing", "layers", "models", "data", "evaluation", "training", "inference"},
     "explaining": TYPES | {"drawing", "decisions", "models", "classification", "inference", "options"},
+    "picking": TYPES | {"data", "evaluation", "inference"},
     "tuning": TYPES | {"evaluation"},
     "crossval": TYPES | {"comparison", "evaluation"},
     "options": BASE | {"inference"},

@@ -36,6 +36,7 @@ DATA_COMMANDS = {
     "split": "Draw train, val and test again for a classifier: lists and a YAML in a new folder.",
     "init": "Write the YAML of a folder, in the format that its files are in.",
     "audit": "Say what is in a data set and what is wrong with it.",
+    "pick": "Say which unlabelled pictures to label next, so that a detector learns most.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
 RECORDS_COMMANDS = {
@@ -83,7 +84,8 @@ for _place, (_name, _help) in enumerate(COMMANDS.items()):
 data = _app("data", "Describe, convert, split, audit or render a data set.")
 data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
-    data.command(f"lightdet.cli.data:{_name}", name=_name, help=_help, sort_key=_place)
+    _module = "data_pick" if _name == "pick" else "data"
+    data.command(f"lightdet.cli.{_module}:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(data)
 records = _app("records", "Verify, back up, restore, export, migrate or purge the service's records.")
 records.sort_key = len(COMMANDS) + 1

@@ -1,0 +1,1 @@
+"""Which unlabelled pictures teach a detector most."""
