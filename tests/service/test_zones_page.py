@@ -23,6 +23,7 @@ def shares(page: Any, number: int) -> list[list[float]]:
 
 def drag(page: Any, point: str, right: float, down: float) -> None:
     """Drag a point by shares of the picture."""
+    page.locator("#frame").scroll_into_view_if_needed()
     frame, at = page.locator("#frame").bounding_box(), page.locator(f'[data-point="{point}"]').bounding_box()
     x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
     page.mouse.move(x, y)
@@ -55,14 +56,32 @@ def test_zones_are_shown_edited_and_downloaded(
     page.locator("#zones-ignore").click()
     page.get_by_label("Name of zone 3").fill("clamp")
     page.get_by_label("Name of zone 3").press("Tab")
+    page.locator("#zones-add").click()
+    first, ignored, added = (page.locator("#zones-list li").nth(number) for number in (0, 2, 3))
+    assert ignored.locator("details").count() == 0  # what is ignored has neither
+    assert first.get_by_label("Lowest score").input_value() == "0.5"
+    for zone, told in ((first, "looked at"), (added, "looked at, only green")):
+        zone.locator("summary").click()
+        if zone is added:
+            zone.get_by_label("green").check()
+            page.locator("#zones-fault", has_text="overlap").wait_for()  # where zones overlap they must say the same
+        for score, more in (("0.75", ", from 0.75"), ("", "")):
+            zone.get_by_label("Lowest score").fill(score)
+            zone.get_by_label("Lowest score").press("Tab")
+            assert zone.locator(".told").inner_text() == f"{told}{more}"
+    first.get_by_label("green").check()
+    for zone in (first, added):
+        zone.get_by_label("Lowest score").fill("0.25")
+        zone.get_by_label("Lowest score").press("Tab")
     until(page, "!document.getElementById('zones-download').disabled")
     assert axe_findings(page, axe) == [] and page.locator("#zones-save").is_disabled()
     with page.expect_download() as waiting:
         page.locator("#zones-download").click()
     waiting.value.save_as(tmp_path / "zones.yaml")
     saved = read_zones(tmp_path / "zones.yaml")
-    assert saved.names == ("left", "label", "clamp") and saved.zones[0].points[2] == (0.59, 0.9)
-    assert saved.zones[0].threshold == 0.5 and saved.zones[2].ignore
+    assert saved.names == ("left", "label", "clamp", "zone 1") and saved.zones[0].points[2] == (0.59, 0.9)
+    assert saved.zones[2].ignore
+    assert all((saved.zones[at].classes, saved.zones[at].threshold) == (("green",), 0.25) for at in (0, 3))
 
     drag(page, "0.0", 0.9, 0.8)  # over the opposite edge: it crosses itself
     page.locator("#zones-fault", has_text="meets itself").wait_for()

@@ -150,12 +150,39 @@ function add(kind) {
 }
 
 function list() {
-  $("zones-list").replaceChildren(...state.zones.map((zone, index) => make("li", {},
+  $("zones-list").replaceChildren(...state.zones.map((zone, index) => row(zone, index)));
+}
+
+function row(zone, index) {
+  const says = make("span", { class: "told soft" }, told(zone));
+  const own = () => { says.textContent = told(zone); change(); check(); };
+  return make("li", {},
     make("input", { type: "text", value: zone.name, maxlength: 60, "aria-label": `Name of zone ${index + 1}`, autocomplete: "off", spellcheck: "false",
       onchange: (event) => { zone.name = event.target.value.trim(); change(); check(); } }),
-    make("span", { class: "soft" }, told(zone)),
+    says,
     make("button", { class: "small", type: "button", "aria-label": `Remove ${zone.name}`,
-      onclick: () => { state.zones.splice(index, 1); change(); list(); check(); $("zones-add").focus(); } }, "Remove"))));
+      onclick: () => { state.zones.splice(index, 1); change(); list(); check(); $("zones-add").focus(); } }, "Remove"),
+    zone.look ? classesAndThreshold(zone, own) : null);
+}
+
+// What counts in a zone to look at; thresholds by class are kept as the file has them.
+function classesAndThreshold(zone, own) {
+  const choose = (name) => (event) => {
+    const chosen = new Set(zone.classes ?? []);
+    if (event.target.checked) chosen.add(name); else chosen.delete(name);
+    if (chosen.size) zone.classes = state.model.classes.filter((each) => chosen.has(each)); else delete zone.classes;
+    own();
+  };
+  const lowest = (event) => {
+    if (event.target.value === "") delete zone.threshold; else zone.threshold = Number(event.target.value);
+    own();
+  };
+  return make("details", {}, make("summary", {}, "Classes and threshold"),
+    make("fieldset", {}, make("legend", {}, "Only these count (none chosen: all)"),
+      ...state.model.classes.map((name) => make("label", {},
+        make("input", { type: "checkbox", checked: zone.classes?.includes(name), onchange: choose(name) }), name))),
+    make("label", {}, "Lowest score that counts", make("input", { type: "number", min: 0, max: 1, step: "any",
+      value: zone.threshold, placeholder: "as usual", onchange: lowest })));
 }
 
 function told(zone) {
