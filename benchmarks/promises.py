@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,10 @@ def tried(folder: Path, models: Mapping[str, Path]) -> Iterator[Cell]:
 def _cells(
     verb: str, name: str, values: Tried, form: str, model: Path, places: tuple[Path, Path, Path]
 ) -> Iterator[Cell]:
-    own = {"precision": lightdet.load(model).runtime.precision} if name == "precision" else {}
-    same = own.get(name, values.same)
+    same = values.same
+    if name == "precision":  # int8 cannot be asked for: it is what a file is
+        own = lightdet.load(model).runtime.precision
+        same = None if own == "int8" else own
     if name == "nothing" or same is not None:
         found, said = judged(verb, model, {} if name == "nothing" else {name: same}, places)
         yield Cell(verb, shown(name, same), form, found, PROMISED, said)
@@ -240,8 +242,10 @@ def shown(name: str, value: object) -> str:
 def table(cells: list[Cell], forms: list[str]) -> str:
     """Lay it out as Markdown, one row per command."""
     lines = [f"| verb | option | {' | '.join(forms)} |", f"| --- | --- | {' | '.join('---' for _ in forms)} |"]
-    for (verb, option), of in groupby(cells, key=lambda cell: (cell.verb, cell.option)):
-        found = {cell.form: cell.found for cell in of}
+    rows: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for cell in cells:
+        rows[cell.verb, cell.option][cell.form] = cell.found
+    for (verb, option), found in rows.items():
         lines.append(f"| {verb} | `{option}` | {' | '.join(found.get(form, '') for form in forms)} |")
     return "\n".join(lines)
 

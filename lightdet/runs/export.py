@@ -20,6 +20,7 @@ from lightdet.exporting.request import SUFFIXES, check_installed, check_request
 from lightdet.files import atomic_path, make_folder, write_json
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
+from lightdet.runs.export_promise import deep_enough
 from lightdet.runs.export_proof import Proof, Watcher, caveat
 from lightdet.runs.load import calibrated_conditions
 from lightdet.runs.validate import class_order
@@ -82,6 +83,8 @@ class Export:
         check_request(options)
         self.task = task_of_model(options.weights)
         self.task.check_options(options.given(), Path(options.weights))
+        if options.nms:
+            options = self.options = deep_enough(options, self.task)
         self.path = (
             Path(options.output) if options.output else Path(options.weights).with_suffix(SUFFIXES[options.format])
         )

@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from lightdet.card import peek_model_card
+from lightdet.config import EvalConfig
 from lightdet.data.dataset import DatasetSpec
+from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import ESTIMATE, Promise, stored_promise
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
@@ -17,10 +20,13 @@ from lightdet.options.export import ExportOptions
 from lightdet.options.val import ValOptions
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
 from lightdet.runs.export_proof import Watcher
-from lightdet.runs.load import trained_tiles
+from lightdet.runs.load import calibrated_conditions, trained_tiles
 from lightdet.runs.validate import Validation
+from lightdet.tasks import Task
 
 NO_DATA = "exported without its calibration pictures; give them with --data"
+BELOW_THRESHOLD = 0.9
+"""An export with NMS reports scores from this share of the lowest threshold on: its own scores differ a little."""
 CROSS = "its threshold was estimated by cross-calibration, for the checkpoint alone; test it with 'lightdet val'"
 
 
@@ -111,3 +117,28 @@ def _without(record: Mapping[str, Any], why: str) -> dict[str, Any]:
     left_out = ("evidence", "conditions", RECORD_KEY, ESTIMATE)
     kept = {key: value for key, value in record.items() if key not in left_out}
     return {**kept, "promise": None, "why_no_promise": why}
+
+
+def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
+    """With NMS in the network, the file must report every box that its OK/NG rule counts, and a little more: the
+    threshold is chosen anew among what the export finds.
+
+    Raises:
+        UserError: the lowest score asked for would hide boxes that the rule counts.
+    """
+    card = peek_model_card(Path(options.weights))
+    rule = None if card is None else task.stored_rule(card.decision, card.names, Path(options.weights))
+    if card is None or not isinstance(rule, DecisionRule):
+        return options
+    then = calibrated_conditions(options.weights)
+    needed = rule.needed_floor(None if then is None else then.confidence)
+    zones = None if then is None or then.zones is None else Zones.from_dict(then.zones).lowest_threshold
+    floor = BELOW_THRESHOLD * min(needed, needed if zones is None else zones)
+    if options.confidence is None:
+        return options if floor >= EvalConfig().show_confidence else replace(options, confidence=float(f"{floor:.3g}"))
+    if options.confidence > min(needed, needed if zones is None else zones):
+        raise UserError(
+            f"--confidence {options.confidence:g} with --nms would hide boxes that the model's OK/NG rule counts "
+            f"(from a score of {needed:.3g} on); leave it out"
+        )
+    return options

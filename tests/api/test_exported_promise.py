@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from lightdet.calibration import judge
 from lightdet.card import ModelCard, peek_model_card
 from lightdet.cli.app import main
 from lightdet.errors import UserError
+from lightdet.models.weights import load_model, save_model
 from lightdet.options.export import ExportOptions
-from lightdet.runs.export_promise import exported_decision
+from lightdet.runs.export_promise import deep_enough, exported_decision
 from lightdet.tasks import task_of_model
 
 
@@ -120,6 +122,30 @@ def test_an_export_from_end_to_end(model: Path, capsys: pytest.CaptureFixture[st
     assert decision["promise"]["holds"] is True
     confusion = judge([True], [True]).as_dict()["confusion"]
     assert decision["confusion"].keys() == confusion.keys()
+
+
+@pytest.mark.parametrize("model", ["made"], indirect=True)
+def test_with_nms_in_the_network_it_reports_all_that_the_rule_counts(model: Path) -> None:
+    """A calibrated threshold is often far below the usual lowest score, and such a file could judge nothing."""
+    task = task_of_model(model)
+    wanted = ExportOptions(weights=model, nms=True)
+    for threshold, lowest in ((0.05, 0.045), (0.9, None)):
+        tensors, card = load_model(model)
+        assert card.decision is not None
+        rule = {**card.decision["rule"], "threshold": threshold}
+        save_model(model, tensors, replace(card, decision={**card.decision, "rule": rule}))
+        assert deep_enough(wanted, task).confidence == lowest
+        assert deep_enough(replace(wanted, confidence=threshold / 2), task).confidence == threshold / 2
+        with pytest.raises(UserError, match="would hide boxes"):
+            deep_enough(replace(wanted, confidence=threshold + 0.01), task)
+
+
+@pytest.mark.parametrize("model", ["made"], indirect=True)
+def test_with_nms_in_the_network_it_keeps_its_promise(model: Path) -> None:
+    outcome = lightdet.export(model, data="mine.yaml", output="nms.onnx", nms=True, progress=False)
+    assert outcome.promise is not None and outcome.promise.holds
+    found = lightdet.detect(["part.png"], "nms.onnx", images=False, progress=False)
+    assert found.promise is not None and found.promise.holds
 
 
 def test_an_estimate_stays_with_its_checkpoint(model: Path) -> None:
