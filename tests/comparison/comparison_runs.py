@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = """\
 imgsz: 64
 model: {{widths: [8, 8, 16, 16, 16], attention_at: [{stride}]}}
-train: {{epochs: 4, batch: 4, precision: fp32, warmup_epochs: 1, workers: 1}}
+train: {{epochs: 2, batch: 4, precision: fp32, warmup_epochs: 1, workers: 1}}
 eval: {{confidence: 1.0e-05}}
 """
 NEARLY_ALL = "eval.confidence=1.0e-05"

@@ -53,7 +53,7 @@ def test_the_files_of_a_whole_comparison(whole: Path) -> None:
     value = result(whole)
     assert list(value["tables"]) == keys and list(value["models"]) == ["near", "far"]
     assert [run["seed"] for run in value["models"]["near"]["runs"]] == [0, 1]
-    assert [run["epochs"] for run in value["models"]["near"]["runs"]] == [4, 4]
+    assert [run["epochs"] for run in value["models"]["near"]["runs"]] == [2, 2]
     rows = value["tables"]["table4"]["rows"]
     assert [row["name"] for row in rows] == ["8×8 (near)", "2×2 (far)"]
     page = (whole / "comparison.html").read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def test_other_models_join(done: Callable[[], Path], compare: Compare) -> None:
         assert models["theirs"][key]["median"] == pytest.approx(1.0)
         assert models["again"][key]["values"] == models["near"][key]["values"]
     assert models["theirs"]["cost"] is None and models["again"]["cost"]["params"] == models["near"]["cost"]["params"]
-    assert [run["epochs"] for run in models["again"]["runs"]] == [4, 4]  # from the results.csv beside it
+    assert [run["epochs"] for run in models["again"]["runs"]] == [2, 2]  # from the results.csv beside it
     text = Path("out/comparison.md").read_text(encoding="utf-8")
     assert "| theirs | **100.0** | **100.0** | – | – | – |" in text
     assert "Not trained here, so perhaps longer or in another way: again, theirs." in text
@@ -166,10 +166,10 @@ def test_the_page_of_what_there_is(done: Callable[[], Path], compare: Compare) -
 def test_a_changed_plan_is_refused(done: Callable[[], Path], compare: Compare) -> None:
     done()
     told = compare.refused(*MODELS, "--epochs", "9")
-    assert "out/models/near: was started with train.epochs: 4, and now it would be 9" in told
+    assert "out/models/near: was started with train.epochs: 2, and now it would be 9" in told
     told = compare.refused(*MODELS, "model.gate=scalar")
     assert "model.gate: channel, and now it would be scalar" in told
-    assert load_config(load_yaml("out/models/near/config.yaml")).train.epochs == 4
+    assert load_config(load_yaml("out/models/near/config.yaml")).train.epochs == 2
     code, out, _ = compare(*MODELS, "train.workers=2", "eval.iou=0.5")  # changes no training
     assert code == 0 and "training" not in out and "scoring near, seed 1" in out
     assert load_config(load_yaml("out/models/near/config.yaml")).train.workers == 2
