@@ -35,18 +35,19 @@ _ENDINGS = {"coco": "json", "cvat": "xml", "label-studio": "json", "csv-boxes": 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def load_dataset(path: str | Path, data_root: str | Path | None = None) -> DatasetSpec:
+def load_dataset(path: str | Path, data_root: str | Path | None = None, *, draw: bool = True) -> DatasetSpec:
     """Read a data set's YAML (`lightdet.config.dataset`), or the ``data.yaml`` of YOLO tools.
 
     Args:
         path: the YAML file, or a folder: with one such YAML in it, or in a format that can be recognised.
         data_root: the folder of the data; replaces the YAML's ``root``.
+        draw: draw a validation split from a folder without one; False leaves that out, for work on the labels.
 
     Raises:
         UserError: a fault in the YAML, an environment variable that is not set, a missing root or class file.
     """
     if Path(path).is_dir():
-        return _from_folder(Path(path), data_root)
+        return _from_folder(Path(path), data_root, draw=draw)
     refuse_other_kinds(Path(path))
     file = load_yaml(path)
     refuse_configuration(file)
@@ -57,7 +58,7 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None) -> Datas
     return _from_config(file, data_root)
 
 
-def _from_folder(folder: Path, data_root: str | Path | None) -> DatasetSpec:
+def _from_folder(folder: Path, data_root: str | Path | None, *, draw: bool) -> DatasetSpec:
     """The data set of a folder: by the one YAML in it, or by what its files are."""
     if data_root is not None:
         raise UserError("give the folder with --data alone: --data-root replaces the root of a YAML", path=folder)
@@ -65,11 +66,13 @@ def _from_folder(folder: Path, data_root: str | Path | None) -> DatasetSpec:
     if described is not None:
         spec = load_dataset(described)
         return replace(spec, notes=(f"{folder} is described by {described.name} in it", *spec.notes))
-    return recognised_spec(folder, the_one(folder, recognise(folder)))
+    return recognised_spec(folder, the_one(folder, recognise(folder)), draw=draw)
 
 
-def recognised_spec(folder: Path, found: Recognised, val: float = SHARE, seed: int = SEED) -> DatasetSpec:
-    """The data set of `folder` in the format that it was recognised in, with a validation split, drawn if need be.
+def recognised_spec(
+    folder: Path, found: Recognised, val: float = SHARE, seed: int = SEED, *, draw: bool = True
+) -> DatasetSpec:
+    """The data set of `folder` in the format that it was recognised in, with a validation split, drawn if `draw`.
 
     Raises:
         UserError: its labels cannot be read, or name no class.
@@ -87,7 +90,7 @@ def recognised_spec(folder: Path, found: Recognised, val: float = SHARE, seed: i
     classes = ", ".join(spec.classes[:10]) + (", ..." if len(spec.classes) > 10 else "")
     note = f"{folder} is read as {TITLES[found.format]}, with the classes {classes}"
     spec = replace(spec, path=folder, splits=splits, notes=(note,))
-    return spec if spec.misnamed_val() or "val" in splits else with_validation(spec, val, seed)
+    return spec if not draw or spec.misnamed_val() or "val" in splits else with_validation(spec, val, seed)
 
 
 def _from_config(file: YamlFile, data_root: str | Path | None, *, name_classes: bool = False) -> DatasetSpec:

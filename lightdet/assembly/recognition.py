@@ -182,7 +182,7 @@ def _yolo(files: _Files) -> Iterator[Recognised]:
     if not labels:
         return
     values: dict[str, Any] = {"splits": _places(files, labels, ("images",), ("labels",))}
-    lists = [path for name in _CLASS_LISTS for path in sorted(files.root.rglob(name)) if path.is_file()]
+    lists = class_lists(files.root)
     names = {path: read_class_names(path, "yolo") for path in lists}
     if not names:
         yield Recognised("yolo", values, "the names of the classes, in the order of their ids")
@@ -191,6 +191,11 @@ def _yolo(files: _Files) -> Iterator[Recognised]:
         yield Recognised("yolo", values, f"the classes: {first} and {second} differ")
     else:
         yield Recognised("yolo", {"classes": list(names[lists[0]])} | values)
+
+
+def class_lists(root: Path) -> list[Path]:
+    """The files below `root` that list the classes of YOLO's labels, by their names."""
+    return [path for name in _CLASS_LISTS for path in sorted(root.rglob(name)) if path.is_file()]
 
 
 def _is_yolo(path: Path) -> bool:

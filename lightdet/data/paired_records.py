@@ -73,7 +73,7 @@ def _record(spec: DatasetSpec, pair: Pair, background: bool) -> BoxRecord:
         record.problems.append(error)
         return record
     if pair.label is not None:
-        record.labels = _parse(spec, pair.label, facts)
+        record.labels = parse_labels(spec, pair.label, facts)
         record.problems += record.labels.problems
     elif background:
         record.labels = LabelFile(None, facts.size, spec.classes)
@@ -83,7 +83,8 @@ def _record(spec: DatasetSpec, pair: Pair, background: bool) -> BoxRecord:
     return record
 
 
-def _parse(spec: DatasetSpec, label: Path, facts: PictureFacts) -> LabelFile:
+def parse_labels(spec: DatasetSpec, label: Path, facts: PictureFacts) -> LabelFile:
+    """Read the label file of a picture with these `facts`, noting what is wrong instead of raising."""
     size, turned = facts.size, facts.orientation >= EXCHANGED_SIDES
     if spec.format == "masks":
         return parse_mask(label, size, spec.classes, spec.outside, dict(spec.rules.values))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import ssl
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import uvicorn
 
@@ -17,7 +14,7 @@ from lightdet.errors import UserError
 from lightdet.service.app import create_app
 from lightdet.service.settings import Settings
 from lightdet.service.state import Service
-from lightdet.web.listening import BACKLOG
+from lightdet.web.listening import BACKLOG, signals_end_quietly
 from lightdet.web.protocol import guarded_protocol
 
 log = logging.getLogger("lightdet.service")
@@ -62,7 +59,7 @@ def serve_here(
     )
     server = uvicorn.Server(config)
     hear_stop(lambda: setattr(server, "should_exit", True))
-    with _signals_end_quietly():
+    with signals_end_quietly():
         server.run(sockets=[listener])
 
 
@@ -92,17 +89,3 @@ def set_up_logging(access_log: bool) -> None:
         logger.setLevel(level)
         logger.propagate = False
     logging.getLogger("lightdet.access").setLevel(logging.INFO if access_log else logging.WARNING)
-
-
-@contextmanager
-def _signals_end_quietly() -> Iterator[None]:
-    """uvicorn stops at SIGTERM and SIGINT and then raises them again; here they need no further action."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {kind: signal.signal(kind, lambda *_: None) for kind in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

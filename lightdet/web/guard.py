@@ -25,12 +25,12 @@ OPEN_PATHS = ("/health", "/ready")
 """Addresses that a load balancer or a container may ask without a key."""
 CLOSED_PREFIXES = ("/api/", "/metrics")
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
-_POLICY = (
+POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "content-security-policy": _POLICY,
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",

@@ -1,9 +1,13 @@
-"""The address and port of a server."""
+"""The address and port of a server, and the signals that end it."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from lightdet.errors import UserError
 
@@ -43,3 +47,17 @@ def url_of(host: str, listener: socket.socket, *, tls: bool = False) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"{'https' if tls else 'http'}://{host}:{port}/"
+
+
+@contextmanager
+def signals_end_quietly() -> Iterator[None]:
+    """uvicorn stops at SIGTERM and SIGINT and then raises them again; here they need no further action."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {kind: signal.signal(kind, lambda *_: None) for kind in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

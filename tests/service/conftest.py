@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Open, chromium
+from page_browser import axe, browser, open_page  # noqa: F401 - fixtures
 
 pytest.importorskip("fastapi", reason="the service needs pip install 'lightdet[service]'")
 pytest.importorskip("httpx", reason="the tests of the service need httpx")
@@ -149,60 +149,3 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "records.sqlite3")
     url: str = request.getfixturevalue("postgres")
     return url
-
-
-# --- a real browser -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
-    path = chromium()
-    if path is None:
-        pytest.skip("no Chromium here: apt install chromium, or name one in CHROMIUM")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Open]:
-    """Open the page; at the end nothing may have been loaded from elsewhere, and no script may have failed."""
-    contexts: list[Any] = []
-    failures: list[str] = []
-
-    def listen(message: Any) -> None:
-        # Refused requests are logged by the browser, too; the page tells of them itself.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            failures.append(message.text)
-
-    def begin(url: str, path: str = "", **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", listen)
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        page.on("request", lambda request: None if _own(request.url, url) else failures.append(request.url))
-        page.goto(f"{url}/{path}")
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
-    assert failures == []
-
-
-def _own(address: str, url: str) -> bool:
-    return address.startswith((f"{url}/", "blob:", "data:"))
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """axe-core's script, from a package for tests alone."""
-    package = pytest.importorskip("axe_playwright_python.base", reason="the page is tested with axe-core")
-    return str(package.AXE_SCRIPT)

@@ -18,9 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import Open, axe_findings
 from hypothesis import given
 from hypothesis import strategies as st
+from page_browser import Open, axe_findings
 from test_serve_process import BAD, GOOD, Process, begin, children  # noqa: F401 - a fixture
 
 from lightdet.errors import UserError

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import BAD, Open, until, verdict
+from browsing import BAD, verdict
+from page_browser import Open, until
 
 from lightdet.service.keep_pictures import Choice, KeepPictures
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from browsing import BAD, GOOD, Open, drop, until, verdict
+from browsing import BAD, GOOD, drop, verdict
+from page_browser import Open, until
 from test_store import inspection
 
 from lightdet.service import live

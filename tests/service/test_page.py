@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import BAD, BROKEN, GOOD, Open, drop, set_slider, until, verdict
+from browsing import BAD, BROKEN, GOOD, drop, set_slider, verdict
 from colors import paint
+from page_browser import Open, until
 from PIL import Image as Pil
 from test_store import NOON, inspection
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browsing import BAD, BROKEN, GOOD, Open, axe_findings, drop, set_slider, until, verdict
+from browsing import BAD, BROKEN, GOOD, drop, set_slider, verdict
 from colors import paint
+from page_browser import Open, axe_findings, until
 
 PALE = """() => {
 const parse = (text) => { const n = text.match(/[\\d.]+(e-\\d+)?/g).map(Number);

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from browsing import Open
 from colors import ColorRuntime, encode
+from page_browser import Open
 from running_service import Running
 from test_serve_process import Process, begin  # noqa: F401 - a fixture
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browsing import BAD, GOOD, Open, axe_findings
+from browsing import BAD, GOOD
+from page_browser import Open, axe_findings
 from test_store import NOON, inspection
 
 HOUR = 3_600_000

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import BAD, Open, axe_findings, drop, until, verdict
+from browsing import BAD, drop, verdict
+from page_browser import Open, axe_findings, until
 
 from lightdet.assembly.zones import read_zones
 from lightdet.decisions.zones import Zone, Zones

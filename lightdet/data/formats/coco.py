@@ -132,7 +132,7 @@ def parse_coco(path: Path) -> CocoFile:
         text = read_bounded(path, MAX_JSON_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text; is this a COCO JSON file?", path=path) from None
-    scanner = Scanner(text, path, LISTS, "COCO data set", _without_outlines)
+    scanner = Scanner(text, path, LISTS, "COCO data set", without_outlines)
     lists = read_json(scanner.lists, path, "COCO file")
     missing = [name for name in LISTS[:2] if name not in lists]
     if missing:
@@ -180,7 +180,7 @@ def coco_text(annotations: Sequence[Annotation], classes: Sequence[str], file_na
         rows = zip(annotation.boxes.tolist(), annotation.labels.tolist(), crowd, strict=True)
         for index, (box, label, flag) in enumerate(rows):
             x1, y1, x2, y2 = box
-            shape = [_short(value) for value in (x1, y1, x2 - x1, y2 - y1)]
+            shape = coco_box(box)
             area = _short((x2 - x1) * (y2 - y1) if annotation.area is None else float(annotation.area[index]))
             head = {"id": len(boxes) + 1, "image_id": image_id, "category_id": label + 1}
             boxes.append(json.dumps(head | {"bbox": shape, "area": area, "iscrowd": int(flag)}))
@@ -195,7 +195,7 @@ def write_coco(annotations: Sequence[Annotation], path: Path, classes: Sequence[
     write_text(path, coco_text(annotations, classes, names))
 
 
-def _without_outlines(found: dict[str, Any]) -> dict[str, Any]:
+def without_outlines(found: dict[str, Any]) -> dict[str, Any]:
     """The object; of outlines, which make up most of a large file, only whether there are any besides the box."""
     if "segmentation" in found and found.get("bbox") in (None, []):
         found["bbox"] = outline_box(found["segmentation"])
@@ -205,6 +205,12 @@ def _without_outlines(found: dict[str, Any]) -> dict[str, Any]:
     if "keypoints" in found:
         found["keypoints"] = has_points(found["keypoints"])
     return found
+
+
+def coco_box(box: Sequence[float]) -> list[float]:
+    """Return ``bbox = [x, y, width, height]`` of a box ``x1, y1, x2, y2`` in pixels."""
+    x1, y1, x2, y2 = box
+    return [_short(value) for value in (x1, y1, x2 - x1, y2 - y1)]
 
 
 def _short(value: float) -> float:

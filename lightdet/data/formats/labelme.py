@@ -101,19 +101,23 @@ def labelme_text(annotation: Annotation, classes: Sequence[str], image_path: str
     width, height = annotation.size
     shapes = []
     for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
-        shape = {
-            "label": classes[label],
-            "points": [box[:2], box[2:]],
-            "group_id": None,
-            "description": "",
-            "shape_type": "rectangle",
-            "flags": {},
-            "mask": None,
-        }
-        shapes.append(json.dumps(shape, ensure_ascii=False))
+        shapes.append(json.dumps(rectangle(box, classes[label]), ensure_ascii=False))
     head = '{"version": "5.5.0", "flags": {}, "shapes": [\n' + ",\n".join(shapes) + "\n],\n"
     tail = {"imagePath": image_path, "imageData": None, "imageHeight": height, "imageWidth": width}
     return head + json.dumps(tail, ensure_ascii=False)[1:] + "\n"
+
+
+def rectangle(box: Sequence[float], name: str) -> dict[str, Any]:
+    """Return the shape of one box ``x1, y1, x2, y2`` in pixels."""
+    return {
+        "label": name,
+        "points": [list(box[:2]), list(box[2:])],
+        "group_id": None,
+        "description": "",
+        "shape_type": "rectangle",
+        "flags": {},
+        "mask": None,
+    }
 
 
 def write_labelme(annotation: Annotation, path: Path, classes: Sequence[str], image_path: str | None = None) -> None:

@@ -89,14 +89,7 @@ def voc_text(
         "\t<segmented>0</segmented>",
     ]
     for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
-        corners = zip(_CORNERS, _written(box, annotation.size, first_pixel), strict=True)
-        lines += [
-            "\t<object>",
-            f"\t\t<name>{html.escape(classes[label], quote=False)}</name>",
-            "\t\t<pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>",
-            "\t\t<bndbox>" + "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners) + "</bndbox>",
-            "\t</object>",
-        ]
+        lines.append("\t" + voc_object(box, classes[label], annotation.size, first_pixel))
     return "\n".join([*lines, "</annotation>", ""])
 
 
@@ -112,7 +105,25 @@ def write_voc(
     write_text(path, voc_text(annotation, classes, filename, first_pixel=first_pixel))
 
 
-def _written(box: list[float], size: tuple[int, int], first_pixel: int) -> tuple[str, ...]:
+def voc_object(box: Sequence[float], name: str, size: tuple[int, int], first_pixel: int) -> str:
+    """Return the ``<object>`` of one box ``x1, y1, x2, y2`` in pixels of a picture of `size` (width, height)."""
+    corners = written_corners(box, size, first_pixel)
+    lines = [
+        "<object>",
+        f"\t\t<name>{html.escape(name, quote=False)}</name>",
+        "\t\t<pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>",
+        "\t\t<bndbox>" + "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners.items()) + "</bndbox>",
+        "\t</object>",
+    ]
+    return "\n".join(lines)
+
+
+def written_corners(box: Sequence[float], size: tuple[int, int], first_pixel: int) -> dict[str, str]:
+    """Return what a file says for ``xmin``, ``ymin``, ``xmax`` and ``ymax``."""
+    return dict(zip(_CORNERS, _written(box, size, first_pixel), strict=True))
+
+
+def _written(box: Sequence[float], size: tuple[int, int], first_pixel: int) -> tuple[str, ...]:
     if first_pixel == 0:
         return tuple(f"{value:g}" if value.is_integer() and value < 1e6 else repr(value) for value in box)
     x1, x2 = whole_pixels(box[0], box[2], size[0])

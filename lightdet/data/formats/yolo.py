@@ -72,13 +72,15 @@ def read_yolo(
 
 def yolo_text(annotation: Annotation) -> str:
     """Return the label file's text; 8 decimals, so at most 1e-4 pixels are lost on 10 000."""
-    width, height = annotation.size
-    lines = []
-    for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
-        x1, y1, x2, y2 = box
-        shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
-        lines.append(f"{label} " + " ".join(f"{share:.8f}" for share in shares) + "\n")
-    return "".join(lines)
+    rows = zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True)
+    return "".join(f"{yolo_row(box, label, annotation.size)}\n" for box, label in rows)
+
+
+def yolo_row(box: Sequence[float], label: int, size: tuple[int, int]) -> str:
+    """Return the row of one box ``x1, y1, x2, y2`` in pixels of a picture of `size` (width, height)."""
+    (x1, y1, x2, y2), (width, height) = box, size
+    shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
+    return f"{label} " + " ".join(f"{share:.8f}" for share in shares)
 
 
 def write_yolo(annotation: Annotation, path: Path) -> None:

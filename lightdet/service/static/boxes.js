@@ -2,7 +2,7 @@
 
 import { $, make, makeSvg } from "./dom.js";
 import { placeLabels } from "./labels.js";
-import { color } from "./rule.js";
+import { color } from "./colors.js";
 
 const nameOf = (detection) => `${detection.name} ${detection.score.toFixed(2)}`;
 

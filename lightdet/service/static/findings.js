@@ -1,7 +1,7 @@
 // The list of findings: one stop for the keyboard, arrows go through it, Enter or a click looks closer.
 
 import { $, make } from "./dom.js";
-import { color } from "./rule.js";
+import { color } from "./colors.js";
 import { lookAtBox } from "./zoom.js";
 
 let selected = null;

@@ -3,13 +3,28 @@
 import { $ } from "./dom.js";
 
 const STEP = 1.5, MOST = 32; // screen pixels per picture pixel
-const state = { size: null, factor: 1, center: [0.5, 0.5], redraw: () => {} };
+const state = { size: null, factor: 1, center: [0.5, 0.5], redraw: () => {}, pans: () => isZoomed(), drawing: false };
 const fingers = new Map(); // pointer → where it was last
 
-// `redraw()` draws what depends on the size of the picture on the screen.
-export function setUp(redraw) {
+// `redraw()` draws what depends on the size of the picture on the screen. Where one draws on the picture, `pans()` says
+// whether a pointer that is down moves it at present, and the wheel zooms without a key.
+export function setUp(redraw, pans = null) {
   state.redraw = redraw;
+  if (pans) Object.assign(state, { pans, drawing: true });
 }
+
+// What the screen shows of the picture: [x1, y1, x2, y2] in its pixels.
+export function visible() {
+  const room = roomOf(), shown = shownSize();
+  return [0, 1, 2, 3].map((i) => {
+    const axis = i % 2, half = [room.width, room.height][axis] / 2 / shown[axis];
+    const share = state.center[axis] + (i < 2 ? -half : half);
+    return Math.max(0, Math.min(1, share)) * state.size[axis];
+  });
+}
+
+// Screen pixels per picture pixel.
+export const scale = () => wholeScale() * state.factor;
 
 // Shows a picture of `size` [width, height] as a whole.
 export function begin(size) {
@@ -95,20 +110,25 @@ const onButtons = (event) => $("zoom").contains(event.target);
 
 // A wheel alone scrolls the page; with Ctrl, which is also what pinching on a touchpad sends, it zooms.
 $("drop").addEventListener("wheel", (event) => {
-  if (!event.ctrlKey || !state.size) return;
+  if (!(event.ctrlKey || state.drawing) || !state.size) return;
   event.preventDefault();
   zoomBy(Math.exp(-event.deltaY / 300), [event.clientX, event.clientY]);
 }, { passive: false });
 
 $("drop").addEventListener("dblclick", (event) => {
-  if (onButtons(event)) return;
+  if (onButtons(event) || state.drawing) return;
   if (isZoomed()) whole();
   else zoomBy(STEP ** 3, [event.clientX, event.clientY]);
 });
 
 $("drop").addEventListener("pointerdown", (event) => {
-  if (event.button === 0 && state.size && !onButtons(event)) fingers.set(event.pointerId, [event.clientX, event.clientY]);
+  if (event.button === 0 && !onButtons(event)) grab(event);
 });
+
+// Follows a pointer from here on.
+export function grab(event) {
+  if (state.size) fingers.set(event.pointerId, [event.clientX, event.clientY]);
+}
 
 addEventListener("pointermove", (event) => {
   const before = fingers.get(event.pointerId);
@@ -117,10 +137,11 @@ addEventListener("pointermove", (event) => {
   const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
   fingers.set(event.pointerId, now);
   if (other) zoomBy(distance(now, other) / Math.max(1, distance(before, other)), middle(now, other));
-  else if (isZoomed()) moveBy(now[0] - before[0], now[1] - before[1]);
+  else if (state.pans()) moveBy(now[0] - before[0], now[1] - before[1]);
 });
 
-for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, (event) => fingers.delete(event.pointerId));
+// While it is captured: who draws may keep it from coming back up.
+for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, (event) => fingers.delete(event.pointerId), true);
 $("drop").addEventListener("dragstart", (event) => event.preventDefault()); // the picture itself is not dragged away
 
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);

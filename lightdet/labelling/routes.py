@@ -1,0 +1,122 @@
+"""The addresses that the page calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from lightdet.errors import UserError
+from lightdet.labelling.proposals import Proposals
+from lightdet.labelling.schemas import (
+    Sent,
+    SentClass,
+    SentLabels,
+    SentVersion,
+    counts_answer,
+    folder_answer,
+    picture_answer,
+    proposals_answer,
+)
+from lightdet.labelling.shown_picture import shown_picture
+from lightdet.labelling.store import NothingError, StaleError, Store, View
+from lightdet.web.errors import GoneError, RefusalError
+
+LARGEST_BODY = 4 << 20
+S = TypeVar("S", bound=Sent)
+T = TypeVar("T")
+
+
+def label_routes(store: Store, proposals: Proposals | None, bit_depth: int) -> APIRouter:
+    """Return the routes of a folder that is labelled."""
+    router = APIRouter(prefix="/api")
+
+    async def changed(index: int, change: Callable[[], View]) -> dict[str, Any]:
+        _check(store, index)
+        view = await run_in_threadpool(_in_words, change)
+        return picture_answer(store, index, view)
+
+    @router.get("/folder")
+    async def folder() -> dict[str, Any]:
+        return folder_answer(store, None if proposals is None else proposals.name)
+
+    @router.get("/pictures/{index}")
+    async def picture(index: int) -> dict[str, Any]:
+        return await changed(index, lambda: store.view(index))
+
+    @router.put("/pictures/{index}")
+    async def save(index: int, request: Request) -> dict[str, Any]:
+        sent = await _body(request, SentLabels)
+        drawn = [mark.drawn() for mark in sent.marks]
+        return await changed(index, lambda: store.save(index, sent.version, drawn, sent.state))
+
+    @router.post("/pictures/{index}/undo")
+    async def undo(index: int, request: Request) -> dict[str, Any]:
+        sent = await _body(request, SentVersion)
+        return await changed(index, lambda: store.undo(index, sent.version))
+
+    @router.post("/pictures/{index}/redo")
+    async def redo(index: int, request: Request) -> dict[str, Any]:
+        sent = await _body(request, SentVersion)
+        return await changed(index, lambda: store.redo(index, sent.version))
+
+    @router.get("/pictures/{index}/image")
+    async def image(index: int) -> Response:
+        _check(store, index)
+        shown = store.folder.pictures[index]
+        data, kind = await run_in_threadpool(_in_words, lambda: shown_picture(shown, bit_depth))
+        return Response(data, media_type=kind, headers={"cache-control": "private, max-age=600"})
+
+    @router.get("/pictures/{index}/proposals")
+    async def propose(index: int) -> dict[str, Any]:
+        _check(store, index)
+        if proposals is None:
+            return proposals_answer([])
+        shown = store.folder.pictures[index]
+        return proposals_answer(await run_in_threadpool(_in_words, lambda: proposals.of(shown)))
+
+    @router.post("/classes")
+    async def add_class(request: Request) -> dict[str, Any]:
+        sent = await _body(request, SentClass)
+        await run_in_threadpool(_in_words, lambda: store.add_class(sent.name.strip()))
+        return counts_answer(store)
+
+    return router
+
+
+def _check(store: Store, index: int) -> None:
+    if not 0 <= index < len(store.folder.pictures):
+        raise RefusalError(404, "no_picture", f"there is no picture {index}")
+
+
+def _in_words(work: Callable[[], T]) -> T:
+    """Do something, with its mistakes as refusals."""
+    try:
+        return work()
+    except StaleError:
+        message = "these labels were changed in another window, or by another program, in the meantime"
+        raise RefusalError(409, "changed_elsewhere", message) from None
+    except NothingError:
+        raise RefusalError(409, "nothing", "there is nothing more to undo, or to redo") from None
+    except UserError as error:
+        raise RefusalError(422, "refused", str(error)) from None
+
+
+async def _body(request: Request, kind: type[S]) -> S:
+    """Read a request's JSON, of a bounded size."""
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > LARGEST_BODY:
+            raise RefusalError(413, "too_large", f"a request has at most {LARGEST_BODY >> 20} MiB")
+    if await request.is_disconnected() and not data:
+        raise GoneError
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the body"
+        raise RefusalError(422, "bad_parameter", f"{where}: {first['msg']}") from None

@@ -1,0 +1,139 @@
+"""Labelling a folder from its options to Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import uvicorn
+
+from lightdet.errors import UserError
+from lightdet.files import make_folder, run_name, write_json
+from lightdet.labelling.app import create_app
+from lightdet.labelling.open_folder import HIDDEN, open_folder
+from lightdet.labelling.proposals import Proposals, load_proposer
+from lightdet.labelling.store import Store
+from lightdet.web.listening import BACKLOG, listen, signals_end_quietly, url_of
+from lightdet.web.protocol import guarded_protocol
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows: there a second server on one folder is not noticed
+    fcntl = None
+
+_HEAD_SECONDS, _CONNECTIONS = 15.0, 200
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What is labelled and how it is served; the fields are the options of ``lightdet label``."""
+
+    path: Path
+    form: str | None = None
+    classes: tuple[str, ...] = ()
+    weights: Path | None = None
+    device: str = "cpu"
+    imgsz: int | None = None
+    order: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8010
+    hosts: tuple[str, ...] = field(default=())
+    json: Path | None = None
+
+
+def run(settings: LabelSettings, say: Callable[[str], None], loader: Callable[..., Any] = load_proposer) -> None:
+    """Serve the page until SIGTERM or SIGINT.
+
+    Args:
+        settings: the options.
+        say: shows a line to the person who started it.
+        loader: returns the predictor of a model file.
+
+    Raises:
+        UserError: the folder, the model or the address cannot be used, or the folder is being labelled already.
+    """
+    predictor = (
+        None if settings.weights is None else loader(settings.weights, device=settings.device, imgsz=settings.imgsz)
+    )
+    names = () if predictor is None else tuple(predictor.names)
+    listener = listen(settings.host, settings.port)
+    try:
+        url = url_of(settings.host, listener)
+        folder, history = open_folder(settings.path, settings.form, settings.classes, settings.order, usual=names)
+        with _alone(folder.root / HIDDEN, url):
+            store = Store(folder, history)
+            proposals = None
+            if predictor is not None and settings.weights is not None:
+                proposals = Proposals(predictor, run_name(settings.weights), folder.classes)
+            for line in (*folder.notes, *_facts(store, predictor)):
+                say(line)
+            if settings.host not in ("127.0.0.1", "localhost", "::1"):
+                say("other computers reach this page, and whoever does can change the labels")
+            if settings.json is not None:
+                write_json(settings.json, {"url": url, "pid": os.getpid(), "folder": str(folder.root)})
+            say(f"label at {url} (Ctrl-C ends it; every change is saved at once)")
+            _serve(create_app(store, proposals, hosts=settings.hosts), listener)
+    finally:
+        listener.close()
+
+
+def _facts(store: Store, predictor: Any) -> Iterator[str]:
+    states, _ = store.counts()
+    listed = ", ".join(f"{states[state]} {state}" for state in ("unlabelled", "labelled", "doubtful"))
+    yield f"{len(store.folder.pictures)} pictures: {listed}; classes: {', '.join(store.folder.classes) or 'none yet'}"
+    faults = [picture for picture in store.folder.pictures if picture.fault]
+    if faults:
+        yield f"{len(faults)} pictures cannot be labelled; the first: {faults[0].fault}"
+    if store.history.unread:
+        yield f"{store.history.path}: lines that cannot be read are left out: {store.history.unread}"
+    foreign = [name for name in (predictor.names if predictor else ()) if name not in store.folder.classes]
+    if foreign:
+        yield f"boxes that the model proposes for {', '.join(foreign)} are left out: the folder has no such class"
+
+
+@contextmanager
+def _alone(hidden: Path, url: str) -> Iterator[None]:
+    """Hold the folder, so that no second server writes to it.
+
+    Raises:
+        UserError: another one does.
+    """
+    make_folder(hidden)
+    with (hidden / "lock").open("a+", encoding="utf-8") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                where = lock.read(200).strip() or "another address"
+                raise UserError(f"is being labelled already at {where}; open that", path=hidden.parent) from None
+            except OSError:  # a file system without locks
+                pass
+        lock.truncate(0)
+        lock.write(url)
+        lock.flush()
+        yield
+
+
+def _serve(app: Any, listener: Any) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        app,
+        http=guarded_protocol(_HEAD_SECONDS, _CONNECTIONS),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        backlog=BACKLOG,
+    )
+    with signals_end_quietly():
+        uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,32 @@
+"""A picture's file as a browser can show it."""
+
+from __future__ import annotations
+
+import cv2
+
+from lightdet.data.headers import checked_facts
+from lightdet.data.images import read_file, read_image
+from lightdet.labelling.pictures import Picture
+
+_SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "BMP": "image/bmp"}
+"""Formats that every browser shows, EXIF rotation applied, in the colours in which lightdet reads them."""
+_PLAIN = ("L", "RGB", "P", "1")
+
+
+def shown_picture(picture: Picture, bit_depth: int) -> tuple[bytes, str]:
+    """Return a file and its media type: the picture's own if browsers show it, or else a PNG of its pixels.
+
+    Args:
+        picture: the picture.
+        bit_depth: significant bits of 16-bit pictures, as `lightdet.data.images.read_image` takes them.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    facts = checked_facts(picture.path)
+    own = picture.path.suffix.lower() != ".json"  # LabelMe's files may hold their picture
+    if own and facts.format in _SHOWN and facts.mode in _PLAIN and facts.bits <= 8:
+        return read_file(picture.path), _SHOWN[facts.format]
+    pixels = read_image(picture.path, bit_depth=bit_depth)
+    _, data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return data.tobytes(), "image/png"

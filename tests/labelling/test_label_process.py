@@ -1,0 +1,63 @@
+"""``lightdet label`` as a process: it says what it does, holds its folder alone, and is killed without a loss."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from label_command import command
+from label_folders import bare_folder
+
+from lightdet.cli.app import main
+
+
+def test_killed_between_changes_and_started_again(tmp_path: Path) -> None:
+    folder, told = bare_folder(tmp_path / "new", 2), tmp_path / "told.json"
+    marks: list[dict[str, Any]] = []
+    version = 0
+    for round_ in range(2):
+        with command(folder, told, "--format", "yolo", *(["--class", "dent"] if round_ == 0 else [])) as (process, url):
+            for _ in range(3):
+                marks = [{**mark, "origin": number} for number, mark in enumerate(marks)]
+                x = 10.0 * len(marks)
+                marks.append({"box": [x, 5.0, x + 8, 30.0], "name": "dent", "origin": None})
+                sent = {"version": version, "marks": marks, "state": "labelled"}
+                answer = httpx.put(f"{url}api/pictures/0", json=sent)
+                assert answer.status_code == 200, answer.text
+                version, marks = answer.json()["version"], answer.json()["marks"]
+                marks = [{"box": mark["box"], "name": mark["name"]} for mark in marks]
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+    assert len((folder / "0.txt").read_text().splitlines()) == 6
+    with command(folder, told) as (process, url):
+        assert len(httpx.get(f"{url}api/pictures/0").json()["marks"]) == 6
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert "2 pictures: 1 unlabelled, 1 labelled, 0 doubtful; classes: dent" in said and "Traceback" not in said
+
+
+def test_a_second_server_on_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, told = bare_folder(tmp_path / "new"), tmp_path / "told.json"
+    with command(folder, told) as (_, url):
+        assert main(["label", str(folder), "--port", "0"]) == 2
+        assert capsys.readouterr().err.strip() == f"error: {folder}: is being labelled already at {url}; open that"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["label", "nowhere"], "error: nowhere: no such folder; give a folder of pictures, or a data set's YAML"),
+        (["label", ".", "--port", "0"], "error: .: holds no picture that can be read"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err.strip() == message
