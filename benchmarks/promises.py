@@ -99,10 +99,11 @@ APART = {
 }
 """What changes no picture's verdict; `overlap` says nothing without tiles, and is a condition with them."""
 OPTIONS: dict[str, type[Options]] = {"detect": DetectOptions, "val": ValOptions, "serve": ServeOptions}
+NMS_INSIDE = "ONNX with NMS"
 FORMS: dict[str, dict[str, Any]] = {
     "checkpoint": {},
     "ONNX": {"format": "onnx"},
-    "ONNX with NMS": {"format": "onnx", "nms": True},
+    NMS_INSIDE: {"format": "onnx", "nms": True},
     "ONNX, any size": {"format": "onnx", "dynamic_size": True, "batch": "dynamic"},
     "ONNX fp16": {"format": "onnx", "precision": "fp16"},
     "ONNX int8": {"format": "onnx", "precision": "int8", "max_drop": 100.0},
@@ -190,13 +191,15 @@ def tried(folder: Path, models: Mapping[str, Path]) -> Iterator[Cell]:
 def _cells(
     verb: str, name: str, values: Tried, form: str, model: Path, places: tuple[Path, Path, Path]
 ) -> Iterator[Cell]:
-    same = values.same
+    same, must = values.same, PROMISED
+    if form == NMS_INSIDE and (verb == "val" or name == "confidence"):
+        must = REFUSED  # the network drops the scores that mAP is measured over, and those that are asked for
     if name == "precision":  # int8 cannot be asked for: it is what a file is
         own = lightdet.load(model).runtime.precision
         same = None if own == "int8" else own
     if name == "nothing" or same is not None:
         found, said = judged(verb, model, {} if name == "nothing" else {name: same}, places)
-        yield Cell(verb, shown(name, same), form, found, PROMISED, said)
+        yield Cell(verb, shown(name, same), form, found, must, said)
     if values.other is not None:
         found, said = judged(verb, model, {name: values.other}, places)
         yield Cell(verb, shown(name, values.other), form, found, values.must, said)
