@@ -24,7 +24,7 @@ RESOLUTION = {
 """By name, in the order of `picture_statistics`: values are rounded to it, so that a change too small to matter (by
 another compression, say) is none even where all calibration pictures were alike."""
 PICTURE_STATISTICS = tuple(RESOLUTION)
-VERSION = 1
+VERSION = 2
 """Raised with every change of what a statistic's name means: other values than those of a calibration are no change."""
 _RIPPLE = np.array([1, -2, 1], np.float32)  # across and down: Immerkær's mask, blind to edges and slopes
 _LEVELS = np.arange(1.0, 257.0)

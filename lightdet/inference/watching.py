@@ -71,9 +71,7 @@ def stored_reference(record: object, promise: Promise, path: str | Path | None =
         values = dict(record[RECORD_KEY])
         return Reference.from_dict(values) if values.pop("version", None) == VERSION else None
     except (ValueError, TypeError):
-        raise UserError(
-            "the reference pictures of its promise are damaged, or an earlier version's; calibrate it again", path=path
-        ) from None
+        raise UserError("the reference pictures of its promise are damaged; calibrate it again", path=path) from None
 
 
 class FrameWatch:
