@@ -59,6 +59,8 @@ def run(settings: LabelSettings, say: Callable[[str], None], loader: Callable[..
     Raises:
         UserError: the folder, the model or the address cannot be used, or the folder is being labelled already.
     """
+    if settings.weights is not None:
+        say(f"loading {settings.weights}")
     predictor = (
         None if settings.weights is None else loader(settings.weights, device=settings.device, imgsz=settings.imgsz)
     )

@@ -46,7 +46,7 @@ export function refresh() {
   if (!state.model) return;
   const those = shown();
   showProposals(those, { accept: (each) => state.links.accept([each]), dismiss });
-  $("proposals-note").textContent = state.waiting ? "The model is looking…" : state.why || (those.length ? "" : "None that is not there already.");
+  $("proposals-note").textContent = state.waiting ? "The model is looking…" : state.why || (those.length ? "" : "Nothing new from this score on.");
   $("accept").disabled = those.length === 0;
 }
 
