@@ -81,7 +81,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """The evidence for everything reported in a picture: one heat map, one line, and for a detector the boxes."""
+    """The evidence for what is reported in a picture: one heat map, one line, and a detector's boxes that have it."""
 
     heat: Heat
     caption: str
@@ -156,7 +156,7 @@ class DetectorAnswers:
         heat, explained = reported_heat(self.explainer, picture, shown, tiles)
         best = explained == len(shown) < len(reported)
         which = f"the {explained} best boxes" if best else counted(explained, "box")
-        return Together(heat, f"evidence for {which}", reported)
+        return Together(heat, f"evidence for {which}", shown)
 
     def _category(self, look: DetectorLook, label: int) -> Explanation:
         count = int((look.detections.labels == label).sum())

@@ -149,14 +149,14 @@ def _check(path: Path, max_detections: int | None, threads: int | None) -> None:
 
 def _predictor(path: Path, task: Task, given: dict[str, Any], *, no_promise: bool, **computing: Any) -> Any:
     """Load a model with what is given, and for the rest as at its calibration, or else as it was trained."""
-    then, asked = None if no_promise else calibrated_conditions(path), given
+    then, asked = None if no_promise else calibrated_conditions(path), dict(given)
     trained = trained_tiles(path)
     if then is not None:
         given = calibrated_values(then, given, exported=is_export(path))
     elif trained is not None and given.get("tile") != 0:
         given = {"tile": trained.size, "overlap": trained.overlap, **given}
     tiling = {name: given.pop(name, None) for name in TILING}
-    if tiling["overlap"] is not None and not tiling["tile"]:
+    if asked.get("overlap") is not None and not tiling["tile"]:
         raise UserError(NO_TILES, path=path)
     zones: Zones | None = given.pop("zones", None)
 

@@ -8,6 +8,7 @@ import torch
 
 from lightdet.assembly.detector import build_detector
 from lightdet.config import ModelConfig
+from lightdet.explaining.answers import MOST_TOGETHER, DetectorAnswers
 from lightdet.explaining.detector import DetectorExplainer
 from lightdet.explaining.heat import hottest
 from lightdet.explaining.reported import reported_heat
@@ -42,6 +43,13 @@ def test_in_one_tile_it_is_the_heat_of_the_boxes(explainer: DetectorExplainer, p
     heat, explained = reported_heat(explainer, picture, first(look.detections, 3), [Tile(0, 0, 120, 64)])
     assert explained == 3
     np.testing.assert_array_equal(heat.values, hottest([look.box(number) for number in range(3)]).values)
+
+
+def test_only_boxes_with_heat_are_shown(explainer: DetectorExplainer, picture: np.ndarray) -> None:
+    found = explainer.look(picture).detections
+    answer = DetectorAnswers(explainer).together(picture, found, [Tile(0, 0, 120, 64)])
+    assert answer.detections is not None and len(answer.detections) == MOST_TOGETHER < len(found)
+    assert answer.caption == f"evidence for the {MOST_TOGETHER} best boxes"
 
 
 def test_a_box_has_its_heat_where_it_was_found(explainer: DetectorExplainer, picture: np.ndarray) -> None:

@@ -118,12 +118,28 @@ def test_a_tile_is_none_or_at_least_32_pixels(tile: str, capsys: pytest.CaptureF
     assert "nor 0 for whole pictures" in " ".join(capsys.readouterr().err.split())
 
 
-def test_explain_names_the_tiles(tiled: Path, large_set: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whole_pictures_are_refused_in_place_of_the_tiles_of_a_calibration(
+    tiled: Path, large_set: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "calibrated.safetensors"
+    wanted = {"escape_rate": 0.9, "confidence": 0.5, "output": target, "device": "cpu"}
+    lightdet.calibrate(tiled, large_set, **wanted, progress=False)
+    with pytest.raises(UserError, match=r"was calibrated with --tile 96.* not with whole pictures"):
+        _ = lightdet.load(target, threads=1, tile=0).rule
+    assert lightdet.load(target, threads=1, tile=0, no_promise=True).rule is not None
+    with pytest.raises(UserError, match="an overlap needs tiles"):
+        lightdet.load(target, threads=1, tile=0, overlap=0.5)
+
+
+def test_explain_names_the_tiles(
+    tiled: Path, large_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     picture = str(large_set.parent / "images" / "a.png")
     assert main(["explain", picture, "--weights", str(tiled), "--device", "cpu"]) == 2
     assert "larger than the tiles of 96 pixels" in " ".join(capsys.readouterr().err.split())
-    assert main(["detect", picture, "--weights", str(tiled), "--explain"]) == 2
-    assert "give --tile 0" in " ".join(capsys.readouterr().err.split())
+    out = tmp_path / "found"
+    assert main(["detect", picture, "--weights", str(tiled), "--device", "cpu", "--explain", "-o", str(out)]) == 0
+    assert (out / "a.heat.jpg").is_file()
 
 
 def test_an_export_is_checked_on_tiles_with_boxes(large_set: Path) -> None:
