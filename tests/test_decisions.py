@@ -172,6 +172,6 @@ def test_the_heat_of_a_judged_picture_is_that_of_the_bad_class() -> None:
     (why,) = ruled.explain(picture, request)
     assert (why.name, round(why.score, 2)) == ("def_front", 0.32)
     assert "NG: def_front 0.32 (threshold 0.1)" in why.caption()
-    assert "NG: def_front" in ruled.together(picture).caption
+    assert "NG: def_front" in ruled.together(picture, None, ()).caption
     assert plain.explain(picture, request)[0].name == "ok_front"
     assert [each.name for each in ruled.explain(picture, replace(request, top=2))] == ["ok_front", "def_front"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +12,11 @@ from lightdet.options.base import AnyPath
 from lightdet.options.ranges import between, existing
 from lightdet.options.shared import Json, ModelFile, OnError
 from lightdet.wording import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lightdet.runs.pick import Picked
 
 
 def pick(
@@ -43,7 +49,7 @@ def pick(
 
     from lightdet.cli.data_display import counting
     from lightdet.errors import UserError
-    from lightdet.files import write_json, write_text
+    from lightdet.files import write_json
     from lightdet.runs.pick import pick as picked_from
 
     if not sources:
@@ -59,18 +65,26 @@ def pick(
             skip_broken=on_error == "skip",
             progress=progress,
         )
-    listed = "".join(f"{entry['path']}\n" for entry in done.entries)
-    if output is None:
-        console.print(listed, end="", markup=False, highlight=False, soft_wrap=True)
-    else:
-        write_text(output, listed)
-        console.print(f"list: {output}", markup=False, highlight=False, soft_wrap=True)
-    for path, error in done.skipped:
-        console.print(f"left out {path}: {error}", markup=False, highlight=False, soft_wrap=True)
-    for note in done.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    if output is not None:
-        known = f", {done.labelled:,} labelled" if done.labelled else ""
-        console.print(f"{len(done.entries):,} of {counted(done.pool, 'unlabelled picture')} picked{known}")
+    _show(console, done, output)
     if json is not None:
         write_json(json, done.as_dict())
+
+
+def _show(console: Console, done: Picked, output: Path | None) -> None:
+    """Print the list, or write it and say so."""
+    from lightdet.files import write_text
+
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    listed = "".join(f"{entry['path']}\n" for entry in done.entries)
+    if output is None:
+        say(listed, end="")
+    else:
+        write_text(output, listed)
+        say(f"list: {output}")
+    for path, error in done.skipped:
+        say(f"left out {path}: {error}")
+    for note in done.notes:
+        say(f"note: {note}")
+    if output is not None:
+        known = f", {done.labelled:,} labelled" if done.labelled else ""
+        say(f"{len(done.entries):,} of {counted(done.pool, 'unlabelled picture')} picked{known}")

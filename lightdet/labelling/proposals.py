@@ -12,7 +12,7 @@ from lightdet.errors import UserError
 from lightdet.labelling.marks import Box
 from lightdet.labelling.pictures import Picture
 from lightdet.runs.load import load
-from lightdet.tasks import DETECTION, task_of_model
+from lightdet.tasks import require_detector
 
 LOWEST_SCORE = 0.05
 """Boxes below this score are never proposed."""
@@ -63,8 +63,7 @@ def load_proposer(weights: Path, device: str = "cpu", imgsz: int | None = None) 
     Raises:
         UserError: it cannot be loaded, or gives each picture a class.
     """
-    if task_of_model(weights) is not DETECTION:
-        raise UserError("gives each picture a class; proposals need a detector", path=weights)
+    require_detector(weights, "proposals need a detector")
     try:
         return load(weights, device=device, imgsz=imgsz, confidence=LOWEST_SCORE, no_promise=True)
     except UserError:  # a network with NMS in it has a lowest score of its own; any other error is raised again

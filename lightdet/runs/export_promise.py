@@ -11,7 +11,6 @@ from typing import Any
 from lightdet.card import peek_model_card
 from lightdet.config import EvalConfig
 from lightdet.data.dataset import DatasetSpec
-from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import ESTIMATE, Promise, stored_promise
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
@@ -128,7 +127,7 @@ def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
     """
     card = peek_model_card(Path(options.weights))
     rule = None if card is None else task.stored_rule(card.decision, card.names, Path(options.weights))
-    if card is None or not isinstance(rule, DecisionRule):
+    if card is None or rule is None:
         return options
     then = calibrated_conditions(options.weights)
     needed = rule.needed_floor(None if then is None else then.confidence)

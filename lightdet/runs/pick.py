@@ -21,7 +21,7 @@ from lightdet.picking.core_set import choose
 from lightdet.picking.looks import LOWEST_SCORE, Look, has_features, look
 from lightdet.picking.scores import ranks
 from lightdet.runs.load import load
-from lightdet.tasks import task_of_model
+from lightdet.tasks import require_detector
 from lightdet.wording import counted
 
 
@@ -79,8 +79,7 @@ def pick(
         UserError: a classifier, a source that is missing or not a picture, a picture that cannot be read, nothing left
             to choose from.
     """
-    if task_of_model(weights).name != "detect":
-        raise UserError("is a classifier; pictures are picked with a detector", path=weights)
+    require_detector(weights, "pictures are picked with a detector")
     known = _labelled(data)
     pool = _pool(sources, recursive, {path.resolve() for path in known})
     predictor = load(weights, confidence=LOWEST_SCORE, no_promise=True)

@@ -33,6 +33,7 @@ __all__ = [
     "Task",
     "known_task_of_model",
     "read_config",
+    "require_detector",
     "task_of_config",
     "task_of_dataset",
     "task_of_model",
@@ -59,6 +60,20 @@ def known_task_of_model(path: str | Path) -> Task | None:
             return None
     card = peek_model_card(path)
     return None if card is None else TASKS[card.task]
+
+
+def require_detector(path: str | Path, why: str) -> None:
+    """Refuse a classifier.
+
+    Args:
+        path: the model file.
+        why: what a detector is needed for, such as "proposals need a detector".
+
+    Raises:
+        UserError: it gives each picture a class.
+    """
+    if task_of_model(path) is not DETECTION:
+        raise UserError(f"gives each picture a class; {why}", path=path)
 
 
 def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:

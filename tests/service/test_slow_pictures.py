@@ -106,7 +106,7 @@ def test_slow_pictures_hold_up_no_other(start: Any) -> None:
     slow: list[int] = []
 
     def send_slow() -> None:
-        slow.append(served.detect(slow_picture()).status_code)
+        slow.append(served.detect(slow_picture(2_500_000)).status_code)
 
     assert served.detect(saved("TIFF", PAGES[0])).status_code == 200  # the decoder is there
     threads = [threading.Thread(target=send_slow) for _ in range(2)]
