@@ -5,27 +5,23 @@
 
 Each picture's class is the kind of its largest defect, or `good`. The pictures are linked, not copied, into a folder
 per class; `lightdet train` with configs/classify/from_scratch.yaml does the rest and continues after an interruption.
-With --keep the averaged weights of the last epoch go into the package, in half precision.
+CLASSIFIER/run/last.safetensors are the weights, for `lightdet train --weights`.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from lightdet.assembly.dataset import load_dataset
-from lightdet.assembly.starting import FOLDER
 from lightdet.data.dataset import read_split
 from lightdet.files import write_text
-from lightdet.models.weights import load_model, save_model
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE.parent / "configs" / "classify" / "from_scratch.yaml"
@@ -38,13 +34,13 @@ def main() -> None:
     if not data.exists():  # written last
         link_by_class(options.pictures, data.parent)
     run = options.output / "run"
-    command = [sys.executable, "-m", "lightdet", "train", "--config", str(CONFIG), "--data", str(data)]
-    command += ["--output", str(run), "--minutes", str(options.minutes), "--seed", str(options.seed), *options.changes]
+    command = [sys.executable, "-m", "lightdet", "train", "--data", str(data), "--output", str(run)]
     if (run / "state.safetensors").exists():
-        command = [sys.executable, "-m", "lightdet", "train", "--resume", str(run)]
+        command += ["--resume"]
+    else:
+        command += ["--config", str(CONFIG), "--minutes", str(options.minutes), "--seed", str(options.seed)]
+        command += options.changes
     subprocess.run(command, check=True)
-    if options.keep:
-        keep(run / "last.safetensors", options)
 
 
 def parse() -> argparse.Namespace:
@@ -53,7 +49,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="put the weights into the package")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE")
     return parser.parse_args()
 
@@ -79,17 +74,6 @@ def link_by_class(pictures: Path, folder: Path) -> None:
     splits = {split: f"{split}.txt" for split in ("train", "val")}
     told = {"name": "renderings", "format": "folders", "classes": used, "bad": [n for n in used if n != GOOD]}
     write_text(folder / "dataset.yaml", yaml.safe_dump({**told, "splits": splits}))
-
-
-def keep(weights: Path, options: argparse.Namespace) -> None:
-    """Write what the package keeps: matrices in half precision, all that normalizes in full, the recipe in the card."""
-    tensors, card = load_model(weights)
-    small = {name: value.half() if value.dim() > 1 else value for name, value in tensors.items()}
-    told = {"minutes": options.minutes, "seed": options.seed, "changes": options.changes}
-    told["trained"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    path = FOLDER / f"{card.model['name']}.safetensors"
-    save_model(path, small, replace(card, facts={"pretraining": told}))
-    print(f"kept {path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
 if __name__ == "__main__":

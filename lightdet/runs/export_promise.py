@@ -130,12 +130,13 @@ def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
     if card is None or rule is None:
         return options
     then = calibrated_conditions(options.weights)
-    needed = rule.needed_floor(None if then is None else then.confidence)
     zones = None if then is None or then.zones is None else Zones.from_dict(then.zones).lowest_threshold
-    floor = BELOW_THRESHOLD * min(needed, needed if zones is None else zones)
+    needed = rule.needed_floor(None if then is None else then.confidence)
+    needed = needed if zones is None else min(needed, zones)
+    floor = BELOW_THRESHOLD * needed
     if options.confidence is None:
         return options if floor >= EvalConfig().show_confidence else replace(options, confidence=float(f"{floor:.3g}"))
-    if options.confidence > min(needed, needed if zones is None else zones):
+    if options.confidence > needed:
         raise UserError(
             f"--confidence {options.confidence:g} with --nms would hide boxes that the model's OK/NG rule counts "
             f"(from a score of {needed:.3g} on); leave it out"

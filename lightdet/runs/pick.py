@@ -99,7 +99,8 @@ def pick(
             continue
         kept.append(path)
         progress(done, len(pool) + len(known))
-    split = sum(path in set(pool) for path in kept)
+    unlabelled = set(pool)
+    split = sum(path in unlabelled for path in kept)
     if split == 0:
         raise UserError("no unlabelled picture can be read")
     entries = _entries(kept, looks, split, count)
