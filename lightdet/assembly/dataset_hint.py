@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from lightdet.assembly.recognition import TITLES, Recognised, split_of
+from lightdet.assembly.folder_files import split_of
+from lightdet.assembly.recognition import TITLES, Recognised
 from lightdet.config import YamlFile
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.images import SUFFIXES

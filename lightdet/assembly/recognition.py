@@ -10,20 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightdet.assembly.folder_files import SPLITS, FolderFiles, file_head, label_places, split_of, splits_of
 from lightdet.data.class_list import read_class_names
 from lightdet.data.formats.box_csv import has_boxes
 from lightdet.data.formats.class_csv import read_rows
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.masks import read_values
 from lightdet.data.formats.rules import Rules
-from lightdet.data.images import SUFFIXES
 from lightdet.data.paths import find_file
-from lightdet.data.scanning import scan
 from lightdet.data.set_records import PARSERS, SPLIT_WORDS, SetFile
 from lightdet.errors import UserError
 
-SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-"""What folders and files call the splits."""
 TITLES = {
     "yolo": "YOLO txt",
     "voc": "Pascal VOC XML",
@@ -41,7 +38,6 @@ _LAYOUT = {"images", "labels", "masks", "annotations", "jpegimages", "segmentati
 _LAYOUT |= {"segmentationclasspng", "segmentationobjectpng", "segmentationclassvisualization", "imagesets"}
 _LAYOUT |= {"segmentationobjectvisualization", "segmentationclassnpy", "segmentationobjectnpy"}
 """Folders of tools, in lower case: no classes are called that."""
-_HEAD = 1 << 16
 _COCO = (b'"images"', b'"categories"', b'"annotations"')
 _PLAIN = {"label-studio": (b'"data"', b'"annotations"'), "coco": (b'"images"', b'"categories"')}
 """What shows that a broken JSON is of a format after all."""
@@ -72,92 +68,21 @@ def recognise(folder: Path) -> list[Recognised]:
     Raises:
         UserError: the folder cannot be read.
     """
-    files = _Files(folder)
+    files = FolderFiles(folder)
     found = [each for finder in _FINDERS for each in finder(files)]
     return [each for each in found if each.fault is None] or found or list(_classes(files))
 
 
-class _Files:
-    """The files of a folder, by suffix, with what their heads show."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.pictures = scan(root, SUFFIXES)
-        self.labels = {suffix: scan(root, {suffix}) for suffix in (".json", ".xml", ".txt", ".csv")}
-
-    def with_head(self, suffix: str, *signs: bytes) -> list[Path]:
-        """The files with that suffix that have all `signs` in their heads."""
-        heads = {path: _head(path) for path in self.labels[suffix]}
-        return [path for path, head in heads.items() if all(sign in head for sign in signs)]
-
-    def name(self, path: Path) -> str:
-        """The path below the root, as a YAML writes it."""
-        return path.relative_to(self.root).as_posix()
-
-    def below(self, folder: str) -> bool:
-        """Whether there are pictures below a folder."""
-        place = self.root / folder
-        return place.is_dir() and any(path.is_relative_to(place) for path in self.pictures)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().replace(b"\0", b"")
-    except OSError:
-        return b""
-
-
-def _splits_of(files: _Files, *patterns: str, there: Callable[[str], bool]) -> dict[str, str]:
-    """The folder of each split that is there: the first of `patterns`, in which {} is one of the split's names."""
-    found: dict[str, str] = {}
-    for name, words in SPLITS.items():
-        places = [pattern.format(word) for pattern in patterns for word in words]
-        place = next((place for place in places if there(place)), None)
-        if place is not None:
-            found[name] = place
-    return found
-
-
-def _places(files: _Files, labels: list[Path], pictures: tuple[str, ...], beside: tuple[str, ...]) -> dict[str, Any]:
-    """The splits of a format with one label file per picture.
-
-    Args:
-        files: the folder.
-        labels: its label files.
-        pictures: what the format calls its folder of pictures.
-        beside: what it calls the folder of labels that is found by that.
-    """
-    heads = [files.name(path.parent).split("/") for path in labels]
-
-    def holds(place: str) -> bool:
-        return (files.root / place).is_dir() and (
-            files.below(place) or any(path.is_relative_to(files.root / place) for path in labels)
-        )
-
-    patterns = [pattern for name in pictures for pattern in (f"{name}/{{}}", f"{{}}/{name}")]
-    found = _splits_of(files, *patterns, "{}", there=holds)
-    folder = next((name for name in pictures if files.below(name)), None)
-    if found and ("train" in found or folder is None):
-        return dict(found)
-    if folder is None:
-        return {"train": "."}
-    tops = {parts[0] for parts in heads}
-    if len(tops) == 1 and not tops & {folder, ".", *beside}:
-        return {"train": {"images": folder, "labels": tops.pop()}}
-    return {"train": folder}
-
-
-def _labelme(files: _Files) -> Iterator[Recognised]:
-    labels = [path for path in files.with_head(".json", b'"shapes"') if _head(path).startswith(b"{")]
+def _labelme(files: FolderFiles) -> Iterator[Recognised]:
+    labels = [path for path in files.with_head(".json", b'"shapes"') if file_head(path).startswith(b"{")]
     if not labels:
-        labels = [path for path in files.with_head(".json", b'"imagePath"') if _head(path).startswith(b"{")]
+        labels = [path for path in files.with_head(".json", b'"imagePath"') if file_head(path).startswith(b"{")]
     if labels:
-        yield Recognised("labelme", {"splits": _places(files, labels, ("images",), ("labels",))})
+        yield Recognised("labelme", {"splits": label_places(files, labels, ("images",), ("labels",))})
 
 
-def _voc(files: _Files) -> Iterator[Recognised]:
-    labels = [path for path in files.with_head(".xml", b"<annotation") if b"<annotations" not in _head(path)]
+def _voc(files: FolderFiles) -> Iterator[Recognised]:
+    labels = [path for path in files.with_head(".xml", b"<annotation") if b"<annotations" not in file_head(path)]
     if not labels:
         return
     values: dict[str, Any] = {}
@@ -166,7 +91,7 @@ def _voc(files: _Files) -> Iterator[Recognised]:
         found = {n: [p for p in places if (files.root / p).is_file()] for n, places in lists.items()}
         values = {"images": "JPEGImages", "labels": "Annotations"} if (files.root / "Annotations").is_dir() else {}
         splits: dict[str, Any] = {name: places[0] for name, places in found.items() if places}
-        inner = _splits_of(files, "JPEGImages/{}", there=files.below)
+        inner = splits_of(files, "JPEGImages/{}", there=files.below)
         if inner and not splits and values:
             values = {}
             splits = {n: {"images": p, "labels": p.replace("JPEGImages", "Annotations", 1)} for n, p in inner.items()}
@@ -174,14 +99,14 @@ def _voc(files: _Files) -> Iterator[Recognised]:
             splits = {"train": "JPEGImages"}
         yield Recognised("voc", values | {"splits": splits})
         return
-    yield Recognised("voc", {"splits": _places(files, labels, ("images",), ("annotations", "Annotations"))})
+    yield Recognised("voc", {"splits": label_places(files, labels, ("images",), ("annotations", "Annotations"))})
 
 
-def _yolo(files: _Files) -> Iterator[Recognised]:
+def _yolo(files: FolderFiles) -> Iterator[Recognised]:
     labels = [path for path in files.labels[".txt"] if _is_yolo(path)]
     if not labels:
         return
-    values: dict[str, Any] = {"splits": _places(files, labels, ("images",), ("labels",))}
+    values: dict[str, Any] = {"splits": label_places(files, labels, ("images",), ("labels",))}
     lists = class_lists(files.root)
     names = {path: read_class_names(path, "yolo") for path in lists}
     if not names:
@@ -200,7 +125,7 @@ def class_lists(root: Path) -> list[Path]:
 
 def _is_yolo(path: Path) -> bool:
     """Whether the first row is a class id and an even number of shares."""
-    rows = _head(path).splitlines()
+    rows = file_head(path).splitlines()
     fields = rows[0].split() if rows else []
     try:
         numbers = [float(field) for field in fields]
@@ -209,9 +134,9 @@ def _is_yolo(path: Path) -> bool:
     return len(fields) >= 5 and numbers[0].is_integer() and all(-0.1 <= number <= 1.1 for number in numbers[1:5])
 
 
-def _deeppcb(files: _Files) -> Iterator[Recognised]:
-    lists = [path for path in files.labels[".txt"] if b"_not/" in _head(path) or b"labels/" in _head(path)]
-    rows = {path: _head(path).splitlines()[0].split() for path in lists}
+def _deeppcb(files: FolderFiles) -> Iterator[Recognised]:
+    lists = [path for path in files.labels[".txt"] if b"_not/" in file_head(path) or b"labels/" in file_head(path)]
+    rows = {path: file_head(path).splitlines()[0].split() for path in lists}
     found = {path: row for path, row in rows.items() if len(row) == 2 and row[1].endswith(b".txt")}
     splits = {name: files.name(path) for path in found if (name := split_of(path)) is not None}
     if splits:
@@ -222,15 +147,15 @@ def _deeppcb(files: _Files) -> Iterator[Recognised]:
         )
 
 
-def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[_Files], Iterator[Recognised]]:
+def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[FolderFiles], Iterator[Recognised]]:
     """The finder of a format that has all labels in one file per split."""
 
-    def finder(files: _Files) -> Iterator[Recognised]:
+    def finder(files: FolderFiles) -> Iterator[Recognised]:
         candidates = files.with_head(suffix, *signs)
         if form == "label-studio":
-            candidates = [path for path in candidates if _head(path).startswith(b"[")]
+            candidates = [path for path in candidates if file_head(path).startswith(b"[")]
         if form == "coco":
-            candidates = [path for path in candidates if any(sign in _head(path) for sign in _COCO)]
+            candidates = [path for path in candidates if any(sign in file_head(path) for sign in _COCO)]
         if form == "csv-boxes":
             candidates = [path for path in candidates if has_boxes(path)]
         parsed: dict[Path, SetFile] = {}
@@ -239,7 +164,7 @@ def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[_Files], Iterator[
             try:
                 file = parse_coco(path) if form == "coco" else PARSERS[form](path, Rules())
             except UserError as error:
-                faults += [error] * (form not in _PLAIN or all(sign in _head(path) for sign in _PLAIN[form]))
+                faults += [error] * (form not in _PLAIN or all(sign in file_head(path) for sign in _PLAIN[form]))
                 continue
             if file.images:
                 parsed[path] = file
@@ -252,7 +177,7 @@ def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[_Files], Iterator[
     return finder
 
 
-def _set_splits(files: _Files, parsed: Mapping[Path, SetFile]) -> tuple[dict[str, Any], str]:
+def _set_splits(files: FolderFiles, parsed: Mapping[Path, SetFile]) -> tuple[dict[str, Any], str]:
     splits: dict[str, Any] = {}
     origin: dict[str, Path] = {}
     for path, file in parsed.items():
@@ -267,7 +192,7 @@ def _set_splits(files: _Files, parsed: Mapping[Path, SetFile]) -> tuple[dict[str
     return {name: splits[name] for name in SPLITS if name in splits}, ""
 
 
-def _pictures_of(files: _Files, path: Path, file: SetFile) -> str:
+def _pictures_of(files: FolderFiles, path: Path, file: SetFile) -> str:
     """The folder that the file's first picture is found from; the root if it is found from none."""
     stem = path.stem.removeprefix("instances_")
     beside = files.name(path.parent)
@@ -283,21 +208,12 @@ def _pictures_of(files: _Files, path: Path, file: SetFile) -> str:
     return "."
 
 
-def split_of(path: Path) -> str | None:
-    """The split by the file's name, or by its folder's (``valid/_annotations.coco.json``)."""
-    for text in (path.stem.lower(), path.absolute().parent.name.lower()):
-        for name, words in SPLITS.items():
-            if any(word in text for word in words):
-                return name
-    return None
-
-
-def _masks(files: _Files) -> Iterator[Recognised]:
+def _masks(files: FolderFiles) -> Iterator[Recognised]:
     folder = next((name for name in _MASKS if files.below(name)), None)
     images = next((name for name in ("images", "JPEGImages", "imgs") if files.below(name)), None)
     if folder is None or images is None:
         return
-    inner = _splits_of(
+    inner = splits_of(
         files, f"{images}/{{}}", there=lambda p: files.below(p) and files.below(p.replace(images, folder))
     )
     places = {"train": images} if "train" not in inner else inner
@@ -312,7 +228,7 @@ def _masks(files: _Files) -> Iterator[Recognised]:
     yield Recognised("masks", {"values": lists[0].name} | values)
 
 
-def _class_csv(files: _Files) -> Iterator[Recognised]:
+def _class_csv(files: FolderFiles) -> Iterator[Recognised]:
     for path in files.labels[".csv"]:
         if has_boxes(path):
             continue
@@ -325,10 +241,10 @@ def _class_csv(files: _Files) -> Iterator[Recognised]:
         yield Recognised("csv", {"splits": dict.fromkeys(named or ["train"], place)})
 
 
-def _classes(files: _Files) -> Iterator[Recognised]:
+def _classes(files: FolderFiles) -> Iterator[Recognised]:
     """Folders named after classes, with or without the folders of splits above them."""
     tops = _Tops(files)
-    splits = _splits_of(files, "{}", there=files.below)
+    splits = splits_of(files, "{}", there=files.below)
     if splits and all(len(tops.of(place)) > 1 for place in splits.values()):
         yield Recognised("folders", {"splits": splits})
     elif not splits and len(tops.of(".")) > 1 and not {name.lower() for name in tops.of(".")} & _LAYOUT:
@@ -338,7 +254,7 @@ def _classes(files: _Files) -> Iterator[Recognised]:
 class _Tops:
     """The folders right below a place that directly hold pictures."""
 
-    def __init__(self, files: _Files) -> None:
+    def __init__(self, files: FolderFiles) -> None:
         self.files = files
 
     def of(self, place: str) -> set[str]:
@@ -347,7 +263,7 @@ class _Tops:
         return {p.parent.name for p in self.files.pictures if p.parent.parent == base}
 
 
-_FINDERS: tuple[Callable[[_Files], Iterator[Recognised]], ...] = (
+_FINDERS: tuple[Callable[[FolderFiles], Iterator[Recognised]], ...] = (
     _labelme,
     _sets("cvat", ".xml", b"<annotations"),
     _sets("label-studio", ".json", b"{"),

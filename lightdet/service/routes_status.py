@@ -15,8 +15,9 @@ from lightdet.service.keys import needs
 from lightdet.service.metrics import CONTENT_TYPE
 from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
-from lightdet.service.schemas import Health, Info, ModelChange, Ready, WatchAnew, errors
+from lightdet.service.schemas import errors
 from lightdet.service.state import Parts, Service
+from lightdet.service.status_schemas import Health, Info, ModelChange, Ready, WatchAnew
 from lightdet.web.errors import RefusalError
 
 router = APIRouter(tags=["status"])

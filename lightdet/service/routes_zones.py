@@ -12,8 +12,9 @@ from lightdet.errors import UserError
 from lightdet.service.keys import needs
 from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
-from lightdet.service.schemas import CheckedZones, DrawnZones, SavedZones, errors
+from lightdet.service.schemas import errors
 from lightdet.service.state import Parts, Service
+from lightdet.service.status_schemas import CheckedZones, DrawnZones, SavedZones
 from lightdet.web.errors import RefusalError
 
 router = APIRouter(prefix="/api/zones", tags=["status"])

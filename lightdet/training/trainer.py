@@ -31,15 +31,12 @@ from lightdet.training.plan import Plan
 from lightdet.training.replicas import Gradients, OwnGradients
 from lightdet.training.reporting import Reporter, SilentReporter, diverged, nothing_learned, write_results_csv
 from lightdet.training.result import TrainResult
+from lightdet.training.scoring_pace import scoring_is_due
 from lightdet.training.stopwatch import Stopwatch, describe_time
 from lightdet.training.task import Task
 from lightdet.training.validation import Scored, Validation
 
 BATCHES_BETWEEN_READINGS = 20
-SCORING_SHARE = 0.1
-"""Without ``validate_every``, validation takes at most this share of the time ..."""
-SHORT_SCORING = 0.5
-"""... unless it takes fewer seconds than this."""
 BEST_FILE, LAST_FILE, RESULTS_FILE = "best.safetensors", "last.safetensors", "results.csv"
 
 
@@ -286,7 +283,7 @@ class Trainer:
         }
         began = time.perf_counter()
         last = self.plan.is_last(progress)
-        scored = self._score() if last or self._is_due() else None
+        scored = self._score() if last or self._scores_now() else None
         is_best = scored is not None and progress.note_score(scored.best_by, scored.metrics)
         if scored is not None:
             record |= scored.columns
@@ -313,15 +310,9 @@ class Trainer:
         # Callbacks run only in the first process.
         return not self.processes.any(self.stop.requested, self.device) or progress.done
 
-    def _is_due(self) -> bool:
-        """Whether to score this epoch: always, unless scoring would take more than its share of the time."""
-        progress, every = self.progress, self.settings.validate_every
-        if every is not None:
-            return (progress.epoch + 1) % every == 0
-        cost = (progress.scoring or 0.0) - (0.0 if self.page is None else self.page.seconds)
-        if cost < SHORT_SCORING:
-            return True
-        return progress.time.get("validation", 0.0) + cost <= SCORING_SHARE * (progress.seconds + cost)
+    def _scores_now(self) -> bool:
+        page = 0.0 if self.page is None else self.page.seconds
+        return scoring_is_due(self.progress, self.settings.validate_every, page)
 
     def _score(self) -> Scored | None:
         """The validation of the averaged network, from the first process; the others learn only whether to go on."""

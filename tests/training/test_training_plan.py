@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lightdet.training.checkpoint import Progress, load_state
 from lightdet.training.plan import EpochPlan, TimePlan
 from lightdet.training.schedule import WarmupCosine
+from lightdet.training.scoring_pace import scoring_is_due
 from lightdet.training.stopwatch import Stopwatch, describe_time
 
 PYTHON_SECONDS = 3.0
@@ -157,16 +158,22 @@ def test_the_command_takes_its_minutes_beside_busy_programs(defect_set: Path, tm
     assert 0.97 * 60 < took < 1.03 * 60 + PYTHON_SECONDS, took
 
 
-def test_without_validate_every_scoring_keeps_to_its_share(defect_set: Path, tmp_path: Path) -> None:
-    trainer = make_trainer(defect_set, tmp_path, ["train.validate_every=null"])
-    progress = trainer.progress
-    assert trainer._is_due()  # nothing is known yet
+def test_without_validate_every_scoring_keeps_to_its_share() -> None:
+    progress = Progress()
+    assert scoring_is_due(progress, None)  # nothing is known yet
     progress.scoring, progress.seconds = 0.1, 1.0
-    assert trainer._is_due()  # too short to matter
+    assert scoring_is_due(progress, None)  # too short to matter
     progress.scoring, progress.seconds, progress.time["validation"] = 10.0, 100.0, 5.0
-    assert not trainer._is_due()
+    assert not scoring_is_due(progress, None)
+    assert scoring_is_due(progress, None, page_seconds=9.9)  # the page's writing is no scoring
     progress.seconds = 200.0
-    assert trainer._is_due()
+    assert scoring_is_due(progress, None)
+
+
+@given(every=st.integers(1, 20))
+def test_with_validate_every_one_epoch_in_so_many_is_scored(every: int) -> None:
+    due = [scoring_is_due(Progress(epoch=epoch), every) for epoch in range(100)]
+    assert [number for number, scored in enumerate(due, 1) if scored] == list(range(every, 101, every))
 
 
 def test_what_is_measured_inside_counts_for_itself() -> None:
