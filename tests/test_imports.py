@@ -18,7 +18,19 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 DOORS = sorted((ROOT / "tools").glob("*.py"))
 
 # Anyone may import these; they need nothing but each other.
-BASE = {"addresses", "errors", "arrays", "files", "fonts", "model_kind", "other_names", "processors", "seal", "wording"}
+BASE = {
+    "addresses",
+    "errors",
+    "arrays",
+    "files",
+    "fonts",
+    "lock_file",
+    "model_kind",
+    "other_names",
+    "processors",
+    "seal",
+}
+BASE |= {"seal", "wording"}
 TYPES = BASE | {"geometry", "structures", "card"}
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import uvicorn
 
 from lightdet.errors import UserError
 from lightdet.files import make_folder, run_name, write_json
-from lightdet.labelling.app import create_app
+from lightdet.labelling.app import KEY, create_app
 from lightdet.labelling.open_folder import HIDDEN, open_folder
 from lightdet.labelling.proposals import Proposals, load_proposer
 from lightdet.labelling.store import Store
+from lightdet.lock_file import lock_file
 from lightdet.web.listening import BACKLOG, listen, signals_end_quietly, url_of
 from lightdet.web.protocol import guarded_protocol
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows: there a second server on one folder is not noticed
-    fcntl = None
 
 _HEAD_SECONDS, _CONNECTIONS = 15.0, 200
 
@@ -76,12 +71,16 @@ def run(settings: LabelSettings, say: Callable[[str], None], loader: Callable[..
                 proposals = Proposals(predictor, run_name(settings.weights), folder.classes)
             for line in (*folder.notes, *_facts(store, predictor)):
                 say(line)
-            if settings.host not in ("127.0.0.1", "localhost", "::1"):
-                say("other computers reach this page, and whoever does can change the labels")
+            key = None if settings.host in ("127.0.0.1", "localhost", "::1") else secrets.token_urlsafe(16)
+            shown = url if key is None else f"{url}?{KEY}={key}"
             if settings.json is not None:
-                write_json(settings.json, {"url": url, "pid": os.getpid(), "folder": str(folder.root)})
-            say(f"label at {url} (Ctrl-C ends it; every change is saved at once)")
-            _serve(create_app(store, proposals, hosts=settings.hosts), listener)
+                write_json(settings.json, {"url": shown, "pid": os.getpid(), "folder": str(folder.root)})
+            say(f"label at {shown} (Ctrl-C ends it; every change is saved at once)")
+            if key is not None:
+                say(
+                    "other computers reach it by this computer's name or address; who has the key can change the labels"
+                )
+            _serve(create_app(store, proposals, hosts=settings.hosts, key=key), listener)
     finally:
         listener.close()
 
@@ -108,19 +107,11 @@ def _alone(hidden: Path, url: str) -> Iterator[None]:
         UserError: another one does.
     """
     make_folder(hidden)
-    with (hidden / "lock").open("a+", encoding="utf-8") as lock:
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                where = lock.read(200).strip() or "another address"
-                raise UserError(f"is being labelled already at {where}; open that", path=hidden.parent) from None
-            except OSError:  # a file system without locks
-                pass
-        lock.truncate(0)
-        lock.write(url)
-        lock.flush()
+
+    def taken(where: str) -> UserError:
+        return UserError(f"is being labelled already at {where or 'another address'}; open that", path=hidden.parent)
+
+    with lock_file(hidden / "lock", url, taken):
         yield
 
 

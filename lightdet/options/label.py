@@ -42,7 +42,7 @@ class LabelOptions(Options):
     host: Annotated[
         str,
         Parameter(
-            metavar="ADDRESS", help="Where to listen; 0.0.0.0: on all networks. Whoever reaches it can change labels."
+            metavar="ADDRESS", help="Where to listen; 0.0.0.0: on all networks, with a key in the page's address."
         ),
     ] = "127.0.0.1"
     port: Annotated[int, Parameter(metavar="N", validator=between(0, 65535), help="0: any free one.")] = 8010

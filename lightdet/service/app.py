@@ -21,7 +21,7 @@ from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_records, routes_status, routes_zones
 from lightdet.service.description import describe
 from lightdet.service.engine import Engine
-from lightdet.service.keys import Key, find_caller, shown_key
+from lightdet.service.keys import Key, find_caller
 from lightdet.service.metrics import Metrics
 from lightdet.service.model_copy import identify
 from lightdet.service.picture_retention import check_pictures
@@ -33,7 +33,7 @@ from lightdet.service.state import Service, keep_in_touch
 from lightdet.service.uploads import Memory
 from lightdet.tasks import task_of_model
 from lightdet.web.errors import answer_in_our_words
-from lightdet.web.guard import Admit, Guard
+from lightdet.web.guard import Admit, Guard, shown_key
 from lightdet.web.pages import page_routes
 
 log = logging.getLogger("lightdet.service")

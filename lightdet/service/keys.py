@@ -97,12 +97,6 @@ def find_caller(shown: str, keys: tuple[Key, ...]) -> Caller:
     return Caller(found[0].name, found[0].role)
 
 
-def shown_key(headers: Mapping[bytes, str]) -> str:
-    """Return the key in a request's headers, "" if there is none."""
-    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
-    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
-
-
 def caller_of(request: Request) -> Caller:
     """Return who makes this request, as the guard found it."""
     caller: Caller = request.scope.get("lightdet.caller", Caller())

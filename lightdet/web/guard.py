@@ -165,6 +165,12 @@ class _Exchange:
         await self({"type": "http.response.body", "body": body})
 
 
+def shown_key(headers: Mapping[bytes, str]) -> str:
+    """Return the key in a request's headers, "" if there is none."""
+    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
+    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
+
+
 def _host_name(host: str) -> str:
     try:
         return (urlsplit(f"//{host}").hostname or "").lower().rstrip(".")

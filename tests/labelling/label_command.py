@@ -27,7 +27,7 @@ def command(folder: Path, told: Path, *more: str, port: int = 0) -> Iterator[tup
         url = json.loads(told.read_text())["url"]
         while True:
             try:
-                httpx.get(f"{url}api/folder")
+                httpx.get(f"{url.partition('?')[0]}api/folder")
                 break
             except httpx.TransportError:
                 assert time.monotonic() < deadline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from label_command import command
 from label_folders import bare_folder
+from page_browser import Open
 
 from lightdet.cli.app import main
 
@@ -46,6 +48,47 @@ def test_a_second_server_on_the_folder_is_refused(tmp_path: Path, capsys: pytest
     with command(folder, told) as (_, url):
         assert main(["label", str(folder), "--port", "0"]) == 2
         assert capsys.readouterr().err.strip() == f"error: {folder}: is being labelled already at {url}; open that"
+
+
+@pytest.mark.parametrize("path", ["api/folder", "api/pictures/0", "api/pictures/0/image", "api/pictures/0/proposals"])
+def test_what_other_computers_must_show(networked: str, path: str) -> None:
+    url, _, key = networked.partition("?key=")
+    assert len(key) >= 20
+    assert httpx.get(url).status_code == 200  # the page itself holds nothing
+    asked = [
+        httpx.get(url + path, params={"key": key}),
+        httpx.get(url + path, headers={"X-API-Key": key[:-1]}),
+        httpx.get(url + path, headers={"Cookie": "lightdet-label-key=; other=1"}),
+        httpx.get(url + path, headers={"Cookie": f"lightdet-label-key={key}x"}),
+    ]
+    assert [answer.status_code for answer in asked] == [401] * 4
+    assert [answer.json()["error"]["code"] for answer in asked] == ["no_key", "wrong_key", "no_key", "wrong_key"]
+    for headers in (
+        {"X-API-Key": key},
+        {"Authorization": f"Bearer {key}"},
+        {"Cookie": f"a=b; lightdet-label-key={key}"},
+    ):
+        assert httpx.get(url + path, headers=headers).status_code == 200
+
+
+def test_the_page_takes_the_key_out_of_its_address(networked: str, open_page: Open) -> None:
+    url, _, key = networked.partition("/?")
+    page = open_page(url, f"?{key}")
+    page.locator(".a9s-annotationlayer").wait_for()
+    assert "key" not in page.url
+    page.reload()
+    page.locator(".a9s-annotationlayer").wait_for()
+    stranger = open_page(url)
+    stranger.get_by_text("open the whole address").wait_for()
+
+
+@pytest.fixture(scope="module")
+def networked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address, with its key, of a server that other computers reach."""
+    folder = bare_folder(tmp_path_factory.mktemp("set") / "new", 2)
+    told = folder.parent / "told.json"
+    with command(folder, told, "--host", "0.0.0.0", "--class", "dent") as (_, url):
+        yield url
 
 
 @pytest.mark.parametrize(

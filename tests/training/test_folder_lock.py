@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lightdet import lock_file as system
 from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.training import folder_lock as module
@@ -57,13 +58,13 @@ def test_it_is_free_again_after_the_block(tmp_path: Path) -> None:
 
 
 def test_another_host_is_named(tmp_path: Path) -> None:
-    assert "(process 7 on elsewhere)" in str(module._in_use(tmp_path / LOCK_FILE, b"7 elsewhere\n"))
-    assert "another training is writing" in str(module._in_use(tmp_path / LOCK_FILE, b""))
+    assert "(process 7 on elsewhere)" in str(module._in_use(tmp_path, "7 elsewhere"))
+    assert "another training is writing" in str(module._in_use(tmp_path, ""))
 
 
 def test_without_the_systems_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows: a file that cannot be deleted is one that a living process has open."""
-    monkeypatch.setattr(module, "fcntl", None)
+    monkeypatch.setattr(system, "fcntl", None)
     (tmp_path / LOCK_FILE).write_text("7 elsewhere\n")
     with folder_lock(tmp_path):
         assert (tmp_path / LOCK_FILE).read_text().split()[0] == str(os.getpid())
@@ -75,7 +76,7 @@ def test_without_the_systems_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(UserError, match=f"process {os.getpid()}"), folder_lock(tmp_path):
             pass
         monkeypatch.undo()
-        monkeypatch.setattr(module, "fcntl", None)
+        monkeypatch.setattr(system, "fcntl", None)
     assert not list(tmp_path.iterdir())
 
 

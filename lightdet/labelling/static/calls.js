@@ -1,5 +1,12 @@
 // Asks the server; what it refuses comes as an error with its code.
 
+// The address that the server shows may have a key. This browser keeps it until it is closed.
+const given = new URLSearchParams(location.search).get("key");
+if (given) {
+  document.cookie = `lightdet-label-key=${encodeURIComponent(given)}; path=/; SameSite=Strict`;
+  history.replaceState(null, "", location.pathname + location.hash);
+}
+
 export class Refused extends Error {
   constructor(status, code, message) {
     super(message);
