@@ -15,10 +15,13 @@ from lightdet.service.engine import Upload
 from lightdet.service.inspection import clean_name
 from lightdet.service.settings import MIB, Limits
 from lightdet.web.errors import GoneError, RefusalError, busy
+from lightdet.wording import counted
 
 _DRAIN_SECONDS = 2.0
 """Seconds for which a refused body is still read: a caller that is still sending would not see the answer."""
 _MAX_PART_HEADER = 8192
+_MAX_FIELDS = 16
+"""Parts of a form that are no pictures, such as the station: they do not count towards `Limits.max_parts`."""
 _BOUNDARY = re.compile(r';\s*boundary="?(?P<name>[^";,\s]{1,200})"?\s*(?:;|$)', re.IGNORECASE)
 _FILE_NAME = re.compile(r';\s*filename="(?P<quoted>(?:[^"\\]|\\.)*)"|;\s*filename=(?P<plain>[^";\s]+)', re.IGNORECASE)
 _FIELD_NAME = re.compile(r';\s*name="?(?P<name>[^";\s]+)"?', re.IGNORECASE)
@@ -156,17 +159,18 @@ def form_boundary(content_type: str) -> bytes | None:
     return found["name"].encode("latin-1") if found else None
 
 
-def split_form(body: bytes, boundary: bytes, max_parts: int) -> Sent:
-    """Return the files and fields of a form (RFC 7578, RFC 2046 section 5.1).
+def split_form(body: bytes, boundary: bytes, max_pictures: int) -> Sent:
+    """Return the files, `max_pictures` at most, and the fields of a form (RFC 7578, RFC 2046 section 5.1).
 
     The body is whole, so it is cut by searching, which takes time in proportion to its length whatever is in it.
 
     Raises:
-        RefusalError: too many parts (413), a broken form or no file in it (400).
+        RefusalError: too many pictures or fields (413), a broken form or no file in it (400).
     """
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, max_parts + 2)
-    if len(pieces) > max_parts + 2:
-        raise RefusalError(413, "too_many_parts", f"more than {max_parts} parts in one request; send fewer")
+    most = max_pictures + _MAX_FIELDS
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, most + 2)
+    if len(pieces) > most + 2:
+        raise RefusalError(413, "too_many_parts", f"more than {most} parts in one request; send fewer")
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise RefusalError(400, "bad_form", "the form is cut off or badly built: its last boundary is missing")
     uploads: list[Upload] = []
@@ -181,6 +185,9 @@ def split_form(body: bytes, boundary: bytes, max_parts: int) -> Sent:
         if not data:
             raise RefusalError(400, "no_picture", "a file of the form is empty", part=len(uploads))
         uploads.append(Upload(data, clean_name(name)))
+    if len(uploads) > max_pictures:
+        told = f"more than {counted(max_pictures, 'picture')} in one request; send fewer"
+        raise RefusalError(413, "too_many_parts", told)
     if not uploads:
         raise RefusalError(400, "no_picture", "the form has no file in it; send pictures as files")
     return Sent(uploads, fields)

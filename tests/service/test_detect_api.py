@@ -294,6 +294,18 @@ def test_parts_are_bounded(start: Start) -> None:
     assert len(served.client.post("/api/detect", files=files[:2]).json()["results"]) == 2
 
 
+@pytest.mark.parametrize(("path", "most"), [("detect", 3), ("mark", 1)])
+def test_as_many_pictures_as_described_come_with_every_field(start: Start, path: str, most: int) -> None:
+    served = start(limits={"max_parts": most})
+    described = served.client.get("/openapi.json").json()["paths"][f"/api/{path}"]["post"]["requestBody"]
+    fields = described["content"]["multipart/form-data"]["schema"]["properties"]
+    assert fields.pop("pictures")["maxItems"] == most and set(fields) == {"station", "order"}
+    files = [("pictures", (f"{i}.png", GOOD)) for i in range(most + 1)]
+    address, texts = f"/api/{path}", dict.fromkeys(fields, "7")
+    assert served.client.post(address, files=files[:-1], data=texts).status_code == 200
+    assert error(served.client.post(address, files=files, data=texts)) == (413, "too_many_parts")
+
+
 def test_the_queue_is_bounded(start: Start) -> None:
     served = start(delay=0.2, limits={"concurrency": 1, "queue": 2})
     with ThreadPoolExecutor(8) as pool:

@@ -63,7 +63,8 @@ BROKEN = [
     (b"--b\r\nno head\r\n--b--", 400, "bad_form"),
     (b"--bxx\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n--b--", 400, "bad_form"),
     (b"--b\r\nX: " + b"y" * 9000 + b"\r\n\r\nx\r\n--b--", 400, "bad_form"),
-    (b"--b\r\n\r\nx\r\n" * 5 + b"--b--", 413, "too_many_parts"),
+    (b"--b\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n" * 4 + b"--b--", 413, "too_many_parts"),
+    (b"--b\r\n\r\nx\r\n" * 20 + b"--b--", 413, "too_many_parts"),
 ]
 
 
