@@ -38,6 +38,7 @@ DATA_COMMANDS = {
     "init": "Write the YAML of a folder, in the format that its files are in.",
     "audit": "Say what is in a data set and what is wrong with it.",
     "pick": "Say which unlabelled pictures to label next, so that a detector learns most.",
+    "prelabel": "Write what a model finds as proposals for Label Studio, CVAT or LabelMe.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
 RECORDS_COMMANDS = {
@@ -85,7 +86,7 @@ for _place, (_name, _help) in enumerate(COMMANDS.items()):
 data = _app("data", "Describe, convert, split, audit or render a data set.")
 data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
-    _module = "data_pick" if _name == "pick" else "data"
+    _module = f"data_{_name}" if _name in ("pick", "prelabel") else "data"
     data.command(f"lightdet.cli.{_module}:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(data)
 records = _app("records", "Verify, back up, restore, export, migrate or purge the service's records.")

@@ -75,22 +75,24 @@ def read_cvat(path: Path, images: Path, classes: Sequence[str], rules: Rules = P
     return annotations
 
 
-def cvat_text(annotations: Sequence[Annotation], classes: Sequence[str], file_names: Sequence[str]) -> str:
-    """Return the XML of a data set; boxes keep every bit of their float32 corners."""
+def cvat_text(
+    annotations: Sequence[Annotation], classes: Sequence[str], file_names: Sequence[str], *, predicted: bool = False
+) -> str:
+    """Return the XML of a data set; boxes keep every bit of their float32 corners. CVAT marks `predicted` ones."""
+    source = "auto" if predicted else "manual"
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "<version>1.1</version>"]
     lines += ["<meta><task><mode>annotation</mode>", f"<size>{len(annotations)}</size><labels>"]
     kinds = "<type>rectangle</type><attributes></attributes>"
     lines += [f"<label><name>{html.escape(name, quote=False)}</name>{kinds}</label>" for name in classes]
     lines.append("</labels></task></meta>")
-    for number, (annotation, name) in enumerate(zip(annotations, file_names, strict=True)):
+    for number, (annotation, file) in enumerate(zip(annotations, file_names, strict=True)):
         width, height = annotation.size
-        lines.append(f'<image id="{number}" name="{_attribute(name)}" width="{width}" height="{height}">')
+        lines.append(f'<image id="{number}" name="{_attribute(file)}" width="{width}" height="{height}">')
         for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
             corners = zip(("xtl", "ytl", "xbr", "ybr"), box, strict=True)
             written = " ".join(f'{key}="{value!r}"' for key, value in corners)
-            lines.append(
-                f'<box label="{_attribute(classes[label])}" source="manual" occluded="0" {written} z_order="0">'
-            )
+            name = _attribute(classes[label])
+            lines.append(f'<box label="{name}" source="{source}" occluded="0" {written} z_order="0">')
             lines.append("</box>")
         lines.append("</image>")
     return "\n".join([*lines, "</annotations>", ""])

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import quoteattr
 
 from lightdet.data.faults import DataError
 from lightdet.data.formats.enclosing import ShapeError
@@ -98,6 +99,13 @@ def label_studio_text(
             task["predictions"] = [{"model_version": predicted_by, "result": results, **mean}]
         tasks.append(json.dumps(task, ensure_ascii=False))
     return "[\n" + ",\n".join(tasks) + "\n]\n"
+
+
+def label_studio_config(classes: Sequence[str]) -> str:
+    """Return the labelling interface that such tasks are made for: rectangles with these classes."""
+    labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in classes)
+    picture = '  <Image name="image" value="$image" zoom="true"/>\n'
+    return f'<View>\n{picture}  <RectangleLabels name="label" toName="image">\n{labels}  </RectangleLabels>\n</View>\n'
 
 
 def write_label_studio(

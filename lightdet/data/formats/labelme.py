@@ -96,12 +96,17 @@ def labelme_names(label: Path) -> set[str]:
     return {name.strip() for name in names if isinstance(name, str) and name.strip()}
 
 
-def labelme_text(annotation: Annotation, classes: Sequence[str], image_path: str) -> str:
-    """Return the JSON with rectangles, one per line; `image_path` leads from the file to the picture."""
+def labelme_text(annotation: Annotation, classes: Sequence[str], image_path: str, scores: Sequence[float] = ()) -> str:
+    """Return the JSON with rectangles, one per line; `image_path` leads from the file to the picture.
+
+    The `scores` (0-1) of a model's boxes are their descriptions, which LabelMe shows.
+    """
     width, height = annotation.size
+    told = [f"score {score:.4f}" for score in scores] or [""] * len(annotation.boxes)
     shapes = []
-    for box, label in zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True):
-        shapes.append(json.dumps(rectangle(box, classes[label]), ensure_ascii=False))
+    for box, label, text in zip(annotation.boxes.tolist(), annotation.labels.tolist(), told, strict=True):
+        shape = rectangle(box, classes[label]) | {"description": text}
+        shapes.append(json.dumps(shape, ensure_ascii=False))
     head = '{"version": "5.5.0", "flags": {}, "shapes": [\n' + ",\n".join(shapes) + "\n],\n"
     tail = {"imagePath": image_path, "imageData": None, "imageHeight": height, "imageWidth": width}
     return head + json.dumps(tail, ensure_ascii=False)[1:] + "\n"

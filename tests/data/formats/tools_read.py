@@ -50,7 +50,28 @@ def label_studio(path: Path) -> dict[str, list[object]]:
     return found
 
 
+def label_studio_predictions(path: Path) -> dict[str, list[object]]:
+    """The predictions, checked against the labelling interface beside them as at an import."""
+    from urllib.parse import unquote
+
+    from label_studio_sdk.label_interface import LabelInterface
+
+    interface = LabelInterface(path.with_name(f"{path.stem}-labels.xml").read_text(encoding="utf-8"))
+    found: dict[str, list[object]] = {}
+    for task in json.loads(path.read_text(encoding="utf-8")):
+        faults = interface.validate_task(task, return_errors=True)
+        if faults:
+            raise SystemExit(str(faults))
+        boxes = []
+        for region in task["predictions"][0]["result"]:
+            value, width, height = region["value"], region["original_width"] / 100, region["original_height"] / 100
+            x, y, w, h = (value[key] for key in ("x", "y", "width", "height"))
+            boxes.append([value["rectanglelabels"][0], x * width, y * height, (x + w) * width, (y + h) * height])
+        found[Path(unquote(task["data"]["image"])).stem] = boxes
+    return found
+
+
 if __name__ == "__main__":
     which, place = sys.argv[1], Path(sys.argv[2])
-    readers = {"labelme": labelme, "label-studio": label_studio}
+    readers = {"labelme": labelme, "label-studio": label_studio, "label-studio-predictions": label_studio_predictions}
     print(json.dumps(readers[which](place) if which in readers else datumaro(place, which)))
