@@ -98,11 +98,18 @@ class Control:
             self._line.send(message)
 
     def may_go(self) -> bool:
-        """Wait for the parent's word; False: this worker is not needed."""
+        """Wait for the parent's word; False: this worker is not needed.
+
+        Alarms and the state of the watch, which all workers are told meanwhile, are passed over: the state is sent
+        again after the word.
+        """
         try:
-            return bool(self._line.recv() == GO)
+            while (said := self._line.recv()) != GO:
+                if said == STOP:
+                    return False
         except EOFError:
             return False
+        return True
 
     def listen(self, stop: Callable[[], None]) -> None:
         """Receive the parent's messages in a thread; `stop` ends the server."""

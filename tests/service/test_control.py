@@ -1,0 +1,26 @@
+"""What a worker and its parent say to each other, over a real pipe."""
+
+from __future__ import annotations
+
+from multiprocessing import Pipe
+
+import pytest
+
+from lightdet.service.alarms import Alarm
+from lightdet.service.control import GO, STOP, Control
+from lightdet.service.watch import Watched
+
+
+@pytest.mark.parametrize(("word", "goes"), [(GO, True), (STOP, False), (None, False)])
+def test_a_worker_that_is_loading_waits_for_its_word_whatever_the_others_are_told(word: str | None, goes: bool) -> None:
+    """A worker that replaces a dead one loads for seconds, while all are told how the watch over the promise stands."""
+    parent, worker = Pipe()
+    parent.send(Watched())
+    parent.send(Alarm("share", "on", 0, "too many bad parts", {}))
+    if word is None:
+        parent.close()
+    else:
+        parent.send(word)
+    assert Control(worker).may_go() is goes
+    worker.close()
+    parent.close()
