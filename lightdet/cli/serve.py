@@ -48,6 +48,8 @@ def _settings(options: ServeOptions) -> Settings:
     keys = () if options.keys is None else read_keys(Path(options.keys))
     zones = None if options.zones is None else read_zones(options.zones)
     own = {"agnostic": options.agnostic or None, "model": Path(options.model), "keys": keys, "zones": zones}
+    if options.label_studio_folder is not None:
+        own["label_studio_folder"] = Path(options.label_studio_folder)
     return Settings(
         **{**_same(options, Settings), **own},
         zones_file=None if options.zones is None else Path(options.zones),

@@ -125,6 +125,15 @@ class ServeOptions(Options):
             help="A host name that it also answers to, besides numeric addresses; may be repeated.",
         ),
     ] = ()
+    label_studio_folder: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="DIR",
+            group=REACH,
+            env_var="LIGHTDET_LABEL_STUDIO_FOLDER",
+            help="Folder with the pictures of Label Studio's projects, for proposals; others must be sent whole.",
+        ),
+    ] = None
     tls_cert: Annotated[
         AnyPath | None, Parameter(metavar="FILE", group=REACH, help="Certificate (PEM): speak HTTPS.")
     ] = None

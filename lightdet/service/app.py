@@ -18,7 +18,7 @@ from lightdet.decisions.promise import OWN_RULE, Promise
 from lightdet.errors import UserError
 from lightdet.inference.watching import stored_reference
 from lightdet.runs.load import load
-from lightdet.service import routes_detect, routes_records, routes_status, routes_zones
+from lightdet.service import routes_detect, routes_label_studio, routes_records, routes_status, routes_zones
 from lightdet.service.description import describe
 from lightdet.service.engine import Engine
 from lightdet.service.keys import Key, find_caller
@@ -153,6 +153,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         routes_records.router,
         routes_status.router,
         routes_zones.router,
+        routes_label_studio.router,
         page_routes("lightdet.service", PAGES),
     ):
         app.include_router(router)

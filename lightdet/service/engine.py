@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import logging
 import math
@@ -138,8 +139,13 @@ class Engine:
         rule: Any = None,
         picture: PictureKind = "none",
         most: int | None = None,
+        *,
+        counted: bool = True,
     ) -> list[Inspection]:
         """Return one inspection per picture, or none at all; for at most `most` pictures (`Limits.max_parts`).
+
+        Pictures that are not `counted` are no parts of the line: the watch over the promise and the metrics' counts of
+        verdicts do not hear about them.
 
         Raises:
             RefusalError: the queue is full or the time is up (503), a picture is too large (413), none (415) or
@@ -152,7 +158,12 @@ class Engine:
         loop = asyncio.get_running_loop()
         size = max(quick_work(upload.data) for upload in uploads)
         work: Future[list[Inspection]] = next(pool for bound, pool in self._pools.items() if size <= bound).submit(
-            self._all, uploads, rule or self.rule, picture, began, most or self.limits.max_parts
+            self._all,
+            uploads,
+            rule or (self.rule if counted else copy.copy(self.rule)),  # only its own rule's verdicts are watched
+            picture,
+            began,
+            most or self.limits.max_parts,
         )
         self._count(+1)
         # Counted until the work has ended, even if nobody waits for it any more.
@@ -164,7 +175,7 @@ class Engine:
             raise busy("timeout", message, self._mean_seconds * self._admitted) from None
         seconds = (time.perf_counter() - began) / max(1, self._admitted)
         self._mean_seconds = 0.9 * self._mean_seconds + 0.1 * seconds
-        for inspection in inspections:
+        for inspection in inspections if counted else ():
             self._watcher.inspected(inspection)
         return inspections
 

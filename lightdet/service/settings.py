@@ -104,6 +104,7 @@ class Settings:
         record_wait: seconds that an answer waits for its record.
         api_key: the key that callers must send, instead of `keys`; empty: none.
         keys: callers must send one of these; empty: none.
+        label_studio_folder: the folder whose pictures Label Studio may name; None: it must send them.
         station: the station in records, if a request does not name one.
         allowed_hosts: names under which a browser may reach it; ``*`` allows any. Empty: those of this
             computer, or any if others can reach it and it requires a key.
@@ -151,6 +152,7 @@ class Settings:
     record_wait: float = 2.0
     api_key: str = field(default="", repr=False)
     keys: tuple[Key, ...] = ()
+    label_studio_folder: Path | None = None
     station: str = ""
     allowed_hosts: tuple[str, ...] = ()
     tls_cert: Path | None = None
@@ -181,6 +183,9 @@ class Settings:
             raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
         if self.api_key and self.keys:
             raise UserError("there is a file of keys and a single API key (LIGHTDET_API_KEY, --api-key-file); give one")
+        folder = self.label_studio_folder
+        if folder is not None and not folder.is_dir():
+            raise UserError("no such folder; --label-studio-folder names the one with the pictures", path=folder)
         if len(self.station) > FIELD_LENGTH or not is_line(self.station):
             raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be shown")
 

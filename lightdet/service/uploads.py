@@ -101,7 +101,7 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
             raise RefusalError(415, "wrong_type", message)
         if form and boundary is None:
             raise RefusalError(400, "bad_form", "the form has no boundary; let your HTTP library set its Content-Type")
-        body = await _read_body(request, limits, account)
+        body = await read_body(request, limits, account)
     except RefusalError as refusal:
         refusal.close = refusal.status == 408 or not await _drained(request)
         raise
@@ -113,7 +113,13 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
     return split_form(body, boundary, limits.max_parts)
 
 
-async def _read_body(request: Request, limits: Limits, account: _Account) -> bytes:
+async def read_body(request: Request, limits: Limits, account: _Account) -> bytes:
+    """Read a body of at most `Limits.max_bytes`.
+
+    Raises:
+        RefusalError: too many bytes (413), too slow (408), too much at the same time (503).
+        GoneError: the caller hung up.
+    """
     too_large = RefusalError(
         413, "request_too_large", f"the request is larger than {limits.max_bytes / MIB:g} MiB; send less at a time"
     )

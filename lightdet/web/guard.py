@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import logging
 import time
@@ -167,8 +168,17 @@ class _Exchange:
 
 def shown_key(headers: Mapping[bytes, str]) -> str:
     """Return the key in a request's headers, "" if there is none."""
-    kind, _, bearer = headers.get(b"authorization", "").partition(" ")
-    return (headers.get(b"x-api-key") or (bearer if kind.lower() == "bearer" else "")).strip()
+    kind, _, given = headers.get(b"authorization", "").partition(" ")
+    found = {"bearer": given, "basic": _password(given)}.get(kind.lower(), "")
+    return (headers.get(b"x-api-key") or found).strip()
+
+
+def _password(given: str) -> str:
+    """The password of a basic authorization, which some programs can only send; its user name says nothing here."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode("utf-8").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _host_name(host: str) -> str:

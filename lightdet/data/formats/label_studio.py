@@ -118,30 +118,44 @@ def write_label_studio(
 def _results(
     annotation: Annotation, classes: Sequence[str], number: int, scores: Sequence[float]
 ) -> list[dict[str, Any]]:
-    width, height = annotation.size
     results = []
     for index, (box, label) in enumerate(zip(annotation.boxes.tolist(), annotation.labels.tolist(), strict=True)):
-        x1, y1, x2, y2 = box
-        value = {
-            "x": x1 / width * 100,
-            "y": y1 / height * 100,
-            "width": (x2 - x1) / width * 100,
-            "height": (y2 - y1) / height * 100,
-            "rotation": 0,
-            "rectanglelabels": [classes[label]],
-        }
-        result = {
-            "id": uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {index}").hex[:10],
-            "type": "rectanglelabels",
-            "from_name": "label",
-            "to_name": "image",
-            "original_width": width,
-            "original_height": height,
-            "image_rotation": 0,
-            "value": value,
-        }
+        identity = uuid.uuid5(uuid.NAMESPACE_OID, f"{number} {index}").hex[:10]
+        result = rectangle_result(box, annotation.size, classes[label], identity)
         results.append(result | ({"score": float(scores[index])} if len(scores) else {}))
     return results
+
+
+def rectangle_result(
+    box: Sequence[float],
+    size: tuple[int, int],
+    name: str,
+    identity: str,
+    controls: tuple[str, str] = ("label", "image"),
+) -> dict[str, Any]:
+    """Return the region of a box ``x1, y1, x2, y2`` in pixels of a picture of `size` (width, height).
+
+    `controls` are the names of the interface's rectangles and of its picture.
+    """
+    (x1, y1, x2, y2), (width, height) = box, size
+    value = {
+        "x": x1 / width * 100,
+        "y": y1 / height * 100,
+        "width": (x2 - x1) / width * 100,
+        "height": (y2 - y1) / height * 100,
+        "rotation": 0,
+        "rectanglelabels": [name],
+    }
+    return {
+        "id": identity,
+        "type": "rectanglelabels",
+        "from_name": controls[0],
+        "to_name": controls[1],
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": value,
+    }
 
 
 def _task(task: dict[str, Any], line: int, file: ListedFile, rules: Rules) -> ListedImage:
