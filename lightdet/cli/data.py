@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lightdet.errors import UserError
-from lightdet.options.ranges import between
+from lightdet.options.base import AnyPath
+from lightdet.options.ranges import between, existing
 from lightdet.options.shared import DataFile, DataRoot, Imgsz, Json, OnError, OutputFolder, Seed
 from lightdet.wording import counted
 
@@ -153,6 +154,23 @@ def audit(
     examples: Annotated[
         int, Parameter(metavar="N", validator=between(0), help="Findings to print per kind; 0 prints all.")
     ] = 5,
+    weights: Annotated[
+        AnyPath | None,
+        Parameter(
+            name=("--weights", "-w"),
+            metavar="FILE|DIR",
+            validator=existing,
+            help="Also list labels that are probably wrong: a detector, or better the folder of a finished crossval.",
+        ),
+    ] = None,
+    doubts: Annotated[
+        int | None,
+        Parameter(metavar="N", validator=between(1, 100_000), help="Most of these labels to list; default 100."),
+    ] = None,
+    order: Annotated[
+        Path | None,
+        Parameter(metavar="FILE.txt", help="Also write a list of their pictures, for 'lightdet label --order'."),
+    ] = None,
     output: Annotated[
         Path | None,
         Parameter(name=("--output", "-o"), metavar="FILE.html", help="Also write a page with pictures."),
@@ -166,20 +184,34 @@ def audit(
     from rich.console import Console
 
     from lightdet.assembly.dataset import load_dataset
-    from lightdet.cli.data_display import counting, show_audit
+    from lightdet.cli.data_display import counting, show_audit, show_doubts
     from lightdet.data.audit import audit_dataset
     from lightdet.data.audit.page import audit_page
     from lightdet.files import write_json, write_text
 
     if output is not None and output.suffix.lower() not in (".html", ".htm"):
         raise UserError("--output names the page to write, such as audit.html", path=output)
+    if weights is None and (doubts is not None or order is not None):
+        raise UserError(f"--{'order' if doubts is None else 'doubts'} needs --weights: a detector doubts the labels")
     console = Console()
     spec = load_dataset(data, data_root)
     with counting(console, "looking at pictures") as progress:
         report = audit_dataset(spec, imgsz or 608, progress=progress)
+    if weights is not None:
+        from lightdet.runs.label_doubts import doubt_labels
+
+        with counting(console, "asking the detector") as progress:
+            report.doubts = doubt_labels(spec, Path(weights), doubts or 100, progress=progress)
     for note in spec.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     show_audit(console, report, spec.root, examples)
+    if report.doubts is not None:
+        show_doubts(console, report.doubts, spec.root, examples)
+    if report.doubts is not None and order is not None:
+        write_text(order, "".join(f"{name}\n" for name in report.doubts.pictures()))
+        console.print(
+            f"correct them: lightdet label {data} --order {order}", markup=False, highlight=False, soft_wrap=True
+        )
     if json is not None:
         write_json(json, report.as_dict())
     if output is not None:

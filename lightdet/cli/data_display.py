@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from lightdet.data.audit import KINDS, AuditReport
+from lightdet.data.audit.label_doubts import DoubtedLabels
 from lightdet.data.audit.tables import Table as Facts
 from lightdet.data.convert import Conversion
 from lightdet.data.draw_splits import DrawnSplits
@@ -80,6 +81,21 @@ def show_audit(console: Console, report: AuditReport, root: Path, examples: int)
             _line(console, f"    ... and {len(findings) - len(shown)} more (--examples 0, or --json FILE)")
     counts = [counted(report.count(severity), severity) for severity in ("error", "warning", "note")]
     _line(console, ", ".join(counts))
+
+
+def show_doubts(console: Console, found: DoubtedLabels, root: Path, examples: int) -> None:
+    """Print the labels that are probably wrong, the most doubtful first, up to `examples` (0: all)."""
+    _line(console, f"[bold]labels that are probably wrong[/] ({len(found.first)} of {found.total} listed)")
+    for note in found.notes:
+        _line(console, f"    [cyan]note[/] {escape(note)}")
+    shown = found.first[:examples] if examples else found.first
+    for doubt in shown:
+        place = str(doubt.source or doubt.image) + (f":{doubt.line}" if doubt.line else "")
+        _line(console, f"    {doubt.doubt:.2f} {escape(shown_below(place, root))}: {escape(doubt.message)}")
+    if len(shown) < len(found.first):
+        _line(
+            console, f"    ... and {len(found.first) - len(shown)} more (--examples 0, --output PAGE, or --json FILE)"
+        )
 
 
 def _line(console: Console, text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lightdet.data.audit.gallery import Shelf
+from lightdet.data.audit.label_doubts import DoubtedLabels
 from lightdet.data.audit.statistics import SplitStatistics
 from lightdet.data.audit.tables import Table
 from lightdet.data.audit.tiles import TileProposal
@@ -125,7 +126,7 @@ class AuditReport:
     """The whole result: statistics of each split, and all findings, errors first.
 
     `tables` show the statistics; `gallery` is for the page, with 16-bit pictures of `bit_depth`; `tiles` are proposed
-    where they would help.
+    where they would help; `doubts` are labels that a detector contradicts, if one was asked.
     """
 
     name: str
@@ -137,6 +138,7 @@ class AuditReport:
     tables: list[Table] = field(default_factory=list)
     gallery: list[Shelf] = field(default_factory=list)
     tiles: TileProposal | None = None
+    doubts: DoubtedLabels | None = None
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
@@ -162,5 +164,6 @@ class AuditReport:
             "notes": counts["note"],
             "splits": {name: split.as_dict(self.classes) for name, split in self.splits.items()},
             "tiles": None if self.tiles is None else self.tiles.as_dict(),
+            "doubts": None if self.doubts is None else self.doubts.as_dict(self.classes),
             "findings": [finding.as_dict() for _, _, group in self.by_kind() for finding in group],
         }

@@ -43,15 +43,17 @@ def gallery(shelves: Sequence[Shelf], classes: Sequence[str], root: Path, bit_de
     return f"<h2>Gallery</h2><p>{text}{dashes}{more}</p>{shown}"
 
 
-def small_jpeg(image: Image, name: str) -> str:
-    """An ``img`` of `image` scaled so that its longer side is `SIDE`, embedded in the page."""
-    _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(_scaled(image)[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 85])
+def small_jpeg(image: Image, name: str, side: int = SIDE) -> str:
+    """An ``img`` of `image` scaled so that its longer side is `side` pixels, embedded in the page."""
+    shown = np.ascontiguousarray(scaled(image, side)[:, :, ::-1])
+    _, encoded = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 85])
     data = base64.b64encode(encoded.tobytes()).decode()
     return f'<img alt="{html.escape(name)}" src="data:image/jpeg;base64,{data}">'
 
 
-def _scaled(image: Image) -> Image:
-    scale = SIDE / max(image.shape[:2])
+def scaled(image: Image, side: int = SIDE) -> Image:
+    """The picture with a longer side of `side` pixels."""
+    scale = side / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     return cv2.resize(image, size, interpolation=interpolation)  # type: ignore[return-value]
@@ -87,7 +89,7 @@ def _marked(image: Image, specimen: Specimen) -> Image:
     left, top, right, bottom = 0, 0, width, height
     if specimen.box is not None:
         left, top, right, bottom = _window(specimen, width, height)
-    part = _scaled(np.ascontiguousarray(image[top:bottom, left:right]))
+    part = scaled(np.ascontiguousarray(image[top:bottom, left:right]))
     scale = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
     boxes = ((specimen.boxes - [left, top, left, top]) * [*scale, *scale]).astype(np.float32)
     inside = (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, 0] < part.shape[1]) & (boxes[:, 1] < part.shape[0])

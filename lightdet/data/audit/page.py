@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lightdet.data.audit.findings import KINDS, AuditReport, Finding
 from lightdet.data.audit.gallery_page import STYLE, gallery, small_jpeg
+from lightdet.data.audit.label_doubts_page import STYLE as DOUBTS_STYLE
+from lightdet.data.audit.label_doubts_page import doubts_section
 from lightdet.data.audit.tables import Table
 from lightdet.data.faults import shown_below
 from lightdet.data.images import read_image
@@ -44,10 +46,12 @@ def audit_page(report: AuditReport, root: Path) -> str:
     sections = [*map(_table, report.tables), "<h2>Findings</h2>", f"<p>Paths are below {html.escape(str(root))}.</p>"]
     depth = report.bit_depth
     sections += [_group(kind, severity, findings, root, depth) for kind, severity, findings in report.by_kind()]
+    if report.doubts is not None:
+        sections.append(doubts_section(report.doubts, report.classes, root, depth))
     sections.append(gallery(report.gallery, report.classes, root, depth))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit of {name}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{STYLE}</style></head><body>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}{STYLE}{DOUBTS_STYLE}</style></head><body>'
         f"<h1>Audit of {name}</h1><p>{counts}</p>{''.join(sections)}</body></html>\n"
     )
 

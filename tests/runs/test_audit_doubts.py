@@ -1,0 +1,101 @@
+"""``lightdet data audit --weights``: a cross-validation's findings or a model's, on the page, in JSON and as a list."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from lightdet.cli.app import main
+from lightdet.data.fold_file import Folds, write_folds
+from lightdet.structures import Detections
+from lightdet.tasks import DETECTION
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set of four pictures, a box in each; a cross-validation finds them all, one of another class."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    names = [f"p {number}.png" for number in range(4)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 255, (100, 100, 3), np.uint8)).save(tmp_path / "images" / name)
+        (tmp_path / "labels" / name).with_suffix(".txt").write_text("0 0.25 0.25 0.3 0.3\n")
+    Path("data.yaml").write_text("format: yolo\nclasses: [dent, hole]\nsplits: {train: images}\n")
+    called = [f"images/{name}" for name in names]
+    write_folds(Path("cv/folds.json"), Folds(("train",), (tuple(called[:2]), tuple(called[2:]))))
+    Path("cv/plan.json").write_text(json.dumps({"crossval": 1, "data": {"classes": ["dent", "hole"]}, "config": {}}))
+    box = np.array([[10, 10, 40, 40]], np.float32)
+    for fold in range(2):
+        labels = [int(fold == 1 and index == 1) for index in range(2)]
+        found = [Detections(box, np.array([0.9], np.float32), np.array([k], np.int64), size=(100, 100)) for k in labels]
+        kept = {"pictures": called[2 * fold : 2 * fold + 2]}
+        (tmp_path / f"cv/fold{fold + 1}").mkdir()
+        save_file(
+            DETECTION.folding.packed(found), f"cv/fold{fold + 1}/held_out.safetensors", {"kept": json.dumps(kept)}
+        )
+    return tmp_path
+
+
+def run(*words: str) -> int:
+    return main(["data", "audit", "--data", "data.yaml", *words])
+
+
+def test_the_wrong_class_is_told_everywhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run("-w", "cv", "--json", "a.json", "--output", "a.html", "--order", "next.txt")
+    told = json.loads(Path("a.json").read_text())["doubts"]
+    first = told["first"][0]
+    assert code == 0
+    assert (first["kind"], first["class"], first["found"]["class"]) == ("class", "dent", "hole")
+    assert Path(first["path"]).name == "p 3.txt"
+    assert first["line"] == 1
+    out = capsys.readouterr().out
+    assert "p 3.txt:1: the box of 'dent' is 'hole' with score 0.90" in out
+    assert "lightdet label data.yaml --order next.txt" in out
+    assert Path("next.txt").read_text().splitlines()[0] == "images/p 3.png"
+    page = Path("a.html").read_text()
+    assert "http://127.0.0.1:8010/#images%2Fp%203.png" in page
+    assert "data:image/jpeg" in page.split("probably wrong")[1].split("Gallery")[0]
+
+
+def test_the_labelling_page_opens_the_list(folder: Path) -> None:
+    pytest.importorskip("fastapi")
+    from lightdet.labelling.open_folder import open_folder
+
+    run("-w", "cv", "--order", "next.txt", "--doubts", "1")
+    opened, _ = open_folder(Path("data.yaml"), order=Path("next.txt"))
+    assert [picture.name for picture in opened.pictures] == ["images/p 3.png"]
+
+
+def test_no_more_findings_than_asked_for(folder: Path) -> None:
+    run("-w", "cv", "--json", "a.json", "--doubts", "1")
+    assert len(json.loads(Path("a.json").read_text())["doubts"]["first"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "message"),
+    [
+        (lambda: None, ["--order", "a.txt"], "--order needs --weights"),
+        (lambda: None, ["--doubts", "3"], "--doubts needs --weights"),
+        (lambda: Path("cv/fold2/held_out.safetensors").unlink(), ["-w", "cv"], "finish the cross-validation"),
+        (lambda: Path("cv/fold2/held_out.safetensors").write_bytes(b"x"), ["-w", "cv"], "finish the cross-validation"),
+        (lambda: Path("cv/plan.json").write_text("[]"), ["-w", "cv"], "not the folder of a cross-validation"),
+        (
+            lambda: Path("cv/plan.json").write_text('{"data": {"classes": ["other"]}}'),
+            ["-w", "cv"],
+            "other classes",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    folder: Path, spoil, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil()
+    assert run(*words) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
