@@ -59,9 +59,9 @@ def label_studio_predictions(path: Path) -> dict[str, list[object]]:
     interface = LabelInterface(path.with_name(f"{path.stem}-labels.xml").read_text(encoding="utf-8"))
     found: dict[str, list[object]] = {}
     for task in json.loads(path.read_text(encoding="utf-8")):
-        faults = interface.validate_task(task, return_errors=True)
-        if faults:
-            raise SystemExit(str(faults))
+        for prediction in task["predictions"]:
+            if faults := interface.validate_prediction(prediction, return_errors=True):
+                raise SystemExit(f"Label Studio would refuse task {task['id']}: {faults}")
         boxes = []
         for region in task["predictions"][0]["result"]:
             value, width, height = region["value"], region["original_width"] / 100, region["original_height"] / 100
