@@ -2,6 +2,7 @@
 
 import { download, saveBlob } from "./api.js";
 import { drawBoxes, markedPicture } from "./boxes.js";
+import { drawCorrections } from "./correct.js";
 import { $, count, make } from "./dom.js";
 import { clearFindings, drawFindings, lightSelected } from "./findings.js";
 import { wouldCount } from "./rule.js";
@@ -47,6 +48,7 @@ export function clear(name) {
   clearFindings();
   $("facts").replaceChildren();
   $("save").hidden = true;
+  drawCorrections(null);
   drawTrial();
 }
 
@@ -77,6 +79,7 @@ function draw() {
   drawFindings(result, flags, $("weak").checked);
   drawOver();
   drawFacts(result);
+  drawCorrections(result);
   drawTrial(flags);
   $("save").hidden = trial !== null; // a picture with a trial's boxes would pass for the service's
   const own = result.overridden ? `decided by the caller's threshold ${result.rule.threshold}` : "";
