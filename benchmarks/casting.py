@@ -75,7 +75,9 @@ def models(seeds: Sequence[int], path: Path) -> dict[str, dict[str, object]]:
     def config(name: str) -> str:
         return os.path.relpath(CONFIGS / f"{name}.yaml", path.resolve().parent)
 
-    rows: dict[str, dict[str, object]] = {OURS: {"config": config("from_scratch"), "seeds": list(seeds)}}
+    rows: dict[str, dict[str, object]] = {
+        OURS: {"config": config("from_scratch"), "seeds": list(seeds), "overrides": ["train.start=chance"]}
+    }
     for row, (name, side, epochs) in NETWORKS.items():
         own = [*RECIPE, f"imgsz={side}", f"train.epochs={epochs}"]
         rows[row] = {"config": config(name), "overrides": own}

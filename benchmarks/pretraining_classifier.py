@@ -5,27 +5,36 @@
 
 Each picture's class is the kind of its largest defect, or `good`. The pictures are linked, not copied, into a folder
 per class; `lightdet train` with configs/classify/from_scratch.yaml does the rest and continues after an interruption.
-CLASSIFIER/run/last.safetensors are the weights, for `lightdet train --weights`.
+CLASSIFIER/run/last.safetensors are the weights, for `lightdet train --weights`. With --keep they also go into the
+package, in half precision: lightdet/pretrained/cnn.safetensors.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 import yaml
 
 from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.starting import FOLDER
 from lightdet.data.dataset import read_split
 from lightdet.files import write_text
+from lightdet.models.weights import load_model, save_model
+from lightdet.training.checkpoint import load_state
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE.parent / "configs" / "classify" / "from_scratch.yaml"
 GOOD = "good"
+DONE = "train.json"
+"""Is written when the training has ended."""
 
 
 def main() -> None:
@@ -34,13 +43,32 @@ def main() -> None:
     if not data.exists():  # written last
         link_by_class(options.pictures, data.parent)
     run = options.output / "run"
+    if not (run / DONE).exists():
+        train(options, data, run)
+    if options.keep:
+        keep(run)
+
+
+def train(options: argparse.Namespace, data: Path, run: Path) -> None:
+    """Train, or continue a training that was interrupted."""
     command = [sys.executable, "-m", "lightdet", "train", "--data", str(data), "--output", str(run)]
     if (run / "state.safetensors").exists():
         command += ["--resume"]
     else:
         command += ["--config", str(CONFIG), "--minutes", str(options.minutes), "--seed", str(options.seed)]
-        command += options.changes
-    subprocess.run(command, check=True)
+        command += ["train.start=chance", *options.changes]  # a later train.start wins
+    subprocess.run([*command, "--json", str(run / DONE)], check=True)
+
+
+def keep(run: Path) -> None:
+    """Write what the package keeps: matrices in half precision, all that normalizes in full, the recipe in the card."""
+    tensors, card = load_model(run / "last.safetensors")
+    result = json.loads((run / DONE).read_text(encoding="utf-8"))
+    told = {"metrics": result.get("metrics"), "config": load_state(run).run["config"], "torch": torch.__version__}
+    small = {name: value.half() if value.dim() > 1 else value for name, value in tensors.items()}
+    path = FOLDER / "cnn.safetensors"
+    save_model(path, small, replace(card, facts={"pretraining": told}))
+    print(f"kept {path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
 def parse() -> argparse.Namespace:
@@ -49,6 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="put the weights into the package")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE")
     return parser.parse_args()
 

@@ -17,11 +17,12 @@ from lightdet.wording import counted
 
 
 def begin_classifier(
-    weights: Path, network: nn.Module, names: Sequence[str], config: ClassifyConfig
+    weights: Path, network: nn.Module, names: Sequence[str], config: ClassifyConfig, *, called: str = ""
 ) -> tuple[Preprocessing, str]:
     """Copy what fits of the model file `weights` into `network`, which has the classes `names`; the rest is unchanged.
 
     The weights that tell classes apart start from random values unless the file's classes are `names`, in that order.
+    `called` names the weights in the note; default: the path.
 
     Returns:
         The preprocessing of that network, and a note that says how many tensors were copied.
@@ -36,7 +37,7 @@ def begin_classifier(
         raise UserError("none of its tensors fits this network", path=weights)
     for name in fits:
         own[name].copy_(theirs[name])
-    copied = f"starts from {weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
+    copied = f"starts from {called or weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
     fresh = [name for name in own if name not in fits]
     return card.preprocessing, f"{copied}; {why}: {some_of(fresh)}" if fresh else copied
 

@@ -16,6 +16,7 @@ from lightdet.assembly.class_balance import inverse_class_weights
 from lightdet.assembly.classifier import build_classifier, classifier_card, logits_for, start_weights
 from lightdet.assembly.classifier_start import begin_classifier
 from lightdet.assembly.computing import build_replicas, compute_with
+from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import TrainingData, read_training_data
@@ -34,7 +35,7 @@ from lightdet.classification.sampling import ClassOrder
 from lightdet.classification.task import ClassifyLoss, ClassifyTask
 from lightdet.classification.validation import ClassifyValidation
 from lightdet.config import Pace
-from lightdet.config.classification import ClassifyConfig
+from lightdet.config.classification import ClassifyConfig, TorchvisionClassifierConfig
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.errors import UserError
@@ -46,6 +47,8 @@ from lightdet.wording import counted
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and deviation by channel that torchvision's weights were trained with."""
+IMAGENET_WEIGHTS = "ImageNet"
+"""The start of a training from torchvision's weights, in tables and cards."""
 
 
 ClassifyData: TypeAlias = TrainingData[LabelledPictures]
@@ -119,16 +122,8 @@ def build_classify_trainer(
     if resume is not None:
         preprocessing = Preprocessing(**resume.run["preprocessing"])
         run.update({START: resume.run[START]} if START in resume.run else {})
-    elif start is not None:
-        run[START] = str(start)
-        before, note = begin_classifier(start, network, data.names, config)
-        context.reporter.note(note)
-        preprocessing = _preprocessing(config, data, bit_depth, started=False, before=before)
     else:
-        started, note = start_weights(network, config.model)
-        if note:
-            context.reporter.note(note)
-        preprocessing = _preprocessing(config, data, bit_depth, started)
+        preprocessing = _begin(network, config, data, context, bit_depth, start)
     run["preprocessing"] = asdict(preprocessing)
     computing = compute_with(network, train, config.imgsz, context)
     network = place_network(network, train, context, computing.memory_format)
@@ -146,13 +141,35 @@ def build_classify_trainer(
         ClassifyValidation(data.val, data.names, config.eval.batch, computing.replicas) if data.val else None,
         train,
         context,
-        save_weights=_weight_writer(config, data.names, preprocessing),
+        save_weights=_weight_writer(config, data.names, preprocessing, run.get(START)),
         draw_batch=partial(labelled_sheet, names=data.names),
         pace=pace,
         replicas=replicas,
         words=WORDS,
         about={"Data": _data_facts(data), "Training": training_facts(train, pace, config.imgsz)},
     )
+
+
+def _begin(
+    network: nn.Module,
+    config: ClassifyConfig,
+    data: ClassifyData,
+    context: RunContext,
+    bit_depth: int,
+    start: Path | None,
+) -> Preprocessing:
+    """Give a new training its initial weights, say where they come from, and return the preprocessing for them."""
+    begin, note = start_of(config, start), context.reporter.note
+    if begin.file is not None:
+        context.run[START] = begin.kind
+        before, told = begin_classifier(begin.file, network, data.names, config, called=begin.called)
+        note(told)
+        return _preprocessing(config, data, bit_depth, started=False, before=before)
+    started, told = start_weights(network, config.model)
+    context.run[START] = IMAGENET_WEIGHTS if started else CHANCE
+    if told or not isinstance(config.model, TorchvisionClassifierConfig):
+        note(told or begin.note)
+    return _preprocessing(config, data, bit_depth, started)
 
 
 def _data_facts(data: ClassifyData) -> dict[str, str]:
@@ -215,10 +232,10 @@ def _loader(
 
 
 def _weight_writer(
-    config: ClassifyConfig, names: tuple[str, ...], preprocessing: Preprocessing
+    config: ClassifyConfig, names: tuple[str, ...], preprocessing: Preprocessing, begun: str | None
 ) -> Callable[[Path, nn.Module, dict[str, Any]], None]:
     def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
-        card = ModelCard(classifier_card(config.model), names, preprocessing, facts)
+        card = ModelCard(classifier_card(config.model), names, preprocessing, {**facts, START: begun})
         save_model(path, dict(network.state_dict()), card)
 
     return write

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightdet.card import peek_model_card
-from lightdet.config import RunConfig, YamlFile, load_network_config
+from lightdet.config import RunConfig, YamlFile, validate
 from lightdet.errors import UserError
 from lightdet.files import with_home
+
+if TYPE_CHECKING:
+    from lightdet.config.classification import ClassifyConfig
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 """The package's own weights, one file per network (docs/pretrained.md)."""
 PRETRAINED, CHANCE = "pretrained", "chance"
+_USUAL = "detect"
+"""The task of a configuration or a card that names none."""
+_SHAPELESS = {"anchors", "output", "dropout"}
+"""Keys that change no tensor, or one that depends on the data set anyway."""
 FACT = "start"
 """Key in the facts of a run and of a trained model."""
 
@@ -38,7 +45,7 @@ class Start:
         return "lightdet's own pretrained weights" if self.kind == PRETRAINED else str(self.file)
 
 
-def start_of(config: RunConfig, weights: Path | None = None) -> Start:
+def start_of(config: RunConfig | ClassifyConfig, weights: Path | None = None) -> Start:
     """Choose the starting weights of a training.
 
     Args:
@@ -63,8 +70,9 @@ def start_of(config: RunConfig, weights: Path | None = None) -> Start:
     if chosen == PRETRAINED:
         found = pretrained_for(config.model)
         if found is None:
+            known = ", ".join(networks(getattr(config, "task", _USUAL)))
             raise UserError(
-                f"train.start: there are no pretrained weights for this network, only for {', '.join(networks())} "
+                f"train.start: there are no pretrained weights for this network, only for {known} "
                 "with nothing changed under 'model'. Use train.start=chance, or a model file"
             )
         return Start(found, PRETRAINED)
@@ -75,18 +83,24 @@ def start_of(config: RunConfig, weights: Path | None = None) -> Start:
     return Start(file, chosen)
 
 
-def networks() -> list[str]:
-    """The names of the networks whose pretrained weights are in the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+def networks(task: str | None = None) -> list[str]:
+    """The names of the networks whose pretrained weights are in the package; with `task`, of that one alone."""
+    tasks = {
+        path.stem: card.model.get("task", _USUAL)
+        for path in sorted(FOLDER.glob("*"))
+        if (card := peek_model_card(path))
+    }
+    return [name for name, kind in tasks.items() if task in (None, kind)]
 
 
 def pretrained_for(model: Any) -> Path | None:
-    """The package's weights for a network (the configuration's ``model``), if every key except the anchors matches."""
+    """The package's weights for a network (the configuration's ``model``), if every key that shapes it matches."""
     path = FOLDER / f"{model.name}.safetensors"
     card = peek_model_card(path)
     if card is None:
         return None
-    theirs = load_network_config(YamlFile(card.model, path))
+    values = {key: value for key, value in card.model.items() if key != "task"}
+    theirs = validate(type(model), YamlFile(values, path))
     return path if _shape(theirs) == _shape(model) else None
 
 
@@ -99,5 +113,4 @@ def start_in(weights: Path) -> str | None:
 
 def _shape(model: Any) -> dict[str, Any]:
     values: dict[str, Any] = model.model_dump(mode="json")
-    values.pop("anchors", None)  # scaled to the input, and fitted to the data
-    return values
+    return {key: value for key, value in values.items() if key not in _SHAPELESS}

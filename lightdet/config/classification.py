@@ -157,8 +157,8 @@ class ClassifyConfig(Section):
             raise ValueError("train.image_weights belongs to detectors; take sampling: balanced")
         if self.train.distill is not None:
             raise ValueError("train.distill belongs to detectors; leave it out")
-        if self.train.start not in (None, "chance"):
-            raise ValueError("train.start belongs to detectors; torchvision's classifiers take model.pretrained=FILE")
+        if self.train.start not in (None, "chance") and isinstance(self.model, TorchvisionClassifierConfig):
+            raise ValueError("train.start is for lightdet's own networks; this one takes model.pretrained=FILE")
         if isinstance(self.model, MixerConfig) and self.imgsz % self.model.patch:
             raise ValueError(f"model.patch {self.model.patch} does not divide imgsz {self.imgsz}")
         if isinstance(self.model, CnnConfig) and self.imgsz >> len(self.model.widths) < 1:

@@ -15,7 +15,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.fine_tuning import config_from_card
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
-from lightdet.config import BackboneConfig, RunConfig, YamlFile, load_yaml, parse_overrides
+from lightdet.config import BackboneConfig, YamlFile, load_yaml, parse_overrides
 from lightdet.config.yaml_file import merge
 from lightdet.data.fold_file import read_folds
 from lightdet.data.spec import DatasetSpec
@@ -96,7 +96,7 @@ def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
     task = task_of_config(file, settings)
     config = task.configuration(file, settings)
     _check_backbone(config)
-    if isinstance(config, RunConfig) and not resume:
+    if not resume:
         start_of(config, None if options.weights is None else Path(options.weights))
     spec = _chosen(load_dataset(options.data, options.data_root), options)
     spec.split("train")

@@ -164,7 +164,7 @@ def test_the_command_misses_the_file_before_it_reads_pictures(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", networks("detect"))
 def test_what_the_package_keeps(name: str) -> None:
     """The weights are for the network as its configuration has it, small, finite, and give finite outputs."""
     path = starting.FOLDER / f"{name}.safetensors"
