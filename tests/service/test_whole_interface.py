@@ -88,11 +88,12 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[A
         yield schema.exclude(path="/api/live")  # which has no end; see test_live_events
 
 
+SLOW = [pytest.mark.slow, pytest.mark.timeout(3600)]
 MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
-@pytest.mark.parametrize("cases", [5, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [5, pytest.param(500, marks=SLOW)])
 def test_every_answer_is_as_described(api: Any, mode: Any, cases: int) -> None:
     operations = [found.ok() for found in api.get_all_operations()]
     assert len(operations) >= 10
