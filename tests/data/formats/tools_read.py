@@ -67,7 +67,7 @@ def label_studio_predictions(path: Path) -> dict[str, list[object]]:
             value, width, height = region["value"], region["original_width"] / 100, region["original_height"] / 100
             x, y, w, h = (value[key] for key in ("x", "y", "width", "height"))
             boxes.append([value["rectanglelabels"][0], x * width, y * height, (x + w) * width, (y + h) * height])
-        found[Path(unquote(task["data"]["image"])).stem] = boxes
+        found[Path(unquote(task["data"]["image"]).rpartition("=")[2]).stem] = boxes
     return found
 
 
