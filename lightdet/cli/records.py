@@ -121,7 +121,7 @@ def export(
     span = Span(_time_ms(since, "--since"), _time_ms(until, "--until"))
     number = write_records(store.export(span), output, rows)
     store.close()
-    _say(f"{output}: {counted(number, 'inspection')}")
+    _say(f"{output}: {'the detections of ' if rows == 'detections' else ''}{counted(number, 'inspection')}")
 
 
 def migrate(*, database: Database = DATABASE) -> None:

@@ -180,7 +180,7 @@ def test_refusals_are_one_line(home: Path, tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_that_was_trained_on_tiles_proposes_what_detect_finds(home: Path, tmp_path: Path) -> None:
+def test_tiles_propose_what_detect_finds_on_them(home: Path, tmp_path: Path) -> None:
     weights, told = str(home / "model.safetensors"), tmp_path / "found.json"
     tiles = ["--tile", "64", "--overlap", "0.25"]
     assert run(home, "labelme", tmp_path / "out", *tiles) == 0

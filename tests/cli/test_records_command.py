@@ -116,7 +116,10 @@ def test_parquet_without_its_package(
 def test_parquet(capsys: pytest.CaptureFixture[str], database: str, tmp_path: Path, rows: str) -> None:
     pytest.importorskip("pyarrow", reason="Parquet needs pip install 'lightdet[parquet]'")
     code, out, _ = run(capsys, "export", "--database", database, "-o", tmp_path / "out.parquet", "--rows", rows)
-    assert code == 0 and out == f"{tmp_path / 'out.parquet'}: 20 inspections\n"
+    assert (
+        code == 0
+        and out == f"{tmp_path / 'out.parquet'}: {'the detections of ' * (rows == 'detections')}20 inspections\n"
+    )
 
 
 def test_migrate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
