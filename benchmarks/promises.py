@@ -95,7 +95,8 @@ APART = {
     "serve": """model overlap no_promise allow_override host port api_key_file keys allow_host tls_cert tls_key database
         station durable chain_file thumbnails keep_days keep_rows keep_gib keep keep_folder keep_band keep_picture_days
         keep_picture_gib keep_free_gib alarm_row alarm_share alarm_parts alarm_url alarm_secret_file workers concurrency
-        queue max_mib max_megapixels max_parts timeout body_timeout decode_timeout access_log json""",
+        queue max_mib max_megapixels max_parts timeout body_timeout decode_timeout label_studio_folder
+        access_log json""",
 }
 """What changes no picture's verdict; `overlap` says nothing without tiles, and is a condition with them."""
 OPTIONS: dict[str, type[Options]] = {"detect": DetectOptions, "val": ValOptions, "serve": ServeOptions}

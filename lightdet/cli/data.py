@@ -146,6 +146,25 @@ def init(
     console.print(f"data set: {output or folder / 'dataset.yaml'}", markup=False)
 
 
+_Doubter = Annotated[
+    AnyPath | None,
+    Parameter(
+        name=("--weights", "-w"),
+        metavar="FILE|DIR",
+        validator=existing,
+        help="Also list labels that are probably wrong: a detector, or better the folder of a finished crossval.",
+    ),
+]
+_Doubts = Annotated[
+    int | None,
+    Parameter(metavar="N", validator=between(1, 100_000), help="Most of these labels to list; default 100."),
+]
+_Order = Annotated[
+    Path | None,
+    Parameter(metavar="FILE.txt", help="Also write a list of their pictures, for 'lightdet label --order'."),
+]
+
+
 def audit(
     *,
     data: DataFile,
@@ -154,23 +173,9 @@ def audit(
     examples: Annotated[
         int, Parameter(metavar="N", validator=between(0), help="Findings to print per kind; 0 prints all.")
     ] = 5,
-    weights: Annotated[
-        AnyPath | None,
-        Parameter(
-            name=("--weights", "-w"),
-            metavar="FILE|DIR",
-            validator=existing,
-            help="Also list labels that are probably wrong: a detector, or better the folder of a finished crossval.",
-        ),
-    ] = None,
-    doubts: Annotated[
-        int | None,
-        Parameter(metavar="N", validator=between(1, 100_000), help="Most of these labels to list; default 100."),
-    ] = None,
-    order: Annotated[
-        Path | None,
-        Parameter(metavar="FILE.txt", help="Also write a list of their pictures, for 'lightdet label --order'."),
-    ] = None,
+    weights: _Doubter = None,
+    doubts: _Doubts = None,
+    order: _Order = None,
     output: Annotated[
         Path | None,
         Parameter(name=("--output", "-o"), metavar="FILE.html", help="Also write a page with pictures."),
@@ -184,7 +189,7 @@ def audit(
     from rich.console import Console
 
     from lightdet.assembly.dataset import load_dataset
-    from lightdet.cli.data_display import counting, show_audit, show_doubts
+    from lightdet.cli.data_display import counting, show_audit, show_doubts, write_order
     from lightdet.data.audit import audit_dataset
     from lightdet.data.audit.page import audit_page
     from lightdet.files import write_json, write_text
@@ -207,11 +212,8 @@ def audit(
     show_audit(console, report, spec.root, examples)
     if report.doubts is not None:
         show_doubts(console, report.doubts, spec.root, examples)
-    if report.doubts is not None and order is not None:
-        write_text(order, "".join(f"{name}\n" for name in report.doubts.pictures()))
-        console.print(
-            f"correct them: lightdet label {data} --order {order}", markup=False, highlight=False, soft_wrap=True
-        )
+        if order is not None:
+            write_order(console, report.doubts, data, order)
     if json is not None:
         write_json(json, report.as_dict())
     if output is not None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from lightdet.runs.prelabel import Prelabelled
 
 
+_Place = Annotated[
+    Path,
+    Parameter(name=("--output", "-o"), metavar="PLACE", help="File to write; for LabelMe a folder of a JSON each."),
+]
+
+
 def prelabel(
     *sources: Annotated[str, Parameter(metavar="SOURCE", help="Pictures: folders, files, lists.")],
     weights: ModelFile,
@@ -24,12 +30,7 @@ def prelabel(
         Literal["label-studio", "cvat", "labelme"],
         Parameter(name=("--format", "-f"), help="The tool that they are for."),
     ],
-    output: Annotated[
-        Path,
-        Parameter(
-            name=("--output", "-o"), metavar="PLACE", help="File to write; for LabelMe a folder, a JSON per picture."
-        ),
-    ],
+    output: _Place,
     root: Annotated[
         Path | None,
         Parameter(metavar="DIR", help="The folder that the tool has: pictures are named by their place in it."),

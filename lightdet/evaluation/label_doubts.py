@@ -143,7 +143,7 @@ def _mean_by_class(pairs: Sequence[tuple[AnyArray, AnyArray]], classes: int) -> 
 def _confirmed(looks: Sequence[_Look], classes: int) -> list[tuple[AnyArray, AnyArray]]:
     """For each class, the scores of its answers that labels confirm ``[T]`` and of those far from all labels ``[F]``.
 
-    Both in rising order. Of several answers that fit one label only the best counts; an answer that only touches one
+    Both in rising order. Where several answers fit one label, only the best counts; an answer that only touches one
     neither confirms nor contradicts.
     """
     right: list[list[float]] = [[] for _ in range(classes)]

@@ -24,7 +24,7 @@ from lightdet.runs.kept_plan import PLAN_NAME
 from lightdet.runs.load import load
 from lightdet.runs.read_ahead import decoded
 from lightdet.structures import Annotation, Detections
-from lightdet.tasks import DETECTION, require_detector
+from lightdet.tasks import DETECTION, require_boxes, require_detector
 from lightdet.wording import counted
 
 BATCH = 16
@@ -56,8 +56,7 @@ def doubt_labels(
         UserError: a data set or a model that gives each picture a class; no class in common; a folder without the
             findings of a cross-validation, or with those of other pictures.
     """
-    if spec.label_kind != "boxes":
-        raise UserError("gives each picture a class; --weights doubts boxes", path=spec.path)
+    require_boxes(spec, "--weights doubts boxes")
     truths: dict[str, tuple[str, Annotation]] = {}
     for split in spec.splits:
         for truth in read_split(spec, split, on_error="skip")[0]:

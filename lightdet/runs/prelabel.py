@@ -27,7 +27,7 @@ from lightdet.wording import counted
 
 Tool: TypeAlias = Literal["label-studio", "cvat", "labelme"]
 SUFFIXES = {"label-studio": ".json", "cvat": ".xml"}
-"""Of the one file that these tools read; LabelMe reads a file per picture."""
+"""These tools read one file; LabelMe reads one per picture."""
 LOCAL_FILES = "/data/local-files/?d="
 """Begins the address of a picture in a folder that Label Studio may read."""
 

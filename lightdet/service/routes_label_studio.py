@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from lightdet.decisions import ClassRule
 from lightdet.service.engine import Engine, Upload
 from lightdet.service.inspection import Inspection
 from lightdet.service.keys import needs
@@ -18,6 +17,7 @@ from lightdet.service.label_studio import Interface, check_classes, picture_of, 
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.state import Parts, Service
 from lightdet.service.uploads import read_body
+from lightdet.tasks import gives_boxes
 from lightdet.web.errors import RefusalError
 
 router = APIRouter(
@@ -92,7 +92,7 @@ async def _said(request: Request, service: Service) -> dict[str, Any]:
 
 
 def _check_detector(engine: Engine) -> None:
-    if isinstance(engine.rule, ClassRule):
+    if not gives_boxes(engine.rule):
         raise RefusalError(409, "no_detector", "this service has a classifier, which draws no boxes")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lightdet.card import peek_model_card
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides
 from lightdet.data.spec import DatasetSpec
+from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
 from lightdet.model_kind import is_export
@@ -31,8 +32,10 @@ __all__ = [
     "TASKS",
     "AnyConfig",
     "Task",
+    "gives_boxes",
     "known_task_of_model",
     "read_config",
+    "require_boxes",
     "require_detector",
     "task_of_config",
     "task_of_dataset",
@@ -74,6 +77,21 @@ def require_detector(path: str | Path, why: str) -> None:
     """
     if task_of_model(path) is not DETECTION:
         raise UserError(f"gives each picture a class; {why}", path=path)
+
+
+def require_boxes(spec: DatasetSpec, why: str) -> None:
+    """Refuse a data set without boxes; `why` says what they are needed for.
+
+    Raises:
+        UserError: it gives each picture a class.
+    """
+    if spec.label_kind != DETECTION.label_kind:
+        raise UserError(f"gives each picture a class; {why}", path=spec.path)
+
+
+def gives_boxes(rule: DecisionRule | ClassRule) -> bool:
+    """Whether a rule judges by boxes."""
+    return not isinstance(rule, ClassRule)
 
 
 def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:
