@@ -166,7 +166,9 @@ def _begin(
         note(told)
         return _preprocessing(config, data, bit_depth, started=False, before=before)
     started, told = start_weights(network, config.model)
-    context.run[START] = IMAGENET_WEIGHTS if started else CHANCE
+    given = getattr(config.model, "pretrained", False)
+    named = given if isinstance(given, str) and given != "auto" else IMAGENET_WEIGHTS
+    context.run[START] = named if started else CHANCE
     if told or not isinstance(config.model, TorchvisionClassifierConfig):
         note(told or begin.note)
     return _preprocessing(config, data, bit_depth, started)

@@ -8,10 +8,12 @@ import pytest
 import torch
 from small_training import SMALL, Recorder, make_trainer
 
-from lightdet.assembly import starting
+from lightdet.assembly import classifier_training, starting
 from lightdet.assembly.classifier import build_classifier
 from lightdet.assembly.classifier_start import begin_classifier
+from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.starting import networks, pretrained_for, start_in, start_of
+from lightdet.assembly.trainer import RunContext
 from lightdet.cli.app import main
 from lightdet.config import YamlFile, load_yaml
 from lightdet.config.classification import ClassifyConfig, load_classify_config
@@ -78,6 +80,22 @@ def test_the_run_and_the_model_say_where_it_began(kept: Path, part_set: Path, tm
         assert start_in(folder / "best.safetensors") == told
         again = make_trainer(part_set, folder, ["train.epochs=1", *changes], resume=load_state(folder))
         assert again.run_facts["start"] == told
+
+
+@pytest.mark.parametrize(("value", "told"), [("true", "ImageNet"), ("FILE", "FILE"), ("false", "chance")])
+def test_torchvisions_weights_are_named(
+    part_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, told: str
+) -> None:
+    monkeypatch.setattr(
+        classifier_training, "start_weights", lambda network, config: (config.pretrained is not False, "")
+    )
+    words = ["task=classify", "imgsz=32", f"model={{name: resnet18, pretrained: {value}}}", "train.batch=8"]
+    settings = load_classify_config(YamlFile({}), words)
+    context = RunContext(folder=tmp_path, device=torch.device("cpu"), reporter=Recorder(), board=False)
+    classifier_training.build_classify_trainer(
+        settings, classifier_training.load_classify_data(settings, load_dataset(part_set)), context
+    )
+    assert context.run["start"] == told
 
 
 def test_what_the_package_keeps() -> None:
