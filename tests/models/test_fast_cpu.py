@@ -92,6 +92,22 @@ def test_every_classifier(name: str, batch_norm: bool) -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in rewritten.modules())
 
 
+def test_a_model_for_the_largest_pictures_is_loaded_by_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own pictures would take gigabytes before the first is asked for."""
+    sizes: list[int] = []
+    network = build_classifier(load_classifier_config(YamlFile({"name": "cnn", "pool": "mean"})), 2, 8192)
+    network.register_forward_hook(lambda _, images, __: sizes.append(images[0].shape[2] * images[0].shape[3]))
+    assert fast_cpu(network, (8192, 8192)) is not network
+    assert sizes and max(sizes) <= 64 * 96
+
+
+def test_a_network_that_takes_one_size_is_compared_at_it() -> None:
+    network = build_classifier(load_classifier_config(YamlFile({"name": "dnn"})), 2, 40)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(1, 3, 64, 96))
+    assert fast_cpu(network, (40, 40)) is not network
+
+
 def test_a_network_in_training_is_looked_at_as_it_will_be_used() -> None:
     network = small().train()
     before = copy.deepcopy(network.state_dict())
