@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from reports import ended
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.dataset import read_split
@@ -97,7 +98,7 @@ def data_set(labelled: list[Path], folder: Path, options: argparse.Namespace) ->
 def train(data: Path, folder: Path, seed: int, count: int, options: argparse.Namespace) -> dict[str, float]:
     """Train with the same number of steps whatever the number of pictures; the last epoch's scores."""
     told = folder / "train.json"
-    if not told.exists():
+    if not ended(told):
         epochs = max(1, round(options.steps / -(-count // 16)))
         command = ["train", "--data", data, "--output", folder / "run", "--imgsz", options.imgsz, "--epochs", epochs]
         command += ["--seed", seed, "--json", told, "--overwrite", f"train.validate_every={epochs}", *options.changes]

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from reports import ended
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.starting import FOLDER
@@ -34,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 CONFIG = HERE.parent / "configs" / "classify" / "from_scratch.yaml"
 GOOD = "good"
 DONE = "train.json"
-"""Is written when the training has ended."""
+"""Is written when the training ends or is interrupted, which it says."""
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
     if not data.exists():  # written last
         link_by_class(options.pictures, data.parent)
     run = options.output / "run"
-    if not (run / DONE).exists():
+    if not ended(run / DONE):
         train(options, data, run)
     if options.keep:
         keep(run)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from reports import ended
 
 from lightdet.files import write_json
 
@@ -70,11 +71,12 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
 def start(options: argparse.Namespace, overrides: list[str], seed: int, threads: int) -> subprocess.Popen[bytes] | None:
     """Start or resume one seed's training; None if it has ended before."""
     folder = options.output / f"seed{seed}"
-    if (folder / "train.json").exists():
+    report = folder / "train.json"
+    if ended(report):
         return None
     folder.mkdir(parents=True, exist_ok=True)
     flags = ["--data", str(options.data), "--imgsz", str(options.imgsz), "--epochs", str(options.epochs)]
-    flags += ["--seed", str(seed), "--output", str(folder), "--json", str(folder / "train.json"), *overrides]
+    flags += ["--seed", str(seed), "--output", str(folder), "--json", str(report), *overrides]
     flags += ["--data-root", options.data_root] if options.data_root else []
     flags += ["--resume"] if (folder / "state.safetensors").exists() else []
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reports import ended
+
 import lightdet
 from lightdet.data.images import read_image
 from lightdet.files import write_json
@@ -90,7 +92,7 @@ def train(arm: Arm, data: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Train one arm, unless that is done already; its best epoch's scores are those of whole pictures."""
     output = place(options.folder, arm)
     report = output / "train.json"
-    if not report.is_file():
+    if not ended(report):
         more = ["--minutes", options.minutes, "--json", report, f"train.seed={options.seed}", "--overwrite"]
         run("train", "--data", data, "--output", output, *arm.settings(), *more)
     trained = json.loads(report.read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -14,6 +14,9 @@ from lightdet.data.dataset import read_split
 from lightdet.data.pictures import Pictures
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.data.synthetic import SyntheticPlan, Teacher, write_synthetic
+from lightdet.files import write_json
+from lightdet.runs.train import summary
+from lightdet.training.checkpoint import Progress
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -56,3 +59,13 @@ def test_pretraining_makes_samples_of_first_and_of_fresh_pictures(imported: Modu
         assert (first != later).any()
     fresh.epoch = 3
     assert not (fresh.draw(1, None).image == pictures.sample(1).image).all()
+
+
+@pytest.mark.parametrize("imported", [BENCHMARKS / "reports.py"], indirect=True, ids=["reports"])
+def test_an_interrupted_training_is_no_result(imported: ModuleType, tmp_path: Path) -> None:
+    report = tmp_path / "train.json"
+    assert imported.ended(report) is None
+    for done in (False, True):
+        told = summary(Progress(epoch=3, done=done), SimpleNamespace(train=[], val=[], skipped=[]))
+        write_json(report, told)
+        assert imported.ended(report) == (told if done else None)
