@@ -107,7 +107,9 @@ def export(
     *,
     output: Annotated[Path, Parameter(name=("--output", "-o"), metavar="FILE", help="A file .csv or .parquet.")],
     database: Database = DATABASE,
-    rows: Annotated[Literal["inspections", "detections"], Parameter(help="One row for each of these.")] = "inspections",
+    rows: Annotated[
+        Literal["inspections", "detections", "corrections"], Parameter(help="One row for each of these.")
+    ] = "inspections",
     since: _Day = None,
     until: _Day = None,
 ) -> None:
@@ -121,7 +123,7 @@ def export(
     span = Span(_time_ms(since, "--since"), _time_ms(until, "--until"))
     number = write_records(store.export(span), output, rows)
     store.close()
-    _say(f"{output}: {'the detections of ' if rows == 'detections' else ''}{counted(number, 'inspection')}")
+    _say(f"{output}: {'' if rows == 'inspections' else f'the {rows} of '}{counted(number, 'inspection')}")
 
 
 def migrate(*, database: Database = DATABASE) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from lightdet.decisions.promise import table_word
 from lightdet.service.inspection import iso_time
@@ -18,6 +19,9 @@ INSPECTION_COLUMNS = (
 )  # fmt: skip
 DETECTION_COLUMNS = (
     "id", "time", "name", "decision", "class", "score", "x1", "y1", "x2", "y2", "defect", "overridden", "zones",
+)  # fmt: skip
+CORRECTION_COLUMNS = (
+    "id", "time", "inspection", "name", "decision", "corrected", "note", "boxes", "key", "role", "sha256", "original",
 )  # fmt: skip
 _SPLITS = re.compile(r'(^|;)([ "]*[=+\-@\t\r\n])')
 """A cell that begins so may be run as a formula by a spreadsheet (OWASP, CSV injection); where it splits lines at
@@ -61,6 +65,17 @@ def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[objec
             )  # fmt: skip
 
 
+def correction_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    """Yield one row per correction, in the order of `CORRECTION_COLUMNS`; ``boxes`` is JSON, or empty."""
+    for record in records:
+        for each in record["corrections"]:
+            boxes = "" if each["boxes"] is None else json.dumps(each["boxes"], ensure_ascii=False)
+            yield (
+                each["id"], iso_time(each["time_ms"]), record["id"], record["name"], record["decision"],
+                each["decision"], each["note"], boxes, each["key"], each["role"], record["sha256"], record["original"],
+            )  # fmt: skip
+
+
 def zones_in(found: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the names of the zones that detections lie in, each once."""
     return list(dict.fromkeys(zone for each in found for zone in each.get("zones", ())))
@@ -84,3 +99,12 @@ def csv_chunks(columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> It
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
+
+
+Rows: TypeAlias = Callable[[Iterable[Mapping[str, Any]]], Iterator[tuple[object, ...]]]
+TABLES: Mapping[str, tuple[tuple[str, ...], Rows]] = {
+    "inspections": (INSPECTION_COLUMNS, inspection_rows),
+    "detections": (DETECTION_COLUMNS, detection_rows),
+    "corrections": (CORRECTION_COLUMNS, correction_rows),
+}
+"""By what has a row: the columns, and the rows of records."""

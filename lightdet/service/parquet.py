@@ -9,8 +9,10 @@ from typing import Any
 
 from lightdet.decisions.promise import table_word
 from lightdet.service.csv_rows import (
+    CORRECTION_COLUMNS,
     DETECTION_COLUMNS,
     INSPECTION_COLUMNS,
+    correction_rows,
     detection_rows,
     inspection_rows,
     zones_in,
@@ -22,6 +24,7 @@ _WHOLE = frozenset({"defects", "width", "height", "bytes", "label"})
 _NUMBERS = frozenset({"best_score", "milliseconds", "score", "x1", "y1", "x2", "y2"})
 _FLAGS = frozenset({"overridden", "defect"})
 _LISTS = frozenset({"defect_classes", "defect_zones", "zones"})
+_BOXES = CORRECTION_COLUMNS.index("boxes")
 _FOUND = ("class", "label", "score", "x1", "y1", "x2", "y2", "defect", "zones")
 
 
@@ -40,6 +43,16 @@ def write_detections(records: Iterable[Mapping[str, Any]], target: Path) -> None
         for row, each in zip(detection_rows([record]), record["detections"], strict=True)
     )
     _write(DETECTION_COLUMNS, rows, target)
+
+
+def write_corrections(records: Iterable[Mapping[str, Any]], target: Path) -> None:
+    """Write a row per correction, with the columns of the CSV; ``boxes`` is JSON, null if none were said."""
+    rows = (
+        dict(zip(CORRECTION_COLUMNS, row, strict=True)) | {"time": each["time_ms"], "boxes": row[_BOXES] or None}
+        for record in records
+        for row, each in zip(correction_rows([record]), record["corrections"], strict=True)
+    )
+    _write(CORRECTION_COLUMNS, rows, target)
 
 
 def _inspection(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,3 +98,7 @@ def _write(columns: Iterable[str], rows: Iterator[dict[str, Any]], target: Path)
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
         while group := list(islice(rows, _GROUP)):
             writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+
+
+WRITERS = {"inspections": write_inspections, "detections": write_detections, "corrections": write_corrections}
+"""By what has a row."""

@@ -10,15 +10,9 @@ from typing import Any, Literal
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
 from lightdet.service import parquet
-from lightdet.service.csv_rows import (
-    DETECTION_COLUMNS,
-    INSPECTION_COLUMNS,
-    csv_chunks,
-    detection_rows,
-    inspection_rows,
-)
+from lightdet.service.csv_rows import TABLES, csv_chunks
 
-Rows = Literal["inspections", "detections"]
+Rows = Literal["inspections", "detections", "corrections"]
 
 
 def write_records(records: Iterable[Mapping[str, Any]], target: Path, rows: Rows) -> int:
@@ -45,12 +39,10 @@ def write_records(records: Iterable[Mapping[str, Any]], target: Path, rows: Rows
             with temporary.open("wb") as file:
                 file.writelines(_csv(counted(), rows))
         else:
-            write = parquet.write_inspections if rows == "inspections" else parquet.write_detections
-            write(counted(), temporary)
+            parquet.WRITERS[rows](counted(), temporary)
     return number
 
 
 def _csv(records: Iterable[Mapping[str, Any]], rows: Rows) -> Iterator[bytes]:
-    if rows == "inspections":
-        return csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))
-    return csv_chunks(DETECTION_COLUMNS, detection_rows(records))
+    columns, rows_of = TABLES[rows]
+    return csv_chunks(columns, rows_of(records))

@@ -14,13 +14,8 @@ from fastapi.responses import StreamingResponse
 
 from lightdet.service.answers import as_result, timed
 from lightdet.service.control_chart import Sample, p_chart
-from lightdet.service.csv_rows import (
-    DETECTION_COLUMNS,
-    INSPECTION_COLUMNS,
-    csv_chunks,
-    detection_rows,
-    inspection_rows,
-)
+from lightdet.service.corrected_boxes import checked_boxes
+from lightdet.service.csv_rows import TABLES, csv_chunks
 from lightdet.service.inspection import FIELD_LENGTH, Origin, iso_time
 from lightdet.service.keys import caller_of, needs
 from lightdet.service.parameters import Moment, Text, refuse_unknown
@@ -146,12 +141,23 @@ async def correct(request: Request, service: Parts, identity: Identity, said: Ne
     """Say what a part really is, or remark on it. The inspection stays as it is; this is a record of its own."""
     caller = caller_of(request)
     origin = Origin(caller.name, caller.role)
-    written = await service.query(lambda: service.store.correct(identity, said.decision, said.note, origin, _now()))
+    written = await service.query(lambda: _correct(service, identity, said, origin))
     if written is None:
         raise RefusalError(404, "not_found", "there is no inspection of this id")
     answer = json_answer(timed(written))
     answer.status_code = 201
     return answer
+
+
+def _correct(service: Service, identity: str, said: NewCorrection, origin: Origin) -> dict[str, Any] | None:
+    boxes: list[dict[str, Any]] | None = None
+    if said.boxes is not None:
+        record = service.store.one(identity)
+        if record is None:
+            return None
+        given = [each.model_dump() for each in said.boxes]
+        boxes = checked_boxes(record, said.decision, given, service.engine.predictor.names)
+    return service.store.correct(identity, said.decision, said.note, origin, _now(), boxes)
 
 
 @router.get("/statistics", response_model=Statistics, responses=_REFUSALS)
@@ -178,18 +184,15 @@ async def download(
     since: Since = None,
     until: Until = None,
     rows: Annotated[
-        Literal["inspections", "detections"], Query(description="one row for each of these")
+        Literal["inspections", "detections", "corrections"], Query(description="one row for each of these")
     ] = "inspections",
 ) -> Response:
     """Return past inspections as CSV for spreadsheets, the oldest first."""
     span = _span(since, until)
 
     def begin() -> tuple[bytes, Iterator[bytes]]:
-        records = service.store.export(span)
-        if rows == "inspections":
-            chunks = csv_chunks(INSPECTION_COLUMNS, inspection_rows(records))
-        else:
-            chunks = csv_chunks(DETECTION_COLUMNS, detection_rows(records))
+        columns, rows_of = TABLES[rows]
+        chunks = csv_chunks(columns, rows_of(service.store.export(span)))
         return next(chunks), chunks
 
     first, rest = await service.query(begin)  # a database that cannot be reached is reported before the answer starts

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from lightdet.service.corrected_boxes import MOST_BOXES
 from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.plain_text import LINE, LINES, are_lines
 
@@ -74,12 +75,28 @@ class Promise(BaseModel):
     moved: str | None = Field(None, description="the statistic of the pictures that moved, if it is suspended")
 
 
+class CorrectedBox(BaseModel):
+    """A box that is right."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(max_length=200, description="name of a class of the model")
+    box: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=4, max_length=4)] = Field(
+        description="x1, y1, x2, y2 in pixels of the picture as shown, from 0, within it"
+    )
+
+
 class NewCorrection(BaseModel):
     """What a person says of a past inspection."""
 
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["OK", "NG"] | None = Field(None, description="what the part is; null: a remark alone")
+    boxes: list[CorrectedBox] | None = Field(
+        None,
+        max_length=MOST_BOXES,
+        description="all boxes that the picture should have, for training; [] for none; null: nothing is said of them",
+    )
     note: str = Field(min_length=1, max_length=1000, json_schema_extra={"pattern": LINES}, description="why")
 
     @field_validator("note")
@@ -99,6 +116,7 @@ class Correction(BaseModel):
     note: str
     key: str = Field(description="name of the API key; empty without one")
     role: str
+    boxes: list[CorrectedBox] | None = Field(description="all boxes that are right; null: nothing was said of them")
 
 
 class Result(BaseModel):

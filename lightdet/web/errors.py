@@ -105,5 +105,6 @@ async def _answer_parameter(_: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
     first = found[0] if found else {"loc": ("request",), "msg": "cannot be read"}
     message = str(first["msg"]).removeprefix("Value error, ")
-    refusal = RefusalError(422, "bad_parameter", f"{first['loc'][-1]}: {message}")
+    place = ".".join(map(str, first["loc"][1:] or first["loc"]))  # the first says where: query, path, body
+    refusal = RefusalError(422, "bad_parameter", f"{place}: {message}")
     return Response(refusal.body(), refusal.status, refusal.headers())

@@ -24,8 +24,8 @@ STATES = ["2xx", 403, 404, 409]
 """What the service may say to what its description allows: it depends on how it was started, and on the records."""
 NEGATIVE_BODIES = ["/api/detect", "/api/mark"]
 """A form's fields are text, and files are bytes: what JSON Schema calls wrong there may be a picture."""
-POLYGONS = ["/api/zones/check", "/api/zones/change"]
-"""Which of them cross themselves, JSON Schema cannot say."""
+MEANINGS = ["/api/zones/check", "/api/zones/change", "/api/inspections/{identity}/corrections"]
+"""Which polygons cross themselves, and which boxes lie in a picture, JSON Schema cannot say."""
 
 
 def saved(kind: str) -> bytes:
@@ -75,7 +75,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[A
                 "checks": checks,
                 "operations": [
                     *({"include-path": path, "checks": loose} for path in NEGATIVE_BODIES),
-                    *({"include-path": path, "checks": any_meaning} for path in POLYGONS),
+                    *({"include-path": path, "checks": any_meaning} for path in MEANINGS),
                 ],
                 "auth": given,
                 "seed": 1,

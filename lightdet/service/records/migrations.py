@@ -111,6 +111,7 @@ _STEPS: dict[int, tuple[Step, ...]] = {
         _chain_rows,
     ),
     5: (_add("inspections", *_PICTURES),),
+    6: (_add("corrections", "boxes TEXT"),),
 }  # fmt: skip
 """By the number that the tables have: what brings them to the next one."""
 

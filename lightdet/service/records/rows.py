@@ -106,6 +106,7 @@ def correction_dict(row: Mapping[str, Any]) -> dict[str, Any]:
         "note": row["note"],
         "key": row["key_name"],
         "role": row["role"],
+        "boxes": None if row["boxes"] is None else json.loads(row["boxes"]),
     }
 
 

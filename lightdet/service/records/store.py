@@ -95,15 +95,23 @@ class Store:
             write_state(connection, sha256, time_ms, state)
 
     def correct(
-        self, identity: str, decision: str | None, note: str, origin: Origin, time_ms: int
+        self,
+        identity: str,
+        decision: str | None,
+        note: str,
+        origin: Origin,
+        time_ms: int,
+        boxes: Sequence[dict[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
         """Write what a person says of an inspection, whose own row stays as it is; None where there is none.
+
+        `boxes` as `lightdet.service.corrected_boxes.checked_boxes` returns them; None: nothing is said of them.
 
         Raises:
             AwayError, SQLAlchemyError, OSError: the database is away.
         """
         with self.database.extending() as (connection, chain):
-            return write_correction(connection, chain, identity, decision, note, origin, time_ms)
+            return write_correction(connection, chain, identity, decision, note, origin, time_ms, boxes)
 
     def verify(
         self,

@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA = 6
+SCHEMA = 7
 """Raised with every change of the tables, together with a step in `migrations.py`."""
 
 metadata = MetaData()
@@ -126,6 +126,7 @@ corrections = Table(
     Column("key_name", String(64), nullable=False),
     Column("role", String(16), nullable=False),
     Column("software", String(64), nullable=False),
+    Column("boxes", Text),  # JSON, all boxes that are right: [{"name", "box"}]; null: nothing was said of boxes
     *_links(),
 )
 """What people said later of an inspection, whose own row never changes."""

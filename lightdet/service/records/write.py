@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +57,12 @@ def write_correction(
     note: str,
     origin: Origin,
     time_ms: int,
+    boxes: Sequence[dict[str, Any]] | None = None,
 ) -> dict[str, Any] | None:
-    """Write a correction and return it; None where there is no such inspection."""
+    """Write a correction and return it; None where there is no such inspection.
+
+    `boxes` are checked (`lightdet.service.corrected_boxes`); None: nothing is said of them.
+    """
     if connection.execute(select(inspections.c.id).where(inspections.c.id == identity)).scalar() is None:
         return None
     row: dict[str, Any] = {
@@ -69,6 +74,7 @@ def write_correction(
         "key_name": origin.key,
         "role": origin.role,
         "software": __version__,
+        "boxes": None if boxes is None else json.dumps(list(boxes), ensure_ascii=False),
     }
     chain.extend("correction", row)
     connection.execute(insert(corrections), row)

@@ -2,19 +2,23 @@
 
 import { call } from "./api.js";
 import { $, make } from "./dom.js";
+import { drawTicks, forgetTicks, tickedBoxes } from "./ticks.js";
 import { when } from "./times.js";
 
 const state = { result: null };
 
-const said = ({ decision, note, key, time }) => make("li", {},
+const said = ({ decision, note, key, time, boxes }) => make("li", {},
   make("strong", {}, decision ? `${decision}: ` : ""), note,
-  make("span", { class: "soft" }, ` ${[key, when(time)].filter(Boolean).join(", ")}`));
+  make("span", { class: "soft" }, ` ${[right(boxes), key, when(time)].filter(Boolean).join(", ")}`));
+
+const right = (boxes) => boxes && (boxes.length ? `right: ${boxes.map(({ name }) => name).join(", ")}` : "no finding is right");
 
 // Shows what was said of this inspection; null: nothing is shown.
 export function drawCorrections(result) {
   if (result?.id !== state.result?.id) close();
   state.result = result;
   $("wrong").hidden = !result;
+  drawTicks(result);
   const corrections = result?.corrections ?? [];
   $("corrections").hidden = corrections.length === 0;
   $("corrections").replaceChildren(...corrections.map(said));
@@ -24,6 +28,7 @@ function close() {
   $("wrong").open = false;
   $("wrong-note").value = "";
   $("wrong-told").textContent = "";
+  forgetTicks(state.result);
 }
 
 async function send(decision) {
@@ -34,7 +39,12 @@ async function send(decision) {
     $("wrong-note").focus();
     return;
   }
-  const body = JSON.stringify({ decision, note });
+  const { boxes, fault } = tickedBoxes(result, decision);
+  if (fault) {
+    $("wrong-told").textContent = fault;
+    return;
+  }
+  const body = JSON.stringify({ decision, note, boxes });
   const headers = { "Content-Type": "application/json" };
   for (const button of $("wrong-buttons").children) button.disabled = true;
   try {
