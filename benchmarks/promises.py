@@ -90,8 +90,8 @@ TRIED: dict[str, dict[str, Tried]] = {
 APART = {
     "detect": """sources weights overlap no_promise recursive max_frames save output overwrite images explain show
         on_error json progress""",
-    "val": """weights data predictions split data_root overlap no_promise output pictures on_error json overrides
-        progress""",
+    "val": """weights data predictions against split data_root overlap no_promise output pictures on_error json
+        overrides progress""",
     "serve": """model overlap no_promise allow_override host port api_key_file keys allow_host tls_cert tls_key database
         station durable chain_file thumbnails keep_days keep_rows keep_gib keep keep_folder keep_band keep_picture_days
         keep_picture_gib keep_free_gib alarm_row alarm_share alarm_parts alarm_url alarm_secret_file workers concurrency

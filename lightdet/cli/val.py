@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lightdet.runs.validate import Outcome
 
 
-def val(*overrides: Words, options: Annotated[ValOptions | None, ALL] = None) -> None:
+def val(*overrides: Words, options: Annotated[ValOptions | None, ALL] = None) -> int:
     """Evaluate a detector or a classifier on a data set, or detections from elsewhere: metrics.json and report.html.
 
     The report goes to --output, else to a fresh folder: runs/val, runs/val-2, …
@@ -33,6 +33,7 @@ def val(*overrides: Words, options: Annotated[ValOptions | None, ALL] = None) ->
     with Bar("evaluate") as bar:
         outcome = validation.run(bar)
     _show(console, outcome)
+    return 0 if outcome.against is None or outcome.against.verdict == "better" else 1
 
 
 def _show(console: Console, outcome: Outcome) -> None:
@@ -46,7 +47,7 @@ def _show(console: Console, outcome: Outcome) -> None:
     lines += [f"{heading}: {fact}" for heading, fact in evaluation.facts.get("Decision", {}).items()]
     lines.append(f"report: {outcome.html}")
     lines += skipped_lines(evaluation.skipped, f" (all of them in {outcome.json})")
-    for line in lines:
+    for line in [*lines, *outcome.against_lines]:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 

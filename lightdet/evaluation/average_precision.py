@@ -101,6 +101,21 @@ def average_precision(
     sizes: bool = False,
 ) -> AveragePrecision:
     """Run pycocotools' ``COCOeval`` on boxes; for the arguments see `evaluate`."""
+    job = matched(predictions, annotations, num_classes, max_detections=max_detections, sizes=sizes)
+    with redirect_stdout(io.StringIO()):
+        job.accumulate()
+    return AveragePrecision(job.eval["precision"][..., 0], job.eval["recall"][..., 0])
+
+
+def matched(
+    predictions: Sequence[Detections],
+    annotations: Sequence[Annotation],
+    num_classes: int,
+    *,
+    max_detections: int = 100,
+    sizes: bool = False,
+) -> COCOeval:
+    """Return pycocotools' evaluation after its matching, before anything is summed; see `evaluate`."""
     truth = [(a.boxes, a.labels, None, crowd_flags(a), a.area) for a in annotations]
     found = [(p.boxes, p.labels, p.scores, None, None) for p in predictions]
     # pycocotools prints its progress, and has no switch for that.
@@ -110,8 +125,7 @@ def average_precision(
         if not sizes:
             job.params.areaRng, job.params.areaRngLbl = job.params.areaRng[:1], job.params.areaRngLbl[:1]
         job.evaluate()
-        job.accumulate()
-    return AveragePrecision(job.eval["precision"][..., 0], job.eval["recall"][..., 0])
+    return job
 
 
 Boxes = tuple[FloatArray, IntArray, FloatArray | None, BoolArray | None, AnyArray | None]

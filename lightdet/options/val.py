@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lightdet.options.base import NEEDED, Options
+from lightdet.options.base import NEEDED, AnyPath, Options
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     Agnostic,
@@ -42,6 +42,14 @@ class ValOptions(Options):
     data: Annotated[DataFile, Parameter(required=True)] = NEEDED
     _: KW_ONLY
     predictions: Predictions = None
+    against: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="FILE",
+            help="An older model to compare with on the same pictures; exit code 1 unless the new one is shown to be "
+            "better.",
+        ),
+    ] = None
     split: Split = "val"
     data_root: DataRoot = None
     imgsz: Imgsz = None

@@ -23,6 +23,7 @@ class Found:
         conditions: how the model looked at the pictures; None for predictions from a file.
         record: the decision in the model's card.
         pictures: the statistics of each picture, if they were wanted.
+        compared: about the comparison with another model, for people.
     """
 
     truths: list[Any]
@@ -35,3 +36,4 @@ class Found:
     conditions: Conditions | None = None
     record: Any = None
     pictures: list[dict[str, float]] = field(default_factory=list)
+    compared: dict[str, str] = field(default_factory=dict)

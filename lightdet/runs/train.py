@@ -23,6 +23,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
+from lightdet.runs.trained_on import write_trained_on
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
 from lightdet.training.result import TrainResult
@@ -273,6 +274,8 @@ def _train(
         run = {"config": config.model_dump(mode="json"), "data": fingerprint, "names": list(data.names)}
         if state is not None:
             check_same_data(task, state, run, output)
+        if processes.is_first:
+            write_trained_on(output, data)
         display.begin(config, data, device, output, resumed=state)
         for note in spec.remarks():
             display.note(note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,14 @@ from lightdet.data.images import read_image
 from lightdet.decisions.zones import Zones
 from lightdet.drift.statistics import picture_statistics
 from lightdet.errors import UserError
+from lightdet.evaluation.paired import Paired
 from lightdet.files import write_json
 from lightdet.inference.open_exported import read_card
 from lightdet.inference.run_folder import check_writable, fresh_folder
 from lightdet.inference.zoned import in_zones
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
+from lightdet.runs import against
 from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, load
@@ -47,6 +49,9 @@ class Outcome:
     html: Path
     json: Path
     summary: Any
+    against: Paired | None = None
+    """The comparison with the model of ``--against``."""
+    against_lines: Sequence[str] = ()
 
     @property
     def metrics(self) -> Any:
@@ -77,12 +82,20 @@ class Validation:
     Args:
         options: the request.
         spec: the data set, where it is not just what the file of the request says.
+        classes: those that count, of the data set's; None: all of them, which the model must have.
 
     Raises:
         UserError: flags that exclude each other, a wrong configuration value, data set, split or folder.
     """
 
-    def __init__(self, options: ValOptions, spec: DatasetSpec | None = None, *, zones: Zones | None = None) -> None:
+    def __init__(
+        self,
+        options: ValOptions,
+        spec: DatasetSpec | None = None,
+        *,
+        zones: Zones | None = None,
+        classes: tuple[str, ...] | None = None,
+    ) -> None:
         self.options = options
         self.zones = zones if options.zones is None else read_zones(options.zones)
         source = options.weights or options.predictions
@@ -102,6 +115,11 @@ class Validation:
         self.spec = load_dataset(options.data, options.data_root) if spec is None else spec
         self.task.check_dataset(self.spec)
         self.spec.split(options.split)
+        self.some = classes
+        if options.against is not None:
+            against.check_pair(self.source, Path(options.against), self.task)
+            self.some = against.some_classes(self.source, Path(options.against), self.spec)
+        self.classes = self.some or self.spec.classes
         if options.output is not None:
             check_writable(Path(options.output))
 
@@ -113,13 +131,31 @@ class Validation:
                 classes than the data set, a file that cannot be written.
         """
         options = self.options
-        evaluation = self._evaluate(self.find(watcher))
+        notes = [] if options.against is None else self._unseen(Path(options.against))
+        found = self.find(watcher)
+        compared = None if options.against is None else self._against(Path(options.against), found, watcher, notes)
+        evaluation = self._evaluate(found)
         folder = Path(options.output) if options.output is not None else fresh_folder(RUNS)
         load_picture = partial(read_image, bit_depth=self.spec.bit_depth)
         html, numbers = self.task.scores.write_report(folder, evaluation, load_picture, pictures=options.pictures)
         if options.json is not None:
             write_json(options.json, evaluation.as_dict())
-        return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation))
+        told = [] if compared is None else against.lines(compared, notes)
+        return Outcome(evaluation, html, numbers, self.task.scores.summary(evaluation), compared, told)
+
+    def _unseen(self, old: Path) -> list[str]:
+        """What a person should know of the pictures on which two models are compared."""
+        pictures = [truth.image for truth in self.truths()[0]]
+        apart = [] if self.some is None else [against.left_out(self.source, old, self.spec, self.some)]
+        return apart + [line for place in (self.source, old) for line in against.check_unseen(place, pictures)]
+
+    def _against(self, old: Path, found: Found, watcher: Watcher, notes: Sequence[str]) -> Paired:
+        """Compare with the model `old`, and add the result to `found`."""
+        other = replace(self.options, weights=old, against=None, output=None, json=None)
+        theirs = Validation(other, self.spec, zones=self.zones, classes=self.classes).find(watcher)
+        compared = against.compare_found(found, theirs, self.classes)
+        found.compared, found.details["against"] = against.facts(compared, notes, old)
+        return compared
 
     def find(self, watcher: Watcher, *, own_thresholds: bool = False, statistics: bool = False) -> Found:
         """Read the split and run the model on its pictures.
@@ -148,7 +184,11 @@ class Validation:
         Raises:
             UserError: a broken picture or label (unless skipped).
         """
-        return read_split(self.spec, self.options.split, on_error=self.options.on_error)
+        truths, faults = read_split(self.spec, self.options.split, on_error=self.options.on_error)
+        if self.some is None:
+            return truths, faults
+        order = [self.some.index(name) if name in self.some else -1 for name in self.spec.classes]
+        return [truth.renumbered(order) for truth in truths], faults
 
     def predictor(self, thresholds: dict[str, Any] | None = None) -> Any:
         """Load the model as this evaluation looks through it; `thresholds` default to those of the settings."""
@@ -187,10 +227,13 @@ class Validation:
 
     def _look(self, truths: list[Any], watcher: Watcher, thresholds: dict[str, Any], *, statistics: bool) -> Found:
         """Predictions of a network."""
-        options, classes = self.options, self.spec.classes
+        options, classes = self.options, self.classes
         predictor = self.predictor(thresholds)
         rule, promise = predictor.rule, predictor.promise
-        order = class_order(predictor.names, self.spec, self.source)
+        if self.some is None:
+            order = class_order(predictor.names, self.spec, self.source)
+        else:
+            order = np.array([classes.index(n) if n in classes else -1 for n in predictor.names], np.int64)
         kept: list[Any] = []
         found: list[Any] = []
         skipped: list[str] = []
@@ -248,7 +291,7 @@ class Validation:
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
         software = versions(task.scores.packages)
-        decision = {} if found.rule is None else judged(found, spec.classes)
+        decision = {} if found.rule is None or self.some is not None else judged(found, spec.classes)
         used = {} if found.conditions is None else found.conditions.as_dict()
         used = {name: value for name, value in used.items() if name in ("iou", "max_detections") and value is not None}
         across = bool(options.agnostic if found.conditions is None else found.conditions.agnostic)
@@ -256,16 +299,17 @@ class Validation:
         if options.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
         facts = {
-            "Data": data | {"description": str(options.data), "classes": ", ".join(spec.classes)},
+            "Data": data | {"description": str(options.data), "classes": ", ".join(self.classes)},
             "Model": found.facts,
             "Settings": settings,
             "Decision": decision_facts(found, decision) if decision else {},
+            "Compared": found.compared,
             "Made": {"on": now, **software},
         }
         return task.scores.evaluation(
             found.truths,
             found.predictions,
-            spec.classes,
+            self.classes,
             self.settings,
             self.source,
             title=f"{self.source.name} on {spec.name} ({options.split})",

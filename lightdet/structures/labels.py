@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from lightdet.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from lightdet.structures.boxes import check_boxes
@@ -46,6 +49,19 @@ class Annotation:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def renumbered(self, order: Sequence[int]) -> Annotation:
+        """Return it with ``order[label]`` for each label; boxes where that is -1 are left out."""
+        labels: IntArray = np.asarray(order, np.int64)[self.labels]
+        kept = labels >= 0
+        return replace(
+            self,
+            boxes=self.boxes[kept],
+            labels=labels[kept],
+            crowd=None if self.crowd is None else self.crowd[kept],
+            lines=tuple(line for line, keep in zip(self.lines, kept, strict=True) if keep) if self.lines else (),
+            area=None if self.area is None else self.area[kept],
+        )
 
 
 @dataclass(frozen=True)

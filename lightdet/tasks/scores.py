@@ -40,7 +40,7 @@ class Scores(Protocol):
 
         Args:
             found: the predictor's result for a picture.
-            order: int64 ``[C]``, the data set's label for each of the model's.
+            order: int64 ``[C]``, the data set's label for each of the model's; -1: leave it out.
             names: the data set's class names, by label.
         """
         ...

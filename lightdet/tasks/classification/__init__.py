@@ -42,6 +42,7 @@ FOREIGN = frozenset(
         "min_size",
         "box",
         "predictions",
+        "against",
     }
 )
 """Options of detection alone."""

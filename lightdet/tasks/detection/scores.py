@@ -42,6 +42,7 @@ class DetectionScores:
 
     def in_order(self, found: Detections, order: IntArray, names: tuple[str, ...]) -> Detections:
         """The labels become the data set's."""
+        found = found.only(order[found.labels] >= 0)
         return replace(found, labels=order[found.labels], names=names)
 
     def evaluation(

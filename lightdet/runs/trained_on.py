@@ -1,0 +1,48 @@
+"""The pictures of a training, kept beside its model: a later test should not be on pictures that it has learned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightdet.data.picture_digest import picture_digest
+from lightdet.files import write_json
+
+FILE_NAME = "trained_on.json"
+
+
+def write_trained_on(folder: Path, data: Any) -> None:
+    """Write the digests of the pictures of a training's `data` into its folder, by split."""
+    splits = {"train": data.train, "val": data.val}
+    write_json(
+        folder / FILE_NAME,
+        {
+            name: sorted(picture_digest(each.image) for each in pictures.annotations)
+            for name, pictures in splits.items()
+            if pictures
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Number of pictures that a training learned from, and that chose its best epoch; `first` is one of the former."""
+
+    train: int = 0
+    val: int = 0
+    first: Path | None = None
+
+
+def seen_by(weights: Path, pictures: Sequence[Path]) -> Seen | None:
+    """Return which of `pictures` the training of the model `weights` used; None if its folder does not say."""
+    try:
+        kept = json.loads((weights.parent / FILE_NAME).read_text(encoding="utf-8"))
+        learned, measured = (frozenset(kept.get(name, ())) for name in ("train", "val"))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    digests = [picture_digest(picture) for picture in pictures]
+    hits = [path for path, digest in zip(pictures, digests, strict=True) if digest in learned]
+    return Seen(len(hits), sum(digest in measured for digest in digests), hits[0] if hits else None)
