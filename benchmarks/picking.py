@@ -66,19 +66,21 @@ def run_arm(arm: str, seed: int, pool: list[Path], options: argparse.Namespace) 
     labelled = [pool[index] for index in rng.permutation(len(pool))[: options.first]]
     scores = []
     for number in range(options.rounds + 1):
-        folder = options.output / f"{arm}-{seed}" / f"round{number}"
+        own = options.output / f"{arm}-{seed}" / f"round{number}"
+        folder = own if number else options.output / f"first-{seed}"  # the same for both
         data = data_set(labelled, folder, options)
         weights = folder / "run" / "last.safetensors"
         scores.append(train(data, folder, seed, len(labelled), options))
         if number == options.rounds:
             break
-        kept = folder / "added.txt"
+        kept = own / "added.txt"
         if not kept.exists():
             left = [path for path in pool if path not in set(labelled)]
             if arm == "picked":
                 added = [e["path"] for e in pick(list(map(str, left)), weights, options.more, data=data).entries]
             else:
                 added = [str(left[index]) for index in rng.permutation(len(left))[: options.more]]
+            kept.parent.mkdir(parents=True, exist_ok=True)
             write_text(kept, "\n".join(added) + "\n")
         labelled += [Path(line) for line in kept.read_text().splitlines()]
     return scores
