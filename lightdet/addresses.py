@@ -14,6 +14,10 @@ from typing import NamedTuple
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 HOSTLESS = ("udp", "tcp")
 """Schemes that may listen on a port of this computer: ``udp://@:1234``."""
+STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
+"""Schemes of object stores: ``s3://bucket/key``. Their keys are names, and are shown."""
+ARCHIVES = ("zip", "tar")
+"""Schemes of places in an archive: ``zip://a/b.png::s3://bucket/parts.zip``."""
 HIDDEN = "…"
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,15}", re.IGNORECASE)
@@ -25,6 +29,12 @@ _WORD = (
 )
 _TOKEN = rf"(?:{_WORD}{{1,3}}[0-9]{{0,3}}|[0-9]{{1,3}})"
 _PLAIN_SEGMENT = re.compile(rf"{_TOKEN}(?:[._-]{_TOKEN}){{0,4}}", re.IGNORECASE)
+_FILE = re.compile(
+    r"[^/]\.(?:jpe?g|png|bmp|tiff?|webp|gif|zip|tar|tgz|gz|ya?ml|safetensors|onnx|xml|json|csv|txt)\Z", re.IGNORECASE
+)
+"""The end of a path that names a file, not a camera's channel."""
+_STORED = re.compile(rf"\A(?:{'|'.join((*STORES, *ARCHIVES))}):[/\\]", re.IGNORECASE)
+_PORT = re.compile(r"[^:]*(?::[0-9]{0,5})?")
 # A scheme has at least two letters, because C:/ is a drive; Path leaves only one slash in an address.
 _ADDRESS = re.compile(rf"[a-z][a-z0-9+.-]+:[/\\]|\b(?:{'|'.join(SCHEMES)}):", re.IGNORECASE)
 _SIGN_IN = re.compile(
@@ -77,7 +87,8 @@ def split_address(text: str) -> Address:
             "of up to 65535; in a user and a password write / as %2F, ? as %3F, # as %23 and @ as %40"
         )
     path = re.split(r"[?#]", behind, maxsplit=1)[0]
-    return Address(scheme, where["host"], where["port"], _plain_path(path))
+    named = scheme in ("http", "https") and _FILE.search(path) and not _SIGN_IN.search(path)
+    return Address(scheme, where["host"], where["port"], path if named else _plain_path(path))
 
 
 def _plain_path(path: str) -> str:
@@ -95,10 +106,28 @@ def may_hold_secret(text: str) -> bool:
     return _ADDRESS.search(text) is not None or _SIGN_IN.search(text) is not None
 
 
+def _shown_stored(text: str) -> str:
+    """An object's or an archive member's address: with its key, without user, password and query."""
+    scheme, _, rest = text.replace("\\", "/").partition(":")
+    scheme, rest = scheme.lower(), rest.lstrip("/")
+    if scheme in ARCHIVES:
+        inner, chained, outer = rest.partition("::")
+        return f"{scheme}://{hide_sign_in(inner)}{chained}{shown_address(outer)}"
+    authority, slash, key = rest.partition("/")
+    container, _, host = authority.rpartition("@")
+    if ":" in host and not (_PORT.fullmatch(host) and "@" not in key):
+        return f"{scheme}://{HIDDEN}"  # what stands before an @ of the key may be a password
+    if scheme.startswith("abfs") and container and ":" not in container:
+        host = authority  # abfs://container@account.dfs.core.windows.net/key
+    return f"{scheme}://{host}{slash}{hide_sign_in(key)}".partition("?")[0]
+
+
 def shown_address(text: str) -> str:
     """A text as messages may quote it: an address without its secrets, anything else unchanged."""
     if not _ADDRESS.search(text):
         return text
+    if _STORED.search(text):
+        return _shown_stored(text)
     try:
         return str(split_address(re.sub(r":[/\\]*", "://", text, count=1)))
     except ValueError:

@@ -74,6 +74,22 @@ def test_no_form_of_an_address_shows_its_secrets(
                 assert not shows(str(UserError(f"there is no picture '{address}' in img; correct it")))
 
 
+@given(
+    st.sampled_from((*FORMS[:4], "{scheme}{host}/a.png?token={password}")),
+    st.sampled_from(["s3://", "az://", "S3:/", "zip://a.png::s3://", "tar://in/a.png::https://"]),
+    passwords(),
+    hosts,
+    tails,
+)
+def test_no_address_of_a_stored_file_shows_its_sign_in(
+    form: str, scheme: str, password: str, host: str, tail: str
+) -> None:
+    if form == FORMS[1]:  # without a user what stands before the first slash is the bucket
+        password = password.replace("/", "").replace("\\", "")
+    address = form.format(scheme=scheme, user=SECRETS[0], password=password, host=host, tail=tail)
+    assert not shows(shown_address(address) + str(UserError("no such file", path=address)))
+
+
 @given(st.sampled_from(FORMS[:4] + FORMS[10:13]), passwords())
 def test_a_caller_of_the_service_that_names_a_picture_by_its_address(form: str, password: str) -> None:
     if not any(mark in password for mark in "/\\?#"):
@@ -92,6 +108,8 @@ def test_a_caller_of_the_service_that_names_a_picture_by_its_address(form: str, 
         ("udp://@:1234", "udp://:1234"),
         ("http://h/live/user/word/7.ts", "http://h/live/…"),
         ("rtmp://h/live/4fj3-9sk2", "rtmp://h/live/…"),
+        ("https://me:word@h/lake/line 3/part-7.png?sig=abc", "https://h/lake/line 3/part-7.png"),
+        ("http://h/user=me_password=word/now.jpg", "http://h/…"),
     ],
 )
 def test_what_is_shown(address: str, shown: str) -> None:
@@ -120,6 +138,24 @@ def test_streams_that_differ_only_in_what_is_hidden_have_names_of_their_own() ->
     assert len({each.stem for each in found}) == 3
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("s3://lake/2026/a@b.png", "s3://lake/2026/a@b.png"),
+        ("s3:/lake/2026/a.png", "s3://lake/2026/a.png"),  # as a Path has it
+        ("az://lake/a.png?sv=1&sig=abc", "az://lake/a.png"),
+        ("abfs://lake@plant.dfs.core.windows.net/a.png", "abfs://lake@plant.dfs.core.windows.net/a.png"),
+        ("s3://key:secret@lake/a.png", "s3://lake/a.png"),
+        ("s3://key:sec/ret@lake/a.png", "s3://…"),
+        ("zip://in/a.png::s3://key:secret@lake/parts.zip", "zip://in/a.png::s3://lake/parts.zip"),
+        ("tar://a.png::parts.tar", "tar://a.png::parts.tar"),
+    ],
+)
+def test_what_is_shown_of_stored_files(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
+    assert shown_address(shown) == shown
+
+
 def test_other_names_are_shown_as_they_are() -> None:
     for name in ("in/a@b.png", "C:/x/a.png", "C:\\x\\a@b.png", "batch 7/part:3.png", "a?b#c.png"):
         assert shown_address(name) == name
@@ -131,9 +167,11 @@ def test_other_names_are_shown_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
-        ("no 'http://me:pw@h/a.jpg' in img; correct it", "no 'http://h/…' in img; correct it"),
+        ("no 'http://me:pw@h/a.jpg' in img; correct it", "no 'http://h/a.jpg' in img; correct it"),
         ("no https:/me:pw@h/store; correct 'path'", "no https://h/…; correct 'path'"),
-        ("no 'https://h/a.jpg?sig=abc' in img", "no 'https://h/…' in img"),
+        ("no 'https://h/a.jpg?sig=abc' in img", "no 'https://h/a.jpg' in img"),
+        ("no 's3://key:secret@lake/a.png?sig=1' there", "no 's3://lake/a.png' there"),
+        ("no 'zip://a.png::https://me:pw@h/parts.zip'", "no 'zip://a.png::https://h/parts.zip'"),
         ("C:/set/a@b.png: 3 boxes?", "C:/set/a@b.png: 3 boxes?"),
         ("see https://h/page; is it meant?", "see https://h/page; is it meant?"),
         (
