@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -65,6 +66,15 @@ def _hear_ctrl_c() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Any]:
+    """fsspec's file system on an S3 server of this process, with the bucket ``lake``; use a prefix per test."""
+    from s3_server import s3_server
+
+    with s3_server() as system:
+        yield system
 
 
 @pytest.fixture(scope="module")

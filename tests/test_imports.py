@@ -29,6 +29,7 @@ BASE = {
     "other_names",
     "processors",
     "seal",
+    "storage",
 }
 BASE |= {"seal", "wording"}
 TYPES = BASE | {"geometry", "structures", "card"}
@@ -100,6 +101,7 @@ TORCH_FREE = (
     "labelling",
     "options",
     "service",
+    "storage",
     "tasks",
     "web",
 )

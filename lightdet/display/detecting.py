@@ -18,7 +18,7 @@ class DetectBar:
 
     def __init__(self, sources: Sources, *, shown: bool = True) -> None:
         self.progress = new_progress(Console(stderr=True, quiet=not shown), transient=False)
-        self.whole = self.progress.add_task("detect", total=len(sources.items))
+        self.whole = self.progress.add_task("detect", total=sources.total)
         self.frames: Any = None
 
     def __enter__(self) -> DetectBar:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from lightdet.arrays import Image
-from lightdet.data.images import read_pages
+from lightdet.data.images import MAX_BYTES
 from lightdet.errors import NetworkError, UserError
 from lightdet.inference.image_writers import VideoWriter, write_picture
 from lightdet.inference.results import draw_boxes_found
@@ -19,6 +20,7 @@ from lightdet.inference.save import Record, Writer
 from lightdet.inference.sources import Source, printable
 from lightdet.inference.totals import Totals
 from lightdet.inference.video import Frame, LiveStream, VideoFile
+from lightdet.storage.stored_file import StoredFile
 from lightdet.structures import Preprocessing
 
 MAX_PENDING_PIXELS = 64_000_000
@@ -143,7 +145,7 @@ class DetectionRun:
 
     def _picture(self, source: Source, pending: list[_Job]) -> None:
         """Read the pictures of a file, and run the network as batches fill."""
-        pages = read_pages(str(source.target), bit_depth=self.predictor.preprocessing.bit_depth)
+        pages = source.read(self.predictor.preprocessing.bit_depth)
         while True:
             start = time.perf_counter()
             try:
@@ -161,6 +163,16 @@ class DetectionRun:
                 self._finish(pending)
 
     def _video(self, source: Source) -> None:
+        with ExitStack() as stack:
+            if isinstance(source.target, StoredFile):
+                try:
+                    source = replace(source, target=_copied(source.target, stack))
+                except UserError as error:
+                    self._note_bad(source, error)
+                    return
+            self._local_video(source)
+
+    def _local_video(self, source: Source) -> None:
         try:
             reader = _open(source)
         except UserError as error:
@@ -257,7 +269,16 @@ class DetectionRun:
 
 
 def _open(source: Source) -> VideoFile | LiveStream:
-    return VideoFile(source.target) if isinstance(source.target, Path) else LiveStream(source.target, source.name)
+    target: Any = source.target
+    return VideoFile(target) if isinstance(target, Path) else LiveStream(target, source.name)
+
+
+def _copied(file: StoredFile, stack: ExitStack) -> Path:
+    """A video of a store or an archive as a local file, until `stack` is closed: OpenCV reads no other."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lightdet-")))
+    target = folder / f"video{Path(file.place).suffix}"
+    target.write_bytes(file.read(MAX_BYTES))
+    return target
 
 
 def _since(start: float) -> float:

@@ -59,6 +59,7 @@ def check_free(
     extra: Sequence[Path] = (),
     overwrite: bool = False,
     fresh: bool = False,
+    listed: bool = False,
 ) -> None:
     """Refuse a run that would overwrite its own sources, or (without `overwrite`) existing files.
 
@@ -70,10 +71,14 @@ def check_free(
         extra: single files that may be replaced, except sources.
         overwrite: results may be replaced.
         fresh: the folder will be new, so only `extra` is checked.
+        listed: there are more sources, which are listed during the run: what has a file for each needs an empty folder.
 
     Raises:
         UserError: names the first such file.
     """
+    many = listed and not (fresh or overwrite) and (marked or "yolo" in formats)
+    if many and folder.is_dir() and any(folder.iterdir()):
+        raise UserError("is not empty; add --overwrite to replace results in it, or give another", path=folder)
     originals = {source.target.resolve(): source for source in sources if isinstance(source.target, Path)}
     planned = () if fresh else _planned(folder, sources, formats, marked)
     for path in (*planned, *extra):

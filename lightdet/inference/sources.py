@@ -1,4 +1,7 @@
-"""The sources of a run: pictures, folders, globs, lists, videos, cameras and streams named on the command line."""
+"""The sources of a run: pictures, folders, globs, lists, videos, cameras and streams named on the command line.
+
+What is stored by URL or in an archive is listed while the run goes (`lightdet.inference.stored_sources`).
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lightdet.addresses import may_hold_secret, split_address
+from lightdet.data.images import MAX_BYTES, Page, read_pages
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
-from lightdet.data.images import Page
 from lightdet.data.paths import find_file
 from lightdet.errors import UserError
+from lightdet.inference.stored_sources import ONLY_DETECT, TakenPlaces, is_stored, plain_place, stored_pictures
+from lightdet.storage.listing import Listing
+from lightdet.storage.stored_file import StoredFile
+from lightdet.storage.urls import local_path
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".3gp"}
@@ -39,15 +46,22 @@ class Source:
 
     Attributes:
         kind: a picture, a video file, or a live stream (camera or URL).
-        target: the path, the camera's index, or the URL.
+        target: the path, the camera's index, the URL, or a file of a store or an archive.
         name: its name in results and messages: the path as given; for a URL the parts that are not secret, made unique.
         stem: where its results go below the output folder, without suffix; no two sources share one.
     """
 
     kind: Literal["picture", "video", "stream"]
-    target: Path | str | int = field(repr=False)
+    target: Path | str | int | StoredFile = field(repr=False)
     name: str
     stem: Path
+
+    def read(self, bit_depth: int) -> Iterator[Page]:
+        """Decode the pictures of a picture file one after the other, as `lightdet.data.images.read_pages`."""
+        if isinstance(self.target, StoredFile):
+            yield from read_pages(self.target.read(MAX_BYTES), bit_depth=bit_depth, name=self.name)
+        else:
+            yield from read_pages(str(self.target), bit_depth=bit_depth)
 
     def page(self, page: Page) -> Source:
         """The same for one picture of the file: ``stack.tif#2`` if it holds several."""
@@ -63,10 +77,36 @@ def page_place(stem: Path, number: int) -> Path:
 
 @dataclass
 class Sources:
-    """All sources, in order and each once; `passed_over` counts files that are neither pictures nor videos."""
+    """All sources, in order and each once.
+
+    Attributes:
+        items: those that are known before the run.
+        listings: what is listed during the run: never are all of its names held.
+        passed_over: files that are neither pictures nor videos; those of `listings` once they are listed.
+    """
 
     items: list[Source] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
     passed_over: int = 0
+
+    @property
+    def total(self) -> int | None:
+        """Their number, if it is known before the run."""
+        return None if self.listings else len(self.items)
+
+    def __iter__(self) -> Iterator[Source]:
+        """Yield all sources, first `items`.
+
+        Raises:
+            UserError: a store or an archive cannot be read.
+        """
+        yield from self.items
+        if self.listings:
+            taken = TakenPlaces(item.stem for item in self.items)
+            for listing in self.listings:
+                for file in listing:
+                    yield _stored(file, taken)
+                self.passed_over += listing.passed_over
 
 
 class _Found(NamedTuple):
@@ -77,24 +117,31 @@ class _Found(NamedTuple):
 
 
 def expand_sources(
-    arguments: Sequence[str | Path], *, recursive: bool = False, exclude: Callable[[Path], bool] | None = None
+    arguments: Sequence[str | Path],
+    *,
+    recursive: bool = False,
+    exclude: Callable[[Path], bool] | None = None,
+    stored: bool = False,
 ) -> Sources:
     """Return every picture, video and stream that `arguments` name.
 
     An argument is a picture, a video, a folder (with sub-folders if `recursive`), a glob (``**`` for any depth),
     a ``.txt`` list (one path per line, from the list's folder or the current one; ``#`` begins a comment line), a
     camera's number, or a URL (RTSP, RTMP, HTTP, UDP, TCP). An existing file with that name has priority over any
-    other meaning. Folders and globs are in natural order (``2`` before ``10``), without hidden files.
+    other meaning. Folders and globs are in natural order (``2`` before ``10``), without hidden files. With `stored`,
+    also an archive and the URL of a stored picture, folder, glob or archive (docs/storage.md).
 
     Args:
         arguments: one or more.
         recursive: also search sub-folders.
         exclude: folders for which this is true are not entered (results of earlier runs).
+        stored: the caller reads archives and stores.
 
     Raises:
         UserError: nothing found, an unreadable folder or list (with its line), a folder without pictures.
     """
     sources = Sources()
+    arguments = [local_path(each) or each for each in arguments]
     found: list[_Found] = []
     several = sum(map(_is_folder, arguments)) > 1
     for argument in arguments:
@@ -105,6 +152,10 @@ def expand_sources(
         if _is_folder(path):
             base = _absolute(path).parent if several else _absolute(path)
             found += [_Found(s, base) for s in _folder(path, recursive, exclude, sources)]
+        elif is_stored(text):
+            if not stored:
+                raise UserError(f"is in an archive or by URL; {ONLY_DETECT}", path=text)
+            sources.listings.append(stored_pictures(text, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive))
         elif _exists(path):
             files = _list_file(path) if path.suffix.lower() == ".txt" else [_file(path)]
             found += [_Found(s, None) for s in files]
@@ -118,6 +169,13 @@ def expand_sources(
             raise UserError(f"no such file or folder{_similar(path)}", path=path)
     sources.items = _with_stems(_each_once(found))
     return sources
+
+
+def _stored(file: StoredFile, taken: TakenPlaces) -> Source:
+    """A source for a file of a store or an archive."""
+    name = printable(file.name)
+    kind = _kind(Path(file.place))
+    return Source(kind, file, name, taken.free(plain_place(file.place)))
 
 
 def printable(path: str | Path) -> str:
@@ -137,10 +195,13 @@ def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and change names
 
 
-def _file(path: Path) -> Source:
+def _kind(path: Path) -> Literal["picture", "video"]:
     # A file of unknown kind is opened as a picture: the reader goes by content and reports what is wrong.
-    kind: Literal["picture", "video"] = "video" if path.suffix.lower() in VIDEO_SUFFIXES else "picture"
-    return Source(kind, path, printable(path), path)
+    return "video" if path.suffix.lower() in VIDEO_SUFFIXES else "picture"
+
+
+def _file(path: Path) -> Source:
+    return Source(_kind(path), path, printable(path), path)
 
 
 def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | None, sources: Sources) -> list[Source]:

@@ -130,7 +130,8 @@ Sources = Annotated[
     Sequence[str],
     Parameter(
         name="SOURCE",
-        help="Pictures, folders, globs ('in/**/*.png'), .txt lists, videos, a camera's number (0), RTSP/HTTP URLs.",
+        help="Pictures, folders, globs ('in/**/*.png'), .txt lists, videos, a camera's number (0), RTSP/HTTP URLs; "
+        "for detect also zip and tar archives, s3://, gs://, az:// and https:// pictures.",
     ),
 ]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lightdet.assembly.zones import read_zones
-from lightdet.data.images import read_pages
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.inference.formats import FORMATS
@@ -129,7 +129,7 @@ class Detection:
             told = None if rule is None else promise
             self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor), promise=told)
             try:
-                run.run(self.sources.items)
+                run.run(self.sources)
             finally:
                 self._keep_watch(watch)
                 if folder is not None and options.output is None and not run.totals.seen:
@@ -148,9 +148,10 @@ class Detection:
     def _surest(self, predictor: Predictor) -> Surest:
         """Run the first pictures again, to say how far they are from a detection."""
         best, where, looked = None, "", 0
-        for source in [each for each in self.sources.items if each.kind == "picture"][:SECOND_LOOKS]:
+        pictures = (each for each in self.sources if each.kind == "picture")
+        for source in islice(pictures, SECOND_LOOKS):
             with suppress(UserError):  # a bad one was told already
-                for page in read_pages(str(source.target), bit_depth=predictor.preprocessing.bit_depth):
+                for page in source.read(predictor.preprocessing.bit_depth):
                     score, looked = predictor.surest(page.image), looked + 1
                     if score is not None and (best is None or score > best):
                         best, where = score, page.name(source.name)
@@ -209,6 +210,7 @@ class Detection:
             options.sources,
             recursive=options.recursive,
             exclude=lambda folder: earlier(folder) or folder.absolute() == output,
+            stored=True,
         )
         check_free(
             Path(options.output or RUNS),
@@ -218,11 +220,14 @@ class Detection:
             extra=[Path(options.json)] if options.json is not None else [],
             overwrite=options.overwrite,
             fresh=output is None,
+            listed=bool(sources.listings),
         )
         return sources
 
     def _check_heat(self) -> None:
         """Refuse sources that cannot be explained, and heat pictures that would be overwritten."""
+        for listing in self.sources.listings:
+            raise UserError("--explain takes only pictures of this computer; copy or unpack them", path=listing.name)
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)

@@ -1,0 +1,195 @@
+"""Pictures in archives and by URL through ``lightdet detect``."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import subprocess
+import sys
+import threading
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from lightdet.errors import UserError
+from lightdet.inference import stored_sources
+from lightdet.inference.sources import Sources, expand_sources
+from lightdet.inference.stored_sources import TakenPlaces, plain_place
+from lightdet.storage.listing import Listing
+from lightdet.storage.stored_file import StoredFile
+
+Detect = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def png(painted: Callable[..., np.ndarray]) -> bytes:
+    data = io.BytesIO()
+    Pil.fromarray(painted(120, 90, ("red", 10, 10, 30, 40), ("green", 50, 20, 100, 60))).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """The address of a server on loopback that gives the files of ``tmp_path / "web"``."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    (tmp_path / "web").mkdir()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "web")))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def result(folder: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(folder, "detections.json").read_text())
+    return found
+
+
+def test_a_bucket_gives_what_the_same_files_give_here(detect: Detect, s3: Any, png: bytes) -> None:
+    Path("in/x").mkdir(parents=True)
+    for name in ("a.png", "x/b.png", "c.jpg"):
+        Path("in", name).write_bytes(png)
+        s3.pipe_file(f"lake/found/{name}", png)
+    formats = "--save=json,csv,yolo,coco"
+    assert detect("in", "--recursive", formats, "-o", "here")[0] == 0
+    code, out, _ = detect("s3://lake/found", "--recursive", formats, "-o", "there")
+    assert code == 0 and "3 pictures" in out
+    here, there = result("here"), result("there")
+    boxes = [{Path(each["source"]).name: each["detections"] for each in found["results"]} for found in (here, there)]
+    assert boxes[0] == boxes[1] and there["per_class"] == here["per_class"]
+    assert {each["source"] for each in there["results"]} == {
+        f"s3://lake/found/{n}" for n in ("a.png", "x/b.png", "c.jpg")
+    }
+    files = [{str(p.relative_to(folder)) for p in Path(folder).rglob("*.*")} for folder in ("here", "there")]
+    assert files[0] == files[1]
+    code, _, told = detect("s3://lake/found", "--recursive", "-o", "there")
+    assert code == 2 and "there: is not empty; add --overwrite" in told
+    assert detect("s3://lake/found", "--recursive", "-o", "there", "--overwrite")[0] == 0
+
+
+def test_an_archive_here_by_http_and_in_a_bucket(detect: Detect, web: str, s3: Any, png: bytes) -> None:
+    path = zipped(Path("web/parts.zip"), {"in/a.png": png, "in/a.jpg": png, "bad.png": png[:200], "notes.txt": b"-"})
+    s3.put_file(path, "lake/zipped/parts.zip")
+    (Path("web") / "one.png").write_bytes(png)
+    for url in ("web/parts.zip", f"{web}/parts.zip", "s3://lake/zipped/parts.zip"):
+        code, out, told = detect(url, "--save", "json", "--on-error", "skip", "-o", "found", "--overwrite")
+        assert code == 0, told
+        assert "2 pictures" in out and "passed over 1 file" in out
+        assert f"zip://bad.png::{url}: the picture is truncated" in out
+        assert {each["source"] for each in result("found")["results"]} == {
+            f"zip://in/a.{suffix}::{url}" for suffix in ("png", "jpg")
+        }
+    assert Path("found/in/a.jpg").is_file() and Path("found/in/a-2.jpg").is_file()
+    assert detect("zip://in/*.png::web/parts.zip", f"{web}/one.png", "--save", "json", "-o", "two")[0] == 0
+    assert [each["source"] for each in result("two")["results"]] == ["zip://in/a.png::web/parts.zip", f"{web}/one.png"]
+
+
+def test_what_is_wrong_is_told_before_the_network_is_loaded(detect: Detect, web: str, s3: Any) -> None:
+    for url, why in (
+        ("s3://nowhere/in", "there is no such bucket"),
+        ("s3://lake/nothing/", "holds no pictures or videos"),
+        (f"{web}/gone.zip", "there is no such bucket, container or file"),
+        ("gone.zip", "no such file or folder"),
+        ("zip://a.png", "name the archive as well"),
+    ):
+        code, out, told = detect(url)
+        assert (code, out) == (2, "") and why in told and url in told and told.count("\n") == 1
+    code, _, told = detect(f"{web.replace('//', '//me:gEhEiM@')}/gone.png")
+    assert code == 2 and f"{web}/gone.png: cannot be read" in told and "gEhEiM" not in told
+
+
+def test_a_video_of_an_archive(detect: Detect, png: bytes) -> None:
+    frame = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (120, 90))
+    for _ in range(5):
+        writer.write(frame)
+    writer.release()
+    zipped(Path("parts.zip"), {"a/clip.avi": Path("clip.avi").read_bytes(), "a/b.png": png})
+    assert detect("parts.zip", "--save", "json", "-o", "found")[0] == 0
+    assert [each["frame"] for each in result("found")["results"]] == [0, 1, 2, 3, 4, None]
+    assert Path("found/a/clip.mp4").is_file()
+    code, _, told = detect("parts.zip", "--explain")
+    assert code == 2 and "--explain" in told
+
+
+@pytest.mark.parametrize(
+    ("place", "stem"),
+    [
+        ("../../a.png", "a"),
+        ("/etc/a.png", "etc/a"),
+        ("in\\b.c.png", "in/b.c"),
+        ("a#2.tif", "a_2"),
+        ("..", "picture"),
+        (".png", ".png"),
+    ],
+)
+def test_results_stay_in_their_folder(place: str, stem: str) -> None:
+    assert plain_place(place).as_posix() == stem
+
+
+def test_no_two_places_are_the_same() -> None:
+    taken = TakenPlaces([Path("a")])
+    assert [taken.free(Path(name)).as_posix() for name in ("a", "A", "a-2", "b/a", "\udcfc")] == [
+        "a-2", "A-3", "a-2-2", "b/a", "\udcfc",
+    ]  # fmt: skip
+
+
+def test_a_hundred_thousand_names_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go through one at a time: what the run holds does not grow with them."""
+
+    def files(_self: Listing) -> Iterator[StoredFile]:
+        for number in range(100_000):
+            place = f"{number:0100d}.png"
+            yield StoredFile(f"s3://lake/{place}", place, lambda _limit: b"")
+
+    monkeypatch.setattr(Listing, "__iter__", files)
+    sources = Sources(listings=[Listing("s3://lake/in", lambda _path: True)])
+    assert sources.total is None
+    tracemalloc.start()
+    try:
+        seen = sum(1 for _ in sources)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seen == 100_000
+    assert peak < 10_000_000  # the names alone would be 16 MB, the sources more
+
+
+def test_only_detect_reads_them() -> None:
+    with pytest.raises(UserError, match="s3://lake/in: is in an archive or by URL; only 'lightdet detect'"):
+        expand_sources(["s3://lake/in"])
+
+
+def test_nothing_of_the_stores_is_imported_without_a_url(tmp_path: Path) -> None:
+    zipped(tmp_path / "a.zip", {"a.png": b"x"})
+    code = (
+        "import sys; from lightdet.inference.sources import expand_sources; "
+        f"list(expand_sources([{str(tmp_path / 'a.zip')!r}], stored=True)); "
+        "sys.exit(bool({'fsspec', 's3fs', 'aiohttp', 'botocore'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert stored_sources.is_stored("https://h/a.png?x=1") and not stored_sources.is_stored("https://h/live.m3u8")
