@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -91,6 +92,41 @@ def atomic_path(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
         if handle is not None:
             os.close(handle)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it is renamed to `path`, otherwise it is deleted.
+
+    Raises:
+        UserError: there is something already, other than an empty folder, or the folder cannot be made or written.
+    """
+    target = Path(path)
+    refuse_filled(target)
+    make_folder(target.absolute().parent)
+    temporary = target.absolute().parent / f".{_short(target.absolute().name)}.{os.getpid()}.lightdet.tmp"
+    try:
+        temporary.mkdir()
+        yield temporary
+        if target.exists():
+            target.rmdir()
+        temporary.rename(target)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror or error}", path=target) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_filled(folder: Path) -> None:
+    """Refuse a folder for results in which something is.
+
+    Raises:
+        UserError: it is not empty, or a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError("is a file; name a new folder", path=folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UserError("the folder is not empty; name a new one", path=folder)
 
 
 def remove_leftover(path: str | Path) -> None:

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.files import atomic_path, make_folder, remove_leftover, run_name, write_bytes, write_json, write_text
+from lightdet.files import (
+    atomic_folder,
+    atomic_path,
+    make_folder,
+    remove_leftover,
+    run_name,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -222,3 +231,19 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 )
 def test_a_model_is_called_as_its_training(path: str, name: str) -> None:
     assert run_name(Path(path)) == name
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "new"
+    with pytest.raises(ZeroDivisionError), atomic_folder(target) as folder:
+        (folder / "a").write_text("a")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    target.mkdir()  # an empty one is taken
+    with atomic_folder(target) as folder:
+        (folder / "a").write_text("a")
+        assert list(target.iterdir()) == []
+    assert [path.name for path in target.iterdir()] == ["a"] and list(tmp_path.iterdir()) == [target]
+    for taken in (target, target / "a"):
+        with pytest.raises(UserError), atomic_folder(taken):
+            raise AssertionError

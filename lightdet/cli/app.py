@@ -39,6 +39,7 @@ DATA_COMMANDS = {
     "audit": "Say what is in a data set and what is wrong with it.",
     "pick": "Say which unlabelled pictures to label next, so that a detector learns most.",
     "prelabel": "Write what a model finds as proposals for Label Studio, CVAT or LabelMe.",
+    "collect": "Make a data set of pictures that people corrected in the service, or that are to be labelled.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
 RECORDS_COMMANDS = {
@@ -86,7 +87,7 @@ for _place, (_name, _help) in enumerate(COMMANDS.items()):
 data = _app("data", "Describe, convert, split, audit or render a data set.")
 data.sort_key = len(COMMANDS)
 for _place, (_name, _help) in enumerate(DATA_COMMANDS.items()):
-    _module = f"data_{_name}" if _name in ("pick", "prelabel") else "data"
+    _module = f"data_{_name}" if _name in ("pick", "prelabel", "collect") else "data"
     data.command(f"lightdet.cli.{_module}:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(data)
 records = _app("records", "Verify, back up, restore, export, migrate or purge the service's records.")

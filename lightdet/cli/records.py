@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from lightdet.cli.opened_records import Day, check_packages, kept_pictures, open_records, time_ms
 from lightdet.errors import UserError
 from lightdet.options.ranges import between
 from lightdet.options.shared import DATABASE, Database, Json, KeepFolder
-
-if TYPE_CHECKING:
-    from lightdet.service.picture_folder import PictureFolder
-    from lightdet.service.records.store import Store
-
-_Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
 
 
 def verify(
@@ -41,11 +34,11 @@ def verify(
     from lightdet.files import write_json
     from lightdet.wording import counted
 
-    store = _open(database)
+    store = open_records(database)
     from lightdet.service.records.keeper import read_published
 
     published = () if chain_file is None else list(read_published(chain_file))
-    folder = _pictures(store, database, keep_folder) if pictures else None
+    folder = kept_pictures(store, database, keep_folder) if pictures else None
     verdict = store.verify(published, _show_progress, None if folder is None else folder.read)
     store.close()
     for line in verdict.told:
@@ -75,7 +68,7 @@ def backup(
 
     For PostgreSQL use pg_dump, or 'records export'.
     """
-    _check_packages()
+    check_packages()
     from lightdet.service.records.backup import backup as copy
 
     head = copy(database, output)
@@ -90,7 +83,7 @@ def restore(
     replace: Annotated[bool, Parameter(help="Put a database that is there aside, under another name.")] = False,
 ) -> None:
     """Put a backup in the place of the records' database; stop the service first (SQLite)."""
-    _check_packages()
+    check_packages()
     from lightdet.service.records.backup import restore as put_back
 
     head, aside = put_back(source, database, replace=replace)
@@ -110,17 +103,17 @@ def export(
     rows: Annotated[
         Literal["inspections", "detections", "corrections"], Parameter(help="One row for each of these.")
     ] = "inspections",
-    since: _Day = None,
-    until: _Day = None,
+    since: Day = None,
+    until: Day = None,
 ) -> None:
     """Write records as CSV for spreadsheets or as Parquet, the oldest first."""
-    _check_packages()
+    check_packages()
     from lightdet.service.record_files import write_records
     from lightdet.service.records.span import Span
     from lightdet.wording import counted
 
-    store = _open(database)
-    span = Span(_time_ms(since, "--since"), _time_ms(until, "--until"))
+    store = open_records(database)
+    span = Span(time_ms(since, "--since"), time_ms(until, "--until"))
     number = write_records(store.export(span), output, rows)
     store.close()
     _say(f"{output}: {'' if rows == 'inspections' else f'the {rows} of '}{counted(number, 'inspection')}")
@@ -131,11 +124,11 @@ def migrate(*, database: Database = DATABASE) -> None:
 
     Make a copy first: the earlier version does not open it any more.
     """
-    _check_packages()
+    check_packages()
     from lightdet.service.records.tables import SCHEMA
     from lightdet.wording import counted
 
-    store = _open(database)
+    store = open_records(database)
     before, (head, _) = store.database.version_before, store.head()
     store.close()
     taken = "is of this version" if before == SCHEMA else f"is migrated from tables {before} to {SCHEMA}"
@@ -161,15 +154,15 @@ def purge(
     Their pictures go with them.
     The rest stays verifiable: the hash of the last row that was deleted is kept.
     """
-    _check_packages()
+    check_packages()
     from lightdet.service.keep import Keep
     from lightdet.wording import counted
 
     keep = Keep(days, rows, round(gib * (1 << 30)))
     if not keep:
         raise UserError("say what to keep: --days, --rows or --gib")
-    store = _open(database)
-    folder = _pictures(store, database, keep_folder)
+    store = open_records(database)
+    folder = kept_pictures(store, database, keep_folder)
 
     def forget(name: str) -> None:
         try:
@@ -183,43 +176,6 @@ def purge(
     if done.told:
         _say(done.told)
     _say(f"deleted the oldest {counted(done.rows, 'row')}; {counted(done.left, 'row')} left")
-
-
-def _open(database: str) -> Store:
-    _check_packages()
-    from lightdet.service.records.backup import check_exists
-    from lightdet.service.records.store import Store
-
-    check_exists(database)
-    return Store(database, patient=True)
-
-
-def _pictures(store: Store, database: str, given: Path | str | None) -> PictureFolder | None:
-    """The folder of the kept pictures; None if none were kept."""
-    from lightdet.service.picture_folder import PictureFolder, folder_of
-
-    if not store.any_picture_kept():
-        return None
-    folder = folder_of(database, given)
-    if folder is None or not folder.is_dir():
-        what = "their folder is not known" if folder is None else f"there is no folder {folder}"
-        raise UserError(f"pictures were kept with these records, but {what}: give --keep-folder FOLDER")
-    return PictureFolder(folder)
-
-
-def _check_packages() -> None:
-    if importlib.util.find_spec("sqlalchemy") is None:
-        raise UserError("records need further packages: pip install 'lightdet[service]'")
-
-
-def _time_ms(value: str | None, option: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise UserError(f"{option} '{value}': write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z") from None
 
 
 def _show_progress(done: int, total: int) -> None:

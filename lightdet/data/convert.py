@@ -19,7 +19,7 @@ from lightdet.data.paired_records import pixel_base
 from lightdet.data.splits import alike_groups, draw_validation
 from lightdet.data.unread_marks import marks_not_read
 from lightdet.errors import UserError
-from lightdet.files import make_folder, write_text
+from lightdet.files import make_folder, refuse_filled, write_text
 from lightdet.structures import Annotation
 from lightdet.wording import counted
 
@@ -143,10 +143,7 @@ def _check_output(spec: DatasetSpec, output: Path) -> None:
     }
     if any(target == source or target.is_relative_to(source) for source in sources):
         raise UserError(f"lies inside the source {spec.root}, which is never changed; choose another", path=output)
-    if output.exists() and not output.is_dir():
-        raise UserError("is a file; name a new folder", path=output)
-    if output.is_dir() and any(output.iterdir()):
-        raise UserError("the folder is not empty; name a new one", path=output)
+    refuse_filled(output)
     make_folder(output)
 
 

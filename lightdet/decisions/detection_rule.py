@@ -178,6 +178,10 @@ class DecisionRule:
         """Whether a picture passes."""
         return self.decide(detections).ok
 
+    def passes(self, found: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether a picture with these findings passes, as `findings` gave them or a record holds them."""
+        return not any(self._counts(each) for each in found)
+
     def score(self, detections: Detections, name: str | None = None) -> float:
         """Return the best score of the large enough detections (of the class `name`, or of all), to four decimals.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import FastAPI
 
 from lightdet import __version__
-from lightdet.labelling.proposals import Proposals
+from lightdet.labelling.proposals import Source
 from lightdet.labelling.routes import label_routes
 from lightdet.labelling.store import Store
 from lightdet.web.errors import RefusalError, answer_in_our_words
@@ -26,7 +26,7 @@ _COOKIE = "lightdet-label-key"
 
 def create_app(
     store: Store,
-    proposals: Proposals | None = None,
+    proposals: Source | None = None,
     *,
     bit_depth: int = 16,
     hosts: Sequence[str] = (),

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from lightdet.data.proposal_file import KeptProposals
 from lightdet.errors import UserError
 from lightdet.labelling.marks import Box
 from lightdet.labelling.pictures import Picture
@@ -25,6 +26,41 @@ class Proposal:
     box: Box
     name: str
     score: float
+
+
+class Source(Protocol):
+    """Where proposals come from.
+
+    Attributes:
+        name: what the model is called.
+    """
+
+    name: str
+
+    def of(self, picture: Picture) -> list[Proposal]:
+        """Return what is proposed for a picture, the best first.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+
+
+class StoredProposals:
+    """Boxes that were written beside the pictures, see `lightdet.data.proposal_file`.
+
+    Args:
+        kept: what the file holds.
+        classes: the folder's classes; boxes of others are left out.
+    """
+
+    def __init__(self, kept: KeptProposals, classes: Sequence[str]) -> None:
+        self.name = kept.model
+        self._kept, self._classes = kept, classes
+
+    def of(self, picture: Picture) -> list[Proposal]:
+        """Return what was proposed for a picture, the best first."""
+        found = [Proposal(each.box, each.name, each.score) for each in self._kept.pictures.get(picture.name, ())]
+        return sorted((each for each in found if each.name in self._classes), key=lambda each: -each.score)
 
 
 class Proposals:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from lightdet.errors import UserError
-from lightdet.labelling.proposals import Proposals
+from lightdet.labelling.proposals import Source
 from lightdet.labelling.schemas import (
     Sent,
     SentClass,
@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Sent)
 T = TypeVar("T")
 
 
-def label_routes(store: Store, proposals: Proposals | None, bit_depth: int) -> APIRouter:
+def label_routes(store: Store, proposals: Source | None, bit_depth: int) -> APIRouter:
     """Return the routes of a folder that is labelled."""
     router = APIRouter(prefix="/api")
 

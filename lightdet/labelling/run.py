@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 
 import uvicorn
 
+from lightdet.data.proposal_file import read_proposals
 from lightdet.errors import UserError
 from lightdet.files import make_folder, run_name, write_json
 from lightdet.labelling.app import KEY, create_app
 from lightdet.labelling.open_folder import HIDDEN, open_folder
-from lightdet.labelling.proposals import Proposals, load_proposer
+from lightdet.labelling.proposals import Proposals, Source, StoredProposals, load_proposer
 from lightdet.labelling.store import Store
 from lightdet.lock_file import lock_file
 from lightdet.web.listening import BACKLOG, listen, signals_end_quietly, url_of
@@ -59,17 +60,18 @@ def run(settings: LabelSettings, say: Callable[[str], None], loader: Callable[..
     predictor = (
         None if settings.weights is None else loader(settings.weights, device=settings.device, imgsz=settings.imgsz)
     )
-    names = () if predictor is None else tuple(predictor.names)
+    kept = read_proposals(settings.path) if predictor is None and settings.path.is_dir() else None
+    names = tuple(predictor.names) if predictor is not None else () if kept is None else kept.classes
     listener = listen(settings.host, settings.port)
     try:
         url = url_of(settings.host, listener)
         folder, history = open_folder(settings.path, settings.form, settings.classes, settings.order, usual=names)
         with _alone(folder.root / HIDDEN, url):
             store = Store(folder, history)
-            proposals = None
+            proposals: Source | None = None if kept is None else StoredProposals(kept, folder.classes)
             if predictor is not None and settings.weights is not None:
                 proposals = Proposals(predictor, run_name(settings.weights), folder.classes)
-            for line in (*folder.notes, *_facts(store, predictor)):
+            for line in (*folder.notes, *_facts(store, names)):
                 say(line)
             key = None if settings.host in ("127.0.0.1", "localhost", "::1") else secrets.token_urlsafe(16)
             shown = url if key is None else f"{url}?{KEY}={key}"
@@ -85,7 +87,7 @@ def run(settings: LabelSettings, say: Callable[[str], None], loader: Callable[..
         listener.close()
 
 
-def _facts(store: Store, predictor: Any) -> Iterator[str]:
+def _facts(store: Store, proposed: Sequence[str]) -> Iterator[str]:
     states, _ = store.counts()
     listed = ", ".join(f"{states[state]} {state}" for state in ("unlabelled", "labelled", "doubtful"))
     yield f"{len(store.folder.pictures)} pictures: {listed}; classes: {', '.join(store.folder.classes) or 'none yet'}"
@@ -94,7 +96,7 @@ def _facts(store: Store, predictor: Any) -> Iterator[str]:
         yield f"{len(faults)} pictures cannot be labelled; the first: {faults[0].fault}"
     if store.history.unread:
         yield f"{store.history.path}: lines that cannot be read are left out: {store.history.unread}"
-    foreign = [name for name in (predictor.names if predictor else ()) if name not in store.folder.classes]
+    foreign = [name for name in proposed if name not in store.folder.classes]
     if foreign:
         yield f"boxes that the model proposes for {', '.join(foreign)} are left out: the folder has no such class"
 

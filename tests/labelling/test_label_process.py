@@ -14,6 +14,7 @@ from label_folders import bare_folder
 from page_browser import Open
 
 from lightdet.cli.app import main
+from lightdet.data.proposal_file import PLACE, KeptProposal, KeptProposals, write_proposals
 
 
 def test_killed_between_changes_and_started_again(tmp_path: Path) -> None:
@@ -104,3 +105,21 @@ def test_mistakes_are_one_line(
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     assert capsys.readouterr().err.strip() == message
+
+
+def test_proposals_that_lie_beside_the_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As ``data collect`` leaves them: shown until they are accepted, and no labels."""
+    folder, told = bare_folder(tmp_path / "new", 2), tmp_path / "told.json"
+    found = [KeptProposal((5.0, 6.0, 50.0, 60.0), name, score) for name, score in (("dent", 0.2), ("scratch", 0.7))]
+    write_proposals(folder, KeptProposals("best", ("scratch", "dent"), {"0.png": found}))
+    with command(folder, told) as (process, url):
+        shown = httpx.get(f"{url}api/folder").json()
+        assert (shown["model"], [each["name"] for each in shown["classes"]]) == ("best", ["scratch", "dent"])
+        assert shown["states"]["unlabelled"] == 2
+        first, second = (httpx.get(f"{url}api/pictures/{number}/proposals").json() for number in (0, 1))
+        assert [each["name"] for each in first["proposals"]] == ["scratch", "dent"] and second["proposals"] == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    (folder / PLACE).write_text("{")
+    assert main(["label", str(folder), "--port", "0"]) == 2
+    assert capsys.readouterr().err == f"error: {folder / PLACE}: is damaged; delete it to label without proposals\n"

@@ -11,7 +11,7 @@ from lightdet.errors import UserError
 from lightdet.files import atomic_path
 from lightdet.service.records.chain import Link
 from lightdet.service.records.database import sqlite_file
-from lightdet.service.records.tables import SCHEMA
+from lightdet.service.records.tables import SCHEMA, about
 
 
 def backup(address: str, target: Path) -> Link:
@@ -117,11 +117,21 @@ def _put_aside(target: Path) -> Path:
 
 
 def check_exists(address: str) -> None:
-    """Refuse a SQLite file that is not there, which opening would make.
+    """Refuse a SQLite file that is not there or holds no records: opening it would make their tables.
 
     Raises:
-        UserError: it is not there, or no address.
+        UserError: it is not there, is something else, or no address.
     """
     file = sqlite_file(address)
-    if file is not None and not file.is_file():
+    if file is None:
+        return
+    if not file.is_file():
         raise UserError("no such file; name the records' database with --database", path=file)
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+            [known] = connection.execute(query, (about.name,)).fetchone()
+    except sqlite3.Error as error:
+        raise UserError(f"is no database of lightdet: {error}", path=file) from None
+    if not known:
+        raise UserError("is no database of lightdet: it has no records' tables", path=file)

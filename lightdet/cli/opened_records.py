@@ -1,0 +1,74 @@
+"""The service's records, opened by commands that read them or tidy them up."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from lightdet.errors import UserError
+
+if TYPE_CHECKING:
+    from lightdet.service.picture_folder import PictureFolder
+    from lightdet.service.records.store import Store
+
+Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
+
+
+def open_records(database: str) -> Store:
+    """Open a database that is there.
+
+    Raises:
+        UserError: it is not, or is another program's, or the packages are missing.
+    """
+    check_packages()
+    from lightdet.service.records.backup import check_exists
+    from lightdet.service.records.store import Store
+
+    check_exists(database)
+    return Store(database, patient=True)
+
+
+def kept_pictures(store: Store, database: str, given: Path | str | None) -> PictureFolder | None:
+    """Return the folder of the kept pictures; None if none were kept.
+
+    Raises:
+        UserError: it is not known, or not there.
+    """
+    from lightdet.service.picture_folder import PictureFolder, folder_of
+
+    if not store.any_picture_kept():
+        return None
+    folder = folder_of(database, given)
+    if folder is None or not folder.is_dir():
+        what = "their folder is not known" if folder is None else f"there is no folder {folder}"
+        raise UserError(f"pictures were kept with these records, but {what}: give --keep-folder FOLDER")
+    return PictureFolder(folder)
+
+
+def check_packages() -> None:
+    """Refuse where the packages for records are missing.
+
+    Raises:
+        UserError: they are.
+    """
+    if importlib.util.find_spec("sqlalchemy") is None:
+        raise UserError("records need further packages: pip install 'lightdet[service]'")
+
+
+def time_ms(value: str | None, option: str) -> int | None:
+    """Return a time as milliseconds since 1970.
+
+    Raises:
+        UserError: it is none.
+    """
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise UserError(f"{option} '{value}': write a day as 2026-11-22, or a time as 2026-11-22T06:30:00Z") from None
