@@ -62,7 +62,7 @@ class AlarmWatch:
         tail: Tail | None = None
         while not self._ending.wait(EVERY):
             try:
-                store = store or Store(self._database)
+                store = store or Store(self._database, make=False)
                 tail = tail or Tail(store, _MOST)
                 self.tell(self._alarms.inspected(tail.new()))
             except (UserError, SQLAlchemyError, AwayError, OSError) as error:

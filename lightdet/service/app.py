@@ -26,6 +26,7 @@ from lightdet.service.metrics import Metrics
 from lightdet.service.model_copy import identify
 from lightdet.service.picture_retention import check_pictures
 from lightdet.service.picture_writer import PictureWriter
+from lightdet.service.records.journal import Journal, journal_folder
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
 from lightdet.service.settings import LOWEST_SCORE, Settings
@@ -103,7 +104,8 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     engine.reference = stored_reference(predictor.card_decision.record, promise, settings.model)
     engine.warm_up()
     metrics.describe(model, predictor.names)
-    recorder = Recorder(store, metrics.record_reporter())
+    journal = Journal(journal_folder(settings.database), durable=settings.durable)
+    recorder = Recorder(store, metrics.record_reporter(), journal=journal)
     check_pictures(keep, store)
     pictures = PictureWriter(keep, sync=settings.durable, report=metrics.picture)
     runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()

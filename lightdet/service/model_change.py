@@ -120,7 +120,7 @@ def copy_to_serve(model: Path, folder: Path) -> ModelCopy:
 def record_model(settings: Settings, model: ModelIdentity, before: str | None) -> bool:
     """Record that `model` answers from now on, and the SHA-256 of the one before; returns whether that succeeded."""
     try:
-        store = Store(settings.database)
+        store = Store(settings.database, make=False)
         try:
             store.note_model(time.time_ns() // 1_000_000, model.name, model.sha256, before)
         finally:

@@ -100,7 +100,7 @@ class PictureKeeper:
         if self._folder is None:
             return
         try:
-            store = Store(self._database, patient=True)
+            store = Store(self._database, patient=True, make=False)
             try:
                 done = tidy(self._folder, self._keep, store, self._thread.ending)
             finally:

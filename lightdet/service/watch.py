@@ -111,7 +111,7 @@ class PromiseWatch:
             log.warning("the state of the watch over the promise could not be saved: %s", type(error).__name__)
 
     def _open(self) -> Store:
-        self._store = self._store or Store(self._database)
+        self._store = self._store or Store(self._database, make=False)
         return self._store
 
 

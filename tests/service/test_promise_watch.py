@@ -56,11 +56,18 @@ def reference() -> Reference:
     return found
 
 
+def made(folder: Path) -> str:
+    """A database with its tables: the service makes it before anything else opens it."""
+    database = str(folder / "i.sqlite3")
+    Store(database).close()
+    return database
+
+
 FAR = Look(True, {"focus": 9.0, "light": 0.0})
 
 
 def test_what_it_knows_survives_a_restart(tmp_path: Path, reference: Reference) -> None:
-    database = str(tmp_path / "i.sqlite3")
+    database = made(tmp_path)
     one = PromiseWatch(database, "ab" * 32, reference)
     one.look(Look(True, {"focus": 0.0, "light": 0.0}))
     one.close()
@@ -80,7 +87,7 @@ def test_what_it_knows_survives_a_restart(tmp_path: Path, reference: Reference) 
 def test_a_suspension_survives_a_state_that_cannot_be_read(
     tmp_path: Path, reference: Reference, damage: dict[str, Any]
 ) -> None:
-    database = str(tmp_path / "i.sqlite3")
+    database = made(tmp_path)
     watch = PromiseWatch(database, "ab" * 32, reference)
     assert any(watch.look(FAR) for _ in range(60))
     store = Store(database)
@@ -90,9 +97,9 @@ def test_a_suspension_survives_a_state_that_cannot_be_read(
 
 
 def test_it_continues_without_a_database(tmp_path: Path, reference: Reference) -> None:
-    database = tmp_path / "i.sqlite3"
-    watch = PromiseWatch(str(database), "ab" * 32, reference)
-    database.unlink()
+    database = made(tmp_path)
+    watch = PromiseWatch(database, "ab" * 32, reference)
+    Path(database).unlink()
     assert any(watch.look(FAR) for _ in range(60))
     assert watch.status().suspension is not None
 

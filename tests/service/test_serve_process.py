@@ -189,6 +189,34 @@ def test_workers_do_not_outlive_their_parent(begin: Callable[..., Process]) -> N
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_missing_database_could_not_take_is_written_at_the_next_start(
+    begin: Callable[..., Process], tmp_path: Path, kind: signal.Signals
+) -> None:
+    service = begin()
+    service.wait()
+    assert service.detect(GOOD, "before").json()["recorded"]
+    away = tmp_path / "away"
+    away.mkdir()
+    for path in tmp_path.glob("i.sqlite3*"):
+        path.rename(away / path.name)
+    assert [service.detect(BAD, f"part {i}").json()["recorded"] for i in range(3)] == [False] * 3
+    assert httpx.get(f"{service.url}ready").status_code == 503
+    service.end(kind)
+    assert not (tmp_path / "i.sqlite3").exists()  # nobody has made an empty one in its place
+    for path in away.iterdir():
+        path.rename(tmp_path / path.name)
+    service.ready.unlink(missing_ok=True)
+    again = begin()
+    again.wait()
+    deadline = time.monotonic() + 30
+    while len(again.names()) < 4:
+        assert time.monotonic() < deadline, again.text()
+    assert again.end() == 0
+    assert again.names() == ["before", *(f"part {i}" for i in range(3))]
+    assert not (tmp_path / "i.sqlite3.journal").exists()
+
+
 # --- what keeps it from starting --------------------------------------------------------------------------
 
 

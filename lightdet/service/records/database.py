@@ -39,6 +39,7 @@ class Database:
     Args:
         address: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
         patient: wait for a server as long as it takes, as no service may.
+        make: make a SQLite file that is not there; otherwise it was deleted, and a new one would hide that.
         durable: SQLite writes to the disk before it says that something is written; PostgreSQL does as it is set up.
 
     Attributes:
@@ -50,7 +51,7 @@ class Database:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, address: str, *, durable: bool = False, patient: bool = False) -> None:
+    def __init__(self, address: str, *, durable: bool = False, patient: bool = False, make: bool = True) -> None:
         self.url = _url(address)
         self.shown = hide_sign_in(self.url.render_as_string(hide_password=True))
         self.file = _file_of(self.url)
@@ -58,6 +59,8 @@ class Database:
         self.engine = _engine(self.url, seconds) if self.file is None else _sqlite_engine(self.file, durable)
         try:
             if self.file is not None and not self.file.exists():
+                if not make:
+                    raise UserError(f"the database {self.shown} was deleted")
                 _make_sqlite(self.file)  # connections never do: one that is deleted is not replaced by an empty one
             self._open()
         except (DBAPIError, OSError) as error:

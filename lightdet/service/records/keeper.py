@@ -55,7 +55,7 @@ class Keeper:
     def work(self) -> None:
         """Do once what is to be done every hour."""
         try:
-            store = Store(self._database, patient=True)
+            store = Store(self._database, patient=True, make=False)
             try:
                 if self._clock_is_steady() and self._keep and not self._thread.ending():
                     self._purge(store)

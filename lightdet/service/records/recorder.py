@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 from lightdet.service.inspection import Inspection
+from lightdet.service.records.journal import Journal
 from lightdet.service.records.store import AwayError
 
 log = logging.getLogger("lightdet.service")
@@ -32,22 +33,36 @@ class Sink(Protocol):
 class _Entry:
     inspections: Sequence[Inspection]
     written: Future[bool]
+    kept: bool = False
+    """It is in the journal."""
 
 
 class Recorder:
     """Takes inspections and writes them; an answer never waits for a database that is known to be away.
 
-    Records that could not be written are kept (up to `backlog` requests) and written when the database is back.
+    Records that could not be written wait in memory (up to `backlog` requests) and in the journal, and are written when
+    the database is back: by this process, or by the one that starts after it.
 
     Args:
         sink: the store.
-        backlog: requests that are kept for a database that is away; more are lost, and counted.
+        backlog: requests that wait in memory; more wait in the journal alone. What has neither place is lost, and
+            counted.
+        journal: keeps them beyond the end of this process; None: nothing does.
         report: is told ``written``, ``late`` (written after the answer) or ``lost``, and how many inspections; or
             ``away`` and 0 when the database could not be written.
     """
 
-    def __init__(self, sink: Sink, report: Callable[[str, int], None], *, backlog: int = BACKLOG) -> None:
-        self._sink, self._report, self._limit = sink, report, backlog
+    def __init__(
+        self,
+        sink: Sink,
+        report: Callable[[str, int], None],
+        *,
+        backlog: int = BACKLOG,
+        journal: Journal | None = None,
+    ) -> None:
+        self._sink, self._report, self._limit, self._journal = sink, report, backlog, journal
+        self._journal_alone = 0  # requests that are in the journal and not in memory
+        self._behind = True  # the journals have not been looked through since the start, or since the database was away
         self._waiting: deque[_Entry] = deque()
         self._changed = threading.Condition()
         self._stopping = self._gave_up = False
@@ -66,52 +81,70 @@ class Recorder:
 
     @property
     def backlog(self) -> int:
-        """Number of requests that are not yet written."""
-        return len(self._waiting)
+        """Number of requests of this process that are not yet written."""
+        return len(self._waiting) + self._journal_alone
 
     def record(self, inspections: Sequence[Inspection]) -> Future[bool]:
         """Take the inspections of one request; the future's result is whether they are written."""
         entry = _Entry(inspections, Future())
         with self._changed:
-            if self._stopping or len(self._waiting) >= self._limit:
+            room = not self._stopping and len(self._waiting) < self._limit
+            if not self._healthy or not room:
+                self._keep(entry)
+                entry.written.set_result(False)
+            if room:
+                self._waiting.append(entry)
+                self._changed.notify()
+            elif entry.kept:
+                self._journal_alone += 1
+            else:
                 self._report("lost", len(inspections))
-                entry.written.set_result(False)
-                return entry.written
-            if not self._healthy:
-                entry.written.set_result(False)
-            self._waiting.append(entry)
-            self._changed.notify()
         return entry.written
 
     def close(self, seconds: float = 5.0) -> None:
-        """Write the remaining records, for at most this long."""
+        """Write the remaining records, for at most this long; what is left then stays in the journal."""
         with self._changed:
             self._stopping = True
             self._retry_at = 0.0
             self._changed.notify()
         self._thread.join(seconds)
-        left = sum(len(entry.inspections) for entry in self._waiting)
-        if left:
-            self._report("lost", left)
-            log.error("%d records could not be written and are lost", left)
+        with self._changed:
+            for entry in self._waiting:
+                self._keep(entry)
+            lost = sum(len(entry.inspections) for entry in self._waiting if not entry.kept)
+            if self._journal is not None:
+                if self.backlog:
+                    log.warning("%d requests wait in %s for the next start", self.backlog, self._journal.folder)
+                self._journal.close()
+        if lost:
+            self._report("lost", lost)
+            log.error("%d records could not be written and are lost", lost)
+
+    def _keep(self, entry: _Entry) -> None:
+        if self._journal is not None and not entry.kept:
+            entry.kept = self._journal.add(entry.inspections)
 
     def _run(self) -> None:
         while True:
             batch = self._next_batch()
             if batch is None:
                 return
-            self._write(batch)
+            if batch:
+                self._write(batch)
+            if not self._waiting and (self._healthy or not batch):
+                self._catch_up()
 
     def _next_batch(self) -> list[_Entry] | None:
-        """Wait for something to write; None at the end."""
+        """Wait for something to write, or for the time to look through the journals (then it is empty); None: end."""
         with self._changed:
             while not self._gave_up:
                 now = time.monotonic()
-                if self._waiting and (now >= self._retry_at or self._stopping):
-                    return [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
-                if self._stopping:
+                if self._stopping and not self._waiting:
                     return None
-                self._changed.wait(max(0.0, self._retry_at - now) if self._waiting else None)
+                work = bool(self._waiting) or self._behind
+                if work and (now >= self._retry_at or self._stopping):
+                    return [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
+                self._changed.wait(max(0.0, self._retry_at - now) if work else None)
         return None
 
     def _write(self, batch: list[_Entry]) -> None:
@@ -152,7 +185,8 @@ class Recorder:
                 outcome = "lost" if not written else "late" if late else "written"
                 self._report(outcome, len(entry.inspections))
             if not self._healthy:
-                log.info("the database is back; %d requests are still to be written", len(self._waiting))
+                log.info("the database is back; %d requests are still to be written", self.backlog)
+                self._behind = True
             self._healthy, self._delay, self._retry_at = True, _FIRST_RETRY, 0.0
 
     def _away(self, error: Exception) -> None:
@@ -164,6 +198,51 @@ class Recorder:
             self._retry_at = time.monotonic() + self._delay
             self._delay = min(2 * self._delay, _LAST_RETRY)
             for entry in self._waiting:
+                self._keep(entry)
                 if not entry.written.done():
                     entry.written.set_result(False)
             self._gave_up = self._stopping  # one attempt at the end is enough
+
+    def _catch_up(self) -> None:
+        """Write what waits in journals alone: this process's, and those of processes that have ended."""
+        if not self._behind and not self._journal_alone:
+            return
+        if self._journal is not None:
+            try:
+                alone = self._journal_alone
+                if alone:
+                    self._write_late(self._journal.own())
+                with self._changed:
+                    if self._journal_alone == alone and not any(entry.kept for entry in self._waiting):
+                        self._journal.clear()
+                        self._journal_alone = 0
+                for requests in self._journal.left_behind():
+                    count = self._write_late(requests)
+                    log.info("%d records that an ended process had left in the journal are written", count)
+            except AwayError as error:
+                self._away(error)
+                return
+            except OSError as error:
+                log.error("the journal cannot be read: %s", error)
+        self._behind = False
+        self._done([], True)
+
+    def _write_late(self, requests: Iterator[list[Inspection]]) -> int:
+        """Write these, and return how many there were.
+
+        Raises:
+            AwayError: the database cannot be reached.
+        """
+        count = 0
+        for inspections in requests:
+            try:
+                self._sink.insert(inspections)
+            except AwayError:
+                raise
+            except Exception as error:
+                self._report("lost", len(inspections))
+                log.error("the record of %s was refused: %s", inspections[0].id, type(error).__name__)
+            else:
+                count += len(inspections)
+                self._report("late", len(inspections))
+        return count

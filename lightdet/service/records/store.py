@@ -27,14 +27,14 @@ class Store:
 
     Args:
         database: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
-        durable, patient: see `Database`.
+        durable, patient, make: see `Database`.
 
     Raises:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, database: str, *, durable: bool = False, patient: bool = False) -> None:
-        self.database = Database(database, durable=durable, patient=patient)
+    def __init__(self, database: str, *, durable: bool = False, patient: bool = False, make: bool = True) -> None:
+        self.database = Database(database, durable=durable, patient=patient, make=make)
         self._engine = self.database.engine
 
     def close(self) -> None:
