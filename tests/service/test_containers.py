@@ -33,6 +33,7 @@ from colors import paint
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,7 +142,9 @@ def test_every_package_of_the_image_is_locked(image: str, file: str, extras: lis
         seen.add(name)
         assert name in versions, f"{name} is missing: python packaging/lock.py {image}"
         assert each.specifier.contains(versions[name], prereleases=True), each
-        if not name.startswith(("torch", "nvidia-", "cuda-", "triton")):  # those here are for the processor
+        if name.startswith(("torch", "nvidia-", "cuda-", "triton")):  # those here are for the processor
+            continue
+        if Version(metadata.version(name)).major == Version(versions[name]).major:  # moto holds some back in tests
             left += [Requirement(text) for text in metadata.requires(name) or []]
     assert "setuptools" in versions
     assert set(versions) >= ({"onnxruntime", "openvino"} if image == "runtime" else {"torch", "torchvision"})
