@@ -22,6 +22,7 @@ from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.options.train import TrainOptions, flat
+from lightdet.runs.relaunch import continued, note_launch
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
 from lightdet.runs.trained_on import write_trained_on
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
@@ -229,6 +230,7 @@ def train(
     Raises:
         UserError: anything wrong with data or configuration; another training writes to the output folder.
     """
+    options = continued(options)
     task, config, spec = check(options)
     from lightdet.training.distributed import is_first_process  # noqa: PLC0415 - torch, now that all is checked
     from lightdet.training.folder_lock import folder_lock  # noqa: PLC0415
@@ -276,6 +278,7 @@ def _train(
             check_same_data(task, state, run, output)
         if processes.is_first:
             write_trained_on(output, data)
+            note_launch(output)
         display.begin(config, data, device, output, resumed=state)
         for note in spec.remarks():
             display.note(note)

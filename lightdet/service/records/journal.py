@@ -27,7 +27,7 @@ from lightdet.wording import counted
 log = logging.getLogger("lightdet.service")
 
 MOST_BYTES = 1 << 30
-"""Of one process's file: a hundred thousand inspections with small pictures, or so."""
+"""The largest file of one process: a hundred thousand inspections with small pictures, or so."""
 SERVER_JOURNALS = Path("runs/serve/journal")
 _SUFFIX = ".jsonl"
 _NEVER_RECORDED = ("data", "picture")
