@@ -229,6 +229,8 @@ def _storage(url: str) -> RDBStorage:
 
     if "://" not in url:
         raise UserError("--storage is not a URL; for a file write sqlite:///study.db")
+    if url.startswith(("postgresql://", "postgres://")):
+        url = f"postgresql+pg8000://{url.partition('://')[2]}"  # SQLAlchemy's own choice, psycopg2, is LGPL
     # Several processes write to one file: they wait for each other instead of giving up after 5 seconds.
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     for attempt in range(1, OPENINGS + 1):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from two_hosts import hosts  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,38 +17,11 @@ import pytest
 import torch
 from conftest_training import SMALL
 from safetensors.torch import load_file
+from two_hosts import FIRST, LINK, SECOND, ip
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FIRST, SECOND = "10.77.0.1", "10.77.0.2"
-LINK = "ldtest0"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def ip(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
-
-
-@pytest.fixture
-def hosts() -> Iterator[tuple[str, str]]:
-    """The names of two hosts that reach each other and nothing else."""
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("needs Linux, root and the command 'ip' to make hosts of")
-    names = (f"lda{os.getpid()}", f"ldb{os.getpid()}")
-    try:
-        for name in names:
-            made = ip("netns", "add", name, check=False)
-            if made.returncode:
-                pytest.skip(f"no network namespace can be made here: {made.stderr.strip()}")
-        ip("link", "add", LINK, "netns", names[0], "type", "veth", "peer", "name", LINK, "netns", names[1])
-        for name, address in zip(names, (FIRST, SECOND), strict=True):
-            ip("-n", name, "address", "add", f"{address}/24", "dev", LINK)
-            ip("-n", name, "link", "set", LINK, "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        yield names
-    finally:
-        for name in names:
-            ip("netns", "delete", name, check=False)
 
 
 def launch(host: str, nodes: str, log: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from two_hosts import hosts  # noqa: F401 - a fixture
 
 pytest.importorskip("optuna", reason="tune needs Optuna: pip install 'lightdet[tune]'")
 
