@@ -27,6 +27,8 @@ from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import SET_FORMATS, ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
 from lightdet.files import with_home
+from lightdet.storage.datasets import local_dataset
+from lightdet.storage.urls import as_url
 
 _KEYS_OF = {"first_pixel": ("voc",), "rows": ("yolo",), "kpt_shape": ("yolo",), "groups": ("labelme", "cvat")}
 _KEYS_OF |= {"coordinates": ("csv-boxes",), "predictions": ("label-studio",), "values": ("masks",)}
@@ -39,16 +41,18 @@ def load_dataset(path: str | Path, data_root: str | Path | None = None, *, draw:
     """Read a data set's YAML (`lightdet.config.dataset`), or the ``data.yaml`` of YOLO tools.
 
     Args:
-        path: the YAML file, or a folder: with one such YAML in it, or in a format that can be recognised.
+        path: the YAML file, or a folder: with one such YAML in it, or in a format that can be recognised; or one of
+            these by URL or in an archive, which is copied first (docs/storage.md).
         data_root: the folder of the data; replaces the YAML's ``root``.
         draw: draw a validation split from a folder without one; False leaves that out, for work on the labels.
 
     Raises:
         UserError: a fault in the YAML, an environment variable that is not set, a missing root or class file.
     """
-    if Path(path).is_dir():
-        return _from_folder(Path(path), data_root, draw=draw)
-    refuse_other_kinds(Path(path))
+    path = local_dataset(path)
+    if path.is_dir():
+        return _from_folder(path, data_root, draw=draw)
+    refuse_other_kinds(path)
     file = load_yaml(path)
     refuse_configuration(file)
     if "format" not in file.values and "names" in file.values:
@@ -130,7 +134,7 @@ def _error(message: str, file: YamlFile, *key: str) -> UserError:
 
 def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path | None) -> Path:
     if data_root is not None:
-        root = with_home(str(data_root))
+        root = with_home(local_dataset(data_root))
         if not root.is_dir():
             raise UserError("the folder given with --data-root does not exist", path=root)
         return root
@@ -143,7 +147,11 @@ def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path
             raise _error(message, file, *key)
         return value
 
-    expanded = with_home(_VARIABLE.sub(variable, text))
+    written = _VARIABLE.sub(variable, text)
+    if as_url(written) is not None:
+        with _told_of(file):
+            return local_dataset(written)
+    expanded = with_home(written)
     _refuse_impossible(_yaml_path(file).parent, str(expanded), file)
     root = _yaml_path(file).parent / expanded
     if not root.is_dir():

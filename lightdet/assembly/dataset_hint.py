@@ -22,7 +22,8 @@ CLASSES = ["first class", "second class"]
 """A placeholder for names that only the user knows."""
 VALUES = {"first class": 1, "second class": 2}
 """The same for masks."""
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_ARCHIVES = (".gz", ".bz2", ".xz", ".7z", ".rar")
+"""Archives that are not read; zip and tar are."""
 _KEYS = ("names", "splits", "format")  # every data set's YAML has one of them
 _HEAD = 1 << 16
 

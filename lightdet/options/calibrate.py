@@ -19,9 +19,9 @@ from lightdet.options.shared import (
     Imgsz,
     Json,
     OnError,
-    OptionalModel,
     Overlap,
     Overrides,
+    OwnModel,
     Precision,
     Predictions,
     Progress,
@@ -51,7 +51,7 @@ BadClasses = Annotated[
 class CalibrationOptions(Options):
     """The options of `lightdet.calibrate`."""
 
-    weights: OptionalModel = None
+    weights: OwnModel = None
     data: Annotated[DataFile, Parameter(required=True)] = NEEDED
     _: KW_ONLY
     predictions: Predictions = None

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from lightdet.options.base import AnyPath, Options
+from lightdet.options.base import AnyPath, Options, Then
 from lightdet.options.ranges import between
 from lightdet.options.shared import Device, Imgsz, Json
+from lightdet.storage.kept import local_file
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class LabelOptions(Options):
         Parameter(
             name=("--weights", "-w"), metavar="FILE", help="A detector that proposes boxes, as for lightdet.load."
         ),
+        Then(local_file),
     ] = None
     form: Annotated[
         Literal["labelme", "yolo", "voc", "coco"] | None,

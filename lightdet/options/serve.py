@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from lightdet.options.base import AnyPath, Options
+from lightdet.options.base import AnyPath, Options, Then
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     DATABASE,
@@ -28,6 +28,7 @@ from lightdet.options.shared import (
     Tile,
     ZonesFile,
 )
+from lightdet.storage.kept import local_file
 
 DECISION = Group("What is NG", sort_key=1)
 REACH = Group("Who reaches it", sort_key=2)
@@ -41,7 +42,9 @@ BOUNDS = Group("Bounds (of each worker)", sort_key=6)
 class ServeOptions(Options):
     """The options of ``lightdet serve``."""
 
-    model: Annotated[AnyPath, Parameter(name="MODEL", help="Model file, as for lightdet.load.")]
+    model: Annotated[
+        AnyPath, Parameter(name="MODEL", help="Model file or its URL, as for lightdet.load."), Then(local_file)
+    ]
     _: KW_ONLY
     threshold: Annotated[
         float | None,

@@ -9,6 +9,8 @@ from cyclopts import Parameter
 
 from lightdet.options.base import AnyPath, Then
 from lightdet.options.ranges import between, device_name, existing, one_device, side, tile_side, writable
+from lightdet.storage.datasets import local_dataset
+from lightdet.storage.kept import local_file
 
 OnErrorChoice: TypeAlias = Literal["fail", "skip"]
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
@@ -19,10 +21,13 @@ HIDDEN = Parameter(parse=False)
 """For options that only Python has."""
 
 _DATA = Parameter(
-    name=("--data", "-d"), metavar="FILE", validator=existing, help="Data set, a YAML file (datasets/…) or a folder."
+    name=("--data", "-d"),
+    metavar="FILE",
+    validator=existing,
+    help="Data set, a YAML file (datasets/…) or a folder; also a URL or an archive.",
 )
-DataFile = Annotated[AnyPath, _DATA]
-OptionalData = Annotated[AnyPath | None, _DATA]
+DataFile = Annotated[AnyPath, _DATA, Then(local_dataset)]
+OptionalData = Annotated[AnyPath | None, _DATA, Then(local_dataset)]
 DataRoot = Annotated[AnyPath | None, Parameter(metavar="DIR", help="The data set's folder; replaces root in its YAML.")]
 ConfigFile = Annotated[
     AnyPath | None,
@@ -31,10 +36,12 @@ ConfigFile = Annotated[
     ),
 ]
 _MODEL = Parameter(
-    name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or an export of one."
+    name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or an export of one; also a URL."
 )
-ModelFile = Annotated[AnyPath, _MODEL]
-OptionalModel = Annotated[AnyPath | None, _MODEL]
+ModelFile = Annotated[AnyPath, _MODEL, Then(local_file)]
+OptionalModel = Annotated[AnyPath | None, _MODEL, Then(local_file)]
+OwnModel = Annotated[AnyPath | None, _MODEL, Parameter(help="Trained model (best.safetensors), or an export of one.")]
+"""One that is changed in place."""
 Predictions = Annotated[
     AnyPath | None, Parameter(metavar="FILE", help="Instead of --weights: detections as COCO JSON.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lightdet.options.base import NEEDED, AnyPath, Options
+from lightdet.options.base import NEEDED, AnyPath, Options, Then
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     Agnostic,
@@ -32,6 +32,7 @@ from lightdet.options.shared import (
     Tile,
     ZonesFile,
 )
+from lightdet.storage.kept import local_file
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class ValOptions(Options):
             help="An older model to compare with on the same pictures; exit code 1 unless the new one is shown to be "
             "better.",
         ),
+        Then(local_file),
     ] = None
     split: Split = "val"
     data_root: DataRoot = None

@@ -12,6 +12,7 @@ from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
 from lightdet.model_kind import is_export
+from lightdet.storage.kept import local_file
 from lightdet.tasks import Task, task_of_model
 from lightdet.wording import counted
 
@@ -54,7 +55,7 @@ def load(
     (96, 96, True)
 
     Args:
-        path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``).
+        path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``); or its URL.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` OpenVINO's devices: ``cpu``, ``gpu``, ``auto``.
         imgsz: side of the network input, a multiple of 32; default: that of the training or export.
         confidence: for a detector, lowest score reported, in [0, 1]; default 0.25, or the export's own, or lower
@@ -80,7 +81,7 @@ def load(
         UserError: a missing, truncated or foreign file, a device that is not there, a value out of range, an option
             that belongs to the other task.
     """
-    source = Path(path)
+    source = local_file(path)
     _check(source, max_detections, threads)
     boxes: dict[str, Any] = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
     boxes |= {"rect": rect or None, "agnostic": agnostic, "tile": tile, "overlap": overlap, "zones": _read(zones)}

@@ -89,7 +89,7 @@ def _zip_members(stream: BinaryIO) -> Iterator[_Member]:
     with zipfile.ZipFile(stream) as archive:
         for info in archive.infolist():
             if not info.is_dir():
-                yield _Member(info.filename, info.file_size, partial(_unzip, archive, info))
+                yield _Member(info.filename.removeprefix("./"), info.file_size, partial(_unzip, archive, info))
 
 
 def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
@@ -101,7 +101,7 @@ def _tar_members(stream: BinaryIO) -> Iterator[_Member]:
     with tarfile.open(fileobj=stream, mode="r|*") as archive:
         for info in archive:
             if info.isfile():
-                yield _Member(info.name, info.size, partial(_untar, archive, info))
+                yield _Member(info.name.removeprefix("./"), info.size, partial(_untar, archive, info))
             archive.members = []  # type: ignore[attr-defined] # or all names would be kept
 
 

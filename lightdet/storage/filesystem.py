@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ _NO_SIGN_IN = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredenti
 _UNREACHED = ("EndpointConnectionError", "ClientConnectorError", "ServiceRequestError", "ClientConnectorDNSError")
 _WAITED = ("FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ServerTimeoutError", "SocketTimeoutError")
 _LONGEST = 160
+_MARKS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "Last-Modified", "LastModified", "last_modified")
+"""What file systems call the fingerprint of a file's content, the best first."""
 
 
 @contextmanager
@@ -101,3 +103,9 @@ def _made(url_to_fs: Any, url: str, scheme: str) -> tuple[Any, str]:
     with explained(url):
         found: tuple[Any, str] = url_to_fs(url, **options)
         return found
+
+
+def mark(facts: Mapping[str, Any]) -> str | None:
+    """What a store says of a file's content and size, as text; None: nothing that shows a change."""
+    found = next((str(facts[key]) for key in _MARKS if facts.get(key)), None)
+    return None if found is None else f"{found} {facts.get('size', facts.get('Size'))}"

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightdet.addresses import STORES, shown_address
 from lightdet.errors import UserError
 from lightdet.storage.archives import members
-from lightdet.storage.filesystem import explained, filesystem
+from lightdet.storage.filesystem import explained, filesystem, mark
 from lightdet.storage.stored_file import StoredFile, at_url, in_bucket
 from lightdet.storage.urls import Place, file_part, place_of, scheme_of
 from lightdet.wording import counted
@@ -21,6 +21,14 @@ from lightdet.wording import counted
 PAGE = 1000
 """Names per request, the most that S3 allows."""
 MAX_SHARDS = 1_000_000
+
+
+class _Found(NamedTuple):
+    """A path with its size and what marks its content; size None: a folder that is not entered."""
+
+    path: str
+    size: int | None = None
+    content: str | None = None
 
 
 @dataclass
@@ -72,7 +80,7 @@ class Listing:
             yield from self._of_archive(place) if place.members is not None else self._of_store(place.url)
 
     def _wanted(self, path: str) -> bool:
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+        hidden = any((part.strip(".") and part[0] == ".") or part == "__MACOSX" for part in path.split("/"))
         if hidden or not self.known(path):
             self.passed_over += 1
             return False
@@ -95,12 +103,12 @@ class Listing:
         folder = start[: start.rfind("/") + 1]
         pages = _s3_pages if "s3" in system.protocol else _folders
         with explained(url):
-            for key, size in pages(system, start, deep):
+            for key, size, content in pages(system, start, deep):
                 if size is None:
                     self.deeper += 1
                 elif matches(key) and self._wanted(key[len(folder) :]):
                     name = f"{scheme_of(url)}://{key.replace('?', '%3F')}"
-                    yield in_bucket(system, key, name, key[len(folder) :], size)
+                    yield in_bucket(system, key, name, key[len(folder) :], size, content)
 
 
 def _plan(path: str, *, recursive: bool) -> tuple[str, Callable[[str], bool], bool]:
@@ -112,8 +120,8 @@ def _plan(path: str, *, recursive: bool) -> tuple[str, Callable[[str], bool], bo
     return path[: magic.start()], _matcher(path), "**" in rest or "/" in rest
 
 
-def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[tuple[str, int | None]]:
-    """Yield (path, size) page by page in the order of the names; size None: a folder that is not entered."""
+def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[_Found]:
+    """Yield what there is page by page, in the order of the names."""
     bucket, _, prefix = start.partition("/")
     asked: dict[str, Any] = {
         "Bucket": bucket,
@@ -125,15 +133,15 @@ def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[tuple[str, int | 
         page = system.call_s3("list_objects_v2", **asked)
         for entry in page.get("Contents", ()):
             if not entry["Key"].endswith("/"):
-                yield f"{bucket}/{entry['Key']}", entry["Size"]
+                yield _Found(f"{bucket}/{entry['Key']}", entry["Size"], mark(entry))
         for entry in page.get("CommonPrefixes", ()):
-            yield f"{bucket}/{entry['Prefix']}", None
+            yield _Found(f"{bucket}/{entry['Prefix']}")
         if not page.get("IsTruncated"):
             return
         asked["ContinuationToken"] = page["NextContinuationToken"]
 
 
-def _folders(system: Any, start: str, deep: bool) -> Iterator[tuple[str, int | None]]:
+def _folders(system: Any, start: str, deep: bool) -> Iterator[_Found]:
     """The same for other stores, folder by folder: the names of one folder are held."""
     waiting = [start[: start.rfind("/")]]
     while waiting:
@@ -141,11 +149,11 @@ def _folders(system: Any, start: str, deep: bool) -> Iterator[tuple[str, int | N
         inner = [entry["name"].rstrip("/") for entry in found if entry["type"] == "directory"]
         for entry in found:
             if entry["type"] == "file" and entry["name"].startswith(start):
-                yield entry["name"], entry["size"] or 0
+                yield _Found(entry["name"], entry["size"] or 0, mark(entry))
         if deep:
             waiting += reversed(inner)
         else:
-            yield from ((name, None) for name in inner)
+            yield from map(_Found, inner)
 
 
 def _below(folder: str) -> Callable[[str], bool]:

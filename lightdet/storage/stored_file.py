@@ -23,12 +23,14 @@ class StoredFile:
         place: its path below what was listed, with ``/``.
         fetch: returns its bytes, or raises a `UserError`; gets the limit.
         size: in bytes, as the store or archive says; None: it does not say.
+        mark: changes with its content; None: not known.
     """
 
     name: str
     place: str
     fetch: Callable[[int], bytes] = field(repr=False)
     size: int | None = None
+    mark: str | None = None
 
     def read(self, limit: int) -> bytes:
         """Return its bytes; no more than `limit` are ever held.
@@ -51,18 +53,23 @@ def at_url(url: str, place: str, size: int | None = None) -> StoredFile:
     return StoredFile(shown_address(url), place, lambda limit: _fetch(url, limit, size), size)
 
 
-def in_bucket(system: Any, path: str, name: str, place: str, size: int | None) -> StoredFile:
-    """A file of a listing; `path` is what the file system calls it."""
+def in_bucket(
+    system: Any, path: str, name: str, place: str, size: int | None, content: str | None = None
+) -> StoredFile:
+    """A file of a listing; `path` is what the file system calls it, `content` what marks its content."""
 
     def fetch(limit: int) -> bytes:
         with explained(name):
-            # One request. A byte more than may be there shows a file that has grown since it was listed.
-            data: bytes = system.cat_file(path, start=0, end=(limit if size is None else min(size, limit)) + 1)
+            known = system.info(path)["size"] or 0 if size is None else size
+            if known > limit:
+                raise too_large(name, limit)
+            # No part of an empty file can be requested. A byte more shows one that has grown since.
+            data: bytes = system.cat_file(path, start=0, end=known + 1) if known else b""
         if len(data) > limit:
             raise too_large(name, limit)
         return data
 
-    return StoredFile(name, place, fetch, size)
+    return StoredFile(name, place, fetch, size, content)
 
 
 def open_url(url: str, *, whole: bool) -> BinaryIO:

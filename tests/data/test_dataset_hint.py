@@ -83,8 +83,8 @@ def test_a_folder_in_the_layout_of_yolo(yolo_set: Path) -> None:
 def test_other_folders_and_files(tmp_path: Path, save_picture: Save) -> None:
     assert "docs/formats.md shows" in told(tmp_path)
     assert "is a picture; give the YAML file" in told(save_picture(tmp_path / "p.png"))
-    (tmp_path / "set.zip").write_bytes(b"PK")
-    assert "is an archive; unpack it" in told(tmp_path / "set.zip")
+    (tmp_path / "set.7z").write_bytes(b"7z")
+    assert "is an archive; unpack it" in told(tmp_path / "set.7z")
 
 
 def test_a_configuration_and_an_empty_file(tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def test_folders_globs_and_what_is_passed_over(s3: Any) -> None:
 
 def test_a_file_above_the_limit_is_not_read(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.pipe_file("lake/large/a.png", b"x" * 5000)
+    s3.pipe_file("lake/large/empty/b.png", b"")
+    for url in ("s3://lake/large/empty", "s3://lake/large/empty/b.png"):
+        assert [file.read(10) for file in Listing(url, is_png)] == [b""]
     (file,) = Listing("s3://lake/large", is_png)
     with pytest.raises(UserError, match=r"s3://lake/large/a.png: the file is larger than"):
         file.read(4999)
@@ -129,7 +132,7 @@ def tarred(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-FILES = {"a.png": b"A", "a.json": b"{}", "in/b.png": b"B" * 100, "__MACOSX/a.png": b"-", "in/.c.png": b"-"}
+FILES = {"./a.png": b"A", "a.json": b"{}", "in/b.png": b"B" * 100, "__MACOSX/a.png": b"-", "in/.c.png": b"-"}
 
 
 @pytest.mark.parametrize("name", ["parts.zip", "parts.tar", "parts.tar.gz"])

@@ -1,0 +1,147 @@
+"""Files by URL kept on this computer: whole ones, by what the server says of their content, within a limit of space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lightdet.errors import UserError
+from lightdet.files import atomic_path, make_folder, with_home
+from lightdet.storage.filesystem import explained, filesystem, mark
+from lightdet.storage.stored_file import CHUNK, open_url, too_large
+from lightdet.storage.urls import as_url, file_part, local_path, place_of
+
+FOLDER_VARIABLE, SPACE_VARIABLE = "LIGHTDET_CACHE", "LIGHTDET_CACHE_GB"
+USUAL_SPACE_GB = 50.0
+MAX_FILE_BYTES = 16 << 30
+UNUSED_SECONDS = 24 * 3600
+"""What was used later than this is never removed: another process may be reading it."""
+
+
+def kept_folder() -> Path:
+    """The folder of kept files: of the environment, or the user's."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return with_home(given) if given else with_home(usual) / "lightdet"
+
+
+def kept_space() -> int:
+    """The bytes that kept files may take.
+
+    Raises:
+        UserError: the environment's number is none.
+    """
+    text = os.environ.get(SPACE_VARIABLE, "")
+    try:
+        return int(float(text or USUAL_SPACE_GB) * 1e9)
+    except (ValueError, OverflowError):
+        raise UserError(f"{SPACE_VARIABLE} should be a number of gigabytes (given: {text[:40]!r})") from None
+
+
+def local_file(value: str | Path) -> Path:
+    """The file itself, or for a URL a copy that is as the server says the file is now; of ``.xml`` with its ``.bin``.
+
+    Raises:
+        UserError: it cannot be read, is too large, or in an archive.
+    """
+    url = as_url(value)
+    if url is None:
+        return Path(value)
+    if (path := local_path(value)) is not None:
+        return path
+    if place_of(url).members is not None:
+        raise UserError("is in an archive; unpack it, and give the file", path=url)
+    urls = [url]
+    if file_part(url).lower().endswith(".xml"):  # OpenVINO keeps its weights beside it
+        urls.append(f"{file_part(url)[:-4]}.bin{url[len(file_part(url)) :]}")
+    facts = [fact for each in urls if (fact := facts_of(each, needed=each == url)) is not None]
+    folder = kept_folder() / "files" / named(file_part(url), [url, *(mark(fact) for fact in facts)])
+    for each, fact in zip(urls, facts, strict=False):
+        target = folder / file_part(each).rpartition("/")[2]
+        if mark(fact) is None or not target.is_file() or fact.get("size") not in (None, target.stat().st_size):
+            make_room(fact.get("size") or 0, folder)
+            _download(each, target, fact.get("size"))
+    with suppress(OSError):
+        os.utime(folder)
+    return folder / file_part(url).rpartition("/")[2]
+
+
+def named(path: str, parts: list[Any]) -> str:
+    """A folder's name: the end of a path for people, and a hash of what makes the content."""
+    plain = re.sub(r"[^\w.-]+", "_", path.rstrip("/").rpartition("/")[2])[-60:].lstrip(".")
+    return f"{plain}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
+
+
+def make_room(needed: int, keep: Path) -> None:
+    """Remove what was unused for longest, until `needed` bytes more are within the limit; never `keep`.
+
+    Raises:
+        UserError: that is not enough.
+    """
+    limit, sizes = kept_space(), {}
+    for folder in _entries():
+        with suppress(OSError):
+            sizes[folder] = (folder.stat().st_mtime, sum(size for size in _sizes(folder)))
+    total = needed + sum(size for _, size in sizes.values())
+    for folder, (used, size) in sorted(sizes.items(), key=lambda entry: entry[1]):
+        if total <= limit:
+            return
+        if folder != keep and time.time() - used > UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
+    if total > limit:
+        raise UserError(
+            f"kept copies would take {total / 1e9:.1f} GB, and {limit / 1e9:g} GB are allowed: set {SPACE_VARIABLE} "
+            "higher, or delete old ones",
+            path=kept_folder(),
+        )
+
+
+def _entries() -> Iterator[Path]:
+    for kind in ("files", "sets"):
+        with suppress(OSError):
+            yield from [entry for entry in (kept_folder() / kind).iterdir() if entry.is_dir()]
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for here, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):
+                yield os.lstat(Path(here, name)).st_size
+
+
+def facts_of(url: str, *, needed: bool = True) -> dict[str, Any] | None:
+    """What a store says of a file; None if there is none that is `needed`."""
+    system, path = filesystem(url)
+    try:
+        with explained(url):
+            found: dict[str, Any] = system.info(path)
+    except UserError:
+        if needed:
+            raise
+        return None
+    if found.get("type") == "directory":
+        raise UserError("is a folder; give the file in it", path=url)
+    return found
+
+
+def _download(url: str, target: Path, size: int | None) -> None:
+    if (size or 0) > MAX_FILE_BYTES:
+        raise too_large(url, MAX_FILE_BYTES)
+    make_folder(target.parent)
+    with atomic_path(target, sync=False) as temporary, temporary.open("wb") as file:
+        with explained(url), open_url(url, whole=True) as stream:
+            while part := stream.read(CHUNK):
+                file.write(part)
+                if file.tell() > MAX_FILE_BYTES:
+                    raise too_large(url, MAX_FILE_BYTES)
+        if size is not None and file.tell() != size:
+            raise UserError(f"gave {file.tell()} bytes instead of {size}; try again", path=url)

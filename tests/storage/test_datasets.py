@@ -1,0 +1,123 @@
+"""Data sets by URL and in archives become folders here, the same as what is stored."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightdet.errors import UserError
+from lightdet.storage import datasets
+from lightdet.storage.datasets import local_dataset
+from lightdet.storage.kept import kept_folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTDET_CACHE", str(tmp_path / "kept"))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def tarred(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_a_bucket_is_copied_and_then_only_what_changed(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"set.yaml": b"format: yolo", "images/a.png": b"A", "images/b.png": b"B", "labels/a.txt": b"0"}
+    for name, data in files.items():
+        s3.pipe_file(f"lake/sets/{name}", data)
+    fetched: list[str] = []
+    fetch = datasets._fetch
+
+    def counted(file: Any, data: Path) -> None:
+        fetched.append(file.place)
+        fetch(file, data)
+
+    monkeypatch.setattr(datasets, "_fetch", counted)
+    described = local_dataset(Path("s3://lake/sets/set.yaml"))
+    assert described.name == "set.yaml" and content(described.parent) == files
+    assert sorted(fetched) == sorted(files)
+    fetched.clear()
+    assert local_dataset("s3://lake/sets") == described.parent and fetched == []
+    s3.pipe_file("lake/sets/images/a.png", b"C")
+    s3.rm_file("lake/sets/images/b.png")
+    described.with_name("labels").joinpath("a.txt").unlink()
+    local_dataset("s3://lake/sets/")
+    assert sorted(fetched) == ["images/a.png", "labels/a.txt"]
+    files = {"set.yaml": b"format: yolo", "images/a.png": b"C", "labels/a.txt": b"0"}
+    assert content(described.parent) == files
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_an_archive_is_unpacked_once(tmp_path: Path, s3: Any, remote: bool) -> None:
+    path = tmp_path / "parts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("set/images/a.png", b"A")
+        archive.writestr("set/labels/a.txt", b"0")
+    s3.put_file(path, "lake/archived/parts.zip")
+    text = "s3://lake/archived/parts.zip" if remote else str(path)
+    folder = local_dataset(text)
+    assert content(folder) == {"images/a.png": b"A", "labels/a.txt": b"0"}
+    (folder / "left").write_bytes(b"here")
+    assert local_dataset(text) == folder and (folder / "left").exists()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("set/images/b.png", b"BB")
+    s3.put_file(path, "lake/archived/parts.zip")
+    assert content(local_dataset(text)) == {"images/b.png": b"BB"}
+
+
+def test_shards_with_classes_become_a_folder_for_each(tmp_path: Path) -> None:
+    for number in range(2):
+        files = {
+            f"{number}.jpg": b"J",
+            f"{number}.cls": b"good\n",
+            f"x/{number}.side.jpg": b"K",
+            f"x/{number}.cls": b"7",
+        }
+        tarred(tmp_path / f"s-{number}.tar", files)
+    folder = local_dataset(f"{tmp_path}/s-{{0..1}}.tar")
+    assert set(content(folder)) == {"good/0.jpg", "good/1.jpg", "7/x/0.side.jpg", "7/x/1.side.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"../a.png": b"x"}, "leads out of the data set"),
+        ({"/etc/a.png": b"x"}, "leads out of the data set"),
+        ({"a.jpg": b"x", "a.cls": b"../b"}, "should hold a class"),
+        ({"a.png": b"x" * 2000}, "larger than the 1e-06 GB"),
+        ({}, "holds no files"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], why: str
+) -> None:
+    monkeypatch.setenv("LIGHTDET_CACHE_GB", "0.000001")
+    path = tarred(tmp_path / "parts.tar", files)
+    with pytest.raises(UserError, match=why):
+        local_dataset(path)
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p != path]
+
+
+def test_a_name_twice_and_a_set_over_http_are_refused(tmp_path: Path, s3: Any) -> None:
+    for number in range(2):
+        tarred(tmp_path / f"s-{number}.tar", {"a.jpg": b"J"})
+    with pytest.raises(UserError, match="is there twice"):
+        local_dataset(f"{tmp_path}/s-{{0..1}}.tar")
+    with pytest.raises(UserError, match=r"over HTTP is read from an archive"):
+        local_dataset("https://h/set/data.yaml")
+    with pytest.raises(UserError, match=r"s3://lake/no/set: holds no files"):
+        local_dataset("s3://lake/no/set/data.yaml")
+    assert not list(kept_folder().rglob("*.jpg"))
