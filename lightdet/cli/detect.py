@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
+from lightdet.addresses import shown_address
 from lightdet.cli.common import ALL, SHOWN_SKIPPED
 from lightdet.options.detect import DetectOptions
 from lightdet.wording import counted
@@ -63,7 +64,7 @@ def _show(console: Console, outcome: Outcome, sources: Sources, task: Task) -> N
             table.add_row(escape(outcome.names[label]), str(number))
         console.print(table)
     seen = [counted(n, what) for n, what in ((totals.pictures, "picture"), (totals.frames, "frame")) if n]
-    where = f"; results in {outcome.folder}" if outcome.folder is not None else ""
+    where = f"; results in {shown_address(str(outcome.folder))}" if outcome.folder is not None else ""
     lines = [f"{' and '.join(seen) or 'no pictures'}{task.results.tell_count(totals.per_class.total())}{where}"]
     if totals.outside is not None:
         lines.append(f"outside the zones, and so left out: {counted(totals.outside, 'detection')}")

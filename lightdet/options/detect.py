@@ -21,7 +21,7 @@ from lightdet.options.shared import (
     ModelFile,
     NoPromise,
     OnError,
-    OptionalOutput,
+    OutputOrUrl,
     Overlap,
     Precision,
     Progress,
@@ -79,7 +79,7 @@ class DetectOptions(Options):
         Parameter(metavar="FORMAT", validator=_formats, help="json, csv, yolo or coco; for several: json,csv."),
         Then(_in_words),
     ] = ()
-    output: OptionalOutput = None
+    output: OutputOrUrl = None
     overwrite: Annotated[bool, Parameter(help="Replace results in --output.")] = False
     images: Annotated[bool, Parameter(negative="--no-images", help="Write marked-up pictures and videos.")] = True
     explain: Annotated[bool, Parameter(help="Also write heat maps of what was found (lightdet explain).")] = False

@@ -11,6 +11,7 @@ from lightdet.options.base import AnyPath, Then
 from lightdet.options.ranges import between, device_name, existing, one_device, side, tile_side, writable
 from lightdet.storage.datasets import local_dataset
 from lightdet.storage.kept import local_file
+from lightdet.storage.outgoing import local_output
 
 OnErrorChoice: TypeAlias = Literal["fail", "skip"]
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
@@ -106,10 +107,17 @@ Threads = Annotated[
 ]
 Seed = Annotated[int | None, Parameter(metavar="N", validator=between(0, 2**31 - 1), help="Seed of all random draws.")]
 Recursive = Annotated[bool, Parameter(name=("--recursive", "-r"), help="Also search sub-folders.")]
-OutputFolder = Annotated[AnyPath, Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results.")]
-OptionalOutput = Annotated[
+OutputFolder = Annotated[
+    AnyPath,
+    Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results."),
+    Then(local_output),
+]
+_OPTIONAL_OUTPUT = Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results; default: a new one.")
+OptionalOutput = Annotated[AnyPath | None, _OPTIONAL_OUTPUT, Then(local_output)]
+OutputOrUrl = Annotated[
     AnyPath | None,
-    Parameter(name=("--output", "-o"), metavar="DIR", help="Folder for the results; default: a new one."),
+    _OPTIONAL_OUTPUT,
+    Parameter(help="Folder for the results, or its URL (s3://…); default: a new one."),
 ]
 OnError = Annotated[
     OnErrorChoice, Parameter(help="If a picture or label is bad: stop (fail), or go on and list it at the end (skip).")

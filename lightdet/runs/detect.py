@@ -26,6 +26,7 @@ from lightdet.inference.window import Window
 from lightdet.inference.zoned import ZonedPredictor
 from lightdet.options.detect import DetectOptions
 from lightdet.runs.load import computed, load
+from lightdet.storage.outgoing import check_free_url, local_output, output_url, sent_to
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/detect")
@@ -89,6 +90,8 @@ class Detection:
                 f"--save {other} holds boxes, and {options.weights} is a {self.task.noun}: "
                 f"use {' or '.join(self.task.results.formats)}"
             )
+        self.url = output_url(options.output)
+        self.output = None if options.output is None or self.url else local_output(options.output)
         self.zones = None if options.zones is None else read_zones(options.zones)
         self.sources: Sources = self._find_sources()
         if options.explain:
@@ -108,7 +111,7 @@ class Detection:
                 stack.enter_context(self._window)
             predictor = self._load()
             rule, promise = predictor.rule, predictor.promise
-            folder = self._folder()
+            folder = stack.enter_context(sent_to(self.url)) if self.url and self._writes() else self._folder()
             table = folder / DECISIONS if folder is not None and (options.images or self.formats) else None
             header = self._header(predictor)
             watch = FrameWatch(rule, promise, predictor.card_decision.record, options.weights, header)
@@ -127,7 +130,8 @@ class Detection:
             )
             decisions = judge.counts if judge else None
             told = None if rule is None else promise
-            self.outcome = Outcome(run.totals, folder, predictor.names, decisions, computed(predictor), promise=told)
+            shown = folder if self.url is None or folder is None else Path(self.url)
+            self.outcome = Outcome(run.totals, shown, predictor.names, decisions, computed(predictor), promise=told)
             try:
                 run.run(self.sources)
             finally:
@@ -205,7 +209,7 @@ class Detection:
     def _find_sources(self) -> Sources:
         options = self.options
         earlier = results_of_runs(RUNS)
-        output = Path(options.output).absolute() if options.output is not None else None
+        output = self.output.absolute() if self.output is not None else None
         sources = expand_sources(
             options.sources,
             recursive=options.recursive,
@@ -213,7 +217,7 @@ class Detection:
             stored=True,
         )
         check_free(
-            Path(options.output or RUNS),
+            self.output or RUNS,
             sources.items,
             self.formats,
             marked=options.images,
@@ -222,6 +226,8 @@ class Detection:
             fresh=output is None,
             listed=bool(sources.listings),
         )
+        if self.url is not None and self._writes():
+            check_free_url(self.url, overwrite=options.overwrite)
         return sources
 
     def _check_heat(self) -> None:
@@ -231,14 +237,17 @@ class Detection:
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)
-            path = heat_file(Path(self.options.output or RUNS), source.stem)
-            if self.options.output is not None and path.exists() and not self.options.overwrite:
+            path = heat_file(self.output or RUNS, source.stem)
+            if self.output is not None and path.exists() and not self.options.overwrite:
                 raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
 
+    def _writes(self) -> bool:
+        return bool(self.options.images or self.formats or self.options.explain)
+
     def _folder(self) -> Path | None:
-        if not (self.options.images or self.formats or self.options.explain):
+        if not self._writes():
             return None
-        return check_writable(Path(self.options.output)) if self.options.output is not None else fresh_folder(RUNS)
+        return check_writable(self.output) if self.output is not None else fresh_folder(RUNS)
 
     @staticmethod
     def _remove_empty(folder: Path) -> None:

@@ -24,6 +24,7 @@ from lightdet.errors import UserError
 from lightdet.inference import stored_sources
 from lightdet.inference.sources import Sources, expand_sources
 from lightdet.inference.stored_sources import TakenPlaces, plain_place
+from lightdet.options.val import ValOptions
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 
@@ -120,6 +121,49 @@ def test_what_is_wrong_is_told_before_the_network_is_loaded(detect: Detect, web:
         assert (code, out) == (2, "") and why in told and url in told and told.count("\n") == 1
     code, _, told = detect(f"{web.replace('//', '//me:gEhEiM@')}/gone.png")
     assert code == 2 and f"{web}/gone.png: cannot be read" in told and "gEhEiM" not in told
+
+
+def stored(s3: Any, prefix: str) -> dict[str, bytes]:
+    return {key.removeprefix(f"{prefix}/"): s3.cat_file(key) for key in s3.find(prefix)}
+
+
+def test_results_go_to_a_bucket_whole(detect: Detect, s3: Any, png: bytes) -> None:
+    Path("in/x").mkdir(parents=True)
+    for name in ("a.png", "x/b.png"):
+        Path("in", name).write_bytes(png)
+    formats = "--save=json,csv,yolo,coco"
+    assert detect("in", "-r", formats, "-o", "here")[0] == 0
+    code, out, _ = detect("in", "-r", formats, "-o", "s3://lake/results/day 1/")
+    assert code == 0 and "results in s3://lake/results/day 1" in out
+    found = stored(s3, "lake/results/day 1")
+    here = {p.relative_to("here").as_posix(): p.read_bytes() for p in Path("here").rglob("*") if p.is_file()}
+    assert found.keys() == here.keys()
+    assert all(found[name] == data for name, data in here.items() if not name.endswith(".json"))
+    assert not Path("s3:").exists()
+    code, _, told = detect("in", "-r", "-o", "s3://lake/results/day 1")
+    assert code == 2 and "s3://lake/results/day 1: is not empty; add --overwrite" in told
+    assert detect("in", "-r", "-o", "s3://lake/results/day 1", "--overwrite")[0] == 0
+
+
+def test_a_run_that_breaks_off_keeps_what_was_done(detect: Detect, s3: Any, png: bytes) -> None:
+    zipped(Path("parts.zip"), {"a.png": png, "b.png": png[:100], "c.png": png})
+    code, _, told = detect("parts.zip", "--save", "json", "-b", "1", "-o", "s3://lake/results/broken")
+    assert code == 2 and "b.png" in told
+    found = stored(s3, "lake/results/broken")
+    assert set(found) == {"a.jpg", "detections.json"} and not json.loads(found["detections.json"])["complete"]
+
+
+def test_where_nothing_can_be_written(detect: Detect, s3: Any, png: bytes) -> None:
+    Path("a.png").write_bytes(png)
+    for url, why in (
+        ("s3://nowhere/out", "cannot be written: there is no such bucket"),
+        ("https://h/out", "cannot be written; results go to a folder"),
+    ):
+        code, _, told = detect("a.png", "-o", url)
+        assert code == 2 and why in told and told.count("\n") == 1
+    assert detect("a.png", "-o", f"file://{Path('made').absolute()}")[0] == 0 and Path("made/a.jpg").is_file()
+    with pytest.raises(UserError, match="s3://lake/out: only 'lightdet detect' writes to a URL"):
+        ValOptions("w.safetensors", data=".", output="s3://lake/out")
 
 
 def test_a_video_of_an_archive(detect: Detect, png: bytes) -> None:
