@@ -69,12 +69,14 @@ for above in (
     "web",
     "labelling",
     "service",
+    "line",
     "display",
     "api",
     "cli",
 ):  # each may import all that stands below it
     ALLOWED[above] = set(ALLOWED)
 ALLOWED["service"] -= {"labelling"}  # they stand side by side, on "web"
+ALLOWED["line"] -= {"labelling"}  # on the service's records
 ALLOWED["lightdet"] = set(ALLOWED) - {"cli"}  # lightdet/__init__.py, the public names
 ALLOWED["__main__"] = {"cli"}
 
@@ -99,6 +101,7 @@ TORCH_FREE = (
     "tuning",
     "inference",
     "labelling",
+    "line",
     "options",
     "service",
     "storage",

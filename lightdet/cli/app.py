@@ -29,6 +29,7 @@ COMMANDS = {
     "crossval": "Train with folds of few pictures left out in turn: numbers with their spread, and one threshold.",
     "tune": "Search for better settings of a detector or classifier.",
     "label": "Draw and correct boxes in the browser, with a model's proposals; saved in the folder's own format.",
+    "line": "Judge the pictures of many folders, videos and cameras with several models, and pass on the results.",
     "serve": "Answer over HTTP: OK or NG with boxes, a page for people, records, statistics, metrics.",
 }
 USAGE = {name: f"lightdet {name} SOURCE… --weights FILE [OPTIONS]" for name in ("detect", "explain")}

@@ -198,7 +198,7 @@ def _of_alternatives(errors: Sequence[Any]) -> Any:
 
 def _without_tags(key: KeyPath) -> KeyPath:
     """A key's path without the parts that name the alternative that was tried: ``bool``, ``literal['none']``."""
-    tags = ("bool", "int", "float", "str", "constrained-str")
+    tags = ("bool", "int", "float", "str", "constrained-str", "constrained-int")
     return tuple(part for part in key if isinstance(part, int) or not (part in tags or "[" in part))
 
 

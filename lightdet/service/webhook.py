@@ -40,63 +40,23 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Webhook:
-    """Sends in a thread of its own, one after the other, so that alarms arrive in their order.
+class Poster:
+    """Posts signed JSON to one address.
 
     Args:
         url: where to.
         secret: see `signature`.
-        waits: see `WAITS`.
+
+    Attributes:
+        shown: the address, without what may be a secret of its own.
     """
 
-    def __init__(self, url: str, secret: str, waits: tuple[float, ...] = WAITS) -> None:
-        self._url, self._secret, self._waits = url, secret, waits
-        self._shown = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"  # the rest may be a secret of its own
+    def __init__(self, url: str, secret: str) -> None:
+        self._url, self._secret = url, secret
+        self.shown = f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}"
         self._opener = urllib.request.build_opener(_NoRedirect)
-        self._queue: queue.Queue[Alarm | None] = queue.Queue(_MOST_WAITING)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
-        self._thread.start()
 
-    def send(self, alarm: Alarm) -> None:
-        """Send it soon; where a hundred wait already, it is given up and told in the log."""
-        try:
-            self._queue.put_nowait(alarm)
-        except queue.Full:
-            log.error("alarm not sent to %s, as a hundred wait already: %s", self._shown, alarm.text)
-
-    def close(self) -> None:
-        """Try what waits once more, and end."""
-        self._ending.set()
-        self._thread.join(2 * _TIMEOUT)
-
-    def _run(self) -> None:
-        while not (self._ending.is_set() and self._queue.empty()):
-            try:
-                alarm = self._queue.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            if alarm is not None:
-                self._deliver(alarm)
-
-    def _deliver(self, alarm: Alarm) -> None:
-        body = json.dumps(alarm.as_dict() | {"sender": f"lightdet {__version__}"}, ensure_ascii=False).encode()
-        delivery = secrets.token_hex(16)
-        for number, wait in enumerate((*self._waits, None), start=1):
-            problem, final = self._post(body, delivery)
-            if not problem:
-                return
-            if final or wait is None:
-                log.error("alarm given up, as %s %s: %s", self._shown, problem, alarm.text)
-                return
-            log.warning("alarm not yet sent (try %d), as %s %s", number, self._shown, problem)
-            if self._ending.wait(wait):
-                problem, _ = self._post(body, delivery)
-                if problem:
-                    log.error("alarm not sent before the end, as %s %s: %s", self._shown, problem, alarm.text)
-                return
-
-    def _post(self, body: bytes, delivery: str) -> tuple[str, bool]:
+    def post(self, body: bytes, delivery: str) -> tuple[str, bool]:
         """Return what was wrong, empty if nothing, and whether another try is of no use."""
         timestamp = str(int(time.time()))  # of this try: a receiver may refuse what is old
         request = urllib.request.Request(  # noqa: S310 - http or https alone, see AlarmRules
@@ -120,3 +80,58 @@ class Webhook:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             return f"cannot be reached ({' '.join(str(reason).split())[:120] or type(reason).__name__})", False
+
+
+class Webhook:
+    """Sends in a thread of its own, one after the other, so that alarms arrive in their order.
+
+    Args:
+        url: where to.
+        secret: see `signature`.
+        waits: see `WAITS`.
+    """
+
+    def __init__(self, url: str, secret: str, waits: tuple[float, ...] = WAITS) -> None:
+        self._poster, self._waits = Poster(url, secret), waits
+        self._queue: queue.Queue[Alarm | None] = queue.Queue(_MOST_WAITING)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
+        self._thread.start()
+
+    def send(self, alarm: Alarm) -> None:
+        """Send it soon; where a hundred wait already, it is given up and told in the log."""
+        try:
+            self._queue.put_nowait(alarm)
+        except queue.Full:
+            log.error("alarm not sent to %s, as a hundred wait already: %s", self._poster.shown, alarm.text)
+
+    def close(self) -> None:
+        """Try what waits once more, and end."""
+        self._ending.set()
+        self._thread.join(2 * _TIMEOUT)
+
+    def _run(self) -> None:
+        while not (self._ending.is_set() and self._queue.empty()):
+            try:
+                alarm = self._queue.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if alarm is not None:
+                self._deliver(alarm)
+
+    def _deliver(self, alarm: Alarm) -> None:
+        body = json.dumps(alarm.as_dict() | {"sender": f"lightdet {__version__}"}, ensure_ascii=False).encode()
+        delivery = secrets.token_hex(16)
+        for number, wait in enumerate((*self._waits, None), start=1):
+            problem, final = self._poster.post(body, delivery)
+            if not problem:
+                return
+            if final or wait is None:
+                log.error("alarm given up, as %s %s: %s", self._poster.shown, problem, alarm.text)
+                return
+            log.warning("alarm not yet sent (try %d), as %s %s", number, self._poster.shown, problem)
+            if self._ending.wait(wait):
+                problem, _ = self._poster.post(body, delivery)
+                if problem:
+                    log.error("alarm not sent before the end, as %s %s: %s", self._poster.shown, problem, alarm.text)
+                return

@@ -96,7 +96,7 @@ function item(result) {
     make("button", { type: "button", "data-id": result.id, onclick: () => open(result), title: `${result.name} ${when(result.time)}`.trim() },
       make("span", { class: `tag ${kind}` }, `${icon}${result.decision}`,
         make("time", { datetime: result.time }, today ? clock(result.time) : day(result.time))),
-      picture, result.overridden ? make("span", { class: "by" }, `threshold ${result.rule.threshold}`) : null,
+      picture, result.overridden ? make("span", { class: "by" }, result.rule.none ? "no verdict" : `threshold ${result.rule.threshold}`) : null,
       make("span", { class: "label" }, label)));
 }
 

@@ -82,7 +82,8 @@ function draw() {
   drawCorrections(result);
   drawTrial(flags);
   $("save").hidden = trial !== null; // a picture with a trial's boxes would pass for the service's
-  const own = result.overridden ? `decided by the caller's threshold ${result.rule.threshold}` : "";
+  const byCaller = result.rule.none ? `no verdict: ${result.rule.none}` : `decided by the caller's threshold ${result.rule.threshold}`;
+  const own = result.overridden ? byCaller : "";
   setCaption([result.name, `${result.decision}, ${defectsOf(result)}`, own, when(result.time), note].filter(Boolean).join(" · "));
 }
 

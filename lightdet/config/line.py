@@ -1,0 +1,180 @@
+"""The YAML of a line: every key and its meaning on one page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from lightdet.config.schema import Section
+from lightdet.config.yaml_file import YamlFile, validate
+from lightdet.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+"""Letters, digits, ``-``, ``_`` and ``.``: it is part of topics, file names and messages."""
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Seconds = Annotated[float, Field(gt=0.0, le=86400.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Places = Annotated[int, Field(strict=True, ge=1, le=1000)]
+Batch = Annotated[int, Field(strict=True, ge=1, le=64)]
+Few = Annotated[int, Field(strict=True, ge=1, le=64)]
+Share = Annotated[float, Field(gt=0.0, le=1000.0, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(strict=True, ge=4096)]
+Camera = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+
+
+def _one_of(section: Section, names: tuple[str, ...]) -> None:
+    given = [name for name in names if getattr(section, name) is not None]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} together" if given else "none of them"
+        raise ValueError(f"needs exactly one of {', '.join(names)} (given: {what})")
+
+
+class SourceSection(Section):
+    """Where pictures come from."""
+
+    folder: Text | None = None
+    """A folder that is watched: every picture file in it is judged once."""
+    video: Text | None = None
+    """A video file, from its first frame to its last."""
+    stream: Text | None = None
+    """``rtsp://user:password@host/path`` or another address that OpenCV reads; the newest frame is judged."""
+    camera: Camera | None = None
+    """A camera of this computer by its number; the newest frame is judged."""
+    recursive: bool = False
+    """With `folder`: sub-folders as well."""
+    settle: Seconds = 0.5
+    """With `folder`: a file is read once its size and time have not changed for so long."""
+    rate: Share | None = None
+    """With `stream` and `camera`: at most so many frames per second; default: as many as can be judged."""
+    models: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """The models that judge its pictures; default: all."""
+    share: Share = 1.0
+    """Its share of each model's time, beside those of the other sources, while more waits than can be judged."""
+    queue: Places = 16
+    """Pictures that may wait for each model."""
+    drop: Literal["oldest", "newest", "none"] | None = None
+    """What goes if the queue is full. ``none``: the source waits, which is the default for folders and videos; for
+    streams and cameras it is ``oldest``."""
+    latency: Seconds | None = None
+    """From a picture's arrival to its verdict; what takes longer gets no verdict. Default: no limit."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> SourceSection:
+        _one_of(self, ("folder", "video", "stream", "camera"))
+        given = self.model_fields_set
+        if self.folder is None and given & {"recursive", "settle"}:
+            raise ValueError("'recursive' and 'settle' belong to a folder")
+        if "rate" in given and not self.live:
+            raise ValueError("'rate' belongs to a stream or a camera")
+        return self
+
+    @property
+    def live(self) -> bool:
+        """Whether what is not taken now is gone."""
+        return self.stream is not None or self.camera is not None
+
+    @property
+    def dropping(self) -> str:
+        """`drop`, or its default."""
+        return self.drop or ("oldest" if self.live else "none")
+
+
+class ModelSection(Section):
+    """What judges pictures: a model file with its calibrated rule."""
+
+    file: Text
+    """As for ``lightdet.load``: best.safetensors, .onnx or .xml."""
+    device: Text = "cpu"
+    threads: Few | None = None
+    """Processor threads of each process; default: this computer's, shared by all processes."""
+    processes: Few = 1
+    """How many judge side by side."""
+    batch: Batch | Literal["auto"] = "auto"
+    """Pictures, of any source, that go through the network together. ``auto`` measures what is fastest."""
+    zones: Text | None = None
+    """Where to look: a YAML file of zones."""
+    no_promise: bool = False
+    """As the option of ``lightdet detect``."""
+    timeout: Seconds = 60.0
+    """A process that has worked on one batch for so long is ended, and another started."""
+
+
+class FileSink(Section):
+    """Lines of JSON in a file."""
+
+    path: Text
+    max_bytes: Bytes = 100_000_000
+    """A longer file is renamed to ``….1``, that to ``….2``, and so on."""
+    keep: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 10
+    """How many of those are kept."""
+
+
+class RecordsSink(Section):
+    """The records of ``lightdet serve``, in their chain."""
+
+    database: Text
+    """A SQLite file, or postgresql://user:password@host/name."""
+
+
+class WebhookSink(Section):
+    """An HTTP POST for each picture."""
+
+    url: Text
+    secret_file: Text
+    """Holds the secret of the signature."""
+
+    @model_validator(mode="after")
+    def _web(self) -> WebhookSink:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("'url' must begin with http:// or https://")
+        return self
+
+
+class SinkSection(Section):
+    """Where results go."""
+
+    file: FileSink | None = None
+    records: RecordsSink | None = None
+    webhook: WebhookSink | None = None
+    spool: Count = 100_000
+    """Results that wait on this computer's disk while the sink cannot be reached; what is more is lost, and counted."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> SinkSection:
+        _one_of(self, tuple(name for name in type(self).model_fields if name != "spool"))
+        return self
+
+
+class LineSection(Section):
+    """Sources, models and sinks."""
+
+    state: Text = "runs/line"
+    """A folder for what must not be lost when the computer stops, and for ``status.json``."""
+    sources: Annotated[dict[Name, SourceSection], Field(min_length=1, max_length=200)]
+    models: Annotated[dict[Name, ModelSection], Field(min_length=1, max_length=50)]
+    sinks: Annotated[dict[Name, SinkSection], Field(min_length=1, max_length=50)]
+
+    def models_of(self, source: str) -> tuple[str, ...]:
+        """The names of the models that judge a source's pictures."""
+        return self.sources[source].models or tuple(self.models)
+
+
+def check_line(file: YamlFile) -> LineSection:
+    """Check the keys and values of a line's YAML, and that all names in it are those of something.
+
+    Raises:
+        UserError: for the first problem, with its line.
+    """
+    line: Any = validate(LineSection, file)
+    for name, source in line.sources.items():
+        for place, model in enumerate(source.models or ()):
+            if model not in line.models:
+                path, number = file.place(("sources", name, "models", place))
+                known = ", ".join(line.models)
+                raise UserError(f"there is no model '{model}'; known here: {known}", path=path, line=number)
+    idle = set(line.models) - {model for name in line.sources for model in line.models_of(name)}
+    for name in sorted(idle):
+        path, number = file.place(("models", name))
+        raise UserError(f"no source uses the model '{name}'; remove it, or name it in a source", path=path, line=number)
+    return LineSection.model_validate(line)

@@ -1,0 +1,186 @@
+"""A model as the line's parent sees it: its processes, what each has in its hands, and what waits for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from lightdet.config.line import ModelSection, SourceSection
+from lightdet.line.child import Child, Event, Patience
+from lightdet.line.fair_queue import FairQueue
+from lightdet.line.judge import JudgeJob, judge_pictures
+from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
+from lightdet.line.work import Served, Work
+from lightdet.processors import available_processors
+from lightdet.service.model_copy import ModelCopy, copy_model
+
+log = logging.getLogger("lightdet.line")
+
+LOADING = 300.0
+"""Seconds in which a model must be loaded."""
+_PATIENT = 2
+"""A picture over which so many processes have ended is not tried again."""
+
+
+class Judging:
+    """One process of a model."""
+
+    def __init__(self, child: Child, copy: ModelCopy) -> None:
+        self.child, self.copy = child, copy
+        self.loaded: Loaded | None = None
+        self.hands: list[Work] = []
+        self.since = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it can take pictures."""
+        return self.loaded is not None and not self.hands
+
+
+class Model:
+    """One model.
+
+    Args:
+        name: its name in the YAML.
+        section: its part of the YAML.
+        sources: those whose pictures it judges.
+        folder: where copies of model files are kept.
+        events: get what its processes say.
+        threads: of each process, if the YAML says nothing.
+        judge: what they run; a function of a module.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        section: ModelSection,
+        sources: dict[str, SourceSection],
+        folder: Path,
+        events: queue.SimpleQueue[Event],
+        threads: int,
+        judge: Callable[[JudgeJob, Connection], None] = judge_pictures,
+    ) -> None:
+        self.name, self.section, self._judge = name, section, judge
+        self._folder, self._events = folder, events
+        self._threads = section.threads or threads
+        self.queue: FairQueue[Work] = FairQueue({n: (s.share, s.queue, s.dropping) for n, s in sources.items()})
+        self.copy = copy_model(Path(section.file), folder)
+        self.served: Served | None = None
+        self.processes: list[Judging] = []
+        self._patience, self._start_at = Patience(), 0.0
+        self.judged = 0
+        self.batch_seconds = 0.0
+        self.problem = ""
+        self._singly = 0  # pictures that go alone, since a process has ended over one of them
+
+    @property
+    def ready(self) -> bool:
+        """Whether one of its processes can judge."""
+        return any(each.loaded for each in self.processes)
+
+    @property
+    def busy(self) -> bool:
+        """Whether pictures are in its hands or wait for it."""
+        return bool(len(self.queue)) or any(each.hands for each in self.processes)
+
+    def tend(self) -> None:
+        """Start the processes that are missing, and end those that take too long."""
+        now = time.monotonic()
+        if len(self.processes) < self.section.processes and now >= self._start_at:
+            self.processes.append(self.start(self.copy))
+        for each in self.processes:
+            limit = LOADING if each.loaded is None else self.section.timeout if each.hands else float("inf")
+            if now - each.since > limit:
+                log.error("model %s: its process has worked for %g s and is ended", self.name, limit)
+                each.since = now
+                each.child.kill()
+
+    def start(self, copy: ModelCopy) -> Judging:
+        """Start a process for a copy of the model."""
+        section = self.section
+        job = JudgeJob(
+            self.name, copy.file, section.device, self._threads, section.zones, section.no_promise, section.batch
+        )
+        return Judging(Child(self.name, self._judge, (job,), self._events), copy)
+
+    def feed(self) -> None:
+        """Give every idle process its next pictures."""
+        for each in self.processes:
+            if each.idle and len(self.queue):
+                assert each.loaded is not None  # noqa: S101 - for the type checker
+                most = 1 if self._singly else each.loaded.batch
+                self._singly = max(0, self._singly - 1)
+                each.hands, each.since = self.queue.take(most), time.monotonic()
+                pictures = [work.picture for work in each.hands]
+                each.child.tell([Item(picture.name, picture.data, picture.image) for picture in pictures])
+
+    def hear(self, judging: Judging, message: Any) -> list[tuple[Work, Answer]]:
+        """Take what a process says; returns the pictures that are answered."""
+        if isinstance(message, Loaded):
+            judging.loaded, self.problem = message, ""
+            self.served = Served(judging.copy.model, message.rule, message.promise)
+            log.info(
+                "model %s: version %s, %s, batches of %d, NG from: %s",
+                self.name, judging.copy.model.version, ", ".join(message.names), message.batch, message.shown,
+            )  # fmt: skip
+        elif isinstance(message, Mistake):
+            self.problem = message.message
+            log.error("model %s: %s", self.name, message.message)
+        else:
+            answered = list(zip(judging.hands, message, strict=True))
+            seconds = time.monotonic() - judging.since
+            self.batch_seconds = seconds if not self.batch_seconds else 0.8 * self.batch_seconds + 0.2 * seconds
+            self.judged += len(answered)
+            judging.hands = []
+            return answered
+        return []
+
+    def ended(self, judging: Judging) -> list[tuple[Work, Answer]]:
+        """A process has ended: what was in its hands is tried again, one by one; returns what is given up."""
+        code = judging.child.bury()
+        self.processes.remove(judging)
+        self._start_at = time.monotonic() + self._patience.wait(time.monotonic() - judging.child.began)
+        self.problem = self.problem or f"its process ended (exit code {code}) and is started again"
+        given_up = []
+        for work in reversed(judging.hands):
+            work.deaths[self.name] = work.deaths.get(self.name, 0) + 1
+            if work.deaths[self.name] >= _PATIENT and len(judging.hands) == 1:
+                reason = f"the process that judged it ended {work.deaths[self.name]} times (exit code {code})"
+                given_up.append((work, Answer("none", "model", reason)))
+            else:
+                self.queue.put_back(work.source, work)
+                self._singly += 1
+        return given_up
+
+    def stop(self) -> None:
+        """End the processes: one that has nothing in its hands at once, which some runtimes take seconds for."""
+        for each in self.processes:
+            if each.hands:
+                each.child.tell(STOP)
+            else:
+                each.child.kill()
+
+    def status(self) -> dict[str, Any]:
+        """Plain values for ``status.json``."""
+        loaded = next((each.loaded for each in self.processes if each.loaded), None)
+        return {
+            "state": "up" if self.ready else "away" if self.problem else "starting",
+            "reason": self.problem if not self.ready else "",
+            "version": self.copy.model.version,
+            "sha256": self.copy.model.sha256,
+            "restarts": self._patience.deaths,
+            "batch": None if loaded is None else loaded.batch,
+            "judged": self.judged,
+            "waiting": len(self.queue),
+            "batch_seconds": round(self.batch_seconds, 4),
+        }
+
+
+def threads_for(processes: int) -> int:
+    """Return how many threads each of so many processes gets of this computer's processors."""
+    return max(1, available_processors() // processes)

@@ -1,0 +1,45 @@
+"""The YAML of a sink → the sink."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from lightdet.config.line import SinkSection
+from lightdet.errors import UserError
+from lightdet.line.sinks.file_sink import FileSink
+from lightdet.line.sinks.sink import Sink
+
+
+def make_sink(section: SinkSection) -> Sink:
+    """Return the sink; it is not reached yet.
+
+    Raises:
+        UserError: a package is missing, or what it names cannot be used.
+    """
+    if section.file is not None:
+        return FileSink(Path(section.file.path), section.file.max_bytes, section.file.keep)
+    if section.records is not None:
+        _needs("sqlalchemy", "records", "service")
+        from lightdet.line.sinks.records_sink import RecordsSink  # noqa: PLC0415 - only where it is used
+
+        return RecordsSink(section.records.database)
+    assert section.webhook is not None  # noqa: S101 - the schema sees to it
+    from lightdet.line.sinks.webhook_sink import WebhookSink  # noqa: PLC0415
+
+    return WebhookSink(section.webhook.url, _secret(Path(section.webhook.secret_file)))
+
+
+def _needs(package: str, sink: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"the sink '{sink}' needs a further package: pip install 'lightdet[{extra}]'")
+
+
+def _secret(file: Path) -> str:
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}", path=file) from None
+    if not secret:
+        raise UserError("the file is empty; write the secret into it", path=file)
+    return secret

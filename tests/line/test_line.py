@@ -1,0 +1,136 @@
+"""Whole lines, with processes: every picture gets one result, and none is OK without a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from plain_judge import put, results, run_once, running, section, wait_for
+
+from lightdet.errors import UserError
+
+
+def test_every_picture_gets_one_result(tmp_path: Path) -> None:
+    wanted = section(tmp_path)
+    put(tmp_path / "left", a="OK", b="NG", c="broken")
+    put(tmp_path / "right", a="OK")
+    run_once(wanted)
+    found = {(each["source"], each["picture"]): (each["verdict"], each["cause"]) for each in results(tmp_path)}
+    assert found == {
+        ("left", "a.png"): ("OK", ""),
+        ("left", "b.png"): ("NG", ""),
+        ("left", "c.png"): ("none", "unreadable"),
+        ("right", "a.png"): ("OK", ""),
+    }
+    run_once(wanted)
+    assert len(results(tmp_path)) == 4  # they are known
+    put(tmp_path / "left", a="NG ")  # another content
+    run_once(wanted)
+    assert [each["verdict"] for each in results(tmp_path)][4:] == ["NG"]
+
+
+def test_a_part_is_ok_only_if_all_models_say_so(tmp_path: Path) -> None:
+    strict = tmp_path / "strict.onnx"
+    strict.write_text("0 strict", encoding="utf-8")
+    wanted = section(tmp_path, models={"strict": {"file": str(strict)}}, right={"models": ("plain",)})
+    put(tmp_path / "left", a="OK", b="broken")
+    put(tmp_path / "right", a="OK")
+    run_once(wanted)
+    found = {(each["source"], each["picture"]): each for each in results(tmp_path)}
+    assert found["left", "a.png"]["verdict"] == "NG"
+    assert {name: said["verdict"] for name, said in found["left", "a.png"]["models"].items()} == {
+        "plain": "OK",
+        "strict": "NG",
+    }
+    assert found["left", "b.png"]["verdict"] == "none"
+    assert found["right", "a.png"]["verdict"] == "OK"
+
+
+def test_a_picture_that_ends_its_process_twice_is_told_and_the_others_are_judged(tmp_path: Path) -> None:
+    wanted = section(tmp_path, plain={"batch": 4})
+    put(tmp_path / "left", a="OK", b="die", c="OK")
+    put(tmp_path / "right", a="NG")
+    run_once(wanted)
+    found = {(each["source"], each["picture"]): each for each in results(tmp_path)}
+    assert len(results(tmp_path)) == 4
+    bad = found["left", "b.png"]
+    assert (bad["verdict"], bad["cause"]) == ("none", "model")
+    assert "exit code 7" in bad["reason"]
+    assert Counter(each["verdict"] for each in found.values()) == {"OK": 2, "NG": 1, "none": 1}
+
+
+def test_a_killed_judge_or_source_costs_nothing(tmp_path: Path) -> None:
+    with running(section(tmp_path)) as line:
+        put(tmp_path / "left", **{f"a{number}": "OK" for number in range(30)})
+        wait_for(lambda: len(results(tmp_path)) > 2)
+        for process in (line._models["plain"].processes[0].child.process, line._sources["left"].child.process):
+            os.kill(process.pid, signal.SIGKILL)
+        put(tmp_path / "left", **{f"b{number}": "NG" for number in range(5)})
+        wait_for(lambda: len(results(tmp_path)) >= 35)
+    found = results(tmp_path)
+    assert Counter(each["verdict"] for each in found) == {"OK": 30, "NG": 5}
+    assert len({each["id"] for each in found}) == len(found) == 35
+
+
+def test_what_arrives_too_late_is_told_and_never_ok(tmp_path: Path) -> None:
+    (tmp_path / "plain.onnx").write_text("0.2", encoding="utf-8")
+    wanted = section(tmp_path, left={"latency": 0.7})
+    put(tmp_path / "left", **{f"a{number}": "OK" for number in range(10)})
+    run_once(wanted)
+    found = results(tmp_path)
+    assert len(found) == 10
+    late = [each for each in found if each["verdict"] == "none"]
+    assert late
+    assert {each["cause"] for each in late} == {"late"}
+    assert all(each["seconds"] <= 0.7 for each in found if each["verdict"] == "OK")
+
+
+@pytest.mark.parametrize("drop", ["oldest", "newest"])
+def test_what_is_dropped_is_told(tmp_path: Path, drop: str) -> None:
+    (tmp_path / "plain.onnx").write_text("0.1", encoding="utf-8")
+    wanted = section(tmp_path, left={"queue": 2, "drop": drop})
+    put(tmp_path / "left", **{f"a{number}": "OK" for number in range(12)})
+    run_once(wanted)
+    found = {each["picture"]: each["cause"] for each in results(tmp_path)}
+    assert len(found) == 12
+    assert "dropped" in found.values()
+    assert found["a9.png" if drop == "newest" else "a0.png"] in ("dropped", "")
+
+
+def test_a_folder_that_vanishes_comes_back(tmp_path: Path) -> None:
+    def health() -> tuple[str, bool]:
+        path = tmp_path / "state" / "status.json"
+        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return (values["sources"]["left"]["state"], values["healthy"]) if values else ("", False)
+
+    wanted = section(tmp_path)
+    shutil.rmtree(tmp_path / "left")
+    with running(wanted):
+        wait_for(lambda: health() == ("away", False))
+        put(tmp_path / "right", a="OK")
+        wait_for(lambda: len(results(tmp_path)) == 1)
+        (tmp_path / "left").mkdir()
+        put(tmp_path / "left", a="OK")
+        wait_for(lambda: len(results(tmp_path)) == 2)
+        wait_for(lambda: health() == ("up", True))
+    assert json.loads((tmp_path / "state" / "status.json").read_text(encoding="utf-8"))["state"] == "ended"
+
+
+def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:
+    wanted = section(tmp_path)
+    (tmp_path / "plain.onnx").write_text("0 bad", encoding="utf-8")
+    with pytest.raises(UserError, match="the model is bad"):
+        run_once(wanted)
+
+
+def test_two_lines_never_share_a_state(tmp_path: Path) -> None:
+    with running(section(tmp_path)) as line:
+        wait_for((tmp_path / "state" / "status.json").exists)
+        with pytest.raises(UserError, match="another line"):
+            run_once(section(tmp_path))
+        assert line.status("up")["sources"]["left"]["state"] != "done"

@@ -1,0 +1,87 @@
+"""A line's YAML: what is wrong in it is refused in one line with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lightdet.cli.app import main
+from lightdet.config.line import check_line
+from lightdet.config.yaml_file import load_yaml
+from lightdet.errors import UserError
+
+GOOD = """\
+sources:
+  left: {folder: a}
+  right: {camera: 0, rate: 2}
+models:
+  surface: {file: m.onnx}
+sinks:
+  log: {file: {path: out.jsonl}}
+"""
+
+
+def check(folder: Path, text: str) -> str:
+    path = folder / "line.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        check_line(load_yaml(path))
+    return str(caught.value).removeprefix(str(folder))
+
+
+def test_what_may_be_dropped_goes_by_the_source(tmp_path: Path) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    line = check_line(load_yaml(path))
+    assert {name: source.dropping for name, source in line.sources.items()} == {"left": "none", "right": "oldest"}
+    assert line.models_of("left") == ("surface",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        ("folder: a", "foldr: a", 2, "unknown key 'sources.left.foldr'; did you mean 'sources.left.folder'?"),
+        ("folder: a", "folder: a, video: b", 2, "exactly one of folder, video, stream, camera"),
+        ("folder: a", "latency: 2", 2, "none of them"),
+        ("folder: a", "folder: a, rate: 2", 2, "'rate' belongs to a stream or a camera"),
+        ("folder: a", "folder: a, models: [surfac]", 2, "there is no model 'surfac'; known here: surface"),
+        ("folder: a", "folder: a, latency: 0", 2, "greater than 0"),
+        ("folder: a", "folder: a, drop: all", 2, "'oldest', 'newest' or 'none'"),
+        ("surface: {", "sur face: {", 5, "sur face"),
+        ("file: m.onnx", "file: m.onnx, batch: 0", 5, "'models.surface.batch' should be greater than or equal to 1"),
+        ("file: {path: out.jsonl}", "file: {}", 7, "the key 'sinks.log.file.path' is missing"),
+        ("file: {path: out.jsonl}", "webhook: {url: 'ftp://x', secret_file: s}", 7, "http://"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: str, line: int, says: str) -> None:
+    text = GOOD.replace(before, after)
+    told = check(tmp_path, text)
+    assert told.startswith(f"/line.yaml:{line}: ")
+    assert says in told
+
+
+def test_a_model_that_nobody_uses_is_named(tmp_path: Path) -> None:
+    spare = "surface: {file: m.onnx}\n  spare: {file: n.onnx}"
+    text = GOOD.replace("surface: {file: m.onnx}", spare).replace("}\n  right", ", models: [surface]}\n  right")
+    told = check(tmp_path, text.replace("rate: 2", "models: [surface]"))
+    assert told.startswith("/line.yaml:6: no source uses the model 'spare'")
+
+
+def test_the_command_says_what_a_yaml_describes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    assert main(["line", str(path), "--check"]) == 0
+    said = capsys.readouterr().out
+    assert "source left: a (not there now) → surface" in said
+    assert "source right: camera 0 → surface; share 1; drops the oldest" in said
+    assert "model surface: m.onnx (no such file)" in said
+
+
+def test_a_password_of_a_stream_is_never_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(GOOD.replace("folder: a", "stream: 'rtsp://me:hush@cam/live'"), encoding="utf-8")
+    assert main(["line", str(path), "--check"]) == 0
+    said = capsys.readouterr()
+    assert "rtsp://cam/live" in said.out
+    assert "hush" not in said.out + said.err
