@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -131,12 +132,40 @@ class WebhookSink(Section):
         return self
 
 
+class MqttSink(Section):
+    """A message of quality of service 1 for each picture."""
+
+    url: Text
+    """``mqtt://host:1883``, or ``mqtts://host:8883`` with TLS; without user and password."""
+    topic: Annotated[str, Field(pattern=r"^[^+#\x00]{1,200}$")] = "lightdet/{source}"
+    """``{source}`` stands for the source's name."""
+    user: Text | None = None
+    password_file: Text | None = None
+    """Holds the password of `user`."""
+    ca_file: Text | None = None
+    """With mqtts: the certificate of the authority; default: the system's."""
+    client_id: Name | None = None
+    """Default: one that the broker gives."""
+
+    @model_validator(mode="after")
+    def _broker(self) -> MqttSink:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("'url' must be mqtt://host:port or mqtts://host:port")
+        if "@" in parts.netloc:
+            raise ValueError("'url' must not hold a password: use 'user' and 'password_file'")
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("'user' and 'password_file' belong together")
+        return self
+
+
 class SinkSection(Section):
     """Where results go."""
 
     file: FileSink | None = None
     records: RecordsSink | None = None
     webhook: WebhookSink | None = None
+    mqtt: MqttSink | None = None
     spool: Count = 100_000
     """Results that wait on this computer's disk while the sink cannot be reached; what is more is lost, and counted."""
 

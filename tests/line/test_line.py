@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -75,6 +77,31 @@ def test_a_killed_judge_or_source_costs_nothing(tmp_path: Path) -> None:
     found = results(tmp_path)
     assert Counter(each["verdict"] for each in found) == {"OK": 30, "NG": 5}
     assert len({each["id"] for each in found}) == len(found) == 35
+
+
+def test_a_killed_line_loses_nothing_and_judges_nothing_under_two_ids(tmp_path: Path) -> None:
+    (tmp_path / "plain.onnx").write_text("0.02", encoding="utf-8")
+    wanted = section(tmp_path)
+    put(tmp_path / "left", **{f"a{number}": "OK" for number in range(40)})
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+        "from plain_judge import judge, section; from lightdet.line.line import Line; "
+        "Line(section(Path(sys.argv[2])), judge=judge).run()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path)])
+    try:
+        wait_for(lambda: len(results(tmp_path)) > 3)
+    finally:
+        process.kill()
+        process.wait()
+    (tmp_path / "left" / "a39.png").unlink()  # judged before, or gone
+    put(tmp_path / "right", b="NG")
+    run_once(wanted)
+    found = results(tmp_path)
+    ids = {each["id"]: each["picture"] for each in found}
+    assert len(ids) == len(found)
+    assert {f"a{number}.png" for number in range(39)} | {"b.png"} <= set(ids.values())
+    assert len(set(ids.values())) == len(ids)
 
 
 def test_what_arrives_too_late_is_told_and_never_ok(tmp_path: Path) -> None:

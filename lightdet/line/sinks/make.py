@@ -24,6 +24,12 @@ def make_sink(section: SinkSection) -> Sink:
         from lightdet.line.sinks.records_sink import RecordsSink  # noqa: PLC0415 - only where it is used
 
         return RecordsSink(section.records.database)
+    if section.mqtt is not None:
+        _needs("paho", "mqtt", "line")
+        from lightdet.line.sinks.mqtt_sink import MqttSink  # noqa: PLC0415
+
+        file = section.mqtt.password_file
+        return MqttSink(section.mqtt, None if file is None else _secret(Path(file)))
     assert section.webhook is not None  # noqa: S101 - the schema sees to it
     from lightdet.line.sinks.webhook_sink import WebhookSink  # noqa: PLC0415
 
