@@ -81,6 +81,15 @@ class SourceSection(Section):
         return self.drop or ("oldest" if self.live else "none")
 
 
+class ProofSection(Section):
+    """Kept pictures that a new model file must judge before it takes over."""
+
+    folder: Text
+    """With sub-folders ``OK`` and ``NG``: the pictures, by what is known of them."""
+    wrong: Annotated[int, Field(strict=True, ge=0)] = 0
+    """How many of them may get another verdict."""
+
+
 class ModelSection(Section):
     """What judges pictures: a model file with its calibrated rule."""
 
@@ -95,6 +104,8 @@ class ModelSection(Section):
     """Pictures, of any source, that go through the network together. ``auto`` measures what is fastest."""
     zones: Text | None = None
     """Where to look: a YAML file of zones."""
+    proof: ProofSection | None = None
+    """What a new file must show before it takes over; default: that it loads and looks at a gray picture."""
     no_promise: bool = False
     """As the option of ``lightdet detect``."""
     timeout: Seconds = 60.0

@@ -17,6 +17,7 @@ from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.line.child import as_child
 from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
+from lightdet.line.proof import prove
 
 log = logging.getLogger("lightdet.line")
 
@@ -35,6 +36,7 @@ class JudgeJob:
         file: the copy of the model file.
         device, threads, zones, no_promise: as for `lightdet.load`.
         batch: as in the YAML.
+        proof: kept pictures on which it must prove itself first, and how many it may get wrong; None: it need not.
     """
 
     name: str
@@ -44,6 +46,7 @@ class JudgeJob:
     zones: str | None
     no_promise: bool
     batch: int | Literal["auto"]
+    proof: tuple[Path, int] | None = None
 
 
 class Judge:
@@ -145,6 +148,8 @@ def judge_pictures(job: JudgeJob, pipe: Connection) -> None:
         judge = Judge(predictor)
         batch = judge.fastest_batch() if job.batch == "auto" else job.batch
         judge.predictor.batch([judge.gray()] * batch)
+        if job.proof is not None:
+            prove(*job.proof, judge.judge, batch)
     except UserError as error:
         pipe.send(Mistake(str(error)))
         return

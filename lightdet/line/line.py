@@ -111,7 +111,7 @@ class Line:
                 name,
                 model,
                 {n: s for n, s in section.sources.items() if name in section.models_of(n)},
-                copies,
+                make_folder(copies / name),
                 self._events,
                 threads,
                 self._judge,
@@ -220,16 +220,21 @@ class Line:
             except queue.Empty:
                 return
             wait = 0.0
+            known = False
             for source in self._sources.values():
                 if source.child is child:
+                    known = True
                     self._of_source(source, message)
             for model in self._models.values():
-                for judging in [each for each in model.processes if each.child is child]:
+                for judging in [each for each in model.all if each.child is child]:
+                    known = True
                     if starting and isinstance(message, Mistake):
                         raise UserError(message.message)
                     told = model.ended(judging) if isinstance(message, Ended) else model.hear(judging, message)
                     for work, answer in told:
                         self._answer(work, model.name, answer)
+            if not known and isinstance(message, Ended):
+                child.bury()
 
     def _of_source(self, source: Source, message: Any) -> None:
         if isinstance(message, Picture):
@@ -285,7 +290,7 @@ class Line:
     def _answer(self, work: Work, model: str, answer: Answer) -> None:
         if model in work.answers:
             return
-        work.answers[model], work.served[model] = answer, self._models[model].served
+        work.answers[model] = answer
         if work.complete:
             self._finish(work)
 

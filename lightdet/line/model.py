@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.config.line import ModelSection, SourceSection
+from lightdet.errors import UserError
 from lightdet.line.child import Child, Event, Patience
 from lightdet.line.fair_queue import FairQueue
 from lightdet.line.judge import JudgeJob, judge_pictures
 from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
+from lightdet.line.model_file import ModelFile
 from lightdet.line.work import Served, Work
 from lightdet.processors import available_processors
-from lightdet.service.model_copy import ModelCopy, copy_model
+from lightdet.service.model_copy import ModelCopy
 
 log = logging.getLogger("lightdet.line")
 
@@ -33,6 +35,7 @@ class Judging:
     def __init__(self, child: Child, copy: ModelCopy) -> None:
         self.child, self.copy = child, copy
         self.loaded: Loaded | None = None
+        self.served: Served | None = None
         self.hands: list[Work] = []
         self.since = time.monotonic()
 
@@ -69,9 +72,10 @@ class Model:
         self._folder, self._events = folder, events
         self._threads = section.threads or threads
         self.queue: FairQueue[Work] = FairQueue({n: (s.share, s.queue, s.dropping) for n, s in sources.items()})
-        self.copy = copy_model(Path(section.file), folder)
-        self.served: Served | None = None
+        self.file = ModelFile(name, Path(section.file), folder, proved=section.proof is not None)
         self.processes: list[Judging] = []
+        self.candidate: Judging | None = None
+        self.change = ""
         self._patience, self._start_at = Patience(), 0.0
         self.judged = 0
         self.batch_seconds = 0.0
@@ -88,30 +92,41 @@ class Model:
         """Whether pictures are in its hands or wait for it."""
         return bool(len(self.queue)) or any(each.hands for each in self.processes)
 
+    @property
+    def all(self) -> list[Judging]:
+        """Its processes, and that of a model that may take over."""
+        return [*self.processes, *([] if self.candidate is None else [self.candidate])]
+
     def tend(self) -> None:
         """Start the processes that are missing, and end those that take too long."""
         now = time.monotonic()
         if len(self.processes) < self.section.processes and now >= self._start_at:
-            self.processes.append(self.start(self.copy))
+            self.processes.append(self._start(self.file.copy, prove=not self.ready and not self.file.proved_before))
+        if self.ready and self.candidate is None:
+            self._look_for_another()
         for each in self.processes:
+            if each.copy is not self.file.copy and not each.hands:
+                each.child.kill()  # its successor answers
+        for each in self.all:
             limit = LOADING if each.loaded is None else self.section.timeout if each.hands else float("inf")
             if now - each.since > limit:
                 log.error("model %s: its process has worked for %g s and is ended", self.name, limit)
                 each.since = now
                 each.child.kill()
 
-    def start(self, copy: ModelCopy) -> Judging:
-        """Start a process for a copy of the model."""
+    def _start(self, copy: ModelCopy, *, prove: bool) -> Judging:
         section = self.section
+        kept = section.proof if prove else None
+        proof = None if kept is None else (Path(kept.folder), kept.wrong)
         job = JudgeJob(
-            self.name, copy.file, section.device, self._threads, section.zones, section.no_promise, section.batch
+            self.name, copy.file, section.device, self._threads, section.zones, section.no_promise, section.batch, proof
         )
         return Judging(Child(self.name, self._judge, (job,), self._events), copy)
 
     def feed(self) -> None:
         """Give every idle process its next pictures."""
         for each in self.processes:
-            if each.idle and len(self.queue):
+            if each.idle and each.copy is self.file.copy and len(self.queue):
                 assert each.loaded is not None  # noqa: S101 - for the type checker
                 most = 1 if self._singly else each.loaded.batch
                 self._singly = max(0, self._singly - 1)
@@ -123,11 +138,17 @@ class Model:
         """Take what a process says; returns the pictures that are answered."""
         if isinstance(message, Loaded):
             judging.loaded, self.problem = message, ""
-            self.served = Served(judging.copy.model, message.rule, message.promise)
+            judging.served = Served(judging.copy.model, message.rule, message.promise)
+            if judging is self.candidate:
+                self._take_over(judging)
+            elif self.file.copy is judging.copy:
+                self.file.accept(judging.copy)
             log.info(
                 "model %s: version %s, %s, batches of %d, NG from: %s",
                 self.name, judging.copy.model.version, ", ".join(message.names), message.batch, message.shown,
             )  # fmt: skip
+        elif isinstance(message, Mistake) and judging is self.candidate:
+            self._refuse(message.message)
         elif isinstance(message, Mistake):
             self.problem = message.message
             log.error("model %s: %s", self.name, message.message)
@@ -137,13 +158,22 @@ class Model:
             self.batch_seconds = seconds if not self.batch_seconds else 0.8 * self.batch_seconds + 0.2 * seconds
             self.judged += len(answered)
             judging.hands = []
+            for work, _ in answered:
+                work.served[self.name] = judging.served
             return answered
         return []
 
     def ended(self, judging: Judging) -> list[tuple[Work, Answer]]:
         """A process has ended: what was in its hands is tried again, one by one; returns what is given up."""
         code = judging.child.bury()
+        if judging is self.candidate:
+            self._refuse(f"its process ended (exit code {code})")
+            return []
+        if judging not in self.processes:
+            return []
         self.processes.remove(judging)
+        if judging.copy is not self.file.copy and not judging.hands:  # its successor answers
+            return []
         self._start_at = time.monotonic() + self._patience.wait(time.monotonic() - judging.child.began)
         self.problem = self.problem or f"its process ended (exit code {code}) and is started again"
         given_up = []
@@ -157,9 +187,41 @@ class Model:
                 self._singly += 1
         return given_up
 
+    # --- another content of the model file ------------------------------------------------------------------------
+
+    def _look_for_another(self) -> None:
+        try:
+            copy = self.file.other()
+        except UserError as error:
+            self._refuse(str(error))
+            return
+        if copy is not None:
+            log.info("model %s: version %s is tried", self.name, copy.model.version)
+            self.change = f"version {copy.model.version} is tried"
+            self.candidate = self._start(copy, prove=True)
+
+    def _take_over(self, new: Judging) -> None:
+        """Give the old ones nothing more; they end when their hands are empty."""
+        log.info("model %s: version %s takes over from %s", self.name, new.copy.model.version, self.version)
+        self.change, self.candidate = f"version {new.copy.model.version} has taken over from {self.version}", None
+        self.processes.append(new)
+        self.file.accept(new.copy)
+
+    def _refuse(self, why: str) -> None:
+        candidate, self.candidate = self.candidate, None
+        if candidate is not None:
+            candidate.child.kill()
+        self.change = f"the new file is not taken, version {self.version} goes on: {why}"
+        log.error("model %s: %s", self.name, self.change)
+
+    @property
+    def version(self) -> str:
+        """The first digits of the SHA-256 of what answers."""
+        return self.file.copy.model.version
+
     def stop(self) -> None:
         """End the processes: one that has nothing in its hands at once, which some runtimes take seconds for."""
-        for each in self.processes:
+        for each in self.all:
             if each.hands:
                 each.child.tell(STOP)
             else:
@@ -171,8 +233,9 @@ class Model:
         return {
             "state": "up" if self.ready else "away" if self.problem else "starting",
             "reason": self.problem if not self.ready else "",
-            "version": self.copy.model.version,
-            "sha256": self.copy.model.sha256,
+            "version": self.version,
+            "sha256": self.file.copy.model.sha256,
+            "change": self.change,
             "restarts": self._patience.deaths,
             "batch": None if loaded is None else loaded.batch,
             "judged": self.judged,

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.config.line import LineSection
+from lightdet.errors import UserError
 from lightdet.line.child import as_child
 from lightdet.line.judge import JudgeJob
 from lightdet.line.line import Line
 from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
+from lightdet.line.proof import prove
 
 MODEL = "0.01"
 """What a model file holds: the seconds that a picture takes; then, perhaps, a word."""
@@ -25,10 +27,16 @@ MODEL = "0.01"
 def judge(job: JudgeJob, pipe: Connection) -> None:
     """Judge as the files say: OK, NG, broken; die ends the process, once waits for a mark beside the model file."""
     as_child()
-    seconds, _, word = job.file.read_text(encoding="utf-8").partition(" ")
+    seconds, word = [*job.file.read_text(encoding="utf-8").split(), ""][:2]
     if word == "bad":
         pipe.send(Mistake("the model is bad"))
         return
+    if job.proof is not None:
+        try:
+            prove(*job.proof, lambda items: [_answer(item, word) for item in items], 2)
+        except UserError as error:
+            pipe.send(Mistake(str(error)))
+            return
     rule = {"threshold": 0.25, "thresholds": {}, "min_size": 0.0, "min_sizes": {}}
     batch = 1 if job.batch == "auto" else job.batch
     pipe.send(Loaded(batch, ("red",), rule, {"holds": False, "text": "none"}, "score 0.25"))
