@@ -244,9 +244,8 @@ class Line:
                 known = source.health.state
                 source.health = message
                 if message.state == "away" or known == "away":
-                    log.warning(
-                        "source %s: %s%s", source.name, message.state, f", {message.reason}" * bool(message.reason)
-                    )
+                    why = f": {message.reason}" if message.reason else " again"
+                    log.warning("source %s is %s%s", source.name, message.state, why)
         elif isinstance(message, Gone):
             self._ledger.forget(source.name, message.keys)
         elif isinstance(message, Ended):
