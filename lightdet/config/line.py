@@ -170,6 +170,19 @@ class MqttSink(Section):
         return self
 
 
+class ModbusSink(Section):
+    """Holding registers of a controller, by Modbus TCP."""
+
+    host: Text
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 502
+    unit: Annotated[int, Field(strict=True, ge=0, le=255)] = 1
+    registers: Annotated[dict[Name, Annotated[int, Field(strict=True, ge=0, le=65527)]], Field(min_length=1)]
+    """The first of eight registers of each source, nine with `acknowledge`; other sources are left out."""
+    acknowledge: Seconds | None = None
+    """The controller writes the counter into the ninth register once it has read a result; the next one waits for that,
+    and is tried again after so many seconds."""
+
+
 class SinkSection(Section):
     """Where results go."""
 
@@ -177,6 +190,7 @@ class SinkSection(Section):
     records: RecordsSink | None = None
     webhook: WebhookSink | None = None
     mqtt: MqttSink | None = None
+    modbus: ModbusSink | None = None
     spool: Count = 100_000
     """Results that wait on this computer's disk while the sink cannot be reached; what is more is lost, and counted."""
 
@@ -213,6 +227,12 @@ def check_line(file: YamlFile) -> LineSection:
                 path, number = file.place(("sources", name, "models", place))
                 known = ", ".join(line.models)
                 raise UserError(f"there is no model '{model}'; known here: {known}", path=path, line=number)
+    for name, sink in line.sinks.items():
+        for source in sink.modbus.registers if sink.modbus is not None else ():
+            if source not in line.sources:
+                path, number = file.place(("sinks", name, "modbus", "registers", source))
+                known = ", ".join(line.sources)
+                raise UserError(f"there is no source '{source}'; known here: {known}", path=path, line=number)
     idle = set(line.models) - {model for name in line.sources for model in line.models_of(name)}
     for name in sorted(idle):
         path, number = file.place(("models", name))

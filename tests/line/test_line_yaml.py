@@ -52,6 +52,8 @@ def test_what_may_be_dropped_goes_by_the_source(tmp_path: Path) -> None:
         ("file: m.onnx", "file: m.onnx, batch: 0", 5, "'models.surface.batch' should be greater than or equal to 1"),
         ("file: {path: out.jsonl}", "file: {}", 7, "the key 'sinks.log.file.path' is missing"),
         ("file: {path: out.jsonl}", "webhook: {url: 'ftp://x', secret_file: s}", 7, "http://"),
+        ("file: {path: out.jsonl}", "modbus: {host: h, registers: {lefd: 1}}", 7, "there is no source 'lefd'"),
+        ("file: {path: out.jsonl}", "mqtt: {url: 'mqtt://me:hush@host'}", 7, "'user' and 'password_file'"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: str, line: int, says: str) -> None:
@@ -59,6 +61,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: st
     told = check(tmp_path, text)
     assert told.startswith(f"/line.yaml:{line}: ")
     assert says in told
+    assert "hush" not in told
 
 
 def test_a_model_that_nobody_uses_is_named(tmp_path: Path) -> None:

@@ -30,6 +30,11 @@ def make_sink(section: SinkSection) -> Sink:
 
         file = section.mqtt.password_file
         return MqttSink(section.mqtt, None if file is None else _secret(Path(file)))
+    if section.modbus is not None:
+        _needs("pymodbus", "modbus", "line")
+        from lightdet.line.sinks.modbus_sink import ModbusSink  # noqa: PLC0415
+
+        return ModbusSink(section.modbus)
     assert section.webhook is not None  # noqa: S101 - the schema sees to it
     from lightdet.line.sinks.webhook_sink import WebhookSink  # noqa: PLC0415
 
