@@ -43,6 +43,9 @@ DATA_COMMANDS = {
     "collect": "Make a data set of pictures that people corrected in the service, or that are to be labelled.",
     "synth": "Render pictures of defects with their exact boxes; leaves DIR/dataset.yaml.",
 }
+ARCHIVE_COMMANDS = {
+    "run": "Judge an archive of pictures with many processes: a row per picture, as Parquet.",
+}
 RECORDS_COMMANDS = {
     "verify": "Check the chain of records: where was one changed, removed or inserted?",
     "backup": "Copy the records' database, even while the service writes to it.",
@@ -70,7 +73,7 @@ def _app(name: str, text: str) -> App:
         help=text,
         help_flags="--help",
         version=_version,
-        version_flags=() if name in ("data", "records") else "--version",
+        version_flags=() if name in ("data", "records", "archive") else "--version",
         default_parameter=Parameter(negative=(), show_env_var=True),
         help_formatter=HELP,
         help_format="plaintext",
@@ -96,7 +99,12 @@ records.sort_key = len(COMMANDS) + 1
 for _place, (_name, _help) in enumerate(RECORDS_COMMANDS.items()):
     records.command(f"lightdet.cli.records:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(records)
-GROUPS = {"data": (data, DATA_COMMANDS), "records": (records, RECORDS_COMMANDS)}
+archive = _app("archive", "Judge archives of many pictures.")
+archive.sort_key = len(COMMANDS) + 2
+for _place, (_name, _help) in enumerate(ARCHIVE_COMMANDS.items()):
+    archive.command(f"lightdet.cli.archive:{_name}", name=_name, help=_help, sort_key=_place)
+app.command(archive)
+GROUPS = {"data": (data, DATA_COMMANDS), "records": (records, RECORDS_COMMANDS), "archive": (archive, ARCHIVE_COMMANDS)}
 
 
 def main(args: Sequence[str] | None = None) -> int:

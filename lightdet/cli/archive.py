@@ -1,0 +1,45 @@
+"""``lightdet archive``: a model over millions of pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from lightdet.cli.common import ALL
+from lightdet.options.archive import ArchiveOptions
+from lightdet.wording import counted, duration
+
+
+def run(options: Annotated[ArchiveOptions, ALL]) -> None:
+    """Judge an archive of pictures with many processes: a row per picture, as Parquet in --output.
+
+    The same command again judges only what is not in the output yet. A process that is killed costs its batch, which is
+    done again; a picture that cannot be read is a row with its reason.
+    """
+    from rich.console import Console
+
+    from lightdet.display.progress import Bar
+    from lightdet.files import write_json
+    from lightdet.runs.archive.run import ArchiveRun
+
+    archive = ArchiveRun(options)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with Bar("archive", archive.sources.total) as bar:
+            archive.run(bar.step)
+    finally:
+        done = archive.done
+        if done.pictures or done.earlier:
+            rate = f", {done.pictures / done.seconds:.1f} per second" if done.pictures and done.seconds else ""
+            lines = [f"{counted(done.pictures, 'row')} in {duration(done.seconds)}{rate}; results in {done.folder}"]
+            if done.earlier:
+                lines.append(f"{counted(done.earlier, 'picture')} were there already")
+            if done.decisions:
+                lines.append(f"by the model's decision rule: {done.decisions['OK']} OK, {done.decisions['NG']} NG")
+            if done.failed:
+                lines.append(f"{counted(done.failed, 'row')} with a reason in place of a result")
+            if done.passed_over:
+                lines.append(f"passed over {counted(done.passed_over, 'file')}: no pictures")
+            for line in lines:
+                console.print(line, markup=False)
+    if options.json is not None:
+        write_json(options.json, archive.done.as_dict())

@@ -1,0 +1,1 @@
+"""A model over an archive: many processes, rows in Parquet, continued where it stopped (docs/archive.md)."""

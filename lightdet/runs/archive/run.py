@@ -1,0 +1,173 @@
+"""``lightdet archive run``: what is not in the output yet is judged and written, until all is there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightdet.data.images import MAX_BYTES
+from lightdet.errors import UserError
+from lightdet.files import make_folder
+from lightdet.inference.sources import Source, Sources, expand_sources
+from lightdet.options.archive import ArchiveOptions
+from lightdet.processors import available_processors
+from lightdet.runs.archive.judging import Job, judge, load_model, model_sha256
+from lightdet.runs.archive.pool import DeadError, spread
+from lightdet.runs.archive.table import Finished, partition_of, schema, write_rows
+from lightdet.storage.stored_file import StoredFile
+
+ROWS = 5000
+"""Rows that are held until they are written, and lost if this process is killed: they are computed again."""
+SECONDS = 60.0
+"""The same in time."""
+READ_AHEAD = 16
+"""Stored pictures that are fetched at the same time."""
+
+
+@dataclass
+class Done:
+    """What a run did.
+
+    Attributes:
+        folder: the output.
+        pictures: rows written by this run.
+        earlier: pictures that were in the output already.
+        decisions: rows by OK and NG.
+        failed: rows with a reason.
+        seconds: of the work.
+        passed_over: files that are no pictures, or videos.
+    """
+
+    folder: Path
+    pictures: int = 0
+    earlier: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    seconds: float = 0.0
+    passed_over: int = 0
+
+    def count(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows."""
+        self.pictures += len(rows)
+        self.failed += sum(1 for row in rows if row.get("reason"))
+        self.decisions.update(row["decision"] for row in rows if row.get("decision"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "output": str(self.folder),
+            "pictures": self.pictures,
+            "earlier": self.earlier,
+            "decisions": dict(self.decisions),
+            "failed": self.failed,
+            "seconds": round(self.seconds, 3),
+            "passed_over": self.passed_over,
+        }
+
+
+class ArchiveRun:
+    """One request: creation checks sources, output and model; `run` does the work.
+
+    Raises:
+        UserError: pyarrow is missing, a source or the model is not there, the output cannot be read.
+    """
+
+    def __init__(self, options: ArchiveOptions) -> None:
+        self.options = options
+        schema()
+        self.folder = make_folder(Path(options.output))
+        self.sha256 = model_sha256(Path(options.weights))
+        self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True)
+        self.finished = Finished(self.folder)
+        self.done = Done(self.folder)
+
+    def run(self, step: Callable[[int], None]) -> Done:
+        """Judge what is left; `step` hears of pictures that are done. Ctrl-C keeps what was done until then.
+
+        Raises:
+            UserError: the model cannot be loaded, a listing breaks off, nothing can be written.
+        """
+        begun, written = time.monotonic(), time.monotonic()
+        rows: list[dict[str, Any]] = []
+        try:
+            for jobs, result in spread(self._start(), self._batches(step), self._processes()):
+                new = [self._lost(job, result) for job in jobs] if isinstance(result, DeadError) else result
+                rows += new
+                step(len(jobs))
+                if len(rows) >= ROWS or time.monotonic() - written > SECONDS:
+                    self._write(rows)
+                    written = time.monotonic()
+        finally:
+            self._write(rows)
+            self.done.seconds = time.monotonic() - begun
+            self.done.passed_over += self.sources.passed_over
+        return self.done
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        taken, rows[:] = list(rows), []
+        if taken:
+            write_rows(self.folder, taken)
+            self.done.count(taken)
+
+    def _lost(self, job: Job, error: DeadError) -> dict[str, Any]:
+        model = Path(self.options.weights).name
+        named = {"source": job.source, "partition": job.partition, "model": model, "model_sha256": self.sha256}
+        return {**named, "reason": str(error)}
+
+    def _processes(self) -> int:
+        return self.options.processes or available_processors()
+
+    def _start(self) -> Callable[[], Any]:
+        options = self.options
+        threads = options.threads or max(1, available_processors() // self._processes())
+        values = {"device": options.device, "confidence": options.confidence, "no_promise": options.no_promise}
+        return partial(judging, Path(options.weights), {**values, "threads": threads})
+
+    def _batches(self, step: Callable[[int], None]) -> Iterator[list[Job]]:
+        batch: list[Job] = []
+        for job in self._jobs(step):
+            batch.append(job)
+            if len(batch) >= self.options.batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _jobs(self, step: Callable[[int], None]) -> Iterator[Job]:
+        """Yield what is left to do; stored pictures are fetched ahead."""
+        with ThreadPoolExecutor(READ_AHEAD) as pool:
+            waiting: deque[Future[Job]] = deque()
+            for source in self.sources:
+                if source.kind != "picture":
+                    self.done.passed_over += 1
+                elif self.finished.has(source.name, self.sha256):
+                    self.done.earlier += 1
+                    step(1)
+                else:
+                    waiting.append(pool.submit(self._job, source))
+                if len(waiting) >= READ_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _job(self, source: Source) -> Job:
+        local = source.target if isinstance(source.target, Path) else None
+        place = source.stem.as_posix()
+        partition = partition_of(source.name, place, self.options.partition, local)
+        if not isinstance(source.target, StoredFile):
+            return Job(source.name, Path(str(source.target)), partition)
+        try:
+            return Job(source.name, source.target.read(MAX_BYTES), partition)
+        except UserError as error:
+            return Job(source.name, b"", partition, error.message)
+
+
+def judging(weights: Path, options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
+    """Load the model in a process, and return what judges a batch."""
+    return partial(judge, load_model(weights, **options))
