@@ -91,6 +91,15 @@ def results(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
+def source_status(folder: Path, name: str = "left") -> tuple[str, str, bool]:
+    """State and reason of a source, and whether the line is healthy, as its file says."""
+    path = folder / "state" / "status.json"
+    if not path.exists():
+        return "", "", False
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return values["sources"][name]["state"], values["sources"][name]["reason"], values["healthy"]
+
+
 def run_once(wanted: LineSection) -> None:
     """Judge what is there."""
     _patient(Line(wanted, once=True, judge=judge)).run()

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from plain_judge import put, results, run_once, running, section, wait_for
+from plain_judge import put, results, run_once, running, section, source_status, wait_for
 
 from lightdet.errors import UserError
 
@@ -130,21 +130,16 @@ def test_what_is_dropped_is_told(tmp_path: Path, drop: str) -> None:
 
 
 def test_a_folder_that_vanishes_comes_back(tmp_path: Path) -> None:
-    def health() -> tuple[str, bool]:
-        path = tmp_path / "state" / "status.json"
-        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        return (values["sources"]["left"]["state"], values["healthy"]) if values else ("", False)
-
     wanted = section(tmp_path)
     shutil.rmtree(tmp_path / "left")
     with running(wanted):
-        wait_for(lambda: health() == ("away", False))
+        wait_for(lambda: source_status(tmp_path)[::2] == ("away", False))
         put(tmp_path / "right", a="OK")
         wait_for(lambda: len(results(tmp_path)) == 1)
         (tmp_path / "left").mkdir()
         put(tmp_path / "left", a="OK")
         wait_for(lambda: len(results(tmp_path)) == 2)
-        wait_for(lambda: health() == ("up", True))
+        wait_for(lambda: source_status(tmp_path)[::2] == ("up", True))
     assert json.loads((tmp_path / "state" / "status.json").read_text(encoding="utf-8"))["state"] == "ended"
 
 
