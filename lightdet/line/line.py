@@ -6,7 +6,6 @@ whatever crashes or hangs there is in a child, which is replaced.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -17,13 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-from lightdet import __version__
 from lightdet.config.line import LineSection
 from lightdet.errors import UserError
-from lightdet.files import atomic_path, make_folder
+from lightdet.files import make_folder
 from lightdet.line.child import Event
 from lightdet.line.folder_source import Gone
 from lightdet.line.judge import JudgeJob, judge_pictures
@@ -33,6 +30,7 @@ from lightdet.line.model import Model, threads_for
 from lightdet.line.sinks.make import make_sink
 from lightdet.line.sinks.sink import Feeder
 from lightdet.line.source import Source, target_of
+from lightdet.line.status import line_status, write_status
 from lightdet.line.work import Work, result_of
 from lightdet.lock_file import lock_file
 
@@ -256,7 +254,7 @@ class Line:
     def _arrive(self, source: Source, picture: Picture) -> None:
         identity, done = self._ledger.arrive(source.name, picture.key, picture.name, picture.time_ms)
         if done or identity in self._works or any(each.id == identity for each in self._finished):
-            source.give_credit()
+            source.owed += 1
             return
         source.counts["arrived"] += 1
         source.counts["skipped"] += picture.skipped
@@ -271,8 +269,7 @@ class Line:
             if dropped is not None:
                 places = source.section.queue
                 self._answer(dropped, name, Answer("none", "dropped", f"{places} pictures were waiting already"))
-        if source.section.dropping != "none":
-            source.give_credit()
+        source.owed += source.section.dropping != "none"
 
     def _expire(self, model: Model, now: float) -> None:
         """Give up what can no longer be judged in time."""
@@ -305,13 +302,12 @@ class Line:
         source.seconds.append(seconds)
         if self._works.pop(work.id, None) is not None:
             source.unfinished -= 1
-            if source.section.dropping == "none":
-                source.give_credit()
+            source.owed += source.section.dropping == "none"
 
     # --- what lasts -----------------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        """Make it last; while the disk takes nothing, nothing more is judged than is in the queues."""
+        """Make it last, and only then let more pictures come: a full disk stops the line, and costs nothing."""
         try:
             self._ledger.write(self._finished, {name: feeder.delivered for name, feeder in self._feeders.items()})
         except sqlite3.Error as error:
@@ -321,6 +317,8 @@ class Line:
             time.sleep(1.0)
             return
         self._problem = ""
+        for source in self._sources.values():
+            source.pay()
         if self._finished:
             self._finished = []
             for feeder in self._feeders.values():
@@ -329,35 +327,12 @@ class Line:
     def _report(self, state: str) -> dict[str, Any]:
         values = self.status(state)
         try:
-            with atomic_path(status_file(self._state), sync=False) as temporary:
-                temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_status(self._state, values)
         except UserError as error:
-            log.warning("%s", error)
+            if not self._problem:  # a full disk is told already
+                log.warning("%s", error)
         return values
 
     def status(self, state: str) -> dict[str, Any]:
         """Return how everything is, plain values."""
-        sources = {name: source.status() for name, source in self._sources.items()}
-        models = {name: model.status() for name, model in self._models.items()}
-        sinks = {
-            name: feeder.status(self._ledger.waiting(name, feeder.delivered), self._ledger.lost[name])
-            for name, feeder in self._feeders.items()
-        }
-        parts = [*sources.values(), *models.values(), *sinks.values()]
-        well = not self._problem and all(each["state"] in ("up", "done", "starting") for each in parts)
-        return {
-            "state": state,
-            "healthy": well and state == "up",
-            "problem": self._problem,
-            "time_ms": time.time_ns() // 1_000_000,
-            "pid": os.getpid(),
-            "sources": sources,
-            "models": models,
-            "sinks": sinks,
-            "software": __version__,
-        }
-
-
-def status_file(state: str | Path) -> Path:
-    """Return where a line writes how it is, once a second."""
-    return Path(state) / "status.json"
+        return line_status(state, self._problem, self._sources, self._models, self._feeders, self._ledger)

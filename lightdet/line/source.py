@@ -47,6 +47,7 @@ class Source:
         self.child: Child | None = None
         self.health = Health("starting")
         self.unfinished = 0
+        self.owed = 0  # pictures that may come once all so far is written
         self._patience = Patience()
         self._start_at = 0.0
         self.counts: Counter[str] = Counter()
@@ -70,6 +71,7 @@ class Source:
             if not self.done and now >= self._start_at:
                 target, job = self._job()
                 self.child = Child(self.name, target, (job,), self._events)
+                self.owed = 0
                 waits = self.section.dropping == "none"
                 self.child.tell(max(0, self.section.queue - self.unfinished) if waits else self.section.queue)
         elif now - self.child.heard > SILENCE:
@@ -94,10 +96,11 @@ class Source:
             self.child.tell(STOP)
         self.health, self._start_at = Health("done"), float("inf")
 
-    def give_credit(self) -> None:
-        """Let one more picture come."""
-        if self.child is not None:
-            self.child.tell(1)
+    def pay(self) -> None:
+        """Let as many pictures come as there is room for again."""
+        if self.child is not None and self.owed:
+            self.child.tell(self.owed)
+        self.owed = 0
 
     def status(self) -> dict[str, Any]:
         """Plain values for ``status.json``."""

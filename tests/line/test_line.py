@@ -6,15 +6,20 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plain_judge import put, results, run_once, running, section, source_status, wait_for
 
 from lightdet.errors import UserError
+from lightdet.line.ledger import Ledger
 
 
 def test_every_picture_gets_one_result(tmp_path: Path) -> None:
@@ -148,6 +153,33 @@ def test_a_model_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> Non
     (tmp_path / "plain.onnx").write_text("0 bad", encoding="utf-8")
     with pytest.raises(UserError, match="the model is bad"):
         run_once(wanted)
+
+
+@pytest.mark.parametrize("drop", ["none", "oldest"])
+def test_a_full_disk_stops_the_line_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drop: str
+) -> None:
+    full = threading.Event()
+    write = Ledger.write
+
+    def write_if_room(own: Ledger, *values: Any) -> None:
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        write(own, *values)
+
+    monkeypatch.setattr(Ledger, "write", write_if_room)
+    with running(section(tmp_path, left={"queue": 4, "drop": drop})) as line:
+        put(tmp_path / "left", first="OK")
+        wait_for(lambda: len(results(tmp_path)) == 1)
+        full.set()
+        put(tmp_path / "left", **{f"a{number}": "OK" for number in range(30)})
+        wait_for(lambda: len(line._finished) == 4)
+        time.sleep(1.5)
+        assert len(line._finished) == 4  # as many as the source was allowed
+        assert len(results(tmp_path)) == 1
+        full.clear()
+        wait_for(lambda: len(results(tmp_path)) == 31)
+    assert len({each["id"] for each in results(tmp_path)}) == 31
 
 
 def test_two_lines_never_share_a_state(tmp_path: Path) -> None:
