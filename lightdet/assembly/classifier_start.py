@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lightdet.assembly.class_rows import ClassRows
 from lightdet.assembly.classifier import build_classifier, load_classifier
 from lightdet.assembly.fine_tuning import fitting, some_of
 from lightdet.config.classification import ClassifyConfig
@@ -21,7 +22,7 @@ def begin_classifier(
 ) -> tuple[Preprocessing, str]:
     """Copy what fits of the model file `weights` into `network`, which has the classes `names`; the rest is unchanged.
 
-    The weights that tell classes apart start from random values unless the file's classes are `names`, in that order.
+    Where the file's classes are not `names`, in that order, the weights that tell classes apart are copied by name.
     `called` names the weights in the note; default: the path.
 
     Returns:
@@ -38,8 +39,12 @@ def begin_classifier(
     for name in fits:
         own[name].copy_(theirs[name])
     copied = f"starts from {called or weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
+    rows = ClassRows(names, card.names)
     fresh = [name for name in own if name not in fits]
-    return card.preprocessing, f"{copied}; {why}: {some_of(fresh)}" if fresh else copied
+    left = [name for name in fresh if not rows.copy(own[name], theirs.get(name))]
+    if left:
+        return card.preprocessing, f"{copied}; {why}: {some_of(left)}"
+    return card.preprocessing, f"{copied}; {rows.summary()}" if fresh else copied
 
 
 def _tells_apart(network: nn.Module, num_classes: int, config: ClassifyConfig) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lightdet.assembly.class_rows import ClassRows
 from lightdet.config import RunConfig, YamlFile, parse_overrides
 from lightdet.config.yaml_file import merge
 from lightdet.errors import UserError
@@ -95,9 +96,9 @@ def begin_with(
 ) -> str:
     """Copy what fits of the model file `weights` into `network`, which has the classes `names`; the rest is unchanged.
 
-    The weights that tell classes apart start from random values unless the file's classes are `names`, in that order;
-    in anchor grids the outputs for box and objectness are still copied. Anchors are scaled to ``config.imgsz``, unless
-    ``model.anchors`` gives others.
+    Where the file's classes are not `names`, in that order, the weights that tell classes apart are copied by name, and
+    those of new classes start from random values; in anchor grids the outputs for box and objectness are copied too.
+    Anchors are scaled to ``config.imgsz``, unless ``model.anchors`` gives others.
 
     Args:
         called: the weights in words, for the note; default: the file's name.
@@ -123,10 +124,16 @@ def begin_with(
         else:
             own[name].copy_(theirs[name])
     note = f"starts from {called or weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
-    if _take_box_outputs(donor, network, fresh):
-        note += f", and box and objectness of the outputs; the {counted(len(names), 'class')} start from random weights"
+    anchored = _anchored(donor, network, fresh)
+    lead, anchors = (BOX_OUTPUTS, anchored) if anchored else (0, 1)
+    rows = ClassRows(names, card.names, lead, anchors)
+    left = [name for name in fresh if not rows.copy(own[name], theirs.get(name))]
+    if anchored and not left:
+        note += f", and box and objectness of the outputs; {rows.summary()}"
+    elif left:
+        note += f"; {why}: {some_of(left)}"
     elif fresh:
-        note += f"; {why}: {some_of(fresh)}"
+        note += f"; {rows.summary()}"
     return note
 
 
@@ -159,29 +166,14 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _take_box_outputs(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> bool:
-    """Copy what the outputs of anchor grids hold besides classes, if nothing else is new; returns whether it did."""
+def _anchored(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> int:
+    """The anchors per cell of two networks that differ only in the outputs of their anchor grids; 0 for others."""
     from lightdet.models import Detector  # noqa: PLC0415
 
     if not (fresh and isinstance(donor, Detector) and isinstance(network, Detector)):
-        return False
-    theirs, own = donor.state_dict(), network.state_dict()
-    pairs = []
-    for name in fresh:
-        if ".outputs." not in name or name not in theirs:
-            return False
-        mine, other = (_by_anchor(state[name], network.anchors.shape[1])[:, :BOX_OUTPUTS] for state in (own, theirs))
-        if mine.shape != other.shape:
-            return False
-        pairs.append((mine, other))
-    for mine, other in pairs:
-        mine.copy_(other)
-    return True
-
-
-def _by_anchor(values: Tensor, anchors: int) -> Tensor:
-    """``[A * (5 + C), ...]`` → ``[A, 5 + C, ...]``."""
-    return values.view(anchors, -1, *values.shape[1:])
+        return 0
+    count = network.anchors.shape[1]
+    return count if donor.anchors.shape[1] == count and all(".outputs." in name for name in fresh) else 0
 
 
 def _depends_on_classes(network: DetectionNetwork, num_classes: int, config: RunConfig) -> set[str]:

@@ -83,7 +83,7 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
     assert len(fresh) == 6  # weight and bias of each grid's output
     assert (
         f"copies {len(weights) - 6} of {len(weights)} tensors, and box and objectness of the outputs" in told
-        and "the 2 classes start from random weights" in told
+        and "; even, odd start from random ones" in told
     )
     for name, value in after.items():
         if name in fresh:
@@ -92,18 +92,31 @@ def test_other_classes_begin_the_outputs_anew(trained: Path) -> None:
             assert torch.equal(value, weights[name])
 
 
-@pytest.mark.parametrize("other_names", [False, True])
-def test_as_many_classes_in_another_order_begin_the_outputs_anew(trained: Path, other_names: bool) -> None:
+def test_classes_in_another_order_and_a_new_one_keep_their_weights(trained: Path) -> None:
+    config = validate(Config, YamlFile({}), SMALL)
+    network = build_detector(config.model, 7, 64)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    own = names_of(trained)
+    names = ("new", *reversed(own))
+    told = begin_with(trained, network, names, config)
+    assert f"{', '.join(reversed(own))} keep their weights; new starts from random ones" in told
+    weights, after = load_model(trained)[0], network.state_dict()
+    for name in (name for name in after if ".outputs." in name):
+        now, fresh, donor = (v.unflatten(0, (3, -1)) for v in (after[name], before[name], weights[name]))
+        assert torch.equal(now[:, :5], donor[:, :5]) and torch.equal(now[:, 5], fresh[:, 5])
+        assert torch.equal(now[:, 6:], donor[:, 5:].flip(1))
+
+
+def test_as_many_classes_of_other_names_begin_the_outputs_anew(trained: Path) -> None:
     config = validate(Config, YamlFile({}), SMALL)
     torch.manual_seed(1)
     network = build_detector(config.model, 6, 64)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    names = tuple("abcdef") if other_names else tuple(reversed(names_of(trained)))
-    told = begin_with(trained, network, names, config)
+    told = begin_with(trained, network, tuple("abcdef"), config)
     weights, after = load_model(trained)[0], network.state_dict()
     assert (
         f"copies {len(weights) - 6} of {len(weights)} tensors, and box and objectness of the outputs" in told
-        and "the 6 classes start from random weights" in told
+        and "; a, b, c, d, e, f start from random ones" in told
     )
     for name, value in after.items():
         if ".outputs." in name:
