@@ -19,7 +19,7 @@ from lightdet.assembly.computing import build_replicas, compute_with
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
-from lightdet.assembly.training_data import TrainingData, read_training_data
+from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
 from lightdet.classification.best_and_worst import WORDS
 from lightdet.classification.board_pictures import labelled_sheet
@@ -67,6 +67,7 @@ def load_classify_data(
     *,
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] = lambda done, total: None,
+    complete: Complete = as_they_are,
 ) -> ClassifyData:
     """Read and decode the splits of a data set that gives each picture a class; see `read_training_data`.
 
@@ -94,6 +95,7 @@ def load_classify_data(
         cache_mib=config.train.cache_mib if config.train.cache else 0,
         on_error=on_error,
         progress=progress,
+        complete=complete,
     )
 
 

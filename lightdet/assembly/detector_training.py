@@ -22,7 +22,7 @@ from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
-from lightdet.assembly.training_data import TrainingData, read_training_data
+from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
 from lightdet.config import LossConfig, Pace, RunConfig
 from lightdet.data.dataset import DatasetSpec, OnError
@@ -65,6 +65,7 @@ def load_training_data(
     *,
     on_error: OnError = "fail",
     progress: Callable[[int, int], None] = lambda done, total: None,
+    complete: Complete = as_they_are,
 ) -> TrainingData[Pictures]:
     """Read and decode the splits of a data set of boxes; see `read_training_data`.
 
@@ -84,6 +85,7 @@ def load_training_data(
         cache_mib=config.train.cache_mib if config.train.cache else 0,
         on_error=on_error,
         progress=progress,
+        complete=complete,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from lightdet.data.dataset import DatasetSpec, OnError, read_split
+from lightdet.data.dataset import DatasetSpec, OnError
+from lightdet.data.joined import read_training_splits
 from lightdet.data.pictures import PictureStore
 from lightdet.errors import UserError
 
@@ -22,6 +23,7 @@ class TrainingData(Generic[Store]):
         train, val: the pictures; `val` is None if there is no such split.
         skipped: what was left out.
         unmeasured: why no epoch can be scored, so that the last one is used; None if they can.
+        notes: what was taken from where, and what stands in for labels, one line each.
     """
 
     names: tuple[str, ...]
@@ -29,6 +31,16 @@ class TrainingData(Generic[Store]):
     val: Store | None
     skipped: list[UserError]
     unmeasured: str | None = None
+    notes: Sequence[str] = ()
+
+
+Complete: TypeAlias = Callable[[list[Any]], tuple[list[Any], list[str]]]
+"""Completes the labels of the split ``train``; returns them, and what a person should know of that."""
+
+
+def as_they_are(truths: list[Any]) -> tuple[list[Any], list[str]]:
+    """Leave labels as they are."""
+    return truths, []
 
 
 def read_training_data(
@@ -40,6 +52,7 @@ def read_training_data(
     cache_mib: float,
     on_error: OnError,
     progress: Callable[[int, int], None],
+    complete: Complete = as_they_are,
 ) -> TrainingData[Store]:
     """Read the splits ``train`` and ``val`` (if there is one) and decode every picture once.
 
@@ -51,15 +64,14 @@ def read_training_data(
         cache_mib: memory for the decoded pictures of both splits in MiB.
         on_error: stop at the first broken picture or label, or leave it out.
         progress: called with (pictures done, total).
+        complete: completes the labels to train on.
 
     Raises:
         UserError: the first broken picture or label; with ``on_error="skip"`` only if nothing is left.
     """
-    train, skipped = read_split(spec, "train", on_error=on_error)
-    val: list[Any] = []
-    if "val" in spec.splits:
-        val, more = read_split(spec, "val", on_error=on_error)
-        skipped = skipped + more
+    read = read_training_splits(spec, on_error=on_error)
+    train, told = complete(read.train)
+    val, skipped = read.val, read.skipped
     check(train)
     total, done = len(train) + len(val), 0
 
@@ -82,4 +94,4 @@ def read_training_data(
     validation = decoded(val) if val else None
     skipped = [*skipped, *pictures.broken, *(validation.broken if validation else [])]
     reason = unmeasured(validation.annotations if validation else ())
-    return TrainingData(spec.classes, pictures, validation, skipped, reason)
+    return TrainingData(spec.classes, pictures, validation, skipped, reason, [*read.notes, *told])

@@ -220,6 +220,10 @@ class TrainConfig(Section):
     start: str | None = None
     """pretrained (the package's own weights for this network), chance, or a model file; null: pretrained if there
     are such weights, otherwise chance."""
+    keep_classes: bool = False
+    """Keep the classes of the model to start from (`start`, ``--weights``), whether or not the data has them."""
+    stand_in: bool = True
+    """Where a class is not labelled, what that model finds of it stands in for labels; false: it is background."""
     distill: str | None = None
     """A larger trained detector (a .safetensors file) to learn from as well as from the labels; null: labels only."""
     distill_weight: NonNegative = 1.0

@@ -67,6 +67,7 @@ class DatasetSpec:
         rules: what the YAML says about labels that could be read in two ways.
         notes: what a folder without a YAML was taken for, and what was drawn.
         absent: missing splits that the YAML names, other than ``train`` and ``val``: the reason for each.
+        members: for a data set joined from others: those. `lightdet.data.joined` reads it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class DatasetSpec:
     rules: Rules = PLAIN_RULES
     absent: dict[str, UserError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    members: tuple[DatasetSpec, ...] = ()
 
     @property
     def label_kind(self) -> LabelKind:

@@ -50,6 +50,14 @@ def existing(_declared: Any, value: Path | str | None) -> None:
         raise UserError("no such file", path=Path(value))
 
 
+def all_existing(_declared: Any, value: Sequence[Path | str]) -> None:
+    """As `existing`, for each of several files."""
+    if not value:
+        raise ValueError("name at least one")
+    for each in value:
+        existing(None, each)
+
+
 def writable(_declared: Any, value: Path | str | None) -> None:
     """Refuse a file that cannot be written, before the work rather than after it."""
     if value is None:

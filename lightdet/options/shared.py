@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from lightdet.options.base import AnyPath, Then
-from lightdet.options.ranges import between, device_name, existing, one_device, side, tile_side, writable
+from lightdet.options.ranges import all_existing, between, device_name, existing, one_device, side, tile_side, writable
 from lightdet.storage.datasets import local_dataset
 from lightdet.storage.kept import local_file
 from lightdet.storage.outgoing import local_output
@@ -29,6 +29,15 @@ _DATA = Parameter(
 )
 DataFile = Annotated[AnyPath, _DATA, Then(local_dataset)]
 OptionalData = Annotated[AnyPath | None, _DATA, Then(local_dataset)]
+DataFiles = Annotated[
+    Sequence[Annotated[AnyPath, Then(local_dataset)]],
+    Parameter(
+        name=("--data", "-d"),
+        metavar="FILE",
+        validator=all_existing,
+        help="Data set, a YAML file (datasets/…) or a folder; also a URL or an archive. Repeat it to train on several.",
+    ),
+]
 DataRoot = Annotated[AnyPath | None, Parameter(metavar="DIR", help="The data set's folder; replaces root in its YAML.")]
 ConfigFile = Annotated[
     AnyPath | None,

@@ -15,7 +15,7 @@ from lightdet.options.shared import (
     Callbacks,
     Changes,
     ConfigFile,
-    DataFile,
+    DataFiles,
     DataRoot,
     Device,
     Epochs,
@@ -36,6 +36,7 @@ FLAGS = {
     "epochs": "train.epochs",
     "minutes": "train.minutes",
     "seed": "train.seed",
+    "keep_classes": "train.keep_classes",
 }
 """Options that are also keys of the configuration."""
 
@@ -44,7 +45,7 @@ FLAGS = {
 class TrainOptions(Options):
     """The options of `lightdet.train`."""
 
-    data: DataFile
+    data: DataFiles
     _: KW_ONLY
     config: ConfigFile = None
     data_root: DataRoot = None
@@ -60,6 +61,10 @@ class TrainOptions(Options):
             help="Start from a trained model (best.safetensors): its network, and its weights wherever shapes match; "
             "classes may be others.",
         ),
+    ] = None
+    keep_classes: Annotated[
+        bool | None,
+        Parameter(help="Keep the classes of --weights too: where the data does not label them, what it finds counts."),
     ] = None
     device: Device = "auto"
     seed: Seed = None

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from safetensors import SafetensorError, safe_open
 
-from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.fine_tuning import config_from_card
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.config import BackboneConfig, YamlFile, load_yaml, parse_overrides
 from lightdet.config.yaml_file import merge
-from lightdet.data.fold_file import read_folds
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.relaunch import continued, note_launch
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
+from lightdet.runs.stand_in import StandIn
 from lightdet.runs.trained_on import write_trained_on
+from lightdet.runs.training_sets import forgotten, keeps, old_model, stands_in, training_set
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
 from lightdet.training.result import TrainResult
@@ -100,22 +100,10 @@ def check(options: TrainOptions) -> tuple[Task, AnyConfig, DatasetSpec]:
     _check_backbone(config)
     if not resume:
         start_of(config, None if options.weights is None else Path(options.weights))
-    spec = _chosen(load_dataset(options.data, options.data_root), options)
-    spec.split("train")
-    task.check_dataset(spec)
-    _check_val(spec)
+    kept = (kept_run(output) or {}).get("names", ()) if resume and keeps(config) else ()
+    spec = training_set(options, task, config, kept)
     _check_output(output, resume=resume, overwrite=options.overwrite)
     return task, config, spec
-
-
-def _chosen(spec: DatasetSpec, options: TrainOptions) -> DatasetSpec:
-    """The data set, or the part of it that belongs to a fold of a cross-validation."""
-    if options.folds is None:
-        return spec
-    folds = read_folds(Path(options.folds))
-    if options.fold is not None and not 0 <= options.fold < len(folds.pictures):
-        raise UserError(f"there is no fold {options.fold}: they are counted from 0", path=options.folds)
-    return folds.training(spec, options.fold)
 
 
 def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,20 +169,18 @@ def _check_backbone(config: AnyConfig) -> None:
 
 def kept_config(output: Path) -> YamlFile | None:
     """The configuration in the state of a training, read without torch; None if there is none."""
-    path = output / STATE_FILE
+    values = (kept_run(output) or {}).get("config")
+    return YamlFile(values, output / STATE_FILE) if isinstance(values, dict) else None
+
+
+def kept_run(output: Path) -> dict[str, Any] | None:
+    """The facts in the state of a training, read without torch; None if there are none."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            values = json.loads((file.metadata() or {})[METADATA_KEY])["run"]["config"]
+        with safe_open(output / STATE_FILE, framework="numpy") as file:
+            values = json.loads((file.metadata() or {})[METADATA_KEY])["run"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None  # told when the state is loaded
-    return YamlFile(values, path) if isinstance(values, dict) else None
-
-
-def _check_val(spec: DatasetSpec) -> None:
-    """Refuse a validation split under another name: it would be unused, and no epoch would be scored."""
-    other = spec.misnamed_val()
-    if other is not None:
-        raise UserError(f"there is no split 'val', but '{other}': rename it to 'val'", path=spec.path)
+    return values if isinstance(values, dict) else None
 
 
 class QuietDisplay:
@@ -268,8 +254,10 @@ def _train(
         if device.type == "cuda" and processes.count > 1:
             device = torch.device("cuda", processes.local_rank)
         display = show(task, processes.is_first)
+        complete = _completed_by(options, config, spec, resumed=state is not None, first=processes.is_first)
         with display.loading() as progress:
-            data = task.training.training_data(config, spec, on_error=options.on_error, progress=progress)
+            more = {"progress": progress, "complete": complete}
+            data = task.training.training_data(config, spec, on_error=options.on_error, **more)
         if config.train.minutes is not None and processes.count > 1:
             raise UserError("train.minutes works in a single process; give --epochs to torchrun")
         fingerprint = task.training.messages().fingerprint(data)
@@ -280,7 +268,7 @@ def _train(
             write_trained_on(output, data)
             note_launch(output)
         display.begin(config, data, device, output, resumed=state)
-        for note in spec.remarks():
+        for note in [*spec.remarks(), *data.notes, *forgotten(options, config, spec)]:
             display.note(note)
         with display.training() if processes.is_first else nullcontext():
             reporter = display if processes.is_first else SilentReporter()
@@ -297,6 +285,12 @@ def _train(
         write_json(Path(options.json), values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
+
+
+def _completed_by(options: TrainOptions, config: Any, spec: DatasetSpec, *, resumed: bool, first: bool) -> StandIn:
+    """What completes the labels of a training where a class is not labelled."""
+    model = old_model(options, config) if stands_in(config) and not resumed else None
+    return StandIn(spec, Path(options.output), model, options.device, resumed=resumed, writes=first)
 
 
 def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
@@ -326,5 +320,6 @@ def summary(progress: Progress, data: Any) -> dict[str, Any]:
         "seconds": {name: round(value, 3) for name, value in progress.time.items()},
         "train_pictures": len(data.train),
         "val_pictures": len(data.val) if data.val else 0,
+        "notes": list(data.notes),
         "skipped": [str(error) for error in data.skipped],
     }

@@ -1,1 +1,1 @@
-"""Files by URL and in archives: read, listed, kept, written; fsspec is imported only for a URL (docs/adr/0024)."""
+"""Files by URL and in archives: read, listed, kept, written; fsspec is imported only for a URL (docs/adr/0027)."""

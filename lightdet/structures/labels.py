@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,17 +50,74 @@ class Annotation:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def renumbered(self, order: Sequence[int]) -> Annotation:
-        """Return it with ``order[label]`` for each label; boxes where that is -1 are left out."""
+    def renumbered(self, order: Sequence[int], unmarked: Sequence[int] = ()) -> Annotation:
+        """Return it with ``order[label]`` for each label; boxes where that is -1 are left out.
+
+        Args:
+            order: the new label for each.
+            unmarked: new labels that nobody marked in this picture; see `unmarked`.
+        """
         labels: IntArray = np.asarray(order, np.int64)[self.labels]
-        kept = labels >= 0
+        kept = self._only(labels >= 0)
+        return replace(kept, labels=labels[labels >= 0])._with_unmarked(unmarked)
+
+    @property
+    def unmarked(self) -> tuple[int, ...]:
+        """The classes that nobody marked in this picture: their boxes may be anywhere, or nowhere.
+
+        Such a class has a crowd region as large as the picture: nothing is learned from it, and the metric ignores what
+        is found there.
+        """
+        return tuple(int(label) for label in self.labels[self._whole()])
+
+    def corrected(self, later: Annotation, marked: Collection[int]) -> Annotation:
+        """Return it with the boxes of `later`, of the same picture, for the classes `marked` there."""
+        theirs = np.isin(later.labels, list(marked))
+        own, new = self._only(~np.isin(self.labels, list(marked))), later._only(theirs)
+        return own._with(new.boxes, new.labels, crowd=new.crowd)
+
+    def completed(self, boxes: FloatArray, labels: IntArray) -> Annotation:
+        """Return it with more boxes ``[N, 4]`` and labels ``[N]``, and no class is `unmarked` any more."""
+        return self._only(~self._whole())._with(boxes, labels)
+
+    def _whole(self) -> BoolArray:
+        """Bool ``[N]``: crowd regions as large as the picture."""
+        if self.crowd is None:
+            return np.zeros(len(self), np.bool_)
+        whole: BoolArray = self.crowd & (self.boxes == np.array([0, 0, *self.size], np.float32)).all(axis=1)
+        return whole
+
+    def _only(self, kept: BoolArray) -> Annotation:
         return replace(
             self,
             boxes=self.boxes[kept],
-            labels=labels[kept],
+            labels=self.labels[kept],
             crowd=None if self.crowd is None else self.crowd[kept],
             lines=tuple(line for line, keep in zip(self.lines, kept, strict=True) if keep) if self.lines else (),
             area=None if self.area is None else self.area[kept],
+        )
+
+    def _with_unmarked(self, labels: Sequence[int]) -> Annotation:
+        if not labels:
+            return self
+        boxes = np.array([[0, 0, *self.size]] * len(labels), np.float32)
+        return self._with(boxes, np.array(labels, np.int64), crowd=np.ones(len(labels), np.bool_))
+
+    def _with(self, boxes: FloatArray, labels: IntArray, crowd: BoolArray | None = None) -> Annotation:
+        """Put boxes ``[N, 4]`` of any origin at the end."""
+        flags = self.crowd
+        if crowd is not None or flags is not None:
+            flags = np.concatenate(
+                [np.zeros(n, np.bool_) if f is None else f for f, n in ((flags, len(self)), (crowd, len(boxes)))]
+            )
+        sides = boxes[:, 2:].astype(np.float64) - boxes[:, :2]
+        return replace(
+            self,
+            boxes=np.concatenate([self.boxes, boxes]),
+            labels=np.concatenate([self.labels, labels]),
+            crowd=flags,
+            lines=(*self.lines, *[0] * len(boxes)) if self.lines else (),
+            area=None if self.area is None else np.concatenate([self.area, sides.prod(axis=1)]),
         )
 
 
@@ -86,3 +143,16 @@ class ImageLabel:
             raise ValueError(f"size must be positive, got {self.size}")
         if self.label < 0:
             raise ValueError(f"label must not be negative, got {self.label}")
+
+    @property
+    def unmarked(self) -> tuple[int, ...]:
+        """None: the picture's one class is known."""
+        return ()
+
+    def renumbered(self, order: Sequence[int], unmarked: Sequence[int] = ()) -> ImageLabel:
+        """Return it with ``order[label]``; `unmarked` means nothing where a picture has one class."""
+        return replace(self, label=int(order[self.label]))
+
+    def corrected(self, later: ImageLabel, marked: Collection[int]) -> ImageLabel:
+        """Return `later`, which is about the same picture."""
+        return later

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,13 +31,14 @@ class Training(Protocol):
         """What `fingerprint` compares, in words."""
         ...
 
-    def training_data(
-        self, config: Any, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
-    ) -> Any:
-        """Read the splits ``train`` and ``val`` and decode their pictures; `progress` gets (done, in all).
+    def training_data(self, config: Any, spec: DatasetSpec, *, on_error: OnError, **more: Any) -> Any:
+        """Read the splits ``train`` and ``val`` and decode their pictures.
+
+        `more` is ``progress`` (it gets pictures done, and in all) and ``complete`` (see
+        `lightdet.assembly.training_data.read_training_data`).
 
         Returns:
-            Data with ``names``, ``train``, ``val``, ``skipped`` and ``unmeasured``.
+            Data with ``names``, ``train``, ``val``, ``skipped``, ``unmeasured`` and ``notes``.
 
         Raises:
             UserError: the first broken picture or label (unless skipped); nothing to learn from.

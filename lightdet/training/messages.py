@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lightdet.data.pictures import trainable
 from lightdet.training.checkpoint import Progress
 from lightdet.wording import counted, duration
 
@@ -31,8 +32,8 @@ def fingerprint(data: Any) -> dict[str, Any]:
 
 def opening(data: Any) -> str:
     """The training data."""
-    boxes = sum(len(a) for a in data.train.annotations)
-    background = sum(len(a) == 0 for a in data.train.annotations)
+    counts = [len(trainable(annotation)[1]) for annotation in data.train.annotations]
+    boxes, background = sum(counts), counts.count(0)
     empty = f" ({background} of them without any, used as background)" if background else ""
     return f"{counted(len(data.train), 'picture')} with {counted(boxes, 'box')}{empty}"
 

@@ -73,7 +73,7 @@ WRONG = [
     (lambda: lightdet.train("mine.yaml", epochs=3, train={"epochs": 4}), "epochs=3 and train.epochs=4 name the same"),
     (lambda: lightdet.train("mine.yaml", augment=0.5), "'augment' should hold keys of its own"),
     (lambda: lightdet.train("other.yaml"), "other.yaml: no such file"),
-    (lambda: lightdet.train(None), "data is the path of a file, got NoneType"),
+    (lambda: lightdet.train(None), "data is one value or a list of them, got NoneType"),
     (lambda: lightdet.train("mine.yaml", on_error="ignore"), "on_error is 'fail' or 'skip', got 'ignore'"),
     (lambda: lightdet.train("mine.yaml", resume=True), "nothing to resume here"),
     (lambda: lightdet.validate("best.safetensors", "mine.yaml", split="tset"), "split"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +23,12 @@ class ClassificationTraining:
     enough_steps = None
 
     def training_data(
-        self, config: ClassifyConfig, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
+        self, config: ClassifyConfig, spec: DatasetSpec, *, on_error: OnError, **more: Any
     ) -> ClassifyData:
         """Pictures with a class each."""
         from lightdet.assembly.classifier_training import load_classify_data  # noqa: PLC0415
 
-        return load_classify_data(config, spec, on_error=on_error, progress=progress)
+        return load_classify_data(config, spec, on_error=on_error, **more)
 
     def trainer(self, config: ClassifyConfig, data: ClassifyData, context: RunContext, **more: Any) -> Trainer:
         """A classifier's."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +24,12 @@ class DetectionTraining:
     fingerprinted = "pictures or boxes"
 
     def training_data(
-        self, config: RunConfig, spec: DatasetSpec, *, on_error: OnError, progress: Callable[[int, int], None]
+        self, config: RunConfig, spec: DatasetSpec, *, on_error: OnError, **more: Any
     ) -> TrainingData[Pictures]:
         """Pictures with boxes."""
         from lightdet.assembly.detector_training import load_training_data  # noqa: PLC0415
 
-        return load_training_data(config, spec, on_error=on_error, progress=progress)
+        return load_training_data(config, spec, on_error=on_error, **more)
 
     def trainer(self, config: RunConfig, data: TrainingData[Pictures], context: RunContext, **more: Any) -> Trainer:
         """A detector's."""
