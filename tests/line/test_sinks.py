@@ -263,7 +263,8 @@ def broker(folder: Path, port: int) -> Iterator[None]:
     if program is None:
         pytest.skip("needs mosquitto: apt-get install mosquitto")
     config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
+    kept = f"persistence true\npersistence_location {folder}/\n"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{kept}")
     process = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: _answers(port))
@@ -283,10 +284,11 @@ def _answers(port: int) -> bool:
 
 @contextmanager
 def subscriber(port: int, topic: str) -> Iterator[list[dict[str, Any]]]:
+    """What one subscriber gets, for whom the broker keeps what comes while it is away."""
     import paho.mqtt.client as mqtt
 
     got: list[dict[str, Any]] = []
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="seer", clean_session=False)
     ready = threading.Event()
     client.on_connect = lambda own, *_: own.subscribe(topic, qos=1)
     client.on_subscribe = lambda *_: ready.set()
@@ -306,8 +308,10 @@ def test_a_broker_that_was_away_gets_everything_and_ids_tell_what_came_twice(tmp
     desk, port = Desk(tmp_path), free_port()
     values = {"mqtt": {"url": f"mqtt://127.0.0.1:{port}", "topic": "plant/{source}/result"}}
     desk.add(5)
+    with broker(tmp_path, port), subscriber(port, "plant/left/#"):
+        pass  # the broker knows it from now on
     with desk.feeding(make_sink(SinkSection.model_validate(values))) as feeder:
-        wait_for(lambda: feeder.problem)  # there is no broker yet
+        wait_for(lambda: feeder.problem)  # there is no broker
         with broker(tmp_path, port), subscriber(port, "plant/left/#") as before:
             desk.add(300)
             wait_for(lambda: len(before) > 20)

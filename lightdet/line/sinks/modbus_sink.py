@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pymodbus.client import ModbusTcpClient
-from pymodbus.exceptions import ModbusException
-
 from lightdet.config import line as config
 from lightdet.line.ledger import Waiting
 from lightdet.line.sinks.sink import AwayError
@@ -31,7 +28,10 @@ class ModbusSink:
     batch = 1
 
     def __init__(self, section: config.ModbusSink) -> None:
-        self._section = section
+        from pymodbus.client import ModbusTcpClient  # noqa: PLC0415 - of the extra "line"
+        from pymodbus.exceptions import ModbusException  # noqa: PLC0415
+
+        self._section, self._failures = section, (ModbusException, OSError)
         self._client: Any = ModbusTcpClient(section.host, port=section.port, timeout=_SECONDS, retries=0)
 
     def take(self, results: list[Waiting]) -> None:
@@ -75,7 +75,7 @@ class ModbusSink:
     def _ask(self, request: Any) -> Any:
         try:
             answer = request()
-        except (ModbusException, OSError) as error:
+        except self._failures as error:
             self._client.close()
             raise AwayError(f"the controller {self._shown} does not answer: {error}") from None
         if answer.isError():

@@ -8,9 +8,6 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 from lightdet.config import line as config
 from lightdet.line.ledger import Waiting
 from lightdet.line.sinks.sink import BATCH, AwayError
@@ -77,6 +74,9 @@ class MqttSink:
         if self._client is not None and not self._lost.is_set():
             return self._client
         self.close()
+        import paho.mqtt.client as mqtt  # noqa: PLC0415 - of the extra "line"
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+
         section, parts = self._section, urlsplit(self._section.url)
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=section.client_id or "")
         client.max_inflight_messages_set(self.batch)
