@@ -72,7 +72,7 @@ class Model:
         self._folder, self._events = folder, events
         self._threads = section.threads or threads
         self.queue: FairQueue[Work] = FairQueue({n: (s.share, s.queue, s.dropping) for n, s in sources.items()})
-        self.file = ModelFile(name, Path(section.file), folder, proved=section.proof is not None)
+        self.file = ModelFile(name, Path(section.file), folder, verified=section.proof is not None)
         self.processes: list[Judging] = []
         self.candidate: Judging | None = None
         self.change = ""
@@ -101,7 +101,7 @@ class Model:
         """Start the processes that are missing, and end those that take too long."""
         now = time.monotonic()
         if len(self.processes) < self.section.processes and now >= self._start_at:
-            self.processes.append(self._start(self.file.copy, prove=not self.ready and not self.file.proved_before))
+            self.processes.append(self._start(self.file.copy, prove=not self.ready and not self.file.verified_before))
         if self.ready and self.candidate is None:
             self._look_for_another()
         for each in self.processes:
@@ -211,7 +211,7 @@ class Model:
         candidate, self.candidate = self.candidate, None
         if candidate is not None:
             candidate.child.kill()
-        self.change = f"the new file is not taken, version {self.version} goes on: {why}"
+        self.change = f"the new file is not taken, version {self.version} continues: {why}"
         log.error("model %s: %s", self.name, self.change)
 
     @property

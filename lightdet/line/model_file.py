@@ -24,28 +24,28 @@ class ModelFile:
         name: the model's name.
         file: the model file.
         folder: where this model's copies are.
-        proved: another content takes over only after a proof, also at a start: then the last one that was accepted
+        verified: another content takes over only after a proof, also at a start: then the last one that was accepted
             begins.
 
     Raises:
         UserError: the file cannot be read, and none was accepted before.
     """
 
-    def __init__(self, name: str, file: Path, folder: Path, *, proved: bool) -> None:
+    def __init__(self, name: str, file: Path, folder: Path, *, verified: bool) -> None:
         self.name, self.file, self._folder = name, file, folder
         self._note = folder / "accepted.txt"
         self._mark: tuple[int, int] | None = None
         self._seen: tuple[int, int] | None = None
         self._look_at, self._noted = 0.0, False
-        accepted = self._accepted() if proved else None
+        accepted = self._accepted() if verified else None
         self.copy = accepted or copy_model(file, folder)
-        self.proved_before = accepted is not None
+        self.verified_before = accepted is not None
 
     def accept(self, copy: ModelCopy) -> None:
         """This copy answers from now on; others are deleted."""
         if self._noted and copy is self.copy:
             return
-        self.copy, self._noted, self.proved_before = copy, True, True
+        self.copy, self._noted, self.verified_before = copy, True, True
         try:
             write_text(self._note, f"{copy.model.sha256}/{copy.file.name}\n")
         except UserError as error:
