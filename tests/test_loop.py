@@ -113,7 +113,7 @@ def serving(weights: Path, folder: Path) -> Iterator[Any]:
             yield client
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(240)  # as the start, on a busy computer
 
 
 def is_right(result: dict[str, Any], truth: Annotation) -> bool:
