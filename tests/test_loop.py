@@ -34,6 +34,8 @@ from lightdet.evaluation.matching import FREE, match
 from lightdet.structures import Annotation, Detections
 
 SIDE, EPOCHS = 160, 30
+PATIENCE = 240
+"""Seconds for the service to start, and to end: on a busy computer both have taken more than one minute."""
 NAME = "defect"
 """The person tells no kinds apart: of six, some have a handful of boxes, and a rise in them is chance."""
 UNLABELLED, FIRST, FROM_LINE, TESTED = 60, 20, 60, 100
@@ -105,7 +107,7 @@ def serving(weights: Path, folder: Path) -> Iterator[Any]:
             [sys.executable, "-m", "lightdet", *words, "--json", str(told)], stdout=file, stderr=file
         )
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE
         while not told.is_file():
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
@@ -113,7 +115,7 @@ def serving(weights: Path, folder: Path) -> Iterator[Any]:
             yield client
     finally:
         process.terminate()
-        process.wait(240)  # as the start, on a busy computer
+        process.wait(PATIENCE)
 
 
 def is_right(result: dict[str, Any], truth: Annotation) -> bool:
