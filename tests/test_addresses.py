@@ -90,6 +90,12 @@ def test_no_address_of_a_stored_file_shows_its_sign_in(
     assert not shows(shown_address(address) + str(UserError("no such file", path=address)))
 
 
+def test_a_password_with_an_at_and_a_slash_is_hidden() -> None:
+    assert "secret" not in shown_address("s3://user:@secret/@bucket/a.png")
+    assert shown_address("s3://user:word@bucket/a.png") == "s3://bucket/a.png"
+    assert shown_address("s3://bucket/a@2x.png") == "s3://bucket/a@2x.png"
+
+
 @given(st.sampled_from(FORMS[:4] + FORMS[10:13]), passwords())
 def test_a_caller_of_the_service_that_names_a_picture_by_its_address(form: str, password: str) -> None:
     if not any(mark in password for mark in "/\\?#"):

@@ -66,6 +66,6 @@ def test_an_interrupted_training_is_no_result(imported: ModuleType, tmp_path: Pa
     report = tmp_path / "train.json"
     assert imported.ended(report) is None
     for done in (False, True):
-        told = summary(Progress(epoch=3, done=done), SimpleNamespace(train=[], val=[], skipped=[]))
+        told = summary(Progress(epoch=3, done=done), SimpleNamespace(train=[], val=[], skipped=[], notes=[]))
         write_json(report, told)
         assert imported.ended(report) == (told if done else None)

@@ -265,7 +265,6 @@ def _train(
         if state is not None:
             check_same_data(task, state, run, output)
         if processes.is_first:
-            write_trained_on(output, data)
             note_launch(output)
         display.begin(config, data, device, output, resumed=state)
         for note in [*spec.remarks(), *data.notes, *forgotten(options, config, spec)]:
@@ -280,6 +279,8 @@ def _train(
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
             reached = trainer.fit()
+        if processes.is_first:  # not before: a first epoch that diverges leaves nothing
+            write_trained_on(output, data)
     values = summary(reached, data)
     if processes.is_first and options.json is not None:
         write_json(Path(options.json), values)

@@ -43,7 +43,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     ("names", "taken", "says"),
     [
         (("good", "bad"), "all", ""),
-        (("bad", "good"), "without the last layer", "in another order"),
+        (("bad", "good"), "all", "bad, good keep their weights"),
         (("ok", "ng"), "without the last layer", "before: good, bad"),
         (("a", "b", "c"), "without the last layer", "2 classes before"),
     ],
