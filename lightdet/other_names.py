@@ -73,11 +73,11 @@ CONFIG_KEYS = _listed(
     augment.hsv_h augment.hsv_s augment.hsv_v augment.degrees augment.translate augment.scale augment.shear
     augment.albumentations train.epochs train.minutes train.batch train.accumulate train.optimizer train.lr
     train.lr_final train.momentum train.weight_decay train.warmup_epochs train.ema_decay train.clip_norm train.probe
-    train.precision train.channels_last train.pools train.replicas train.sync_batchnorm train.freeze_batchnorm train.keep_classes train.stand_in
+    train.precision train.channels_last train.pools train.replicas train.sync_batchnorm train.freeze_batchnorm
     train.image_weights train.patience train.validate_every train.save_every train.fit_anchors train.anchor_recall
     train.anchor_similarity train.workers train.threads train.start train.distill train.distill_weight train.cache
     train.cache_mib train.seed eval.confidence eval.iou eval.max_detections eval.batch eval.show_confidence
-    tiles tiles.size tiles.overlap
+    train.keep_classes train.stand_in tiles tiles.size tiles.overlap
     """
 )
 """Every key of a detector's configuration, dotted: to answer a wrong option without building the configuration."""

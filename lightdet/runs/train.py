@@ -279,13 +279,18 @@ def _train(
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
             reached = trainer.fit()
-        if processes.is_first:  # not before: a first epoch that diverges leaves nothing
-            write_trained_on(output, data)
     values = summary(reached, data)
-    if processes.is_first and options.json is not None:
-        write_json(Path(options.json), values)
+    if processes.is_first:
+        _write_about(options, data, values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
+
+
+def _write_about(options: TrainOptions, data: Any, values: dict[str, Any]) -> None:
+    """Write what a training used and reached; not before its end: a first epoch that diverges leaves nothing."""
+    write_trained_on(Path(options.output), data)
+    if options.json is not None:
+        write_json(Path(options.json), values)
 
 
 def _completed_by(options: TrainOptions, config: Any, spec: DatasetSpec, *, resumed: bool, first: bool) -> StandIn:
