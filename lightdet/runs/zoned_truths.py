@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,14 +31,7 @@ class ZonedLabels:
         places = self.zones.of(truth.boxes, truth.labels, self.names, truth.size)
         kept = np.array([place is not None for place in places], bool)
         self.outside += int((~kept).sum())
-        return replace(
-            truth,
-            boxes=truth.boxes[kept],
-            labels=truth.labels[kept],
-            crowd=None if truth.crowd is None else truth.crowd[kept],
-            lines=tuple(line for line, keep in zip(truth.lines, kept, strict=True) if keep) if truth.lines else (),
-            area=None if truth.area is None else truth.area[kept],
-        )
+        return truth.only(kept)
 
 
 def fitting(zones: Zones, truths: list[Annotation], *, skip: bool) -> tuple[list[Annotation], list[str]]:

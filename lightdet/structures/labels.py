@@ -58,7 +58,7 @@ class Annotation:
             unmarked: new labels that nobody marked in this picture; see `unmarked`.
         """
         labels: IntArray = np.asarray(order, np.int64)[self.labels]
-        kept = self._only(labels >= 0)
+        kept = self.only(labels >= 0)
         return replace(kept, labels=labels[labels >= 0])._with_unmarked(unmarked)
 
     @property
@@ -73,12 +73,12 @@ class Annotation:
     def corrected(self, later: Annotation, marked: Collection[int]) -> Annotation:
         """Return it with the boxes of `later`, of the same picture, for the classes `marked` there."""
         theirs = np.isin(later.labels, list(marked))
-        own, new = self._only(~np.isin(self.labels, list(marked))), later._only(theirs)
+        own, new = self.only(~np.isin(self.labels, list(marked))), later.only(theirs)
         return own._with(new.boxes, new.labels, crowd=new.crowd)
 
     def completed(self, boxes: FloatArray, labels: IntArray) -> Annotation:
         """Return it with more boxes ``[N, 4]`` and labels ``[N]``, and no class is `unmarked` any more."""
-        return self._only(~self._whole())._with(boxes, labels)
+        return self.only(~self._whole())._with(boxes, labels)
 
     def _whole(self) -> BoolArray:
         """Bool ``[N]``: crowd regions as large as the picture."""
@@ -87,7 +87,8 @@ class Annotation:
         whole: BoolArray = self.crowd & (self.boxes == np.array([0, 0, *self.size], np.float32)).all(axis=1)
         return whole
 
-    def _only(self, kept: BoolArray) -> Annotation:
+    def only(self, kept: BoolArray) -> Annotation:
+        """Return it with these of its boxes, bool ``[N]``."""
         return replace(
             self,
             boxes=self.boxes[kept],
