@@ -45,6 +45,7 @@ DATA_COMMANDS = {
 }
 ARCHIVE_COMMANDS = {
     "run": "Judge an archive of pictures with many processes: a row per picture, as Parquet.",
+    "query": "Ask the results by flags or in SQL: a table, CSV, JSON, and a contact sheet.",
 }
 RECORDS_COMMANDS = {
     "verify": "Check the chain of records: where was one changed, removed or inserted?",
@@ -99,10 +100,11 @@ records.sort_key = len(COMMANDS) + 1
 for _place, (_name, _help) in enumerate(RECORDS_COMMANDS.items()):
     records.command(f"lightdet.cli.records:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(records)
-archive = _app("archive", "Judge archives of many pictures.")
+archive = _app("archive", "Judge archives of many pictures, and ask the results.")
 archive.sort_key = len(COMMANDS) + 2
 for _place, (_name, _help) in enumerate(ARCHIVE_COMMANDS.items()):
-    archive.command(f"lightdet.cli.archive:{_name}", name=_name, help=_help, sort_key=_place)
+    _module = "archive" if _name == "run" else f"archive_{_name}"
+    archive.command(f"lightdet.cli.{_module}:{_name}", name=_name, help=_help, sort_key=_place)
 app.command(archive)
 GROUPS = {"data": (data, DATA_COMMANDS), "records": (records, RECORDS_COMMANDS), "archive": (archive, ARCHIVE_COMMANDS)}
 

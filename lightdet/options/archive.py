@@ -1,4 +1,4 @@
-"""The options of ``lightdet archive run``."""
+"""The options of ``lightdet archive``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from lightdet.options.base import NEEDED, Options
-from lightdet.options.ranges import between
+from lightdet.options.base import NEEDED, AnyPath, Options
+from lightdet.options.ranges import between, existing, writable
 from lightdet.options.shared import (
     Device,
     Json,
@@ -51,3 +51,49 @@ class ArchiveOptions(Options):
     no_promise: NoPromise = False
     json: Json = None
     progress: Progress = True
+
+
+ArchiveFolder = Annotated[
+    AnyPath, Parameter(name="FOLDER", validator=existing, help="The --output of 'lightdet archive run'.")
+]
+
+
+@dataclass(frozen=True)
+class QueryOptions(Options):
+    """The options of ``lightdet archive query``."""
+
+    folder: ArchiveFolder
+    sql: Annotated[
+        str | None,
+        Parameter(name="SQL", help="One SELECT over the tables 'archive' and 'boxes', in place of the flags."),
+    ] = None
+    _: KW_ONLY
+    name: Annotated[str | None, Parameter(name="--class", metavar="NAME", help="With this class.")] = None
+    above: Annotated[
+        float | None, Share, Parameter(help="With at least this score; with --class, of a box of that class.")
+    ] = None
+    since: Annotated[str | None, Parameter(metavar="DAY", help="From this day on, such as 2026-11-22.")] = None
+    until: Annotated[str | None, Parameter(metavar="DAY", help="Before this day.")] = None
+    decision: Annotated[Literal["OK", "NG"] | None, Parameter(help="With this decision.")] = None
+    source: Annotated[str | None, Parameter(metavar="TEXT", help="With this in the picture's path.")] = None
+    model: Annotated[
+        str | None, Parameter(metavar="NAME", help="Of this model: its file's name, or the start of its SHA-256.")
+    ] = None
+    failed: Annotated[bool, Parameter(help="Without a result: those with a reason.")] = False
+    limit: Annotated[
+        int | None, Parameter(metavar="N", validator=between(1), help="The N with the highest scores; default: all.")
+    ] = None
+    csv: Annotated[
+        AnyPath | None, Parameter(metavar="FILE", validator=writable, help="Also write all rows to this file as CSV.")
+    ] = None
+    json: Annotated[
+        AnyPath | None, Parameter(metavar="FILE", validator=writable, help="Also write all rows to this file as JSON.")
+    ] = None
+    sheet: Annotated[
+        AnyPath | None,
+        Parameter(
+            metavar="FILE",
+            validator=writable,
+            help="Also draw the first pictures (--limit, default 60) with boxes: a page (.html) or a picture (.png).",
+        ),
+    ] = None
