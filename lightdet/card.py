@@ -17,6 +17,8 @@ TaskName = Literal["detect", "classify"]
 METADATA_KEY = "lightdet"
 """The key of the card in a file's metadata, as JSON."""
 FORMAT = 1
+SHOWN_FROM = 0.25
+"""Lowest score of a box that is reported, where a card says nothing of it."""
 MAX_CARD = 4 << 20
 """Longest card that is read, in characters: one with ten thousand classes has a tenth of it."""
 MAX_CLASSES = 10_000
@@ -45,6 +47,7 @@ class ModelCard:
         facts: anything worth keeping: metrics, epoch, data set, versions.
         decision: the OK/NG rule and what it promises (see `lightdet.runs.calibrate`).
         tiles: how large pictures were cut in training; None: they were not.
+        confidence: lowest score of a box that is reported unless another one is asked for (`eval.show_confidence`).
     """
 
     model: dict[str, Any]
@@ -53,6 +56,7 @@ class ModelCard:
     facts: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
     tiles: Tiling | None = None
+    confidence: float = SHOWN_FROM
 
     @property
     def task(self) -> TaskName:
@@ -81,8 +85,9 @@ def parse_model_card(metadata: Mapping[str, str], path: str | Path) -> ModelCard
             facts=values.get("facts", {}),
             decision=values.get("decision"),
             tiles=card_tiles(values.get("tiles")),
+            confidence=float(values.get("confidence", SHOWN_FROM)),
         )
-        if not (isinstance(card.model, dict) and isinstance(card.facts, dict)):
+        if not (isinstance(card.model, dict) and isinstance(card.facts, dict) and 0.0 <= card.confidence <= 1.0):
             raise TypeError("damaged")
     except DAMAGED:
         raise UserError("its model card is damaged; train or export it again", path=path) from None

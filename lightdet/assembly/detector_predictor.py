@@ -53,7 +53,7 @@ def detector_predictor(
 
     chosen, defaults = choose_device(device), EvalConfig()
     detector, card = load_detector(path)
-    lowest, floor = _lowest(confidence, defaults.show_confidence, card, path, no_promise)
+    lowest, floor = _lowest(confidence, card.confidence, card, path, no_promise)
     preprocessing = card.preprocessing
     if imgsz is not None:
         try:

@@ -232,7 +232,14 @@ def _weight_writer(
 
     def write(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
         model = config.model.model_dump(mode="json")
-        card = ModelCard(model, names, preprocessing, {**facts, START: begun}, tiles=tiling(config))
+        card = ModelCard(
+            model,
+            names,
+            preprocessing,
+            {**facts, START: begun},
+            tiles=tiling(config),
+            confidence=config.eval.show_confidence,
+        )
         save_model(path, dict(network.state_dict()), card)
 
     return write

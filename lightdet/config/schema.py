@@ -269,7 +269,8 @@ class EvalConfig(Section):
     max_detections: Annotated[int, Field(ge=1, le=10_000)] = 300
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     show_confidence: Fraction = 0.25
-    """Lowest score that `detect` draws or saves."""
+    """Lowest score of a box that is reported by `detect` and all others that use the model, unless told otherwise;
+    stored in the model file."""
 
 
 class EvaluationConfig(Section):

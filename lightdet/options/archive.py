@@ -44,7 +44,7 @@ class ArchiveOptions(Options):
         int, Parameter(name=("--batch", "-b"), metavar="N", validator=between(1, 1024), help="Pictures per batch.")
     ] = 8
     confidence: Annotated[
-        float | None, Share, Parameter(help="Lowest score reported; default 0.25, or an export's own.")
+        float | None, Share, Parameter(help="Lowest score reported; default: the model's own, 0.25.")
     ] = None
     device: Device = "cpu"
     threads: Threads = None

@@ -54,7 +54,7 @@ class DetectOptions(Options):
     _: KW_ONLY
     imgsz: Imgsz = None
     confidence: Annotated[
-        float | None, Share, Parameter(help="Lowest score reported; default 0.25, or an export's own.")
+        float | None, Share, Parameter(help="Lowest score reported; default: the model's own, 0.25.")
     ] = None
     iou: Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55, with tiles 0.5.")] = None
     agnostic: Agnostic = False

@@ -64,7 +64,9 @@ class ExportOptions(Options):
     ] = 1
     dynamic_size: Annotated[bool, Parameter(help="Accept any sides in multiples of 32, not only one size.")] = False
     nms: Annotated[bool, Parameter(help="Put NMS into the network.")] = False
-    confidence: Annotated[float | None, Share, Parameter(help="Lowest score, stored in the file; default 0.25.")] = None
+    confidence: Annotated[
+        float | None, Share, Parameter(help="Lowest score, stored in the file; default: the model's, 0.25.")
+    ] = None
     iou: Annotated[Iou, Parameter(help="NMS threshold, stored in the file; default 0.55.")] = None
     agnostic: Agnostic = False
     max_detections: Annotated[

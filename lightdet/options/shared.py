@@ -63,7 +63,7 @@ Batch = Annotated[
     int | None,
     Parameter(name=("--batch", "-b"), metavar="N", validator=between(1), help="Pictures per batch."),
 ]
-Confidence = Annotated[float | None, Share, Parameter(help="Lowest score of a box; default 0.25.")]
+Confidence = Annotated[float | None, Share, Parameter(help="Lowest score of a box; default: the model's, 0.25.")]
 Iou = Annotated[float | None, Share, Parameter(help="NMS threshold; default 0.55.")]
 Agnostic = Annotated[bool, Parameter(help="One box per place: boxes of different classes also suppress each other.")]
 MaxDetections = Annotated[

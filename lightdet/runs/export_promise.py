@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.card import peek_model_card
-from lightdet.config import EvalConfig
 from lightdet.data.dataset import DatasetSpec
 from lightdet.decisions.promise import ESTIMATE, Promise, stored_promise
 from lightdet.decisions.zones import Zones
@@ -135,7 +134,7 @@ def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
     needed = needed if zones is None else min(needed, zones)
     floor = BELOW_THRESHOLD * needed
     if options.confidence is None:
-        return options if floor >= EvalConfig().show_confidence else replace(options, confidence=float(f"{floor:.3g}"))
+        return options if floor >= card.confidence else replace(options, confidence=float(f"{floor:.3g}"))
     if options.confidence > needed:
         raise UserError(
             f"--confidence {options.confidence:g} with --nms would hide boxes that the model's OK/NG rule counts "

@@ -58,8 +58,8 @@ def load(
         path: the model file that training wrote (``best.safetensors``), or an export (``.onnx``, ``.xml``); or its URL.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``; for ``.xml`` OpenVINO's devices: ``cpu``, ``gpu``, ``auto``.
         imgsz: side of the network input, a multiple of 32; default: that of the training or export.
-        confidence: for a detector, lowest score reported, in [0, 1]; default 0.25, or the export's own, or lower
-            if the model's OK/NG rule counts lower scores.
+        confidence: for a detector, lowest score reported, in [0, 1]; default: that of the training (0.25) or export,
+            or lower if the model's OK/NG rule counts lower scores.
         iou: for a detector, NMS threshold in [0, 1]; default 0.55, or the export's own.
         max_detections: for a detector, most boxes per picture; default 300, or the export's own.
         precision: fp32, bf16 or fp16; default fp32, or the export's own.

@@ -138,7 +138,7 @@ def own_threshold(card: Any) -> float:
 
     A weak model is best at very low scores, and its boxes there are wrong more often than right.
     """
-    metrics, usual = card.facts.get("metrics"), EvalConfig().show_confidence
+    metrics, usual = card.facts.get("metrics"), float(card.confidence)
     best = metrics.get("threshold") if isinstance(metrics, dict) else None
     return max(usual, min(float(best), 1.0)) if isinstance(best, float) else usual
 

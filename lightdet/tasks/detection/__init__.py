@@ -119,7 +119,7 @@ class Detection:
                 detector,
                 card.names,
                 preprocessing if options.imgsz is None else replace(preprocessing, imgsz=options.imgsz),
-                confidence=defaults.show_confidence if options.confidence is None else options.confidence,
+                confidence=card.confidence if options.confidence is None else options.confidence,
                 iou=defaults.iou if options.iou is None else options.iou,
                 max_detections=options.max_detections or defaults.max_detections,
                 device=device,

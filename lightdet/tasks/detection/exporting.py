@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightdet.card import SHOWN_FROM, peek_model_card
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,8 +73,10 @@ def _export_thresholds(options: ExportOptions) -> dict[str, Any]:
     from lightdet.config import EvalConfig  # noqa: PLC0415
 
     defaults = EvalConfig()
+    card = peek_model_card(Path(options.weights))
+    usual = SHOWN_FROM if card is None else card.confidence
     return {
-        "confidence": defaults.show_confidence if options.confidence is None else options.confidence,
+        "confidence": usual if options.confidence is None else options.confidence,
         "iou": defaults.iou if options.iou is None else options.iou,
         "max_detections": options.max_detections or defaults.max_detections,
     }
