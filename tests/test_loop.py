@@ -77,10 +77,10 @@ def draw(folder: Path, told: Path, truths: dict[str, Annotation]) -> None:
         client.close()
 
 
-def trained(output: Path, *data: Path) -> Path:
+def trained(seed: int, output: Path, *data: Path) -> Path:
     """Train as every time, from the package's weights; pictures without labels are left out."""
     # Four pictures for validation cannot tell which epoch is the best: it is the last one.
-    settings = ("model.name=lightdet-nano", "train.seed=0", f"train.validate_every={EPOCHS}")
+    settings = ("model.name=lightdet-nano", f"train.seed={seed}", f"train.validate_every={EPOCHS}")
     more = ("--imgsz", SIDE, "--epochs", EPOCHS, "--batch", 8, "--on-error", "skip")
     sets = [word for each in data for word in ("--data", each)]
     lightdet("train", *sets, "--output", output, *more, *settings)
@@ -143,10 +143,11 @@ def correct(client: Any, truths: dict[str, Annotation]) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_each_round_finds_more(tmp_path: Path) -> None:
-    truths = render(tmp_path / "truth", UNLABELLED, 1)
-    line, tested = render(tmp_path / "line", FROM_LINE, 2), tmp_path / "tested"
-    render(tested, TESTED, 3)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_each_round_finds_more(tmp_path: Path, seed: int) -> None:
+    truths = render(tmp_path / "truth", UNLABELLED, 10 * seed + 1)
+    line, tested = render(tmp_path / "line", FROM_LINE, 10 * seed + 2), tmp_path / "tested"
+    render(tested, TESTED, 10 * seed + 3)
     parts, told = tmp_path / "parts", tmp_path / "told.json"
     parts.mkdir()
     for name, truth in truths.items():
@@ -154,19 +155,19 @@ def test_each_round_finds_more(tmp_path: Path) -> None:
     names = sorted(truths)
 
     draw(parts, told, {name: truths[name] for name in names[:FIRST]})
-    first = trained(tmp_path / "first", parts)
+    first = trained(seed, tmp_path / "first", parts)
     scores = [score(first, tested)]
 
     lightdet("data", "prelabel", parts, "--weights", first, "--format", "labelme", "--output", parts)
     draw(parts, told, {name: truths[name] for name in names[FIRST:]})
-    second = trained(tmp_path / "second", parts)
+    second = trained(seed, tmp_path / "second", parts)
     scores.append(score(second, tested))
 
     with serving(second, tmp_path / "serve") as client:
         wrong = correct(client, line)
     lightdet("data", "collect", "--records", tmp_path / "serve", "--val", 0, "--output", tmp_path / "next")
     assert len(list((tmp_path / "next/images/train").iterdir())) == wrong > 0
-    third = trained(tmp_path / "third", parts, tmp_path / "next")
+    third = trained(seed, tmp_path / "third", parts, tmp_path / "next")
     scores.append(score(third, tested))
     print(f"mAP@0.5 with {FIRST}, {UNLABELLED} and {UNLABELLED} + {wrong} labelled pictures: {scores}")
     assert scores[0] < scores[1] < scores[2], scores
