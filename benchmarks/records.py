@@ -7,8 +7,8 @@ Records of one year, without small pictures, are written into FOLDER/records.sql
 used), chained and counted by the service's own code; the indices are made at the end. An interrupted run continues. The
 seconds count from the begin to the end, whatever else the computer does. Every search is done three times, and the
 slowest counts. While the records are verified, copied (PostgreSQL: by pg_dump, which must be on the PATH) and purged by
-half (ten minutes at most), another process writes a record every tenth of a second and measures each of its waits.
-FOLDER/*.json has the results.
+half (for `--purge-minutes` at most), another process writes a record every tenth of a second and measures each of its
+waits. FOLDER/*.json has the results.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="*", choices=list(WORKS), default=list(WORKS), help="what is done beside the inserts"
     )
+    parser.add_argument("--purge-minutes", type=float, default=10.0)
     args = parser.parse_args()
+    works = WORKS | {"purge": partial(purge, seconds=60 * args.purge_minutes)}
     args.folder.mkdir(parents=True, exist_ok=True)
     database = args.database or str(args.folder / "records.sqlite3")
     kind = "postgresql" if args.database else "sqlite"
@@ -70,7 +73,7 @@ def main() -> None:
         found["statistics"] = statistics(store)
     tell(args.folder / f"{kind}.json", found)
     for name in args.only:
-        found[name] = beside(database, lambda name=name: WORKS[name](database, args.folder))
+        found[name] = beside(database, lambda name=name: works[name](database, args.folder))
         tell(args.folder / f"{kind}.json", found)
 
 
@@ -103,9 +106,9 @@ def copy(database: str, folder: Path) -> int:
     return target.stat().st_size >> 20
 
 
-def purge(database: str, folder: Path) -> int:
-    """Delete the older half of the rows, or as many as `PURGE_SECONDS` allow; returns how many."""
-    end = time.monotonic() + PURGE_SECONDS
+def purge(database: str, folder: Path, seconds: float = 600.0) -> int:
+    """Delete the older half of the rows, or as many as these seconds allow; returns how many."""
+    end = time.monotonic() + seconds
     with closing(Store(database, patient=True)) as store:
         done = store.purge(Keep(rows=store.head()[0].seq // 2), stop=lambda: time.monotonic() > end)
         give_back(store.database)
@@ -115,7 +118,6 @@ def purge(database: str, folder: Path) -> int:
 WORKS: dict[str, Callable[[str, Path], Any]] = {
     "quiet": nothing, "verify": verify, "backup": copy, "purge": purge, "verify the rest": verify,
 }  # fmt: skip
-PURGE_SECONDS = 600.0
 EVERY = 0.1
 """Seconds between the inserts beside them."""
 
