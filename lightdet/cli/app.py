@@ -46,6 +46,7 @@ DATA_COMMANDS = {
 ARCHIVE_COMMANDS = {
     "run": "Judge an archive of pictures with many processes: a row per picture, as Parquet.",
     "query": "Ask the results by flags or in SQL: a table, CSV, JSON, and a contact sheet.",
+    "summary": "Write the page of an output: bad share over time, classes, reasons, the worst pictures.",
 }
 RECORDS_COMMANDS = {
     "verify": "Check the chain of records: where was one changed, removed or inserted?",

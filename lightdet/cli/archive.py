@@ -39,6 +39,8 @@ def run(options: Annotated[ArchiveOptions, ALL]) -> None:
                 lines.append(f"{counted(done.failed, 'row')} with a reason in place of a result")
             if done.passed_over:
                 lines.append(f"passed over {counted(done.passed_over, 'file')}: no pictures")
+            if done.summary is not None:
+                lines.append(f"summary: {done.summary}")
             for line in lines:
                 console.print(line, markup=False)
     if options.json is not None:

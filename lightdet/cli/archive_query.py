@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lightdet.runs.archive.answers import Answer
 
 SHOWN_ROWS = 50
-NOT_IN_TABLE = ("sha256", "promise", "width", "height", "prefix", "model_sha256")
+SHOWN_BOXES = 4
+NOT_IN_TABLE = ("sha256", "width", "height", "prefix", "model_sha256")
 """Columns that only files have, if the flags ask."""
 
 
@@ -128,5 +129,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list) and all(
         isinstance(each, Mapping) and {"class", "score"} <= each.keys() for each in value
     ):
-        return ", ".join(f"{each['class']} {each['score']:.2f}" for each in value)
+        more = f", {len(value) - SHOWN_BOXES} more" if len(value) > SHOWN_BOXES else ""
+        return ", ".join(f"{each['class']} {each['score']:.2f}" for each in value[:SHOWN_BOXES]) + more
     return "" if value is None else f"{value}"

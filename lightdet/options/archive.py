@@ -49,6 +49,9 @@ class ArchiveOptions(Options):
     device: Device = "cpu"
     threads: Threads = None
     no_promise: NoPromise = False
+    summary: Annotated[
+        bool, Parameter(negative="--no-summary", help="Write a summary page into the output at the end.")
+    ] = True
     json: Json = None
     progress: Progress = True
 
@@ -95,5 +98,22 @@ class QueryOptions(Options):
             metavar="FILE",
             validator=writable,
             help="Also draw the first pictures (--limit, default 60) with boxes: a page (.html) or a picture (.png).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SummaryOptions(Options):
+    """The options of ``lightdet archive summary``."""
+
+    folder: ArchiveFolder
+    _: KW_ONLY
+    output: Annotated[
+        AnyPath | None,
+        Parameter(
+            name=("--output", "-o"),
+            metavar="FILE",
+            validator=writable,
+            help="The page; default: _summary.html in the folder.",
         ),
     ] = None

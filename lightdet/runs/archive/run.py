@@ -7,7 +7,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from lightdet.options.archive import ArchiveOptions
 from lightdet.processors import available_processors
 from lightdet.runs.archive.judging import Job, judge, load_model, model_sha256
 from lightdet.runs.archive.pool import DeadError, spread
+from lightdet.runs.archive.summary import keep_run, write_summary
 from lightdet.runs.archive.table import Finished, partition_of, schema, write_rows
 from lightdet.storage.stored_file import StoredFile
 
@@ -42,6 +45,7 @@ class Done:
         failed: rows with a reason.
         seconds: of the work.
         passed_over: files that are no pictures, or videos.
+        summary: the summary page.
     """
 
     folder: Path
@@ -51,6 +55,7 @@ class Done:
     failed: int = 0
     seconds: float = 0.0
     passed_over: int = 0
+    summary: Path | None = None
 
     def count(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows."""
@@ -68,6 +73,7 @@ class Done:
             "failed": self.failed,
             "seconds": round(self.seconds, 3),
             "passed_over": self.passed_over,
+            "summary": None if self.summary is None else str(self.summary),
         }
 
 
@@ -93,10 +99,13 @@ class ArchiveRun:
         Raises:
             UserError: the model cannot be loaded, a listing breaks off, nothing can be written.
         """
+        started = datetime.now(UTC).isoformat(timespec="seconds")
         begun, written = time.monotonic(), time.monotonic()
         rows: list[dict[str, Any]] = []
         try:
-            for jobs, result in spread(self._start(), self._batches(step), self._processes()):
+            batches = self._batches(step)
+            first = list(islice(batches, 1))  # no process loads the model for nothing
+            for jobs, result in spread(self._start(), chain(first, batches), self._processes()) if first else ():
                 new = [self._lost(job, result) for job in jobs] if isinstance(result, DeadError) else result
                 rows += new
                 step(len(jobs))
@@ -107,6 +116,10 @@ class ArchiveRun:
             self._write(rows)
             self.done.seconds = time.monotonic() - begun
             self.done.passed_over += self.sources.passed_over
+            if self.done.pictures:
+                keep_run(self.folder, {"started": started, "processes": self._processes(), **self.done.as_dict()})
+        if self.options.summary and (self.done.pictures or self.done.earlier):
+            self.done.summary = write_summary(self.folder)
         return self.done
 
     def _write(self, rows: list[dict[str, Any]]) -> None:

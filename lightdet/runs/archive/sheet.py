@@ -129,7 +129,8 @@ def _drawn(image: Image, hit: Hit, names: Sequence[str]) -> Image:
 
 
 def _lines(hit: Hit) -> Iterator[str]:
-    facts = [hit.get("decision"), hit.get("day"), hit.get("model")]
+    nothing = "promises nothing" if hit.get("promise") not in (None, "yes") else None
+    facts = [hit.get("decision"), nothing, hit.get("day"), hit.get("model")]
     if any(facts):
         yield " · ".join(str(each) for each in facts if each)
     found = hit.get("detections") or ()
