@@ -13,19 +13,21 @@ def run(options: Annotated[ArchiveOptions, ALL]) -> None:
     """Judge an archive of pictures with many processes: a row per picture, as Parquet in --output.
 
     The same command again judges only what is not in the output yet. A process that is killed costs its batch, which is
-    done again; a picture that cannot be read is a row with its reason.
+    done again; a picture that cannot be read is a row with its reason. Ctrl-C and SIGTERM end it: what was judged is
+    written first.
     """
     from rich.console import Console
 
     from lightdet.display.progress import Bar
+    from lightdet.display.terminated import terminate_as_interrupt
     from lightdet.files import write_json
     from lightdet.runs.archive.run import ArchiveRun
 
     archive = ArchiveRun(options)
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with Bar("archive", archive.sources.total) as bar:
-            archive.run(bar.step)
+        with terminate_as_interrupt() as interrupts, Bar("archive", archive.sources.total) as bar:
+            archive.run(bar.step, interrupts.held)
     finally:
         done = archive.done
         if done.pictures or done.earlier:

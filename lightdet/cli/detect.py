@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from lightdet.addresses import shown_address
@@ -38,10 +34,11 @@ def detect(options: Annotated[DetectOptions, ALL]) -> None:
 def _run(detection: Detection, console: Console) -> None:
     """Run it with a progress bar; the summary is shown also when it was broken off."""
     from lightdet.display.detecting import DetectBar
+    from lightdet.display.terminated import terminate_as_interrupt
     from lightdet.runs.detect import check_any_read
 
     try:
-        with _terminate_as_interrupt(), DetectBar(detection.sources) as bar:
+        with terminate_as_interrupt(), DetectBar(detection.sources) as bar:
             detection.run(bar)
     finally:
         if detection.outcome is not None and (detection.outcome.totals.seen or detection.outcome.totals.skipped):
@@ -109,16 +106,3 @@ def _how_near(surest: Surest) -> str:
         f"nothing reached the confidence of {surest.confidence:g}; the surest candidate{where} has {surest.score:.2g}, "
         f"in {surest.source}: --confidence {lower:.1g} shows it"
     )
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, so that what was done is saved."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,8 @@ SECONDS = 60.0
 """The same in time."""
 READ_AHEAD = 16
 """Stored pictures that are fetched at the same time."""
+
+Held = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass
@@ -93,10 +96,15 @@ class ArchiveRun:
         self.finished = Finished(self.folder)
         self.done = Done(self.folder)
 
-    def run(self, step: Callable[[int], None]) -> Done:
-        """Judge what is left; `step` hears of pictures that are done. Ctrl-C keeps what was done until then.
+    def run(self, step: Callable[[int], None], held: Held = nullcontext) -> Done:
+        """Judge what is left. After Ctrl-C, what was judged until then is written.
+
+        Args:
+            step: hears of pictures that are done.
+            held: a block in which nothing is interrupted: there files are written.
 
         Raises:
+            KeyboardInterrupt: it was broken off.
             UserError: the model cannot be loaded, a listing breaks off, nothing can be written.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -110,14 +118,17 @@ class ArchiveRun:
                 rows += new
                 step(len(jobs))
                 if len(rows) >= ROWS or time.monotonic() - written > SECONDS:
-                    self._write(rows)
+                    with held():
+                        self._write(rows)
                     written = time.monotonic()
         finally:
-            self._write(rows)
-            self.done.seconds = time.monotonic() - begun
-            self.done.passed_over += self.sources.passed_over
-            if self.done.pictures:
-                keep_run(self.folder, {"started": started, "processes": self._processes(), **self.done.as_dict()})
+            with held():
+                self._write(rows)
+                self.done.seconds = time.monotonic() - begun
+                self.done.passed_over += self.sources.passed_over
+                if self.done.pictures:
+                    facts = {"started": started, "processes": self._processes()}
+                    keep_run(self.folder, {**facts, **self.done.as_dict()})
         if self.options.summary and (self.done.pictures or self.done.earlier):
             self.done.summary = write_summary(self.folder)
         return self.done
@@ -154,8 +165,9 @@ class ArchiveRun:
 
     def _jobs(self, step: Callable[[int], None]) -> Iterator[Job]:
         """Yield what is left to do; stored pictures are fetched ahead."""
-        with ThreadPoolExecutor(READ_AHEAD) as pool:
-            waiting: deque[Future[Job]] = deque()
+        waiting: deque[Future[Job]] = deque()
+        pool = ThreadPoolExecutor(READ_AHEAD)
+        try:
             for source in self.sources:
                 if source.kind != "picture":
                     self.done.passed_over += 1
@@ -168,6 +180,8 @@ class ArchiveRun:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C, nobody waits for what is being fetched
 
     def _job(self, source: Source) -> Job:
         local = source.target if isinstance(source.target, Path) else None
