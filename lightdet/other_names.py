@@ -67,7 +67,7 @@ def _listed(text: str) -> tuple[str, ...]:
 CONFIG_KEYS = _listed(
     """
     imgsz model loss augment train eval model.name model.anchors model.widths model.activation model.backbone_block
-    model.attention_at model.gate_at model.gate loss.box loss.objectness loss.classification loss.box_iou
+    model.heads_at model.attention_at model.gate_at model.gate loss.box loss.objectness loss.classification loss.box_iou
     loss.anchor_ratio loss.assignment loss.label_smoothing loss.objectness_balance loss.class_weights augment.mosaic
     augment.mosaic_off_epochs augment.mixup augment.copy_paste augment.flip_lr augment.flip_ud augment.rotate_90
     augment.hsv_h augment.hsv_s augment.hsv_v augment.degrees augment.translate augment.scale augment.shear

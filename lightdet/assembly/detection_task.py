@@ -64,7 +64,7 @@ def _anchor_loss(
         box=config.box,
         objectness=config.objectness,
         classification=config.classification,
-        balance=config.objectness_balance,
+        balance=config.balance(detector.strides),
         ratio=config.anchor_ratio,
         box_iou=config.box_iou,
         label_smoothing=config.label_smoothing,

@@ -78,9 +78,10 @@ def _light(config: LightNetworkConfig, num_classes: int, imgsz: int) -> Detector
     make = {"lightdet": zoo.lightdet, "lightdet-nano": zoo.lightdet_nano, "lightdet-plus": zoo.lightdet_plus}
     return make[config.name](
         num_classes,
-        anchors=config.anchors or zoo.default_anchors(imgsz),
+        anchors=config.anchors or zoo.default_anchors(imgsz, config.heads_at),
         widths=config.widths,
         backbone_block=config.backbone_block,
+        heads_at=config.heads_at,
         attention_at=config.attention_at,
         gate_at=config.gate_at,
         gate=config.gate,

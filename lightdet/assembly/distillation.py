@@ -79,7 +79,7 @@ def build_distillation(
         box=config.loss.box,
         objectness=config.loss.objectness,
         classification=config.loss.classification,
-        balance=config.loss.objectness_balance,
+        balance=config.loss.balance(student.strides),
         mean_count=processes.mean,
         processes=processes.count,
     ).to(device)

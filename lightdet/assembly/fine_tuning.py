@@ -112,19 +112,19 @@ def begin_with(
     from lightdet.assembly.detector import load_detector  # noqa: PLC0415 - torch only when a network is wanted
 
     donor, card = load_detector(weights)
-    theirs, own = donor.state_dict(), network.state_dict()
+    scale = config.imgsz / card.preprocessing.imgsz
+    theirs, own = _by_stride(donor, network, scale), network.state_dict()
     fits, why = fitting(theirs, own, names, card.names, lambda: _depends_on_classes(network, len(names), config))
     if not fits:
         raise UserError("none of its tensors fits this network", path=weights)
     fresh = [name for name in own if name not in fits]
     for name in fits:
-        if name == "anchors":
-            if getattr(config.model, "anchors", None) is None:
-                own[name].copy_(theirs[name] * (config.imgsz / card.preprocessing.imgsz))
-        else:
+        if name != "anchors":
             own[name].copy_(theirs[name])
+        elif getattr(config.model, "anchors", None) is None:
+            own[name].copy_(theirs[name] * scale)
     note = f"starts from {called or weights}: copies {len(fits)} of {counted(len(own), 'tensor')}"
-    anchored = _anchored(donor, network, fresh)
+    anchored = _anchored(donor, network, [name for name in fresh if name in theirs])
     lead, anchors = (BOX_OUTPUTS, anchored) if anchored else (0, 1)
     rows = ClassRows(names, card.names, lead, anchors)
     left = [name for name in fresh if not rows.copy(own[name], theirs.get(name))]
@@ -153,7 +153,7 @@ def fitting(
     """
     fits = [name for name, value in own.items() if name in theirs and theirs[name].shape == value.shape]
     if len(names) != len(before) or tuple(names) == tuple(before):
-        return fits, f"of another shape, so started from random values ({len(before)} classes before)"
+        return fits, f"of another shape or new, so started from random values ({len(before)} classes before)"
     order = "in another order" if set(names) == set(before) else ", ".join(before)
     left = apart()
     return [
@@ -164,6 +164,32 @@ def fitting(
 def some_of(names: Sequence[str]) -> str:
     """The first tensor names, and how many more there are."""
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _by_stride(donor: DetectionNetwork, network: DetectionNetwork, scale: float) -> dict[str, Tensor]:
+    """The donor's tensors, the parts of its heads under the names that `network` gives to the same strides.
+
+    Where the strides differ, the anchors of those that only `network` has are its own, for an input smaller by `scale`.
+    """
+    from lightdet.models import Detector  # noqa: PLC0415
+
+    theirs = donor.state_dict()
+    if not (isinstance(donor, Detector) and isinstance(network, Detector)) or donor.strides == network.strides:
+        return theirs
+    if donor.anchors.shape[1:] == network.anchors.shape[1:]:
+        both = [s for s in network.strides if s in donor.strides]
+        anchors = network.anchors / scale
+        anchors[[network.strides.index(s) for s in both]] = donor.anchors[[donor.strides.index(s) for s in both]]
+        theirs["anchors"] = anchors
+    places = {str(at): network.strides.index(s) for at, s in enumerate(donor.strides) if s in network.strides}
+    named = {}
+    for name, value in theirs.items():
+        head, kind, at, *rest = name.split(".") if name.startswith(("head.branches.", "head.outputs.")) else ("",) * 3
+        if not head:
+            named[name] = value
+        elif at in places:
+            named[".".join((head, kind, str(places[at]), *rest))] = value
+    return named
 
 
 def _anchored(donor: DetectionNetwork, network: DetectionNetwork, fresh: Sequence[str]) -> int:

@@ -19,8 +19,8 @@ FOLDER = Path(__file__).parents[1] / "pretrained"
 PRETRAINED, CHANCE = "pretrained", "chance"
 _USUAL = "detect"
 """The task of a configuration or a card that names none."""
-_SHAPELESS = {"anchors", "output", "dropout"}
-"""Keys that change no tensor, or one that depends on the data set anyway."""
+_SHAPELESS = {"anchors", "output", "dropout", "heads_at"}
+"""Keys that change no tensor, or one that depends on the data set anyway; or that add parts to the same rest."""
 FACT = "start"
 """Key in the facts of a run and of a trained model."""
 

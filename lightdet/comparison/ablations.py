@@ -103,7 +103,12 @@ def _grids(strides: Sequence[int], imgsz: int) -> str:
 
 def _attention(flat: Flat, imgsz: int) -> str:
     strides = flat["model.attention_at"]
-    return f"all: {_grids(strides, imgsz)}" if len(set(strides)) == 3 else _grids(strides, imgsz)
+    everywhere = set(strides) == set(flat["model.heads_at"])
+    return f"all: {_grids(strides, imgsz)}" if everywhere else _grids(strides, imgsz)
+
+
+def _heads(flat: Flat, imgsz: int) -> str:
+    return _grids(flat["model.heads_at"], imgsz)
 
 
 def _gate(flat: Flat, imgsz: int) -> str:
@@ -126,6 +131,7 @@ def _box(flat: Flat, _: int) -> str:
 FACETS = (
     Facet("table4", "Table 4. Where the attention is placed", "grids with CBAM", ("model.attention_at",), _attention),
     Facet("gate", "The gate", "gate", ("model.gate_at", "model.gate"), _gate),
+    Facet("heads", "The grids", "grids", ("model.heads_at",), _heads),
     Facet("backbone", "The backbone's block", "block", ("model.backbone_block",), _block),
     Facet("box_loss", "The box's loss", "loss", ("loss.box_iou",), _box),
 )

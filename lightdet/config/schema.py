@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
-def _numbers(count: int, meaning: str) -> BeforeValidator:
-    """Refuse anything but a list of `count` entries, saying what it should hold."""
+def _numbers(meaning: str, *counts: int) -> BeforeValidator:
+    """Refuse anything but a list of so many entries, saying what it should hold; null is left to the type."""
 
     def check(value: Any) -> Any:
-        if not isinstance(value, list | tuple) or len(value) != count:
+        if value is not None and (not isinstance(value, list | tuple) or len(value) not in counts):
             raise ValueError(f"must be {meaning}")
         return value
 
@@ -25,14 +26,17 @@ def _numbers(count: int, meaning: str) -> BeforeValidator:
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Stride = Literal[8, 16, 32]
+Stride = Literal[4, 8, 16, 32]
 Activation = Literal["leaky_relu", "relu", "silu", "hardswish", "mish"]
 Anchors = list[Annotated[list[tuple[Positive, Positive]], Field(max_length=100)]]
 Widths = Annotated[
     list[Annotated[int, Field(ge=8, le=2048)]],
-    _numbers(5, "five numbers: the channels of Focus and of the four stages below it"),
+    _numbers("five numbers: the channels of Focus and of the four stages below it", 5),
 ]
-Balance = Annotated[list[Positive], _numbers(3, "three numbers: the weights of the grids, finest first")]
+Balance = Annotated[
+    list[Positive] | None,
+    _numbers("three numbers: the weights of the grids, finest first; or four with a head at stride 4", 3, 4),
+]
 LIGHTDET_WIDTHS = [16, 32, 64, 128, 224]
 
 
@@ -65,7 +69,10 @@ class AnchorNetworkConfig(NetworkConfig):
     @field_validator("anchors")
     @classmethod
     def _check_anchors(cls, anchors: Anchors | None) -> Anchors | None:
-        if anchors is not None and (len(anchors) != 3 or len({len(a) for a in anchors}) != 1 or not anchors[0]):
+        counts = (3, 4) if "heads_at" in cls.model_fields else (3,)
+        if anchors is None:
+            return None
+        if len(anchors) not in counts or len({len(pairs) for pairs in anchors}) != 1 or not anchors[0]:
             raise ValueError("must be three lists (strides 8, 16, 32) of equally many [width, height] pairs")
         return anchors
 
@@ -78,12 +85,31 @@ class LightNetworkConfig(AnchorNetworkConfig):
     activation: Activation = "leaky_relu"
     backbone_block: Literal["spp_residual", "spp", "csp"] = "spp_residual"
     """What each backbone stage ends with: the paper's SPP block, residual or plain, or the CSP1_X it replaces."""
+    heads_at: list[Stride] = [8, 16, 32]
+    """Strides of the grids; [4, 8, 16, 32] adds one for defects of a few pixels, at more operations."""
     attention_at: list[Stride] = [8]
     """Strides of the heads that get CBAM before their 1x1 convolution (Table 4 of the paper)."""
     gate_at: list[Stride] = [16, 32]
     """Strides of the heads that get the gated residual branch (eqs. 4-7)."""
     gate: Literal["scalar", "channel", "input"] = "channel"
     """The gate J: one learned number, one per channel, or a 1x1 convolution of the shallow feature."""
+
+    @field_validator("heads_at")
+    @classmethod
+    def _check_heads(cls, heads: list[int]) -> list[int]:
+        if heads not in ([8, 16, 32], [4, 8, 16, 32]):
+            raise ValueError("must be [8, 16, 32] or [4, 8, 16, 32]")
+        return heads
+
+    @model_validator(mode="after")
+    def _check_parts_of_heads(self) -> Self:
+        shown = f"heads_at: {self.heads_at}"
+        for name in ("attention_at", "gate_at"):
+            if not set(getattr(self, name)) <= set(self.heads_at):
+                raise ValueError(f"has {name}: {getattr(self, name)}, but {shown}")
+        if self.anchors is not None and len(self.anchors) != len(self.heads_at):
+            raise ValueError(f"has {len(self.anchors)} lists of anchors, but {shown}: give one for each")
+        return self
 
 
 class ModelConfig(LightNetworkConfig):
@@ -140,9 +166,13 @@ class LossConfig(Section):
     null: aligned when training starts from trained weights, which already find something, and takes 100 steps or more;
     else shape."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    objectness_balance: Balance = [4.0, 1.0, 0.4]
-    """Weight of the objectness term by grid, finest first."""
+    objectness_balance: Balance = None
+    """Weight of the objectness term by grid, finest first; null: 4, 1, 0.4, and 4 for a grid at stride 4 as well."""
     class_weights: Literal["none", "inverse_frequency"] = "none"
+
+    def balance(self, strides: Sequence[int]) -> list[float]:
+        """`objectness_balance` for grids with these strides, finest first."""
+        return self.objectness_balance or [4.0 if stride <= 8 else 1.0 if stride == 16 else 0.4 for stride in strides]
 
 
 class AugmentConfig(Section):
@@ -310,25 +340,34 @@ class RunConfig(Section):
         return imgsz
 
 
-class Config(RunConfig):
+class _LightConfig(RunConfig):
+    model: LightNetworkConfig
+    loss: LossConfig = LossConfig()
+
+    @model_validator(mode="after")
+    def _check_balance(self) -> Self:
+        weights, heads = self.loss.objectness_balance, self.model.heads_at
+        if weights is not None and len(weights) != len(heads):
+            raise ValueError(f"loss.objectness_balance has {len(weights)} weights, but model.heads_at is {heads}")
+        return self
+
+
+class Config(_LightConfig):
     """A run of our own detector."""
 
     model: ModelConfig = ModelConfig()
-    loss: LossConfig = LossConfig()
 
 
-class NanoConfig(RunConfig):
+class NanoConfig(_LightConfig):
     """A run of its smaller sibling."""
 
     model: NanoModelConfig = NanoModelConfig()
-    loss: LossConfig = LossConfig()
 
 
-class PlusConfig(RunConfig):
+class PlusConfig(_LightConfig):
     """A run of its larger sibling."""
 
     model: PlusModelConfig = PlusModelConfig()
-    loss: LossConfig = LossConfig()
 
 
 class YoloConfig(RunConfig):

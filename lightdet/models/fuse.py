@@ -180,9 +180,7 @@ class SplitPAN(nn.Module):
         lateral32 = neck.lateral32(p32)
         lateral16 = neck.lateral16(self.down16(lateral32, p16))
         n8 = self.out8(lateral16, p8)
-        n16 = neck.out16(torch.cat((neck.up8(n8), lateral16), dim=1))
-        n32 = neck.out32(torch.cat((neck.up16(n16), lateral32), dim=1))
-        return n8, n16, n32
+        return n8, *neck.bottom_up(n8, lateral16, lateral32)
 
 
 class WayPast(nn.Module):

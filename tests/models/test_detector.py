@@ -87,6 +87,8 @@ def test_forward_gives_the_same_kind_of_thing_in_training_and_evaluation(trainin
         {"gate": "input"},
         {"gate_at": [], "attention_at": []},
         {"gate_at": [8, 16, 32], "attention_at": [8, 16, 32]},
+        {"heads_at": [4, 8, 16, 32], "attention_at": [8]},
+        {"heads_at": [4, 8, 16, 32], "gate_at": [4], "attention_at": [4]},
         {"backbone_block": "csp", "activation": "silu"},
         {"activation": "mish"},
         {"activation": "hardswish"},
@@ -112,6 +114,19 @@ def test_channels_last_gives_the_same_numbers(training: bool) -> None:
         grids = turned(images.contiguous(memory_format=torch.channels_last))
     for one, other in zip(plain, grids, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_grid_at_stride_4_is_one_more() -> None:
+    detector, before = narrow(heads_at=[4, 8, 16, 32]), narrow()
+    assert [tuple(grid.shape[2:4]) for grid in detector(torch.rand(1, 3, 64, 96))] == [
+        (16, 24),
+        (8, 12),
+        (4, 6),
+        (2, 3),
+    ]
+    torch.testing.assert_close(detector.anchors[1:], before.anchors)
+    torch.testing.assert_close(detector.anchors[0], before.anchors[0] / 2)
+    assert detector.strides == (4, 8, 16, 32)
 
 
 def test_evaluation_sees_each_picture_alone() -> None:

@@ -32,12 +32,13 @@ PARTS: list[dict[str, Any]] = [
     {"gate": "input", "activation": "mish"},
     {"gate_at": (), "attention_at": (), "backbone_block": "csp"},
     {"gate_at": (8, 16, 32), "attention_at": (8, 16, 32), "activation": "hardswish"},
+    {"heads_at": (4, 8, 16, 32), "attention_at": (4, 8), "gate_at": (4, 16, 32), "anchors": [ANCHORS[0], *ANCHORS]},
 ]
 
 
 def small(**parts: Any) -> nn.Module:
     torch.manual_seed(0)
-    return randomize_statistics(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
+    return randomize_statistics(zoo.lightdet(3, **{"anchors": ANCHORS, "widths": (8, 8, 16, 16, 16), **parts}))
 
 
 def pictures(*shape: int) -> Tensor:

@@ -21,6 +21,7 @@ PARTS: list[dict[str, Any]] = [
     {"gate": "input", "activation": "mish"},
     {"gate_at": (), "attention_at": (), "backbone_block": "csp"},
     {"gate_at": (8, 16, 32), "attention_at": (8, 16, 32), "activation": "hardswish"},
+    {"heads_at": (4, 8, 16, 32), "attention_at": (4, 8), "gate_at": (4, 16, 32), "anchors": [ANCHORS[0], *ANCHORS]},
 ]
 
 
@@ -36,7 +37,7 @@ def biggest_difference(ours: Any, theirs: Any) -> float:
 @pytest.mark.parametrize("parts", PARTS)
 def test_the_same_values_with_every_choice_of_parts(parts: dict[str, Any], sums: bool) -> None:
     torch.manual_seed(0)
-    network = randomize_statistics(zoo.lightdet(3, anchors=ANCHORS, widths=(8, 8, 16, 16, 16), **parts))
+    network = randomize_statistics(zoo.lightdet(3, **{"anchors": ANCHORS, "widths": (8, 8, 16, 16, 16), **parts}))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images = picture().float() / 255
     with torch.no_grad():

@@ -125,6 +125,26 @@ def test_as_many_classes_of_other_names_begin_the_outputs_anew(trained: Path) ->
             assert torch.equal(value, weights[name])
 
 
+def test_a_further_head_takes_the_rest(trained: Path) -> None:
+    fine = validate(Config, YamlFile({}), [*SMALL, "model.heads_at=[4,8,16,32]", "imgsz=192"])
+    network = build_detector(fine.model, 6, 192)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    note = begin_with(trained, network, names_of(trained), fine)
+    donor, card = load_detector(trained)
+    theirs, own = donor.state_dict(), network.state_dict()
+    new = ("neck.lateral8.", "neck.out4.", "neck.up4.", "neck.join8.", "head.outputs.0.", "head.branches.0.")
+    for name, value in own.items():
+        if name.startswith(new):
+            assert torch.equal(value, before[name]), name
+        elif name != "anchors":
+            head, kind, at, rest = name.split(".", 3) if name.startswith("head.") else ("", "", "", "")
+            assert torch.equal(value, theirs[f"{head}.{kind}.{int(at) - 1}.{rest}" if head else name]), name
+    scale = 192 / card.preprocessing.imgsz
+    torch.testing.assert_close(own["anchors"][1:], theirs["anchors"] * scale)
+    torch.testing.assert_close(own["anchors"][0], before["anchors"][0])
+    assert "neck.lateral8" in note
+
+
 def test_anchors_keep_their_share_of_the_input(trained: Path) -> None:
     anchors = load_model(trained)[0]["anchors"]
     twice = validate(Config, YamlFile({}), [*SMALL, "imgsz=128"])

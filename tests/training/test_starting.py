@@ -49,7 +49,8 @@ def kept(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_weights_of_the_same_network_are_the_start(kept: Path) -> None:
     anchors = [[[float(i + j + 4), float(i + 5)] for j in range(3)] for i in range(3)]
-    for same in ((), ("train.start=pretrained",), ("imgsz=128",), (f"model.anchors={anchors}",)):
+    fine = "model.heads_at=[4,8,16,32]"
+    for same in ((), ("train.start=pretrained",), ("imgsz=128",), (f"model.anchors={anchors}",), (fine,)):
         begin = start_of(config(*same))
         assert (begin.file, begin.kind) == (kept, "pretrained")
     assert start_of(config("train.start=chance")).kind == "chance"

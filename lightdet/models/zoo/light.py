@@ -11,7 +11,7 @@ from lightdet.layers import ChannelGate, InputGate, ScalarGate
 from lightdet.models.backbones import SlimBackbone
 from lightdet.models.detector import STRIDES, Detector
 from lightdet.models.heads import AnchorHead, HeadBranch
-from lightdet.models.necks import PAN
+from lightdet.models.necks import PAN, FinePAN
 
 GATES: dict[str, type[nn.Module]] = {"scalar": ScalarGate, "channel": ChannelGate, "input": InputGate}
 
@@ -22,14 +22,18 @@ def lightdet(
     anchors: Sequence[Sequence[Sequence[float]]],
     widths: Sequence[int] = (16, 32, 64, 128, 224),
     backbone_block: str = "spp_residual",
+    heads_at: Sequence[int] = STRIDES,
     attention_at: Sequence[int] = (8,),
     gate_at: Sequence[int] = (16, 32),
     gate: str = "channel",
     activation: str = "leaky_relu",
 ) -> Detector:
-    """The detector of Huang 2024: slim SPP backbone, FPN+PAN, CBAM before 76x76, gates before 38x38 and 19x19."""
-    backbone = SlimBackbone(widths, block=backbone_block, activation=activation)
-    neck = PAN(backbone.channels, activation=activation)
+    """The detector of Huang 2024: slim SPP backbone, FPN+PAN, CBAM before 76x76, gates before 38x38 and 19x19.
+
+    With ``heads_at=(4, 8, 16, 32)`` a fourth grid finds defects of a few pixels.
+    """
+    backbone = SlimBackbone(widths, block=backbone_block, strides=heads_at, activation=activation)
+    neck = (PAN if len(heads_at) == len(STRIDES) else FinePAN)(backbone.channels, activation=activation)
     branches = [
         HeadBranch(
             channels,
@@ -37,10 +41,10 @@ def lightdet(
             attention=stride in attention_at,
             activation=activation,
         )
-        for stride, channels in zip(STRIDES, backbone.channels, strict=True)
+        for stride, channels in zip(heads_at, backbone.channels, strict=True)
     ]
-    head = AnchorHead(branches, backbone.channels, num_classes, len(anchors[0]), STRIDES)
-    return Detector(backbone, neck, head, anchors, STRIDES)
+    head = AnchorHead(branches, backbone.channels, num_classes, len(anchors[0]), heads_at)
+    return Detector(backbone, neck, head, anchors, heads_at)
 
 
 def lightdet_nano(
