@@ -9,6 +9,13 @@ from typing import Any
 
 import pytest
 
+SIGN_IN = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "gEhEiM",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
 
 @contextmanager
 def s3_server() -> Iterator[Any]:
@@ -23,15 +30,57 @@ def s3_server() -> Iterator[Any]:
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "gEhEiM")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name, value in SIGN_IN.items():
+            patch.setenv(name, value)
         system, _ = filesystem("s3://lake")
         system.mkdir("lake")
         try:
             yield system
         finally:
             system.invalidate_cache()
+            type(system).clear_instance_cache()
+            server.stop()
+
+
+class CutOff:
+    """An S3 server that can be stopped, and started again with all that it holds; its URL has a folder ``kept``."""
+
+    url = "s3://line/kept"
+
+    def __init__(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        self._make, self.port = ThreadedMotoServer, 0
+        self.start()
+
+    def start(self) -> None:
+        self._server = self._make(ip_address="127.0.0.1", port=self.port, verbose=False)
+        self._server.start()
+        _, self.port = self._server.get_host_and_port()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@contextmanager
+def s3_server_to_cut_off() -> Iterator[CutOff]:
+    """Yield a server of its own, with an empty bucket ``line``; the environment leads there meanwhile."""
+    from lightdet.storage.filesystem import filesystem
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = CutOff()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+        for name, value in SIGN_IN.items():
+            patch.setenv(name, value)
+        known, _ = filesystem("s3://line")
+        type(known).clear_instance_cache()  # one that leads elsewhere
+        system, _ = filesystem("s3://line")
+        if system.exists("line"):  # moto's servers share what they hold
+            system.rm("line", recursive=True)
+        system.mkdir("line")
+        try:
+            yield server
+        finally:
             type(system).clear_instance_cache()
             server.stop()

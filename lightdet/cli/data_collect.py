@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -111,22 +112,24 @@ def collect(
     refuse_filled(Path(output))
     span = time_ms(since, "--since"), time_ms(until, "--until")
     wanted = Wanted(frozenset(what or ("corrected",)), band, _listed(picked), model)
-    plan = _planned(console, _address(records), keep_folder, wanted, span, limit, _classes(data))
-    for line in plan_lines(plan):
-        say(line)
-    done = None
-    if not dry_run:
-        if not plan.taken:
-            raise UserError("no picture is left to collect; see above")
-        with counting(console, "writing") as progress:
-            done = write_collection(plan, Path(output), val=val, seed=seed or 0, progress=progress)
-        for line in collected_lines(done):
+    with ExitStack() as files:
+        plan = _planned(files, console, _address(records), keep_folder, wanted, span, limit, _classes(data))
+        for line in plan_lines(plan):
             say(line)
+        done = None
+        if not dry_run:
+            if not plan.taken:
+                raise UserError("no picture is left to collect; see above")
+            with counting(console, "writing") as progress:
+                done = write_collection(plan, Path(output), val=val, seed=seed or 0, progress=progress)
+            for line in collected_lines(done):
+                say(line)
     if json is not None:
         write_json(json, as_dict(plan, done))
 
 
 def _planned(
+    files: ExitStack,
     console: Console,
     database: str,
     keep_folder: Path | str | None,
@@ -135,13 +138,14 @@ def _planned(
     limit: int,
     classes: Sequence[str],
 ) -> Plan:
-    """Go through the records and look at the pictures.
+    """Go through the records and look at the pictures; copies of those in a store are deleted with `files`.
 
     Raises:
         UserError: there is nothing to be had, or something cannot be read.
     """
     store = open_records(database)
     from lightdet.cli.data_display import counting
+    from lightdet.service.collecting.copies import as_files
     from lightdet.service.collecting.gather import gather
     from lightdet.service.collecting.plan import make_plan
     from lightdet.service.records.span import Span
@@ -155,11 +159,13 @@ def _planned(
         if not found.pictures:
             told = f"{found.inspections:,} inspections, {found.corrected:,} of them corrected"
             raise UserError(f"no picture is asked for: {told}; choose others with --what")
-        folder, until = kept_pictures(store, database, keep_folder), store.pictures_deleted_until()
+        place, until = kept_pictures(store, database, keep_folder), store.pictures_deleted_until()
     finally:
         store.close()
     with counting(console, "looking at pictures") as progress:
-        return make_plan(found, folder, until, limit=limit, classes=classes, progress=progress)
+        return make_plan(
+            found, files.enter_context(as_files(place)), until, limit=limit, classes=classes, progress=progress
+        )
 
 
 def _address(records: str) -> str:

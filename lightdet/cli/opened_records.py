@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from lightdet.errors import UserError
 
 if TYPE_CHECKING:
-    from lightdet.service.picture_folder import PictureFolder
+    from lightdet.service.picture_place import PicturePlace
     from lightdet.service.records.store import Store
 
 Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
@@ -32,21 +32,25 @@ def open_records(database: str) -> Store:
     return Store(database, patient=True)
 
 
-def kept_pictures(store: Store, database: str, given: Path | str | None) -> PictureFolder | None:
-    """Return the folder of the kept pictures; None if none were kept.
+def kept_pictures(store: Store, database: str, given: Path | str | None) -> PicturePlace | None:
+    """Return the place of the kept pictures; None if none were kept.
 
     Raises:
-        UserError: it is not known, or not there.
+        UserError: it is not known, or not there, or a store that cannot be read.
     """
-    from lightdet.service.picture_folder import PictureFolder, folder_of
+    from lightdet.service.picture_place import places_of
 
     if not store.any_picture_kept():
         return None
-    folder = folder_of(database, given)
-    if folder is None or not folder.is_dir():
-        what = "their folder is not known" if folder is None else f"there is no folder {folder}"
-        raise UserError(f"pictures were kept with these records, but {what}: give --keep-folder FOLDER")
-    return PictureFolder(folder)
+    places = places_of(database, given)
+    place = places.open()
+    if place is not None and places.url is not None:
+        if next(iter(place.entries()), None) is None:
+            raise UserError("holds no kept pictures; give the --keep-folder of the service", path=place.shown)
+    elif place is None or places.folder is None or not places.folder.is_dir():
+        what = "their folder is not known" if place is None else f"there is no folder {place.shown}"
+        raise UserError(f"pictures were kept with these records, but {what}: give --keep-folder FOLDER|URL")
+    return place
 
 
 def check_packages() -> None:

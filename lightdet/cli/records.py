@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -11,6 +12,12 @@ from lightdet.cli.opened_records import Day, check_packages, kept_pictures, open
 from lightdet.errors import UserError
 from lightdet.options.ranges import between
 from lightdet.options.shared import DATABASE, Database, Json, KeepFolder
+
+if TYPE_CHECKING:
+    from lightdet.service.picture_place import PicturePlace
+
+_SOME = 500
+"""Pictures that are deleted in one go."""
 
 
 def verify(
@@ -164,18 +171,29 @@ def purge(
     store = open_records(database)
     folder = kept_pictures(store, database, keep_folder)
 
-    def forget(name: str) -> None:
-        try:
-            if folder is not None:
-                folder.delete(name)
-        except (OSError, ValueError) as error:
-            _say(f"the picture {name} could not be deleted: {error}")
-
-    done = store.purge(keep, forget=forget)
+    gone = list[str]()
+    done = store.purge(keep, forget=gone.append)
     store.close()
+    if folder is not None:
+        _discard(folder, gone)
     if done.told:
         _say(done.told)
     _say(f"deleted the oldest {counted(done.rows, 'row')}; {counted(done.left, 'row')} left")
+
+
+def _discard(place: PicturePlace, names: Sequence[str]) -> None:
+    """Delete the pictures of rows that are gone; what cannot be deleted is told, and the rows stay gone."""
+    from lightdet.service.picture_folder import is_picture_name
+    from lightdet.wording import counted
+
+    sound = [name for name in names if is_picture_name(name)]
+    for start in range(0, len(sound), _SOME):
+        try:
+            place.discard(sound[start : start + _SOME])
+        except (OSError, UserError) as error:
+            left = counted(len(sound) - start, "picture")
+            _say(f"up to {left} of these rows could not be deleted, from {sound[start]} on: {error}")
+            return
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -71,11 +71,13 @@ def _settings(options: ServeOptions) -> Settings:
 
 def _pictures(options: ServeOptions) -> KeepPictures:
     from lightdet.service.keep_pictures import GIB, KeepPictures, read_choice
-    from lightdet.service.picture_folder import folder_of
+    from lightdet.service.picture_place import places_of
 
+    places = places_of(options.database, options.keep_folder)
     return KeepPictures(
         choice=read_choice(options.keep),
-        folder=folder_of(options.database, options.keep_folder),
+        folder=places.folder,
+        url=places.url,
         band=options.keep_band,
         days=options.keep_picture_days,
         size=round(options.keep_picture_gib * GIB),

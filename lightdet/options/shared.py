@@ -141,9 +141,10 @@ DATABASE = "runs/serve/inspections.sqlite3"
 KeepFolder = Annotated[
     AnyPath | None,
     Parameter(
-        metavar="FOLDER",
+        metavar="FOLDER|URL",
         env_var="LIGHTDET_KEEP_FOLDER",
-        help="Where the pictures are that 'serve --keep' keeps; default: 'pictures' beside the SQLite database.",
+        help="Where the pictures are that 'serve --keep' keeps: a folder, or s3://bucket/folder (gs://, az://); "
+        "default: 'pictures' beside the SQLite database.",
     ),
 ]
 Json = Annotated[

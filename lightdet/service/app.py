@@ -24,6 +24,7 @@ from lightdet.service.engine import Engine
 from lightdet.service.keys import Key, find_caller
 from lightdet.service.metrics import Metrics
 from lightdet.service.model_copy import identify
+from lightdet.service.picture_reader import PictureReader
 from lightdet.service.picture_retention import check_pictures
 from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.journal import Journal, journal_folder
@@ -110,9 +111,8 @@ def assemble(settings: Settings, loader: Loader = load_model) -> Service:
     pictures = PictureWriter(keep, sync=settings.durable, report=metrics.picture)
     runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
-    return Service(
-        settings, engine, store, recorder, metrics, Memory(settings.limits.memory), readers, runtime, pictures
-    )
+    memory, kept = Memory(settings.limits.memory), PictureReader(keep)
+    return Service(settings, engine, store, recorder, metrics, memory, readers, runtime, pictures, kept)
 
 
 def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: None) -> FastAPI:
@@ -135,6 +135,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         beating.cancel()
         service.engine.close()
         service.pictures.close()
+        service.kept.close()
         service.recorder.close()
         service.readers.shutdown()
         service.store.close()

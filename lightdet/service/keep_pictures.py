@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightdet.addresses import shown_address
 from lightdet.errors import UserError
 from lightdet.service.inspection import Inspection
 
@@ -77,7 +78,8 @@ class KeepPictures:
 
     Attributes:
         choice: which.
-        folder: where; None: nowhere.
+        folder: the folder of this computer that they are written to; None: nowhere.
+        url: the folder of a store that they are sent to from there; None: they stay.
         band: a verdict is uncertain if it would change with every threshold lower or higher by up to this.
         days: of pictures, back from the newest record.
         size: bytes of all pictures together.
@@ -93,6 +95,7 @@ class KeepPictures:
     days: float = 0.0
     size: int = 0
     free: int = 2 * GIB
+    url: str | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.band <= 1.0:
@@ -102,8 +105,8 @@ class KeepPictures:
                 raise UserError(f"the {name} of pictures that are kept must be 0 or more, got {value}")
         if self.choice and self.folder is None:
             raise UserError(
-                "say where pictures are kept: --keep-folder FOLDER (by default beside a SQLite database; a PostgreSQL "
-                "has no such place)"
+                "say where pictures are kept: --keep-folder FOLDER|URL (by default beside a SQLite database; a "
+                "PostgreSQL has no such place)"
             )
 
     def __bool__(self) -> bool:
@@ -127,4 +130,5 @@ class KeepPictures:
             f"while {self.free / GIB:g} GiB stay free (--keep-free-gib)" if self.free else "",
         ]
         kept = which[0] or ", ".join(filter(None, which))
-        return f"pictures kept in {self.folder}: {kept}; {', '.join(filter(None, bounds)) or 'without a bound'}"
+        where = str(self.folder) if self.url is None else f"{shown_address(self.url)} by way of {self.folder}"
+        return f"pictures kept in {where}: {kept}; {', '.join(filter(None, bounds)) or 'without a bound'}"

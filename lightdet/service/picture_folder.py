@@ -12,15 +12,15 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from lightdet.data.phone_formats import HEAD, phone_format
 from lightdet.errors import UserError
 from lightdet.files import make_folder, remove_leftover, write_bytes
-from lightdet.service.records.database import sqlite_file
 
 _NAME = re.compile(r"(?P<folder>\d{4}-\d\d-\d\d/\d\d)/(?P<id>[0-9a-f]{32})\.(?P<ending>[a-z0-9]{3,4})")
 _LEFTOVER = re.compile(r"\.(?P<file>[0-9a-f]{32}\.[a-z0-9]{3,4})\.lightdet\.tmp")
@@ -54,6 +54,18 @@ _TICK_NS = 3_000_000_000
 MEDIA_TYPES = (*_TYPES.values(), "application/octet-stream")
 
 
+class Entry(NamedTuple):
+    """A kept picture."""
+
+    name: str
+    size: int
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether this is a name as `file_name` gives it."""
+    return _NAME.fullmatch(name) is not None
+
+
 def ending_of(data: bytes) -> str:
     """Return the ending for a picture's file, by its first bytes; ``bin`` for a format that is not known."""
     for beginning, ending in _BEGINNINGS:
@@ -79,18 +91,6 @@ def file_name(identity: str, data: bytes) -> str:
     """
     moment = datetime.fromtimestamp(_time_ms(identity) / 1000, UTC)
     return f"{moment:%Y-%m-%d/%H}/{identity}.{ending_of(data)}"
-
-
-def folder_of(database: str, given: str | Path | None) -> Path | None:
-    """Return the folder that is given, else ``pictures`` beside a SQLite database; None beside a PostgreSQL.
-
-    Raises:
-        UserError: this is the address of no database.
-    """
-    if given is not None:
-        return Path(given)
-    file = sqlite_file(database)
-    return None if file is None else file.parent / "pictures"
 
 
 def identity_of(name: str) -> str:
@@ -130,6 +130,11 @@ class PictureFolder:
             raise UserError(f"no pictures can be kept here: {error.strerror}", path=self.folder) from None
 
     @property
+    def shown(self) -> str:
+        """What it is called in messages."""
+        return str(self.folder)
+
+    @property
     def identity(self) -> tuple[int, int] | None:
         """What distinguishes this folder from another one of its name, such as the place where a disk was mounted."""
         try:
@@ -149,7 +154,7 @@ class PictureFolder:
         Raises:
             ValueError: no name that `file_name` gives.
         """
-        if _NAME.fullmatch(name) is None:
+        if not is_picture_name(name):
             raise ValueError("no name of a kept picture")
         return self.folder / name
 
@@ -161,9 +166,16 @@ class PictureFolder:
             UserError, OSError: it cannot be written.
         """
         target = self.path(name)
-        for folder in (target.parent.parent, target.parent):  # not the folder itself: one that is gone stays gone
-            folder.mkdir(exist_ok=True)
-        write_bytes(target, data, sync=sync)
+        for last in (False, False, True):
+            try:
+                for folder in (target.parent.parent, target.parent):  # not the folder itself: one that is gone stays so
+                    folder.mkdir(exist_ok=True)
+                write_bytes(target, data, sync=sync)
+            except FileNotFoundError:  # whoever deleted the last picture of this hour deleted its folder
+                if last:
+                    raise
+            else:
+                return
 
     def link(self, name: str, other: str) -> bool:
         """Give the picture `other` a second name, which takes no space; returns whether the disk can do that."""
@@ -188,25 +200,32 @@ class PictureFolder:
         except FileNotFoundError:
             return None
 
-    def delete(self, name: str) -> None:
-        """Delete a picture, and the folders of its hour and day if they are empty now; one that is gone is no error.
+    def delete(self, name: str) -> bool:
+        """Delete a picture, and the folders of its hour and day if they are empty now; returns whether it was there.
 
         Raises:
             ValueError: no name that `file_name` gives.
             OSError: it cannot be deleted.
         """
         path = self.path(name)
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
         with suppress(OSError):
             path.parent.rmdir()
             path.parent.parent.rmdir()
+        return True
 
-    def bytes_of(self, name: str) -> int:
-        """Return the size of a picture in bytes; 0 if it is gone."""
-        try:
-            return self.path(name).stat(follow_symlinks=False).st_size
-        except FileNotFoundError:
-            return 0
+    def discard(self, names: Sequence[str]) -> None:
+        """Delete pictures; one that is gone is no error.
+
+        Raises:
+            ValueError: no name that `file_name` gives.
+            OSError: one cannot be deleted.
+        """
+        for name in names:
+            self.delete(name)
 
     def names(self) -> Iterator[str]:
         """Yield the names of all pictures, the oldest first.
@@ -216,6 +235,27 @@ class PictureFolder:
         """
         for hour in self._hours():
             yield from _names_in(hour)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all pictures, the oldest first.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        for name in self.names():
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                yield Entry(name, self.path(name).stat(follow_symlinks=False).st_size)
+
+    def settled(self) -> Iterator[str]:
+        """Yield the names of the pictures that have been there for some seconds: their records are written.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        for name in self.names():
+            with suppress(FileNotFoundError):
+                if not _is_fresh(self.path(name).stat(follow_symlinks=False).st_mtime_ns):
+                    yield name
 
     def newest(self, most: int) -> list[str]:
         """Return the names of the newest pictures, the newest first.
@@ -239,14 +279,18 @@ class PictureFolder:
             changed = hour.stat().st_mtime_ns
             known = self._sizes.get(hour)
             # A change within the same tick of the disk's clock would not show: what is fresh is looked at again.
-            fresh = abs(time.time_ns() - changed) < _TICK_NS
-            sizes[hour] = known if not fresh and known and known[0] == changed else (changed, _size_of(hour))
+            same = known is not None and known[0] == changed and not _is_fresh(changed)
+            sizes[hour] = known if known and same else (changed, _size_of(hour))
         self._sizes = sizes
         return sum(size for _, size in sizes.values())
 
     def _hours(self) -> Iterator[Path]:
         for day in _folders(self.folder, _DAY):
             yield from _folders(day, _HOUR)
+
+
+def _is_fresh(changed_ns: int) -> bool:
+    return abs(time.time_ns() - changed_ns) < _TICK_NS
 
 
 def _folders(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -261,7 +305,7 @@ def _names_in(hour: Path) -> list[str]:
 
 def _picture_name(hour: Path, file: str) -> str | None:
     name = f"{hour.parent.name}/{hour.name}/{file}"
-    return name if _NAME.fullmatch(name) else None
+    return name if is_picture_name(name) else None
 
 
 def _size_of(hour: Path) -> int:

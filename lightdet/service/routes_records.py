@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -101,33 +100,27 @@ async def thumbnail(service: Parts, identity: Identity) -> Response:
 )
 async def original(service: Parts, identity: Identity) -> Response:
     """Return the picture of a past inspection as it came, if it was kept."""
-    data, name = await service.query(lambda: _original(service, identity))
-    headers = {
-        "cache-control": "private, max-age=86400, immutable",
-        "content-disposition": f'inline; filename="{name.rpartition("/")[2]}"',
-    }
-    return Response(data, media_type=media_type(name), headers=headers)
-
-
-def _original(service: Service, identity: str) -> tuple[bytes, str]:
-    record, folder = service.store.one(identity), service.pictures.folder
+    record, deleted_until = await service.query(
+        lambda: (service.store.one(identity), service.store.pictures_deleted_until())
+    )
     if record is None:
         raise RefusalError(404, "not_found", "there is no inspection of this id")
     name = record["original"]
     if not name:
         why = f": {record['not_kept']}" if record["not_kept"] else ""
         raise RefusalError(404, "not_found", f"the picture of this inspection was not kept{why}")
-    try:
-        data = None if folder is None else folder.read(name)
-    except ValueError:
-        data = None
-    if data is None:
-        deleted = identity <= service.store.pictures_deleted_until()
-        what = "was deleted after its time" if deleted else "is not in the folder of kept pictures"
+    found = await service.kept.read(name)
+    if found is None:
+        what = "was deleted after its time" if identity <= deleted_until else "is not where pictures are kept"
         raise RefusalError(404, "not_found", f"the picture of this inspection was kept, but {what}")
-    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+    data, sha256 = found
+    if sha256 != record["sha256"]:
         raise RefusalError(409, "picture_changed", "the kept picture is not the one that was inspected: it was changed")
-    return data, name
+    headers = {
+        "cache-control": "private, max-age=86400, immutable",
+        "content-disposition": f'inline; filename="{name.rpartition("/")[2]}"',
+    }
+    return Response(data, media_type=media_type(name), headers=headers)
 
 
 @router.post(

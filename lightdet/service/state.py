@@ -23,6 +23,7 @@ from lightdet.service.keys import Caller, caller_of
 from lightdet.service.live import Live, event
 from lightdet.service.metrics import Metrics
 from lightdet.service.origin import read_origin
+from lightdet.service.picture_reader import PictureReader
 from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import AwayError, Store
@@ -50,6 +51,7 @@ class Service:
     readers: ThreadPoolExecutor
     runtime: str
     pictures: PictureWriter
+    kept: PictureReader
     control: Control | None = None
     watched: Watched = field(default_factory=Watched)
     live: Live = field(init=False)

@@ -45,7 +45,8 @@ from lightdet.service.control import (
 )
 from lightdet.service.model_change import Crew, ModelChange, answer, copy_to_serve, ending_seconds, record_model
 from lightdet.service.model_copy import ModelCopy, copy_model
-from lightdet.service.picture_retention import PictureKeeper, check_pictures
+from lightdet.service.picture_keeper import PictureKeeper
+from lightdet.service.picture_retention import check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import Store
 from lightdet.service.served_promise import ServedPromise
@@ -99,13 +100,14 @@ class Workers:
             UserError: the model cannot be read, or a worker cannot start, and why.
         """
         settings = self._settings
+        keeper = Keeper(settings.database, settings.keep, settings.chain_file)
+        pictures = PictureKeeper(settings.database, settings.pictures)
         store = Store(settings.database)  # a mistake in it is told once, and the tables are made once
         try:
             check_pictures(settings.pictures, store)
+            pictures.check(store)
         finally:
             store.close()
-        keeper = Keeper(settings.database, settings.keep, settings.chain_file)
-        pictures = PictureKeeper(settings.database, settings.pictures)
         keeper.forget = pictures.forget
         self._metrics = Path(tempfile.mkdtemp(prefix="lightdet-metrics-"))
         self._models = Path(tempfile.mkdtemp(prefix="lightdet-model-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,15 @@ _S3 = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retrie
 _NEEDED = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 _NO_SIGN_IN = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "ClientAuthenticationError")
 _UNREACHED = ("EndpointConnectionError", "ClientConnectorError", "ServiceRequestError", "ClientConnectorDNSError")
+_CUT_OFF = ("ConnectionClosedError", "HTTPClientError", "ServerDisconnectedError", "ClientPayloadError")
 _WAITED = ("FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ServerTimeoutError", "SocketTimeoutError")
 _LONGEST = 160
 _MARKS = ("ETag", "etag", "md5Hash", "content_md5", "Content-MD5", "Last-Modified", "LastModified", "last_modified")
 """What file systems call the fingerprint of a file's content, the best first."""
+
+
+class AwayStoreError(UserError):
+    """A store cannot be reached now, or does not answer: the same may succeed later."""
 
 
 @contextmanager
@@ -27,18 +33,35 @@ def explained(url: str, doing: str = "read") -> Iterator[None]:
     """Turn the errors of stores and their libraries into one line about `url`; `doing` is ``read`` or ``written``.
 
     Raises:
-        UserError: there is no such bucket or file, it is forbidden, nobody answers, or anything else.
+        AwayStoreError: nobody answers.
+        UserError: there is no such bucket or file, it is forbidden, or anything else.
     """
     try:
         yield
     except UserError:
         raise
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot be {doing}: {_reason(error, doing)}", path=url) from None
+        raise _explained(error, url, doing) from None
     except Exception as error:
         if not _of_a_library(error):
             raise
-        raise UserError(f"cannot be {doing}: {_reason(error, doing)}", path=url) from None
+        raise _explained(error, url, doing) from None
+
+
+def _explained(error: Exception, url: str, doing: str) -> UserError:
+    kind = AwayStoreError if _is_away(error) else UserError
+    return kind(f"cannot be {doing}: {_reason(error, doing)}", path=url)
+
+
+def _is_away(error: Exception) -> bool:
+    kinds = {each.__name__ for each in type(error).__mro__}
+    status = getattr(error, "status", None)
+    return (
+        isinstance(error, TimeoutError | ConnectionError)
+        or bool(kinds & {*_WAITED, *_UNREACHED, *_CUT_OFF})
+        or (isinstance(status, int) and status >= 500)
+        or (isinstance(error, OSError) and error.errno == errno.EBUSY)  # s3fs: "slow down"
+    )
 
 
 def _of_a_library(error: Exception) -> bool:

@@ -23,7 +23,7 @@ PAGE = 1000
 MAX_SHARDS = 1_000_000
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A path with its size and what marks its content; size None: a folder that is not entered."""
 
     path: str
@@ -101,9 +101,8 @@ class Listing:
             return
         start, matches, deep = _plan(path, recursive=self.recursive)
         folder = start[: start.rfind("/") + 1]
-        pages = _s3_pages if "s3" in system.protocol else _folders
         with explained(url):
-            for key, size, content in pages(system, start, deep):
+            for key, size, content in in_order(system, start, deep=deep):
                 if size is None:
                     self.deeper += 1
                 elif matches(key) and self._wanted(key[len(folder) :]):
@@ -120,7 +119,18 @@ def _plan(path: str, *, recursive: bool) -> tuple[str, Callable[[str], bool], bo
     return path[: magic.start()], _matcher(path), "**" in rest or "/" in rest
 
 
-def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[_Found]:
+def in_order(system: Any, start: str, *, deep: bool) -> Iterator[Found]:
+    """Yield what begins with `start`, in the order of the names, and no more than is asked for at a time.
+
+    Args:
+        system: fsspec's file system.
+        start: ``bucket/prefix/``.
+        deep: also what is in folders; otherwise these themselves, without a size.
+    """
+    return (_s3_pages if "s3" in system.protocol else _folders)(system, start, deep)
+
+
+def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[Found]:
     """Yield what there is page by page, in the order of the names."""
     bucket, _, prefix = start.partition("/")
     asked: dict[str, Any] = {
@@ -133,15 +143,15 @@ def _s3_pages(system: Any, start: str, deep: bool) -> Iterator[_Found]:
         page = system.call_s3("list_objects_v2", **asked)
         for entry in page.get("Contents", ()):
             if not entry["Key"].endswith("/"):
-                yield _Found(f"{bucket}/{entry['Key']}", entry["Size"], mark(entry))
+                yield Found(f"{bucket}/{entry['Key']}", entry["Size"], mark(entry))
         for entry in page.get("CommonPrefixes", ()):
-            yield _Found(f"{bucket}/{entry['Prefix']}")
+            yield Found(f"{bucket}/{entry['Prefix']}")
         if not page.get("IsTruncated"):
             return
         asked["ContinuationToken"] = page["NextContinuationToken"]
 
 
-def _folders(system: Any, start: str, deep: bool) -> Iterator[_Found]:
+def _folders(system: Any, start: str, deep: bool) -> Iterator[Found]:
     """The same for other stores, folder by folder: the names of one folder are held."""
     waiting = [start[: start.rfind("/")]]
     while waiting:
@@ -149,11 +159,11 @@ def _folders(system: Any, start: str, deep: bool) -> Iterator[_Found]:
         inner = [entry["name"].rstrip("/") for entry in found if entry["type"] == "directory"]
         for entry in found:
             if entry["type"] == "file" and entry["name"].startswith(start):
-                yield _Found(entry["name"], entry["size"] or 0, mark(entry))
+                yield Found(entry["name"], entry["size"] or 0, mark(entry))
         if deep:
             waiting += reversed(inner)
         else:
-            yield from map(_Found, inner)
+            yield from map(Found, inner)
 
 
 def _below(folder: str) -> Callable[[str], bool]:

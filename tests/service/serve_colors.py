@@ -12,6 +12,7 @@ from colors import load_colors
 from lightdet.assembly.zones import read_zones
 from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
+from lightdet.service.keep_pictures import Choice, KeepPictures
 from lightdet.service.run import run
 from lightdet.service.settings import Limits, Settings
 
@@ -27,6 +28,9 @@ def main(ready: str, *given: str) -> int:
     for name in ("model", "tls_cert", "tls_key", "zones_file"):
         if name in values:
             values[name] = Path(values[name])
+    if "pictures_url" in values:
+        folder = Path(values["database"]).with_name("waiting")
+        values["pictures"] = KeepPictures(Choice(True), folder, free=0, url=values.pop("pictures_url"))
     if "zones_file" in values:
         values["zones"] = read_zones(values["zones_file"])
     try:

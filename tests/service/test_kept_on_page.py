@@ -54,4 +54,4 @@ def test_a_kept_picture_that_is_gone_is_told(start: Any, open_page: Open, tmp_pa
     verdict(page, "NG")
     assert "a small copy is shown" in page.locator("#caption").inner_text()
     page.locator("#facts").get_by_role("button", name="Save").click()
-    until(page, "document.querySelector('#alert').textContent.includes('is not in the folder')")
+    until(page, "document.querySelector('#alert').textContent.includes('is not where pictures are kept')")

@@ -325,7 +325,9 @@ def test_deleted_missing_and_changed_pictures_are_told_apart(start: Any, tmp_pat
     answers = [served.client.get(f"/api/inspections/{identity}/original") for identity in ids]
     assert [answer.status_code for answer in answers] == [404, 404, 409]
     told = [answer.json()["error"]["message"] for answer in answers]
-    assert "deleted after its time" in told[0] and "is not in the folder" in told[1] and "was changed" in told[2]
+    assert (
+        "deleted after its time" in told[0] and "is not where pictures are kept" in told[1] and "was changed" in told[2]
+    )
     verdict = store.verify(picture=folder.read)
     assert verdict.faults == 2 and verdict.pictures == 1
     assert ids[1] in verdict.told[0] and "is missing" in verdict.told[0]

@@ -18,8 +18,10 @@ from typing import Any
 import httpx
 import pytest
 from colors import paint
+from s3_server import s3_server_to_cut_off
 
 from lightdet.errors import UserError
+from lightdet.storage.bucket import Bucket
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD, BAD = paint(), paint((0, 200, 10, 20, 50, 60))
@@ -256,3 +258,20 @@ def test_other_mistakes(begin: Callable[..., Process], tmp_path: Path) -> None:
 def test_a_model_that_kills_its_process(begin: Callable[..., Process]) -> None:
     told = refusal(begin({"COLORS_CRASH": "1"}, workers=2))
     assert "a worker ended before it was ready (exit code 7)" in told
+
+
+def test_pictures_reach_a_store_that_was_away_at_the_start(begin: Callable[..., Process], tmp_path: Path) -> None:
+    with s3_server_to_cut_off() as server:
+        server.stop()
+        service = begin(workers=2, pictures_url=server.url)
+        service.wait()
+        results = [service.detect(BAD).json()["results"][0] for _ in range(4)]
+        assert all(each["decision"] == "NG" and each["original"] for each in results), service.text()
+        server.start()
+        deadline = time.monotonic() + 120
+        while list((tmp_path / "waiting").rglob("*.png")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        stored = [name for name, _ in Bucket(server.url).files()]
+        assert sorted(Path(name).stem for name in stored) == sorted(each["id"] for each in results), service.text()
+        assert httpx.get(service.url.rstrip("/") + results[0]["original"]).content == BAD
+        assert service.end() == 0

@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeAlias
 from lightdet.data.headers import checked_facts
 from lightdet.data.images import READ
 from lightdet.errors import UserError
+from lightdet.service.collecting.copies import LocalPictures
 from lightdet.service.collecting.gather import Gathered, Seen
 from lightdet.service.collecting.truth import Truth
-from lightdet.service.picture_folder import PictureFolder, identity_of
+from lightdet.service.picture_folder import identity_of
 
 Reason: TypeAlias = Literal["not kept", "deleted", "missing", "changed", "unusable"]
 
@@ -73,7 +74,7 @@ class Plan:
 
 def make_plan(
     gathered: Gathered,
-    folder: PictureFolder | None,
+    folder: LocalPictures | None,
     deleted_until: str,
     *,
     limit: int = 0,
@@ -84,7 +85,7 @@ def make_plan(
 
     Args:
         gathered: the pictures.
-        folder: of kept pictures; None: none is there any more.
+        folder: gives the kept pictures as files; None: none is there any more.
         deleted_until: the id up to which retention has deleted pictures.
         limit: most pictures to take, corrected ones first, then the newest; 0: all.
         classes: the class names in their order; none: those of the records.
@@ -110,7 +111,7 @@ def make_plan(
     return plan
 
 
-def _look(seen: Seen, folder: PictureFolder | None, deleted_until: str) -> Taken | LeftOut:
+def _look(seen: Seen, folder: LocalPictures | None, deleted_until: str) -> Taken | LeftOut:
     if not seen.originals:
         return LeftOut(seen, "not kept", str(seen.record["not_kept"] or ""))
     if folder is None:
@@ -122,7 +123,7 @@ def _look(seen: Seen, folder: PictureFolder | None, deleted_until: str) -> Taken
         except ValueError:
             return LeftOut(seen, "unusable", "its record names no file of a kept picture")
         except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror or error}", path=folder.folder / name) from None
+            raise UserError(f"cannot be read: {error.strerror or error}", path=folder.path(name)) from None
         if data is not None and hashlib.sha256(data).hexdigest() == seen.sha256:
             return _usable(seen, folder.path(name))
         changed |= data is not None
