@@ -36,7 +36,7 @@ def run(options: Annotated[ArchiveOptions, ALL]) -> None:
             if done.earlier:
                 lines.append(f"{counted(done.earlier, 'picture')} were there already")
             if done.decisions:
-                lines.append(f"by the model's decision rule: {done.decisions['OK']} OK, {done.decisions['NG']} NG")
+                lines.append(f"by the decision rule: {done.decisions['OK']} OK, {done.decisions['NG']} NG")
             if done.failed:
                 lines.append(f"{counted(done.failed, 'row')} with a reason in place of a result")
             if done.passed_over:

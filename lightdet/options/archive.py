@@ -12,7 +12,7 @@ from lightdet.options.ranges import between, existing, writable
 from lightdet.options.shared import (
     Device,
     Json,
-    ModelFile,
+    ModelFiles,
     NoPromise,
     OutputFolder,
     Progress,
@@ -28,7 +28,7 @@ class ArchiveOptions(Options):
     """The options of ``lightdet archive run``."""
 
     sources: Sources
-    weights: ModelFile
+    weights: ModelFiles
     output: Annotated[OutputFolder, Parameter(required=True)] = NEEDED
     _: KW_ONLY
     recursive: Recursive = False

@@ -49,6 +49,11 @@ _MODEL = Parameter(
     name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors), or an export of one; also a URL."
 )
 ModelFile = Annotated[AnyPath, _MODEL, Then(local_file)]
+ModelFiles = Annotated[
+    Sequence[Annotated[AnyPath, Then(local_file)]],
+    _MODEL,
+    Parameter(help="Trained model (best.safetensors), or an export of one; also a URL. Repeat it for several models."),
+]
 OptionalModel = Annotated[AnyPath | None, _MODEL, Then(local_file)]
 OwnModel = Annotated[AnyPath | None, _MODEL, Parameter(help="Trained model (best.safetensors), or an export of one.")]
 """One that is changed in place."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ class Job:
         data: its path, or its bytes where they were read elsewhere.
         partition: the folder of the output that its rows go to.
         problem: why it cannot be read, if that is known already.
+        models: the SHA-256 of those that are to judge it; empty: all.
     """
 
     source: str
     data: Path | bytes
     partition: str = ""
     problem: str = ""
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Model:
     file: str
     sha256: str
     predictor: Any
+
+    def named(self) -> dict[str, Any]:
+        """The columns that name it."""
+        return {"model": self.file, "model_sha256": self.sha256}
 
 
 def load_model(path: Path, **options: Any) -> Model:
@@ -69,32 +75,55 @@ def model_sha256(path: Path) -> str:
     return hashlib.sha256(b"".join(each.digest() for each in digests)).hexdigest()
 
 
-def judge(model: Model, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Return a row for each picture of each file; one that cannot be read is a row with its `reason`.
+def judge(models: Sequence[Model], jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Return a row for each picture of each file and each model; one that cannot be read has its `reason` instead.
 
-    The columns are those of `lightdet.runs.archive.table.SCHEMA`. The batch goes through the network at once.
+    The columns are those of `lightdet.runs.archive.table`. Each file is read and decoded once for all models (of the
+    same bit depth), and the batch goes through each network at once.
 
     Raises:
-        NetworkError: the network gives no numbers, so nothing can be judged.
+        NetworkError: a network gives no numbers, so nothing can be judged.
     """
     rows: list[dict[str, Any]] = []
-    images: list[tuple[dict[str, Any], Image]] = []
+    images: list[list[tuple[dict[str, Any], Image]]] = [[] for _ in models]
     for job in jobs:
-        row = {"source": job.source, "partition": job.partition, "model": model.file, "model_sha256": model.sha256}
-        number = 0
-        try:
-            if job.problem:
-                raise UserError(job.problem)
-            data = job.data if isinstance(job.data, bytes) else read_file(job.data)
-            row["sha256"] = hashlib.sha256(data).hexdigest()
-            for page in read_pages(data, bit_depth=model.predictor.preprocessing.bit_depth, name=job.source):
-                number = page.number
-                images.append(({**row, "page": number if page.of > 1 else None}, page.image))
-                rows.append(images[-1][0])
-        except UserError as error:
-            rows.append({**row, "page": number + 1 if number else None, "reason": error.message})
-    _find(model.predictor, images)
+        for place, row, image in _rows(models, job):
+            rows.append(row)
+            if image is not None:
+                images[place].append((row, image))
+    for model, batch in zip(models, images, strict=True):
+        _find(model.predictor, batch)
     return rows
+
+
+def _rows(models: Sequence[Model], job: Job) -> Iterator[tuple[int, dict[str, Any], Image | None]]:
+    """Yield the place of each model that is wanted, with a row and a picture for it."""
+    wanted = [place for place, model in enumerate(models) if not job.models or model.sha256 in job.models]
+    known: dict[str, Any] = {"source": job.source, "partition": job.partition}
+    try:
+        if job.problem:
+            raise UserError(job.problem)
+        data = job.data if isinstance(job.data, bytes) else read_file(job.data)
+    except UserError as error:
+        yield from ((place, {**known, **models[place].named(), "reason": error.message}, None) for place in wanted)
+        return
+    known["sha256"] = hashlib.sha256(data).hexdigest()
+    depths = {place: models[place].predictor.preprocessing.bit_depth for place in wanted}
+    for depth in sorted(set(depths.values())):
+        for page, image, reason in _pages(job.source, data, depth):
+            for place in [each for each in wanted if depths[each] == depth]:
+                yield place, {**known, **models[place].named(), "page": page, "reason": reason or None}, image
+
+
+def _pages(source: str, data: bytes, bit_depth: int) -> Iterator[tuple[int | None, Image | None, str]]:
+    """Yield the number, if there are several, and either the picture or why it cannot be read."""
+    number = 0
+    try:
+        for page in read_pages(data, bit_depth=bit_depth, name=source):
+            number = page.number
+            yield number if page.of > 1 else None, page.image, ""
+    except UserError as error:
+        yield number + 1 if number else None, None, error.message
 
 
 def _find(predictor: Any, images: Sequence[tuple[dict[str, Any], Image]]) -> None:

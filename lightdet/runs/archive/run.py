@@ -42,8 +42,8 @@ class Done:
 
     Attributes:
         folder: the output.
-        pictures: rows written by this run.
-        earlier: pictures that were in the output already.
+        pictures: rows written by this run, one per picture and model.
+        earlier: pictures that were in the output already, for all models.
         decisions: rows by OK and NG.
         failed: rows with a reason.
         seconds: of the work.
@@ -91,7 +91,9 @@ class ArchiveRun:
         self.options = options
         schema()
         self.folder = make_folder(Path(options.output))
-        self.sha256 = model_sha256(Path(options.weights))
+        weights = [Path(each) for each in options.weights]
+        self.models = {model_sha256(each): each for each in weights}
+        """By SHA-256: the same file twice is one model."""
         self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True)
         self.finished = Finished(self.folder)
         self.done = Done(self.folder)
@@ -114,8 +116,7 @@ class ArchiveRun:
             batches = self._batches(step)
             first = list(islice(batches, 1))  # no process loads the model for nothing
             for jobs, result in spread(self._start(), chain(first, batches), self._processes()) if first else ():
-                new = [self._lost(job, result) for job in jobs] if isinstance(result, DeadError) else result
-                rows += new
+                rows += self._lost(jobs, result) if isinstance(result, DeadError) else result
                 step(len(jobs))
                 if len(rows) >= ROWS or time.monotonic() - written > SECONDS:
                     with held():
@@ -139,10 +140,19 @@ class ArchiveRun:
             write_rows(self.folder, taken)
             self.done.count(taken)
 
-    def _lost(self, job: Job, error: DeadError) -> dict[str, Any]:
-        model = Path(self.options.weights).name
-        named = {"source": job.source, "partition": job.partition, "model": model, "model_sha256": self.sha256}
-        return {**named, "reason": str(error)}
+    def _lost(self, jobs: Sequence[Job], error: DeadError) -> list[dict[str, Any]]:
+        """The rows of pictures on which processes died."""
+        names = [(job, digest) for job in jobs for digest in job.models]
+        return [
+            {
+                "source": job.source,
+                "partition": job.partition,
+                "model": self.models[digest].name,
+                "model_sha256": digest,
+                "reason": str(error),
+            }
+            for job, digest in names
+        ]
 
     def _processes(self) -> int:
         return self.options.processes or available_processors()
@@ -151,7 +161,7 @@ class ArchiveRun:
         options = self.options
         threads = options.threads or max(1, available_processors() // self._processes())
         values = {"device": options.device, "confidence": options.confidence, "no_promise": options.no_promise}
-        return partial(judging, Path(options.weights), {**values, "threads": threads})
+        return partial(judging, list(self.models.values()), {**values, "threads": threads})
 
     def _batches(self, step: Callable[[int], None]) -> Iterator[list[Job]]:
         batch: list[Job] = []
@@ -171,11 +181,11 @@ class ArchiveRun:
             for source in self.sources:
                 if source.kind != "picture":
                     self.done.passed_over += 1
-                elif self.finished.has(source.name, self.sha256):
+                elif left := tuple(each for each in self.models if not self.finished.has(source.name, each)):
+                    waiting.append(pool.submit(self._job, source, left))
+                else:
                     self.done.earlier += 1
                     step(1)
-                else:
-                    waiting.append(pool.submit(self._job, source))
                 if len(waiting) >= READ_AHEAD:
                     yield waiting.popleft().result()
             while waiting:
@@ -183,18 +193,18 @@ class ArchiveRun:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C, nobody waits for what is being fetched
 
-    def _job(self, source: Source) -> Job:
+    def _job(self, source: Source, models: tuple[str, ...]) -> Job:
         local = source.target if isinstance(source.target, Path) else None
         place = source.stem.as_posix()
         partition = partition_of(source.name, place, self.options.partition, local)
         if not isinstance(source.target, StoredFile):
-            return Job(source.name, Path(str(source.target)), partition)
+            return Job(source.name, Path(str(source.target)), partition, models=models)
         try:
-            return Job(source.name, source.target.read(MAX_BYTES), partition)
+            return Job(source.name, source.target.read(MAX_BYTES), partition, models=models)
         except UserError as error:
-            return Job(source.name, b"", partition, error.message)
+            return Job(source.name, b"", partition, error.message, models)
 
 
-def judging(weights: Path, options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
-    """Load the model in a process, and return what judges a batch."""
-    return partial(judge, load_model(weights, **options))
+def judging(weights: Sequence[Path], options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
+    """Load the models in a process, and return what judges a batch."""
+    return partial(judge, [load_model(each, **options) for each in weights])
