@@ -2,20 +2,22 @@
 
 from lightdet.config.anchor_free import SimOTALossConfig, YoloxModelConfig
 from lightdet.config.families import load_config, load_network_config, network_names
-from lightdet.config.schema import (
+from lightdet.config.networks import (
     AnchorNetworkConfig,
+    LightNetworkConfig,
+    ModelConfig,
+    NetworkConfig,
+    YoloModelConfig,
+)
+from lightdet.config.schema import (
     AugmentConfig,
     Config,
     EvalConfig,
     EvaluationConfig,
-    LightNetworkConfig,
     LossConfig,
-    ModelConfig,
-    NetworkConfig,
     Pace,
     RunConfig,
     TrainConfig,
-    YoloModelConfig,
 )
 from lightdet.config.torchvision_detectors import BackboneConfig, FasterRCNNModelConfig, SSDModelConfig
 from lightdet.config.yaml_file import YamlFile, load_yaml, parse_overrides, validate

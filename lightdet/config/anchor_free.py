@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lightdet.config.schema import Activation, NetworkConfig, NonNegative, RunConfig, Section, Widths
+from lightdet.config.networks import Activation, NetworkConfig, Widths
+from lightdet.config.schema import RunConfig
+from lightdet.config.section import NonNegative, Section
 
 
 class YoloxModelConfig(NetworkConfig):

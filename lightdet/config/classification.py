@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from lightdet.config.schema import Fraction, Positive, Section, TrainConfig
+from lightdet.config.schema import TrainConfig
+from lightdet.config.section import Fraction, Positive, Section
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
 

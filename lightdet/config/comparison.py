@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from lightdet.config.dataset import FileName
-from lightdet.config.schema import Section
+from lightdet.config.section import Section
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, model_validator
 
-from lightdet.config.schema import Section
+from lightdet.config.section import Section
 from lightdet.config.yaml_file import no_text
 from lightdet.wording import counted
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from lightdet.config.anchor_free import YoloxConfig
-from lightdet.config.schema import Config, NanoConfig, NetworkConfig, PlusConfig, RunConfig, YoloConfig
+from lightdet.config.networks import NetworkConfig
+from lightdet.config.schema import Config, NanoConfig, PlusConfig, RunConfig, YoloConfig
 from lightdet.config.torchvision_detectors import FasterRCNNConfig, SSDConfig
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError

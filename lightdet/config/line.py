@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from lightdet.config.schema import Section
+from lightdet.config.section import Section
 from lightdet.config.yaml_file import YamlFile, validate
 from lightdet.errors import UserError
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lightdet.config.schema import NetworkConfig, NonNegative, Positive, RunConfig, Section, TrainConfig
+from lightdet.config.networks import NetworkConfig
+from lightdet.config.schema import RunConfig, TrainConfig
+from lightdet.config.section import NonNegative, Positive, Section
 
 
 class BackboneConfig(NetworkConfig):

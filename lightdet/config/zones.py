@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lightdet.config.schema import Section
+from lightdet.config.section import Section
 from lightdet.config.yaml_file import YamlFile, validate
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
