@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,32 @@ def test_draw_one_box_after_the_other_and_give_classes(label: Page, folder: Path
     assert [label_ for label_, _ in rows(folder, "0")] == [0, 1, 1]
     assert label.page.locator("#progress-text").inner_text() == "1 of 4"
     assert label.page.locator("#classes .more").all_inner_texts() == ["1", "2"]
+
+
+@pytest.mark.slow
+def test_twenty_pictures_take_less_than_five_minutes(start: Start, open_page: Open, tmp_path: Path) -> None:
+    """By the keystroke-level model (Card, Moran & Newell 1983): what a person does, and what the page takes for it."""
+    think, point, button, key = 1.35, 1.1, 0.1, 0.28  # seconds
+    folder = bare_folder(tmp_path / "twenty", 20)
+    label = Page(open_page(start(folder, form="yolo", classes=("scratch", "dent")).url))
+    spent, began = 0.0, time.perf_counter()
+    for number in sorted(range(20), key=str):
+        until(label.page, f"decodeURIComponent(location.hash) === '#{number}.png'")
+        label.page.locator("#boxes li").first.wait_for(state="detached")
+        spent += think  # is there a defect?
+        for count, (box, class_key) in enumerate((((20, 20, 60, 50), "2"), ((100, 60, 150, 120), "1")), 1):
+            label.drag(box[:2], box[2:])
+            label.page.locator(f"#boxes li >> nth={count - 1}").wait_for()
+            label.press(class_key)
+            spent += think + 2 * (point + button) + key
+        label.saved()
+        label.press("Enter")
+        spent += key
+    label.page.locator("#progress-text", has_text="20 of 20").wait_for()
+    waited = time.perf_counter() - began
+    print(f"a person: {spent:.0f} s; the page: {waited:.0f} s")
+    assert all([row[0] for row in rows(folder, str(number))] == [1, 0] for number in range(20))
+    assert spent + waited < 300
 
 
 def test_move_resize_and_delete(label: Page, folder: Path) -> None:
