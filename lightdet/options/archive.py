@@ -40,6 +40,15 @@ class ArchiveOptions(Options):
         int | None,
         Parameter(metavar="N", validator=between(1, 1024), help="Processes; default: one per processor."),
     ] = None
+    engine: Annotated[
+        Literal["processes", "ray"], Parameter(help="Processes of this computer, or Ray, over several computers.")
+    ] = "processes"
+    address: Annotated[
+        str | None,
+        Parameter(
+            metavar="ADDRESS", help="With --engine ray: a cluster that was started; default: Ray on this computer."
+        ),
+    ] = None
     batch: Annotated[
         int, Parameter(name=("--batch", "-b"), metavar="N", validator=between(1, 1024), help="Pictures per batch.")
     ] = 8

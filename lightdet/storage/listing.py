@@ -107,7 +107,8 @@ class Listing:
                     self.deeper += 1
                 elif matches(key) and self._wanted(key[len(folder) :]):
                     name = f"{scheme_of(url)}://{key.replace('?', '%3F')}"
-                    yield in_bucket(system, key, name, key[len(folder) :], size, content)
+                    alone = None if "?" in key else name  # a URL has no other way to write it
+                    yield in_bucket(system, key, name, key[len(folder) :], size, content, alone)
 
 
 def _plan(path: str, *, recursive: bool) -> tuple[str, Callable[[str], bool], bool]:

@@ -24,6 +24,7 @@ class StoredFile:
         fetch: returns its bytes, or raises a `UserError`; gets the limit.
         size: in bytes, as the store or archive says; None: it does not say.
         mark: changes with its content; None: not known.
+        url: by which `at_url` reads it in another process as well; it may hold a password. None: only `fetch` can.
     """
 
     name: str
@@ -31,6 +32,7 @@ class StoredFile:
     fetch: Callable[[int], bytes] = field(repr=False)
     size: int | None = None
     mark: str | None = None
+    url: str | None = field(default=None, repr=False)
 
     def read(self, limit: int) -> bytes:
         """Return its bytes; no more than `limit` are ever held.
@@ -50,11 +52,17 @@ def too_large(name: str, limit: int) -> UserError:
 
 def at_url(url: str, place: str, size: int | None = None) -> StoredFile:
     """The file at `url`; nothing is requested until it is read."""
-    return StoredFile(shown_address(url), place, lambda limit: _fetch(url, limit, size), size)
+    return StoredFile(shown_address(url), place, lambda limit: _fetch(url, limit, size), size, url=url)
 
 
 def in_bucket(
-    system: Any, path: str, name: str, place: str, size: int | None, content: str | None = None
+    system: Any,
+    path: str,
+    name: str,
+    place: str,
+    size: int | None,
+    content: str | None = None,
+    url: str | None = None,
 ) -> StoredFile:
     """A file of a listing; `path` is what the file system calls it, `content` what marks its content."""
 
@@ -69,7 +77,7 @@ def in_bucket(
             raise too_large(name, limit)
         return data
 
-    return StoredFile(name, place, fetch, size, content)
+    return StoredFile(name, place, fetch, size, content, url)
 
 
 def open_url(url: str, *, whole: bool) -> BinaryIO:

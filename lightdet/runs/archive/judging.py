@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import Image
-from lightdet.data.images import read_file, read_pages
+from lightdet.data.images import MAX_BYTES, read_file, read_pages
 from lightdet.errors import NetworkError, UserError
+from lightdet.storage.stored_file import at_url
+
+FETCHES = 16
+"""Stored pictures of a batch that are fetched at the same time."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +26,14 @@ class Job:
 
     Attributes:
         source: its name in the rows.
-        data: its path, or its bytes where they were read elsewhere.
+        data: its path, its bytes where they were read elsewhere, or its URL as text.
         partition: the folder of the output that its rows go to.
         problem: why it cannot be read, if that is known already.
         models: the SHA-256 of those that are to judge it; empty: all.
     """
 
     source: str
-    data: Path | bytes
+    data: Path | bytes | str
     partition: str = ""
     problem: str = ""
     models: tuple[str, ...] = ()
@@ -56,15 +63,49 @@ def load_model(path: Path, **options: Any) -> Model:
     return Model(path.name, model_sha256(path), load(path, **options))
 
 
+def judging(weights: Sequence[Path], options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
+    """Load the models in a process, and return what judges a batch."""
+    return partial(judge, [load_model(each, **options) for each in weights])
+
+
+def copies_of(weights: Sequence[Path]) -> list[dict[str, bytes]]:
+    """The bytes of each model's files by name, for computers that cannot read them.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    try:
+        return [{path.name: path.read_bytes() for path in _files(each)} for each in weights]
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=error.filename) from None
+
+
+def judging_copies(
+    copies: Sequence[dict[str, bytes]], options: dict[str, Any]
+) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
+    """As `judging`, with models of `copies_of`."""
+    models = []
+    for files in copies:
+        with tempfile.TemporaryDirectory(prefix="lightdet-") as folder:
+            for name, data in files.items():
+                (Path(folder) / name).write_bytes(data)
+            models.append(load_model(Path(folder) / next(iter(files)), **options))
+    return partial(judge, models)
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    """A model's file, and its other one if it is OpenVINO's."""
+    return (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
+
+
 def model_sha256(path: Path) -> str:
     """The SHA-256 of a model file; for an OpenVINO model, of the SHA-256 of both its files.
 
     Raises:
         UserError: it cannot be read.
     """
-    files = (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
     digests = []
-    for each in files:
+    for each in _files(path):
         try:
             with each.open("rb") as file:
                 digests.append(hashlib.file_digest(file, "sha256"))
@@ -86,7 +127,7 @@ def judge(models: Sequence[Model], jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     images: list[list[tuple[dict[str, Any], Image]]] = [[] for _ in models]
-    for job in jobs:
+    for job in _fetched(jobs):
         for place, row, image in _rows(models, job):
             rows.append(row)
             if image is not None:
@@ -96,6 +137,23 @@ def judge(models: Sequence[Model], jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return rows
 
 
+def _fetched(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, with the bytes of those that have a URL; these are fetched at the same time."""
+    if not any(isinstance(job.data, str) for job in jobs):
+        return list(jobs)
+    with ThreadPoolExecutor(FETCHES) as pool:
+        return list(pool.map(_fetch, jobs))
+
+
+def _fetch(job: Job) -> Job:
+    if not isinstance(job.data, str):
+        return job
+    try:
+        return replace(job, data=at_url(job.data, "").read(MAX_BYTES))
+    except UserError as error:
+        return replace(job, data=b"", problem=error.message)
+
+
 def _rows(models: Sequence[Model], job: Job) -> Iterator[tuple[int, dict[str, Any], Image | None]]:
     """Yield the place of each model that is wanted, with a row and a picture for it."""
     wanted = [place for place, model in enumerate(models) if not job.models or model.sha256 in job.models]
@@ -103,7 +161,7 @@ def _rows(models: Sequence[Model], job: Job) -> Iterator[tuple[int, dict[str, An
     try:
         if job.problem:
             raise UserError(job.problem)
-        data = job.data if isinstance(job.data, bytes) else read_file(job.data)
+        data = job.data if isinstance(job.data, bytes) else read_file(Path(job.data))
     except UserError as error:
         yield from ((place, {**known, **models[place].named(), "reason": error.message}, None) for place in wanted)
         return

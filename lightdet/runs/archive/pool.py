@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,11 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from lightdet.errors import UserError
-
-MAX_DEATHS = 3
-"""A batch of one on which so many processes died is given up."""
-IDLE_DEATHS = 5
-"""So many processes in a row that died before they were ready end the run."""
+from lightdet.runs.archive.batches import Batch, Batches, DeadError
 
 Start = Callable[[], Callable[[Sequence[Any]], Any]]
 """Called once in each process: returns the function that a batch goes through. Both must be importable by name."""
@@ -27,17 +22,7 @@ class _Worker:
     process: Any
     pipe: Connection
     ready: bool = False
-    batch: _Batch | None = None
-
-
-@dataclass(eq=False)
-class _Batch:
-    jobs: Sequence[Any]
-    deaths: int = 0
-
-
-class DeadError(Exception):
-    """What takes the place of a result: process after process died on this job."""
+    batch: Batch | None = None
 
 
 def spread(
@@ -55,20 +40,18 @@ def spread(
     Raises:
         UserError: raised by a process; or none of them ever gets ready.
     """
-    pool = _Pool(start, processes)
+    pool = _Pool(start, Batches(iter(batches)), processes)
     try:
-        yield from pool.run(iter(batches))
+        yield from pool.run()
     finally:
         pool.stop()
 
 
 class _Pool:
-    def __init__(self, start: Start, processes: int) -> None:
+    def __init__(self, start: Start, batches: Batches, processes: int) -> None:
         self._start = start
+        self._batches = batches
         self._context = get_context("spawn")
-        self._again: deque[_Batch] = deque()
-        self._idle_deaths = 0
-        self._drained = False
         self._workers = [self._worker() for _ in range(processes)]
 
     def _worker(self) -> _Worker:
@@ -78,25 +61,18 @@ class _Pool:
         theirs.close()
         return _Worker(process, ours)
 
-    def run(self, batches: Iterator[Sequence[Any]]) -> Iterator[tuple[Sequence[Any], Any]]:
+    def run(self) -> Iterator[tuple[Sequence[Any], Any]]:
         while True:
             for worker in self._workers:
-                if worker.ready and worker.batch is None and (batch := self._next(batches)) is not None:
+                if worker.ready and worker.batch is None and (batch := self._batches.next()) is not None:
                     worker.batch = batch
                     with suppress(OSError):  # it died; that is heard next
                         worker.pipe.send(batch.jobs)
-            if self._drained and not self._again and not any(worker.batch for worker in self._workers):
+            if self._batches.empty and not any(worker.batch for worker in self._workers):
                 return
             heard = set(wait([worker.pipe for worker in self._workers]))
             for worker in [each for each in self._workers if each.pipe in heard]:
                 yield from self._hear(worker)
-
-    def _next(self, batches: Iterator[Sequence[Any]]) -> _Batch | None:
-        if self._again:
-            return self._again.popleft()
-        jobs = None if self._drained else next(batches, None)
-        self._drained = jobs is None
-        return None if jobs is None else _Batch(jobs)
 
     def _hear(self, worker: _Worker) -> Iterator[tuple[Sequence[Any], Any]]:
         try:
@@ -107,7 +83,8 @@ class _Pool:
         if kind == "wrong":
             raise UserError(value)
         if kind == "ready":
-            worker.ready, self._idle_deaths = True, 0
+            worker.ready = True
+            self._batches.ready()
             return
         batch, worker.batch = worker.batch, None
         assert batch is not None  # noqa: S101 - only a process with a batch answers
@@ -117,20 +94,8 @@ class _Pool:
         """A process has died: another takes its place, and its batch is done again."""
         worker.process.join()
         worker.pipe.close()
-        self._idle_deaths += worker.batch is None
-        if self._idle_deaths >= IDLE_DEATHS:
-            code = worker.process.exitcode
-            raise UserError(f"processes end before they are ready (exit code {code}); is memory short?")
+        yield from self._batches.died(worker.batch, f"exit code {worker.process.exitcode}")
         self._workers[self._workers.index(worker)] = self._worker()
-        batch = worker.batch
-        if batch is None:
-            return
-        if len(batch.jobs) > 1:
-            self._again.extend(_Batch([job], batch.deaths + 1) for job in batch.jobs)
-        elif batch.deaths + 1 < MAX_DEATHS:
-            self._again.append(_Batch(batch.jobs, batch.deaths + 1))
-        else:
-            yield batch.jobs, DeadError(f"process after process ended on it (exit code {worker.process.exitcode})")
 
     def stop(self) -> None:
         for worker in self._workers:

@@ -20,8 +20,10 @@ from lightdet.files import make_folder
 from lightdet.inference.sources import Source, Sources, expand_sources
 from lightdet.options.archive import ArchiveOptions
 from lightdet.processors import available_processors
-from lightdet.runs.archive.judging import Job, judge, load_model, model_sha256
-from lightdet.runs.archive.pool import DeadError, spread
+from lightdet.runs.archive.batches import DeadError
+from lightdet.runs.archive.judging import Job, copies_of, judging, judging_copies, model_sha256
+from lightdet.runs.archive.pool import spread
+from lightdet.runs.archive.ray_pool import on_ray
 from lightdet.runs.archive.summary import keep_run, write_summary
 from lightdet.runs.archive.table import Finished, partition_of, schema, write_rows
 from lightdet.storage.stored_file import StoredFile
@@ -89,6 +91,8 @@ class ArchiveRun:
 
     def __init__(self, options: ArchiveOptions) -> None:
         self.options = options
+        if options.address is not None and options.engine != "ray":
+            raise UserError("--address is of a Ray cluster: add --engine ray")
         schema()
         self.folder = make_folder(Path(options.output))
         weights = [Path(each) for each in options.weights]
@@ -115,7 +119,7 @@ class ArchiveRun:
         try:
             batches = self._batches(step)
             first = list(islice(batches, 1))  # no process loads the model for nothing
-            for jobs, result in spread(self._start(), chain(first, batches), self._processes()) if first else ():
+            for jobs, result in self._spread(chain(first, batches)) if first else ():
                 rows += self._lost(jobs, result) if isinstance(result, DeadError) else result
                 step(len(jobs))
                 if len(rows) >= ROWS or time.monotonic() - written > SECONDS:
@@ -128,7 +132,7 @@ class ArchiveRun:
                 self.done.seconds = time.monotonic() - begun
                 self.done.passed_over += self.sources.passed_over
                 if self.done.pictures:
-                    facts = {"started": started, "processes": self._processes()}
+                    facts = {"started": started, "engine": self.options.engine, "processes": self._processes() or "all"}
                     keep_run(self.folder, {**facts, **self.done.as_dict()})
         if self.options.summary and (self.done.pictures or self.done.earlier):
             self.done.summary = write_summary(self.folder)
@@ -154,14 +158,22 @@ class ArchiveRun:
             for job, digest in names
         ]
 
-    def _processes(self) -> int:
-        return self.options.processes or available_processors()
+    def _processes(self) -> int | None:
+        """How many; None: as many as the cluster has processors."""
+        here = available_processors() if self.options.engine == "processes" else None
+        return self.options.processes or here
 
-    def _start(self) -> Callable[[], Any]:
+    def _spread(self, batches: Iterator[list[Job]]) -> Iterator[tuple[Sequence[Job], Any]]:
+        """What the engine does: batches in, batches with their rows out."""
         options = self.options
-        threads = options.threads or max(1, available_processors() // self._processes())
         values = {"device": options.device, "confidence": options.confidence, "no_promise": options.no_promise}
-        return partial(judging, list(self.models.values()), {**values, "threads": threads})
+        weights = list(self.models.values())
+        if options.engine == "ray":
+            start = partial(judging_copies, copies_of(weights), {**values, "threads": options.threads or 1})
+            return on_ray(start, batches, options.processes, options.address, gpu=options.device.startswith("cuda"))
+        processes = self._processes() or 1
+        threads = options.threads or max(1, available_processors() // processes)
+        return spread(partial(judging, weights, {**values, "threads": threads}), batches, processes)
 
     def _batches(self, step: Callable[[int], None]) -> Iterator[list[Job]]:
         batch: list[Job] = []
@@ -198,13 +210,11 @@ class ArchiveRun:
         place = source.stem.as_posix()
         partition = partition_of(source.name, place, self.options.partition, local)
         if not isinstance(source.target, StoredFile):
-            return Job(source.name, Path(str(source.target)), partition, models=models)
+            path = Path(str(source.target)).absolute()  # another process may be in another folder
+            return Job(source.name, path, partition, models=models)
+        if self.options.engine == "ray" and source.target.url is not None:
+            return Job(source.name, source.target.url, partition, models=models)
         try:
             return Job(source.name, source.target.read(MAX_BYTES), partition, models=models)
         except UserError as error:
             return Job(source.name, b"", partition, error.message, models)
-
-
-def judging(weights: Sequence[Path], options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
-    """Load the models in a process, and return what judges a batch."""
-    return partial(judge, [load_model(each, **options) for each in weights])
