@@ -51,6 +51,20 @@ def test_numbers_by_day_class_and_reason(tmp_path: Path) -> None:
     assert len(list(parts_of(tmp_path / "out"))) == 3  # nothing of ours is taken for rows
 
 
+def test_a_picture_counts_once_however_many_boxes_it_has(tmp_path: Path) -> None:
+    first = row(0, "2026-11-26", "NG")
+    box = first["detections"][0]
+    boxes = [{**box, "class": name} for name in ("dent", "scratch", "dent", "dent")]
+    write_rows(
+        tmp_path / "one", [{**first, "detections": boxes}, {**row(1, "2026-11-26", "NG"), "detections": boxes[:1]}]
+    )
+    write_rows(tmp_path / "two/part", [{**row(2, "2026-11-27", "OK"), "detections": None, "class": "dent"}])
+    page = write_summary(tmp_path / "one").read_text()
+    assert cells(page, "dent")[:2] == ["2", "4"] and cells(page, "scratch")[:2] == ["1", "1"]
+    together = write_summary(tmp_path, tmp_path / "page.html").read_text()  # the outputs of several runs
+    assert cells(together, "dent")[:2] == ["3", "5"] and cells(together, "2026-11-27")[0] == "1"
+
+
 def test_without_a_rule_detections_are_counted_and_models_apart(tmp_path: Path) -> None:
     rows = [{**row(n, "2026-11-26", "NG" if n < 3 else "OK"), "decision": None} for n in range(4)]
     rows += [{**each, "model": "n.onnx", "model_sha256": "cd" * 32} for each in rows[:2]]

@@ -45,11 +45,17 @@ SELECT model, left(model_sha256, 8), count(*), count(*) FILTER (decision = 'NG')
 FROM archive GROUP BY day, model, model_sha256 ORDER BY day, model, model_sha256
 """
 _CLASSES = """
-SELECT class, model, count(DISTINCT (source, page)), count(*), max(score), avg(score)
-FROM (SELECT class, model, source, page, score FROM boxes
-      UNION ALL SELECT class, model, source, page, score FROM archive WHERE class IS NOT NULL)
-GROUP BY class, model ORDER BY 3 DESC, class, model
+WITH named AS (
+  SELECT model, score, class, 1 AS picture FROM archive WHERE class IS NOT NULL
+  UNION ALL
+  SELECT model, box.score, box.class, (box_number = list_position(classes, box.class))::INT
+  FROM (SELECT model, unnest(detections) AS box, generate_subscripts(detections, 1) AS box_number,
+               [each.class FOR each IN detections] AS classes FROM archive)
+)
+SELECT class, model, sum(picture)::BIGINT, count(*), max(score), avg(score)
+FROM named GROUP BY class, model ORDER BY 3 DESC, class, model
 """
+"""A picture is counted at its first box of the class: no names are held."""
 _REASONS = (
     "SELECT reason, count(*), min(source) FROM archive WHERE reason IS NOT NULL GROUP BY reason ORDER BY 2 DESC, 1"
 )
