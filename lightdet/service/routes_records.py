@@ -43,7 +43,9 @@ async def history(
     ] = None,
     since: Since = None,
     until: Until = None,
-    decision: Literal["OK", "NG"] | None = None,
+    decision: Annotated[
+        Literal["OK", "NG", "none"] | None, Query(description="`none`: parts that a line gave no verdict")
+    ] = None,
     defect: Annotated[Text | None, Query(alias="class", max_length=200, description="a defect of this class")] = None,
     model: Annotated[
         Text | None,

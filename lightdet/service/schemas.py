@@ -52,6 +52,12 @@ class ClassRule(BaseModel):
     thresholds: dict[str, float] = Field(description="by bad class, in place of `threshold`; or none")
 
 
+class NoVerdict(BaseModel):
+    """In place of a rule: `lightdet line` could not judge this part. Its `decision` is NG, and in no statistics."""
+
+    none: str = Field(description="why there is no verdict")
+
+
 class Estimate(BaseModel):
     """What cross-calibration estimated; nothing is promised."""
 
@@ -129,7 +135,7 @@ class Result(BaseModel):
     bytes: int
     size: tuple[int, int] = Field(description="width, height as shown")
     model: Model
-    rule: Rule | ClassRule
+    rule: Rule | ClassRule | NoVerdict
     promise: Promise | None = Field(description="of this decision; null: an earlier version recorded it")
     overridden: bool | None = Field(
         description="decided by a rule of the caller's own, and in no statistics; null: an earlier version recorded it"

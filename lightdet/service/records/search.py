@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Subquery, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Subquery, and_, exists, func, not_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
-from lightdet.service.records.tables import REJECTED, corrections, detections, inspections, thumbnails
+from lightdet.service.records.tables import OVERRIDDEN, REJECTED, corrections, detections, inspections, thumbnails
 from lightdet.service.records.text_index import holds_text, ids_with_text
 
 _PAGE = 1000
@@ -26,7 +26,7 @@ class Wanted:
     """What to search for; None and "" do not filter.
 
     Attributes:
-        decision: OK or NG.
+        decision: OK, NG, or ``none``: a line gave no verdict, which is recorded as NG by the rule ``{"none": reason}``.
         defect: name of a class: inspections with a defect of this class.
         model: name of a model, or its version (12 hexadecimal digits), or its whole SHA-256.
         station: where the picture was taken.
@@ -134,8 +134,7 @@ def _filters(connection: Connection, wanted: Wanted) -> list[_Filter]:
     equal = {"station": wanted.station, "order_number": wanted.order, "sha256": wanted.sha256}
     found = [_equal(name, value) for name, value in equal.items() if value]
     if wanted.decision is not None:
-        bad = (lambda: select(inspections.c.id).where(REJECTED)) if wanted.decision == "NG" else (lambda: None)
-        found.append(_Filter(lambda c: c["decision"] == wanted.decision, bad))
+        found.append(_decided(wanted.decision))
     if wanted.model:
         found.append(_of_model(wanted.model))
     if wanted.defect is not None:
@@ -156,6 +155,21 @@ def _filters(connection: Connection, wanted: Wanted) -> list[_Filter]:
 
 def _equal(name: str, value: str) -> _Filter:
     return _Filter(lambda c: c[name] == value, lambda: select(inspections.c.id).where(inspections.c[name] == value))
+
+
+def _decided(decision: str) -> _Filter:
+    if decision == "OK":
+        return _Filter(lambda c: c["decision"] == "OK")
+    if decision == "NG":
+        return _Filter(
+            lambda c: and_(c["decision"] == "NG", not_(_without_verdict(c))),
+            lambda: select(inspections.c.id).where(REJECTED),
+        )
+    return _Filter(_without_verdict, lambda: select(inspections.c.id).where(OVERRIDDEN))
+
+
+def _without_verdict(c: _Columns) -> ColumnElement[bool]:
+    return and_(c["overridden"].is_(True), c["rule"].startswith('{"none":'))
 
 
 def _of_model(model: str) -> _Filter:

@@ -5,6 +5,7 @@ import { color } from "./colors.js";
 import { lookAtBox } from "./zoom.js";
 
 let selected = null;
+let nothing = "";
 
 export function clearFindings() {
   selected = null;
@@ -21,6 +22,7 @@ export function drawFindings(result, flags, weak) {
     .map(({ each, index, counted }) => finding(each, index, counted));
   $("findings-title").textContent = `Findings${items.length ? ` (${items.length})` : ""}`;
   $("findings").replaceChildren(...items);
+  nothing = result.rule.none ? "not judged" : "nothing that counts";
   select(items.find((item) => item.id === selected) ?? null);
 }
 
@@ -29,7 +31,7 @@ function tellMore() {
   const list = $("findings");
   const end = list.scrollTop + list.clientHeight + 4;
   const below = [...list.children].filter((item) => item.offsetTop + item.offsetHeight > end).length;
-  $("findings-note").textContent = !list.children.length ? "nothing that counts" : below ? `↓ ${below} more below` : "";
+  $("findings-note").textContent = !list.children.length ? nothing : below ? `↓ ${below} more below` : "";
   $("findings-note").classList.toggle("more", below > 0);
 }
 

@@ -6,7 +6,7 @@ import { $, make } from "./dom.js";
 import * as filters from "./filters.js";
 import { clock, day, when } from "./times.js";
 import { give } from "./verdict.js";
-import { defectsOf, say, show, shown } from "./viewer.js";
+import { decisionOf, defectsOf, say, show, shown } from "./viewer.js";
 
 const PAGE = 24;
 const ORIGINALS = 60;
@@ -89,14 +89,14 @@ function item(result) {
   const today = new Date(result.time).toDateString() === new Date().toDateString();
   const picture = make("img", { class: "thumb", alt: "", loading: "lazy" });
   thumbnail(result.id).then((url) => { if (url) picture.src = url; });
-  const kind = result.overridden ? "own" : result.decision.toLowerCase();
-  const icon = { ok: "✓ ", ng: "✕ ", own: "" }[kind];
+  const kind = result.rule.none ? "none" : result.overridden ? "own" : result.decision.toLowerCase();
+  const icon = { ok: "✓ ", ng: "✕ ", own: "", none: "" }[kind];
   const label = result.name || (result.defects ? [...new Set(result.detections.filter((d) => d.defect).map((d) => d.name))].join(", ") : "no name");
   return make("li", { "data-id": result.id },
     make("button", { type: "button", "data-id": result.id, onclick: () => open(result), title: `${result.name} ${when(result.time)}`.trim() },
-      make("span", { class: `tag ${kind}` }, `${icon}${result.decision}`,
+      make("span", { class: `tag ${kind}` }, `${icon}${decisionOf(result)}`,
         make("time", { datetime: result.time }, today ? clock(result.time) : day(result.time))),
-      picture, result.overridden ? make("span", { class: "by" }, result.rule.none ? "no verdict" : `threshold ${result.rule.threshold}`) : null,
+      picture, result.overridden ? make("span", { class: "by" }, result.rule.none ?? `threshold ${result.rule.threshold}`) : null,
       make("span", { class: "label" }, label)));
 }
 
@@ -146,9 +146,10 @@ async function open(result) {
 async function present(result) {
   if (!await lookAt(result)) return false;
   batch.close();
-  const { decision, overridden, time } = result;
-  const why = [defectsOf(result), overridden && "decided by the caller's own threshold", when(time)].filter(Boolean).join(" · ");
-  give(decision, why, Date.parse(time), overridden === true);
+  const { overridden, rule, time } = result;
+  const own = overridden === true && !rule.none;
+  const why = [defectsOf(result), own && "decided by the caller's own threshold", when(time)].filter(Boolean).join(" · ");
+  give(decisionOf(result), why, Date.parse(time), own);
   $("verdict").scrollIntoView({ block: "nearest" });
   return true;
 }

@@ -90,17 +90,18 @@ function take(events) {
 function present() {
   clearTimeout(state.timer);
   if (!state.results.length) return;
-  const bad = state.results.findLast((result) => result.decision === "NG");
+  const none = state.results.findLast((result) => result.rule.none);
+  const bad = state.results.findLast((result) => result.decision === "NG" && !result.rule.none);
   const left = state.badUntil - Date.now();
   if (!bad && left > 0) {
-    $("live-note").textContent = `Live: held for a moment, ${count(state.results.length, "newer part")} OK`;
+    $("live-note").textContent = `Live: held for a moment, ${count(state.results.length, "newer part")}${none ? "" : " OK"}`;
     state.timer = setTimeout(present, left);
     return;
   }
   const number = state.results.length;
-  const result = bad ?? state.results.at(-1);
+  const result = bad ?? none ?? state.results.at(-1);
   state.results = [];
-  state.badUntil = bad ? Date.now() + HOLD : 0;
-  $("live-note").textContent = number > 1 ? `Live: the ${bad ? "worst" : "last"} of ${number} parts that came together` : "Live";
+  state.badUntil = bad || none ? Date.now() + HOLD : 0;
+  $("live-note").textContent = number > 1 ? `Live: the ${bad || none ? "worst" : "last"} of ${number} parts that came together` : "Live";
   showLive(result);
 }

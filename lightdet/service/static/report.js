@@ -100,7 +100,7 @@ function tell(begin, end, now, model, total) {
   $("share").textContent = shareOf(total.rejected, total.inspected);
   $("notes").textContent = [
     now < end && "This shift is not over: the report goes as far as now.",
-    total.overridden && `Not counted: ${count(total.overridden, "inspection")} by a caller's own threshold.`,
+    total.overridden && `Not counted: ${count(total.overridden, "inspection")} by a caller's own threshold, or without a verdict.`,
   ].filter(Boolean).join(" ");
 }
 

@@ -36,7 +36,7 @@ export async function refresh() {
   $("control").textContent = !last ? "–" : !last.signal ? "within limits" : last.rules.includes(1) ? "outside limits" : "a pattern";
   $("control").className = last?.signal ? "bad" : "";
   $("overridden").hidden = !found.overridden;
-  $("overridden").textContent = `Not counted: ${count(found.overridden, "inspection")} by a threshold of the caller's own.`;
+  $("overridden").textContent = `Not counted: ${count(found.overridden, "inspection")} by a threshold of the caller's own, or without a verdict.`;
   drawChart(found.chart);
   tellOf(found.chart);
   drawTable(found.chart);

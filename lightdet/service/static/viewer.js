@@ -31,8 +31,14 @@ function setCaption(text) {
   $("caption").textContent = text;
 }
 
-// "2 defects: red, green", by the service's rule
+// OK, NG, or that there is none: a line records parts that it could not judge, with the reason as their rule.
+export function decisionOf(result) {
+  return result.rule.none ? "No verdict" : result.decision;
+}
+
+// "2 defects: red, green", by the service's rule; without a verdict, the reason
 export function defectsOf(result) {
+  if (result.rule.none) return result.rule.none;
   const names = [...new Set(result.detections.filter((each) => each.defect).map((each) => each.name))];
   return result.defects ? `${count(result.defects, "defect")}: ${names.join(", ")}` : "no defects";
 }
@@ -81,10 +87,9 @@ function draw() {
   drawFacts(result);
   drawCorrections(result);
   drawTrial(flags);
-  $("save").hidden = trial !== null; // a picture with a trial's boxes would pass for the service's
-  const byCaller = result.rule.none ? `no verdict: ${result.rule.none}` : `decided by the caller's threshold ${result.rule.threshold}`;
-  const own = result.overridden ? byCaller : "";
-  setCaption([result.name, `${result.decision}, ${defectsOf(result)}`, own, when(result.time), note].filter(Boolean).join(" · "));
+  $("save").hidden = trial !== null || Boolean(result.rule.none); // a picture with a trial's boxes would pass for the service's
+  const own = result.overridden && !result.rule.none ? `decided by the caller's threshold ${result.rule.threshold}` : "";
+  setCaption([result.name, `${decisionOf(result)}, ${defectsOf(result)}`, own, when(result.time), note].filter(Boolean).join(" · "));
 }
 
 const flagsOf = (result, trial) => result.detections
