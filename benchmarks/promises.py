@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import lightdet
-from lightdet.cli.serve import _settings as service_settings
+from lightdet.cli.serve_models import model_settings
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
 from lightdet.files import write_text
@@ -34,7 +34,7 @@ from lightdet.options.base import Options
 from lightdet.options.detect import DetectOptions
 from lightdet.options.serve import ServeOptions
 from lightdet.options.val import ValOptions
-from lightdet.service.app import load_model, load_with_rule
+from lightdet.service.loading import load_model, load_with_rule
 
 SIDE = 96
 PICTURES = 160
@@ -224,7 +224,8 @@ def judged(verb: str, model: Path, given: dict[str, Any], places: tuple[Path, Pa
             stated = json.loads(report.json.read_text())["decision"]["promise"]
             holds, words = stated["holds"], stated["text"]
         else:
-            _, _, said = load_with_rule(service_settings(ServeOptions(model=model, **given)), load_model)
+            [served] = model_settings(ServeOptions(model=model, **given))
+            _, _, said = load_with_rule(served, load_model)
             holds, words = said.holds, said.describe()
     except UserError as error:
         return REFUSED, str(error)

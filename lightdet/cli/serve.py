@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,8 @@ _NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "prometheus_client")
 def serve(options: Annotated[ServeOptions, ALL]) -> None:
     """Answer over HTTP: OK or NG with boxes, a page for people at /, records, statistics, metrics.
 
-    Without --host, only this computer can reach it. Ctrl-C or SIGTERM ends it after the requests in progress.
+    MODEL may be a YAML file that names several models, each with its rule (docs/service.md). Without --host, only
+    this computer can reach it. Ctrl-C or SIGTERM ends it after the requests in progress.
     --json FILE is written when it is ready: its URL, process and model.
     """
     import importlib.util
@@ -33,7 +33,7 @@ def serve(options: Annotated[ServeOptions, ALL]) -> None:
 
 def _settings(options: ServeOptions) -> Settings:
     """The same for the service: sizes in bytes and pixels, numbers by class, the key itself."""
-    from lightdet.assembly.zones import read_zones
+    from lightdet.cli.serve_models import model_settings
     from lightdet.service.alarms import AlarmRules
     from lightdet.service.keys import read_keys
     from lightdet.service.settings import MIB, Limits, Settings
@@ -46,15 +46,11 @@ def _settings(options: ServeOptions) -> Settings:
         memory=max(512 * MIB, 4 * size),
     )
     keys = () if options.keys is None else read_keys(Path(options.keys))
-    zones = None if options.zones is None else read_zones(options.zones)
-    own = {"agnostic": options.agnostic or None, "model": Path(options.model), "keys": keys, "zones": zones}
+    own: dict[str, Any] = {"keys": keys, "models": model_settings(options)}
     if options.label_studio_folder is not None:
         own["label_studio_folder"] = Path(options.label_studio_folder)
     return Settings(
         **{**_same(options, Settings), **own},
-        zones_file=None if options.zones is None else Path(options.zones),
-        thresholds=_by_class(options.class_threshold, "--class-threshold"),
-        min_sizes=_by_class(options.class_min_size, "--class-min-size"),
         api_key=_secret(options.api_key_file, "LIGHTDET_API_KEY", "API key"),
         allowed_hosts=tuple(options.allow_host),
         limits=limits,
@@ -90,20 +86,6 @@ def _same(options: ServeOptions, kind: type[Any]) -> dict[str, Any]:
     return {field.name: getattr(options, field.name) for field in fields(kind) if hasattr(options, field.name)}
 
 
-def _by_class(values: Sequence[str], option: str) -> dict[str, float]:
-    """Turn ``--class-threshold scratch=0.4 …`` into numbers by class name."""
-    found: dict[str, float] = {}
-    for value in values:
-        name, sign, number = value.rpartition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            sign = ""
-        if not sign or not name.strip():
-            raise UserError(f"{option} '{value}': write NAME=NUMBER, such as {option} scratch=0.4")
-    return found
-
-
 def _secret(given: str | Path | None, variable: str, what: str) -> str:
     """Read it from its file, or from the environment; never from the command line, which all users see."""
     import os
@@ -121,9 +103,9 @@ def _secret(given: str | Path | None, variable: str, what: str) -> str:
 
 
 def _run(settings: Settings, json: Path | None) -> None:
-    if not settings.model.is_file():  # said before anything heavy is imported
-        kind = "is a folder; give the model file in it" if settings.model.is_dir() else "no such file"
-        raise UserError(kind, path=settings.model)
+    for file in (each.model for each in settings.models):  # said before anything heavy is imported
+        if not file.is_file():
+            raise UserError("is a folder; give the model file in it" if file.is_dir() else "no such file", path=file)
     from lightdet.service.run import run
 
     run(settings, json)

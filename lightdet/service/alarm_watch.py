@@ -26,17 +26,18 @@ class AlarmWatch:
     Args:
         rules: what an alarm is, and where it goes.
         database: as in `Settings`.
+        several: the service has several models.
 
     Attributes:
         ready: whether pictures are taken; None: not yet.
         failures: how many pictures got no verdict so far.
     """
 
-    def __init__(self, rules: AlarmRules, database: str) -> None:
+    def __init__(self, rules: AlarmRules, database: str, *, several: bool = False) -> None:
         self.ready: bool | None = None
         self.failures = 0
         self._database = database
-        self._alarms = Alarms(rules)
+        self._alarms = Alarms(rules, several=several)
         self._webhook = Webhook(rules.url, rules.secret) if rules.url else None
         self._raised: queue.SimpleQueue[Alarm] = queue.SimpleQueue()
         self._ending = threading.Event()

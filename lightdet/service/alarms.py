@@ -70,13 +70,14 @@ class AlarmRules:
 
 @dataclass(frozen=True)
 class Alarm:
-    """That something is wrong (``on``), or no longer (``off``)."""
+    """That something is wrong (``on``), or no longer (``off``); with `model`, for this one alone."""
 
     kind: Kind
     state: Literal["on", "off"]
     time_ms: int
     text: str
     values: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as programs and the page get it."""
@@ -86,17 +87,36 @@ class Alarm:
             "time": iso_time(self.time_ms),
             "text": self.text,
             "values": dict(self.values),
+            "model": self.model or None,
         }
 
 
-class Alarms:
-    """Remembers what was inspected, and tells when an alarm begins and when it ends, once each."""
+@dataclass
+class _Counts:
+    """What one model has said of the last parts, and how many it found bad in a row."""
 
-    def __init__(self, rules: AlarmRules) -> None:
-        self._rules = rules
-        self._last: deque[bool] = deque(maxlen=rules.parts)
-        self._row = 0
-        self._on: set[Kind] = set()
+    last: deque[bool]
+    row: int = 0
+
+    def add(self, bad: bool) -> None:
+        self.last.append(bad)
+        self.row = self.row + 1 if bad else 0
+
+
+class Alarms:
+    """Remembers what was inspected, and tells when an alarm begins and when it ends, once each.
+
+    Each model's parts are counted by themselves.
+
+    Args:
+        rules: what an alarm is.
+        several: the service has several models, so the texts name the one that is meant.
+    """
+
+    def __init__(self, rules: AlarmRules, *, several: bool = False) -> None:
+        self._rules, self._several = rules, several
+        self._counts: dict[str, _Counts] = {}
+        self._on: set[tuple[Kind, str]] = set()
         self._failures = self._failed_at = 0
 
     def inspected(self, records: Iterable[Mapping[str, Any]]) -> list[Alarm]:
@@ -105,27 +125,28 @@ class Alarms:
         for record in records:
             if record["overridden"]:
                 continue
-            bad, at = record["decision"] == "NG", record["time_ms"]
-            self._last.append(bad)
-            self._row = self._row + 1 if bad else 0
-            found += [self._by_row(at), self._by_share(at)]
+            model, at = record["model"]["name"], record["time_ms"]
+            counts = self._counts.setdefault(model, _Counts(deque(maxlen=self._rules.parts)))
+            counts.add(record["decision"] == "NG")
+            found += [self._by_row(model, counts, at), self._by_share(model, counts, at)]
         return [each for each in found if each is not None]
 
-    def _by_row(self, at: int) -> Alarm | None:
+    def _by_row(self, model: str, counts: _Counts, at: int) -> Alarm | None:
         limit = self._rules.row
         if limit is None:
             return None
-        text = f"{self._row} bad parts in a row" if self._row else "a good part has come"
-        return self._turn("bad_in_a_row", self._row >= limit, at, text, {"row": self._row, "limit": limit})
+        text = f"{counts.row} bad parts in a row" if counts.row else "a good part has come"
+        values = {"row": counts.row, "limit": limit}
+        return self._turn("bad_in_a_row", counts.row >= limit, at, text, values, model)
 
-    def _by_share(self, at: int) -> Alarm | None:
+    def _by_share(self, model: str, counts: _Counts, at: int) -> Alarm | None:
         limit, parts = self._rules.share, self._rules.parts
-        if limit is None or len(self._last) < parts:
+        if limit is None or len(counts.last) < parts:
             return None
-        bad = sum(self._last)
+        bad = sum(counts.last)
         text = f"{bad} of the last {parts} parts are bad ({bad / parts:.1%}; the bound is {limit:.1%})"
         values = {"bad": bad, "parts": parts, "share": bad / parts, "limit": limit}
-        return self._turn("bad_share", bad > limit * parts + 1e-9, at, text, values)
+        return self._turn("bad_share", bad > limit * parts + 1e-9, at, text, values, model)
 
     def ready(self, is_ready: bool, at: int) -> list[Alarm]:
         """Return what follows from whether pictures are taken."""
@@ -138,7 +159,7 @@ class Alarms:
         more, self._failures = max(0, count - self._failures), count
         if more:
             self._failed_at = at
-        on = more > 0 or ("no_verdicts" in self._on and at - self._failed_at < _QUIET_MS)
+        on = more > 0 or (("no_verdicts", "") in self._on and at - self._failed_at < _QUIET_MS)
         text = (
             f"{more} pictures without a verdict: the network's output was not finite"
             if more
@@ -147,8 +168,11 @@ class Alarms:
         found = self._turn("no_verdicts", on, at, text, {"pictures": more})
         return [found] if found else []
 
-    def _turn(self, kind: Kind, on: bool, at: int, text: str, values: Mapping[str, float]) -> Alarm | None:
-        if on == (kind in self._on):
+    def _turn(
+        self, kind: Kind, on: bool, at: int, text: str, values: Mapping[str, float], model: str = ""
+    ) -> Alarm | None:
+        if on == ((kind, model) in self._on):
             return None
-        (self._on.add if on else self._on.discard)(kind)
-        return Alarm(kind, "on" if on else "off", at, text, values)
+        (self._on.add if on else self._on.discard)((kind, model))
+        about = f"{model}: " if model and self._several else ""
+        return Alarm(kind, "on" if on else "off", at, about + text, values, model)

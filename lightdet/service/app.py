@@ -7,112 +7,51 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
 
 from fastapi import FastAPI
 
 from lightdet import __version__
-from lightdet.decisions import DecisionRule
-from lightdet.decisions.promise import OWN_RULE, Promise
-from lightdet.errors import UserError
-from lightdet.inference.watching import stored_reference
-from lightdet.runs.load import load
 from lightdet.service import routes_detect, routes_label_studio, routes_records, routes_status, routes_zones
 from lightdet.service.description import describe
-from lightdet.service.engine import Engine
 from lightdet.service.keys import Key, find_caller
+from lightdet.service.loading import Loader, load_line_up, load_model
 from lightdet.service.metrics import Metrics
-from lightdet.service.model_copy import identify
 from lightdet.service.picture_reader import PictureReader
 from lightdet.service.picture_retention import check_pictures
 from lightdet.service.picture_writer import PictureWriter
 from lightdet.service.records.journal import Journal, journal_folder
 from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import Store
-from lightdet.service.settings import LOWEST_SCORE, Settings
+from lightdet.service.settings import Settings
 from lightdet.service.state import Service, keep_in_touch
 from lightdet.service.uploads import Memory
-from lightdet.tasks import task_of_model
 from lightdet.web.errors import answer_in_our_words
 from lightdet.web.guard import Admit, Guard, shown_key
 from lightdet.web.pages import page_routes
 
 log = logging.getLogger("lightdet.service")
 
-Loader = Callable[[Settings], Any]
-"""Gives the predictor of a service; `load_model` is the one for model files."""
-
 _READERS = 4
 PAGES = {"/": "index.html", "/docs": "docs.html", "/report": "report.html"}
 
 
-def load_model(settings: Settings) -> Any:
-    """Return the predictor of the model file.
-
-    Raises:
-        UserError: it cannot be loaded.
-    """
-    return load(settings.served, **settings.load_options())
-
-
-def load_with_rule(settings: Settings, loader: Loader) -> tuple[Any, Any, Promise]:
-    """Return the predictor, reporting scores as low as the rule needs them, the rule, and what it promises.
-
-    Raises:
-        UserError: the model cannot be loaded, the rule is for other classes, or looks at scores that are not reported.
-    """
-    lowest = settings.rule_over(DecisionRule()).lowest_threshold
-    predictor = _load_reporting(settings, min(LOWEST_SCORE, lowest), loader)
-    stored = predictor.rule
-    rule = settings.rule_over(predictor.usual_rule() if stored is None else stored)
-    predictor.check_rule(rule)
-    rule.check_names(predictor.names)
-    if rule.lowest_threshold < predictor.confidence:
-        predictor = _load_reporting(settings, rule.lowest_threshold, loader)
-    if rule.lowest_threshold < predictor.confidence:
-        raise UserError(
-            f"scores below {predictor.confidence:g} are not reported, but the lowest threshold of the decision is "
-            f"{rule.lowest_threshold:g}; raise it, or lower --confidence or that of the export"
-        )
-    by_hand = stored is not None and rule.as_dict() != stored.as_dict()
-    return predictor, rule, Promise(why_not=OWN_RULE) if by_hand else predictor.promise
-
-
-def _load_reporting(settings: Settings, lowest: float, loader: Loader) -> Any:
-    if settings.confidence is not None:
-        return loader(settings)
-    try:
-        return loader(replace(settings, confidence=lowest))
-    except UserError:  # a network with NMS in it has a lowest score of its own; any other error is raised again
-        return loader(settings)
-
-
 def assemble(settings: Settings, loader: Loader = load_model) -> Service:
-    """Load the model, open the records, and let the network see one picture.
+    """Load the models, open the records, and let each network see one picture.
 
     Raises:
-        UserError: the model or the database cannot be used, or the rule does not fit the model.
+        UserError: a model or the database cannot be used, or a rule does not fit its model.
     """
-    predictor, rule, promise = load_with_rule(settings, loader)
-    store = Store(settings.database, durable=settings.durable)
     metrics = Metrics()
-    model = identify(settings.model, settings.served)
-    mark = task_of_model(settings.served).results.marked
-    keep, limits, thumbnails = settings.pictures, settings.limits, settings.thumbnails
-    band = keep.band if keep.choice.uncertain else 0.0
-    engine = Engine(predictor, model, rule, promise, limits, mark, thumbnails=thumbnails, watcher=metrics, band=band)
-    engine.reference = stored_reference(predictor.card_decision.record, promise, settings.model)
-    engine.warm_up()
-    metrics.describe(model, predictor.names)
+    models = load_line_up(settings, loader, metrics)
+    metrics.describe([(each.identity, each.classes) for each in models])
+    store = Store(settings.database, durable=settings.durable)
     journal = Journal(journal_folder(settings.database), durable=settings.durable)
     recorder = Recorder(store, metrics.record_reporter(), journal=journal)
-    check_pictures(keep, store)
-    pictures = PictureWriter(keep, sync=settings.durable, report=metrics.picture)
-    runtime = type(predictor.runtime).__name__.removesuffix("Runtime").lower()
+    check_pictures(settings.pictures, store)
+    pictures = PictureWriter(settings.pictures, sync=settings.durable, report=metrics.picture)
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
-    memory, kept = Memory(settings.limits.memory), PictureReader(keep)
-    return Service(settings, engine, store, recorder, metrics, memory, readers, runtime, pictures, kept)
+    memory, kept = Memory(settings.limits.memory), PictureReader(settings.pictures)
+    return Service(settings, models, store, recorder, metrics, memory, readers, pictures, kept)
 
 
 def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: None) -> FastAPI:
@@ -133,7 +72,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         yield
         app.state.ready = False
         beating.cancel()
-        service.engine.close()
+        service.models.close()
         service.pictures.close()
         service.kept.close()
         service.recorder.close()
@@ -161,7 +100,12 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
     ):
         app.include_router(router)
     settings = service.settings
-    describe(app, needed=bool(settings.accepted_keys), most_parts=settings.limits.max_parts)
+    describe(
+        app,
+        needed=bool(settings.accepted_keys),
+        most_parts=settings.limits.max_parts,
+        models=service.models.names,
+    )
     answer_in_our_words(app)
     app.add_middleware(Guard, hosts=_hosts(settings), books=service.metrics, admit=_admission(settings.accepted_keys))
     return app

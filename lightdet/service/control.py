@@ -10,22 +10,22 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from lightdet.decisions.zones import Zones
+from lightdet.drift.monitor import Look
 from lightdet.drift.reference import Reference
 from lightdet.service.alarms import Alarm
 from lightdet.service.watch import Watched
 
 T = TypeVar("T")
 
-GO, STOP, READY, CHANGE, WATCH_ANEW = "go", "stop", "ready", "change", "watch anew"
-"""To a worker: take requests; finish what has begun and end. From a worker: requests are taken; change the model;
-begin the watch over its promise anew."""
+GO, STOP, READY = "go", "stop", "ready"
+"""To a worker: take requests; finish what has begun and end. From a worker: requests are taken."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A worker's message that it has loaded the model and tried it on a picture."""
+class LoadedModel:
+    """A model that a worker has loaded."""
 
-    model: str
+    name: str
     version: str
     sha256: str
     task: str
@@ -33,6 +33,47 @@ class Loaded:
     rule: str
     reference: Reference | None = None
     """What its promise is watched with."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A worker's message that it has loaded all models and tried each on a picture."""
+
+    models: tuple[LoadedModel, ...]
+
+    def named(self, name: str) -> LoadedModel:
+        """Return the model of this name."""
+        return next(each for each in self.models if each.name == name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """To the parent: serve the file of this model as it is now."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class WatchAnew:
+    """To the parent: begin the watch over this model's promise anew."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """To the parent: a picture that was judged by this model's own rule."""
+
+    model: str
+    look: Look
+
+
+@dataclass(frozen=True)
+class Standing:
+    """To a worker: how the watch over this model's promise stands."""
+
+    model: str
+    status: Watched
 
 
 @dataclass(frozen=True)
@@ -52,17 +93,18 @@ class Mistake:
 
 @dataclass(frozen=True)
 class NewZones:
-    """To the parent: look in these zones from now on, and write them into the service's file."""
+    """To the parent: this model looks in these zones from now on; write them into its file."""
 
+    model: str
     zones: Zones
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The result of a change of the model or the zones: a refusal, or what is served from now on."""
+    """The result of a change of a model or its zones: a refusal, or what is served from now on."""
 
     refusal: str = ""
-    now: Loaded | None = None
+    now: LoadedModel | None = None
     before: str = ""
     recorded: bool = False
 
@@ -80,11 +122,11 @@ class Control:
 
     Attributes:
         hear_alarm: is called with an alarm, in a thread of this object's.
-        hear_watch: likewise, with how the watch over the promise stands.
+        hear_watch: likewise, with how the watch over a promise stands.
     """
 
     hear_alarm: Callable[[Alarm], None] | None = None
-    hear_watch: Callable[[Watched], None] | None = None
+    hear_watch: Callable[[Standing], None] | None = None
 
     def __init__(self, line: Connection) -> None:
         self._line = line
@@ -115,13 +157,13 @@ class Control:
         """Receive the parent's messages in a thread; `stop` ends the server."""
         threading.Thread(target=self._listen, args=(stop,), name="control", daemon=True).start()
 
-    async def change_model(self) -> Changed:
-        """Ask the parent to serve the model file as it is now, and wait for the result."""
-        return await self._ask(CHANGE)
+    async def change_model(self, model: str) -> Changed:
+        """Ask the parent to serve this model's file as it is now, and wait for the result."""
+        return await self._ask(Change(model))
 
-    async def change_zones(self, zones: Zones) -> Changed:
-        """Ask the parent to look in other zones, and wait for the result."""
-        return await self._ask(NewZones(zones))
+    async def change_zones(self, model: str, zones: Zones) -> Changed:
+        """Ask the parent to let this model look in other zones, and wait for the result."""
+        return await self._ask(NewZones(model, zones))
 
     async def _ask(self, message: Any) -> Changed:
         loop = asyncio.get_running_loop()
@@ -130,12 +172,12 @@ class Control:
         self.say(message)
         return await answer
 
-    async def watch_anew(self) -> BegunAnew:
-        """Ask the parent to begin the watch over the promise anew, and wait for the result."""
+    async def watch_anew(self, model: str) -> BegunAnew:
+        """Ask the parent to begin the watch over this model's promise anew, and wait for the result."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[BegunAnew] = loop.create_future()
         self._watching.append((loop, answer))
-        self.say(WATCH_ANEW)
+        self.say(WatchAnew(model))
         return await answer
 
     def _listen(self, stop: Callable[[], None]) -> None:
@@ -148,7 +190,7 @@ class Control:
                 stop()
             elif isinstance(said, Alarm) and self.hear_alarm is not None:
                 self.hear_alarm(said)
-            elif isinstance(said, Watched) and self.hear_watch is not None:
+            elif isinstance(said, Standing) and self.hear_watch is not None:
                 self.hear_watch(said)
             elif isinstance(said, BegunAnew) and self._watching:
                 loop, begun = self._watching.pop(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,8 +15,22 @@ _SCHEMES = {
 }
 
 
-def describe(app: FastAPI, *, needed: bool, most_parts: int) -> None:
-    """Let the description say which addresses require a key, if one is `needed`, and the most pictures of a form."""
+MEANS_A_MODEL = (
+    *("/api/detect", "/api/mark", "/api/model", "/api/model/change", "/api/watch/anew"),
+    *("/api/zones/check", "/api/zones/change"),
+)
+"""Addresses whose parameter `model` says which one is meant; elsewhere it is a filter."""
+
+
+def describe(app: FastAPI, *, needed: bool, most_parts: int, models: Sequence[str]) -> None:
+    """Complete the description with what is known only of a service that runs.
+
+    Args:
+        app: with all its routes.
+        needed: a key is.
+        most_parts: most pictures of a form.
+        models: the models' names; of several, one must be given.
+    """
     plain = app.openapi
 
     def described() -> dict[str, Any]:
@@ -24,6 +39,10 @@ def describe(app: FastAPI, *, needed: bool, most_parts: int) -> None:
         for path in ("/api/detect", "/api/mark"):
             form = api["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
             form["properties"]["pictures"]["maxItems"] = most_parts if path == "/api/detect" else 1
+        for path in MEANS_A_MODEL if len(models) > 1 else ():
+            for operation in api["paths"][path].values():
+                [parameter] = [each for each in operation["parameters"] if each["name"] == "model"]
+                parameter |= {"required": True, "schema": {"type": "string", "enum": list(models)}}
         for path, operations in api["paths"].items():
             if needed and path.startswith(CLOSED_PREFIXES):
                 for operation in operations.values():

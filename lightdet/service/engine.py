@@ -55,8 +55,8 @@ class Upload:
 class Watcher(Protocol):
     """Hears about the engine's work, for metrics."""
 
-    def load(self, working: int, waiting: int) -> None:
-        """The number of requests in work, and of those that wait."""
+    def load(self, model: str, working: int, waiting: int) -> None:
+        """The number of requests for this model in work, and of those that wait."""
 
     def inspected(self, inspection: Inspection) -> None:
         """A picture is finished."""
@@ -194,7 +194,7 @@ class Engine:
     def _count(self, change: int) -> None:
         self._admitted += change
         working = min(self._admitted, self.limits.concurrency)
-        self._watcher.load(working, self._admitted - working)
+        self._watcher.load(self.model.name, working, self._admitted - working)
 
     def _all(
         self, uploads: Sequence[Upload], rule: Any, picture: PictureKind, began: float, most: int

@@ -7,7 +7,7 @@ is imported), so that each of them reports for all.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -41,15 +41,16 @@ class Metrics:
             buckets=_BUCKETS, registry=own,
         )  # fmt: skip
         self.refused = Counter("lightdet_refused", "Requests refused, by reason.", ("code",), registry=own)
+        self._loads: dict[str, tuple[int, int]] = {}
         self.failures = 0  # refusals of this worker's because the network gave no numbers
         self.hung_up = Counter("lightdet_hung_up", "Callers that hung up while sending.", registry=own)
-        self.inspections = Counter("lightdet_inspections", "Inspected pictures.", ("decision",), registry=own)
+        self.inspections = Counter("lightdet_inspections", "Inspected pictures.", ("model", "decision"), registry=own)
         self.overridden = Counter(
             "lightdet_overridden",
             "Pictures inspected by a caller's own rule; counted nowhere else.",
             registry=own,
         )
-        self.defects = Counter("lightdet_defects", "Defects found.", ("name",), registry=own)
+        self.defects = Counter("lightdet_defects", "Defects found.", ("model", "name"), registry=own)
         self.stage_seconds = Histogram(
             "lightdet_stage_seconds", "Time of one picture by stage.", ("stage",), buckets=_BUCKETS, registry=own
         )
@@ -68,7 +69,7 @@ class Metrics:
             multiprocess_mode="livemin",
         )
         self.model = Gauge(
-            "lightdet_model", "The model in use; always 1.", ("model", "version"), registry=own,
+            "lightdet_model", "A model in use; always 1.", ("model", "version"), registry=own,
             multiprocess_mode="livemax",
         )  # fmt: skip
         self.suspended = Gauge(
@@ -81,21 +82,22 @@ class Metrics:
         self.evidence = Gauge(
             "lightdet_watch_evidence",
             "How near a statistic of the pictures is to a suspension of the promise: 0 is nothing, 1 is there.",
-            ("statistic",),
+            ("model", "statistic"),
             registry=own,
             multiprocess_mode="livemax",
         )
         if not _shared_folder():
             ProcessCollector(registry=own)
 
-    def describe(self, model: ModelIdentity, names: tuple[str, ...]) -> None:
-        """Show which model this is, and every count from zero on."""
-        self.model.labels(model.name, model.version).set(1)
+    def describe(self, models: Iterable[tuple[ModelIdentity, tuple[str, ...]]]) -> None:
+        """Show which models there are, with their classes, and every count from zero on."""
+        for model, names in models:
+            self.model.labels(model.name, model.version).set(1)
+            for decision in ("OK", "NG"):
+                self.inspections.labels(model.name, decision)
+            for name in names:
+                self.defects.labels(model.name, name)
         self.database_up.set(1)
-        for decision in ("OK", "NG"):
-            self.inspections.labels(decision)
-        for name in names:
-            self.defects.labels(name)
         for outcome in ("written", "late", "lost"):
             self.records.labels(outcome)
         for outcome in ("kept", "not_kept"):
@@ -115,28 +117,29 @@ class Metrics:
         self.refused.labels(code).inc()
         self.failures += code == "no_verdict"
 
-    def load(self, working: int, waiting: int) -> None:
-        """The number of requests in work, and of those that wait."""
-        self.working.set(working)
-        self.waiting.set(waiting)
+    def load(self, model: str, working: int, waiting: int) -> None:
+        """The number of requests for this model in work, and of those that wait."""
+        self._loads[model] = (working, waiting)
+        self.working.set(sum(each[0] for each in self._loads.values()))
+        self.waiting.set(sum(each[1] for each in self._loads.values()))
 
     def inspected(self, inspection: Inspection) -> None:
         """A picture is finished."""
         if inspection.overridden:
             self.overridden.inc()
         else:
-            self.inspections.labels(inspection.decision).inc()
+            self.inspections.labels(inspection.model.name, inspection.decision).inc()
             for each in inspection.detections:
                 if each["defect"]:
-                    self.defects.labels(each["name"]).inc()
+                    self.defects.labels(inspection.model.name, each["name"]).inc()
         for stage, milliseconds in inspection.milliseconds.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1e3)
 
     def watched(self, model: ModelIdentity, status: Watched) -> None:
-        """How the watch over the promise stands."""
+        """How the watch over a model's promise stands."""
         self.suspended.labels(model.name, model.version).set(status.suspension is not None)
         for name, value in status.evidence.items():
-            self.evidence.labels(name).set(round(value, 4))
+            self.evidence.labels(model.name, name).set(round(value, 4))
 
     def picture(self, outcome: str) -> None:
         """A picture that was to be kept is ``kept`` or ``not_kept``."""

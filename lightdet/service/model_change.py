@@ -24,9 +24,9 @@ log = logging.getLogger("lightdet.service")
 
 @dataclass(frozen=True)
 class Crew:
-    """Workers that serve the same copy of a model; the list changes as they end and are replaced."""
+    """Workers that serve the same copies of models; the list changes as they end and are replaced."""
 
-    copy: ModelCopy
+    settings: Settings
     workers: list[Worker]
 
     @property
@@ -36,10 +36,10 @@ class Crew:
 
 
 class ModelChange:
-    """A change under way.
+    """A change of one model under way.
 
     Args:
-        settings: of the service from then on; the zones may be others.
+        model: its name.
         old: those that answer.
         new: those that will take over.
         asker: the worker that was asked for it; None: a signal.
@@ -49,8 +49,9 @@ class ModelChange:
         over: the new may take over now; without `agreed`, they were given up.
     """
 
-    def __init__(self, settings: Settings, old: Crew, new: Crew, asker: Worker | None) -> None:
-        self.settings, self._old, self.new, self._asker = settings, old, new, asker
+    def __init__(self, model: str, old: Crew, new: Crew, asker: Worker | None) -> None:
+        self.model, self._old, self.new, self._asker = model, old, new, asker
+        self._before, self._after = _copy_of(old.settings, model), _copy_of(new.settings, model)
         self._deadline = time.monotonic() + PROOF_SECONDS  # after `agreed`, when their predecessors are ended
         self.agreed = self.over = False
 
@@ -71,47 +72,57 @@ class ModelChange:
 
     def refuse(self, why: str) -> None:
         """Give the new up, and say why."""
-        version, same = self._old.copy.model.version, self.new.copy.model.sha256 == self._old.copy.model.sha256
+        version, same = self._before.model.version, self._after.model.sha256 == self._before.model.sha256
         what = "new zones are" if same else "new model is"
-        message = f"the {what} not taken, the old one (version {version}) continues: {why}"
+        which = f"{self.model}: " if len(self.new.settings.models) > 1 else ""
+        message = f"{which}the {what} not taken, the old one (version {version}) continues: {why}"
         for worker in self.new.workers:
             worker.process.kill()
             worker.process.join()
             worker.line.close()
         if not same:
-            shutil.rmtree(self.new.copy.file.parent, ignore_errors=True)
+            shutil.rmtree(self._after.file.parent, ignore_errors=True)
         answer(self._asker, Changed(message))
         self.over = True
 
-    def _agree(self, new: Loaded) -> None:
+    def _agree(self, loaded: Loaded) -> None:
         """All could load it: their predecessors finish what they have started."""
-        old = self._old.loaded
+        new, settings = loaded.named(self.model), self.new.settings
+        old = None if self._old.loaded is None else self._old.loaded.named(self.model)
         if old is not None and new.task != old.task:
             self.refuse(f"it is for another task ({new.task}, not {old.task}); start a service for it")
             return
+        zones = settings.named(self.model).zones
         try:
-            write_zones(self.settings)
+            write_zones(settings.named(self.model))
         except UserError as error:
             self.refuse(str(error))
             return
-        before = self._old.copy.model.sha256
-        recorded = record_model(self.settings, self.new.copy.model, before)
-        log.info("the model is changed: %s, SHA-256 %s, before %s", new.model, new.sha256, before)
+        before = self._before.model.sha256
+        recorded = record_model(settings, self._after.model, before)
+        log.info("the model is changed: %s, SHA-256 %s, before %s", new.name, new.sha256, before)
         log.info("classes: %s; NG from: %s", ", ".join(new.classes), new.rule)
-        log.info("zones: %s", self.settings.zones.describe() if self.settings.zones else "as the model has them")
+        log.info("zones: %s", zones.describe() if zones else "as the model has them")
         answer(self._asker, Changed(now=new, before=before, recorded=recorded))
-        self.agreed, self._deadline = True, time.monotonic() + ending_seconds(self.settings)
+        self.agreed, self._deadline = True, time.monotonic() + ending_seconds(settings)
         for worker in self._old.workers:
             worker.tell(STOP)
 
 
-def copy_to_serve(model: Path, folder: Path) -> ModelCopy:
+def _copy_of(settings: Settings, model: str) -> ModelCopy:
+    copy = settings.named(model).copy
+    if copy is None:
+        raise ValueError(f"{model}: not copied yet")
+    return copy
+
+
+def copy_to_serve(model: Path, folder: Path, name: str) -> ModelCopy:
     """Copy a model file as it is now.
 
     Raises:
         UserError: it cannot be read, the copy not be written, or it has no checksum.
     """
-    copy = copy_model(model, folder)
+    copy = copy_model(model, folder, name)
     if not copy.sealed:
         raise UserError("holds no check sum; train, calibrate or export it again", path=model)
     return copy

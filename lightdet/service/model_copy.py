@@ -28,19 +28,21 @@ class ModelCopy:
     sealed: bool
 
 
-def copy_model(model: Path, folder: Path) -> ModelCopy:
+def copy_model(model: Path, folder: Path, name: str = "") -> ModelCopy:
     """Copy a model file (of an OpenVINO model both its files), as it is now, into `folder`.
+
+    With `name`, the model is called so; otherwise as its file.
 
     Raises:
         UserError: it cannot be read, or the copy not be written.
     """
     contents = _read(model)
-    identity = _identity(model, list(contents.values()))
+    identity = _identity(name or run_name(model)[:200], list(contents.values()))
     place = folder / identity.sha256
     try:
         place.mkdir(mode=0o700, exist_ok=True)
-        for name, data in contents.items():
-            target = place / name
+        for each, data in contents.items():
+            target = place / each
             target.unlink(missing_ok=True)
             target.write_bytes(data)
             target.chmod(0o400)
@@ -50,13 +52,13 @@ def copy_model(model: Path, folder: Path) -> ModelCopy:
     return ModelCopy(place / model.name, identity, sealed)
 
 
-def identify(model: Path, file: Path | None = None) -> ModelIdentity:
+def identify(model: Path, file: Path | None = None, name: str = "") -> ModelIdentity:
     """Return a model's name, and the SHA-256 of its content, as stored in `file`; None: in `model` itself.
 
     Raises:
         UserError: it cannot be read.
     """
-    return _identity(model, list(_read(file or model).values()))
+    return _identity(name or run_name(model)[:200], list(_read(file or model).values()))
 
 
 def _read(model: Path) -> dict[str, bytes]:
@@ -69,8 +71,8 @@ def _read(model: Path) -> dict[str, bytes]:
         raise UserError(f"cannot be read: {error.strerror}", path=model) from None
 
 
-def _identity(model: Path, contents: list[bytes]) -> ModelIdentity:
+def _identity(name: str, contents: list[bytes]) -> ModelIdentity:
     digest = hashlib.sha256()
     for data in contents:
         digest.update(data)
-    return ModelIdentity(run_name(model)[:200], digest.hexdigest()[:12], digest.hexdigest())
+    return ModelIdentity(name, digest.hexdigest()[:12], digest.hexdigest())

@@ -13,13 +13,14 @@ from lightdet.service.answers import original_address
 from lightdet.service.engine import PictureKind
 from lightdet.service.inspection import FIELD_LENGTH, NAME_LENGTH, Inspection, iso_time
 from lightdet.service.keys import needs
+from lightdet.service.line_up import ModelName
 from lightdet.service.parameters import refuse_unknown
 from lightdet.service.plain_text import LINE
 from lightdet.service.schemas import BINARY, PICTURES_BODY, DetectAnswer, errors
 from lightdet.service.state import Parts
 
 router = APIRouter(prefix="/api", tags=["pictures"], dependencies=[Depends(refuse_unknown), Depends(needs("inspect"))])
-_REFUSALS = errors(400, 401, 403, 408, 413, 415, 422, 503)
+_REFUSALS = errors(400, 401, 403, 404, 408, 413, 415, 422, 503)
 
 Threshold = Annotated[
     float | None,
@@ -51,6 +52,7 @@ Order = Annotated[
 async def detect(
     request: Request,
     service: Parts,
+    model: ModelName = None,
     threshold: Threshold = None,
     name: Name = None,
     picture: Annotated[
@@ -60,7 +62,7 @@ async def detect(
     order: Order = None,
 ) -> Response:
     """Inspect one picture or several: OK or NG, with boxes and scores. All are inspected, or none."""
-    inspections, recorded = await service.inspect(request, name, threshold, picture)
+    inspections, recorded = await service.inspect(request, model, name, threshold, picture)
     bad = any(inspection.decision == "NG" for inspection in inspections)
     answer = {
         "decision": "NG" if bad else "OK",
@@ -79,13 +81,14 @@ async def detect(
 async def mark(
     request: Request,
     service: Parts,
+    model: ModelName = None,
     threshold: Threshold = None,
     name: Name = None,
     station: Station = None,
     order: Order = None,
 ) -> Response:
     """Inspect one picture and return it with its defects marked; the decision is in the headers."""
-    [inspection], recorded = await service.inspect(request, name, threshold, "marked", most=1)
+    [inspection], recorded = await service.inspect(request, model, name, threshold, "marked", most=1)
     data = inspection.picture or b""
     return Response(
         data,

@@ -1,6 +1,7 @@
 """Label Studio's machine learning backend: it asks, the model proposes. Nothing is recorded, nothing trained.
 
-Label Studio adds these names to the address that it is given: ``http://host:port/api/label-studio``.
+Label Studio adds these names to the address that it is given: ``http://host:port/api/label-studio``, or with a model's
+name behind it where the service has several.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from lightdet.service.engine import Engine, Upload
+from lightdet.service.engine import Upload
 from lightdet.service.inspection import Inspection
 from lightdet.service.keys import needs
 from lightdet.service.label_studio import Interface, check_classes, picture_of, read_interface, regions, version_of
+from lightdet.service.line_up import Served
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.state import Parts, Service
 from lightdet.service.uploads import read_body
@@ -28,50 +30,54 @@ MOST_TASKS = 1000
 
 
 @router.get("/health")
-async def health(service: Parts) -> Response:
+@router.get("/{model}/health")
+async def health(service: Parts, model: str | None = None) -> Response:
     """Say that the backend answers, in Label Studio's words."""
-    return json_answer({"status": "UP", "model_class": f"lightdet {_version(service.engine)}"})
+    return json_answer({"status": "UP", "model_class": f"lightdet {_version(service.models.choose(model))}"})
 
 
 @router.post("/setup")
-async def setup(request: Request, service: Parts) -> Response:
+@router.post("/{model}/setup")
+async def setup(request: Request, service: Parts, model: str | None = None) -> Response:
     """Check that the project's interface fits the model; what else is sent, such as a token, is not kept."""
     said = await _said(request, service)
     interface = read_interface(said.get("schema"))
-    _check_detector(service.engine)
-    check_classes(interface, service.engine.predictor.names)
-    return json_answer({"model_version": _version(service.engine)})
+    served = _detector(service, model)
+    check_classes(interface, served.classes)
+    return json_answer({"model_version": _version(served)})
 
 
 @router.post("/predict")
-async def predict(request: Request, service: Parts) -> Response:
+@router.post("/{model}/predict")
+async def predict(request: Request, service: Parts, model: str | None = None) -> Response:
     """Return the model's boxes for each task, or refuse all if one cannot be answered."""
     said = await _said(request, service)
     tasks = said.get("tasks")
     if not isinstance(tasks, list) or len(tasks) > MOST_TASKS:
         raise RefusalError(422, "bad_request", f"'tasks' must be a list of at most {MOST_TASKS} tasks")
     interface = read_interface(said.get("label_config"))
-    _check_detector(service.engine)
+    served = _detector(service, model)
     results = []
     for number, task in enumerate(tasks):
         try:
-            found = await _look(service, task, interface)
+            found = await _look(service, served, task, interface)
         except RefusalError as refusal:
             raise refusal.in_part(number) if len(tasks) > 1 else refusal from None
         results.append(regions(found, interface))
-    return json_answer({"results": results, "model_version": _version(service.engine)})
+    return json_answer({"results": results, "model_version": _version(served)})
 
 
-async def _look(service: Service, task: object, interface: Interface) -> Inspection:
+async def _look(service: Service, served: Served, task: object, interface: Interface) -> Inspection:
     folder, most = service.settings.label_studio_folder, service.settings.limits.max_bytes
     with service.memory.account() as account:
         data, name = await service.read(lambda: picture_of(task, interface, folder, most))
         account.take(len(data))
-        [found] = await service.engine.inspect([Upload(data, name)], most=1, counted=False)
+        [found] = await served.engine.inspect([Upload(data, name)], most=1, counted=False)
     return found
 
 
 @router.post("/webhook")
+@router.post("/{model}/webhook")
 async def webhook(request: Request, service: Parts) -> Response:
     """Take notice of an event, and do nothing: a model that changes while it is asked would be another model."""
     await _said(request, service)
@@ -91,10 +97,12 @@ async def _said(request: Request, service: Service) -> dict[str, Any]:
     return said
 
 
-def _check_detector(engine: Engine) -> None:
-    if not gives_boxes(engine.rule):
-        raise RefusalError(409, "no_detector", "this service has a classifier, which draws no boxes")
+def _detector(service: Service, model: str | None) -> Served:
+    served = service.models.choose(model)
+    if not gives_boxes(served.engine.rule):
+        raise RefusalError(409, "no_detector", "this model is a classifier, which draws no boxes")
+    return served
 
 
-def _version(engine: Engine) -> str:
-    return version_of(engine.model.name, engine.model.version)
+def _version(served: Served) -> str:
+    return version_of(served.identity.name, served.identity.version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -31,6 +31,9 @@ _REFUSALS = errors(401, 403, 422, 503)
 
 Since = Annotated[Moment | None, Query(description="ISO 8601; UTC if it names no zone. From this time on …")]
 Until = Annotated[Moment | None, Query(description="… until this time, not included.")]
+OfModel = Annotated[
+    Text | None, Query(alias="model", max_length=200, description="only what the model of this name decided")
+]
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="an inspection's id")]
 
 
@@ -144,6 +147,12 @@ async def correct(request: Request, service: Parts, identity: Identity, said: Ne
     return answer
 
 
+def _classes_of(service: Service, record: dict[str, Any]) -> Sequence[str]:
+    """The classes of the model that decided; of all models if it is not served any more."""
+    served = service.models.named(record["model"]["name"])
+    return service.models.classes if served is None else served.classes
+
+
 def _correct(service: Service, identity: str, said: NewCorrection, origin: Origin) -> dict[str, Any] | None:
     boxes: list[dict[str, Any]] | None = None
     if said.boxes is not None:
@@ -151,7 +160,7 @@ def _correct(service: Service, identity: str, said: NewCorrection, origin: Origi
         if record is None:
             return None
         given = [each.model_dump() for each in said.boxes]
-        boxes = checked_boxes(record, said.decision, given, service.engine.predictor.names)
+        boxes = checked_boxes(record, said.decision, given, _classes_of(service, record))
     return service.store.correct(identity, said.decision, said.note, origin, _now(), boxes)
 
 
@@ -162,11 +171,13 @@ async def statistics(
     until: Until = None,
     points: Annotated[int, Query(ge=1, le=500, description="most samples of the chart")] = 40,
     nelson: Annotated[bool, Query(description="signals by Nelson's rules 2 to 8 too")] = False,
+    model: OfModel = None,
 ) -> Response:
     """Return how many parts were bad, with which defects, and a p-chart over time, of whole samples."""
     span = _span(since, until)
-    names = service.engine.predictor.names
-    return json_answer(await service.query(lambda: _statistics(service.store, span, points, names, nelson)))
+    served = None if model is None else service.models.named(model)
+    names = service.models.classes if served is None else served.classes
+    return json_answer(await service.query(lambda: _statistics(service.store, span, points, names, nelson, model)))
 
 
 @router.get(
@@ -181,13 +192,14 @@ async def download(
     rows: Annotated[
         Literal["inspections", "detections", "corrections"], Query(description="one row for each of these")
     ] = "inspections",
+    model: OfModel = None,
 ) -> Response:
     """Return past inspections as CSV for spreadsheets, the oldest first."""
     span = _span(since, until)
 
     def begin() -> tuple[bytes, Iterator[bytes]]:
         columns, rows_of = TABLES[rows]
-        chunks = csv_chunks(columns, rows_of(service.store.export(span)))
+        chunks = csv_chunks(columns, rows_of(service.store.export(span, model)))
         return next(chunks), chunks
 
     first, rest = await service.query(begin)  # a database that cannot be reached is reported before the answer starts
@@ -213,16 +225,18 @@ def _milliseconds(value: datetime | None) -> int | None:
         raise RefusalError(422, "bad_parameter", "since, until: the year is out of range") from None
 
 
-def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...], nelson: bool) -> dict[str, Any]:
-    inspected, rejected, first, last = store.totals(span)
-    counts = store.by_class(span)
+def _statistics(
+    store: Store, span: Span, points: int, names: Sequence[str], nelson: bool, model: str | None
+) -> dict[str, Any]:
+    inspected, rejected, first, last = store.totals(span, model)
+    counts = store.by_class(span, model)
     return {
         "since": _iso(span.since_ms),
         "until": _iso(span.until_ms),
         "inspected": inspected,
         "rejected": rejected,
         "share": rejected / inspected if inspected else None,
-        "overridden": store.overridden(span),
+        "overridden": store.overridden(span, model),
         "classes": [
             {"name": name, "defects": counts.get(name, (0, 0))[0], "pictures": counts.get(name, (0, 0))[1]}
             for name in dict.fromkeys([*names, *sorted(counts)])
@@ -230,7 +244,7 @@ def _statistics(store: Store, span: Span, points: int, names: tuple[str, ...], n
         "chart": _chart(
             Samples(WIDTHS[0], (), None)
             if first is None or last is None
-            else read_samples(store, span, first, last, _now(), points),
+            else read_samples(store, span, first, last, _now(), points, model),
             nelson,
         ),
     }

@@ -10,10 +10,11 @@ from lightdet.assembly.zones import zones_of_values, zones_text
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.service.keys import needs
+from lightdet.service.line_up import ModelName, Served
 from lightdet.service.origin import is_this_computer
 from lightdet.service.routes_detect import json_answer
 from lightdet.service.schemas import errors
-from lightdet.service.state import Parts, Service
+from lightdet.service.state import Parts
 from lightdet.service.status_schemas import CheckedZones, DrawnZones, SavedZones
 from lightdet.web.errors import RefusalError
 
@@ -27,46 +28,51 @@ PROMISED = (
 
 
 @router.post(
-    "/check", response_model=CheckedZones, responses=errors(400, 401, 403, 422), dependencies=[Depends(needs("read"))]
+    "/check",
+    response_model=CheckedZones,
+    responses=errors(400, 401, 403, 404, 422),
+    dependencies=[Depends(needs("read"))],
 )
-async def check(service: Parts, drawn: DrawnZones) -> Response:
+async def check(service: Parts, drawn: DrawnZones, model: ModelName = None) -> Response:
     """Return zones as a YAML file for ``--zones``, and whether this service would take them; nothing changes."""
-    zones = await service.read(lambda: _zones(drawn, service))
-    return json_answer({"yaml": zones_text(zones), "digest": zones.digest, "why_not_saved": _why_not(service)})
+    served = service.models.choose(model)
+    zones = await service.read(lambda: _zones(drawn, served))
+    return json_answer({"yaml": zones_text(zones), "digest": zones.digest, "why_not_saved": _why_not(served)})
 
 
 @router.post(
     "/change",
     response_model=SavedZones,
-    responses=errors(400, 401, 403, 409, 422),
+    responses=errors(400, 401, 403, 404, 409, 422),
     dependencies=[Depends(needs("change_zones"))],
 )
-async def save(request: Request, service: Parts, drawn: DrawnZones) -> Response:
+async def save(request: Request, service: Parts, drawn: DrawnZones, model: ModelName = None) -> Response:
     """Look in these zones from now on, and write them into the file of ``--zones``.
 
     Refused where the service promises something: the promise was calibrated with other zones.
     """
-    zones = await service.read(lambda: _zones(drawn, service))
+    served = service.models.choose(model)
+    zones = await service.read(lambda: _zones(drawn, served))
     if not service.settings.accepted_keys and not is_this_computer(request):
         message = "only this computer may change the zones; others need an API key, and this service has none"
         raise RefusalError(403, "not_here", message)
-    if (why := _why_not(service)) or service.control is None:
+    if (why := _why_not(served)) or service.control is None:
         raise RefusalError(409, "zones_refused", why or "this service cannot change its zones; start it again")
-    told = await service.control.change_zones(zones)
+    told = await service.control.change_zones(served.identity.name, zones)
     if told.now is None:
         raise RefusalError(409, "zones_refused", told.refusal)
     return json_answer({"digest": zones.digest})
 
 
-def _zones(drawn: DrawnZones, service: Service) -> Zones:
+def _zones(drawn: DrawnZones, served: Served) -> Zones:
     values: dict[str, Any] = drawn.model_dump(exclude_none=True)
     try:
-        return zones_of_values(values, service.engine.predictor.names)
+        return zones_of_values(values, served.classes)
     except UserError as error:
         raise RefusalError(422, "bad_zones", error.message) from None
 
 
-def _why_not(service: Service) -> str:
-    if service.engine.promise.stated:  # also while it is suspended
+def _why_not(served: Served) -> str:
+    if served.engine.promise.stated:  # also while it is suspended
         return PROMISED
-    return NO_FILE if service.settings.zones_file is None else ""
+    return NO_FILE if served.settings.zones_file is None else ""

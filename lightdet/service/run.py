@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lightdet.files import write_json
 from lightdet.inference.run_folder import check_writable
-from lightdet.service.app import Loader, load_model
 from lightdet.service.control import Loaded
+from lightdet.service.loading import Loader, load_model
 from lightdet.service.server import check_tls, set_up_logging
 from lightdet.service.settings import Settings
 from lightdet.service.workers import Workers
@@ -24,9 +24,9 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
 
     Args:
         settings: what to serve, and how.
-        json: a file that is written when requests are taken: ``url``, ``pid``, ``workers``, ``model``, ``version``,
-            ``classes``.
-        loader: returns the predictor.
+        json: a file that is written when requests are taken: ``url``, ``pid``, ``workers``, ``models``, and of the
+            first of them ``model``, ``version`` and ``classes``.
+        loader: returns the predictor of a model.
 
     Raises:
         UserError: the address, the certificate, the database or the model cannot be used.
@@ -47,20 +47,13 @@ def run(settings: Settings, json: Path | None = None, loader: Loader = load_mode
 
 
 def _tell(settings: Settings, url: str, json: Path | None, ready: Loaded) -> None:
-    log.info("%s (version %s) is ready at %s", ready.model, ready.version, url)
+    for each in ready.models:
+        log.info("%s (version %s) is ready at %s", each.name, each.version, url)
     if not settings.is_local and not settings.accepted_keys:
         log.warning("other computers reach this service, and it asks for no API key (LIGHTDET_API_KEY)")
     log.info("%s", settings.keep.describe())
     log.info("%s", settings.pictures.describe())
-    if json is not None:
-        write_json(
-            json,
-            {
-                "url": url,
-                "pid": os.getpid(),
-                "workers": settings.workers,
-                "model": ready.model,
-                "version": ready.version,
-                "classes": list(ready.classes),
-            },
-        )
+    if json is None:
+        return
+    models = [{"model": e.name, "version": e.version, "classes": list(e.classes)} for e in ready.models]
+    write_json(json, {"url": url, "pid": os.getpid(), "workers": settings.workers, **models[0], "models": models})

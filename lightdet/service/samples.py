@@ -43,7 +43,9 @@ def sample_width(span_ms: int, most: int) -> int:
     return next((width for width in WIDTHS if width * most >= span_ms), -(-span_ms // (most * WIDTHS[-1])) * WIDTHS[-1])
 
 
-def read_samples(store: Store, span: Span, first_ms: int, last_ms: int, now_ms: int, most: int) -> Samples:
+def read_samples(
+    store: Store, span: Span, first_ms: int, last_ms: int, now_ms: int, most: int, model: str | None = None
+) -> Samples:
     """Count the records of a time into at most `most` samples, from the first record of this time to the last.
 
     Args:
@@ -52,6 +54,7 @@ def read_samples(store: Store, span: Span, first_ms: int, last_ms: int, now_ms: 
         first_ms, last_ms: times of the first and the last record in it.
         now_ms: a sample that ends later is not over; records from the future push it ahead.
         most: how many samples.
+        model: name of the model whose records are counted; None: all.
     """
     width = sample_width(last_ms + 1 - first_ms, most)
     while (last_ms - _start(span, first_ms, width)) // width >= most:
@@ -63,10 +66,10 @@ def read_samples(store: Store, span: Span, first_ms: int, last_ms: int, now_ms: 
     begun = (last_ms - start) // width + 1
     count = max(0, min(begun, (over - start) // width))
     end = start + count * width
-    whole = [Sample(start + i * width, *counts) for i, *counts in store.series(Span(start, end), start, width)]
+    whole = [Sample(start + i * width, *counts) for i, *counts in store.series(Span(start, end), start, width, model)]
     unfinished = None
     if begun > count:
-        inspected, rejected, _, _ = store.totals(Span(end, span.until_ms))
+        inspected, rejected, _, _ = store.totals(Span(end, span.until_ms), model)
         unfinished = Sample(end, inspected, rejected)
     return Samples(width, tuple(whole), unfinished)
 

@@ -1,18 +1,73 @@
-"""The promise of whichever model is served: its watch is changed with the model, and all who must know are told."""
+"""The promises of the models that are served: a watch is changed with its model, and all who must know are told."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from lightdet.drift.monitor import Look
 from lightdet.service.alarms import Alarm
-from lightdet.service.control import Loaded
+from lightdet.service.control import Loaded, LoadedModel, Standing
 from lightdet.service.watch import PromiseWatch, Watched
 
 
+class ServedPromises:
+    """The watches over the promises of all models that are served.
+
+    Args:
+        database: as in `Settings`.
+        tell: sends a status to all workers.
+        ring: raises an alarm.
+    """
+
+    def __init__(self, database: str, tell: Callable[[Standing], None], ring: Callable[[Alarm], None]) -> None:
+        self._database, self._tell, self._ring = database, tell, ring
+        self._promises: dict[str, ServedPromise] = {}
+
+    def serve(self, loaded: Loaded) -> None:
+        """Begin for these models, or continue where it was left."""
+        for model in loaded.models:
+            if model.name not in self._promises:
+                about = f"{model.name}: " if len(loaded.models) > 1 else ""
+                self._promises[model.name] = ServedPromise(
+                    self._database, partial(self._stands, model.name), partial(self._rings, model.name, about)
+                )
+            self._promises[model.name].serve(model)
+
+    def standings(self) -> list[Standing]:
+        """What the workers are to know of each; of one that promises nothing, that nothing has changed."""
+        return [Standing(name, each.status or Watched()) for name, each in self._promises.items()]
+
+    def look(self, sender: Loaded | None, model: str, look: Look) -> None:
+        """Take a picture that a worker judged with the model of this name that it has loaded."""
+        if sender is not None and model in self._promises:
+            self._promises[model].look(sender.named(model), look)
+
+    def tick(self) -> None:
+        """Save the states and tell the workers, each now and then."""
+        for each in self._promises.values():
+            each.tick()
+
+    def begin_anew(self, model: str, record: Callable[[], bool]) -> bool | None:
+        """See `ServedPromise.begin_anew`."""
+        return self._promises[model].begin_anew(record) if model in self._promises else None
+
+    def close(self) -> None:
+        """Save the states; nothing is watched from then on."""
+        for each in self._promises.values():
+            each.close()
+
+    def _stands(self, model: str, status: Watched) -> None:
+        self._tell(Standing(model, status))
+
+    def _rings(self, model: str, about: str, alarm: Alarm) -> None:
+        self._ring(replace(alarm, text=about + alarm.text, model=model))
+
+
 class ServedPromise:
-    """The watch over the promise of the model that is served, if it has one.
+    """The watch over the promise of a model that is served, if it has one.
 
     Args:
         database: as in `Settings`.
@@ -24,7 +79,7 @@ class ServedPromise:
         self._database, self._tell, self._ring = database, tell, ring
         self._watch: PromiseWatch | None = None
 
-    def serve(self, loaded: Loaded) -> None:
+    def serve(self, loaded: LoadedModel) -> None:
         """Begin for a model, or continue where it was left."""
         if self._watch is not None and self._watch.sha256 == loaded.sha256:
             return
@@ -37,9 +92,9 @@ class ServedPromise:
         """What the workers are to know; None: nothing is watched."""
         return None if self._watch is None else self._watch.status()
 
-    def look(self, sender: Loaded | None, look: Look) -> None:
-        """Take a picture that a worker judged with the model that it has loaded."""
-        if self._watch is None or sender is None or sender.sha256 != self._watch.sha256:
+    def look(self, judge: LoadedModel, look: Look) -> None:
+        """Take a picture that a worker judged with this model."""
+        if self._watch is None or judge.sha256 != self._watch.sha256:
             return
         found = self._watch.look(look)
         if found is None:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
 
-from lightdet.decisions import ClassRule, DecisionRule
-from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.keep import Keep
 from lightdet.service.keep_pictures import KeepPictures
 from lightdet.service.keys import Key, single_key
+from lightdet.service.model_settings import ModelSettings
 from lightdet.service.plain_text import is_line
 
-Rule = TypeVar("Rule", DecisionRule, ClassRule)
 MIB = 1 << 20
 LOWEST_SCORE = 0.1
 """Detections with lower scores are not reported, unless the rule or the user asks for them."""
@@ -77,19 +73,8 @@ class Settings:
     """The settings of a service.
 
     Attributes:
-        model: the model file.
-        copy: the service's own copy of it, which workers load; None: the file itself.
-        threshold: lowest score of a defect, for every class; None: the rule in the model file, or else
-            the default one (`lightdet.decisions.DecisionRule`).
-        thresholds: the same by class name; overrides the rule.
-        min_size: shortest defect in pixels; None: the rule's.
-        min_sizes: the same by class name; overrides the rule.
+        models: one or more, with different names.
         allow_override: a request may give a threshold of its own; its record says so and is left out of the statistics.
-        confidence: lowest score reported; None: 0.1, or the rule's lowest threshold where that is lower.
-        device, imgsz, iou, agnostic, max_detections, precision, rect, tile, overlap, no_promise: as for
-            `lightdet.load`.
-        zones: where to look in a picture; None: as in the model's record, or everywhere.
-        zones_file: the file that they come from; the service may write it.
         threads: processor threads that compute in each worker; None: see `compute_threads`.
         host: address to listen on.
         port: port to listen on; 0 chooses a free one.
@@ -117,26 +102,9 @@ class Settings:
         UserError: a value out of range, or values that contradict each other.
     """
 
-    model: Path
-    threshold: float | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    min_size: float | None = None
-    min_sizes: Mapping[str, float] = field(default_factory=dict)
+    models: tuple[ModelSettings, ...]
     allow_override: bool = False
-    confidence: float | None = None
-    device: str = "auto"
-    imgsz: int | None = None
-    iou: float | None = None
-    agnostic: bool | None = None
-    max_detections: int | None = None
-    precision: Literal["fp32", "bf16", "fp16"] | None = None
     threads: int | None = None
-    rect: bool = False
-    tile: int | None = None
-    overlap: float | None = None
-    zones: Zones | None = None
-    zones_file: Path | None = None
-    no_promise: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
@@ -160,12 +128,13 @@ class Settings:
     access_log: bool = False
     limits: Limits = field(default_factory=Limits)
     alarms: AlarmRules = field(default_factory=AlarmRules)
-    copy: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
-            raise UserError(f"confidence must lie in 0-1, got {self.confidence}")
-        self.rule_over(DecisionRule())  # checks the values
+        names = [each.called for each in self.models]
+        if not names:
+            raise UserError("there is no model to serve")
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"two models are called '{twice}'; give each a name of its own")
         if not 0 <= self.port <= 65535:
             raise UserError(f"the port must lie in 0-65535, got {self.port}")
         if self.workers < 1:
@@ -189,13 +158,13 @@ class Settings:
         if len(self.station) > FIELD_LENGTH or not is_line(self.station):
             raise UserError(f"the station must have up to {FIELD_LENGTH} characters that can be shown")
 
-    def rule_over(self, stored: Rule) -> Rule:
-        """Return the decision rule: the model file's, overridden by what is set here.
+    def named(self, name: str) -> ModelSettings:
+        """Return the settings of the model of this name."""
+        return next(each for each in self.models if each.called == name)
 
-        Raises:
-            UserError: a value out of range, or one that a rule of its kind does not have.
-        """
-        return stored.over(self.threshold, self.thresholds, self.min_size, self.min_sizes)
+    def with_model(self, changed: ModelSettings) -> Settings:
+        """Return these settings with one of the models changed, by its name."""
+        return replace(self, models=tuple(changed if e.called == changed.called else e for e in self.models))
 
     @property
     def accepted_keys(self) -> tuple[Key, ...]:
@@ -208,11 +177,6 @@ class Settings:
         return Keep(self.keep_days, self.keep_rows, round(self.keep_gib * 1024 * MIB))
 
     @property
-    def served(self) -> Path:
-        """The file that workers load."""
-        return self.copy or self.model
-
-    @property
     def is_local(self) -> bool:
         """Whether only this computer can reach it."""
         if self.host == "localhost":
@@ -221,15 +185,6 @@ class Settings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
-
-    def load_options(self) -> dict[str, Any]:
-        """Return the keyword arguments for `lightdet.load`; what is not set is left to it."""
-        names = (
-            *("device", "imgsz", "iou", "agnostic", "max_detections", "precision", "confidence", "rect"),
-            *("tile", "overlap", "zones", "no_promise"),
-        )
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return given | {"threads": self.compute_threads()}
 
     def compute_threads(self) -> int:
         """Return how many threads compute in each worker.

@@ -16,10 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lightdet.drift.monitor import Look
 from lightdet.service.alarms import Alarm
-from lightdet.service.control import Control, Pulse
-from lightdet.service.engine import Engine, PictureKind
+from lightdet.service.control import Control, Looked, Pulse, Standing
+from lightdet.service.engine import PictureKind
 from lightdet.service.inspection import Inspection
 from lightdet.service.keys import Caller, caller_of
+from lightdet.service.line_up import LineUp, Served
 from lightdet.service.live import Live, event
 from lightdet.service.metrics import Metrics
 from lightdet.service.origin import read_origin
@@ -29,7 +30,6 @@ from lightdet.service.records.recorder import Recorder
 from lightdet.service.records.store import AwayError, Store
 from lightdet.service.settings import Settings
 from lightdet.service.uploads import Memory, read_uploads
-from lightdet.service.watch import Watched
 from lightdet.web.errors import RefusalError, busy
 from lightdet.wording import counted
 
@@ -43,17 +43,15 @@ class Service:
     """A worker's parts."""
 
     settings: Settings
-    engine: Engine
+    models: LineUp
     store: Store
     recorder: Recorder
     metrics: Metrics
     memory: Memory
     readers: ThreadPoolExecutor
-    runtime: str
     pictures: PictureWriter
     kept: PictureReader
     control: Control | None = None
-    watched: Watched = field(default_factory=Watched)
     live: Live = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,46 +60,51 @@ class Service:
     async def inspect(
         self,
         request: Request,
+        model: str | None,
         name: str | None,
         threshold: float | None,
         picture: PictureKind,
         *,
         most: int | None = None,
     ) -> tuple[list[Inspection], bool]:
-        """Read a request's pictures, inspect and record them; returns them and whether they are on record.
+        """Read a request's pictures, inspect them with this model and record them; returns whether they are on record.
 
         With `most`, a request of more pictures is refused before any is recorded.
 
         Raises:
-            RefusalError: see `read_uploads`, `read_origin` and `Engine.inspect`; a threshold where none is taken,
-                or not from this caller (403), or one that is too low (422).
+            RefusalError: see `LineUp.choose`, `read_uploads`, `read_origin` and `Engine.inspect`; a threshold where
+                none is taken, or not from this caller (403), or one that is too low (422).
         """
-        rule = None if threshold is None else self._overriding(threshold, caller_of(request))
+        served = self.models.choose(model)
+        rule = None if threshold is None else self._overriding(served, threshold, caller_of(request))
         with self.memory.account() as account:
             sent = await read_uploads(request, self.settings.limits, account, name)
             origin = read_origin(request, sent.fields, self.settings.station)
             uploads = sent.pictures
             if most is not None and len(uploads) > most:
                 raise RefusalError(413, "too_many_parts", f"at most {counted(most, 'picture')} at a time; send fewer")
-            found = await self.engine.inspect(uploads, rule, picture, most)
+            found = await served.engine.inspect(uploads, rule, picture, most)
             inspections = await self._keep([replace(inspection, origin=origin) for inspection in found])
         return inspections, await self._record(inspections)
 
-    def watch(self, status: Watched) -> None:
-        """Take over how the watch over the promise stands."""
-        self.watched, self.engine.suspension = status, status.suspension
-        self.metrics.watched(self.engine.model, status)
+    def watch(self, standing: Standing) -> None:
+        """Take over how the watch over a model's promise stands."""
+        served = self.models.named(standing.model)
+        if served is not None:
+            served.watched = standing.status
+            served.engine.suspension = standing.status.suspension
+            self.metrics.watched(served.identity, standing.status)
 
-    def _overriding(self, threshold: float, caller: Caller) -> Any:
+    def _overriding(self, served: Served, threshold: float, caller: Caller) -> Any:
         if not self.settings.allow_override:
             message = "threshold: this service decides by its own rule; leave it out, or start it with --allow-override"
             raise RefusalError(403, "no_override", message)
         caller.must("override")
-        lowest = self.engine.predictor.confidence
+        lowest = served.engine.predictor.confidence
         if threshold < lowest:
             message = f"threshold: must be {lowest:g} or more, the lowest score that this service reports"
             raise RefusalError(422, "bad_parameter", message)
-        return self.engine.rule.at(threshold)
+        return served.engine.rule.at(threshold)
 
     async def _keep(self, inspections: Sequence[Inspection]) -> list[Inspection]:
         """Keep the pictures that are to be kept; what the disk does not take in time is not, and the record says so."""
@@ -150,9 +153,9 @@ def _pass_on(live: Live, loop: asyncio.AbstractEventLoop, alarm: Alarm) -> None:
     loop.call_soon_threadsafe(live.tell, event("alarm", alarm.as_dict()))
 
 
-def _say_look(control: Control, look: Look) -> None:
+def _say_look(control: Control, model: str, look: Look) -> None:
     with suppress(OSError):  # the parent process has ended, and so will this one
-        control.say(look)
+        control.say(Looked(model, look))
 
 
 async def keep_in_touch(service: Service) -> None:
@@ -162,10 +165,11 @@ async def keep_in_touch(service: Service) -> None:
         return
     control.hear_alarm = partial(_pass_on, service.live, loop)
     control.hear_watch = service.watch
-    service.engine.on_look = partial(_say_look, control)
+    for served in service.models:
+        served.engine.on_look = partial(_say_look, control, served.identity.name)
     while True:
         try:
-            control.say(Pulse(not service.engine.stuck, service.metrics.failures))
+            control.say(Pulse(not service.models.stuck, service.metrics.failures))
         except OSError:
             return  # the parent process has ended, and so does this one
         await asyncio.sleep(_BEAT)

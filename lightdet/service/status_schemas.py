@@ -37,8 +37,23 @@ class ZonesOfModel(BaseModel):
     )
 
 
+class ServedModel(BaseModel):
+    """A model that is served."""
+
+    name: str
+    version: str = Field(description="the first twelve digits of its SHA-256")
+    sha256: str
+    classes: list[str]
+
+
+class Models(BaseModel):
+    """All that are served."""
+
+    models: list[ServedModel]
+
+
 class Info(BaseModel):
-    """The model and what the service accepts."""
+    """A model and what the service accepts."""
 
     name: str
     version: str = Field(description="the first twelve digits of its SHA-256, as answers and records have it")
@@ -103,6 +118,7 @@ class Ready(BaseModel):
 
     ready: bool = Field(description="false also where the SQLite file was deleted or replaced")
     engine: Literal["up", "stuck"] = Field(description="stuck: a picture has been worked on for far too long")
+    models: int = Field(description="how many are served; all of them are loaded")
     database: Literal["up", "down"]
     backlog: int = Field(description="requests whose records are still to be written")
     pictures: Literal["none", "kept", "not kept"] = Field(

@@ -16,8 +16,10 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from lightdet.errors import UserError
-from lightdet.service.app import Loader, assemble
-from lightdet.service.control import READY, Control, Loaded, Mistake, Pulse
+from lightdet.service.app import assemble
+from lightdet.service.control import READY, Control, Loaded, LoadedModel, Mistake, Pulse
+from lightdet.service.line_up import Served
+from lightdet.service.loading import Loader
 from lightdet.service.server import serve_here, set_up_logging
 from lightdet.service.settings import Settings
 from lightdet.tasks import task_of_model
@@ -62,8 +64,8 @@ class Worker:
             log.debug("a worker has ended before it was told")
 
 
-def work(settings: Settings, sha256: str, listener: socket.socket, line: Connection, loader: Loader) -> None:
-    """Load the model whose SHA-256 this is, wait for the word to begin, and serve until told to stop."""
+def work(settings: Settings, listener: socket.socket, line: Connection, loader: Loader) -> None:
+    """Load the copies of the models, wait for the word to begin, and serve until told to stop."""
     set_up_logging(settings.access_log)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in ("SIGINT", "SIGHUP"):  # they reach the parent as well; it says when to stop
@@ -72,18 +74,27 @@ def work(settings: Settings, sha256: str, listener: socket.socket, line: Connect
     control = Control(line)
     try:
         service = assemble(settings, loader)
-        model = service.engine.model
-        if model.sha256 != sha256:
-            raise UserError("the service's copy of the model was changed; start it again", path=settings.served)
+        loaded = Loaded(tuple(_loaded(each) for each in service.models))
     except UserError as error:
-        control.say(Mistake(str(error).replace(str(settings.served), str(settings.model))))
+        message = str(error)
+        for each in settings.models:
+            message = message.replace(str(each.served), str(each.model))
+        control.say(Mistake(message))
         sys.exit(2)
     service.control = control
-    task, rule = task_of_model(settings.served).name, service.engine.rule.describe()
-    names, reference = tuple(service.engine.predictor.names), service.engine.reference
-    control.say(Loaded(model.name, model.version, sha256, task, names, rule, reference))
+    control.say(loaded)
     if control.may_go():
         serve_here(service, listener, lambda: control.say(READY), control.listen)
+
+
+def _loaded(served: Served) -> LoadedModel:
+    model, settings, engine = served.identity, served.settings, served.engine
+    if settings.copy is None or model.sha256 != settings.copy.model.sha256:
+        raise UserError("the service's copy of the model was changed; start it again", path=settings.served)
+    task = task_of_model(settings.served).name
+    return LoadedModel(
+        model.name, model.version, model.sha256, task, served.classes, engine.rule.describe(), engine.reference
+    )
 
 
 def _end_with_parent() -> None:

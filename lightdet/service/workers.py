@@ -1,9 +1,9 @@
-"""Processes that share one listening socket; their parent only watches them and changes the model of all at once.
+"""Processes that share one listening socket; their parent only watches them and changes a model of all at once.
 
-Every worker loads the parent's own copy of the model (`model_copy`): one that dies is replaced by one like it, whatever
-the file contains by then. A change of the model (`ModelChange`) starts a second set of workers beside the first. They
-load, look at a picture and wait. If each of them could, the first set finishes what has begun and ends, and then the
-second takes requests; connections wait meanwhile. So no two versions ever answer side by side.
+Every worker loads the parent's own copies of the models (`model_copy`): one that dies is replaced by one like it,
+whatever the files contain by then. A change of one model (`ModelChange`) starts a second set of workers beside the
+first. They load all models, look at a picture and wait. If each of them could, the first set finishes what has begun
+and ends, and then the second takes requests; connections wait meanwhile. So no two versions ever answer side by side.
 """
 
 from __future__ import annotations
@@ -25,34 +25,33 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.decisions.zones import Zones
-from lightdet.drift.monitor import Look
 from lightdet.errors import UserError
 from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.alarms import Alarm
-from lightdet.service.app import Loader, load_model
 from lightdet.service.control import (
-    CHANGE,
     GO,
     READY,
     STOP,
-    WATCH_ANEW,
     BegunAnew,
+    Change,
     Changed,
     Loaded,
+    Looked,
     Mistake,
     NewZones,
     Pulse,
+    WatchAnew,
 )
+from lightdet.service.loading import Loader, load_model
 from lightdet.service.model_change import Crew, ModelChange, answer, copy_to_serve, ending_seconds, record_model
-from lightdet.service.model_copy import ModelCopy, copy_model
+from lightdet.service.model_copy import copy_model
 from lightdet.service.picture_keeper import PictureKeeper
 from lightdet.service.picture_retention import check_pictures
 from lightdet.service.records.keeper import Keeper
 from lightdet.service.records.store import Store
-from lightdet.service.served_promise import ServedPromise
+from lightdet.service.served_promise import ServedPromises
 from lightdet.service.settings import Settings
 from lightdet.service.systemd import Systemd
-from lightdet.service.watch import Watched
 from lightdet.service.worker import Worker, work
 from lightdet.service.zones_file import zones_now
 
@@ -87,17 +86,18 @@ class Workers:
         self._restart_at: list[float] = []
         self._stopping, self._asked = threading.Event(), threading.Event()
         self._change: ModelChange | None = None
+        self._due: list[str] = []  # models whose files are to be looked at
         self._systemd = Systemd()
         self._failed: dict[int, int] = {}  # process → pictures without a verdict, also of those that have ended
         self._watch: AlarmWatch | None = None
-        self._promise = ServedPromise(settings.database, self._tell_all, self._ring)
+        self._promises = ServedPromises(settings.database, self._tell_all, self._ring)
         self._metrics = self._models = Path()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP asks for the model file as it is now.
+        """Serve until SIGTERM or SIGINT; SIGHUP asks for the model files as they are now.
 
         Raises:
-            UserError: the model cannot be read, or a worker cannot start, and why.
+            UserError: a model cannot be read, or a worker cannot start, and why.
         """
         settings = self._settings
         keeper = Keeper(settings.database, settings.keep, settings.chain_file)
@@ -114,12 +114,14 @@ class Workers:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
         before = {kind: signal.signal(kind, self._hear) for kind in _signals()}
         try:
-            self._copy = copy_model(self._settings.model, self._models)
-            self._workers = [self._start(self._copy, self._settings) for _ in range(self._settings.workers)]
+            for each in settings.models:
+                copy = copy_model(each.model, self._place_of(each.called), each.called)
+                self._settings = self._settings.with_model(replace(each, copy=copy))
+            self._workers = [self._start(self._settings) for _ in range(settings.workers)]
             keeper.start()
             pictures.start()
-            if self._settings.alarms.any:
-                self._watch = AlarmWatch(self._settings.alarms, self._settings.database)
+            if settings.alarms.any:
+                self._watch = AlarmWatch(settings.alarms, settings.database, several=len(settings.models) > 1)
             while not self._stopping.is_set():
                 self._tick()
                 self._report()
@@ -129,7 +131,7 @@ class Workers:
                 self._watch.ready = None  # whoever ends now was told to
             self._listener.close()
             self._stop()
-            self._promise.close()
+            self._promises.close()
             keeper.close()
             pictures.close()
             if self._watch is not None:
@@ -143,12 +145,17 @@ class Workers:
     def _hear(self, kind: int, _: object) -> None:
         (self._stopping if kind in (signal.SIGTERM, signal.SIGINT) else self._asked).set()
 
-    def _start(self, copy: ModelCopy, settings: Settings) -> Worker:
+    def _place_of(self, model: str) -> Path:
+        """The folder for the copies of one model."""
+        place = self._models / str([each.called for each in self._settings.models].index(model))
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place
+
+    def _start(self, settings: Settings) -> Worker:
         here, there = self._context.Pipe()
-        settings = replace(settings, copy=copy.file)
         process = self._context.Process(
             target=work,
-            args=(settings, copy.model.sha256, self._listener, there, self._loader),
+            args=(settings, self._listener, there, self._loader),
             name="lightdet-worker",
         )
         process.start()
@@ -163,21 +170,23 @@ class Workers:
                 self._bury(worker)
         if self._asked.is_set():
             self._asked.clear()
-            self._begin(None)
+            self._due = [each.called for each in self._settings.models]
+        if self._due and self._change is None:
+            self._begin(None, self._due.pop(0))
         if self._change is not None:
             self._go_on(self._change)
         if self._change is not None and self._change.agreed:
             return  # whoever is missing is started from the new copy, when that has taken over
         due = [moment for moment in self._restart_at if time.monotonic() >= moment]
         self._restart_at = [moment for moment in self._restart_at if moment not in due]
-        self._workers += [self._start(self._copy, self._settings) for _ in due]
+        self._workers += [self._start(self._settings) for _ in due]
 
     def _report(self) -> None:
         """Tell systemd that all is well, if it is, and pass on what the alarms need and give."""
         taking_over = self._change is not None and self._change.agreed
         if self._when_ready is None and (taking_over or all(worker.well for worker in self._workers)):
             self._systemd.ping()
-        self._promise.tick()
+        self._promises.tick()
         if self._watch is None:
             return
         if self._when_ready is None:
@@ -213,25 +222,27 @@ class Workers:
         elif isinstance(said, Loaded):
             worker.loaded = said
             if not coming:
-                self._promise.serve(said)
+                self._promises.serve(said)
                 worker.tell(GO)
-                if (status := self._promise.status) is not None:
-                    worker.tell(status)
+                for standing in self._promises.standings():
+                    worker.tell(standing)
         elif isinstance(said, Pulse):
             worker.pulse, worker.heard = said, time.monotonic()
             self._failed[worker.process.pid or 0] = said.failures
-        elif isinstance(said, Look):
-            self._promise.look(worker.loaded, said)
-        elif said == WATCH_ANEW:
-            self._watch_anew(worker)
-        elif said == CHANGE:
-            self._begin(worker)
+        elif isinstance(said, Looked):
+            self._promises.look(worker.loaded, said.model, said.look)
+        elif isinstance(said, WatchAnew):
+            self._watch_anew(worker, said.model)
+        elif isinstance(said, Change):
+            self._begin(worker, said.model)
         elif isinstance(said, NewZones):
-            self._begin(worker, said.zones)
+            self._begin(worker, said.model, said.zones)
         elif said == READY:
             worker.ready = True
             if self._when_ready is not None and all(each.ready for each in self._workers) and worker.loaded:
-                record_model(self._settings, self._copy.model, None)
+                for model in self._settings.models:
+                    if model.copy is not None:
+                        record_model(self._settings, model.copy.model, None)
                 self._when_ready(worker.loaded)
                 self._when_ready = None
                 self._systemd.tell("READY=1")
@@ -264,31 +275,35 @@ class Workers:
             log.warning("alarm %s: %s", alarm.state, alarm.text)
             self._tell_all(alarm)
 
-    def _watch_anew(self, asker: Worker) -> None:
-        model = self._copy.model
-        recorded = self._promise.begin_anew(lambda: record_model(self._settings, model, model.sha256))
+    def _watch_anew(self, asker: Worker, model: str) -> None:
+        copy = self._settings.named(model).copy
+        recorded = self._promises.begin_anew(
+            model, lambda: copy is not None and record_model(self._settings, copy.model, copy.model.sha256)
+        )
         asker.tell(BegunAnew(recorded is not None, bool(recorded)))
 
     # --- changing the model ---------------------------------------------------------------------------------------
 
-    def _begin(self, asker: Worker | None, zones: Zones | None = None) -> None:
-        """Let workers verify the model file and that of the zones, as they are now; or other `zones` alone."""
+    def _begin(self, asker: Worker | None, name: str, zones: Zones | None = None) -> None:
+        """Let workers verify a model's file and that of its zones, as they are now; or other `zones` alone."""
+        now = self._settings.named(name)
         try:
             if self._change is not None or self._when_ready is not None:
                 raise UserError("the service is starting or changing its model just now; try again later")
-            copy = copy_to_serve(self._settings.model, self._models) if zones is None else self._copy
-            settings = replace(self._settings, zones=zones or zones_now(self._settings))
+            copy = copy_to_serve(now.model, self._place_of(name), name) if zones is None else now.copy
+            wanted = replace(now, copy=copy, zones=zones or zones_now(now))
         except UserError as error:
             answer(asker, Changed(str(error)))
             return
-        old = Crew(self._copy, self._workers)
-        same = copy.model.sha256 == self._copy.model.sha256 and settings.zones == self._settings.zones
-        if same and old.loaded is not None:
-            log.info("the model file is what is served already (version %s)", copy.model.version)
-            answer(asker, Changed(now=old.loaded, before=old.loaded.sha256))
+        old = Crew(self._settings, self._workers)
+        if wanted == now and old.loaded is not None:
+            served = old.loaded.named(name)
+            log.info("%s: the model file is what is served already (version %s)", name, served.version)
+            answer(asker, Changed(now=served, before=served.sha256))
             return
-        new = Crew(copy, [self._start(copy, settings) for _ in range(settings.workers)])
-        self._change = ModelChange(settings, old, new, asker)
+        settings = self._settings.with_model(wanted)
+        new = Crew(settings, [self._start(settings) for _ in range(settings.workers)])
+        self._change = ModelChange(name, old, new, asker)
 
     def _go_on(self, change: ModelChange) -> None:
         agreed = change.agreed
@@ -298,17 +313,18 @@ class Workers:
         if change.over:
             self._change = None
             if change.agreed:
-                self._settings = change.settings
-                self._take_over(change.new)
+                self._take_over(change)
 
-    def _take_over(self, new: Crew) -> None:
-        self._workers, self._copy = new.workers, new.copy
+    def _take_over(self, change: ModelChange) -> None:
+        new = change.new
+        self._workers, self._settings = new.workers, new.settings
         if new.loaded is not None:
-            self._promise.serve(new.loaded)
+            self._promises.serve(new.loaded)
+            log.info("%s: version %s takes requests", change.model, new.loaded.named(change.model).version)
         for worker in new.workers:
             worker.tell(GO)
-            worker.tell(self._promise.status or Watched())
-        log.info("version %s takes requests", new.copy.model.version)
+            for standing in self._promises.standings():
+                worker.tell(standing)
 
     def _refuse(self, why: str) -> None:
         change, self._change = self._change, None

@@ -6,10 +6,10 @@ from lightdet.assembly.zones import read_zones, zones_text
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.files import write_text
-from lightdet.service.settings import Settings
+from lightdet.service.model_settings import ModelSettings
 
 
-def zones_now(settings: Settings) -> Zones | None:
+def zones_now(settings: ModelSettings) -> Zones | None:
     """Return the zones in the settings' file as it is now; None: there is no file.
 
     Raises:
@@ -18,7 +18,7 @@ def zones_now(settings: Settings) -> Zones | None:
     return None if settings.zones_file is None else read_zones(settings.zones_file)
 
 
-def write_zones(settings: Settings) -> None:
+def write_zones(settings: ModelSettings) -> None:
     """Write the settings' zones into their file, unless it holds them already: then it keeps its comments.
 
     Raises:

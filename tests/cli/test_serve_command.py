@@ -37,11 +37,11 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
 
 def test_what_is_not_given_is_left_to_the_model(serve: Serve) -> None:
     settings = serve()
-    assert settings.model == Path("best.onnx")
-    threads = settings.compute_threads()
-    assert settings.load_options() == {"device": "auto", "rect": False, "no_promise": False, "threads": threads}
+    [model] = settings.models
+    assert model.model == Path("best.onnx") and settings.threads is None
+    assert model.load_options() == {"device": "auto", "rect": False, "no_promise": False}
     assert (settings.host, settings.port, settings.workers, settings.api_key) == ("127.0.0.1", 8000, 1, "")
-    assert (settings.threshold, settings.min_size, settings.thresholds, settings.min_sizes) == (None, None, {}, {})
+    assert (model.threshold, model.min_size, model.thresholds, model.min_sizes) == (None, None, {}, {})
     assert not settings.allow_override
     assert settings.is_local
 
@@ -60,11 +60,13 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
         "--threads", "2", "--access-log", "--allow-override", "--tile", "96", "--overlap", "0.3", "--no-promise",
         "--zones", "zones.yaml",
     )  # fmt: skip
-    assert settings.thresholds == {"scratch": 0.5, "a=b": 0.6} and settings.min_sizes == {"dent": 7.5}
-    assert (settings.threshold, settings.min_size, settings.api_key) == (0.4, 5, "s3cret")
+    [model] = settings.models
+    assert model.thresholds == {"scratch": 0.5, "a=b": 0.6} and model.min_sizes == {"dent": 7.5}
+    assert (model.threshold, model.min_size, settings.api_key) == (0.4, 5, "s3cret")
     assert settings.allowed_hosts == ("line7", "line8") and not settings.is_local
-    assert settings.load_options() == {
-        "device": "cpu", "imgsz": 320, "iou": 0.6, "max_detections": 9, "precision": "bf16", "threads": 2,
+    assert settings.compute_threads() == 2
+    assert model.load_options() == {
+        "device": "cpu", "imgsz": 320, "iou": 0.6, "max_detections": 9, "precision": "bf16",
         "confidence": 0.05, "rect": True, "tile": 96, "overlap": 0.3, "no_promise": True, "zones": zones,
     }  # fmt: skip
     limits = settings.limits
@@ -82,9 +84,52 @@ def test_the_environment_of_a_container(serve: Serve, monkeypatch: pytest.Monkey
     }.items():  # fmt: skip
         monkeypatch.setenv(f"LIGHTDET_{name}", value)
     settings = serve()
-    assert (settings.host, settings.port, settings.database, settings.threshold) == ("0.0.0.0", 9000, "x.sqlite3", 0.7)
+    [model] = settings.models
+    assert (settings.host, settings.port, settings.database, model.threshold) == ("0.0.0.0", 9000, "x.sqlite3", 0.7)
     assert (settings.api_key, settings.workers, settings.allowed_hosts) == ("k", 2, ("a", "b"))
-    assert (settings.min_size, settings.keep_days, settings.allow_override) == (3, 9, True)
+    assert (model.min_size, settings.keep_days, settings.allow_override) == (3, 9, True)
+
+
+LINE_UP = """
+models:
+  surface: {file: best.onnx, threshold: 0.6, class_threshold: {dent: 0.3}, zones: zones.yaml}
+  shape: {file: best.onnx, min_size: 4, no_promise: true}
+"""
+
+
+def test_several_models_are_named_in_a_file(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightdet.service import run as module
+
+    zones = Zones((Zone("thread", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),))
+    (tmp_path / "zones.yaml").write_text(zones_text(zones))
+    (tmp_path / "models.yaml").write_text(LINE_UP)
+    seen: list[Any] = []
+    monkeypatch.setattr(module, "run", lambda *given: seen.append(given[0]))
+    assert main(["serve", "models.yaml", "--workers", "2"]) == 0
+    surface, shape = seen[0].models
+    assert (surface.called, surface.threshold, surface.thresholds) == ("surface", 0.6, {"dent": 0.3})
+    assert (surface.zones, surface.zones_file) == (zones, Path("zones.yaml"))
+    assert (shape.called, shape.model, shape.min_size, shape.no_promise) == ("shape", Path("best.onnx"), 4, True)
+    assert (shape.threshold, shape.zones) == (None, None)
+    for args, told in [
+        (("--threshold", "0.4"), "models.yaml: --threshold is for one model: write it into the file"),
+        (("--zones", "zones.yaml"), "--zones is for one model"),
+    ]:
+        assert main(["serve", "models.yaml", *args]) == 2
+        assert told in capsys.readouterr().err
+    for wrong, told in [
+        ("models: {a b: {file: best.onnx}}", "models.yaml:1"),
+        ("models: {a: {file: best.onnx, treshold: 0.4}}", "threshold"),
+        ("models: {a: {file: best.onnx, threshold: 2}}", "models.yaml:1"),
+        ("models: {a: {file: nothing.onnx}}", "nothing.onnx: no such file"),
+        ("models: {}", "models.yaml:1"),
+    ]:
+        (tmp_path / "models.yaml").write_text(wrong)
+        assert main(["serve", "models.yaml"]) == 2
+        text = capsys.readouterr().err
+        assert told in text and text.count("\n") == 1
 
 
 WRONG = [

@@ -15,7 +15,7 @@ from PIL import Image as Pil
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.zoned import ZonedPredictor
-from lightdet.service.settings import Settings
+from lightdet.service.model_settings import ModelSettings
 from lightdet.structures import Preprocessing
 
 NAMES = ("red", "green", "=blue+")  # the last as a spreadsheet would like it
@@ -52,7 +52,7 @@ class ColorRuntime:
         return table[:, 2:], table[:, 0], table[:, 1].astype(np.int64)
 
 
-def load_colors(settings: Settings) -> Predictor | ZonedPredictor:
+def load_colors(settings: ModelSettings) -> Predictor | ZonedPredictor:
     """A loader for services; ``COLORS_DELAY`` makes the network slow, ``COLORS_CRASH`` kills the process.
 
     A model file that says ``crash`` does so, too, and one that says ``broken`` is refused. ``COLORS_RECORD`` is a JSON
@@ -67,7 +67,9 @@ def load_colors(settings: Settings) -> Predictor | ZonedPredictor:
     return color_predictor(runtime, settings, json.loads(Path(kept).read_text(encoding="utf-8")) if kept else None)
 
 
-def color_predictor(runtime: ColorRuntime, settings: Settings, record: object = None) -> Predictor | ZonedPredictor:
+def color_predictor(
+    runtime: ColorRuntime, settings: ModelSettings, record: object = None
+) -> Predictor | ZonedPredictor:
     """What `lightdet.load` would give."""
     predictor = Predictor(runtime, confidence=settings.confidence or 0.0, decision=record)
     return predictor if settings.zones is None else ZonedPredictor(predictor, settings.zones)

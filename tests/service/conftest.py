@@ -15,6 +15,7 @@ pytest.importorskip("fastapi", reason="the service needs pip install 'lightdet[s
 pytest.importorskip("httpx", reason="the tests of the service need httpx")
 
 
+from one_model import changed, one_model
 from running_service import Running, running
 
 from lightdet.service.settings import Limits, Settings
@@ -30,7 +31,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, model_file: Path) -> Settings:
     limits = Limits(header_timeout=5.0, body_timeout=5.0, timeout=20.0)
-    return Settings(model_file, port=0, database=str(tmp_path / "records" / "i.sqlite3"), limits=limits)
+    return one_model(model_file, port=0, database=str(tmp_path / "records" / "i.sqlite3"), limits=limits)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def start(settings: Settings) -> Iterator[Callable[..., Running]]:
     opened: list[Any] = []
 
     def begin(delay: float = 0.0, limits: dict[str, Any] | None = None, **changes: Any) -> Running:
-        wanted = replace(settings, limits=replace(settings.limits, **(limits or {})), **changes)
+        wanted = changed(settings, limits=replace(settings.limits, **(limits or {})), **changes)
         manager = running(wanted, delay)
         opened.append(manager)
         return manager.__enter__()
@@ -53,7 +54,7 @@ def start(settings: Settings) -> Iterator[Callable[..., Running]]:
 def shared(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterator[Running]:
     """One service for all tests that leave it as it was."""
     database = str(tmp_path_factory.mktemp("shared") / "i.sqlite3")
-    with running(Settings(model_file, port=0, database=database)) as service:
+    with running(one_model(model_file, port=0, database=database)) as service:
         yield service
 
 

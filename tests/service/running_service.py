@@ -15,6 +15,7 @@ import uvicorn
 from colors import ColorRuntime, color_predictor
 
 from lightdet.service.app import assemble, create_app
+from lightdet.service.engine import Engine
 from lightdet.service.settings import Settings
 from lightdet.service.state import Service
 from lightdet.web.listening import listen
@@ -33,6 +34,11 @@ class Running:
 
     def __post_init__(self) -> None:
         self.client = httpx.Client(base_url=self.url, timeout=30)
+
+    @property
+    def engine(self) -> Engine:
+        """Of the only model."""
+        return self.service.models.choose(None).engine
 
     def detect(self, data: bytes, **query: Any) -> httpx.Response:
         return self.client.post("/api/detect", content=data, params=query, headers={"content-type": "image/png"})

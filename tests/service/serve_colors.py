@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from colors import load_colors
+from one_model import one_model
 
 from lightdet.assembly.zones import read_zones
 from lightdet.errors import UserError
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.keep_pictures import Choice, KeepPictures
+from lightdet.service.model_settings import ModelSettings
 from lightdet.service.run import run
-from lightdet.service.settings import Limits, Settings
+from lightdet.service.settings import Limits
 
 
 def main(ready: str, *given: str) -> int:
@@ -33,8 +35,15 @@ def main(ready: str, *given: str) -> int:
         values["pictures"] = KeepPictures(Choice(True), folder, free=0, url=values.pop("pictures_url"))
     if "zones_file" in values:
         values["zones"] = read_zones(values["zones_file"])
+    if "models" in values:  # by name: the file, or the file and a threshold
+        named = {name: file if isinstance(file, list) else [file, None] for name, file in values["models"].items()}
+        values["models"] = tuple(
+            ModelSettings(Path(file), name, threshold=threshold) for name, (file, threshold) in named.items()
+        )
+        del values["model"]
+    model = values.pop("model", Path())
     try:
-        run(Settings(**values, limits=Limits(**limits), alarms=AlarmRules(**alarms)), Path(ready), load_colors)
+        run(one_model(model, **values, limits=Limits(**limits), alarms=AlarmRules(**alarms)), Path(ready), load_colors)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

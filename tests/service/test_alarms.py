@@ -32,7 +32,7 @@ SECRET = "s3cret"
 
 
 def record(bad: bool, at: int = 0, overridden: bool = False) -> dict[str, Any]:
-    return {"decision": "NG" if bad else "OK", "time_ms": at, "overridden": overridden}
+    return {"decision": "NG" if bad else "OK", "time_ms": at, "overridden": overridden, "model": {"name": "m"}}
 
 
 parts = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)

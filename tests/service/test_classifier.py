@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_model import one_model
 from PIL import Image as Pil
 
 from lightdet.arrays import FloatArray, Image
@@ -19,7 +20,6 @@ from lightdet.service.app import assemble
 from lightdet.service.engine import Upload
 from lightdet.service.routes_detect import result_of
 from lightdet.service.schemas import ClassRule, Result
-from lightdet.service.settings import Settings
 from lightdet.structures import Preprocessing
 
 NAMES = ("bad", "good")
@@ -54,10 +54,10 @@ def picture(brightness: int) -> Upload:
 
 
 def test_a_picture_is_ng_by_its_bad_class(model: Path, tmp_path: Path) -> None:
-    settings = Settings(model, database=str(tmp_path / "records.sqlite3"))
+    settings = one_model(model, database=str(tmp_path / "records.sqlite3"))
     service = assemble(settings, loader({"rule": RULE}))  # type: ignore[arg-type]
-    dark, light = asyncio.run(service.engine.inspect([picture(51), picture(204)], None, "marked"))
-    service.engine.close()
+    dark, light = asyncio.run(service.models.choose(None).engine.inspect([picture(51), picture(204)], None, "marked"))
+    service.models.close()
     (finding,) = dark.detections
     assert (dark.decision, dark.defects, light.decision, light.defects) == ("NG", 1, "OK", 0)
     assert finding == {"box": [0.0, 0.0, 64.0, 64.0], "score": 0.8, "label": 0, "name": "bad", "defect": True}
@@ -65,12 +65,12 @@ def test_a_picture_is_ng_by_its_bad_class(model: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_rule_nothing_says_what_is_bad(model: Path, tmp_path: Path) -> None:
-    settings = Settings(model, database=str(tmp_path / "records.sqlite3"))
+    settings = one_model(model, database=str(tmp_path / "records.sqlite3"))
     with pytest.raises(UserError, match=r"best\.safetensors: has no OK/NG rule.*calibrate it first"):
         assemble(settings, loader(None))  # type: ignore[arg-type]
 
 
 def test_sizes_belong_to_boxes(model: Path, tmp_path: Path) -> None:
-    settings = Settings(model, min_size=3.0, database=str(tmp_path / "records.sqlite3"))
+    settings = one_model(model, min_size=3.0, database=str(tmp_path / "records.sqlite3"))
     with pytest.raises(UserError, match="a smallest size belongs to detectors"):
         assemble(settings, loader({"rule": RULE}))  # type: ignore[arg-type]

@@ -143,7 +143,7 @@ def test_a_threshold_for_one_request_is_recorded_and_in_no_statistics(start: Sta
     assert [point["inspected"] for point in [*chart["points"], chart["unfinished"]] if point] == [1]
     table = list(csv.DictReader(io.StringIO(served.client.get("/api/inspections.csv").text.removeprefix("\ufeff"))))
     assert [row["overridden"] for row in table] == ["0", "1", "1", "1"]
-    assert served.metric('lightdet_inspections_total{decision="OK"}') == 0
+    assert served.metric('lightdet_inspections_total{decision="OK",model="colors"}') == 0
     assert served.metric("lightdet_overridden_total") == 3
 
 
@@ -151,7 +151,7 @@ def test_a_misspelt_threshold_decides_nothing(shared: Any) -> None:
     before = shared.client.get("/api/statistics").json()["inspected"]
     for path in ("/api/detect", "/api/mark"):
         response = shared.client.post(f"{path}?treshold=0.9", content=BAD)
-        assert error(response) == (422, "bad_parameter") and "known here: threshold, name" in response.text
+        assert error(response) == (422, "bad_parameter") and "known here: model, threshold, name" in response.text
     twice = shared.client.post("/api/detect?threshold=0.2&threshold=0.9", content=BAD)
     assert error(twice) == (422, "bad_parameter") and "threshold: given more than once" in twice.text
     assert shared.client.get("/api/statistics").json()["inspected"] == before
@@ -205,7 +205,7 @@ def test_what_is_refused_leaves_no_record(served: Any, path: str) -> None:
     assert all(400 <= response.status_code < 500 for response in refused)
     assert served.client.get("/api/inspections").json()["results"] == []
     assert served.client.get("/api/statistics").json()["inspected"] == 0
-    assert served.metric('lightdet_inspections_total{decision="NG"}') == 0
+    assert served.metric('lightdet_inspections_total{decision="NG",model="colors"}') == 0
     assert served.client.post(path, content=BAD).status_code == 200
     assert len(served.client.get("/api/inspections").json()["results"]) == 1
 
@@ -437,7 +437,7 @@ def test_an_upload_that_is_broken_off(served: Any) -> None:
     wait_for(lambda: served.metric("lightdet_hung_up_total") == 2)
     assert served.service.memory.used == 0
     assert served.detect(BAD).json()["decision"] == "NG"
-    assert served.metric('lightdet_inspections_total{decision="NG"}') == 1
+    assert served.metric('lightdet_inspections_total{decision="NG",model="colors"}') == 1
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_a_fault_of_ours_tells_nothing(served: Any, caplog: pytest.LogCaptureFix
     def fail(*_: Any) -> Any:
         raise RuntimeError("/secret/path")
 
-    served.service.engine._one = fail
+    served.engine._one = fail
     response = served.detect(BAD)
     assert error(response) == (500, "internal") and "secret" not in response.text
     assert "/secret/path" in caplog.text  # for whoever reads the log
@@ -540,7 +540,7 @@ def test_a_fault_of_ours_tells_nothing(served: Any, caplog: pytest.LogCaptureFix
 
 def test_a_model_whose_output_is_no_number(served: Any) -> None:
     nothing = np.full((1, 4), np.nan, np.float32), np.ones(1, np.float32), np.zeros(1, np.int64)
-    served.service.engine.predictor.runtime._runtime = type(
+    served.engine.predictor.runtime._runtime = type(
         "Broken", (), {"names": served.runtime.names, "preprocessing": served.runtime.preprocessing,
                        "milliseconds": {}, "__call__": lambda *_: [nothing]},
     )()  # fmt: skip

@@ -56,7 +56,7 @@ def test_boxes_come_as_regions_of_the_interface(shared: Running, tmp_path: Path)
 def test_nothing_is_recorded_or_counted(start: Callable[..., Running]) -> None:
     served = start()
     looks: list[object] = []
-    served.service.engine.reference, served.service.engine.on_look = object(), looks.append  # type: ignore[assignment]
+    served.engine.reference, served.engine.on_look = object(), looks.append  # type: ignore[assignment]
     assert len(predict(served, inline(PICTURE)).json()["results"][0]["result"]) == 2
     assert looks == []  # the watch over the promise does not hear of it either
     assert served.client.get("/api/inspections").json()["results"] == []

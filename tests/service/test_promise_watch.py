@@ -24,6 +24,7 @@ from lightdet.drift.reference import Reference
 from lightdet.drift.statistics import VERSION
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.watching import look_at
+from lightdet.service.control import Standing
 from lightdet.service.records.store import Store
 from lightdet.service.watch import PromiseWatch, Watched
 
@@ -46,6 +47,10 @@ def calibrated() -> dict[str, Any]:
     promise = {"rate": "escape_rate", "target": 0.02, "confidence": 0.95}
     conditions, kept = predictor.conditions.as_dict(), {"version": VERSION, **reference.as_dict()}
     return {"rule": rule.as_dict(), "promise": promise, "conditions": conditions, "reference": kept}
+
+
+def standing(*values: Any) -> Standing:
+    return Standing("colors", Watched(*values))
 
 
 @pytest.fixture
@@ -107,9 +112,9 @@ def test_it_continues_without_a_database(tmp_path: Path, reference: Reference) -
 @pytest.fixture
 def suspended(start: Callable[..., Running], reference: Reference) -> Running:
     served = start()
-    engine = served.service.engine
+    engine = served.engine
     engine._promise, engine.reference = PROMISE, reference
-    served.service.watch(Watched(None, 3, {"focus": 0.2}))
+    served.service.watch(standing(None, 3, {"focus": 0.2}))
     return served
 
 
@@ -119,14 +124,17 @@ def test_answers_records_and_metrics_say_it(suspended: Running) -> None:
     gauge = f'lightdet_promise_suspended{{model="{label["name"]}",version="{label["version"]}"}}'
     assert label["promise"]["holds"] and label["watch"]["compared"] == 3 and suspended.metric(gauge) == 0
     assert suspended.detect(data).json()["results"][0]["promise"]["holds"]
-    suspended.service.watch(Watched(MOVED, 216, {"focus": 1.0}))
+    suspended.service.watch(standing(MOVED, 216, {"focus": 1.0}))
     result = suspended.detect(data).json()["results"][0]
     told = {"holds": False, "suspended": True, "moved": "focus", "text": f"suspended: {MOVED.describe()}"}
     assert result["promise"] == told
     recorded = suspended.client.get(f"/api/inspections/{result['id']}").json()
     assert recorded["promise"] == told
     assert suspended.client.get("/api/model").json()["promise"] == told
-    assert suspended.metric(gauge) == 1 and suspended.metric('lightdet_watch_evidence{statistic="focus"}') == 1
+    assert (
+        suspended.metric(gauge) == 1
+        and suspended.metric('lightdet_watch_evidence{model="colors",statistic="focus"}') == 1
+    )
     assert suspended.client.post("/api/watch/anew").status_code == 409  # no parent process here
 
 
@@ -137,13 +145,13 @@ def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: 
         timeout=30_000
     )  # not by a string: the page's policy forbids eval
     assert not page.is_visible("#suspended")
-    suspended.service.watch(Watched(MOVED, 216, {}))
+    suspended.service.watch(standing(MOVED, 216, {}))
     data = encode(picture(np.random.default_rng(2)))
     page.set_input_files("#files", {"name": "part.png", "mimeType": "image/png", "buffer": data})
     page.wait_for_selector("#suspended:visible", timeout=30_000)
     text = page.inner_text("#suspended")
     assert "The pictures have changed" in text and "focus fell from 12 to 9" in text
-    suspended.service.watch(Watched(None, 0, {}))
+    suspended.service.watch(standing(None, 0, {}))
     page.set_input_files("#files", {"name": "part.png", "mimeType": "image/png", "buffer": data})
     page.wait_for_selector("#suspended", state="hidden", timeout=30_000)
 

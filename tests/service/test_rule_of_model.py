@@ -13,11 +13,11 @@ from lightdet.decisions import DecisionRule
 from lightdet.errors import UserError
 from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.predictor import Predictor
-from lightdet.service.app import load_with_rule
-from lightdet.service.settings import Settings
+from lightdet.service.loading import load_with_rule
+from lightdet.service.model_settings import ModelSettings
 from lightdet.structures import Preprocessing
 
-SETTINGS = Settings(Path("best.safetensors"))
+SETTINGS = ModelSettings(Path("best.safetensors"))
 RULE = {"threshold": 0.4, "thresholds": {"green": 0.05}, "min_size": 3.0, "min_sizes": {}}
 CALIBRATED = {"rule": RULE, "promise": {}}
 
@@ -29,7 +29,7 @@ class Loader:
         self.floor, self.decision = floor, decision
         self.asked: list[float | None] = []
 
-    def __call__(self, settings: Settings) -> Predictor:
+    def __call__(self, settings: ModelSettings) -> Predictor:
         self.asked.append(settings.confidence)
         if settings.confidence is not None and settings.confidence < self.floor:
             raise UserError("gives no such scores")
@@ -74,7 +74,7 @@ def test_the_card_of_an_export_holds_it(place: str) -> None:
 
 
 def test_an_export_with_a_floor_of_its_own(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "best.onnx")
+    settings = ModelSettings(tmp_path / "best.onnx")
     loader = Loader(floor=0.25)
     predictor, rule, _ = load_with_rule(settings, loader)
     assert (predictor.confidence, rule.threshold, loader.asked) == (0.25, 0.25, [0.1, None])
@@ -92,4 +92,4 @@ def test_damaged_rules(decision: object) -> None:
 
 def test_a_rule_for_other_classes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the model has no class 'dent'"):
-        load_with_rule(Settings(tmp_path / "x", thresholds={"dent": 0.5}), Loader())
+        load_with_rule(ModelSettings(tmp_path / "x", thresholds={"dent": 0.5}), Loader())

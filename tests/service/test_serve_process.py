@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from colors import paint
+from one_model import one_model
 from s3_server import s3_server_to_cut_off
 
 from lightdet.errors import UserError
@@ -31,10 +32,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as in POSIX"
 
 def test_a_file_for_the_address_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
     from lightdet.service.run import run
-    from lightdet.service.settings import Settings
 
     (tmp_path / "taken").write_bytes(b"")
-    settings = Settings(tmp_path / "none.onnx", port=0, database=str(tmp_path / "i.sqlite3"))
+    settings = one_model(tmp_path / "none.onnx", port=0, database=str(tmp_path / "i.sqlite3"))
     with pytest.raises(UserError, match="taken: the folder cannot be made"):
         run(settings, tmp_path / "taken" / "ready.json", lambda _: pytest.fail("too late"))
 
@@ -159,7 +159,7 @@ def test_several_workers_are_one_service(begin: Callable[..., Process]) -> None:
         answer = service.detect(BAD, str(number)).json()
         assert (answer["decision"], answer["recorded"]) == ("NG", True)
     # Whichever worker is asked tells of all of them.
-    assert {metric(service, 'lightdet_inspections_total{decision="NG"}') for _ in range(6)} == {12}
+    assert {metric(service, 'lightdet_inspections_total{decision="NG",model="colors"}') for _ in range(6)} == {12}
     assert metric(service, "lightdet_database_up") == 1
     assert [int(name) for name in service.names()] == list(range(12))
 
@@ -170,7 +170,7 @@ def test_several_workers_are_one_service(begin: Callable[..., Process]) -> None:
         time.sleep(0.05)
     for number in range(6):
         assert service.detect(GOOD, str(number)).json()["decision"] == "OK"
-    assert metric(service, 'lightdet_inspections_total{decision="NG"}') == 12
+    assert metric(service, 'lightdet_inspections_total{decision="NG",model="colors"}') == 12
     workers = children(service.process.pid)
     assert service.end() == 0
     assert "a worker ended unexpectedly" in service.text() and "Traceback" not in service.text()

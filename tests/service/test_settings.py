@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from lightdet.service.settings import Settings
+from one_model import one_model
 
 
 @pytest.mark.parametrize(
@@ -25,6 +24,5 @@ def test_one_core_stays_free_and_workers_share(
     monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, given: int | None, threads: int
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    settings = Settings(Path("model.onnx"), workers=workers, threads=given)
+    settings = one_model(Path("model.onnx"), workers=workers, threads=given)
     assert settings.compute_threads() == threads
-    assert settings.load_options()["threads"] == threads

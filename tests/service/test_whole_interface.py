@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from colors import paint
+from one_model import one_model
 from PIL import Image as Pil
 from running_service import running
 
-from lightdet.service.settings import Settings
+from lightdet.service.model_settings import ModelSettings
 
 schemathesis = pytest.importorskip("schemathesis", reason="the interface is tested with schemathesis")
 
@@ -57,14 +59,20 @@ def said_once(context: Any, case: Any) -> Any:
     return case
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one model", "two models"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[Any]:
     database = str(tmp_path_factory.mktemp("interface") / "i.sqlite3")
     for kind in ("image/*", "application/octet-stream"):
         schemathesis.openapi.media_type(kind, PICTURES)
     schemathesis.openapi.format("binary", PICTURES)  # what bytes are a picture, JSON Schema cannot say either
-    with running(Settings(model_file, port=0, database=database, api_key=KEY["x-api-key"])) as served:
-        served.client.post("/api/detect", content=paint(), headers=KEY)
+    given = one_model(model_file, port=0, database=database, api_key=KEY["x-api-key"])
+    if request.param == 2:
+        named = (ModelSettings(model_file, name, threshold=value) for name, value in (("surface", 0.3), ("shape", 0.6)))
+        given = replace(given, models=tuple(named))
+    with running(given) as served:
+        params = {"model": "surface"} if request.param == 2 else {}
+        answer = served.client.post("/api/detect", content=paint(), params=params, headers=KEY)
+        assert answer.status_code == 200
         key = KEY["x-api-key"]
         given = {"openapi": {"key": {"api_key": key}, "bearer": {"bearer": key}}}
         checks = {"positive_data_acceptance": {"expected-statuses": STATES}}

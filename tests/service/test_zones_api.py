@@ -104,7 +104,7 @@ def test_only_some_roles_may_change_zones_and_no_promise_is_dropped(
     )
     status, why = change("engineer")
     assert status == 409 and "start it again" in why  # in the tests there is no parent process
-    monkeypatch.setattr(service.service.engine, "_promise", Promise("escape_rate", 0.02, 0.95))
+    monkeypatch.setattr(service.engine, "_promise", Promise("escape_rate", 0.02, 0.95))
     status, why = change("engineer")
     assert status == 409 and "would end the promise" in why and not (tmp_path / "zones.yaml").exists()
 

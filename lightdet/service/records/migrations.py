@@ -34,8 +34,13 @@ def _add(table: str, *columns: str) -> Step:
     return step
 
 
-def _drop_old_index(connection: Connection) -> None:
-    connection.exec_driver_sql("DROP INDEX IF EXISTS inspections_sha256")
+def _drop_index(name: str) -> Step:
+    """Drop an index that another one takes the place of."""
+
+    def step(connection: Connection) -> None:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+
+    return step
 
 
 def _chain_rows(connection: Connection) -> None:
@@ -102,7 +107,7 @@ _STEPS: dict[int, tuple[Step, ...]] = {
             "inspections", "model_sha256 VARCHAR(64)", "key_name VARCHAR(64)", "role VARCHAR(16)",
             "station VARCHAR(100)", "order_number VARCHAR(100)", "software VARCHAR(64)",
         ),
-        _drop_old_index,
+        _drop_index("inspections_sha256"),
     ),
     4: (
         _add("inspections", *_LINKS, *_PICTURES),  # rows are read as they are now
@@ -112,6 +117,7 @@ _STEPS: dict[int, tuple[Step, ...]] = {
     ),
     5: (_add("inspections", *_PICTURES),),
     6: (_add("corrections", "boxes TEXT"),),
+    7: (_drop_index("inspections_by_model"),),
 }  # fmt: skip
 """By the number that the tables have: what brings them to the next one."""
 

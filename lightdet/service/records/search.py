@@ -192,11 +192,16 @@ def thumbnail(connection: Connection, identity: str) -> bytes | None:
     return None if jpeg is None else bytes(jpeg)
 
 
-def export(engine: Engine, span: Span) -> Iterator[dict[str, Any]]:
-    """Yield every inspection of a time with its detections, the oldest first; reads page by page."""
+def export(engine: Engine, span: Span, model: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield every inspection of a time with its detections, the oldest first; reads page by page.
+
+    With `model`, those by the model of this name.
+    """
     after = ""
     while True:
         query = select(inspections).where(span.condition(inspections.c.id), inspections.c.id > after)
+        if model is not None:
+            query = query.where(inspections.c.model == model)
         with engine.connect() as connection:
             rows = connection.execute(query.order_by(inspections.c.id).limit(_PAGE)).all()
             page = with_belongings(connection, rows)

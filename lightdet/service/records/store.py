@@ -191,29 +191,29 @@ class Store:
         with self._engine.connect() as connection:
             return search.thumbnail(connection, identity)
 
-    def export(self, span: Span) -> Iterator[dict[str, Any]]:
-        """Yield every inspection of a time with its detections, the oldest first; reads page by page."""
-        return search.export(self._engine, span)
+    def export(self, span: Span, model: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield every inspection of a time (by the model of this name), the oldest first; reads page by page."""
+        return search.export(self._engine, span, model)
 
-    def totals(self, span: Span) -> tuple[int, int, int | None, int | None]:
+    def totals(self, span: Span, model: str | None = None) -> tuple[int, int, int | None, int | None]:
         """Return how many were inspected, how many were NG, the first and last time, see `statistics.totals`."""
         with self._engine.connect() as connection:
-            return statistics.totals(connection, span)
+            return statistics.totals(connection, span, model)
 
-    def overridden(self, span: Span) -> int:
+    def overridden(self, span: Span, model: str | None = None) -> int:
         """Return how many were inspected by a rule of the caller's own."""
         with self._engine.connect() as connection:
-            return statistics.overridden(connection, span)
+            return statistics.overridden(connection, span, model)
 
-    def by_class(self, span: Span) -> dict[str, tuple[int, int]]:
+    def by_class(self, span: Span, model: str | None = None) -> dict[str, tuple[int, int]]:
         """Return by class name: how many defects, in how many pictures."""
         with self._engine.connect() as connection:
-            return statistics.by_class(connection, span)
+            return statistics.by_class(connection, span, model)
 
-    def series(self, span: Span, start_ms: int, width_ms: int) -> list[tuple[int, int, int]]:
+    def series(self, span: Span, start_ms: int, width_ms: int, model: str | None = None) -> list[tuple[int, int, int]]:
         """Return ``(bin, inspected, NG)`` for every bin with inspections, see `statistics.series`."""
         with self._engine.connect() as connection:
-            return statistics.series(connection, span, start_ms, width_ms)
+            return statistics.series(connection, span, start_ms, width_ms, model)
 
 
 __all__ = ["AwayError", "Keep", "SQLAlchemyError", "Span", "Store", "Wanted"]

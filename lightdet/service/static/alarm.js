@@ -5,13 +5,13 @@ import { clock } from "./times.js";
 
 let audio = null;
 
-// `alarm`: {alarm, state: "on" or "off", time, text}
+// `alarm`: {alarm, state: "on" or "off", time, text, model}
 export function ring(alarm) {
-  const old = $("alarms").querySelector(`[data-alarm="${alarm.alarm}"]`);
-  old?.remove();
+  const mine = `${alarm.alarm} ${alarm.model ?? ""}`;
+  [...$("alarms").children].find((each) => each.dataset.alarm === mine)?.remove();
   if (alarm.state === "off") return hideEmpty();
   const button = make("button", { type: "button", class: "small", onclick: () => { item.remove(); hideEmpty(); } }, "Seen");
-  const item = make("li", { "data-alarm": alarm.alarm }, make("span", {}, `Alarm, ${clock(alarm.time)}: ${alarm.text}`), button);
+  const item = make("li", { "data-alarm": mine }, make("span", {}, `Alarm, ${clock(alarm.time)}: ${alarm.text}`), button);
   $("alarms").append(item);
   hideEmpty();
   beep();

@@ -79,13 +79,14 @@ export function saveBlob(blob, name) {
 }
 
 // Sends a picture; where the service is busy, waits as it says and tries again a few times.
-export async function inspect(blob, { name = "", preview = false } = {}) {
-  const query = new URLSearchParams();
+export async function inspect(blob, { name = "", preview = false, path = "api/detect" } = {}) {
+  const [place, given] = path.split("?");
+  const query = new URLSearchParams(given);
   if (name) query.set("name", name);
   if (preview) query.set("picture", "plain");
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const response = await call(`api/detect?${query}`, {
+      const response = await call(`${place}?${query}`, {
         method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" },
       });
       return await response.json();

@@ -8,6 +8,7 @@ import { $ } from "./dom.js";
 import { offerClasses } from "./filters.js";
 import * as history from "./history.js";
 import * as live from "./live.js";
+import * as models from "./models.js";
 import { tellPromise } from "./promise.js";
 import * as statistics from "./statistics.js";
 import { zone } from "./times.js";
@@ -81,7 +82,7 @@ async function look(blob, name) {
   const start = await blob.slice(0, 1).arrayBuffer().catch(() => { throw new Error("cannot be read; is it a folder?"); });
   if (!start.byteLength) throw new Error("the file is empty");
   const preview = !VIEWABLE.test(blob.type);
-  const answer = await inspect(blob, { name, preview });
+  const answer = await inspect(blob, { name, preview, path: models.address("api/detect") });
   for (const result of answer.results) tellPromise(result.promise);
   return answer.results.map((result) => {
     const url = result.picture ?? URL.createObjectURL(blob);
@@ -107,7 +108,7 @@ function refresh() {
 
 // It may change with any part, also with those of others.
 async function askPromise() {
-  state.model.promise = (await getJson("api/model")).promise;
+  state.model.promise = (await getJson(models.address("api/model"))).promise;
   tellPromise(state.model.promise);
 }
 
@@ -184,7 +185,16 @@ addEventListener("keydown", (event) => {
 async function begin() {
   contact.watch();
   for (const place of document.querySelectorAll(".zone")) place.textContent = zone();
-  state.model = await getJson("api/model");
+  await models.setUp(() => useModel().catch((error) => say(error.message)));
+  await useModel();
+  statistics.setUp();
+  history.openAddress();
+  live.listen();
+  setInterval(() => { if (!document.hidden) { refresh(); askPromise().catch(() => {}); } }, LOOK_EVERY);
+}
+
+async function useModel() {
+  state.model = await getJson(models.address("api/model"));
   const { name, version, classes, lowest_score: lowest } = state.model;
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
@@ -194,9 +204,6 @@ async function begin() {
   tellPromise(state.model.promise);
   resetTrial();
   refresh();
-  history.openAddress();
-  live.listen();
-  setInterval(() => { if (!document.hidden) { refresh(); askPromise().catch(() => {}); } }, LOOK_EVERY);
 }
 
 begin().catch((error) => say(error.message));

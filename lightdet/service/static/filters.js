@@ -18,7 +18,8 @@ export function setUp(changed) {
 }
 
 export function offerClasses(names) {
-  $("filter-class").append(...names.map((name) => make("option", { value: name }, name)));
+  const [any] = $("filter-class").children;
+  $("filter-class").replaceChildren(any, ...names.map((name) => make("option", { value: name }, name)));
 }
 
 // Returns the parameters of what is wanted; none where all is.

@@ -2,6 +2,7 @@
 
 import { call, getJson } from "./api.js";
 import { $, count, make, percent } from "./dom.js";
+import * as models from "./models.js";
 import { clock, day, when, zone } from "./times.js";
 
 const HOUR = 3_600_000;
@@ -57,13 +58,13 @@ const chosen = () => ({ day: $("day").value, from: $("from").value, to: $("to").
 async function report() {
   const [begin, end] = spanOf(chosen());
   $("alert").hidden = true;
-  const model = await getJson("api/model");
+  const model = await getJson(models.address("api/model"));
   const now = Date.now();
   const hours = [];
   for (let start = begin; start < Math.min(end, now); start += HOUR) {
     $("progress").textContent = `Reading ${clock(start, false)} …`;
     const stop = Math.min(start + HOUR, end);
-    const wanted = new URLSearchParams({ since: new Date(start).toISOString(), until: new Date(stop).toISOString(), points: 1 });
+    const wanted = new URLSearchParams({ since: new Date(start).toISOString(), until: new Date(stop).toISOString(), points: 1, ...models.filter() });
     hours.push({ start, stop, ...await getJson(`api/statistics?${wanted}`) });
   }
   $("progress").textContent = "";
@@ -135,7 +136,7 @@ function tableOfClasses(total) {
 const highest = (result) => Math.max(0, ...result.detections.filter((each) => each.defect).map((each) => each.score));
 
 async function pictures(begin, end) {
-  const wanted = new URLSearchParams({ since: new Date(begin).toISOString(), until: new Date(end).toISOString(), decision: "NG", limit: LOOKED_AT });
+  const wanted = new URLSearchParams({ since: new Date(begin).toISOString(), until: new Date(end).toISOString(), decision: "NG", limit: LOOKED_AT, ...models.filter() });
   const found = (await getJson(`api/inspections?${wanted}`)).results;
   const worst = found.filter((result) => !result.overridden)
     .sort((a, b) => b.defects - a.defects || highest(b) - highest(a)).slice(0, WORST);
@@ -167,11 +168,13 @@ async function picture(result, name) {
 
 function show() {
   $("sheet").hidden = true;
-  report().catch((error) => {
-    $("progress").textContent = "";
-    $("alert").textContent = error.message;
-    $("alert").hidden = false;
-  });
+  report().catch(failed);
+}
+
+function failed(error) {
+  $("progress").textContent = "";
+  $("alert").textContent = error.message;
+  $("alert").hidden = false;
 }
 
 $("shift").addEventListener("change", () => {
@@ -181,10 +184,10 @@ $("shift").addEventListener("change", () => {
 for (const id of ["from", "to"]) $(id).addEventListener("change", () => fill(chosen()));
 $("choice").addEventListener("submit", (event) => {
   event.preventDefault();
-  history.replaceState(null, "", `?${new URLSearchParams(chosen())}`);
+  history.replaceState(null, "", `?${new URLSearchParams({ ...chosen(), ...models.filter() })}`);
   show();
 });
 $("print").addEventListener("click", () => print());
 
 fill(fromAddress());
-show();
+models.setUp(show).then(show, failed);

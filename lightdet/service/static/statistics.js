@@ -2,6 +2,7 @@
 
 import { download, getJson } from "./api.js";
 import { $, count, make, makeSvg, percent } from "./dom.js";
+import { names, offer } from "./models.js";
 import { clock, day, when } from "./times.js";
 import { say } from "./viewer.js";
 
@@ -22,7 +23,12 @@ function span() {
     start.setSeconds(0, 0); // so that samples do not move with every look
     wanted.set("since", start.toISOString());
   }
+  if ($("statistics-model").value) wanted.set("model", $("statistics-model").value);
   return wanted;
+}
+
+export function setUp() {
+  if (names().length > 1) offer($("statistics-model"));
 }
 
 export async function refresh() {
@@ -161,6 +167,6 @@ function drawClasses(classes) {
 }
 
 const failed = (error) => say(error.message);
-for (const id of ["period", "nelson"]) $(id).addEventListener("change", () => refresh().catch(failed));
+for (const id of ["period", "nelson", "statistics-model"]) $(id).addEventListener("change", () => refresh().catch(failed));
 $("csv").addEventListener("click", () => download(`api/inspections.csv?${span()}`).catch(failed));
 $("csv-detections").addEventListener("click", () => download(`api/inspections.csv?rows=detections&${span()}`).catch(failed));

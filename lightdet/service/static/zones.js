@@ -2,6 +2,7 @@
 
 import { call, getJson, saveBlob } from "./api.js";
 import { $, make, makeSvg } from "./dom.js";
+import { address } from "./models.js";
 import { heldBy, moved } from "./zone_points.js";
 
 const state = { model: null, zones: [], size: null, digest: null, editing: false, changed: false, chosen: 0 };
@@ -11,6 +12,7 @@ const polygonOf = (zone) => zone.look ?? zone.ignore;
 
 // `model` is the answer of api/model.
 export function setUp(model) {
+  if (state.model && state.model.name !== model.name && state.editing) edit(false);
   state.model = model;
   if (!state.editing) restore();
   tellState();
@@ -203,7 +205,7 @@ function values() {
   return size ? { units: "pixels", size, zones } : { units: "share", zones };
 }
 
-const post = async (path) => (await call(path, {
+const post = async (path) => (await call(address(path), {
   method: "POST", body: JSON.stringify(values()), headers: { "Content-Type": "application/json" } })).json();
 
 // The service says what is wrong; it knows more than this page.
@@ -227,7 +229,7 @@ async function save() {
     $("zones-note").textContent = "Saved; they take over in a moment …";
     for (let waited = 0; waited < 60 && state.model.zones?.digest !== digest; waited += 1) {
       await new Promise((resolve) => setTimeout(resolve, 500));
-      state.model = await getJson("api/model").catch(() => state.model);
+      state.model = await getJson(address("api/model")).catch(() => state.model);
     }
     edit(false);
   } catch (error) {

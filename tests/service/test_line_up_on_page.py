@@ -1,0 +1,62 @@
+"""Several models on the page: a person sees which one judges, and chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import drop, verdict
+from one_model import one_model
+from page_browser import Open, axe_findings, until
+from running_service import Running, running
+from test_line_up import WEAK, pair
+
+
+@pytest.fixture
+def two(tmp_path: Path, model_file: Path) -> Iterator[Running]:
+    with running(pair(one_model(model_file, port=0, database=str(tmp_path / "i.sqlite3")), model_file)) as served:
+        yield served
+
+
+def test_the_chosen_model_judges(two: Running, open_page: Open, axe: str) -> None:
+    page = open_page(two.url)
+    page.locator("#model", has_text="surface").wait_for()
+    assert page.locator("#model-choice option").all_inner_texts() == ["surface", "shape"]
+    drop(page, ("weak.png", WEAK, "image/png"))
+    assert verdict(page, "NG") == "1 defect: red"
+    page.locator("#model-choice").select_option("shape")
+    page.locator("#model", has_text="shape").wait_for()
+    until(page, "document.querySelector('#threshold-note').textContent.includes('0.6')")
+    drop(page, ("weak.png", WEAK, "image/png"))
+    assert verdict(page, "OK") == "no defects"
+    assert "shape" in page.locator("#facts").inner_text()
+    numbers(page, "2", "1")
+    page.locator("#statistics-model").select_option("shape")
+    numbers(page, "1", "0")
+    assert axe_findings(page, axe) == []
+    page.reload()
+    page.locator("#model", has_text="shape").wait_for()  # the choice is kept
+
+
+def numbers(page: Any, inspected: str, rejected: str) -> None:
+    page.locator("#inspected", has_text=inspected).wait_for()
+    page.locator("#rejected", has_text=rejected).wait_for()
+
+
+def test_the_report_is_of_one_model(two: Running, open_page: Open, axe: str) -> None:
+    for name in ("surface", "shape", "shape"):
+        two.detect(WEAK, model=name)
+    page = open_page(two.url, "report?model=shape")
+    page.locator("#sheet").wait_for()
+    assert page.locator("#inspected").inner_text() == "2" and page.locator("#rejected").inner_text() == "0"
+    page.locator("#model-choice").select_option("surface")
+    page.locator("#rejected", has_text="1").wait_for()
+    assert axe_findings(page, axe) == []
+
+
+def test_with_one_model_there_is_nothing_to_choose(served: Any, open_page: Open) -> None:
+    page = open_page(served.url)
+    page.locator("#model", has_text="colors").wait_for()
+    assert page.locator(".several:visible").count() == 0
