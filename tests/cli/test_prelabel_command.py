@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -18,6 +19,8 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+from lightdet.models.weights import load_model, save_model
+from lightdet.structures import Tiling
 
 CLASSES = ["größe", "a & <b>"]
 TOOLS = ("label-studio", "cvat", "labelme")
@@ -192,3 +195,18 @@ def test_tiles_propose_what_detect_finds_on_them(home: Path, tmp_path: Path) -> 
     for shape, other in zip(shapes, sorted(found, key=lambda each: -each["score"]), strict=True):
         assert np.allclose([*shape["points"][0], *shape["points"][1]], other["box"], atol=0.02)
         assert shape["description"] == f"score {other['score']:.4f}"
+
+
+def test_a_model_trained_on_tiles_proposes_on_tiles(home: Path, tmp_path: Path) -> None:
+    weights, card = load_model(home / "model.safetensors")
+    (tmp_path / "tiled").mkdir()
+    save_model(tmp_path / "tiled" / "model.safetensors", weights, replace(card, tiles=Tiling(64, 0.25)))
+    (tmp_path / "tiled" / "pictures").symlink_to(home / "pictures")
+    assert run(tmp_path / "tiled", "labelme", tmp_path / "trained") == 0
+    assert run(home, "labelme", tmp_path / "asked", "--tile", "64", "--overlap", "0.25") == 0
+    assert run(home, "labelme", tmp_path / "whole") == 0
+    trained, asked, whole = (
+        {path.name: json.loads(path.read_text())["shapes"] for path in (tmp_path / each).rglob("*.json")}
+        for each in ("trained", "asked", "whole")
+    )
+    assert trained == asked != whole
