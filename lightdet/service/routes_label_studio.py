@@ -7,6 +7,7 @@ name behind it where the service has several.
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -21,6 +22,8 @@ from lightdet.service.state import Parts, Service
 from lightdet.service.uploads import read_body
 from lightdet.tasks import gives_boxes
 from lightdet.web.errors import RefusalError
+
+log = logging.getLogger("lightdet.service")
 
 router = APIRouter(
     prefix="/api/label-studio", dependencies=[Depends(needs("inspect"))], include_in_schema=False
@@ -50,20 +53,29 @@ async def setup(request: Request, service: Parts, model: str | None = None) -> R
 @router.post("/predict")
 @router.post("/{model}/predict")
 async def predict(request: Request, service: Parts, model: str | None = None) -> Response:
-    """Return the model's boxes for each task, or refuse all if one cannot be answered."""
+    """Return the model's boxes for each task, or why there are none; refuse the request if no task can be answered.
+
+    An entry without ``result`` is no prediction for Label Studio: it logs the entry and takes the others. One with an
+    empty ``result`` would be a picture without defects.
+    """
     said = await _said(request, service)
     tasks = said.get("tasks")
     if not isinstance(tasks, list) or len(tasks) > MOST_TASKS:
         raise RefusalError(422, "bad_request", f"'tasks' must be a list of at most {MOST_TASKS} tasks")
     interface = read_interface(said.get("label_config"))
     served = _detector(service, model)
-    results = []
+    results: list[dict[str, Any]] = []
+    refused: list[RefusalError] = []
     for number, task in enumerate(tasks):
         try:
-            found = await _look(service, served, task, interface)
+            results.append(regions(await _look(service, served, task, interface), interface))
         except RefusalError as refusal:
-            raise refusal.in_part(number) if len(tasks) > 1 else refusal from None
-        results.append(regions(found, interface))
+            refused.append(refusal.in_part(number) if len(tasks) > 1 else refusal)
+            results.append(json.loads(refused[-1].body()))
+    if refused and len(refused) == len(tasks):
+        raise refused[0]
+    if refused:
+        log.warning("Label Studio gets no boxes for %d of %d tasks: %s", len(refused), len(tasks), refused[0].message)
     return json_answer({"results": results, "model_version": _version(served)})
 
 

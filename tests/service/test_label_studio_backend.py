@@ -126,8 +126,18 @@ def test_pictures_below_the_folder_are_read_and_no_others(start: Callable[..., R
         answer = predict(served, value)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), value
         assert "secret.png" not in answer.text
-    told = predict(served, inline(PICTURE), "missing.png").json()["error"]
-    assert told["part"] == 1
+
+
+def test_one_bad_task_costs_no_other_its_boxes(shared: Running, caplog: pytest.LogCaptureFixture) -> None:
+    good, bad = inline(PICTURE), inline(b"no picture")
+    with caplog.at_level("WARNING", logger="lightdet.service"):
+        first, second, third = predict(shared, good, bad, good).json()["results"]
+    assert len(first["result"]) == len(third["result"]) == 2
+    assert "result" not in second  # an empty one would say that the picture is free of defects
+    assert (second["error"]["code"], second["error"]["part"]) == ("not_a_picture", 1)
+    assert "no boxes for 1 of 3 tasks" in caplog.text
+    answer = predict(shared, bad, bad)
+    assert (answer.status_code, answer.json()["error"]["part"]) == (415, 0)
 
 
 def test_without_a_folder_files_are_refused(shared: Running) -> None:
