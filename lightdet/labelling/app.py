@@ -12,12 +12,8 @@ from lightdet.labelling.proposals import Source
 from lightdet.labelling.routes import label_routes
 from lightdet.labelling.store import Store
 from lightdet.web.errors import RefusalError, answer_in_our_words
-from lightdet.web.guard import POLICY, Admit, Guard, shown_key
+from lightdet.web.guard import Admit, Guard, shown_key
 from lightdet.web.pages import page_routes
-
-_PAGE_HEADERS = {"content-security-policy": f"{POLICY}; style-src-attr 'unsafe-inline'"}
-"""Annotorious colours each box by a style attribute. Scripts and style sheets stay our own alone."""
-
 
 KEY = "key"
 """Where the page's address has the key; the page keeps it in the cookie `_COOKIE`."""
@@ -43,7 +39,7 @@ def create_app(
     """
     app = FastAPI(title="lightdet label", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(label_routes(store, proposals, bit_depth))
-    app.include_router(page_routes("lightdet.labelling", {"/": "label.html"}, _PAGE_HEADERS))
+    app.include_router(page_routes("lightdet.labelling", {"/": "label.html"}, drawn_on=("/",)))
     answer_in_our_words(app)
     # A foreign page under a name of its own has no key.
     app.add_middleware(Guard, hosts=hosts if key is None else ("*",), admit=None if key is None else _admission(key))

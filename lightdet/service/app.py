@@ -96,7 +96,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         routes_status.router,
         routes_zones.router,
         routes_label_studio.router,
-        page_routes("lightdet.service", PAGES),
+        page_routes("lightdet.service", PAGES, drawn_on=("/",)),
     ):
         app.include_router(router)
     settings = service.settings

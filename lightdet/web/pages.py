@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
 
 from lightdet.web.errors import plain
+from lightdet.web.guard import POLICY
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -18,6 +19,9 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+
+_DRAWN_ON = {"content-security-policy": f"{POLICY}; style-src-attr 'unsafe-inline'"}
+"""Annotorious colours each box by a style attribute. Scripts and style sheets stay our own alone."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,20 @@ class _File:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def page_routes(part: str, pages: Mapping[str, str], headers: Mapping[str, str] | None = None) -> APIRouter:
+def page_routes(part: str, pages: Mapping[str, str], *, drawn_on: Sequence[str] = ()) -> APIRouter:
     """Return the routes of a part's pages, and of the files that they load.
 
     Args:
         part: the package whose folder ``static`` holds them; the files that all parts share are there as well.
         pages: by address, the name of a file, such as ``{"/": "index.html"}``.
-        headers: further headers of the pages.
+        drawn_on: addresses of those on which boxes are drawn.
     """
     router = APIRouter(include_in_schema=False)
     shelf = _shelf("lightdet.web") | _shelf(part)
     for address, name in pages.items():
-        file = _File(shelf[name].data, shelf[name].media_type, shelf[name].tag, headers or {})
+        file = _File(
+            shelf[name].data, shelf[name].media_type, shelf[name].tag, _DRAWN_ON if address in drawn_on else {}
+        )
         router.add_api_route(address, _page(file), methods=["GET"])
 
     @router.get("/static/{name}")

@@ -5,6 +5,7 @@ import * as batch from "./batch.js";
 import * as camera from "./camera.js";
 import * as contact from "./contact.js";
 import { $ } from "./dom.js";
+import * as draw from "./draw.js";
 import { offerClasses } from "./filters.js";
 import * as history from "./history.js";
 import * as live from "./live.js";
@@ -199,6 +200,7 @@ async function useModel() {
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
   offerClasses(classes);
+  draw.setUp(classes, live.pause);
   zones.setUp(state.model);
   $("threshold").min = Math.ceil(lowest * 100) / 100;
   tellPromise(state.model.promise);

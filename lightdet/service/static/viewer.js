@@ -4,6 +4,7 @@ import { download, saveBlob } from "./api.js";
 import { drawBoxes, markedPicture } from "./boxes.js";
 import { drawCorrections } from "./correct.js";
 import { $, count, make } from "./dom.js";
+import { drawDrawn } from "./draw.js";
 import { clearFindings, drawFindings, lightSelected } from "./findings.js";
 import { wouldCount } from "./rule.js";
 import { when } from "./times.js";
@@ -101,6 +102,7 @@ function drawOver() {
   if (!result) return;
   drawZones(result);
   drawBoxes(result, flagsOf(result, trial), $("weak").checked);
+  drawDrawn();
   lightSelected();
 }
 

@@ -13,6 +13,11 @@ export function setUp(redraw, pans = null) {
   if (pans) Object.assign(state, { pans, drawing: true });
 }
 
+// Whether one draws on the picture from now on, where that begins and ends.
+export function setDrawing(on) {
+  Object.assign(state, { drawing: on, pans: on ? () => false : isZoomed });
+}
+
 // What the screen shows of the picture: [x1, y1, x2, y2] in its pixels.
 export function visible() {
   const room = roomOf(), shown = shownSize();

@@ -2,21 +2,20 @@
 
 import { $ } from "./dom.js";
 
-const { createImageAnnotator, UserSelectAction } = window.Annotorious;
 const LEAST = 1; // pixels that a side keeps
 const DRAG = 4; // pixels of the screen from which on a drag draws a box, across and down
-const state = { annotator: null, size: [1, 1], silent: false, dirty: new Set(), made: new Set(), colors: () => "#fff", hear: {} };
+const state = { annotator: null, size: [1, 1], unit: 1, silent: false, dirty: new Set(), made: new Set(), colors: () => "#fff", hear: {} };
 
 // `hear`: {drawn(box), changed(key, box), moving(), selected(), clicked([x, y]), pinch(event)}; `colors(key)` a box's colour.
 export function setUp(hear, colors) {
   Object.assign(state, { hear, colors });
 }
 
-// Begins with another picture, once it is loaded.
+// Begins with another picture, once it is loaded; boxes are in the pixels of `size`, also on a smaller copy of it.
 export function begin(size) {
-  state.annotator?.destroy();
-  state.size = size;
-  state.dirty.clear();
+  end();
+  Object.assign(state, { size, unit: ($("picture").naturalWidth || size[0]) / size[0] });
+  const { createImageAnnotator, UserSelectAction } = window.Annotorious;
   const annotator = createImageAnnotator($("picture"), {
     userSelectAction: UserSelectAction?.EDIT ?? "EDIT", drawingMode: "drag", theme: "light", style: styleOf,
   });
@@ -37,6 +36,13 @@ export function begin(size) {
     if (!pointerIsDown) settle();
   });
   annotator.state.selection.subscribe(() => { if (!state.silent) state.hear.selected(selected()); });
+}
+
+export function end() {
+  state.annotator?.destroy();
+  state.annotator = null;
+  state.dirty.clear();
+  state.made.clear();
 }
 
 const layer = () => $("frame").querySelector(".a9s-annotationlayer");
@@ -75,7 +81,8 @@ function quietly(work) {
   try { work(); } finally { state.silent = before; }
 }
 
-function annotationOf({ key, box: [x1, y1, x2, y2] }) {
+function annotationOf({ key, box }) {
+  const [x1, y1, x2, y2] = box.map((value) => value * state.unit);
   const geometry = {
     x: x1, y: y1, w: x2 - x1, h: y2 - y1, rot: 0, bounds: { minX: x1, minY: y1, maxX: x2, maxY: y2 },
   };
@@ -88,7 +95,7 @@ function styleOf(annotation) {
 
 function readBox(annotation) {
   const { x, y, w, h } = annotation.target.selector.geometry;
-  return within([x, y, x + w, y + h]);
+  return within([x, y, x + w, y + h].map((value) => value / state.unit));
 }
 
 // A box cut at the picture's border.
@@ -139,6 +146,7 @@ for (const kind of ["pointerup", "pointercancel"]) {
     setTimeout(() => { // after Annotorious has heard of it
       pointerIsDown = false;
       dropMade();
+      if (!state.annotator) return;
       if (draws && Math.min(...moved) >= DRAG) {
         state.annotator.cancelDrawing();
         state.hear.drawn(within([...pointOf({ clientX: began.at[0], clientY: began.at[1] }), ...pointOf(event)]));
@@ -151,7 +159,7 @@ for (const kind of ["pointerup", "pointercancel"]) {
 }
 
 function dropMade() {
-  for (const key of state.made) quietly(() => state.annotator.removeAnnotation(key));
+  for (const key of state.annotator ? state.made : []) quietly(() => state.annotator.removeAnnotation(key));
   state.made.clear();
 }
 
@@ -162,7 +170,7 @@ function pointOf(event) {
 
 // A second finger means zooming: what the first one began to draw is dropped.
 $("drop").addEventListener("pointerdown", (event) => {
-  if (event.pointerType !== "touch" || !event.isTrusted) return;
+  if (event.pointerType !== "touch" || !event.isTrusted || !state.annotator) return;
   touching.add(event.pointerId);
   if (touching.size > 1) {
     state.annotator?.cancelDrawing();
