@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from lightdet.errors import UserError
 from lightdet.inference.formats import FilePrecision
-from lightdet.options.base import AnyPath, Options
+from lightdet.options.base import AnyPath, Options, Then
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     Agnostic,
@@ -23,6 +23,7 @@ from lightdet.options.shared import (
     Share,
     Split,
 )
+from lightdet.storage.kept import local_file
 
 FileFormat: TypeAlias = Literal["onnx", "openvino"]
 CALIBRATION_PICTURES = 300
@@ -39,7 +40,8 @@ class ExportOptions(Options):
 
     weights: Annotated[
         AnyPath,
-        Parameter(name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors)."),
+        Parameter(name=("--weights", "-w"), metavar="FILE", help="Trained model (best.safetensors); also a URL."),
+        Then(local_file),
     ]
     _: KW_ONLY
     format: Annotated[

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lightdet.options.base import AnyPath, Options
+from lightdet.options.base import AnyPath, Options, Then
 from lightdet.options.ranges import between
 from lightdet.options.shared import HIDDEN, Device, Imgsz, Json, Overrides, Precision, Share, Threads
+from lightdet.storage.kept import local_file
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,11 @@ class ProfileOptions(Options):
     """
 
     weights: Annotated[
-        Sequence[AnyPath],
+        Sequence[Annotated[AnyPath, Then(local_file)]],
         Parameter(
             name=("--weights", "-w"),
             metavar="FILE",
-            help="Trained model or its export (.onnx, .xml); several are measured in turn.",
+            help="Trained model or its export (.onnx, .xml), also a URL; several are measured in turn.",
         ),
     ] = ()
     _: KW_ONLY

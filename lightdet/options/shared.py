@@ -55,7 +55,7 @@ ModelFiles = Annotated[
     Parameter(help="Trained model (best.safetensors), or an export of one; also a URL. Repeat it for several models."),
 ]
 OptionalModel = Annotated[AnyPath | None, _MODEL, Then(local_file)]
-OwnModel = Annotated[AnyPath | None, _MODEL, Parameter(help="Trained model (best.safetensors), or an export of one.")]
+OwnModel = Annotated[AnyPath | None, _MODEL, Then(local_file)]
 """One that is changed in place."""
 Predictions = Annotated[
     AnyPath | None, Parameter(metavar="FILE", help="Instead of --weights: detections as COCO JSON.")

@@ -25,6 +25,7 @@ from lightdet.options.val import ValOptions
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
 from lightdet.runs.found import Found
 from lightdet.runs.validate import Validation, Watcher
+from lightdet.storage.kept import needs_output
 from lightdet.tasks import task_of_model
 
 CURVE_POINTS = 200
@@ -146,6 +147,8 @@ def check_request(options: CalibrationOptions) -> None:
             path=options.weights,
         )
     wanted_of(options)
+    if options.weights is not None:
+        needs_output(Path(options.weights), options.output)
     if options.output is not None and options.weights is None:
         raise UserError("--output is for a model file, and --predictions has none: use --json")
     own = [] if options.zones is None else [zone for zone in read_zones(options.zones).zones if zone.has_thresholds]

@@ -24,6 +24,7 @@ from lightdet.runs.export_promise import deep_enough
 from lightdet.runs.export_proof import Proof, Watcher, caveat
 from lightdet.runs.load import calibrated_conditions
 from lightdet.runs.validate import class_order
+from lightdet.storage.kept import needs_output
 from lightdet.structures import Preprocessing
 from lightdet.tasks import task_of_model
 
@@ -81,6 +82,7 @@ class Export:
     def __init__(self, options: ExportOptions) -> None:
         options = self.options = _as_calibrated(options)
         check_request(options)
+        needs_output(Path(options.weights), options.output)
         self.task = task_of_model(options.weights)
         self.task.check_options(options.given(), Path(options.weights))
         if options.nms:

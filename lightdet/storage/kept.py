@@ -74,6 +74,16 @@ def local_file(value: str | Path) -> Path:
     return folder / file_part(url).rpartition("/")[2]
 
 
+def needs_output(model: Path, output: str | Path | None) -> None:
+    """Refuse to write beside a kept copy, or over it: nobody would look for it there.
+
+    Raises:
+        UserError: there is no `output`, and `model` is a kept copy.
+    """
+    if output is None and model.absolute().is_relative_to(kept_folder().absolute()):
+        raise UserError("the model is stored by URL: say with --output where the file goes", path=model.name)
+
+
 def named(path: str, parts: list[Any]) -> str:
     """A folder's name: the end of a path for people, and a hash of what makes the content."""
     plain = re.sub(r"[^\w.-]+", "_", path.rstrip("/").rpartition("/")[2])[-60:].lstrip(".")
