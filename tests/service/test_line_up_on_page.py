@@ -60,3 +60,19 @@ def test_with_one_model_there_is_nothing_to_choose(served: Any, open_page: Open)
     page = open_page(served.url)
     page.locator("#model", has_text="colors").wait_for()
     assert page.locator(".several:visible").count() == 0
+
+
+def test_boxes_are_drawn_in_the_classes_of_the_model_that_decided(two: Running, open_page: Open) -> None:
+    ids = {name: two.detect(WEAK, model=name).json()["results"][0]["id"] for name in ("surface", "shape")}
+
+    def other_classes(route: Any) -> None:
+        route.fulfill(json=route.fetch().json() | {"classes": ["dent", "hole"]})
+
+    page = open_page(two.url)
+    page.route("**/api/model?model=shape", other_classes)
+    for name, classes in (("shape", ["dent", "hole"]), ("surface", ["red", "green", "=blue+"])):
+        page.goto(f"{two.url}/#{ids[name]}")
+        page.get_by_text("Correct this verdict").click()
+        page.locator("#draw-class option", has_text=classes[0]).wait_for(state="attached")
+        assert page.locator("#draw-class option").all_inner_texts() == classes
+        page.get_by_text("Correct this verdict").click()

@@ -188,6 +188,7 @@ async function begin() {
   for (const place of document.querySelectorAll(".zone")) place.textContent = zone();
   await models.setUp(() => useModel().catch((error) => say(error.message)));
   await useModel();
+  draw.setUp(models.classesOf, live.pause);
   statistics.setUp();
   history.openAddress();
   live.listen();
@@ -200,7 +201,6 @@ async function useModel() {
   $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   document.title = `${name} – lightdet`;
   offerClasses(classes);
-  draw.setUp(classes, live.pause);
   zones.setUp(state.model);
   $("threshold").min = Math.ceil(lowest * 100) / 100;
   tellPromise(state.model.promise);

@@ -6,12 +6,27 @@ import { drawOver } from "./over.js";
 import * as zoom from "./zoom.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const state = { canvas: null, on: false, result: null, marks: [], classes: [], number: 0, changed: () => {}, pause: () => {} };
+const state = { canvas: null, on: false, result: null, marks: [], model: null, classes: [], number: 0, changed: () => {} };
 
-// `classes`: the model's; `pause()` is called when drawing begins, so that no other picture takes the place of this one.
-export function setUp(classes, pause) {
-  Object.assign(state, { classes, pause });
-  $("draw-class").replaceChildren(...classes.map((name) => make("option", { value: name }, name)));
+// `classesOf(name)`: asks for those of a model; `pause()` is called when drawing begins, so that no other picture takes
+// the place of this one.
+export function setUp(classesOf, pause) {
+  Object.assign(state, { classesOf, pause });
+}
+
+// Offers the classes of the model that decided.
+async function offer({ model: { name } }) {
+  if (name === state.model) return;
+  Object.assign(state, { model: name, classes: [] });
+  try {
+    const classes = await state.classesOf(name);
+    if (name !== state.model) return;
+    state.classes = classes;
+    $("draw-class").replaceChildren(...classes.map((each) => make("option", { value: each }, each)));
+    refresh();
+  } catch {
+    state.model = null; // asked again with the next inspection
+  }
 }
 
 export const hear = (changed) => { state.changed = changed; };
@@ -20,6 +35,7 @@ export const hear = (changed) => { state.changed = changed; };
 export function restart(result) {
   stop();
   Object.assign(state, { result, marks: [] });
+  if (result) offer(result);
   refresh();
 }
 

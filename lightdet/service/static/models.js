@@ -24,6 +24,13 @@ export async function setUp(changed) {
 
 export const names = () => state.names;
 
+// The classes of the model of this name; of all models if it is not served any more.
+export async function classesOf(name) {
+  const asked = state.names.includes(name) ? [name] : state.names;
+  const found = await Promise.all(asked.map((each) => getJson(`api/model?model=${encodeURIComponent(each)}`)));
+  return [...new Set(found.flatMap(({ classes }) => classes))];
+}
+
 // The parameters for what the chosen model decided; none where there is only one.
 export const filter = () => (state.names.length > 1 ? { model: state.chosen } : {});
 
