@@ -52,5 +52,5 @@ def explain(options: ExplainOptions) -> Explained:
         UserError: a class or box that is not there, options that exclude each other, a file that cannot be read.
     """
     run = ExplainRun(options)
-    with Bar("explain", len(run.sources), shown=options.progress) as bar:
+    with Bar("explain", run.sources.total, shown=options.progress) as bar:
         return run.run(lambda _source: bar.step())

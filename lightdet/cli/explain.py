@@ -28,7 +28,7 @@ def explain(options: Annotated[ExplainOptions, ALL]) -> None:
 
     run = ExplainRun(options)
     try:
-        with Bar("explain", len(run.sources)) as bar:
+        with Bar("explain", run.sources.total) as bar:
             run.run(lambda _source: bar.step())
     finally:
         _show(Console(), run.outcome)

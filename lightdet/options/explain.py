@@ -29,7 +29,9 @@ from lightdet.options.shared import (
 class ExplainOptions(Options):
     """The options of `lightdet.explain`."""
 
-    sources: Annotated[Sources, Parameter(help="Pictures, folders, globs ('in/**/*.png'), .txt lists.")]
+    sources: Annotated[
+        Sources, Parameter(help="Pictures, folders, globs ('in/**/*.png'), .txt lists; also URLs, archives.")
+    ]
     weights: ModelFile
     _: KW_ONLY
     class_name: Annotated[

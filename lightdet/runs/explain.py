@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import Image
-from lightdet.data.images import read_pages
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explaining.answers import Explainer, Explanation
@@ -55,14 +54,11 @@ class ExplainRun:
             options.sources,
             recursive=options.recursive,
             exclude=lambda folder: earlier(folder) or folder.absolute() == output,
+            stored=True,
         )
-        other = next((source for source in found.items if source.kind != "picture"), None)
-        if other is not None:
-            raise UserError(
-                f"is a {other.kind}, and only pictures can be explained; save the frame you need as a picture",
-                path=other.name,
-            )
-        self.sources = found.items
+        for source in found.items:
+            _check_picture(source)
+        self.sources = found
         self.originals = {source.target.resolve() for source in found.items if isinstance(source.target, Path)}
         self.outcome = Explained()
         self.tiles: Tiling | None = None
@@ -93,7 +89,8 @@ class ExplainRun:
         return outcome
 
     def _explain(self, explainer: Explainer, source: Source) -> None:
-        for page in read_pages(str(source.target), bit_depth=explainer.preprocessing.bit_depth):
+        _check_picture(source)
+        for page in source.read(explainer.preprocessing.bit_depth):
             self._explain_picture(explainer, source.page(page), page.image)
 
     def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
@@ -183,3 +180,11 @@ def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:
 
     explainer: Explainer = task.explainer(options, device=choose_device(options.device), rect=rect)
     return explainer
+
+
+def _check_picture(source: Source) -> None:
+    if source.kind != "picture":
+        raise UserError(
+            f"is a {source.kind}, and only pictures can be explained; save the frame you need as a picture",
+            path=source.name,
+        )

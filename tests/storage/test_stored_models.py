@@ -1,11 +1,14 @@
-"""Commands that write a model take a stored one, and say where the result goes."""
+"""Commands take a stored model; those that write one are told where; pictures to explain may be stored as well."""
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pil
 from small_detector import save_small_detector
 
 from lightdet.cli.app import main
@@ -44,3 +47,17 @@ def test_a_profile_of_it(stored: str, tmp_path: Path) -> None:
     given = ["profile", "--weights", stored, "--json", "profile.json", "--runs", "2", "--batch", "1"]
     assert main(given) == 0
     assert (tmp_path / "profile.json").is_file()
+
+
+def test_an_explanation_of_stored_pictures(s3: Any, stored: str, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        file = io.BytesIO()
+        Pil.new("RGB", (64, 64), (90, 30, 200)).save(file, "png")
+        s3.pipe_file(f"lake/shown/{name}.png", file.getvalue())
+    s3.pipe_file("lake/shown/film.mp4", b"no picture")
+    given = ["explain", "s3://lake/shown/*", "--weights", stored, "--class", "dent", "--output", "out"]
+    assert main([*given, "--on-error", "skip", "--json", "told.json"]) == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert [each["source"] for each in told["explanations"]] == ["s3://lake/shown/a.png", "s3://lake/shown/b.png"]
+    assert [each["source"] for each in told["skipped"]] == ["s3://lake/shown/film.mp4"]
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2
