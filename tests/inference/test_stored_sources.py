@@ -224,7 +224,7 @@ def test_200_000_names_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_detect_reads_them() -> None:
-    with pytest.raises(UserError, match="s3://lake/in: is in an archive or by URL; only 'detect', 'explain' and 'archive'"):
+    with pytest.raises(UserError, match="s3://lake/in: is in an archive or by URL; only 'detect', 'explain'"):
         expand_sources(["s3://lake/in"])
 
 
