@@ -13,7 +13,7 @@ import pytest
 
 import lightdet
 from lightdet.display.outcome import exit_code
-from lightdet.runs import trainings
+from lightdet.runs import training_process
 
 
 class Finished:
@@ -34,6 +34,6 @@ class Finished:
 def trained_here() -> Iterator[None]:
     """Trainings run in this process, one after another."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainings, "subprocess", SimpleNamespace(Popen=Finished, PIPE=subprocess.PIPE))
+        patch.setattr(training_process, "subprocess", SimpleNamespace(Popen=Finished, PIPE=subprocess.PIPE))
         patch.setenv("COLUMNS", "200")
         yield

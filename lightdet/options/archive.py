@@ -10,7 +10,9 @@ from cyclopts import Parameter
 from lightdet.options.base import NEEDED, AnyPath, Options
 from lightdet.options.ranges import between, existing, writable
 from lightdet.options.shared import (
+    ClusterAddress,
     Device,
+    Engine,
     Json,
     ModelFiles,
     NoPromise,
@@ -20,6 +22,7 @@ from lightdet.options.shared import (
     Share,
     Sources,
     Threads,
+    check_engine,
 )
 
 
@@ -40,15 +43,8 @@ class ArchiveOptions(Options):
         int | None,
         Parameter(metavar="N", validator=between(1, 1024), help="Processes; default: one per processor."),
     ] = None
-    engine: Annotated[
-        Literal["processes", "ray"], Parameter(help="Processes of this computer, or Ray, over several computers.")
-    ] = "processes"
-    address: Annotated[
-        str | None,
-        Parameter(
-            metavar="ADDRESS", help="With --engine ray: a cluster that was started; default: Ray on this computer."
-        ),
-    ] = None
+    engine: Engine = "processes"
+    address: ClusterAddress = None
     batch: Annotated[
         int, Parameter(name=("--batch", "-b"), metavar="N", validator=between(1, 1024), help="Pictures per batch.")
     ] = 8
@@ -63,6 +59,10 @@ class ArchiveOptions(Options):
     ] = True
     json: Json = None
     progress: Progress = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_engine(self.engine, self.address)
 
 
 ArchiveFolder = Annotated[

@@ -12,9 +12,11 @@ from lightdet.options.base import AnyPath, Options
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     HIDDEN,
+    ClusterAddress,
     DataFile,
     DataRoot,
     Device,
+    Engine,
     Epochs,
     Json,
     Minutes,
@@ -26,6 +28,7 @@ from lightdet.options.shared import (
     Threads,
     TrainBatch,
     TrainImgsz,
+    check_engine,
 )
 from lightdet.options.train import training_settings
 
@@ -78,6 +81,8 @@ class CompareOptions(Options):
     ] = ""
     device: Device = "auto"
     together: Annotated[int, Parameter(metavar="N", validator=between(1, 64), help="Number of parallel trainings.")] = 1
+    engine: Engine = "processes"
+    address: ClusterAddress = None
     take: Annotated[
         Literal["last", "best"], Parameter(help="Weights of the last epoch, or of the one that scored best.")
     ] = "last"
@@ -96,6 +101,10 @@ class CompareOptions(Options):
     overrides: Overrides = ()
     command: Annotated[str, HIDDEN, Parameter(help="The command that the page names.")] = "lightdet.compare"
     progress: Progress = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_engine(self.engine, self.address)
 
     def settings(self) -> list[str]:
         """Return the settings for every configuration, each as ``key.path=value``."""

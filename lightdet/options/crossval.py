@@ -14,10 +14,12 @@ from lightdet.options.calibrate import BadClasses, EscapeRate, FalseRejectRate, 
 from lightdet.options.ranges import between
 from lightdet.options.shared import (
     Agnostic,
+    ClusterAddress,
     ConfigFile,
     DataFile,
     DataRoot,
     Device,
+    Engine,
     Epochs,
     Json,
     Minutes,
@@ -32,6 +34,7 @@ from lightdet.options.shared import (
     Tile,
     TrainBatch,
     TrainImgsz,
+    check_engine,
 )
 from lightdet.options.train import training_settings
 
@@ -80,6 +83,8 @@ class CrossvalOptions(Options):
     overlap: Overlap = None
     device: Device = "auto"
     together: Annotated[int, Parameter(metavar="N", validator=between(1, 64), help="Number of parallel trainings.")] = 1
+    engine: Engine = "processes"
+    address: ClusterAddress = None
     output: OutputFolder = "runs/crossval"
     on_error: OnError = "fail"
     json: Json = None
@@ -88,6 +93,7 @@ class CrossvalOptions(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_engine(self.engine, self.address)
         if self.escape_rate is not None and self.false_reject_rate is not None:
             raise UserError("give either --escape-rate or --false-reject-rate")
         if self.per_class and self.kind is None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from lightdet.errors import UserError
 from lightdet.options.base import AnyPath, Then
 from lightdet.options.ranges import all_existing, between, device_name, existing, one_device, side, tile_side, writable
 from lightdet.storage.datasets import local_dataset
@@ -15,6 +16,14 @@ from lightdet.storage.outgoing import local_output
 
 OnErrorChoice: TypeAlias = Literal["fail", "skip"]
 PrecisionName: TypeAlias = Literal["fp32", "bf16", "fp16"]
+
+Engine = Annotated[
+    Literal["processes", "ray"], Parameter(help="Processes of this computer, or Ray, over several computers.")
+]
+ClusterAddress = Annotated[
+    str | None,
+    Parameter(metavar="ADDRESS", help="With --engine ray: a cluster that was started; default: Ray on this computer."),
+]
 
 Share = Parameter(metavar="P", validator=between(0, 1))
 """For a number in [0, 1]."""
@@ -214,3 +223,13 @@ Callbacks = Annotated[
     Parameter(help="Callbacks, which follow the training and may stop it: see `lightdet.Callback`."),
 ]
 Progress = Annotated[bool, HIDDEN, Parameter(help="Show a bar, in a terminal and in a notebook.")]
+
+
+def check_engine(engine: str, address: str | None) -> None:
+    """Refuse the address of a cluster that nothing would use.
+
+    Raises:
+        UserError: it is given without Ray.
+    """
+    if address is not None and engine != "ray":
+        raise UserError("--address is that of a Ray cluster: add --engine ray")

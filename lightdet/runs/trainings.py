@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.runs.resume import STATE_FILE
+from lightdet.runs.training_process import LOST, Begin, TrainingProcess
 from lightdet.training.checkpoint import METADATA_KEY
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import stop_on_signal
@@ -29,8 +27,8 @@ POLL_SECONDS = 0.1
 ORPHAN_SECONDS = 180.0
 """How long to wait for the training of a killed command to save and end."""
 INTERRUPTED = 130
-SOURCES = Path(__file__).resolve().parents[2]
-"""The folder that holds the package: child processes must find it even if it is not installed."""
+TRIES = 3
+"""How often a training is started whose computer is lost each time."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,8 @@ def read_progress(folder: Path) -> TrainingProgress | None:
 @dataclass
 class _Running:
     job: Job
-    process: subprocess.Popen[bytes]
+    number: int
+    process: TrainingProcess
     log: IO[bytes]
     tail: bytearray = field(default_factory=bytearray)
 
@@ -116,18 +115,9 @@ class _Running:
         del self.tail[: end + 1]
         return next((line.strip() for line in reversed(lines) if line.strip()), None)
 
-    def ask_to_stop(self) -> None:
-        """Close the pipe that the training watches: it saves and ends."""
-        if self.process.stdin is not None:
-            with suppress(OSError):
-                self.process.stdin.close()
-
     def end(self) -> None:
         """Kill it if it still runs, and close its files."""
-        self.ask_to_stop()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.process.end()
         self.log.close()
 
 
@@ -146,20 +136,21 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         yield
 
 
-def train_all(jobs: Sequence[Job], together: int, watcher: Watcher, launcher: str) -> dict[Job, str]:
+def train_all(jobs: Sequence[Job], together: int, watcher: Watcher, begin: Begin) -> dict[Job, str]:
     """Train what is not finished yet, `together` at a time; returns the reason for each failure.
 
-    The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once.
+    The first Ctrl-C (or SIGTERM) lets the trainings save, the second ends them at once. A training whose computer is
+    lost continues on another one.
 
     Args:
-        launcher: the module that trains in its own process (``python -m``); it gets `TrainOptions` as JSON,
-            and saves and ends when its standard input is closed.
+        begin: starts a training, here or elsewhere.
 
     Raises:
         KeyboardInterrupt: after a signal.
-        UserError: an earlier training is still running in one of the folders.
+        UserError: an earlier training is still running in one of the folders; or one cannot be started.
     """
     waiting = deque(enumerate(jobs, 1))
+    tries = dict.fromkeys(jobs, 0)
     running: list[_Running] = []
     failed: dict[Job, str] = {}
     with stop_on_signal() as stop:
@@ -169,15 +160,21 @@ def train_all(jobs: Sequence[Job], together: int, watcher: Watcher, launcher: st
                     number, job = waiting.popleft()
                     before = read_progress(job.folder)
                     watcher.training_begins(job, number, len(jobs), resumed=before is not None)
-                    running.append(_start(job, together, launcher, resume=before is not None))
+                    tries[job] += 1
+                    running.append(_start(job, number, begin, resume=before is not None))
                 time.sleep(POLL_SECONDS)
                 for one in list(running):
                     if stop.requested:
-                        one.ask_to_stop()
-                    if not _still_running(one, watcher):
+                        one.process.ask_to_stop()
+                    code = _code(one, watcher)
+                    if code is not None:
                         running.remove(one)
-                        failure = _failure(one.job, one.process.returncode)
                         one.end()
+                        if code == LOST and tries[one.job] < TRIES and not stop.requested:
+                            watcher.note(f"{one.job.title}: its computer is lost; it continues on another one")
+                            waiting.appendleft((one.number, one.job))
+                            continue
+                        failure = _failure(one.job, code)
                         if failure is not None and not stop.requested:
                             failed[one.job] = failure
                         if not stop.requested:
@@ -191,45 +188,27 @@ def train_all(jobs: Sequence[Job], together: int, watcher: Watcher, launcher: st
     return failed
 
 
-def _still_running(one: _Running, watcher: Watcher) -> bool:
-    ended = one.process.poll() is not None  # asked first: the log may grow until then
+def _code(one: _Running, watcher: Watcher) -> int | None:
+    code = one.process.poll()  # asked first: the log may grow until then
     line = one.newest_line()
     if line is not None:
         watcher.training_says(one.job, line)
-    return not ended
+    return code
 
 
-def _start(job: Job, together: int, launcher: str, *, resume: bool) -> _Running:
+def _start(job: Job, number: int, begin: Begin, *, resume: bool) -> _Running:
     make_folder(job.folder)
     _wait_for_orphan(job.folder)
     wanted = {**job.wanted, "output": str(job.folder), "resume" if resume else "overwrite": True}
-    command = [sys.executable, "-m", launcher, json.dumps(wanted)]
     path = job.folder / LOG_NAME
     try:
         with path.open("ab") as log:
-            begin = log.tell()
-            # A new session: Ctrl-C at the terminal reaches only us, and we pass it on.
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env=_environment(together),
-                start_new_session=True,
-            )
+            already = log.tell()
         reader = path.open("rb")
-        reader.seek(begin)
+        reader.seek(already)
     except OSError as error:
         raise UserError(f"the training cannot be started: {error.strerror}", path=job.folder) from None
-    return _Running(job, process, reader)
-
-
-def _environment(together: int) -> dict[str, str]:
-    found = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
-    found["PYTHONPATH"] = os.pathsep.join(part for part in (str(SOURCES), os.environ.get("PYTHONPATH")) if part)
-    if together > 1 and "OMP_NUM_THREADS" not in os.environ:
-        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // together))
-    return found
+    return _Running(job, number, begin(wanted, path), reader)
 
 
 def _wait_for_orphan(folder: Path) -> None:
@@ -254,6 +233,8 @@ def _failure(job: Job, code: int) -> str | None:
     if code == 0 and ended is not None and ended.done:
         return None
     where = f"see {job.folder / LOG_NAME}"
+    if code == LOST:
+        return f"its computer was lost {TRIES} times; {where}"
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         why = "; perhaps memory ran out" if name == "SIGKILL" else ""

@@ -22,7 +22,7 @@ from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.drift import reference as drift_reference
 from lightdet.drift.statistics import PICTURE_STATISTICS
 from lightdet.inference.watching import stored_reference
-from lightdet.runs import trainings
+from lightdet.runs import training_process, trainings
 from lightdet.runs.crossval import checks
 
 BOXES = """\
@@ -170,7 +170,7 @@ def test_the_same_command_trains_nothing_again(
     whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(whole)
-    monkeypatch.setattr(trainings, "subprocess", None)
+    monkeypatch.setattr(training_process, "subprocess", None)
     before = numbers(whole)
     assert main(command(*RATE)) == 0
     assert numbers(whole)["figures"] == before["figures"]

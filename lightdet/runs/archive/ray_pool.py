@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from lightdet.errors import UserError
 from lightdet.runs.archive.batches import Batch, Batches, DeadError
 from lightdet.runs.archive.pool import Start
+from lightdet.runs.ray_cluster import connected, ray_module
 
 
 def on_ray(
@@ -31,8 +28,8 @@ def on_ray(
     Raises:
         UserError: Ray is missing, or no cluster is there; or as `spread`.
     """
-    ray = _ray()
-    with _connected(ray, address, actors):
+    ray = ray_module()
+    with connected(ray, address, actors):
         there = ray.cluster_resources().get("GPU" if gpu else "CPU", 0)
         pool = _Actors(ray, start, Batches(iter(batches)), actors or max(1, int(there)), gpu)
         try:
@@ -123,37 +120,3 @@ class _Actors:
         for actor in (*self._idle, *self._waiting.values()):
             with suppress(Exception):
                 self._ray.kill(actor.handle)
-
-
-def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise UserError("this engine needs Ray: pip install 'lightdet[ray]'") from None
-    return ray
-
-
-@contextmanager
-def _connected(ray: Any, address: str | None, actors: int | None) -> Iterator[None]:
-    """Ray, connected; its own handlers of signals would end this process before rows are written."""
-    if ray.is_initialized():
-        yield
-        return
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM)
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        if address is None:
-            ray.init(num_cpus=actors, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = "Ray cannot be started here" if address is None else f"no cluster of Ray at '{address}'"
-        raise UserError(f"{where}: {str(error).splitlines()[0][:200]}") from None
-    if main:
-        signal.signal(signal.SIGTERM, before)
-    try:
-        yield
-    finally:
-        ray.shutdown()

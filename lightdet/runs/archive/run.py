@@ -91,8 +91,6 @@ class ArchiveRun:
 
     def __init__(self, options: ArchiveOptions) -> None:
         self.options = options
-        if options.address is not None and options.engine != "ray":
-            raise UserError("--address is of a Ray cluster: add --engine ray")
         schema()
         self.folder = make_folder(Path(options.output))
         weights = [Path(each) for each in options.weights]

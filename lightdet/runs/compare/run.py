@@ -26,6 +26,7 @@ from lightdet.runs.compare.plan import MODELS, open_plan
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
 from lightdet.runs.compare.request import Entry, entries_of, finished_model_settings
 from lightdet.runs.compare.scoring import Candidate, Scored, score
+from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
 from lightdet.runs.validate import class_order
 from lightdet.tasks import Task
@@ -61,7 +62,7 @@ class ModelComparison:
     Args:
         options: what was asked.
         task: of its rows (`lightdet.runs.compare.request.task_of_entries`).
-        launcher: see `lightdet.runs.trainings.train_all`.
+        launcher: see `lightdet.runs.training_process.LocalTraining`.
 
     Raises:
         UserError: a missing or wrong file, configuration value, data set or split; weights or detections that do not
@@ -166,7 +167,7 @@ class ModelComparison:
                 waiting.append(job)
             else:
                 rows[job.name].problems[job.label] = f"not trained yet ({before.epoch if before else 0} epochs done)"
-        for job, reason in train_all(waiting, self.options.together, watcher, self.launcher).items() if waiting else ():
+        for job, reason in self._train(waiting, watcher).items() if waiting else ():
             rows[job.name].problems[job.label] = reason
         for job in jobs:
             if job.label not in rows[job.name].problems:
@@ -174,6 +175,11 @@ class ModelComparison:
         for row in rows.values():
             self._add_finished(row)
         return list(rows.values())
+
+    def _train(self, jobs: Sequence[Job], watcher: Watcher) -> dict[Job, str]:
+        at = self.options
+        with training_places(at.engine, at.address, at.together, self.launcher, device=at.device) as begin:
+            return train_all(jobs, at.together, watcher, begin)
 
     def _add_trained(self, row: Row, job: Job) -> None:
         config = row.entry.config

@@ -24,6 +24,7 @@ from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
 from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, write_calibrated
 from lightdet.runs.found import Found
+from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
 from lightdet.tasks import task_of_config
 from lightdet.wording import counted
@@ -80,7 +81,7 @@ class CrossValidation:
 
     Args:
         options: what was asked.
-        launcher: see `lightdet.runs.trainings.train_all`.
+        launcher: see `lightdet.runs.training_process.LocalTraining`.
 
     Raises:
         UserError: a wrong configuration value, data set or split; a start that may have seen the pictures; too few
@@ -178,7 +179,11 @@ class CrossValidation:
                 continue
             if before is None or not before.done:
                 waiting.append(job)
-        failed = train_all(waiting, self.options.together, watcher, self.launcher) if waiting else {}
+        if not waiting:
+            return problems
+        at = self.options
+        with training_places(at.engine, at.address, at.together, self.launcher, device=at.device) as begin:
+            failed = train_all(waiting, at.together, watcher, begin)
         return problems | {job.name: reason for job, reason in failed.items()}
 
     def _write(self, folds: Folds, jobs: list[Job], problems: dict[str, str], watcher: Watcher) -> CrossValidated:
