@@ -22,8 +22,6 @@ def s3_server() -> Iterator[Any]:
     """Yield fsspec's file system on the server, with an empty bucket ``lake``; the environment leads there."""
     from moto.server import ThreadedMotoServer
 
-    from lightdet.storage.filesystem import filesystem
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -32,14 +30,26 @@ def s3_server() -> Iterator[Any]:
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         for name, value in SIGN_IN.items():
             patch.setenv(name, value)
-        system, _ = filesystem("s3://lake")
-        system.mkdir("lake")
+        system = empty_bucket("lake")
         try:
             yield system
         finally:
             system.invalidate_cache()
             type(system).clear_instance_cache()
             server.stop()
+
+
+def empty_bucket(name: str) -> Any:
+    """Make it where the environment leads, and return the file system."""
+    from lightdet.storage.filesystem import filesystem
+
+    known, _ = filesystem(f"s3://{name}")
+    type(known).clear_instance_cache()  # one that leads elsewhere
+    system, _ = filesystem(f"s3://{name}")
+    if system.exists(name):  # moto's servers share what they hold
+        system.rm(name, recursive=True)
+    system.mkdir(name)
+    return system
 
 
 class CutOff:
@@ -65,20 +75,13 @@ class CutOff:
 @contextmanager
 def s3_server_to_cut_off() -> Iterator[CutOff]:
     """Yield a server of its own, with an empty bucket ``line``; the environment leads there meanwhile."""
-    from lightdet.storage.filesystem import filesystem
-
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = CutOff()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
         for name, value in SIGN_IN.items():
             patch.setenv(name, value)
-        known, _ = filesystem("s3://line")
-        type(known).clear_instance_cache()  # one that leads elsewhere
-        system, _ = filesystem("s3://line")
-        if system.exists("line"):  # moto's servers share what they hold
-            system.rm("line", recursive=True)
-        system.mkdir("line")
+        system = empty_bucket("line")
         try:
             yield server
         finally:

@@ -26,6 +26,7 @@ from lightdet.runs.archive import ray_pool
 from lightdet.runs.archive.batches import DeadError
 from lightdet.runs.archive.ray_pool import on_ray
 from lightdet.runs.archive.table import parts_of
+from lightdet.runs.ray_cluster import connected, ray_module
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra: pip install 'lightdet[archive]'")
 pytest.importorskip("duckdb", reason="needs the extra: pip install 'lightdet[archive]'")
@@ -46,7 +47,7 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("PYTHONPATH", os.pathsep.join(each for each in sys.path if each))
-        with ray_pool._connected(ray_pool._ray(), None, 2):
+        with connected(ray_module(), None, 2):
             yield
 
 
@@ -122,7 +123,7 @@ def test_actors_read_a_bucket_themselves(pictures: Path, tmp_path: Path, monkeyp
         system.pipe_file("lake/in/odd?.png", path.read_bytes())
         assert run(pictures, tmp_path / "pool", source="s3://lake/in") == 0
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(each for each in sys.path if each))
-        ray_pool._ray().shutdown()
+        ray_module().shutdown()
         assert run(pictures, tmp_path / "ray", "--engine", "ray", source="s3://lake/in") == 0
     assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "pool") and len(rows_of(tmp_path / "ray")) == 14
 
@@ -130,7 +131,7 @@ def test_actors_read_a_bucket_themselves(pictures: Path, tmp_path: Path, monkeyp
 def test_sigterm_ends_it_after_its_rows_are_written(pictures: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """With a Ray of its own, whose handler of SIGTERM would end this process at once."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(each for each in sys.path if each))
-    ray_pool._ray().shutdown()
+    ray_module().shutdown()
     hear = ray_pool._Actors._hear
     done = 0
 

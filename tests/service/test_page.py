@@ -699,7 +699,7 @@ def test_the_history_is_filtered(served: Any, open_page: Open) -> None:
             page, f"[...document.querySelectorAll('#past .label')].map(e => e.innerText).join() === '{','.join(names)}'"
         )
 
-    page.get_by_label("Class").select_option("green")
+    page.get_by_label("Class", exact=True).select_option("green")
     shows("c", "b")
     page.get_by_label("Station").fill("line 2")
     shows("b")
@@ -714,5 +714,5 @@ def test_the_history_is_filtered(served: Any, open_page: Open) -> None:
     shows("a")
     page.locator("#past button").click()
     page.locator("#facts", has_text="line 1").wait_for()
-    page.get_by_label("Model").fill("no such model")
+    page.get_by_role("searchbox", name="Model").fill("no such model")
     page.locator("#past-empty", has_text="No inspection matches this search.").wait_for()

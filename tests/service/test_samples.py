@@ -25,11 +25,11 @@ class Times:
         until = float("inf") if span.until_ms is None else span.until_ms
         return [time for time in self.times if (span.since_ms or 0) <= time < until]
 
-    def totals(self, span: Span) -> tuple[int, int, int | None, int | None]:
+    def totals(self, span: Span, model: str | None = None) -> tuple[int, int, int | None, int | None]:
         found = self.within(span)
         return len(found), sum(time % 3 == 0 for time in found), min(found, default=None), max(found, default=None)
 
-    def series(self, span: Span, start_ms: int, width_ms: int) -> list[tuple[int, int, int]]:
+    def series(self, span: Span, start_ms: int, width_ms: int, model: str | None = None) -> list[tuple[int, int, int]]:
         found = self.within(span)
         inspected = Counter((time - start_ms) // width_ms for time in found)
         bad = Counter((time - start_ms) // width_ms for time in found if time % 3 == 0)
