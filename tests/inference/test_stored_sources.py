@@ -202,6 +202,7 @@ def test_no_two_places_are_the_same() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_200_000_names_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """They go through one at a time: what the run holds does not grow with them."""
 

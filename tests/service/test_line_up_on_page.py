@@ -22,8 +22,14 @@ def two(tmp_path: Path, model_file: Path) -> Iterator[Running]:
 
 def test_the_chosen_model_judges(two: Running, open_page: Open, axe: str) -> None:
     page = open_page(two.url)
-    page.locator("#model", has_text="surface").wait_for()
-    assert page.locator("#model-choice option").all_inner_texts() == ["surface", "shape"]
+    page.locator("#model", has_text="Choose the model that judges here.").wait_for()
+    assert page.locator("#model-choice option").all_inner_texts() == ["choose one", "surface", "shape"]
+    drop(page, ("weak.png", WEAK, "image/png"))  # nobody has said which model judges it
+    page.locator("body", has_text="say which one; served here: surface, shape").wait_for()
+    assert two.client.get("/api/inspections").json()["results"] == [] and not page.locator("#facts").inner_text()
+    assert axe_findings(page, axe) == []
+    page.locator("#model-choice").select_option("surface")
+    page.locator("#model", has_text="surface ·").wait_for()
     drop(page, ("weak.png", WEAK, "image/png"))
     assert verdict(page, "NG") == "1 defect: red"
     page.locator("#model-choice").select_option("shape")
@@ -74,5 +80,5 @@ def test_boxes_are_drawn_in_the_classes_of_the_model_that_decided(two: Running, 
         page.goto(f"{two.url}/#{ids[name]}")
         page.get_by_text("Correct this verdict").click()
         page.locator("#draw-class option", has_text=classes[0]).wait_for(state="attached")
-        assert page.locator("#draw-class option").all_inner_texts() == classes
+        assert page.locator("#draw-class option").all_text_contents() == classes
         page.get_by_text("Correct this verdict").click()

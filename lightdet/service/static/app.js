@@ -83,7 +83,7 @@ async function look(blob, name) {
   const start = await blob.slice(0, 1).arrayBuffer().catch(() => { throw new Error("cannot be read; is it a folder?"); });
   if (!start.byteLength) throw new Error("the file is empty");
   const preview = !VIEWABLE.test(blob.type);
-  const answer = await inspect(blob, { name, preview, path: models.address("api/detect") });
+  const answer = await inspect(blob, { name, preview, path: models.judging("api/detect") });
   for (const result of answer.results) tellPromise(result.promise);
   return answer.results.map((result) => {
     const url = result.picture ?? URL.createObjectURL(blob);
@@ -186,7 +186,7 @@ addEventListener("keydown", (event) => {
 async function begin() {
   contact.watch();
   for (const place of document.querySelectorAll(".zone")) place.textContent = zone();
-  await models.setUp(() => useModel().catch((error) => say(error.message)));
+  await models.setUp(() => useModel().catch((error) => say(error.message)), true);
   await useModel();
   draw.setUp(models.classesOf, live.pause);
   statistics.setUp();
@@ -198,7 +198,8 @@ async function begin() {
 async function useModel() {
   state.model = await getJson(models.address("api/model"));
   const { name, version, classes, lowest_score: lowest } = state.model;
-  $("model").textContent = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
+  const about = `${name} · ${version} · ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
+  $("model").textContent = models.isChosen() ? about : "Choose the model that judges here.";
   document.title = `${name} – lightdet`;
   offerClasses(classes);
   zones.setUp(state.model);

@@ -4,18 +4,22 @@ import { getJson } from "./api.js";
 import { $, make } from "./dom.js";
 
 const KEPT = "lightdet-model";
-const state = { names: [], chosen: null };
+const state = { names: [], chosen: null, said: true };
 
-// Asks which there are; `changed()` is called when another one is chosen.
-export async function setUp(changed) {
+// Asks which there are; `changed()` is called when another one is chosen. Where pictures are judged (`judging`), a person
+// has to choose: the first model must not judge because nobody said another one.
+export async function setUp(changed, judging = false) {
   state.names = (await getJson("api/models")).models.map(({ name }) => name);
   const kept = new URLSearchParams(location.search).get("model") ?? sessionStorage.getItem(KEPT);
   state.chosen = state.names.includes(kept) ? kept : state.names[0];
   if (state.names.length < 2) return;
+  state.said = !judging || state.chosen === kept;
+  if (!state.said) $("model-choice").append(make("option", { value: "", disabled: true }, "choose one"));
   offer($("model-choice"));
-  $("model-choice").value = state.chosen;
+  $("model-choice").value = state.said ? state.chosen : "";
   $("model-choice").addEventListener("change", () => {
     state.chosen = $("model-choice").value;
+    state.said = true;
     sessionStorage.setItem(KEPT, state.chosen);
     changed();
   });
@@ -23,6 +27,12 @@ export async function setUp(changed) {
 }
 
 export const names = () => state.names;
+
+// Whether a person has said which one judges.
+export const isChosen = () => state.said;
+
+// The address that judges by the chosen model; without one the service refuses the picture and names the models.
+export const judging = (path) => (state.said ? address(path) : path);
 
 // The classes of the model of this name; of all models if it is not served any more.
 export async function classesOf(name) {

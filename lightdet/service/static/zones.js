@@ -2,7 +2,7 @@
 
 import { call, getJson, saveBlob } from "./api.js";
 import { $, make, makeSvg } from "./dom.js";
-import { address } from "./models.js";
+import { address, judging } from "./models.js";
 import { heldBy, moved } from "./zone_points.js";
 
 const state = { model: null, zones: [], size: null, digest: null, editing: false, changed: false, chosen: 0 };
@@ -205,7 +205,7 @@ function values() {
   return size ? { units: "pixels", size, zones } : { units: "share", zones };
 }
 
-const post = async (path) => (await call(address(path), {
+const post = async (path) => (await call(judging(path), {
   method: "POST", body: JSON.stringify(values()), headers: { "Content-Type": "application/json" } })).json();
 
 // The service says what is wrong; it knows more than this page.
