@@ -28,6 +28,7 @@ BASE = {
     "model_kind",
     "other_names",
     "processors",
+    "signals",
     "seal",
     "storage",
 }

@@ -50,7 +50,7 @@ class LightNetworkConfig(AnchorNetworkConfig):
     backbone_block: Literal["spp_residual", "spp", "csp"] = "spp_residual"
     """What each backbone stage ends with: the paper's SPP block, residual or plain, or the CSP1_X it replaces."""
     heads_at: list[Stride] = [8, 16, 32]
-    """Strides of the grids; [4, 8, 16, 32] adds one for defects of a few pixels, at more operations."""
+    """Strides of the grids; [4, 8, 16, 32] adds one for defects of a few pixels (docs/recipe.md: no gain so far)."""
     attention_at: list[Stride] = [8]
     """Strides of the heads that get CBAM before their 1x1 convolution (Table 4 of the paper)."""
     gate_at: list[Stride] = [16, 32]

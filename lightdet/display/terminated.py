@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from lightdet.signals import ended_by
 
 
 class Interrupts:
@@ -37,12 +37,5 @@ class Interrupts:
 def terminate_as_interrupt() -> Iterator[Interrupts]:
     """Let SIGTERM and SIGINT raise `KeyboardInterrupt` within the block; before and after it nothing changes."""
     interrupts = Interrupts()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    with ended_by(interrupts):
         yield interrupts
-        return
-    before = {kind: signal.signal(kind, interrupts) for kind in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield interrupts
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

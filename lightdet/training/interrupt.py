@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from lightdet.signals import ended_by
 
 
 class StopRequest:
@@ -26,12 +26,5 @@ class StopRequest:
 def stop_on_signal() -> Iterator[StopRequest]:
     """Catch SIGINT and SIGTERM within the block; the previous handlers are restored after it."""
     stop = StopRequest()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    with ended_by(stop):
         yield stop
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
