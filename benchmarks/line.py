@@ -1,9 +1,10 @@
 """A line under load: shares, latency and memory of many sources and models, while processes are killed at random.
 
-    python benchmarks/line.py a.onnx b.onnx --sources 8 --minutes 60 --kill 60 --json line.json
+    python benchmarks/line.py a.onnx b.onnx --sources 8 --minutes 60 --kill 60 --cut 90 --json line.json
 
 Each source is a folder into which a picture is put every 1/RATE s; together more than the models can judge, so
-that what they leave is dropped and told. Writes no verdicts of its own: it reads what the sink was given.
+that what they leave is dropped and told. Results go into a file, to a web server and to an MQTT broker (where mosquitto
+is installed). Writes no verdicts of its own: it reads what the sinks were given.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from typing import Any
 
 import numpy as np
 import yaml
+from line_receivers import Receiver, all_delivered, delivered, receivers
 from PIL import Image as Pil
 
 _KEPT = 60.0
 """Seconds after which a fed file is deleted."""
 _SETTLE = 30.0
 """Seconds after the start that are not counted."""
+_AWAY = 10.0
+"""Seconds for which a receiver of results is away when it is cut off."""
 
 
 def main() -> None:
@@ -42,6 +46,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=3.0, help="of each source, in seconds")
     parser.add_argument("--queue", type=int, default=8)
     parser.add_argument("--kill", type=float, default=0.0, help="kill a random child every so many seconds; 0: none")
+    parser.add_argument("--cut", type=float, default=0.0, help="cut off a random sink every so many seconds; 0: none")
     parser.add_argument("--json", help="write the result to this file")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lightdet-line-") as folder:
@@ -53,7 +58,10 @@ def main() -> None:
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     names = [f"s{number}" for number in range(args.sources)]
-    (folder / "line.yaml").write_text(yaml.safe_dump(line_yaml(folder, names, args)), encoding="utf-8")
+    made = receivers(folder)
+    described = line_yaml(folder, names, args)
+    described["sinks"].update({name: each.section() for name, each in made.items()})
+    (folder / "line.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
     stop = threading.Event()
     process = subprocess.Popen([sys.executable, "-m", "lightdet", "line", str(folder / "line.yaml")])
     try:
@@ -64,14 +72,24 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         threads = [threading.Thread(target=feed, args=(folder / name, args, stop)) for name in names]
         for thread in threads:
             thread.start()
-        memory, kills = watch(process.pid, args)
+        cutting = threading.Thread(target=cut_off, args=(made, args, stop, cuts := Counter[str]()))
+        cutting.start()
+        memory, kills = watch(process, args)
         stop.set()
+        cutting.join()
         for thread in threads:
             thread.join()
     finally:
+        stop.set()
         process.send_signal(signal.SIGTERM)
         process.wait(120)
-    return summary(folder, names, args, memory, kills)
+    found = summary(folder, names, args, memory, kills)
+    all_delivered(made, found["results"], 30)
+    ids = {row["id"] for row in results(folder)}
+    found["cut_off"], found["receivers"] = dict(cuts), delivered(made, ids)
+    for each in made.values():
+        each.cut()
+    return found
 
 
 def line_yaml(folder: Path, names: list[str], args: argparse.Namespace) -> dict[str, Any]:
@@ -101,12 +119,24 @@ def feed(folder: Path, args: argparse.Namespace, stop: threading.Event) -> None:
         stop.wait(due - time.monotonic())
 
 
-def watch(pid: int, args: argparse.Namespace) -> tuple[list[tuple[float, float]], int]:
+def cut_off(made: dict[str, Receiver], args: argparse.Namespace, stop: threading.Event, cuts: Counter[str]) -> None:
+    """Take a random receiver away and bring it back, again and again."""
+    while args.cut and not stop.wait(args.cut):
+        name = random.choice(sorted(made))
+        made[name].cut()
+        cuts[name] += 1
+        stop.wait(_AWAY)
+        made[name].start()
+
+
+def watch(process: subprocess.Popen[bytes], args: argparse.Namespace) -> tuple[list[tuple[float, float]], int]:
     """Return ``(seconds, MiB)`` of all processes together, and how many were killed."""
     began, memory, kills, kill_at = time.monotonic(), [], 0, time.monotonic() + _SETTLE + args.kill
     while (passed := time.monotonic() - began) < _SETTLE + 60 * args.minutes:
-        children = children_of(pid)
-        memory.append((passed, sum(resident(each) for each in (pid, *children))))
+        if process.poll() is not None:
+            sys.exit("the line ended by itself")
+        children = children_of(process.pid)
+        memory.append((passed, sum(resident(each) for each in (process.pid, *children))))
         if args.kill and children and time.monotonic() >= kill_at:
             os.kill(random.choice(children), signal.SIGKILL)
             kills, kill_at = kills + 1, kill_at + args.kill
@@ -139,10 +169,14 @@ def resident(pid: int) -> float:
     return 0.0
 
 
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def summary(
     folder: Path, names: list[str], args: argparse.Namespace, memory: list[tuple[float, float]], kills: int
 ) -> dict[str, Any]:
-    rows = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = results(folder)
     since = min(row["time_ms"] for row in rows) + _SETTLE * 1000
     counted = [row for row in rows if row["time_ms"] >= since]
     judged = Counter(row["source"] for row in counted if row["verdict"] != "none")
