@@ -44,7 +44,7 @@ def inspection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
         defects = [each for each in found if each["defect"]]
         classes = dict.fromkeys(each["name"] for each in defects)
         yield (
-            record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], record["defects"],
+            record["id"], iso_time(record["time_ms"]), record["name"], decision(record), record["defects"],
             ";".join(classes), found[0]["score"] if found else "", *record["size"], record["bytes"],
             record["sha256"], record["model"]["name"], record["model"]["version"],
             record["milliseconds"].get("total", ""), _flag(record["overridden"]), record["model"]["sha256"],
@@ -59,7 +59,7 @@ def detection_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[objec
     for record in records:
         for each in record["detections"]:
             yield (
-                record["id"], iso_time(record["time_ms"]), record["name"], record["decision"], each["name"],
+                record["id"], iso_time(record["time_ms"]), record["name"], decision(record), each["name"],
                 each["score"], *each["box"], int(each["defect"]), _flag(record["overridden"]),
                 ";".join(each.get("zones", ())),
             )  # fmt: skip
@@ -71,9 +71,14 @@ def correction_rows(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[obje
         for each in record["corrections"]:
             boxes = "" if each["boxes"] is None else json.dumps(each["boxes"], ensure_ascii=False)
             yield (
-                each["id"], iso_time(each["time_ms"]), record["id"], record["name"], record["decision"],
+                each["id"], iso_time(each["time_ms"]), record["id"], record["name"], decision(record),
                 each["decision"], each["note"], boxes, each["key"], each["role"], record["sha256"], record["original"],
             )  # fmt: skip
+
+
+def decision(record: Mapping[str, Any]) -> str:
+    """Return ``OK``, ``NG``, or ``none`` for a part that was not judged: its record has a reason in place of a rule."""
+    return "none" if record["overridden"] and "none" in record["rule"] else str(record["decision"])
 
 
 def zones_in(found: Iterable[Mapping[str, Any]]) -> list[str]:

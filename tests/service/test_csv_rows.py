@@ -14,6 +14,7 @@ from lightdet.decisions.promise import Promise
 from lightdet.service.csv_rows import (
     DETECTION_COLUMNS,
     INSPECTION_COLUMNS,
+    TABLES,
     csv_chunks,
     detection_rows,
     inspection_rows,
@@ -41,6 +42,7 @@ def record(name: str = "part 1", **changes: Any) -> dict[str, Any]:
         "not_kept": None,
         "milliseconds": {"total": 12.5},
         "overridden": False,
+        "rule": {"threshold": 0.25},
         "promise": None,
         "detections": [
             {"name": "dent", "score": 0.9, "box": [1.5, 2, 3, 4], "defect": True},
@@ -59,6 +61,25 @@ def test_one_row_an_inspection() -> None:
     assert rows[0]["time"] == "2026-01-01T00:00:00.123Z"
     assert (rows[0]["decision"], rows[0]["defects"], rows[0]["defect_classes"]) == ("NG", "2", "dent;'=cmd")
     assert (rows[0]["width"], rows[0]["best_score"], rows[0]["milliseconds"]) == ("640", "0.9", "12.5")
+
+
+@pytest.mark.parametrize("rows", sorted(TABLES))
+@pytest.mark.parametrize(
+    ("rule", "overridden", "shown"),
+    [
+        ({"none": "it came too late"}, True, "none"),
+        ({"none": "it came too late"}, None, "NG"),  # an old record, of before there were such reasons
+        ({"threshold": 0.5}, True, "NG"),
+        ({"threshold": 0.5}, False, "NG"),
+    ],
+)
+def test_a_part_without_a_verdict_counts_neither_as_good_nor_as_bad(
+    rows: str, rule: dict[str, Any], overridden: bool | None, shown: str
+) -> None:
+    said = {"id": "1", "time_ms": 0, "decision": "OK", "note": "", "boxes": None, "key": None, "role": None}
+    columns, rows_of = TABLES[rows]
+    made = read(b"".join(csv_chunks(columns, rows_of([record(rule=rule, overridden=overridden, corrections=[said])]))))
+    assert {row["decision"] for row in made} == {shown}
 
 
 def test_every_cell_is_quoted() -> None:

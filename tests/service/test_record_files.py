@@ -49,6 +49,7 @@ records = st.fixed_dictionaries(
         # A version that did not record them left these empty.
         **{name: st.none() | texts for name in ("key", "role", "station", "order", "software", "original", "not_kept")},
         "overridden": st.none() | st.booleans(),
+        "rule": st.sampled_from([{"threshold": 0.5}, {"none": "it came too late"}]),
         "promise": st.none() | st.sampled_from([Promise().as_dict(), Promise("escape_rate", 0.1, 0.9).as_dict()]),
     }
 )
