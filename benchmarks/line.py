@@ -87,8 +87,6 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     all_delivered(made, found["results"], 30)
     ids = {row["id"] for row in results(folder)}
     found["cut_off"], found["receivers"] = dict(cuts), delivered(made, ids)
-    for each in made.values():
-        each.cut()
     return found
 
 

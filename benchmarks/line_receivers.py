@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import socket
@@ -122,6 +123,8 @@ def receivers(folder: Path) -> dict[str, Receiver]:
     made: dict[str, Receiver] = {"web": WebReceiver(folder)}
     if _mosquitto():
         made["broker"] = Broker(folder)
+    for each in made.values():
+        atexit.register(each.cut)
     return made
 
 
