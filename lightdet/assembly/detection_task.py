@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,13 +28,13 @@ def build_task(
     device: torch.device,
     processes: Processes | Member,
     computing: Computing,
-    teacher: Teacher | None = None,
+    teachers: Sequence[Teacher] = (),
     *,
     aligned: bool = False,
 ) -> Task:
     """Return `network` with its loss, on its device; the data set's `pictures` give the class frequencies.
 
-    With a `teacher`, the network also learns from that. What `aligned` means: `LossConfig.assignment`.
+    With `teachers`, the network also learns from them. What `aligned` means: `LossConfig.assignment`.
     """
     settings: dict[str, Any] = {
         "precision": computing.precision,
@@ -45,8 +46,10 @@ def build_task(
         return BuiltInLossTask(network, mean_count=processes.mean, processes=processes.count, **settings)
     if isinstance(network, Detector) and isinstance(config.loss, LossConfig):
         loss: Any = _anchor_loss(config.loss, pictures, network, processes, aligned)
-        if teacher is not None:
-            return build_distillation(config, network, loss.to(device), teacher, device, processes, settings, computing)
+        if teachers:
+            return build_distillation(
+                config, network, loss.to(device), teachers, device, processes, settings, computing
+            )
     elif isinstance(network, AnchorFreeDetector) and isinstance(config.loss, SimOTALossConfig):
         loss = _anchor_free_loss(config.loss, pictures, network, processes)
     else:

@@ -16,7 +16,7 @@ from lightdet.assembly.class_balance import class_frequencies, picture_weights
 from lightdet.assembly.computing import build_replicas, compute_with
 from lightdet.assembly.detection_task import build_task
 from lightdet.assembly.detector import build_detector, load_backbone
-from lightdet.assembly.distillation import Teacher, load_teacher
+from lightdet.assembly.distillation import Teacher, introduce, load_teachers
 from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import CHANCE, start_of
 from lightdet.assembly.starting import FACT as START
@@ -108,9 +108,9 @@ def build_trainer(
     check_shares(train, context.processes)
     torch.manual_seed(train.seed)
     detector = build_detector(config.model, len(data.names), config.imgsz)
-    teacher = load_teacher(config, data.names, detector)
+    teachers = load_teachers(config, data.names, detector)
     if resume is None:
-        _begin(detector, config, data, context, teacher, start)
+        _begin(detector, config, data, context, teachers, start)
     else:
         run[START] = resume.run.get(START)
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
@@ -125,7 +125,7 @@ def build_trainer(
     task, replicas = build_replicas(
         detector,
         lambda network, peers: build_task(
-            config, data.train, network, context.device, peers, computing, teacher, aligned=aligned
+            config, data.train, network, context.device, peers, computing, teachers, aligned=aligned
         ),
         context,
         computing,
@@ -154,7 +154,7 @@ def _begin(
     config: RunConfig,
     data: TrainingData[Pictures],
     context: RunContext,
-    teacher: Teacher | None,
+    teachers: Sequence[Teacher],
     start: Path | None,
 ) -> None:
     """Give a new training its initial weights and its anchors, and say where they come from."""
@@ -164,11 +164,11 @@ def _begin(
         note(begin.note)
     if begin.file is not None:
         note(begin_with(begin.file, detector, data.names, config, called=begin.called))
-    if teacher is None:
+    if not teachers:
         choose_anchors(config, data.train, detector, context.reporter)
-    elif isinstance(detector, Detector):  # cells of the two are compared, so they must mean the same
-        detector.anchors.copy_(teacher.network.anchors)
-        note(teacher.introduce(config.imgsz))
+    elif isinstance(detector, Detector):  # cells are compared, so they must mean the same
+        detector.anchors.copy_(teachers[0].network.anchors)
+        note(introduce(teachers, config.imgsz))
     if load_backbone(config.model, detector):
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 

@@ -1,4 +1,4 @@
-"""A trained detector as the teacher of a smaller one."""
+"""Trained detectors as the teachers of another."""
 
 from __future__ import annotations
 
@@ -29,24 +29,39 @@ class Teacher:
     path: Path
     imgsz: int
 
-    def introduce(self, imgsz: int) -> str:
-        """Return a line about it for a student with `imgsz` pixels."""
-        note = f"learns from {self.path} as well as from the labels, with its anchors"
-        if imgsz == self.imgsz:
-            return note
-        return f"{note}, which are for {self.imgsz} pixels, not {imgsz}: a teacher for the same size would teach better"
+
+def introduce(teachers: Sequence[Teacher], imgsz: int) -> str:
+    """Return a line about them for a student with `imgsz` pixels."""
+    first, *others = teachers
+    names = ", ".join(str(each.path) for each in teachers)
+    note = f"learns from {names} as well as from the labels, with {'their' if others else 'its'} anchors"
+    if imgsz == first.imgsz:
+        return note
+    return f"{note}, which are for {first.imgsz} pixels, not {imgsz}: a teacher for the same size would teach better"
 
 
-def load_teacher(config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> Teacher | None:
-    """Return the teacher that ``train.distill`` names, or None if it names none.
+def load_teachers(config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> tuple[Teacher, ...]:
+    """Return the teachers that ``train.distill`` names.
 
     Raises:
-        UserError: a file that is not a model, other classes than the data set's, or a pair that cannot be compared
-            cell by cell: both must have anchors, equally many per cell, at the same strides.
+        UserError: a file that is not a model, other classes than the data set's, or networks that cannot be compared
+            cell by cell: all must have anchors, equally many per cell, at the same strides; the teachers the same ones,
+            for the same input size.
     """
-    if config.train.distill is None:
-        return None
-    path = Path(config.train.distill)
+    teachers = tuple(_load_teacher(path, config, names, student) for path in config.train.teachers)
+    for each in teachers[1:]:
+        if each.imgsz != teachers[0].imgsz or not torch.allclose(
+            each.network.anchors, teachers[0].network.anchors, rtol=1e-3
+        ):
+            raise UserError(
+                f"has other anchors or another input size than {teachers[0].path}, so they cannot teach together: "
+                "train them with train.fit_anchors=false and the same imgsz",
+                path=each.path,
+            )
+    return teachers
+
+
+def _load_teacher(path: Path, config: RunConfig, names: Sequence[str], student: DetectionNetwork) -> Teacher:
     network, card = load_detector(path)
     if not isinstance(student, Detector):
         raise UserError(f"train.distill is for detectors with anchors; '{config.model.name}' has none")
@@ -64,13 +79,13 @@ def build_distillation(
     config: RunConfig,
     student: Detector,
     loss: DetectionLoss,
-    teacher: Teacher,
+    teachers: Sequence[Teacher],
     device: torch.device,
     processes: Processes | Member,
     settings: dict[str, Any],
     computing: Computing,
 ) -> DistillationTask:
-    """Return the student with the loss on the labels and its distance from the teacher."""
+    """Return the student with the loss on the labels and its distance from the teachers."""
     assert isinstance(config.loss, LossConfig)  # noqa: S101 - for the type checker
     follow = DistillationLoss(
         student.anchors,
@@ -83,7 +98,11 @@ def build_distillation(
         mean_count=processes.mean,
         processes=processes.count,
     ).to(device)
-    placed = teacher.network.to(device=device, memory_format=computing.memory_format)  # type: ignore[call-overload]
+    placed = [
+        each.network.to(device=device, memory_format=computing.memory_format)  # type: ignore[call-overload]
+        for each in teachers
+    ]
+    orders = [each.order for each in teachers]
     return DistillationTask(
-        student, loss, placed, follow, weight=config.train.distill_weight, order=teacher.order, **settings
+        student, loss, placed, follow, weight=config.train.distill_weight, orders=orders, **settings
     )

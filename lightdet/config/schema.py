@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -130,14 +131,21 @@ class TrainConfig(Section):
     """Keep the classes of the model to start from (`start`, ``--weights``), whether or not the data has them."""
     stand_in: bool = True
     """Where a class is not labelled, what that model finds of it stands in for labels; false: it is background."""
-    distill: str | None = None
-    """A larger trained detector (a .safetensors file) to learn from as well as from the labels; null: labels only."""
+    distill: str | Annotated[list[str], Field(min_length=2, max_length=16)] | None = None
+    """A trained detector (a .safetensors file) to learn from as well as from the labels, or several, which answer
+    together; null: labels only."""
     distill_weight: NonNegative = 1.0
-    """Weight of the distance from that detector's outputs."""
+    """Weight of the distance from those detectors' outputs."""
     cache: bool = True
     """Keep decoded pictures in memory while they fit (see `cache_mib`)."""
     cache_mib: Annotated[int, Field(ge=0)] = 1024
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @property
+    def teachers(self) -> list[Path]:
+        """The files that `distill` names."""
+        named = [self.distill] if isinstance(self.distill, str) else self.distill or []
+        return [Path(each) for each in named]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from lightdet.losses.anchor_free_loss import AnchorFreeLoss
 from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchors
 from lightdet.losses.detection_loss import DetectionLoss
-from lightdet.losses.distillation import DistillationLoss
+from lightdet.losses.distillation import DistillationLoss, agree
 from lightdet.losses.simota import CellMatches, SimOTA
 from lightdet.losses.task_aligned import TaskAligned
 
@@ -15,6 +15,7 @@ __all__ = [
     "GridMatches",
     "SimOTA",
     "TaskAligned",
+    "agree",
     "assign_anchors",
     "match_anchors",
 ]

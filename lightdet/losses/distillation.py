@@ -98,6 +98,26 @@ class DistillationLoss(nn.Module):
         return 1 - overlap
 
 
+def agree(answers: Sequence[Sequence[Tensor]], least: float = 1e-6) -> tuple[Tensor, ...]:
+    """Return what several teachers say together, as raw grids of the same shapes.
+
+    In each cell the mean of their objectness; box and classes are means weighted by objectness, so that who sees
+    nothing there has no say in what it is (an ensemble's mean after Hinton et al. 2015, section 2).
+
+    Args:
+        answers: for each teacher its raw ``[B, A, H, W, 5 + C]``, one per stride, of equal shapes.
+        least: shares are kept as far from 0 and 1.
+    """
+    joined = []
+    for grids in zip(*answers, strict=True):
+        shares = torch.stack([grid.float().sigmoid() for grid in grids])
+        sure = shares[..., 4:5]
+        mean = (shares * sure).sum(0) / sure.sum(0).clamp_min(least)
+        mean[..., 4:5] = sure.mean(0)
+        joined.append(torch.logit(mean, least))
+    return tuple(joined)
+
+
 def _corners(raw: Tensor, anchors: Tensor) -> Tensor:
     """``[K, 5 + C]`` raw and ``[K, 2]`` anchors in cells → ``[K, 4]`` corners in cells (the decoding of YOLOv5)."""
     p = raw[:, :4].float().sigmoid()

@@ -248,7 +248,7 @@ def _train(
     if state is not None:
         asked = _asked(options, YamlFile(state.run["config"], output / STATE_FILE))
         config = config_to_resume(task, state, output, asked, options.settings())
-    _check_teacher(config)
+    _check_teachers(config)
     device = choose_device(options.device)
     with process_group(device.type) as processes, stop_on_signal() as stop:
         if device.type == "cuda" and processes.count > 1:
@@ -304,13 +304,12 @@ def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
     return run.get(START) == CHANCE and getattr(config.model, "backbone_weights", None) is None
 
 
-def _check_teacher(config: AnyConfig) -> None:
+def _check_teachers(config: AnyConfig) -> None:
     """Report a missing teacher before all pictures are read."""
-    teacher = getattr(config.train, "distill", None)
-    if teacher is not None and Path(teacher).is_dir():
-        raise UserError("is a folder; train.distill names a trained model (.safetensors) to learn from", path=teacher)
-    if teacher is not None and not Path(teacher).is_file():
-        raise UserError("no such file; train.distill names a trained model (.safetensors) to learn from", path=teacher)
+    for path in getattr(config.train, "teachers", ()):
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise UserError(f"{what}; train.distill names a trained model (.safetensors) to learn from", path=path)
 
 
 def summary(progress: Progress, data: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training a detector on the labels and on a larger detector's outputs for the same pictures."""
+"""Training a detector on the labels and on other detectors' outputs for the same pictures."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from lightdet.compute.precision import autocast
-from lightdet.losses import DistillationLoss
+from lightdet.losses import DistillationLoss, agree
 from lightdet.models import Detector
 from lightdet.structures import Batch, LossTerms
 from lightdet.training.task import DetectionTask
 
 
 class DistillationTask(DetectionTask):
-    """A detector that also learns from a teacher.
+    """A detector that also learns from a teacher, or from what several say together (`losses.agree`).
 
     Args:
         network: the student, on its device.
         loss: (the student's raw grids, targets ``[M, 6]``) → loss on the labels.
-        teacher: the larger detector, with the student's anchors; put on the same device and not trained.
-        follow: distance of the student's raw grids from the teacher's.
+        teachers: detectors with the student's anchors; put on the same device and not trained.
+        follow: distance of the student's raw grids from the teachers'.
         weight: of that distance relative to the loss on the labels.
-        order: the teacher's class for each of the student's, int64 ``[C]``.
+        orders: for each teacher its class for each of the student's, ``[C]``.
         settings: as for `DetectionTask`.
     """
 
@@ -32,22 +32,21 @@ class DistillationTask(DetectionTask):
         self,
         network: Detector,
         loss: Callable[[Any, Tensor], LossTerms],
-        teacher: Detector,
+        teachers: Sequence[Detector],
         follow: DistillationLoss,
         *,
         weight: float,
-        order: Sequence[int],
+        orders: Sequence[Sequence[int]],
         **settings: Any,
     ) -> None:
         super().__init__(network, loss, **settings)
-        self.teacher = teacher.eval().requires_grad_(False)
+        self.teachers = [teacher.eval().requires_grad_(False) for teacher in teachers]
         self.follow = follow
         self.weight = weight
-        self._channels = [0, 1, 2, 3, 4, *(5 + index for index in order)]
-        self._same_order = list(order) == sorted(order)
+        self._orders = [list(order) for order in orders]
 
     def loss(self, forward: nn.Module, batch: Batch) -> LossTerms:
-        """The loss on the labels plus the weighted distance from the teacher."""
+        """The loss on the labels plus the weighted distance from the teachers."""
         images = self._input(batch.images)
         with autocast(self.precision, images.device):
             outputs = forward(images)
@@ -58,6 +57,11 @@ class DistillationTask(DetectionTask):
 
     @torch.no_grad()
     def _ask(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The teacher's raw grids, its classes in the student's order."""
-        answers: tuple[Tensor, ...] = self.teacher(images)
-        return answers if self._same_order else tuple(answer[..., self._channels] for answer in answers)
+        """The teachers' common raw grids, the classes in the student's order."""
+        answers = [_ordered(teacher(images), order) for teacher, order in zip(self.teachers, self._orders, strict=True)]
+        return answers[0] if len(answers) == 1 else agree(answers)
+
+
+def _ordered(answers: tuple[Tensor, ...], order: list[int]) -> tuple[Tensor, ...]:
+    channels = [0, 1, 2, 3, 4, *(5 + index for index in order)]
+    return answers if order == sorted(order) else tuple(answer[..., channels] for answer in answers)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lightdet.losses import DistillationLoss
+from lightdet.losses import DistillationLoss, agree
 from lightdet.losses.distillation import SEEN
 
 STRIDES = (8, 16, 32)
@@ -132,3 +132,26 @@ def test_processes_share_a_batch() -> None:
     mean = (sums[0] + sums[1]) / 2
     shared = DistillationLoss(ANCHORS, STRIDES, 2, balance=BALANCE, mean_count=lambda _: mean, processes=2, **GAINS)
     assert float(sum(shared(*half).total for half in halves) / 2) == pytest.approx(float(whole), rel=1e-4)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2, 4), st.integers(1, 3))
+def test_several_teachers_are_averaged_by_what_they_see(seed: int, teachers: int, classes: int) -> None:
+    """Against a loop over cells: the mean of objectness, the rest weighted by it."""
+    answers = [grids(seed + number, classes) for number in range(teachers)]
+    for level, joined in enumerate(agree(answers)):
+        own = [each[level] for each in answers]
+        for place in [(0, 0, 0, 0), (1, 1, 2, 1), (0, 1, 1, 0)]:
+            cells = [[sigmoid(value) for value in grid[place].tolist()] for grid in own]
+            total = sum(cell[4] for cell in cells)
+            wanted = [sum(cell[4] * cell[k] for cell in cells) / total for k in range(5 + classes)]
+            wanted[4] = total / teachers
+            assert [sigmoid(value) for value in joined[place].tolist()] == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+
+
+def test_who_sees_nothing_has_no_say_in_what_it_is() -> None:
+    sees, sees_nothing = torch.zeros(1, 1, 1, 1, 7), torch.full((1, 1, 1, 1, 7), 3.0)
+    sees[..., 4], sees_nothing[..., 4] = 6.0, -30.0
+    (joined,) = agree([[sees], [sees_nothing]])
+    assert joined[0, 0, 0, 0, 4].sigmoid().item() == pytest.approx(sigmoid(6.0) / 2, rel=1e-4)
+    assert joined[0, 0, 0, 0, [0, 1, 2, 3, 5, 6]].tolist() == pytest.approx([0.0] * 6, abs=1e-4)

@@ -21,12 +21,14 @@ from lightdet.training.checkpoint import load_state
 from lightdet.training.distillation import DistillationTask
 
 
-def write_teacher(path: Path, names: Sequence[str], config: NetworkConfig | None = None) -> Detector:
-    torch.manual_seed(5)
+def write_teacher(
+    path: Path, names: Sequence[str], config: NetworkConfig | None = None, *, seed: int = 5, larger: float = 1.25
+) -> Detector:
+    torch.manual_seed(seed)
     config = config or ModelConfig(widths=[8, 16, 16, 16, 16])
     network = build_detector(config, len(names), 64)
     if isinstance(network, Detector):
-        network.anchors *= 1.25
+        network.anchors *= larger
     save_model(
         path, dict(network.state_dict()), ModelCard(config.model_dump(mode="json"), tuple(names), Preprocessing(64))
     )
@@ -47,10 +49,10 @@ def test_the_teacher_is_part_of_the_loss(defect_set: Path, tmp_path: Path, names
     trainer = make_trainer(defect_set, tmp_path / "run", changes, reporter=heard)
     assert any(note.endswith("with its anchors") for note in heard.notes)
     assert isinstance(trainer.task, DistillationTask)
-    before = {name: value.clone() for name, value in trainer.task.teacher.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.task.teachers[0].state_dict().items()}
     trainer.fit()
     assert heard.records[0]["distillation"] > 0
-    assert_same_tensors(before, trainer.task.teacher.state_dict())
+    assert_same_tensors(before, trainer.task.teachers[0].state_dict())
     student = trainer.task.network
     assert isinstance(student, Detector)
     assert torch.equal(student.anchors, teacher.anchors)
@@ -77,6 +79,37 @@ def test_classes_in_another_order_are_matched(defect_set: Path, tmp_path: Path, 
         for place, name in enumerate(names):
             torch.testing.assert_close(answer[..., 5 + place], grid[..., 5 + turned.index(name)], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(answer[..., :5], grid[..., :5], rtol=1e-4, atol=1e-5)
+
+
+def test_several_teachers_answer_together(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Three alike say what one says; with another one, objectness is the mean of both."""
+    paths = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    one = write_teacher(paths[0], names)
+    write_teacher(paths[1], names)
+    write_teacher(paths[2], names)
+    doubter = write_teacher(paths[3], names, seed=6)
+    images = torch.rand(1, 3, 64, 64)
+
+    def asked(*chosen: Path) -> tuple[torch.Tensor, ...]:
+        task = make_trainer(defect_set, tmp_path / "run", [f"train.distill=[{','.join(map(str, chosen))}]"]).task
+        assert isinstance(task, DistillationTask)
+        return task._ask(images)
+
+    with torch.no_grad():
+        own, other = one.eval()(images), doubter.eval()(images)
+    for grid, answer in zip(own, asked(*paths[:3]), strict=True):
+        torch.testing.assert_close(answer, grid, rtol=1e-3, atol=1e-4)
+    for grid, second, answer in zip(own, other, asked(paths[0], paths[3]), strict=True):
+        mean = (grid[..., 4].sigmoid() + second[..., 4].sigmoid()) / 2
+        torch.testing.assert_close(answer[..., 4].sigmoid(), mean, rtol=1e-3, atol=1e-5)
+
+
+def test_teachers_that_cannot_be_compared_are_told(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_teacher(tmp_path / "a.safetensors", names)
+    write_teacher(tmp_path / "b.safetensors", names, larger=1.3)
+    both = f"train.distill=[{tmp_path / 'a.safetensors'},{tmp_path / 'b.safetensors'}]"
+    with pytest.raises(UserError, match=r"b\.safetensors: has other anchors .* than .*a\.safetensors"):
+        make_trainer(defect_set, tmp_path / "run", [both])
 
 
 def test_a_resumed_run_ends_with_the_same_weights(defect_set: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
