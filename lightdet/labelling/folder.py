@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ class Folder:
 
 
 def pictures_of(spec: DatasetSpec, classes: list[str], notes: list[str]) -> list[Picture]:
-    """Return the pictures of all splits, sorted by name, each once; what is wrong with lists goes to `notes`.
+    """Return the pictures of all splits, each once, by name; what is wrong with lists goes to `notes`.
 
     Raises:
         UserError: a folder, a list or a file of labels is missing or broken.
@@ -88,7 +89,14 @@ def pictures_of(spec: DatasetSpec, classes: list[str], notes: list[str]) -> list
     for name, place in spec.splits.items():
         check_there(spec, name, place)
     found = _listed(spec, classes, notes) if spec.format == "coco" else _paired(spec, classes, notes)
-    return sorted({picture.name: picture for picture in found}.values(), key=lambda picture: picture.name)
+    return sorted(
+        {picture.name: picture for picture in found}.values(), key=lambda picture: counting_order(picture.name)
+    )
+
+
+def counting_order(name: str) -> tuple[list[str | int], str]:
+    """Return a key that sorts names as people count: ``part 2`` before ``part 10``."""
+    return [int(piece) if place % 2 else piece for place, piece in enumerate(re.split(r"(\d+)", name))], name
 
 
 def in_order(pictures: Sequence[Picture], names: Sequence[tuple[int, str]], listing: Path) -> list[Picture]:
