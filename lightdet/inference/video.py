@@ -41,18 +41,37 @@ def quiet_ffmpeg() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
+class _QuietOpenCV:
+    """Keeps OpenCV's own messages off stderr while any thread of this process is within."""
+
+    def __init__(self) -> None:
+        self._lock, self._within, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                self._before = cv2.utils.logging.getLogLevel()
+                cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                cv2.utils.logging.setLogLevel(self._before)
+
+
+_quiet_opencv = _QuietOpenCV()
+
+
 def open_capture(target: str | int) -> Capture:
     """Open a file, a URL or a camera by its number, without OpenCV's own messages on stderr."""
     quiet_ffmpeg()
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with _quiet_opencv:
         if isinstance(target, str) and "://" in target:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
             return cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)
         return cv2.VideoCapture(target)
-    finally:
-        cv2.utils.logging.setLogLevel(before)
 
 
 class VideoFile:
@@ -215,7 +234,8 @@ class LiveStream:
         """The next frame, reconnecting where needed; None at the end of a recorded video."""
         while True:
             began = time.monotonic()
-            good, picture = self._capture.read()
+            with _quiet_opencv:  # it tells of a camera that hangs
+                good, picture = self._capture.read()
             if not good and self.frame_count and self._read >= self.frame_count - 2:
                 return None
             if not good and (picture := self._reconnected()) is None:
@@ -236,7 +256,8 @@ class LiveStream:
                 return None
             self._capture = self._opener(self.target)
             self._settled = _Settling(self.settle, self.fps)
-            good, picture = self._capture.read() if self._capture.isOpened() else (False, None)
+            with _quiet_opencv:
+                good, picture = self._capture.read() if self._capture.isOpened() else (False, None)
             if good:
                 return picture
         raise UserError(
