@@ -22,6 +22,13 @@ from lightdet.files import with_home
 _DRIVE = re.compile(r"\A[A-Za-z]:(?=[\\/])")
 
 
+def counting_order(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Return a key that sorts paths as people count, ``part2`` before ``part10``; files of one folder come together."""
+    text = "/".join(path.parts)
+    pieces = re.split(r"([0-9]+)", text.casefold())
+    return [(0, int(piece), "") if index % 2 else (1, 0, piece) for index, piece in enumerate(pieces)], text
+
+
 def find_file(text: str, bases: Iterable[Path]) -> Path | None:
     """The file that `text` names below one of `bases`; None if there is none.
 

@@ -1,6 +1,7 @@
 """The sources of a run: pictures, folders, globs, lists, videos, cameras and streams named on the command line.
 
-What is stored by URL or in an archive is listed while the run goes (`lightdet.inference.stored_sources`).
+What is stored by URL or in an archive is listed while the run goes (`lightdet.inference.stored_sources`), and so are
+folders where the caller wants it (`lightdet.inference.folder_listing`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Literal, NamedTuple
 from lightdet.addresses import may_hold_secret, split_address
 from lightdet.data.images import MAX_BYTES, Page, read_pages
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
-from lightdet.data.paths import find_file
+from lightdet.data.paths import counting_order, find_file
 from lightdet.errors import UserError
+from lightdet.inference.folder_listing import FolderListing, InFolder
 from lightdet.inference.stored_sources import ONLY_DETECT, TakenPlaces, is_stored, plain_place, stored_pictures
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
@@ -86,26 +88,28 @@ class Sources:
     """
 
     items: list[Source] = field(default_factory=list)
-    listings: list[Listing] = field(default_factory=list)
+    listings: list[Listing | FolderListing] = field(default_factory=list)
     passed_over: int = 0
 
     @property
     def total(self) -> int | None:
         """Their number, if it is known before the run."""
-        return None if self.listings else len(self.items)
+        counts = [each.count if isinstance(each, FolderListing) else None for each in self.listings]
+        known = [count for count in counts if count is not None]
+        return len(self.items) + sum(known) if len(known) == len(counts) else None
 
     def __iter__(self) -> Iterator[Source]:
         """Yield all sources, first `items`.
 
         Raises:
-            UserError: a store or an archive cannot be read.
+            UserError: a store, an archive or a folder cannot be read.
         """
         yield from self.items
         if self.listings:
             taken = TakenPlaces(item.stem for item in self.items)
             for listing in self.listings:
                 for file in listing:
-                    yield _stored(file, taken)
+                    yield _in_folder(file, taken) if isinstance(file, InFolder) else _stored(file, taken)
                 self.passed_over += listing.passed_over
 
 
@@ -122,6 +126,7 @@ def expand_sources(
     recursive: bool = False,
     exclude: Callable[[Path], bool] | None = None,
     stored: bool = False,
+    held: bool = True,
 ) -> Sources:
     """Return every picture, video and stream that `arguments` name.
 
@@ -136,6 +141,7 @@ def expand_sources(
         recursive: also search sub-folders.
         exclude: folders for which this is true are not entered (results of earlier runs).
         stored: the caller reads archives and stores.
+        held: folders are listed now, and put into order; false: while the run goes, in no order.
 
     Raises:
         UserError: nothing found, an unreadable folder or list (with its line), a folder without pictures.
@@ -143,6 +149,7 @@ def expand_sources(
     sources = Sources()
     arguments = [local_path(each) or each for each in arguments]
     found: list[_Found] = []
+    folders = {_absolute(Path(each)): Path(each) for each in arguments if _is_folder(each)}
     several = sum(map(_is_folder, arguments)) > 1
     for argument in arguments:
         text = os.fspath(argument)
@@ -151,7 +158,10 @@ def expand_sources(
             raise UserError("an empty source; give a picture, a folder, a video or a camera's number")
         if _is_folder(path):
             base = _absolute(path).parent if several else _absolute(path)
-            found += [_Found(s, base) for s in _folder(path, recursive, exclude, sources)]
+            if held:
+                found += [_Found(s, base) for s in _folder(path, recursive, exclude, sources)]
+            elif folders.pop(_absolute(path), None):
+                sources.listings += _listing(path, base, recursive, exclude, arguments)
         elif is_stored(text):
             if not stored:
                 raise UserError(f"is in an archive or by URL; {ONLY_DETECT}", path=text)
@@ -176,6 +186,11 @@ def _stored(file: StoredFile, taken: TakenPlaces) -> Source:
     name = printable(file.name)
     kind = _kind(Path(file.place))
     return Source(kind, file, name, taken.free(plain_place(file.place)))
+
+
+def _in_folder(file: InFolder, taken: TakenPlaces) -> Source:
+    source = _file(file.path)
+    return replace(source, stem=taken.free(_stem(source, file.base)))
 
 
 def printable(path: str | Path) -> str:
@@ -217,7 +232,23 @@ def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | Non
         hint = f"; {deeper} in its sub-folders: add --recursive" if deeper else "; give another folder"
         raise UserError(f"holds no pictures or videos{hint}", path=folder)
     sources.passed_over += passed_over
-    return [_file(path) for path in sorted(files, key=_counting_order)]
+    return [_file(path) for path in sorted(files, key=counting_order)]
+
+
+def _listing(
+    folder: Path,
+    base: Path,
+    recursive: bool,
+    exclude: Callable[[Path], bool] | None,
+    arguments: Sequence[str | Path],
+) -> list[FolderListing]:
+    """The same, listed later: without what `arguments` name by itself, so that each picture comes once."""
+    apart = {_absolute(Path(each)) for each in arguments} - {_absolute(folder)}
+    out = lambda path: _absolute(path) in apart or (exclude is not None and path.is_dir() and exclude(path))  # noqa: E731
+    listing = FolderListing(folder, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive, exclude=out, base=base)
+    if not listing.count:
+        _folder(folder, recursive, exclude, Sources())  # says why there are none
+    return [listing] if listing.count else []
 
 
 def _walk(folder: Path, exclude: Callable[[Path], bool] | None) -> Iterator[tuple[Path, int]]:
@@ -242,7 +273,7 @@ def _glob(pattern: str, exclude: Callable[[Path], bool] | None, sources: Sources
         what = "no file" if not files else "no picture or video"
         raise UserError(f"{what} matches '{printable(pattern)}'")
     sources.passed_over += len(files) - len(known)
-    return [_file(path) for path in sorted(known, key=_counting_order)]
+    return [_file(path) for path in sorted(known, key=counting_order)]
 
 
 def _folders(path: Path, fixed: int) -> list[Path]:
@@ -303,12 +334,6 @@ def _similar(path: Path) -> str:
         close = difflib.get_close_matches(path.name, names, n=1)
         return f"; did you mean {path.parent / close[0]}?" if close else ""
     return ""
-
-
-def _counting_order(path: Path) -> list[tuple[int, int, str]]:
-    """``part2`` before ``part10``, files of one folder together."""
-    pieces = re.split(r"([0-9]+)", "/".join(path.parts).casefold())
-    return [(0, int(piece), "") if index % 2 else (1, 0, piece) for index, piece in enumerate(pieces)]
 
 
 def _each_once(found: Iterable[_Found]) -> list[_Found]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from lightdet.data.formats.coco import parse_coco
 from lightdet.data.headers import checked_facts
 from lightdet.data.paired_records import pixel_base
 from lightdet.data.pairing import Pair, find_pairs, unclear_pairs
-from lightdet.data.paths import below_root, find_file
+from lightdet.data.paths import below_root, counting_order, find_file
 from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
@@ -89,14 +88,8 @@ def pictures_of(spec: DatasetSpec, classes: list[str], notes: list[str]) -> list
     for name, place in spec.splits.items():
         check_there(spec, name, place)
     found = _listed(spec, classes, notes) if spec.format == "coco" else _paired(spec, classes, notes)
-    return sorted(
-        {picture.name: picture for picture in found}.values(), key=lambda picture: counting_order(picture.name)
-    )
-
-
-def counting_order(name: str) -> tuple[list[str | int], str]:
-    """Return a key that sorts names as people count: ``part 2`` before ``part 10``."""
-    return [int(piece) if place % 2 else piece for place, piece in enumerate(re.split(r"(\d+)", name))], name
+    by_name = {picture.name: picture for picture in found}
+    return [by_name[name] for name in sorted(by_name, key=lambda name: counting_order(Path(name)))]
 
 
 def in_order(pictures: Sequence[Picture], names: Sequence[tuple[int, str]], listing: Path) -> list[Picture]:

@@ -119,9 +119,9 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return [row for path in parts_of(folder) for row in parquet.ParquetFile(path).read().to_pylist()]
 
 
-def archive(pictures: Path, output: Path, *more: str) -> int:
-    common = ["--weights", str(pictures / "m.safetensors"), "-o", str(output), "-r", "--processes", "2", "-b", "3"]
-    return main(["archive", "run", *more, *common])
+def archive(pictures: Path, output: Path, *more: str, processes: int = 1) -> int:
+    weights = ["--weights", str(pictures / "m.safetensors")]
+    return main(["archive", "run", *more, *weights, "-o", str(output), "-r", "--processes", str(processes), "-b", "3"])
 
 
 def test_rows_are_what_the_model_says_and_are_not_computed_again(
@@ -167,7 +167,7 @@ def test_killed_processes_lose_nothing(pictures: Path, tmp_path: Path, monkeypat
 
     thread = threading.Thread(target=kill)
     thread.start()
-    assert archive(pictures, tmp_path / "out", str(pictures / "in")) == 0
+    assert archive(pictures, tmp_path / "out", str(pictures / "in"), processes=2) == 0
     thread.join()
     assert killed.is_set() and len(started) == 3
     names = [Path(row["source"]).name for row in rows_of(tmp_path / "out")]

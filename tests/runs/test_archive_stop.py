@@ -21,7 +21,7 @@ from lightdet.runs.archive.table import parts_of
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra: pip install 'lightdet[archive]'")
 pytest.importorskip("duckdb", reason="needs the extra: pip install 'lightdet[archive]'")
 
-KINDS = [signal.SIGTERM, signal.SIGINT]
+KINDS = [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 PICTURES = 12
 
 

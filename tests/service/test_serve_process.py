@@ -191,7 +191,7 @@ def test_workers_do_not_outlive_their_parent(begin: Callable[..., Process]) -> N
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("kind", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_what_a_missing_database_could_not_take_is_written_at_the_next_start(
     begin: Callable[..., Process], tmp_path: Path, kind: signal.Signals
 ) -> None:

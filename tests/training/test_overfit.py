@@ -21,7 +21,7 @@ from lightdet.structures import Annotation
 
 SIDE = 64
 LIGHT = ("lightdet", "lightdet-nano", "lightdet-plus", "yolov5n")
-QUICK = ("lightdet", "yolov5n")
+QUICK = ("lightdet",)
 """Of each kind of parts one; the siblings have those of lightdet at other widths (tests/models/test_zoo.py)."""
 OTHERS = {"yolov3": (0.0002, 80), "yolov4": (0.0002, 80), "yolox-s": (0.001, 300), "ssd": (0.0005, 200)}
 """Rate and epochs of those that need other ones than most."""

@@ -77,7 +77,7 @@ def uninterrupted(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("stop_after", [2, 4, 7])
+@pytest.mark.parametrize("stop_after", [2, pytest.param(4, marks=pytest.mark.slow), 7])
 def test_resumed_training_ends_with_the_very_weights(
     defect_set: Path, tmp_path: Path, uninterrupted: dict[str, Path], optimizer: str, stop_after: int
 ) -> None:

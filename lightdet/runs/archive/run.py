@@ -96,7 +96,7 @@ class ArchiveRun:
         weights = [Path(each) for each in options.weights]
         self.models = {model_sha256(each): each for each in weights}
         """By SHA-256: the same file twice is one model."""
-        self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True)
+        self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True, held=False)
         self.finished = Finished(self.folder)
         self.done = Done(self.folder)
 
