@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -55,11 +56,11 @@ def _explained(error: Exception, url: str, doing: str) -> UserError:
 
 def _is_away(error: Exception) -> bool:
     kinds = {each.__name__ for each in type(error).__mro__}
-    status = getattr(error, "status", None)
+    status = _status(error)
     return (
         isinstance(error, TimeoutError | ConnectionError)
         or bool(kinds & {*_WAITED, *_UNREACHED, *_CUT_OFF})
-        or (isinstance(status, int) and status >= 500)
+        or (status is not None and status >= 500)
         or (isinstance(error, OSError) and error.errno == errno.EBUSY)  # s3fs: "slow down"
     )
 
@@ -70,15 +71,22 @@ def _of_a_library(error: Exception) -> bool:
     return bool(parts & {"aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs"})
 
 
+def _status(error: BaseException) -> int | None:
+    """What the server answered, by the name that aiohttp, Azure's library or gcsfs gives it."""
+    found = (getattr(error, name, None) for name in ("status", "status_code", "code"))
+    return next((each for each in found if isinstance(each, int)), None)
+
+
 def _reason(error: BaseException, doing: str) -> str:
     kinds = {each.__name__ for each in type(error).__mro__}
-    status = getattr(error, "status", None)
+    status = _status(error)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return "there is no such bucket, container or file"
+    forbidden = type(error) is OSError and str(error).startswith("Forbidden:")  # gcsfs
+    if forbidden or isinstance(error, PermissionError) or status in (401, 403):
+        return "access is forbidden; check the credentials and the rights"
     if kinds & set(_NO_SIGN_IN):
         return "no credentials were found; give them as the store's own tools take them (docs/storage.md)"
-    if isinstance(error, PermissionError) or status in (401, 403):
-        return "access is forbidden; check the credentials and the rights"
     if isinstance(error, TimeoutError) or kinds & set(_WAITED):
         return f"no answer within {READ_SECONDS} s"
     if kinds & set(_UNREACHED) or isinstance(error, ConnectionError):
@@ -115,17 +123,26 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 
 def _made(url_to_fs: Any, url: str, scheme: str) -> tuple[Any, str]:
-    options: dict[str, Any] = {}
-    if scheme in ("s3", "s3a"):
-        options = {"config_kwargs": _S3, "use_listings_cache": False}
-    elif scheme in WEB:
-        from aiohttp import ClientTimeout  # noqa: PLC0415
-
-        waits = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        options = {"client_kwargs": {"timeout": waits, "trust_env": True}, "use_listings_cache": False}
+    options = _options(scheme)  # each iteration asks anew, so nothing that was listed is remembered
     with explained(url):
-        found: tuple[Any, str] = url_to_fs(url, **options)
+        found: tuple[Any, str] = url_to_fs(url, use_listings_cache=False, **options)
         return found
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """How long a library waits, in its own words."""
+    if scheme in ("s3", "s3a"):
+        return {"config_kwargs": _S3}
+    if scheme not in (*WEB, "gs", "gcs"):
+        return {"connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+    from aiohttp import ClientTimeout  # noqa: PLC0415
+
+    waits = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+    if scheme in WEB:
+        return {"client_kwargs": {"timeout": waits, "trust_env": True}}
+    if not (log := logging.getLogger("gcsfs")).handlers:
+        log.addHandler(logging.NullHandler())  # otherwise Python prints what no handler takes
+    return {"requests_timeout": waits}
 
 
 def mark(facts: Mapping[str, Any]) -> str | None:
