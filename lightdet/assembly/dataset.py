@@ -28,6 +28,7 @@ from lightdet.data.spec import SET_FORMATS, ClassFormat, DatasetSpec, SplitSpec,
 from lightdet.errors import UserError
 from lightdet.files import with_home
 from lightdet.storage.datasets import local_dataset
+from lightdet.storage.kept import shown_path
 from lightdet.storage.urls import as_url
 
 _KEYS_OF = {"first_pixel": ("voc",), "rows": ("yolo",), "kpt_shape": ("yolo",), "groups": ("labelme", "cvat")}
@@ -69,7 +70,7 @@ def _from_folder(folder: Path, data_root: str | Path | None, *, draw: bool) -> D
     described = yaml_in(folder)
     if described is not None:
         spec = load_dataset(described)
-        return replace(spec, notes=(f"{folder} is described by {described.name} in it", *spec.notes))
+        return replace(spec, notes=(f"{shown_path(folder)} is described by {described.name} in it", *spec.notes))
     return recognised_spec(folder, the_one(folder, recognise(folder)), draw=draw)
 
 
@@ -92,7 +93,7 @@ def recognised_spec(
         ) from None
     splits = {name: replace(place, declared=(folder, None)) for name, place in spec.splits.items()}
     classes = ", ".join(spec.classes[:10]) + (", ..." if len(spec.classes) > 10 else "")
-    note = f"{folder} is read as {TITLES[found.format]}, with the classes {classes}"
+    note = f"{shown_path(folder)} is read as {TITLES[found.format]}, with the classes {classes}"
     spec = replace(spec, path=folder, splits=splits, notes=(note,))
     return spec if not draw or spec.misnamed_val() or "val" in splits else with_validation(spec, val, seed)
 

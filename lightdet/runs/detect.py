@@ -26,6 +26,7 @@ from lightdet.inference.window import Window
 from lightdet.inference.zoned import ZonedPredictor
 from lightdet.options.detect import DetectOptions
 from lightdet.runs.load import computed, load
+from lightdet.storage.kept import shown_path
 from lightdet.storage.outgoing import check_free_url, local_output, output_url, sent_to
 from lightdet.tasks import task_of_model
 
@@ -270,7 +271,7 @@ class Detection:
         options, rule = self.options, predictor.rule
         return {
             **({"rule": rule.as_dict(), "promise": predictor.promise.as_dict()} if rule is not None else {}),
-            "weights": printable(options.weights),
+            "weights": printable(shown_path(options.weights)),
             "names": list(predictor.names),
             "imgsz": predictor.preprocessing.imgsz,
             **self.task.results.header(predictor),

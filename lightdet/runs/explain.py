@@ -19,6 +19,7 @@ from lightdet.inference.sources import Source, expand_sources, printable
 from lightdet.model_kind import is_export
 from lightdet.options.explain import ExplainOptions
 from lightdet.runs.load import trained_tiles
+from lightdet.storage.kept import shown_path
 from lightdet.structures import Tiling
 from lightdet.tasks import task_of_model
 
@@ -128,7 +129,7 @@ class ExplainRun:
     def _as_dict(self) -> dict[str, Any]:
         options, outcome = self.options, self.outcome
         return {
-            "weights": printable(options.weights),
+            "weights": printable(shown_path(options.weights)),
             "method": options.method,
             "pictures": outcome.pictures,
             "explanations": outcome.entries,

@@ -23,6 +23,7 @@ from lightdet.runs.crossval.plan import FOLDS_NAME
 from lightdet.runs.kept_plan import PLAN_NAME
 from lightdet.runs.load import load
 from lightdet.runs.read_ahead import decoded
+from lightdet.storage.kept import shown_path
 from lightdet.structures import Annotation, Detections
 from lightdet.tasks import DETECTION, require_boxes, require_detector
 from lightdet.wording import counted
@@ -78,7 +79,7 @@ def doubt_labels(
         notes.append(f"not doubted, because the model does not know them: {unknown}")
     doubts = label_doubts([truths[name][1] for name in judged], [answers[name] for name in judged], known)
     first = [_told(doubt, judged[doubt.picture], truths, answers, spec) for doubt in doubts[:most]]
-    return DoubtedLabels(str(weights), first, len(doubts), notes)
+    return DoubtedLabels(shown_path(weights), first, len(doubts), notes)
 
 
 def _asked(

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightdet.runs.load import computed, parameter_count
 from lightdet.runs.zoned_truths import ZonedLabels
+from lightdet.storage.kept import shown_path
 from lightdet.wording import counted
 
 Facts = tuple[dict[str, str], dict[str, Any]]
@@ -45,7 +46,7 @@ def about_model(
     rate = len(found) / seconds
     params = parameter_count(predictor)
     facts = {
-        "weights": str(weights),
+        "weights": shown_path(weights),
         "parameters": "unknown" if params is None else f"{params / 1e6:.3f} million",
         "input": f"{side} × {side} pixels{', gray' if preprocessing.gray else ''}",
         "runs on": f"{computed(predictor)}, batch {batch}",
@@ -53,7 +54,7 @@ def about_model(
         "pace": f"{rate:.1f} pictures per second, including reading",
     }
     details = {
-        "weights": str(weights),
+        "weights": shown_path(weights),
         "params": params,
         "imgsz": side,
         "device": str(getattr(predictor.runtime, "device", device)),

@@ -35,6 +35,7 @@ from lightdet.runs.read_ahead import decoded
 from lightdet.runs.report_facts import about_model, about_zones, versions
 from lightdet.runs.val_checks import check_what_applies
 from lightdet.runs.zoned_truths import ZonedLabels, fitting
+from lightdet.storage.kept import shown_path
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/val")
@@ -289,7 +290,7 @@ class Validation:
     def _evaluate(self, found: Found) -> Any:
         spec, options, task = self.spec, self.options, self.task
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": str(spec.root)}
+        data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": shown_path(spec.root)}
         software = versions(task.scores.packages)
         decision = {} if found.rule is None or self.some is not None else judged(found, spec.classes)
         used = {} if found.conditions is None else found.conditions.as_dict()
@@ -299,7 +300,7 @@ class Validation:
         if options.weights is None:
             settings, values = {"threshold": "as in the file"}, {"settings": None}
         facts = {
-            "Data": data | {"description": str(options.data), "classes": ", ".join(self.classes)},
+            "Data": data | {"description": shown_path(options.data), "classes": ", ".join(self.classes)},
             "Model": found.facts,
             "Settings": settings,
             "Decision": decision_facts(found, decision) if decision else {},
@@ -317,7 +318,7 @@ class Validation:
             details={
                 **found.details,
                 **({"decision": decision} if decision else {}),
-                "data": {**data, "yaml": str(options.data)},
+                "data": {**data, "yaml": shown_path(options.data)},
                 "date": now,
                 **values,
                 "versions": software,

@@ -21,7 +21,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, write_bytes
 from lightdet.lock_file import lock_file
 from lightdet.storage.filesystem import mark
-from lightdet.storage.kept import facts_of, kept_folder, kept_space, make_room, named
+from lightdet.storage.kept import facts_of, kept_folder, kept_space, make_room, named, note_address
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import WEB, archive_kind, as_url, local_path, place_of, scheme_of
@@ -87,6 +87,7 @@ def _copied(url: str) -> Path:
             data.joinpath(*_parts(gone, url)).unlink(missing_ok=True)
         index.execute("DELETE FROM files WHERE seen != ?", (now,))
         index.commit()
+    note_address(place, url)
     return data
 
 
@@ -116,6 +117,7 @@ def _unpacked(text: str) -> Path:
                 _unpack(files, make_folder(part)).rename(data)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
+    note_address(place, text)
     os.utime(place)
     return data
 

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lightdet.addresses import shown_address
 from lightdet.errors import UserError
-from lightdet.files import atomic_path, make_folder, with_home
+from lightdet.files import atomic_path, make_folder, with_home, write_text
 from lightdet.storage.filesystem import explained, filesystem, mark
 from lightdet.storage.stored_file import CHUNK, open_url, too_large
 from lightdet.storage.urls import as_url, file_part, local_path, place_of
@@ -24,6 +25,8 @@ USUAL_SPACE_GB = 50.0
 MAX_FILE_BYTES = 16 << 30
 UNUSED_SECONDS = 24 * 3600
 """What was used later than this is never removed: another process may be reading it."""
+_ADDRESS = ".address"
+"""In the folder of each copy: where it came from, without secrets."""
 
 
 def kept_folder() -> Path:
@@ -69,9 +72,29 @@ def local_file(value: str | Path) -> Path:
         if mark(fact) is None or not target.is_file() or fact.get("size") not in (None, target.stat().st_size):
             make_room(fact.get("size") or 0, folder)
             _download(each, target, fact.get("size"))
+    note_address(folder, url)
     with suppress(OSError):
         os.utime(folder)
     return folder / file_part(url).rpartition("/")[2]
+
+
+def note_address(folder: Path, text: str) -> None:
+    """Say in the folder of a copy where it came from, for `shown_path`."""
+    if not (folder / _ADDRESS).is_file():
+        write_text(folder / _ADDRESS, shown_address(text))
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as results name it: a kept copy's by the address that was given, without secrets, any other as it is."""
+    kept, absolute = kept_folder().absolute(), Path(path).absolute()
+    if not absolute.is_relative_to(kept) or len(parts := absolute.relative_to(kept).parts) < 3:
+        return str(path)
+    kind, copy, _, *below = parts
+    try:
+        address = (kept / kind / copy / _ADDRESS).read_text("utf-8")
+    except OSError:  # of an earlier version
+        return str(path)
+    return "/".join([address, *below])
 
 
 def needs_output(model: Path, output: str | Path | None) -> None:

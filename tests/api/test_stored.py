@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def test_val_and_audit_of_a_data_set_by_url(
     here = lightdet.validate(made / "best.safetensors", made / "set" / "dataset.yaml", output="a", progress=False)
     there = lightdet.validate(model, f"{lake}/set/dataset.yaml", output="b", progress=False)
     assert there.metrics.as_dict() == here.metrics.as_dict()
+    written = json.loads(Path("b/metrics.json").read_text())
+    assert written["data"]["yaml"] == f"{lake}/set/dataset.yaml" and written["data"]["folder"].startswith(f"{lake}/set")
+    assert written["weights"] == model
+    assert str(tmp_path / "kept") not in json.dumps([written["data"], written["weights"]])
     shutil.make_archive("set", "zip", made / "set")
     Path("mine.yaml").write_text(
         (made / "mine.yaml").read_text().replace(f"root: {made / 'set'}", f"root: {lake}/set"), encoding="utf-8"

@@ -11,7 +11,8 @@ import pytest
 
 from lightdet.errors import UserError
 from lightdet.storage import kept
-from lightdet.storage.kept import kept_folder, local_file
+from lightdet.storage.datasets import local_dataset
+from lightdet.storage.kept import kept_folder, local_file, note_address, shown_path
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,25 @@ def test_a_file_is_fetched_once_and_again_when_it_changes(s3: Any, downloads: li
     s3.pipe_file("lake/kept/best.safetensors", b"other")  # of the same size
     newer = local_file(url)
     assert newer.read_bytes() == b"other" and path.read_bytes() == b"first" and len(downloads) == 2
+
+
+def test_a_copy_is_shown_by_its_address(s3: Any, tmp_path: Path) -> None:
+    s3.pipe_file("lake/shown/set/dataset.yaml", b"name: x")
+    s3.pipe_file("lake/shown/set/images/a.png", b"x")
+    for url in ("s3://lake/shown/set", "s3://lake/shown/set/dataset.yaml"):
+        assert shown_path(local_dataset(url)) == url
+    copy = local_dataset("s3://lake/shown/set")
+    assert shown_path(copy / "images" / "a.png") == "s3://lake/shown/set/images/a.png"
+    assert shown_path(local_file("s3://lake/shown/set/dataset.yaml")) == "s3://lake/shown/set/dataset.yaml"
+    assert shown_path("best.onnx") == "best.onnx" and shown_path(tmp_path / "a") == str(tmp_path / "a")
+
+
+def test_no_password_is_kept(tmp_path: Path) -> None:
+    copy = kept_folder() / "files" / "a.onnx-0"
+    copy.mkdir(parents=True)
+    note_address(copy, "https://me:gEhEiM@plant.example/a.onnx?token=gEhEiM")
+    assert shown_path(copy / "a.onnx") == "https://plant.example/a.onnx"
+    assert b"gEhEiM" not in b"".join(path.read_bytes() for path in copy.iterdir())
 
 
 def test_weights_beside_an_xml_come_along(s3: Any) -> None:

@@ -16,6 +16,7 @@ from lightdet.data.dataset import DatasetSpec
 from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.request import Entry
 from lightdet.runs.profile import device_name
+from lightdet.storage.kept import shown_path
 from lightdet.tasks.comparing import Comparing, Mark
 from lightdet.wording import counted, duration
 
@@ -29,7 +30,7 @@ def facts_of(
 ) -> dict[str, dict[str, str]]:
     """Return groups of facts for the end of the page; `on` is what the times were measured on."""
     data = {"name": spec.name, **comparing.data_facts(spec, options.split, marks)}
-    data |= {"classes": ", ".join(spec.classes), "description": str(options.data)}
+    data |= {"classes": ", ".join(spec.classes), "description": shown_path(options.data)}
     sources = {entry.name: f"{KINDS[entry.kind]} {entry.source}" for entry in entries}
     training = training_facts(options, entries)
     if training:
@@ -51,7 +52,7 @@ def details_of(
     return {
         "date": now(),
         "command": options.command,
-        "data": {"name": spec.name, "yaml": str(options.data), **data},
+        "data": {"name": spec.name, "yaml": shown_path(options.data), **data},
         "weights": options.take,
         "timing": dict(on) or None,
         "machine": machine(),

@@ -26,6 +26,7 @@ from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, 
 from lightdet.runs.found import Found
 from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
+from lightdet.storage.kept import shown_path
 from lightdet.tasks import task_of_config
 from lightdet.wording import counted
 
@@ -295,7 +296,7 @@ class CrossValidation:
         return {
             "Data": {
                 "data set": self.spec.name,
-                "description": str(options.data),
+                "description": shown_path(options.data),
                 "pictures": f"{len(self.pool.truths)} of {self.pool.called}",
                 "classes": ", ".join(self.spec.classes),
             },
