@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def pick(
-    *sources: Annotated[str, Parameter(metavar="SOURCE", help="Unlabelled pictures: folders, files, lists.")],
+    *sources: Annotated[str, Parameter(metavar="SOURCE", help="Unlabelled pictures: folders, files, lists, URLs.")],
     weights: ModelFile,
     count: Annotated[
         int, Parameter(name=("--count", "-n"), metavar="N", validator=between(1, 100_000), help="How many to pick.")

@@ -24,7 +24,7 @@ _Place = Annotated[
 
 
 def prelabel(
-    *sources: Annotated[str, Parameter(metavar="SOURCE", help="Pictures: folders, files, lists.")],
+    *sources: Annotated[str, Parameter(metavar="SOURCE", help="Pictures: folders, files, lists, URLs.")],
     weights: ModelFile,
     form: Annotated[
         Literal["label-studio", "cvat", "labelme"],

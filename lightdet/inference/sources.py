@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lightdet.addresses import may_hold_secret, split_address
-from lightdet.data.images import MAX_BYTES, Page, read_pages
+from lightdet.arrays import Image
+from lightdet.data.images import MAX_BYTES, Page, read_image, read_pages
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
 from lightdet.data.paths import counting_order, find_file
 from lightdet.errors import UserError
 from lightdet.inference.folder_listing import FolderListing, InFolder
-from lightdet.inference.stored_sources import ONLY_DETECT, TakenPlaces, is_stored, plain_place, stored_pictures
+from lightdet.inference.stored_sources import NOT_HERE, TakenPlaces, is_stored, plain_place, stored_pictures
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import local_path
@@ -64,6 +65,12 @@ class Source:
             yield from read_pages(self.target.read(MAX_BYTES), bit_depth=bit_depth, name=self.name)
         else:
             yield from read_pages(str(self.target), bit_depth=bit_depth)
+
+    def whole(self) -> Image:
+        """Decode a picture file that holds one picture, as `lightdet.data.images.read_image`."""
+        if isinstance(self.target, StoredFile):
+            return read_image(self.target.read(MAX_BYTES), name=self.name)
+        return read_image(str(self.target))
 
     def page(self, page: Page) -> Source:
         """The same for one picture of the file: ``stack.tif#2`` if it holds several."""
@@ -164,7 +171,7 @@ def expand_sources(
                 sources.listings += _listing(path, base, recursive, exclude, arguments)
         elif is_stored(text):
             if not stored:
-                raise UserError(f"is in an archive or by URL; {ONLY_DETECT}", path=text)
+                raise UserError(f"is in an archive or by URL; {NOT_HERE}", path=text)
             sources.listings.append(stored_pictures(text, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive))
         elif _exists(path):
             files = _list_file(path) if path.suffix.lower() == ".txt" else [_file(path)]

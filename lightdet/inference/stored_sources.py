@@ -12,7 +12,7 @@ from lightdet.data.images import MAX_BYTES, SUFFIXES
 from lightdet.storage.listing import Listing
 from lightdet.storage.urls import WEB, archive_kind, as_url, file_part, scheme_of
 
-ONLY_DETECT = "only 'detect', 'explain' and 'archive' read pictures there: copy or unpack them first"
+NOT_HERE = "this command reads files of this computer: copy or unpack them first"
 
 
 def is_stored(text: str) -> bool:

@@ -16,11 +16,13 @@ from lightdet.data.audit.duplicates import near_pairs
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
-from lightdet.inference.sources import expand_sources, printable
+from lightdet.inference.sources import Source, expand_sources, printable
 from lightdet.picking.core_set import choose
 from lightdet.picking.looks import LOWEST_SCORE, Look, has_features, look
 from lightdet.picking.scores import ranks
 from lightdet.runs.load import load
+from lightdet.storage.kept import shown_path
+from lightdet.storage.urls import as_url
 from lightdet.tasks import require_detector
 from lightdet.wording import counted
 
@@ -67,7 +69,7 @@ def pick(
     labelled or chosen picture are left out.
 
     Args:
-        sources: pictures, folders, patterns or lists.
+        sources: pictures, folders, patterns or lists; also by URL and in archives.
         weights: the detector's model file.
         count: how many to choose.
         data: YAML of the labelled pictures; those among `sources` are not chosen.
@@ -81,26 +83,28 @@ def pick(
     """
     require_detector(weights, "pictures are picked with a detector")
     known = _labelled(data)
-    pool = _pool(sources, recursive, {path.resolve() for path in known})
+    pool = _pool(sources, recursive, {_identity(path) for path in known})
     predictor = load(weights, confidence=LOWEST_SCORE, no_promise=True)
     own = has_features(predictor)
     if own:
         predictor.runtime.as_trained()  # the rewritten network has other modules
     skipped: list[tuple[str, str]] = []
     looks: list[Look] = []
-    kept: list[Path] = []
-    for done, path in enumerate([*pool, *known], start=1):
+    kept: list[str] = []
+    split = 0
+    candidates: list[Source | Path] = [*pool, *known]
+    for done, source in enumerate(candidates, start=1):
+        name = source.name if isinstance(source, Source) else printable(source)
         try:
-            looks.append(look(predictor, read_image(path)))
+            looks.append(look(predictor, source.whole() if isinstance(source, Source) else read_image(source)))
         except UserError as error:
             if not skip_broken:
                 raise
-            skipped.append((printable(path), str(error)))
+            skipped.append((name, str(error)))
             continue
-        kept.append(path)
-        progress(done, len(pool) + len(known))
-    unlabelled = set(pool)
-    split = sum(path in unlabelled for path in kept)
+        kept.append(name)
+        split += isinstance(source, Source)
+        progress(done, len(candidates))
     if split == 0:
         raise UserError("no unlabelled picture can be read")
     entries = _entries(kept, looks, split, count)
@@ -111,7 +115,7 @@ def pick(
     return Picked(entries, split, len(kept) - split, skipped, notes)
 
 
-def _entries(paths: Sequence[Path], looks: Sequence[Look], pool: int, count: int) -> list[dict[str, Any]]:
+def _entries(names: Sequence[str], looks: Sequence[Look], pool: int, count: int) -> list[dict[str, Any]]:
     """The choice from the first `pool` looks; the others are labelled."""
     unsure = np.array([each.uncertainty for each in looks[:pool]])
     differing = np.array([each.disagreement for each in looks[:pool]])
@@ -127,7 +131,7 @@ def _entries(paths: Sequence[Path], looks: Sequence[Look], pool: int, count: int
     chosen = choose(teaching[free], features[free], features[pool:], among, count)
     return [
         {
-            "path": printable(paths[free[number]]),
+            "path": names[free[number]],
             "teaches": round(float(teaching[free[number]]), 4),
             "uncertainty": round(looks[free[number]].uncertainty, 4),
             "disagreement": round(looks[free[number]].disagreement, 4),
@@ -141,6 +145,12 @@ def _thumbnails(looks: Sequence[Look]) -> AnyArray:
     return np.stack([each.thumbnail for each in looks])
 
 
+def _identity(path: str | Path) -> str:
+    """What a picture is known by: of one in a store its URL, also where a copy of the data set is looked at."""
+    shown = shown_path(path)
+    return shown if as_url(shown) is not None else str(Path(path).resolve())
+
+
 def _labelled(data: str | Path | None) -> list[Path]:
     if data is None:
         return []
@@ -148,13 +158,13 @@ def _labelled(data: str | Path | None) -> list[Path]:
     return list(dict.fromkeys(each.image for split in spec.splits for each in read_split(spec, split)[0]))
 
 
-def _pool(sources: Sequence[str], recursive: bool, known: set[Path]) -> list[Path]:
-    found = expand_sources(sources, recursive=recursive)
-    other = next((source for source in found.items if source.kind != "picture"), None)
+def _pool(sources: Sequence[str], recursive: bool, known: set[str]) -> list[Source]:
+    found = list(expand_sources(sources, recursive=recursive, stored=True))
+    other = next((source for source in found if source.kind != "picture"), None)
     if other is not None:
         raise UserError(f"is a {other.kind}; only pictures can be picked", path=other.name)
-    pool = [source.target for source in found.items if isinstance(source.target, Path)]
-    pool = [path for path in pool if path.resolve() not in known]
+    places = [each.target if isinstance(each.target, Path) else each.name for each in found]
+    pool = [each for each, place in zip(found, places, strict=True) if _identity(place) not in known]
     if not pool:
         raise UserError("every picture of the sources is labelled already")
     return pool

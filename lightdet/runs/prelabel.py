@@ -21,6 +21,7 @@ from lightdet.inference.pipeline import DetectionRun
 from lightdet.inference.save import MIN_SIDE, Record
 from lightdet.inference.sources import Source, expand_sources, printable
 from lightdet.runs.load import load
+from lightdet.storage.stored_file import StoredFile
 from lightdet.structures import Annotation
 from lightdet.tasks import require_detector
 from lightdet.wording import counted
@@ -81,7 +82,7 @@ def prelabel(
     """Write what a detector finds in pictures as proposals for `tool`; the pictures are not touched.
 
     Args:
-        sources: pictures, folders, patterns or lists.
+        sources: pictures, folders, patterns or lists; but for LabelMe also by URL and in archives.
         weights: the detector's model file.
         tool: who reads the proposals.
         output: the file to write; for LabelMe the folder for a file per picture.
@@ -99,7 +100,7 @@ def prelabel(
             file would be another's, a file that would be overwritten.
     """
     require_detector(weights, "boxes are proposed by a detector")
-    pictures = _pictures(sources, recursive)
+    pictures = _pictures(sources, recursive, stored=tool != "labelme")  # its files lie beside the pictures
     names = _names(pictures, root)
     done = Prelabelled()
     if tool == "labelme":
@@ -134,12 +135,13 @@ class _Collector:
     def __init__(self, pictures: Sequence[Source], progress: Callable[[int, int], None]) -> None:
         self.found: dict[str, Proposed] = {}
         self.several: dict[str, str] = {}
-        self._paths = {source.name: source.target for source in pictures}
+        self._targets = {source.name: source.target for source in pictures}
         self._progress, self._total, self._done = progress, len(pictures), 0
 
     def add(self, record: Record) -> None:
         """Keep the boxes of one picture."""
-        path = self._paths.get(record.source)
+        target = self._targets.get(record.source)
+        path = Path(target.place) if isinstance(target, StoredFile) else target
         if not isinstance(path, Path):  # a page of a file: labels cannot say which one they are for
             self.several[record.source.rpartition("#")[0]] = "holds several pictures; save each as a file of its own"
             return
@@ -189,10 +191,10 @@ def _collect(
     return collector.found
 
 
-def _pictures(sources: Sequence[str], recursive: bool) -> list[Source]:
+def _pictures(sources: Sequence[str], recursive: bool, *, stored: bool) -> list[Source]:
     if not sources:
         raise UserError("name the pictures: a folder, files or a list")
-    found = expand_sources(sources, recursive=recursive).items
+    found = list(expand_sources(sources, recursive=recursive, stored=stored))
     for source in found:
         if source.kind != "picture":
             raise UserError(f"is a {source.kind}; boxes are proposed for pictures", path=source.name)
@@ -200,7 +202,9 @@ def _pictures(sources: Sequence[str], recursive: bool) -> list[Source]:
 
 
 def _names(pictures: Sequence[Source], root: Path | None) -> dict[str, str]:
-    """By a source's name, what the picture is called below the root."""
+    """By a source's name, what the picture is called below the root, or below what was listed in a store."""
+    if any(isinstance(source.target, StoredFile) for source in pictures):
+        return _stored_names(pictures, root)
     paths = {source.name: Path(str(source.target)).absolute() for source in pictures}
     try:
         base = root or Path(os.path.commonpath([path.parent for path in paths.values()]))
@@ -210,6 +214,22 @@ def _names(pictures: Sequence[Source], root: Path | None) -> dict[str, str]:
     for name, shown in names.items():
         if Path(shown).is_absolute():
             raise UserError(f"does not lie below {base}; correct --root", path=name)
+    return names
+
+
+def _stored_names(pictures: Sequence[Source], root: Path | None) -> dict[str, str]:
+    if root is not None:
+        raise UserError("--root names a folder of this computer; the pictures are named by their place below the URL")
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for source in pictures:
+        if not isinstance(source.target, StoredFile):
+            raise UserError("is a file of this computer, unlike others; propose for them apart", path=source.name)
+        place = source.target.place
+        if place in taken:
+            raise UserError(f"would be called '{place}' like another; propose for them apart", path=source.name)
+        taken.add(place)
+        names[source.name] = place
     return names
 
 

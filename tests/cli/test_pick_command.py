@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,6 +49,25 @@ def test_each_unlabelled_picture_once_and_no_look_alikes(pool: Path, tmp_path: P
     assert listed.read_text().splitlines() == [entry["path"] for entry in found["picked"]]
     assert "look like" in " ".join(found["notes"])
     assert all(0 <= entry["teaches"] <= 1 for entry in found["picked"])
+
+
+def test_a_bucket_gives_what_the_same_files_give_here(
+    pool: Path, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTDET_CACHE", str(tmp_path / "kept"))
+    for path in (pool / "set").rglob("*"):
+        if path.is_file():
+            s3.put_file(path, f"lake/pick/{path.relative_to(pool / 'set').as_posix()}")
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    assert run(pool, "--data", str(pool / "set" / "labelled.yaml"), "--json", str(here)) == 0
+    url = "s3://lake/pick"  # those that are labelled are among the sources here
+    given = [url + "/images/**/*.*", "--weights", str(pool / "model.safetensors"), "--data", url + "/labelled.yaml"]
+    assert main(["data", "pick", *given, "--json", str(there)]) == 0
+    first, second = (json.loads(path.read_text()) for path in (here, there))
+    assert second["pool"] == first["pool"] == 7 and second["labelled"] == 5
+    assert {entry["path"]: entry["uncertainty"] for entry in second["picked"]} == {
+        f"{url}/images/val/{Path(entry['path']).name}": entry["uncertainty"] for entry in first["picked"]
+    }
 
 
 def test_fewer_are_the_first_of_more(pool: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -114,6 +116,36 @@ def test_the_tool_itself_reads_it(home: Path, tool: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     theirs = json.loads(done.stdout.splitlines()[-1])
     agree({name: sorted(tuple(row) for row in rows) for name, rows in sorted(theirs.items())}, expected(home))
+
+
+@pytest.mark.parametrize("tool", ["label-studio", "cvat"])
+def test_a_bucket_gives_what_the_same_files_give_here(home: Path, tool: str, s3: Any, tmp_path: Path) -> None:
+    for path in (home / "pictures").rglob("*.png"):
+        s3.put_file(path, f"lake/prelabel/{path.relative_to(home / 'pictures').as_posix()}")
+    here, there = output_of(tool, tmp_path), tmp_path / f"there{output_of(tool, tmp_path).suffix}"
+    assert run(home, tool, here) == 0
+    given = ["--weights", str(home / "model.safetensors"), "--recursive", "--format", tool, "--output", str(there)]
+    assert main(["data", "prelabel", "s3://lake/prelabel", *given]) == 0
+    assert _without_ids(there.read_text()) == _without_ids(here.read_text())
+
+
+def _without_ids(text: str) -> str:
+    return re.sub(r'"id": "[^"]*"|<dumped>.*?</dumped>', "", text)
+
+
+def test_what_a_store_does_not_go_with(home: Path, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s3.put_file(home / "pictures" / "b.png", "lake/once/b.png")
+    s3.put_file(home / "pictures" / "b.png", "lake/twice/b.png")
+    given = ["--weights", str(home / "model.safetensors"), "--output", str(tmp_path / "out.xml"), "--format"]
+    for more, why in (
+        (["labelme"], "s3://lake/once: is in an archive or by URL; this command reads files of this computer"),
+        (["cvat", "--root", str(home)], "--root names a folder of this computer"),
+        (["cvat", str(home / "pictures" / "b.png")], "b.png: is a file of this computer, unlike others"),
+        (["cvat", "s3://lake/twice"], "s3://lake/twice/b.png: would be called 'b.png' like another"),
+    ):
+        assert main(["data", "prelabel", "s3://lake/once", *given, *more]) == 2
+        assert why in capsys.readouterr().err
+    assert not (tmp_path / "out.xml").exists()
 
 
 def test_label_studio_gets_scores_addresses_and_an_interface(home: Path, tmp_path: Path) -> None:
