@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -88,31 +88,44 @@ def pick(
     own = has_features(predictor)
     if own:
         predictor.runtime.as_trained()  # the rewritten network has other modules
-    skipped: list[tuple[str, str]] = []
-    looks: list[Look] = []
-    kept: list[str] = []
-    split = 0
-    candidates: list[Source | Path] = [*pool, *known]
+    seen = _look_at([*pool, *known], predictor, skip_broken, progress)
+    if seen.unlabelled == 0:
+        raise UserError("no unlabelled picture can be read")
+    entries = _entries(seen.names, seen.looks, seen.unlabelled, count)
+    notes = [] if own else ["an export cannot be asked for its features: distances are those of thumbnails"]
+    if len(entries) < count:
+        all_of = counted(seen.unlabelled, "unlabelled picture")
+        notes.append(f"{len(entries)} of {all_of} picked; the others look like a labelled or a picked one")
+    return Picked(entries, seen.unlabelled, len(seen.names) - seen.unlabelled, seen.skipped, notes)
+
+
+@dataclass
+class _Seen:
+    """Names and looks of the pictures that could be read, the unlabelled ones first."""
+
+    names: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    unlabelled: int = 0
+
+
+def _look_at(
+    candidates: Sequence[Source | Path], predictor: Any, skip_broken: bool, progress: Callable[[int, int], None]
+) -> _Seen:
+    seen = _Seen()
     for done, source in enumerate(candidates, start=1):
         name = source.name if isinstance(source, Source) else printable(source)
         try:
-            looks.append(look(predictor, source.whole() if isinstance(source, Source) else read_image(source)))
+            seen.looks.append(look(predictor, source.whole() if isinstance(source, Source) else read_image(source)))
         except UserError as error:
             if not skip_broken:
                 raise
-            skipped.append((name, str(error)))
+            seen.skipped.append((name, str(error)))
             continue
-        kept.append(name)
-        split += isinstance(source, Source)
+        seen.names.append(name)
+        seen.unlabelled += isinstance(source, Source)
         progress(done, len(candidates))
-    if split == 0:
-        raise UserError("no unlabelled picture can be read")
-    entries = _entries(kept, looks, split, count)
-    notes = [] if own else ["an export cannot be asked for its features: distances are those of thumbnails"]
-    if len(entries) < count:
-        all_of = counted(split, "unlabelled picture")
-        notes.append(f"{len(entries)} of {all_of} picked; the others look like a labelled or a picked one")
-    return Picked(entries, split, len(kept) - split, skipped, notes)
+    return seen
 
 
 def _entries(names: Sequence[str], looks: Sequence[Look], pool: int, count: int) -> list[dict[str, Any]]:
