@@ -74,7 +74,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-# One thread per process, as the tests' tensors are small; one process more than two processors, as a third of the time is waiting.
+# One thread per process: the tests' tensors are small. Three processes for two processors: a third of the time is waiting.
 test: lint
 	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist worksteal -m "not slow and not realdata"
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from lightdet.display.progress import new_progress
 
 if TYPE_CHECKING:
-    from lightdet.inference.sources import Source, Sources
+    from lightdet.inference.source import Source
+    from lightdet.inference.sources import Sources
 
 
 class DetectBar:

@@ -17,7 +17,7 @@ from lightdet.inference.image_writers import VideoWriter, write_picture
 from lightdet.inference.results import draw_boxes_found
 from lightdet.inference.run_folder import marked_file
 from lightdet.inference.save import Record, Writer
-from lightdet.inference.sources import Source, printable
+from lightdet.inference.source import Source, printable
 from lightdet.inference.totals import Totals
 from lightdet.inference.video import Frame, LiveStream, VideoFile
 from lightdet.storage.stored_file import StoredFile

@@ -12,7 +12,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.inference.formats import Format
 from lightdet.inference.save import planned_file
-from lightdet.inference.sources import Source, page_place
+from lightdet.inference.source import Source, page_place
 
 SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})
 """Suffixes of files that hold one picture."""

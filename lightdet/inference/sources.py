@@ -11,29 +11,23 @@ import glob
 import itertools
 import os
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from lightdet.addresses import may_hold_secret, split_address
-from lightdet.arrays import Image
-from lightdet.data.images import MAX_BYTES, Page, read_image, read_pages
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
 from lightdet.data.paths import counting_order, find_file
 from lightdet.errors import UserError
 from lightdet.inference.folder_listing import FolderListing, InFolder
+from lightdet.inference.places import Placed, absolute, each_once, stem_of, with_stems
+from lightdet.inference.source import VIDEO_SUFFIXES, Source, file_source, kind_of, printable
 from lightdet.inference.stored_sources import NOT_HERE, TakenPlaces, is_stored, plain_place, stored_pictures
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import local_path
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".3gp"}
-)
 MAX_LIST_BYTES = 64 << 20
 NO_NAME = (
     "a source is neither a file nor the address of a stream (rtsp://user:password@host:port/path); "
@@ -41,47 +35,6 @@ NO_NAME = (
 )
 LAST_CAMERA = 2**31 - 1
 """OpenCV accepts no larger numbers."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source.
-
-    Attributes:
-        kind: a picture, a video file, or a live stream (camera or URL).
-        target: the path, the camera's index, the URL, or a file of a store or an archive.
-        name: its name in results and messages: the path as given; for a URL the parts that are not secret, made unique.
-        stem: where its results go below the output folder, without suffix; no two sources share one.
-    """
-
-    kind: Literal["picture", "video", "stream"]
-    target: Path | str | int | StoredFile = field(repr=False)
-    name: str
-    stem: Path
-
-    def read(self, bit_depth: int) -> Iterator[Page]:
-        """Decode the pictures of a picture file one after the other, as `lightdet.data.images.read_pages`."""
-        if isinstance(self.target, StoredFile):
-            yield from read_pages(self.target.read(MAX_BYTES), bit_depth=bit_depth, name=self.name)
-        else:
-            yield from read_pages(str(self.target), bit_depth=bit_depth)
-
-    def whole(self) -> Image:
-        """Decode a picture file that holds one picture, as `lightdet.data.images.read_image`."""
-        if isinstance(self.target, StoredFile):
-            return read_image(self.target.read(MAX_BYTES), name=self.name)
-        return read_image(str(self.target))
-
-    def page(self, page: Page) -> Source:
-        """The same for one picture of the file: ``stack.tif#2`` if it holds several."""
-        if page.of == 1:
-            return self
-        return replace(self, name=page.name(self.name), stem=page_place(self.stem, page.number))
-
-
-def page_place(stem: Path, number: int) -> Path:
-    """``stack`` and 2 → ``stack#2``."""
-    return stem.with_name(f"{stem.name}#{number}")
 
 
 @dataclass
@@ -120,13 +73,6 @@ class Sources:
                 self.passed_over += listing.passed_over
 
 
-class _Found(NamedTuple):
-    """A source and the folder that its results are placed relative to (None: among the other single files)."""
-
-    source: Source
-    base: Path | None
-
-
 def expand_sources(
     arguments: Sequence[str | Path],
     *,
@@ -155,8 +101,8 @@ def expand_sources(
     """
     sources = Sources()
     arguments = [local_path(each) or each for each in arguments]
-    found: list[_Found] = []
-    folders = {_absolute(Path(each)): Path(each) for each in arguments if _is_folder(each)}
+    found: list[Placed] = []
+    folders = {absolute(Path(each)): Path(each) for each in arguments if _is_folder(each)}
     several = sum(map(_is_folder, arguments)) > 1
     for argument in arguments:
         text = os.fspath(argument)
@@ -164,45 +110,40 @@ def expand_sources(
         if not text:
             raise UserError("an empty source; give a picture, a folder, a video or a camera's number")
         if _is_folder(path):
-            base = _absolute(path).parent if several else _absolute(path)
+            base = absolute(path).parent if several else absolute(path)
             if held:
-                found += [_Found(s, base) for s in _folder(path, recursive, exclude, sources)]
-            elif folders.pop(_absolute(path), None):
+                found += [Placed(s, base) for s in _folder(path, recursive, exclude, sources)]
+            elif folders.pop(absolute(path), None):
                 sources.listings += _listing(path, base, recursive, exclude, arguments)
         elif is_stored(text):
             if not stored:
                 raise UserError(f"is in an archive or by URL; {NOT_HERE}", path=text)
             sources.listings.append(stored_pictures(text, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive))
         elif _exists(path):
-            files = _list_file(path) if path.suffix.lower() == ".txt" else [_file(path)]
-            found += [_Found(s, None) for s in files]
+            files = _list_file(path) if path.suffix.lower() == ".txt" else [file_source(path)]
+            found += [Placed(s, None) for s in files]
         elif stream := _stream(text):
-            found.append(_Found(stream, None))
+            found.append(Placed(stream, None))
         elif may_hold_secret(text):
             raise UserError(NO_NAME)
         elif glob.has_magic(text):
-            found += [_Found(s, None) for s in _glob(text, exclude, sources)]
+            found += [Placed(s, None) for s in _glob(text, exclude, sources)]
         else:
             raise UserError(f"no such file or folder{_similar(path)}", path=path)
-    sources.items = _with_stems(_each_once(found))
+    sources.items = with_stems(each_once(found))
     return sources
 
 
 def _stored(file: StoredFile, taken: TakenPlaces) -> Source:
     """A source for a file of a store or an archive."""
     name = printable(file.name)
-    kind = _kind(Path(file.place))
+    kind = kind_of(Path(file.place))
     return Source(kind, file, name, taken.free(plain_place(file.place)))
 
 
 def _in_folder(file: InFolder, taken: TakenPlaces) -> Source:
-    source = _file(file.path)
-    return replace(source, stem=taken.free(_stem(source, file.base)))
-
-
-def printable(path: str | Path) -> str:
-    """A file name as text that can be written to any file, even if its bytes are not UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    source = file_source(file.path)
+    return replace(source, stem=taken.free(stem_of(source, file.base)))
 
 
 def _exists(path: str | Path) -> bool:
@@ -211,19 +152,6 @@ def _exists(path: str | Path) -> bool:
 
 def _is_folder(path: str | Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - as above
-
-
-def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and change names
-
-
-def _kind(path: Path) -> Literal["picture", "video"]:
-    # A file of unknown kind is opened as a picture: the reader goes by content and reports what is wrong.
-    return "video" if path.suffix.lower() in VIDEO_SUFFIXES else "picture"
-
-
-def _file(path: Path) -> Source:
-    return Source(_kind(path), path, printable(path), path)
 
 
 def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | None, sources: Sources) -> list[Source]:
@@ -239,7 +167,7 @@ def _folder(folder: Path, recursive: bool, exclude: Callable[[Path], bool] | Non
         hint = f"; {deeper} in its sub-folders: add --recursive" if deeper else "; give another folder"
         raise UserError(f"holds no pictures or videos{hint}", path=folder)
     sources.passed_over += passed_over
-    return [_file(path) for path in sorted(files, key=counting_order)]
+    return [file_source(path) for path in sorted(files, key=counting_order)]
 
 
 def _listing(
@@ -250,8 +178,8 @@ def _listing(
     arguments: Sequence[str | Path],
 ) -> list[FolderListing]:
     """The same, listed later: without what `arguments` name by itself, so that each picture comes once."""
-    apart = {_absolute(Path(each)) for each in arguments} - {_absolute(folder)}
-    out = lambda path: _absolute(path) in apart or (exclude is not None and path.is_dir() and exclude(path))  # noqa: E731
+    apart = {absolute(Path(each)) for each in arguments} - {absolute(folder)}
+    out = lambda path: absolute(path) in apart or (exclude is not None and path.is_dir() and exclude(path))  # noqa: E731
     listing = FolderListing(folder, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive, exclude=out, base=base)
     if not listing.count:
         _folder(folder, recursive, exclude, Sources())  # says why there are none
@@ -280,7 +208,7 @@ def _glob(pattern: str, exclude: Callable[[Path], bool] | None, sources: Sources
         what = "no file" if not files else "no picture or video"
         raise UserError(f"{what} matches '{printable(pattern)}'")
     sources.passed_over += len(files) - len(known)
-    return [_file(path) for path in sorted(known, key=counting_order)]
+    return [file_source(path) for path in sorted(known, key=counting_order)]
 
 
 def _folders(path: Path, fixed: int) -> list[Path]:
@@ -312,7 +240,7 @@ def _list_file(path: Path) -> list[Source]:
             if target is None:
                 message = f"no such picture or video: '{entry[:200]}' (paths are relative to the list's folder)"
                 raise UserError(message, path=path, line=number)
-            found.append(_file(target))
+            found.append(file_source(target))
     if not found:
         raise UserError("the list names no pictures; put one path on each line", path=path)
     return found
@@ -341,62 +269,3 @@ def _similar(path: Path) -> str:
         close = difflib.get_close_matches(path.name, names, n=1)
         return f"; did you mean {path.parent / close[0]}?" if close else ""
     return ""
-
-
-def _each_once(found: Iterable[_Found]) -> list[_Found]:
-    seen: dict[str, _Found] = {}
-    for entry in found:
-        target = entry.source.target
-        key = os.path.normcase(_absolute(target)) if isinstance(target, Path) else f"stream {target}"
-        seen.setdefault(key, entry)
-    return list(seen.values())
-
-
-def _with_stems(found: Sequence[_Found]) -> list[Source]:
-    """Give each source a unique name and place: sub-folders are kept, duplicates get ``-2``, ``-3``."""
-    single = [_absolute(f.source.target) for f in found if f.base is None and isinstance(f.source.target, Path)]
-    common = _common_folder(single)
-    taken: set[str] = set()
-    names: Counter[str] = Counter()
-    placed = []
-    stems = [_stem(source, base or common) for source, base in found]
-    files = {_key(stem) for stem in stems}
-    for (source, _), wanted in zip(found, stems, strict=True):
-        stem, number = wanted, 1
-        while _key(stem) in taken or _may_be_page(_key(stem), files):
-            number += 1
-            stem = wanted.with_name(f"{wanted.name}-{number}")
-        taken.add(_key(stem))
-        name = source.name
-        if source.kind == "stream":  # two of them may differ only in what is hidden
-            names[name] += 1
-            name = f"{name} ({names[name]})" if names[name] > 1 else name
-        placed.append(replace(source, name=name, stem=stem))
-    return placed
-
-
-def _stem(source: Source, start: Path | None) -> Path:
-    """Where the results of a source go, relative to the folder `start`."""
-    if not isinstance(source.target, Path):
-        return source.stem
-    path = _absolute(source.target)
-    stem = path.relative_to(start) if start is not None and path.is_relative_to(start) else Path(path.name)
-    return stem.with_name(stem.name.removesuffix(stem.suffix))
-
-
-def _key(stem: Path) -> str:
-    """Equal for names that some file systems do not distinguish."""
-    return unicodedata.normalize("NFC", str(stem)).casefold()
-
-
-def _may_be_page(stem: str, files: set[str]) -> bool:
-    """The second page of a.tif goes to the same place as a file a#2.png would."""
-    file, mark, number = stem.rpartition("#")
-    return bool(mark) and number.isdecimal() and file in files
-
-
-def _common_folder(paths: Sequence[Path]) -> Path | None:
-    try:
-        return Path(os.path.commonpath([path.parent for path in paths])) if paths else None
-    except ValueError:  # different drives
-        return None

@@ -18,7 +18,8 @@ from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
-from lightdet.inference.sources import Sources, expand_sources, printable
+from lightdet.inference.source import printable
+from lightdet.inference.sources import Sources, expand_sources
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.totals import Totals
 from lightdet.inference.watching import FrameWatch

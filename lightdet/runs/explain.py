@@ -15,7 +15,8 @@ from lightdet.explaining.overlay import draw_overlay
 from lightdet.files import write_json
 from lightdet.inference.image_writers import write_picture
 from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
-from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.inference.source import Source, printable
+from lightdet.inference.sources import expand_sources
 from lightdet.model_kind import is_export
 from lightdet.options.explain import ExplainOptions
 from lightdet.runs.load import trained_tiles

@@ -16,7 +16,8 @@ from lightdet.data.audit.duplicates import near_pairs
 from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
-from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.inference.source import Source, printable
+from lightdet.inference.sources import expand_sources
 from lightdet.picking.core_set import choose
 from lightdet.picking.looks import LOWEST_SCORE, Look, has_features, look
 from lightdet.picking.scores import ranks

@@ -19,7 +19,8 @@ from lightdet.errors import UserError
 from lightdet.files import run_name, write_text
 from lightdet.inference.pipeline import DetectionRun
 from lightdet.inference.save import MIN_SIDE, Record
-from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.inference.source import Source, printable
+from lightdet.inference.sources import expand_sources
 from lightdet.runs.load import load
 from lightdet.storage.stored_file import StoredFile
 from lightdet.structures import Annotation

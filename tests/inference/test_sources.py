@@ -10,7 +10,8 @@ import pytest
 
 from lightdet.errors import UserError
 from lightdet.inference.run_folder import check_free, fresh_folder, marked_file, results_of_runs
-from lightdet.inference.sources import Source, expand_sources, printable
+from lightdet.inference.source import Source, printable
+from lightdet.inference.sources import expand_sources
 
 
 @pytest.fixture

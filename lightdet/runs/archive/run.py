@@ -17,7 +17,8 @@ from typing import Any
 from lightdet.data.images import MAX_BYTES
 from lightdet.errors import UserError
 from lightdet.files import make_folder
-from lightdet.inference.sources import Source, Sources, expand_sources
+from lightdet.inference.source import Source
+from lightdet.inference.sources import Sources, expand_sources
 from lightdet.options.archive import ArchiveOptions
 from lightdet.processors import available_processors
 from lightdet.runs.archive.batches import DeadError
