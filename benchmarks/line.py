@@ -128,13 +128,13 @@ def cut_off(made: dict[str, Receiver], args: argparse.Namespace, stop: threading
 
 
 def watch(process: subprocess.Popen[bytes], args: argparse.Namespace) -> tuple[list[tuple[float, float]], int]:
-    """Return ``(seconds, MiB)`` of all processes together, and how many were killed."""
+    """Return MiB ``(main process, its children)`` each second, and how many were killed."""
     began, memory, kills, kill_at = time.monotonic(), [], 0, time.monotonic() + _SETTLE + args.kill
-    while (passed := time.monotonic() - began) < _SETTLE + 60 * args.minutes:
+    while time.monotonic() - began < _SETTLE + 60 * args.minutes:
         if process.poll() is not None:
             sys.exit("the line ended by itself")
         children = children_of(process.pid)
-        memory.append((passed, sum(resident(each) for each in (process.pid, *children))))
+        memory.append((resident(process.pid), sum(resident(each) for each in children)))
         if args.kill and children and time.monotonic() >= kill_at:
             os.kill(random.choice(children), signal.SIGKILL)
             kills, kill_at = kills + 1, kill_at + args.kill
@@ -183,8 +183,7 @@ def summary(
     told = np.array([row["seconds"] for row in counted])
     ids = {row["id"] for row in rows}
     files = {(row["source"], row["picture"]) for row in rows}
-    quarter = max(1, len(memory) // 4)
-    sizes = [size for _, size in memory]
+    sizes = np.array(memory)
     status = json.loads((folder / "state" / "status.json").read_text(encoding="utf-8"))
     return {
         "sources": len(names),
@@ -201,9 +200,11 @@ def summary(
         "seconds_judged": {f"p{q}": round(float(np.percentile(seconds, q)), 3) for q in (50, 99, 100)},
         "seconds_told": {f"p{q}": round(float(np.percentile(told, q)), 3) for q in (50, 99, 100)},
         "memory_mib": {
-            "second_quarter": round(float(np.median(sizes[quarter : 2 * quarter]))),
-            "last_quarter": round(float(np.median(sizes[-quarter:]))),
-            "most": round(max(sizes)),
+            name: {
+                "by_quarter": [round(float(np.median(part)), 1) for part in np.array_split(column, 4)],
+                "most": round(float(column.max()), 1),
+            }
+            for name, column in (("main", sizes[:, 0]), ("children", sizes[:, 1]))
         },
         "restarts": sum(part["restarts"] for kind in ("sources", "models") for part in status[kind].values()),
     }

@@ -26,7 +26,7 @@ def test_deleted_rows_are_not_passed_over_again_by_every_search() -> None:
         assert ids_with_text(connection, "station 3x") is not None  # what is needed once is there
         ours = seconds(lambda: ids_with_text(connection, "station 3x"))
         from_the_first = seconds(lambda: oldest(connection))
-    assert ours < 2 * from_the_first  # of eight trigrams: it was eight times
+    assert ours < 4 * from_the_first  # of eight trigrams: it was eight times
 
 
 def oldest(connection: Connection) -> list[int]:
@@ -35,9 +35,9 @@ def oldest(connection: Connection) -> list[int]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The least of five, of the processor."""
+    """The least of many, of the processor."""
     times = []
-    for _ in range(5):
+    for _ in range(30):
         began = time.process_time()
         work()
         times.append(time.process_time() - began)
