@@ -116,7 +116,7 @@ def _shown_stored(text: str) -> str:
     authority, slash, key = rest.partition("/")
     container, _, host = authority.rpartition("@")
     split_twice = "@" in key and ":" in container  # a password may hold @ and /
-    if split_twice or (":" in host and not (_PORT.fullmatch(host) and "@" not in key)):
+    if "?" in container or split_twice or (":" in host and not (_PORT.fullmatch(host) and "@" not in key)):
         return f"{scheme}://{HIDDEN}"  # what stands before an @ of the key may be a password
     if scheme.startswith("abfs") and container and ":" not in container:
         host = authority  # abfs://container@account.dfs.core.windows.net/key

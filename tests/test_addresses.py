@@ -90,6 +90,11 @@ def test_no_address_of_a_stored_file_shows_its_sign_in(
     assert not shows(shown_address(address) + str(UserError("no such file", path=address)))
 
 
+def test_what_stands_behind_an_at_of_a_query_is_no_host() -> None:
+    for address in ("s3:///a.png?token=@secret", "s3://bucket?token=@secret", "az://user:w?rd@secret@bucket/a.png"):
+        assert "secret" not in shown_address(address) + str(UserError("no such file", path=address))
+
+
 def test_a_password_with_an_at_and_a_slash_is_hidden() -> None:
     assert "secret" not in shown_address("s3://user:@secret/@bucket/a.png")
     assert shown_address("s3://user:word@bucket/a.png") == "s3://bucket/a.png"
