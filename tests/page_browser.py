@@ -29,6 +29,14 @@ def until(page: Any, condition: str) -> None:
         page.wait_for_timeout(30)
 
 
+def becomes(page: Any, read: Callable[[], Any], expected: Any) -> None:
+    """Wait until what `read` sees equals `expected`: a busy machine answers a page late."""
+    deadline = time.monotonic() + 20
+    while (seen := read()) != expected:
+        assert time.monotonic() < deadline, (seen, expected)
+        page.wait_for_timeout(30)
+
+
 def axe_findings(page: Any, axe: str) -> list[str]:
     """What axe-core finds in the state that the page is in, of any impact."""
     page.evaluate(f"{axe}\n;0")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from label_command import command
 from label_folders import SIZE, bare_folder, labelled_folder, picture
-from page_browser import Open, axe_findings, until
+from page_browser import Open, axe_findings, becomes, until
 
 Start = Callable[..., Any]
 
@@ -108,7 +108,7 @@ def test_twenty_pictures_take_less_than_five_minutes(start: Start, open_page: Op
     folder = bare_folder(tmp_path / "twenty", 20)
     label = Page(open_page(start(folder, form="yolo", classes=("scratch", "dent")).url))
     spent, began = 0.0, time.perf_counter()
-    for number in sorted(range(20), key=str):
+    for number in range(20):
         until(label.page, f"decodeURIComponent(location.hash) === '#{number}.png'")
         label.page.locator("#boxes li").first.wait_for(state="detached")
         spent += think  # is there a defect?
@@ -132,20 +132,15 @@ def test_move_resize_and_delete(label: Page, folder: Path) -> None:
     label.drag((40, 35), (60, 45))  # within the selected box: moves it by 20, 10
     label.saved()
     until(label.page, "document.querySelectorAll('#boxes li').length === 1")
-    label.page.wait_for_timeout(300)
-    assert near(rows(folder, "0"), [(0, [40, 30, 80, 60])])
+    becomes(label.page, lambda: near(rows(folder, "0"), [(0, [40, 30, 80, 60])]), True)
     label.drag((80, 60), (120, 100))  # its corner
-    label.page.wait_for_timeout(300)
-    assert near(rows(folder, "0"), [(0, [40, 30, 120, 100])])
+    becomes(label.page, lambda: near(rows(folder, "0"), [(0, [40, 30, 120, 100])]), True)
     label.drag((100, 90), (240, 172))  # out of the picture: it stays within
-    label.page.wait_for_timeout(300)
-    (_, box), = rows(folder, "0")  # fmt: skip
-    assert box[2:] == list(SIZE)
+    becomes(label.page, lambda: [box[2:] for _, box in rows(folder, "0")], [list(SIZE)])
     label.press("Delete")
     label.page.locator("#boxes-note", has_text="nothing to mark").wait_for()
     label.saved()
-    label.page.wait_for_timeout(300)
-    assert rows(folder, "0") == []
+    becomes(label.page, lambda: rows(folder, "0"), [])
 
 
 def test_small_boxes_quick_ones_and_those_over_the_border(label: Page, folder: Path) -> None:
@@ -154,8 +149,8 @@ def test_small_boxes_quick_ones_and_those_over_the_border(label: Page, folder: P
     label.drag((50, 50), (56, 53))
     label.drag((100, 50), (100, 90))  # no box: it has no width
     label.page.locator("#boxes li >> nth=1").wait_for()
-    label.page.wait_for_timeout(400)
-    assert near(rows(folder, "0"), [(0, [150, 130, 200, 160]), (0, [50, 50, 56, 53])])
+    label.page.wait_for_timeout(300)  # what may not come
+    becomes(label.page, lambda: near(rows(folder, "0"), [(0, [150, 130, 200, 160]), (0, [50, 50, 56, 53])]), True)
 
 
 def test_label_correct_undo_reload_undo(label: Page, folder: Path) -> None:
@@ -249,12 +244,11 @@ def test_zoomed_and_moved_a_box_is_where_it_was_drawn(label: Page, folder: Path)
     label.press("h")
     after = label.at(0, 0)
     assert after[0] - before[0] > 100 and after[1] - before[1] > 60
-    label.page.wait_for_timeout(300)
-    assert near(rows(folder, "0"), [(0, [45, 45, 55, 55])])  # moving drew nothing and moved no box
+    label.page.wait_for_timeout(300)  # moving draws nothing and moves no box
+    becomes(label.page, lambda: near(rows(folder, "0"), [(0, [45, 45, 55, 55])]), True)
     label.press("0")
     label.drag((100, 100), (140, 140))
-    label.page.wait_for_timeout(300)
-    assert near(rows(folder, "0")[1:], [(0, [100, 100, 140, 140])])
+    becomes(label.page, lambda: near(rows(folder, "0")[1:], [(0, [100, 100, 140, 140])]), True)
 
 
 def test_fingers_draw_and_pinch(start: Start, open_page: Open, folder: Path) -> None:
@@ -307,8 +301,7 @@ def test_proposals_are_accepted_corrected_and_dismissed(start: Start, open_page:
     label.press("a")
     label.page.locator("#boxes li >> nth=1").wait_for()
     label.saved()
-    label.page.wait_for_timeout(300)
-    assert near(rows(folder, "1"), [(0, [20, 20, 60, 50]), (1, [100, 60, 150, 120])])
+    becomes(label.page, lambda: near(rows(folder, "1"), [(0, [20, 20, 60, 50]), (1, [100, 60, 150, 120])]), True)
     label.press("u")
     label.page.locator("#proposals li >> nth=1").wait_for()  # they are back
     assert not (folder / "1.txt").exists()

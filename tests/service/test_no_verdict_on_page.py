@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from page_browser import Open, axe_findings
+from page_browser import Open, axe_findings, becomes
 from test_store import inspection
 
 REASON = "it had waited for 1.9 s, and 1 s is allowed"
@@ -58,8 +58,7 @@ def test_it_is_found_by_itself(unjudged: Any, open_page: Open) -> None:
     page = open_page(unjudged.url)
     page.locator("#past li").first.wait_for()
     page.locator("#filter").select_option("none")
-    page.wait_for_timeout(500)
-    assert page.locator("#past .label").all_inner_texts() == ["late.png"]
+    becomes(page, page.locator("#past .label").all_inner_texts, ["late.png"])
 
 
 def test_live_shows_it_as_none(served: Any, open_page: Open) -> None:
