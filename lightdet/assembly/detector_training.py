@@ -116,6 +116,7 @@ def build_trainer(
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
+    mosaics = config.augment.mosaics(from_weights=from_weights)
     pace = Pace.of(train, from_weights=from_weights)
     aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
@@ -132,7 +133,7 @@ def build_trainer(
     )
     return assemble_trainer(
         task,
-        _loader(config, data, context.processes),
+        _loader(config, data, context.processes, mosaics),
         _validation(config, data, computing.replicas),
         train,
         context,
@@ -143,7 +144,7 @@ def build_trainer(
         words=WORDS,
         about={
             "Data": _data_facts(data),
-            "Training": _training_facts(run, training_facts(train, pace, config.imgsz)),
+            "Training": _training_facts(run, training_facts(train, pace, config.imgsz), mosaics),
         },
         pace=pace,
     )
@@ -186,9 +187,9 @@ def _aligned(config: RunConfig, context: RunContext, from_weights: bool, picture
     return bool(context.run[ASSIGNMENT] == ALIGNED)
 
 
-def _training_facts(run: dict[str, Any], others: dict[str, str]) -> dict[str, str]:
+def _training_facts(run: dict[str, Any], others: dict[str, str], mosaics: float) -> dict[str, str]:
     assignment = {ASSIGNMENT: run[ASSIGNMENT]} if ASSIGNMENT in run else {}  # other losses have their own
-    return {"begun with": run[START] or CHANCE, **others, **assignment}
+    return {"begun with": run[START] or CHANCE, **others, **assignment, "mosaics": f"{mosaics:.0%}"}
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
@@ -209,8 +210,8 @@ def _validation(config: RunConfig, data: TrainingData[Pictures], replicas: int) 
     return TiledValidation(data.val, data.names, config.eval.batch, replicas=replicas, settings=config.eval)
 
 
-def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes) -> TrainingLoader:
-    recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic_off_epochs"}))
+def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes, mosaics: float) -> TrainingLoader:
+    recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic", "mosaic_off_epochs"}), mosaic=mosaics)
     weights = None
     if config.train.image_weights:
         weights = picture_weights(data.train, class_frequencies(data.train, len(data.names)))[data.train.owners]

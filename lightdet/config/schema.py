@@ -55,8 +55,8 @@ class LossConfig(Section):
 class AugmentConfig(Section):
     """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, position)."""
 
-    mosaic: Fraction = 1.0
-    """Share of samples built from four pictures."""
+    mosaic: Fraction | None = None
+    """Share of samples built from four pictures; null: see `mosaics`."""
     mosaic_off_epochs: Annotated[int, Field(ge=0)] = 30
     """Final epochs on single pictures, as in use; at most a fifth of all epochs."""
     mixup: Fraction = 0.0
@@ -73,6 +73,12 @@ class AugmentConfig(Section):
     shear: Annotated[float, Field(ge=0.0, le=45.0)] = 0.0
     albumentations: dict[str, Fraction] = {}
     """Names of pixel transforms of albumentations (`GaussianBlur`, `CLAHE`, ...) and their probability."""
+
+    def mosaics(self, *, from_weights: bool) -> float:
+        """The share of mosaics: as configured, or what suits the starting weights (docs/recipe.md)."""
+        if self.mosaic is not None:
+            return self.mosaic
+        return 0.5 if from_weights else 1.0
 
 
 class TrainConfig(Section):

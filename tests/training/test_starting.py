@@ -116,6 +116,27 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
     assert vars(again.plan) == vars(first.plan)
 
 
+@pytest.mark.parametrize(
+    ("changes", "share"),
+    [
+        ([], 0.5),
+        (["train.start=chance"], 1.0),
+        (["augment.mosaic=0.2"], 0.2),
+        (["augment.mosaic=0", "train.start=chance"], 0.0),
+    ],
+)
+def test_mosaics_depend_on_the_start_unless_they_are_given(
+    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], share: float
+) -> None:
+    changes = ["train.epochs=30", "augment.mosaic=null", *changes]
+    trainer = make_trainer(defect_set, tmp_path, changes, with_run=True)
+    trainer.reporter.batch_done = lambda losses: setattr(trainer.stop, "requested", True)  # type: ignore[method-assign]
+    trainer.fit()
+    again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
+    for each in (trainer, again):
+        assert each.loader.samples.recipe.mosaic == share  # type: ignore[attr-defined]
+
+
 def learns_aligned(trainer: Trainer) -> bool:
     aligned = trainer.task._loss.alignment is not None  # type: ignore[attr-defined]
     assert trainer.run_facts["assignment"] == ("aligned" if aligned else "shape")
