@@ -48,7 +48,10 @@ from lightdet.training.interrupt import stop_on_signal
 from lightdet.training.reporting import SilentReporter
 
 HERE = Path(__file__).resolve().parent
-DEFAULTS = ("train.validate_every=5", "augment.mosaic_off_epochs=8", "train.start=chance")
+DEFAULTS = (
+    "train.validate_every=5", "augment.mosaic_off_epochs=8", "train.start=chance",
+    "augment.mosaic=1", "augment.scale=0.5",  # later rounds begin with weights, and change pictures as much
+)  # fmt: skip
 UNLIKE = 1_000_003
 """Added to the seed of pictures drawn later, so that none of them is among those for scoring."""
 

@@ -24,7 +24,7 @@ from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
-from lightdet.config import LossConfig, Pace, RunConfig
+from lightdet.config import AugmentConfig, LossConfig, Pace, RunConfig
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
@@ -116,7 +116,7 @@ def build_trainer(
         if isinstance(detector, Detector):  # the loss takes its anchors before the weights are restored
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
-    mosaics = config.augment.mosaics(from_weights=from_weights)
+    augment = config.augment.resolved(from_weights=from_weights)
     pace = Pace.of(train, from_weights=from_weights)
     aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
@@ -133,7 +133,7 @@ def build_trainer(
     )
     return assemble_trainer(
         task,
-        _loader(config, data, context.processes, mosaics),
+        _loader(config, data, context.processes, augment),
         _validation(config, data, computing.replicas),
         train,
         context,
@@ -144,7 +144,7 @@ def build_trainer(
         words=WORDS,
         about={
             "Data": _data_facts(data),
-            "Training": _training_facts(run, training_facts(train, pace, config.imgsz), mosaics),
+            "Training": _training_facts(run, training_facts(train, pace, config.imgsz), augment),
         },
         pace=pace,
     )
@@ -187,9 +187,10 @@ def _aligned(config: RunConfig, context: RunContext, from_weights: bool, picture
     return bool(context.run[ASSIGNMENT] == ALIGNED)
 
 
-def _training_facts(run: dict[str, Any], others: dict[str, str], mosaics: float) -> dict[str, str]:
+def _training_facts(run: dict[str, Any], others: dict[str, str], augment: AugmentConfig) -> dict[str, str]:
     assignment = {ASSIGNMENT: run[ASSIGNMENT]} if ASSIGNMENT in run else {}  # other losses have their own
-    return {"begun with": run[START] or CHANCE, **others, **assignment, "mosaics": f"{mosaics:.0%}"}
+    changes = f"{augment.mosaic:.0%} mosaics, zoomed by up to {augment.scale:.0%}"
+    return {"begun with": run[START] or CHANCE, **others, **assignment, "pictures": changes}
 
 
 def _data_facts(data: TrainingData[Pictures]) -> dict[str, str]:
@@ -210,8 +211,10 @@ def _validation(config: RunConfig, data: TrainingData[Pictures], replicas: int) 
     return TiledValidation(data.val, data.names, config.eval.batch, replicas=replicas, settings=config.eval)
 
 
-def _loader(config: RunConfig, data: TrainingData[Pictures], processes: Processes, mosaics: float) -> TrainingLoader:
-    recipe = AugmentRecipe(**config.augment.model_dump(exclude={"mosaic", "mosaic_off_epochs"}), mosaic=mosaics)
+def _loader(
+    config: RunConfig, data: TrainingData[Pictures], processes: Processes, augment: AugmentConfig
+) -> TrainingLoader:
+    recipe = AugmentRecipe(**augment.model_dump(exclude={"mosaic_off_epochs"}))
     weights = None
     if config.train.image_weights:
         weights = picture_weights(data.train, class_frequencies(data.train, len(data.names)))[data.train.owners]

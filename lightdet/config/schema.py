@@ -56,7 +56,7 @@ class AugmentConfig(Section):
     """Random changes to training pictures; probabilities in [0, 1], all drawn from (seed, epoch, position)."""
 
     mosaic: Fraction | None = None
-    """Share of samples built from four pictures; null: see `mosaics`."""
+    """Share of samples built from four pictures; null: see `resolved`."""
     mosaic_off_epochs: Annotated[int, Field(ge=0)] = 30
     """Final epochs on single pictures, as in use; at most a fifth of all epochs."""
     mixup: Fraction = 0.0
@@ -69,16 +69,24 @@ class AugmentConfig(Section):
     hsv_v: Fraction = 0.4
     degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
     translate: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
-    scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    scale: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    """Zoom by up to this share, in and out; null: see `resolved`."""
     shear: Annotated[float, Field(ge=0.0, le=45.0)] = 0.0
     albumentations: dict[str, Fraction] = {}
     """Names of pixel transforms of albumentations (`GaussianBlur`, `CLAHE`, ...) and their probability."""
 
-    def mosaics(self, *, from_weights: bool) -> float:
-        """The share of mosaics: as configured, or what suits the starting weights (docs/recipe.md)."""
-        if self.mosaic is not None:
-            return self.mosaic
-        return 0.5 if from_weights else 1.0
+    def resolved(self, *, from_weights: bool) -> AugmentConfig:
+        """The configured values; where they are null, what suits a start from trained or from random weights.
+
+        From trained weights pictures are changed less (docs/recipe.md).
+        """
+        mosaic, scale = (0.5, 0.25) if from_weights else (1.0, 0.5)
+        return self.model_copy(
+            update={
+                "mosaic": mosaic if self.mosaic is None else self.mosaic,
+                "scale": scale if self.scale is None else self.scale,
+            }
+        )
 
 
 class TrainConfig(Section):

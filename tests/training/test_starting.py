@@ -117,24 +117,25 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("changes", "share"),
+    ("changes", "mosaic", "scale"),
     [
-        ([], 0.5),
-        (["train.start=chance"], 1.0),
-        (["augment.mosaic=0.2"], 0.2),
-        (["augment.mosaic=0", "train.start=chance"], 0.0),
+        ([], 0.5, 0.25),
+        (["train.start=chance"], 1.0, 0.5),
+        (["augment.mosaic=0.2"], 0.2, 0.25),
+        (["augment.mosaic=0", "augment.scale=0", "train.start=chance"], 0.0, 0.0),
     ],
 )
-def test_mosaics_depend_on_the_start_unless_they_are_given(
-    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], share: float
+def test_how_pictures_change_depends_on_the_start_unless_it_is_given(
+    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], mosaic: float, scale: float
 ) -> None:
-    changes = ["train.epochs=30", "augment.mosaic=null", *changes]
+    changes = ["train.epochs=30", "augment.mosaic=null", "augment.scale=null", *changes]
     trainer = make_trainer(defect_set, tmp_path, changes, with_run=True)
     trainer.reporter.batch_done = lambda losses: setattr(trainer.stop, "requested", True)  # type: ignore[method-assign]
     trainer.fit()
     again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
     for each in (trainer, again):
-        assert each.loader.samples.recipe.mosaic == share  # type: ignore[attr-defined]
+        recipe = each.loader.samples.recipe  # type: ignore[attr-defined]
+        assert (recipe.mosaic, recipe.scale) == (mosaic, scale)
 
 
 def learns_aligned(trainer: Trainer) -> bool:
