@@ -50,7 +50,7 @@ from lightdet.training.reporting import SilentReporter
 HERE = Path(__file__).resolve().parent
 DEFAULTS = (
     "train.validate_every=5", "augment.mosaic_off_epochs=8", "train.start=chance",
-    "augment.mosaic=1", "augment.scale=0.5",  # later rounds begin with weights, and change pictures as much
+    "augment.mosaic=1", "augment.scale=0.5", "train.lr=0.002",  # for later rounds too, which begin with weights
 )  # fmt: skip
 UNLIKE = 1_000_003
 """Added to the seed of pictures drawn later, so that none of them is among those for scoring."""

@@ -184,7 +184,7 @@ class Pace:
         )
 
 
-FROM_CHANCE, FROM_WEIGHTS = Pace(0.002, 3.0), Pace(0.002, 1.0)
+FROM_CHANCE, FROM_WEIGHTS = Pace(0.002, 3.0), Pace(0.003, 1.0)
 
 
 class EvalConfig(Section):

@@ -55,7 +55,7 @@ def nothing_learned(epochs: int, steps: int, lr: float) -> str:
         wanted = math.ceil(ENOUGH_STEPS * epochs / max(1, steps))
         advice = f"These were only {counted(steps, 'step')}: about {ENOUGH_STEPS:,} are needed (--epochs {wanted})"
     else:
-        advice = f"Try another train.lr (it was {lr:g}; the default is 0.002)"
+        advice = f"Try another train.lr (it was {lr:g})"
     return (
         f"nothing was learned: the best mAP@0.5 is 0. {advice}, or a larger --imgsz if the defects are small; "
         "'lightdet data audit' shows whether labels and pictures belong together"
