@@ -324,10 +324,10 @@ def huge_png(width: int, height: int) -> bytes:
 def test_bombs_are_refused_before_decoding(side: int, tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(huge_png(side, side))
-    start = time.perf_counter()
+    start = time.process_time()
     check_refused(lambda: read_image(path), "bomb.png: ", "larger than 178 million pixels")
     check_refused(lambda: image_size(path), "larger than 178 million pixels")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_large_but_allowed_does_not_warn() -> None:

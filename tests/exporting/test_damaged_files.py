@@ -32,7 +32,10 @@ def flipped(path: Path, place: float) -> None:
         file.write(bytes([value ^ 4]))
 
 
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.7, 0.9, 1.0])
+SLOW = [pytest.param(place, marks=pytest.mark.slow) for place in (0.3, 0.9)]
+
+
+@pytest.mark.parametrize("place", [0.0, 0.7, 1.0, *SLOW])
 @pytest.mark.parametrize("kind", ["checkpoint", "onnx", "xml", "bin"])
 def test_one_bit_is_enough(exported: Exported, checkpoint: Path, tmp_path: Path, kind: str, place: float) -> None:
     source = checkpoint if kind == "checkpoint" else exported("onnx" if kind == "onnx" else "xml")

@@ -116,7 +116,7 @@ def test_a_camera_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.Monkey
     assert newest.take() == 7
     start = time.monotonic()
     newest.close()
-    assert time.monotonic() - start < 1 and not released.is_set()
+    assert time.monotonic() - start < 4 and not released.is_set()
     hangs.set()
     assert released.wait(5)
 

@@ -319,13 +319,14 @@ def test_the_queue_is_bounded(start: Start) -> None:
 
 
 def test_time_is_bounded(start: Start) -> None:
-    served = start(delay=0.8, limits={"concurrency": 1, "timeout": 0.3})
+    served = start(delay=3.0, limits={"concurrency": 1, "timeout": 0.3})
     began = time.monotonic()
     response = served.detect(GOOD)
-    assert error(response) == (503, "timeout") and time.monotonic() - began < 0.8
+    assert error(response) == (503, "timeout") and time.monotonic() - began < 2.5
     assert int(response.headers["retry-after"]) >= 1
     served.runtime.delay = 0.0
-    time.sleep(0.8)  # the work that nobody waits for any more comes to its end
+    # The work that nobody waits for any more comes to its end.
+    wait_for(lambda: served.metric("lightdet_working") == 0)
     assert served.detect(GOOD).status_code == 200
 
 
@@ -579,13 +580,13 @@ def test_a_slow_database_does_not_hold_up_an_answer(start: Start, monkeypatch: p
     insert = served.service.store.insert
 
     def slow(entries: Any) -> None:
-        time.sleep(0.8)
+        time.sleep(3.0)
         insert(entries)
 
     monkeypatch.setattr(served.service.store, "insert", slow)
     began = time.monotonic()
     assert served.detect(BAD).json()["recorded"] is False
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 2.5
     wait_for(lambda: len(served.client.get("/api/inspections").json()["results"]) == 1)
 
 
@@ -608,14 +609,14 @@ def test_many_callers_get_each_their_own_answer(start: Start) -> None:
 
 
 def test_status_pages_answer_while_the_network_works(start: Start) -> None:
-    served = start(delay=1.0, limits={"concurrency": 1})
+    served = start(delay=3.0, limits={"concurrency": 1})
     thread = threading.Thread(target=served.detect, args=(GOOD,))
     thread.start()
     wait_for(lambda: served.metric("lightdet_working") == 1)
     began = time.monotonic()
     assert served.client.get("/health").json() == {"status": "alive"}
     assert served.client.get("/api/statistics").status_code == 200
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.5
     thread.join()
 
 

@@ -231,14 +231,14 @@ def test_what_the_disk_does_not_take_in_time_is_not_kept(start: Any, tmp_path: P
     real = PictureFolder.write
 
     def slow(*args: Any, **options: Any) -> None:
-        time.sleep(1.0)
+        time.sleep(3.0)
         real(*args, **options)
 
     monkeypatch.setattr(PictureFolder, "write", slow)
     served = start(pictures=KeepPictures(Choice(True), tmp_path / "kept", free=0), picture_wait=0.2)
     began = time.monotonic()
     result = served.detect(paint(RED)).json()["results"][0]
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.5
     assert (result["decision"], result["original"], result["not_kept"]) == ("NG", None, picture_writer.TOO_SLOW)
     record = served.client.get(f"/api/inspections/{result['id']}").json()
     assert record["not_kept"] == picture_writer.TOO_SLOW

@@ -63,7 +63,7 @@ def test_every_text_has_contrast_in_every_state(start: Any, open_page: Open, sch
 # --- axe-core ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_in_any_state(start: Any, open_page: Open, axe: str, scheme: str) -> None:
     served = start(allow_override=True)
     page = open_page(served.url, color_scheme=scheme, permissions=["camera"])

@@ -138,7 +138,7 @@ def test_answers_records_and_metrics_say_it(suspended: Running) -> None:
     assert suspended.client.post("/api/watch/anew").status_code == 409  # no parent process here
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: str) -> None:
     page = open_page(suspended.url, color_scheme=scheme)
     page.locator("#promise", has_text="at most 2 %").wait_for(

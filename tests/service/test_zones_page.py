@@ -34,7 +34,7 @@ def drag(page: Any, point: str, right: float, down: float) -> None:
     page.mouse.up()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_zones_are_shown_edited_and_downloaded(
     start: Any, open_page: Open, axe: str, tmp_path: Path, scheme: str
 ) -> None:
