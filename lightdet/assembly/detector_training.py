@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares
 from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
 from lightdet.config import AugmentConfig, LossConfig, Pace, RunConfig
+from lightdet.config.schema import FROM_CHANCE
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
@@ -42,6 +44,7 @@ from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
 
 ASSIGNMENT, SHAPE, ALIGNED = "assignment", "shape", "aligned"
+RATE = "rate"
 ALIGNED_STEPS = 100
 """A shorter one does not know the classes, which begin anew, early enough to rank anchors by them (docs/recipe.md)."""
 
@@ -117,7 +120,7 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
     augment = config.augment.resolved(from_weights=from_weights)
-    pace = Pace.of(train, from_weights=from_weights)
+    pace = _pace(config, context, from_weights)
     aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
@@ -172,6 +175,16 @@ def _begin(
         note(introduce(teachers, config.imgsz))
     if load_backbone(config.model, detector):
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
+
+
+def _pace(config: RunConfig, context: RunContext, from_weights: bool) -> Pace:
+    """Rate and warm-up (`Pace.of`); a resumed training keeps the rate it started with."""
+    pace = Pace.of(config.train, from_weights=from_weights)
+    if context.resume is not None and config.train.lr is None:
+        # Trainings from before the rate depended on the start had that of a start from chance.
+        pace = replace(pace, lr=context.resume.run.get(RATE, FROM_CHANCE.lr))
+    context.run[RATE] = pace.lr
+    return pace
 
 
 def _aligned(config: RunConfig, context: RunContext, from_weights: bool, pictures: int) -> bool:

@@ -114,6 +114,10 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
     again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
     assert again.run_facts["start"] == "pretrained"
     assert vars(again.plan) == vars(first.plan)
+    state = load_state(tmp_path)
+    del state.run["rate"]  # as a training of before the rate depended on the start
+    older: Any = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=state)
+    assert older.plan.schedule.lr == FROM_CHANCE.lr != FROM_WEIGHTS.lr
 
 
 @pytest.mark.parametrize(
