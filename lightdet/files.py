@@ -198,6 +198,20 @@ def make_folder(path: str | Path, *, exist_ok: bool = True) -> Path:
     return folder
 
 
+def check_writable(folder: Path) -> Path:
+    """Make `folder`, check that a file can be written in it, and return it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    make_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise UserError(f"nothing can be written in this folder: {error.strerror}", path=folder) from None
+
+
 _made: list[Path] = []
 """The folders that this process has made."""
 

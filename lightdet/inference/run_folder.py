@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -102,17 +101,3 @@ def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format],
                 yield marked_file(folder, each)
             for format_ in formats:
                 yield planned_file(format_, folder, each.stem, video=each.kind != "picture")
-
-
-def check_writable(folder: Path) -> Path:
-    """Make `folder`, check that a file can be written in it, and return it.
-
-    Raises:
-        UserError: it cannot.
-    """
-    make_folder(folder)
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise UserError(f"nothing can be written in this folder: {error.strerror}", path=folder) from None

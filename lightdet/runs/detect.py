@@ -12,10 +12,11 @@ from typing import Any
 from lightdet.assembly.zones import read_zones
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
+from lightdet.files import check_writable
 from lightdet.inference.formats import FORMATS
 from lightdet.inference.pipeline import DetectionRun, Watcher
 from lightdet.inference.predictor import Predictor
-from lightdet.inference.run_folder import check_free, check_writable, fresh_folder, heat_file, results_of_runs
+from lightdet.inference.run_folder import check_free, fresh_folder, heat_file, results_of_runs
 from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.source import printable

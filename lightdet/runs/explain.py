@@ -12,9 +12,9 @@ from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explaining.answers import Explainer, Explanation
 from lightdet.explaining.overlay import draw_overlay
-from lightdet.files import write_json
+from lightdet.files import check_writable, write_json
 from lightdet.inference.image_writers import write_picture
-from lightdet.inference.run_folder import check_writable, fresh_folder, results_of_runs
+from lightdet.inference.run_folder import fresh_folder, results_of_runs
 from lightdet.inference.source import Source, printable
 from lightdet.inference.sources import expand_sources
 from lightdet.model_kind import is_export

@@ -21,9 +21,9 @@ from lightdet.decisions.zones import Zones
 from lightdet.drift.statistics import picture_statistics
 from lightdet.errors import UserError
 from lightdet.evaluation.paired import Paired
-from lightdet.files import write_json
+from lightdet.files import check_writable, write_json
 from lightdet.inference.open_exported import read_card
-from lightdet.inference.run_folder import check_writable, fresh_folder
+from lightdet.inference.run_folder import fresh_folder
 from lightdet.inference.zoned import in_zones
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lightdet.data.phone_formats import HEAD, phone_format
-from lightdet.errors import UserError
-from lightdet.files import make_folder, remove_leftover, write_bytes
+from lightdet.files import check_writable, remove_leftover, write_bytes
 
 _NAME = re.compile(r"(?P<folder>\d{4}-\d\d-\d\d/\d\d)/(?P<id>[0-9a-f]{32})\.(?P<ending>[a-z0-9]{3,4})")
 _LEFTOVER = re.compile(r"\.(?P<file>[0-9a-f]{32}\.[a-z0-9]{3,4})\.lightdet\.tmp")
@@ -121,13 +120,7 @@ class PictureFolder:
         Raises:
             UserError: that cannot be done.
         """
-        make_folder(self.folder)
-        probe = self.folder / ".lightdet-writable"
-        try:
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise UserError(f"no pictures can be kept here: {error.strerror}", path=self.folder) from None
+        check_writable(self.folder)
 
     @property
     def shown(self) -> str:

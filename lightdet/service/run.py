@@ -7,8 +7,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from lightdet.files import write_json
-from lightdet.inference.run_folder import check_writable
+from lightdet.files import check_writable, write_json
 from lightdet.service.control import Loaded
 from lightdet.service.loading import Loader, load_model
 from lightdet.service.server import check_tls, set_up_logging

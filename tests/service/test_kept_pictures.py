@@ -7,6 +7,7 @@ import io
 import re
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_the_ending_is_that_of_the_format(kind: str, ending: str) -> None:
 
 
 # How long ---------------------------------------------------------------------------------------------------------
+
+
+def test_workers_that_begin_together_prepare_one_folder(tmp_path: Path) -> None:
+    def prepare(_: int) -> None:
+        PictureFolder(tmp_path / "kept").prepare()
+
+    with ThreadPoolExecutor(8) as workers:
+        assert len(list(workers.map(prepare, range(800)))) == 800  # an error of one is raised here
+    assert not list((tmp_path / "kept").iterdir())
+
 
 KEPT = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 5000)), min_size=1, max_size=25)
 

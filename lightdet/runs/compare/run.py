@@ -17,8 +17,7 @@ from lightdet.data.dataset import read_split
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
-from lightdet.files import write_bytes
-from lightdet.inference.run_folder import check_writable
+from lightdet.files import check_writable, write_bytes
 from lightdet.options.compare import CompareOptions
 from lightdet.runs.compare.costs import measure
 from lightdet.runs.compare.jobs import Watcher, jobs_of

@@ -13,8 +13,7 @@ from lightdet.crossval.page import crossval_page
 from lightdet.crossval.results import CrossCalibration, CrossResult, FoldResult
 from lightdet.data.fold_file import Folds
 from lightdet.errors import UserError
-from lightdet.files import write_json, write_text
-from lightdet.inference.run_folder import check_writable
+from lightdet.files import check_writable, write_json, write_text
 from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import trainings
 from lightdet.runs.choose_rule import Wanted, check_enough
