@@ -21,6 +21,7 @@ PYTEST = $(BIN)/python -m pytest
 help:
 	@echo "make demo           install, render a defect set, train on it, evaluate, mark defects in pictures, profile"
 	@echo "make test           install with the development extras, then ruff, mypy and the quick tests"
+	@echo "make test-pages     the pages of service and labelling, in a browser"
 	@echo "make test-slow      whole trainings"
 	@echo "make test-realdata  the tests on real data sets (LIGHTDET_DATASETS=folder, or ../shared/datasets)"
 	@echo "make fuzz           a million broken files, and 100 000 model files of each kind, for the readers;"
@@ -76,7 +77,11 @@ lint: $(VENV)/.installed-dev
 
 # One thread per process: the tests' tensors are small. Three processes for two processors: a third of the time is waiting.
 test: lint
-	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist worksteal -m "not slow and not realdata"
+	OMP_NUM_THREADS=1 $(PYTEST) -n 3 --dist worksteal -m "not slow and not realdata and not browser"
+
+# What drives a browser waits for it: nothing beside it, so that a moment on the page lasts as long as it should.
+test-pages: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(PYTEST) -m "browser and not slow"
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -m slow
@@ -106,4 +111,4 @@ clean:
 distclean: clean
 	rm -rf $(VENV)
 
-.PHONY: help demo lint test test-slow test-realdata fuzz docs dist clean distclean
+.PHONY: help demo lint test test-pages test-slow test-realdata fuzz docs dist clean distclean

@@ -153,6 +153,7 @@ def test_small_boxes_quick_ones_and_those_over_the_border(label: Page, folder: P
     becomes(label.page, lambda: near(rows(folder, "0"), [(0, [150, 130, 200, 160]), (0, [50, 50, 56, 53])]), True)
 
 
+@pytest.mark.smoke
 def test_label_correct_undo_reload_undo(label: Page, folder: Path) -> None:
     label.drag((20, 20), (60, 50))
     label.drag((100, 60), (150, 120))

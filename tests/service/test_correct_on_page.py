@@ -21,6 +21,7 @@ def say(page: Any, note: str, button: str) -> None:
     page.get_by_role("button", name=button).click()
 
 
+@pytest.mark.smoke
 def test_a_verdict_is_corrected_and_stays_recorded(start: Any, open_page: Open) -> None:
     served = start()
     sent = served.detect(BAD).json()["results"][0]

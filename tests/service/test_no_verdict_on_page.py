@@ -25,6 +25,7 @@ def unjudged(served: Any) -> Any:
     return served
 
 
+@pytest.mark.smoke
 def test_it_has_a_word_and_a_look_of_its_own(unjudged: Any, open_page: Open, axe: str) -> None:
     page = open_page(unjudged.url)
     first = page.locator("#past li").first

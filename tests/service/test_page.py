@@ -24,6 +24,7 @@ def past(page: Any) -> list[str]:
     return texts
 
 
+@pytest.mark.smoke
 def test_drop_a_picture_see_boxes_and_decision(served: Any, open_page: Open) -> None:
     page = open_page(served.url)
     page.locator("#past-empty").wait_for()
@@ -267,6 +268,7 @@ def test_the_verdict_of_several_is_the_worst_and_each_is_listed(
     assert verdict(page, word) == why
 
 
+@pytest.mark.smoke
 def test_before_the_last_is_done_nothing_is_ok(start: Any, open_page: Open) -> None:
     served = start(delay=0.7)
     page = open_page(served.url)
