@@ -1,0 +1,171 @@
+"""Ideas that were tried for accuracy and are not in the package, so that their figures can be repeated.
+
+    python benchmarks/tried.py sizes --value 0.2 --data neu-200.yaml --imgsz 160 --epochs 20 …   # as for lightdet train
+    python benchmarks/tried.py second-head --value 0.25 …
+    python benchmarks/tried.py branches …
+    python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
+
+``sizes``: each batch at another input size, up to the share `--value` smaller or larger. ``second-head``: another
+1x1 convolution before gates and CBAM learns the same boxes by all anchors that fit, with the weight `--value`; it is
+not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an identity, each with its own
+normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
+``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups"). Trainings with one replica.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from lightdet.assembly import detection_task, detector_training
+from lightdet.assembly.detector import load_detector
+from lightdet.cli.app import main as lightdet
+from lightdet.compute.precision import autocast
+from lightdet.layers import ConvBNAct
+from lightdet.layers.conv import make_batch_norm
+from lightdet.losses import DetectionLoss
+from lightdet.models import Detector
+from lightdet.models.weights import save_model
+from lightdet.structures import Batch, LossTerms
+from lightdet.training.task import DetectionTask
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for kind in TRIED:
+        kinds.add_parser(kind).add_argument("--value", type=float, default=0.25)
+    average = kinds.add_parser("average")
+    average.add_argument("files", type=Path, nargs="+")
+    average.add_argument("--output", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    if options.kind == "average":
+        if rest:
+            parser.error(f"unknown: {' '.join(rest)}")
+        mean_of(options.files, options.output)
+        return
+    TRIED[options.kind](options.value)
+    sys.exit(lightdet(["train", *rest, "train.replicas=1"]))
+
+
+def several_sizes(spread: float) -> None:
+    def loss(self: DetectionTask, forward: nn.Module, batch: Batch) -> LossTerms:
+        images = self._input(batch.images)
+        targets = batch.targets.to(images.device, copy=True)
+        side = images.shape[-1]
+        least, most = (round(side * (1 + change) / 32) for change in (-spread, spread))
+        new = 32 * int(torch.randint(least, most + 1, ()))
+        if new != side:
+            images = interpolate(images, size=(new, new), mode="bilinear", antialias=new < side)
+            targets[:, 2:] *= new / side
+        with autocast(self.precision, images.device):
+            outputs = forward(images)
+        return self._loss(outputs, targets)
+
+    DetectionTask.loss = loss  # type: ignore[method-assign]
+
+
+def second_head(gain: float) -> None:
+    _change_detector(_add_second_head)
+    first_loss = detection_task._anchor_loss
+
+    def both(config: Any, pictures: Any, detector: Detector, processes: Any, aligned: bool) -> nn.Module:
+        losses = [first_loss(config, pictures, detector, processes, choice) for choice in (aligned, False)]
+        return _BothLosses(*losses, detector.head, gain)
+
+    detection_task._anchor_loss = both  # type: ignore[assignment]
+
+
+class _BothLosses(nn.Module):
+    def __init__(self, first: DetectionLoss, second: DetectionLoss, head: Any, gain: float) -> None:
+        super().__init__()
+        self.first, self.second, self.gain = first, second, gain
+        self.head = [head]  # in a list, or it would be a part of the loss
+
+    def forward(self, grids: Any, targets: Tensor) -> LossTerms:
+        head, terms = self.head[0], self.first(grids, targets)
+        others = [
+            raw.float().unflatten(1, (head.num_anchors, -1)).permute(0, 1, 3, 4, 2) for raw in head.found_by_second
+        ]
+        return LossTerms(terms.total + self.gain * self.second(others, targets).total, terms.parts)
+
+
+def _add_second_head(detector: Detector) -> None:
+    head: Any = detector.head
+    head.second = nn.ModuleList(nn.Conv2d(each.in_channels, each.out_channels, 1) for each in head.outputs)
+    for conv, stride in zip(head.second, detector.strides, strict=True):
+        head._start_biases(conv, stride)
+
+    def compute(module: Any, given: Any) -> None:
+        if module.training:
+            module.found_by_second = [conv(deep) for conv, deep in zip(module.second, given[0], strict=True)]
+
+    head.register_forward_pre_hook(compute)
+
+
+def branches(_: float) -> None:
+    _change_detector(_add_branches)
+
+
+class _Branched(ConvBNAct):
+    side: nn.Module
+    same: nn.Module | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.norm(self.conv(x)) + self.side(x)
+        out: Tensor = self.act(found if self.same is None else found + self.same(x))
+        return out
+
+
+def _add_branches(detector: Detector) -> None:
+    for module in list(detector.modules()):
+        if type(module) is ConvBNAct and module.conv.kernel_size == (3, 3):
+            conv, norm = module.conv, make_batch_norm(module.conv.out_channels)
+            module.__class__ = _Branched
+            module.side = nn.Sequential(
+                nn.Conv2d(conv.in_channels, conv.out_channels, 1, conv.stride, bias=False), norm
+            )
+            fits = conv.in_channels == conv.out_channels and conv.stride == (1, 1)
+            module.same = make_batch_norm(conv.in_channels) if fits else None
+            for each in (norm, module.same):
+                if each is not None:
+                    nn.init.zeros_(each.weight)
+
+
+def _change_detector(change: Callable[[Detector], None]) -> None:
+    build = detector_training.build_detector
+
+    def changed(*given: Any) -> Any:
+        detector = build(*given)
+        assert isinstance(detector, Detector)
+        change(detector)
+        return detector
+
+    detector_training.build_detector = changed
+
+
+def mean_of(files: list[Path], output: Path) -> None:
+    networks = [load_detector(file) for file in files]
+    states = [network.state_dict() for network, _ in networks]
+    mean = {
+        name: torch.stack([each[name].double() for each in states]).mean(0).to(value)
+        for name, value in states[0].items()
+    }
+    save_model(output, mean, networks[0][1])
+
+
+TRIED: dict[str, Callable[[float], None]] = {
+    "sizes": several_sizes,
+    "second-head": second_head,
+    "branches": branches,
+}
+
+if __name__ == "__main__":
+    main()
