@@ -211,11 +211,16 @@ SHALLOW: dict[str, Callable[..., torch.nn.Module]] = {
     ),
 }
 """The deep networks with one of each kind of block: a trace takes as long as there are nodes."""
+LONG = ("mobilenet_v2", "efficientnet_b0")
+"""Even so, seconds each; the quick tier has resnet18."""
 
 
 @pytest.mark.parametrize(
     ("name", "shallow"),
-    [(name, name in SHALLOW) for name in classifier_names()]
+    [
+        pytest.param(name, name in SHALLOW, marks=[pytest.mark.slow] if name in LONG else [])
+        for name in classifier_names()
+    ]
     + [pytest.param(name, False, marks=pytest.mark.slow) for name in SHALLOW],
 )
 def test_each_network_can_be_exported(

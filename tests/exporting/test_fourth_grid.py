@@ -36,7 +36,8 @@ def fine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["fine.onnx", pytest.param("fine.xml", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fine.onnx", "fine.xml"])
 def test_an_exported_file_gives_the_same(fine: Path, tmp_path: Path, pictures: np.ndarray, name: str) -> None:
     kind = "onnx" if name.endswith(".onnx") else "openvino"
     made = tmp_path / name

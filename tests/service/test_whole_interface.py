@@ -59,7 +59,9 @@ def said_once(context: Any, case: Any) -> Any:
     return case
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one model", "two models"])
+@pytest.fixture(
+    scope="module", params=[pytest.param(1, id="one model"), pytest.param(2, id="two models", marks=pytest.mark.slow)]
+)
 def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_file: Any) -> Iterator[Any]:
     database = str(tmp_path_factory.mktemp("interface") / "i.sqlite3")
     for kind in ("image/*", "application/octet-stream"):
