@@ -4,12 +4,14 @@
     python benchmarks/tried.py second-head --value 0.25 …
     python benchmarks/tried.py branches …
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
+    python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
 ``sizes``: each batch at another input size, up to the share `--value` smaller or larger. ``second-head``: another
 1x1 convolution before gates and CBAM learns the same boxes by all anchors that fit, with the weight `--value`; it is
 not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an identity, each with its own
 normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
-``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups"). Trainings with one replica.
+``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups"). ``soft-nms``: a box of the same
+class that overlaps a better one by more than `--value` stays, its score times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from torchvision.ops import box_iou
 
 from lightdet.assembly import detection_task, detector_training
 from lightdet.assembly.detector import load_detector
@@ -31,7 +34,8 @@ from lightdet.compute.precision import autocast
 from lightdet.layers import ConvBNAct
 from lightdet.layers.conv import make_batch_norm
 from lightdet.losses import DetectionLoss
-from lightdet.models import Detector
+from lightdet.models import Detector, postprocess
+from lightdet.models.postprocess import PictureDetections
 from lightdet.models.weights import save_model
 from lightdet.structures import Batch, LossTerms
 from lightdet.training.task import DetectionTask
@@ -52,7 +56,8 @@ def main() -> None:
         mean_of(options.files, options.output)
         return
     TRIED[options.kind](options.value)
-    sys.exit(lightdet(["train", *rest, "train.replicas=1"]))
+    command = ["val", *rest] if options.kind == "soft-nms" else ["train", *rest, "train.replicas=1"]
+    sys.exit(lightdet(command))
 
 
 def several_sizes(spread: float) -> None:
@@ -161,10 +166,30 @@ def mean_of(files: list[Path], output: Path) -> None:
     save_model(output, mean, networks[0][1])
 
 
+def soft_nms(overlap: float) -> None:
+    def suppress(
+        boxes: Tensor, score: Tensor, label: Tensor, *, max_detections: int, floor: float = 0.0, **_: Any
+    ) -> PictureDetections:
+        shared = box_iou(boxes, boxes) * (label[:, None] == label)
+        decay = torch.where(shared > overlap, 1 - shared, 1.0)
+        left, kept, scores = score.clone(), [], []
+        while len(kept) < min(max_detections, len(boxes)) and left.max() >= floor:
+            best = int(left.argmax())
+            kept.append(best)
+            scores.append(float(left[best]))
+            left *= decay[best]
+            left[best] = -1.0
+        chosen = torch.tensor(kept, dtype=torch.int64)
+        return postprocess._vote(boxes, score, label, chosen, floor), torch.tensor(scores), label[chosen]
+
+    postprocess.suppress = suppress  # type: ignore[assignment]
+
+
 TRIED: dict[str, Callable[[float], None]] = {
     "sizes": several_sizes,
     "second-head": second_head,
     "branches": branches,
+    "soft-nms": soft_nms,
 }
 
 if __name__ == "__main__":
