@@ -132,9 +132,6 @@ def test_the_ending_is_that_of_the_format(kind: str, ending: str) -> None:
     assert file_name(new_id(NOON), file.getvalue()).endswith(f".{ending}")
 
 
-# How long ---------------------------------------------------------------------------------------------------------
-
-
 def test_workers_that_begin_together_prepare_one_folder(tmp_path: Path) -> None:
     def prepare(_: int) -> None:
         PictureFolder(tmp_path / "kept").prepare()
@@ -142,6 +139,9 @@ def test_workers_that_begin_together_prepare_one_folder(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as workers:
         assert len(list(workers.map(prepare, range(800)))) == 800  # an error of one is raised here
     assert not list((tmp_path / "kept").iterdir())
+
+
+# How long ---------------------------------------------------------------------------------------------------------
 
 
 KEPT = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 5000)), min_size=1, max_size=25)
