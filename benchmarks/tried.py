@@ -3,6 +3,7 @@
     python benchmarks/tried.py sizes --value 0.2 --data neu-200.yaml --imgsz 160 --epochs 20 …   # as for lightdet train
     python benchmarks/tried.py second-head --value 0.25 …
     python benchmarks/tried.py branches …
+    python benchmarks/tried.py doubts --value 0.5 --folder CROSSVAL --data neu-200.yaml …   # after lightdet crossval
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
@@ -10,8 +11,10 @@
 1x1 convolution before gates and CBAM learns the same boxes by all anchors that fit, with the weight `--value`; it is
 not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an identity, each with its own
 normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
-``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups"). ``soft-nms``: a box of the same
-class that overlaps a better one by more than `--value` stays, its score times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
+``doubts``: where the models of a cross-validation doubt a label, objectness and class learn less than 1 there, by up to
+`--value` times the doubt. ``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups").
+``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score times 1 - IoU
+(Bodla et al. 2017, "Soft-NMS").
 """
 
 from __future__ import annotations
@@ -19,11 +22,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import interpolate
 from torchvision.ops import box_iou
 
@@ -31,13 +37,17 @@ from lightdet.assembly import detection_task, detector_training
 from lightdet.assembly.detector import load_detector
 from lightdet.cli.app import main as lightdet
 from lightdet.compute.precision import autocast
+from lightdet.data.spec import DatasetSpec
 from lightdet.layers import ConvBNAct
 from lightdet.layers.conv import make_batch_norm
 from lightdet.losses import DetectionLoss
+from lightdet.losses.assignment import GridMatches
 from lightdet.models import Detector, postprocess
 from lightdet.models.postprocess import PictureDetections
 from lightdet.models.weights import save_model
-from lightdet.structures import Batch, LossTerms
+from lightdet.runs.label_doubts import doubt_labels
+from lightdet.structures import Annotation, Batch, LossTerms
+from lightdet.training.board_pictures import batch_sheet
 from lightdet.training.task import DetectionTask
 
 
@@ -45,7 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
     for kind in TRIED:
-        kinds.add_parser(kind).add_argument("--value", type=float, default=0.25)
+        parts = kinds.add_parser(kind)
+        parts.add_argument("--value", type=float, default=0.25)
+        if kind == "doubts":
+            parts.add_argument("--folder", type=Path, required=True, help="of the cross-validation")
     average = kinds.add_parser("average")
     average.add_argument("files", type=Path, nargs="+")
     average.add_argument("--output", type=Path, required=True)
@@ -55,17 +68,17 @@ def main() -> None:
             parser.error(f"unknown: {' '.join(rest)}")
         mean_of(options.files, options.output)
         return
-    TRIED[options.kind](options.value)
+    TRIED[options.kind](options)
     command = ["val", *rest] if options.kind == "soft-nms" else ["train", *rest, "train.replicas=1"]
     sys.exit(lightdet(command))
 
 
-def several_sizes(spread: float) -> None:
+def several_sizes(options: argparse.Namespace) -> None:
     def loss(self: DetectionTask, forward: nn.Module, batch: Batch) -> LossTerms:
         images = self._input(batch.images)
         targets = batch.targets.to(images.device, copy=True)
         side = images.shape[-1]
-        least, most = (round(side * (1 + change) / 32) for change in (-spread, spread))
+        least, most = (round(side * (1 + change) / 32) for change in (-options.value, options.value))
         new = 32 * int(torch.randint(least, most + 1, ()))
         if new != side:
             images = interpolate(images, size=(new, new), mode="bilinear", antialias=new < side)
@@ -77,13 +90,13 @@ def several_sizes(spread: float) -> None:
     DetectionTask.loss = loss  # type: ignore[method-assign]
 
 
-def second_head(gain: float) -> None:
+def second_head(options: argparse.Namespace) -> None:
     _change_detector(_add_second_head)
     first_loss = detection_task._anchor_loss
 
     def both(config: Any, pictures: Any, detector: Detector, processes: Any, aligned: bool) -> nn.Module:
         losses = [first_loss(config, pictures, detector, processes, choice) for choice in (aligned, False)]
-        return _BothLosses(*losses, detector.head, gain)
+        return _BothLosses(*losses, detector.head, options.value)
 
     detection_task._anchor_loss = both  # type: ignore[assignment]
 
@@ -115,7 +128,7 @@ def _add_second_head(detector: Detector) -> None:
     head.register_forward_pre_hook(compute)
 
 
-def branches(_: float) -> None:
+def branches(_: argparse.Namespace) -> None:
     _change_detector(_add_branches)
 
 
@@ -144,6 +157,65 @@ def _add_branches(detector: Detector) -> None:
                     nn.init.zeros_(each.weight)
 
 
+STEPS = 20
+"""Doubts are told apart in steps of 1 / 20: a box's label carries its class and its step through the augmentation."""
+
+
+def doubted_labels(options: argparse.Namespace) -> None:
+    read = detector_training.read_training_data
+
+    def with_doubts(spec: DatasetSpec, *given: Any, **others: Any) -> Any:
+        doubts = {
+            (doubt.image, doubt.box): doubt.doubt
+            for doubt in doubt_labels(spec, options.folder, 1_000_000).first
+            if doubt.kind in ("extra", "class")
+        }
+
+        def complete(truths: list[Annotation]) -> tuple[list[Annotation], list[str]]:
+            for truth in truths:
+                for box in range(len(truth)):
+                    step = round(STEPS * doubts.get((truth.image, box), 0.0))
+                    truth.labels[box] += step * len(spec.classes)
+            return truths, [f"{len(doubts)} labels are in doubt"]
+
+        return read(spec, *given, **{**others, "complete": complete})
+
+    def sheet(batch: Batch, names: tuple[str, ...]) -> Any:
+        return batch_sheet(batch, names * (STEPS + 1))
+
+    detector_training.batch_sheet = sheet  # type: ignore[assignment]
+    detector_training.read_training_data = with_doubts
+    detection_task.DetectionLoss = partial(_DoubtedLoss, loss_of_doubt=options.value)  # type: ignore[misc, assignment]
+
+
+class _DoubtedLoss(DetectionLoss):
+    def __init__(self, *given: Any, loss_of_doubt: float, **others: Any) -> None:
+        super().__init__(*given, **others)
+        self.loss_of_doubt = loss_of_doubt
+
+    def forward(self, grids: Any, targets: Tensor) -> LossTerms:
+        step = targets[:, 1].div(self.num_classes, rounding_mode="floor")
+        self.trust = 1 - self.loss_of_doubt * step / STEPS
+        targets = targets.clone()
+        targets[:, 1] -= step * self.num_classes
+        return super().forward(grids, targets)
+
+    def _matched(self, grid: Tensor, match: GridMatches, level: int) -> Any:
+        own = super()._matched(grid, match, level)
+        return own if self.alignment is not None else self._trusted(own)
+
+    def _aligned(self, *given: Any) -> Any:
+        return [self._trusted(own) for own in super()._aligned(*given)]  # the choice itself does not know of doubts
+
+    def _trusted(self, own: Any) -> Any:
+        return replace(own, goal=own.goal * self.trust[own.match.box])
+
+    def _classes(self, found: Tensor, match: GridMatches) -> Tensor:
+        goal = torch.zeros_like(found[:, 5:])
+        goal[torch.arange(len(match)), match.label] = self.trust[match.box].to(goal.dtype)
+        return bce(found[:, 5:], goal, reduction="none").mean(-1).sum()
+
+
 def _change_detector(change: Callable[[Detector], None]) -> None:
     build = detector_training.build_detector
 
@@ -166,12 +238,12 @@ def mean_of(files: list[Path], output: Path) -> None:
     save_model(output, mean, networks[0][1])
 
 
-def soft_nms(overlap: float) -> None:
+def soft_nms(options: argparse.Namespace) -> None:
     def suppress(
         boxes: Tensor, score: Tensor, label: Tensor, *, max_detections: int, floor: float = 0.0, **_: Any
     ) -> PictureDetections:
         shared = box_iou(boxes, boxes) * (label[:, None] == label)
-        decay = torch.where(shared > overlap, 1 - shared, 1.0)
+        decay = torch.where(shared > options.value, 1 - shared, 1.0)
         left, kept, scores = score.clone(), [], []
         while len(kept) < min(max_detections, len(boxes)) and left.max() >= floor:
             best = int(left.argmax())
@@ -185,10 +257,11 @@ def soft_nms(overlap: float) -> None:
     postprocess.suppress = suppress  # type: ignore[assignment]
 
 
-TRIED: dict[str, Callable[[float], None]] = {
+TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "sizes": several_sizes,
     "second-head": second_head,
     "branches": branches,
+    "doubts": doubted_labels,
     "soft-nms": soft_nms,
 }
 
