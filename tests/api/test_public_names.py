@@ -16,9 +16,13 @@ import lightdet
 from lightdet.errors import UserError
 
 VERBS = [name for name in lightdet.__all__ if inspect.isfunction(getattr(lightdet, name))]
+LONG = ("compare", "cross_validate", "tune")
+"""The quick tier runs these in tests/api/test_contract.py."""
 
 
-@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in VERBS]
+)
 def test_a_verbs_example_runs(name: str, place: Path) -> None:
     documented = inspect.getdoc(getattr(lightdet, name)) or ""
     (case,) = [doctest.DocTestParser().get_doctest(documented, {"lightdet": lightdet}, name, name, 0)]

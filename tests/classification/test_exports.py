@@ -211,8 +211,8 @@ SHALLOW: dict[str, Callable[..., torch.nn.Module]] = {
     ),
 }
 """The deep networks with one of each kind of block: a trace takes as long as there are nodes."""
-LONG = ("mobilenet_v2", "efficientnet_b0")
-"""Even so, seconds each; the quick tier has resnet18."""
+LONG = ("mobilenet_v2", "efficientnet_b0", "mlp_mixer")
+"""Seconds each, even so; the quick tier has the others."""
 
 
 @pytest.mark.parametrize(

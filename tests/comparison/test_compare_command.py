@@ -117,6 +117,7 @@ def test_nothing_is_done_twice(done: Callable[[], Path], compare: Compare) -> No
     assert Path("copy.json").read_bytes() == Path("out/comparison.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_other_models_join(done: Callable[[], Path], compare: Compare) -> None:
     """A finished model twice, as two runs, and perfect detections; what was trained stays as it is."""
     done()

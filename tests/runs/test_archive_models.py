@@ -62,6 +62,7 @@ def test_rows_are_those_of_each_model_alone(folder: Path, monkeypatch: pytest.Mo
     assert sorted(together, key=named) == sorted(alone, key=named)
 
 
+@pytest.mark.slow
 def test_a_later_model_judges_alone_what_is_there(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,7 @@ def test_what_was_judged_is_written_and_the_rest_is_judged_next(
     assert len(judged) == PICTURES == len(set(judged)) and set(written) < set(judged)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="by signal")
 def test_a_second_signal_does_not_break_off_the_writing(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -107,6 +107,7 @@ def numbers(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "cv" / "crossval.json").read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_from_python_it_is_the_same(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(whole)
     rate = {"escape_rate": 0.4, "confidence": 0.8}

@@ -190,6 +190,7 @@ def systemd(tmp_path: Path) -> Iterator[Callable[[], list[bytes]]]:
         yield read
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="systemd is for Linux")
 def test_two_workers_raise_one_alarm_and_tell_systemd(
     begin: Callable[..., Process],  # noqa: F811

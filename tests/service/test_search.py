@@ -68,7 +68,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @given(st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in FIELDS.items()}), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_what_is_found_is_what_is_meant(filled: Store, wanted: dict[str, str], data: st.DataObject) -> None:
     everything = filled.history(Span(), limit=100)
     span = data.draw(st.sampled_from([Span(), Span(NOON + 20), Span(NOON + 10, NOON + 40), Span(until_ms=NOON + 50)]))

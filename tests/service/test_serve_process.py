@@ -260,6 +260,7 @@ def test_a_model_that_kills_its_process(begin: Callable[..., Process]) -> None:
     assert "a worker ended before it was ready (exit code 7)" in told
 
 
+@pytest.mark.slow
 def test_pictures_reach_a_store_that_was_away_at_the_start(begin: Callable[..., Process], tmp_path: Path) -> None:
     with s3_server_to_cut_off() as server:
         server.stop()

@@ -86,7 +86,7 @@ def test_it_hears_everything_and_changes_nothing(defect_set: Path, tmp_path: Pat
     assert_the_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("epoch", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_stop_can_be_resumed_to_the_bit(defect_set: Path, tmp_path: Path, undisturbed: Path, epoch: int) -> None:
     hears, again = Hears(stop=epoch), Hears()
     reached = trainer(defect_set, tmp_path, hears).fit()
@@ -96,7 +96,9 @@ def test_a_stop_can_be_resumed_to_the_bit(defect_set: Path, tmp_path: Path, undi
     assert_the_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("moment", ["validation 1", "epoch 1", "epoch 2", "epoch 3"])
+@pytest.mark.parametrize(
+    "moment", ["validation 1", "epoch 3", *(pytest.param(f"epoch {n}", marks=pytest.mark.slow) for n in (1, 2))]
+)
 def test_what_raises_loses_nothing(defect_set: Path, tmp_path: Path, undisturbed: Path, moment: str) -> None:
     hears, beside, recorder = Hears(fail=moment), Hears(), Recorder()
     with pytest.raises(RuntimeError, match="somebody's own"):

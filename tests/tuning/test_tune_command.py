@@ -42,6 +42,7 @@ def error_of(capsys: pytest.CaptureFixture[str], args: list[str]) -> str:
     return told
 
 
+@pytest.mark.slow
 def test_a_search_from_space_to_page(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
