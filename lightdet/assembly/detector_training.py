@@ -142,7 +142,7 @@ def build_trainer(
         context,
         save_weights=_weight_writer(config, data.names, bit_depth, run[START]),
         draw_batch=partial(batch_sheet, names=data.names),
-        single_epochs=config.augment.mosaic_off_epochs,
+        single_epochs=augment.mosaic_off_epochs or 0,
         replicas=replicas,
         words=WORDS,
         about={

@@ -57,8 +57,8 @@ class AugmentConfig(Section):
 
     mosaic: Fraction | None = None
     """Share of samples built from four pictures; null: see `resolved`."""
-    mosaic_off_epochs: Annotated[int, Field(ge=0)] = 30
-    """Final epochs on single pictures, as in use; at most a fifth of all epochs."""
+    mosaic_off_epochs: Annotated[int, Field(ge=0)] | None = None
+    """Final epochs on single pictures, as in use; at most a fifth of all epochs; null: see `resolved`."""
     mixup: Fraction = 0.0
     copy_paste: Fraction = 0.0
     flip_lr: Fraction = 0.5
@@ -80,13 +80,9 @@ class AugmentConfig(Section):
 
         From trained weights pictures are changed less (docs/recipe.md).
         """
-        mosaic, scale = (0.5, 0.25) if from_weights else (1.0, 0.5)
-        return self.model_copy(
-            update={
-                "mosaic": mosaic if self.mosaic is None else self.mosaic,
-                "scale": scale if self.scale is None else self.scale,
-            }
-        )
+        mosaic, off, scale = (0.5, 10, 0.25) if from_weights else (1.0, 30, 0.5)
+        usual = {"mosaic": mosaic, "mosaic_off_epochs": off, "scale": scale}
+        return self.model_copy(update={key: value for key, value in usual.items() if getattr(self, key) is None})
 
 
 class TrainConfig(Section):

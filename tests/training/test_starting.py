@@ -121,25 +121,27 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("changes", "mosaic", "scale"),
+    ("changes", "mosaic", "scale", "singles"),
     [
-        ([], 0.5, 0.25),
-        (["train.start=chance"], 1.0, 0.5),
-        (["augment.mosaic=0.2"], 0.2, 0.25),
-        (["augment.mosaic=0", "augment.scale=0", "train.start=chance"], 0.0, 0.0),
+        ([], 0.5, 0.25, 10),
+        (["train.start=chance"], 1.0, 0.5, 20),  # of 30, but at most a fifth
+        (["augment.mosaic=0.2", "augment.mosaic_off_epochs=15"], 0.2, 0.25, 15),
+        (["augment.mosaic=0", "augment.scale=0", "augment.mosaic_off_epochs=0", "train.start=chance"], 0.0, 0.0, 0),
+        (["train.epochs=30"], 0.5, 0.25, 6),
     ],
 )
 def test_how_pictures_change_depends_on_the_start_unless_it_is_given(
-    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], mosaic: float, scale: float
+    kept: Path, defect_set: Path, tmp_path: Path, changes: list[str], mosaic: float, scale: float, singles: int
 ) -> None:
-    changes = ["train.epochs=30", "augment.mosaic=null", "augment.scale=null", *changes]
+    null = [f"augment.{key}=null" for key in ("mosaic", "mosaic_off_epochs", "scale")]
+    changes = ["train.epochs=100", *null, *changes]
     trainer = make_trainer(defect_set, tmp_path, changes, with_run=True)
     trainer.reporter.batch_done = lambda losses: setattr(trainer.stop, "requested", True)  # type: ignore[method-assign]
     trainer.fit()
     again = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=load_state(tmp_path))
     for each in (trainer, again):
-        recipe = each.loader.samples.recipe  # type: ignore[attr-defined]
-        assert (recipe.mosaic, recipe.scale) == (mosaic, scale)
+        recipe, plan = each.loader.samples.recipe, each.plan  # type: ignore[attr-defined]
+        assert (recipe.mosaic, recipe.scale, plan.single_epochs) == (mosaic, scale, singles)  # type: ignore[attr-defined]
 
 
 def learns_aligned(trainer: Trainer) -> bool:
