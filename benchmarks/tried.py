@@ -4,6 +4,7 @@
     python benchmarks/tried.py second-head --value 0.25 …
     python benchmarks/tried.py branches …
     python benchmarks/tried.py doubts --value 0.5 --folder CROSSVAL --data neu-200.yaml …   # after lightdet crossval
+    python benchmarks/tried.py average-longer --value 10 …
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
@@ -12,9 +13,10 @@
 not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an identity, each with its own
 normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
 ``doubts``: where the models of a cross-validation doubt a label, objectness and class learn less than 1 there, by up to
-`--value` times the doubt. ``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model soups").
-``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score times 1 - IoU
-(Bodla et al. 2017, "Soft-NMS").
+`--value` times the doubt. ``average-longer``: the averaged weights are those of the last 1 / `--value` of all steps so
+far; the package's average reaches back less. ``average``: the mean of trained models' weights (Wortsman et al. 2022,
+"Model soups"). ``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score
+times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from lightdet.models.weights import save_model
 from lightdet.runs.label_doubts import doubt_labels
 from lightdet.structures import Annotation, Batch, LossTerms
 from lightdet.training.board_pictures import batch_sheet
+from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.task import DetectionTask
 
 
@@ -228,6 +231,18 @@ def _change_detector(change: Callable[[Detector], None]) -> None:
     detector_training.build_detector = changed
 
 
+def average_longer(options: argparse.Namespace) -> None:
+    def update(self: ExponentialMovingAverage, network: nn.Module) -> None:
+        self.updates += 1
+        if self._source is not network:
+            self._pair_with(network)
+        torch._foreach_lerp_(*self._floats, max(1 - self.decay, options.value / (options.value + self.updates)))
+        for own, new in self._others:
+            own.copy_(new)
+
+    ExponentialMovingAverage.update = update  # type: ignore[method-assign]
+
+
 def mean_of(files: list[Path], output: Path) -> None:
     networks = [load_detector(file) for file in files]
     states = [network.state_dict() for network, _ in networks]
@@ -261,6 +276,7 @@ TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "sizes": several_sizes,
     "second-head": second_head,
     "branches": branches,
+    "average-longer": average_longer,
     "doubts": doubted_labels,
     "soft-nms": soft_nms,
 }
