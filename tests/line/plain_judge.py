@@ -86,9 +86,9 @@ def put(folder: Path, **files: str) -> None:
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """The lines of the sink."""
+    """The lines of the sink that are whole: one that is being written is not there yet."""
     path = folder / "out.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
 
 
 def source_status(folder: Path, name: str = "left") -> tuple[str, str, bool]:

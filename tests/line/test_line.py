@@ -20,6 +20,7 @@ from plain_judge import put, results, run_once, running, section, source_status,
 
 from lightdet.errors import UserError
 from lightdet.line.ledger import Ledger
+from lightdet.line.sinks import file_sink
 
 
 def test_every_picture_gets_one_result(tmp_path: Path) -> None:
@@ -180,6 +181,18 @@ def test_a_full_disk_stops_the_line_and_costs_nothing(
         full.clear()
         wait_for(lambda: len(results(tmp_path)) == 31)
     assert len({each["id"] for each in results(tmp_path)}) == 31
+
+
+def test_the_file_can_be_followed_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_slowly(handle: int, data: bytes) -> None:
+        for start in range(0, len(data), 100):
+            os.write(handle, data[start : start + 100])
+            time.sleep(0.02)
+
+    monkeypatch.setattr(file_sink, "_write", write_slowly)
+    with running(section(tmp_path)):
+        put(tmp_path / "left", **{f"ü{number}": "OK" for number in range(10)})
+        wait_for(lambda: len(results(tmp_path)) == 10)
 
 
 def test_two_lines_never_share_a_state(tmp_path: Path) -> None:
