@@ -5,6 +5,8 @@
     python benchmarks/tried.py branches …
     python benchmarks/tried.py doubts --value 0.5 --folder CROSSVAL --data neu-200.yaml …   # after lightdet crossval
     python benchmarks/tried.py average-longer --value 10 …
+    python benchmarks/tried.py backbone-slower --value 0.1 …
+    python benchmarks/tried.py backbone-later --value 65 …
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
@@ -14,7 +16,9 @@ not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it 
 normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
 ``doubts``: where the models of a cross-validation doubt a label, objectness and class learn less than 1 there, by up to
 `--value` times the doubt. ``average-longer``: the averaged weights are those of the last 1 / `--value` of all steps so
-far; the package's average reaches back less. ``average``: the mean of trained models' weights (Wortsman et al. 2022,
+far; the package's average reaches back less. ``backbone-slower``: the backbone, which comes with the weights, learns at
+`--value` times the rate of the other parts. ``backbone-later``: it keeps its weights for the first `--value` steps;
+its normalization still measures the pictures. ``average``: the mean of trained models' weights (Wortsman et al. 2022,
 "Model soups"). ``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score
 times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
@@ -33,9 +37,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import interpolate
+from torch.optim import Optimizer
 from torchvision.ops import box_iou
 
 from lightdet.assembly import detection_task, detector_training
+from lightdet.assembly import trainer as assembly_trainer
 from lightdet.assembly.detector import load_detector
 from lightdet.cli.app import main as lightdet
 from lightdet.compute.precision import autocast
@@ -243,6 +249,40 @@ def average_longer(options: argparse.Namespace) -> None:
     ExponentialMovingAverage.update = update  # type: ignore[method-assign]
 
 
+def backbone_slower(options: argparse.Namespace) -> None:
+    _share_of_rate(lambda _: options.value)
+
+
+def backbone_later(options: argparse.Namespace) -> None:
+    _share_of_rate(lambda step: float(step >= options.value))
+
+
+def _share_of_rate(share: Callable[[int], float]) -> None:
+    build = assembly_trainer.build_optimizer
+
+    def changed(network: nn.Module, *given: Any, **others: Any) -> Optimizer:
+        optimizer = build(network, *given, **others)
+        backbone = {id(each) for each in network.backbone.parameters()}  # type: ignore[operator, union-attr]
+        for group in list(optimizer.param_groups):
+            parts: tuple[list[Any], list[Any]] = [], []
+            for each in group["params"]:
+                parts[id(each) in backbone].append(each)
+            group["params"] = parts[0]
+            optimizer.add_param_group({**group, "params": parts[1], "backbone": True})
+        step = 0
+
+        def slow(*_: Any) -> None:
+            nonlocal step
+            for group in optimizer.param_groups:  # the trainer sets the rate of all before each step
+                group["lr"] *= share(step) if group.get("backbone") else 1.0
+            step += 1
+
+        optimizer.register_step_pre_hook(slow)
+        return optimizer
+
+    assembly_trainer.build_optimizer = changed
+
+
 def mean_of(files: list[Path], output: Path) -> None:
     networks = [load_detector(file) for file in files]
     states = [network.state_dict() for network, _ in networks]
@@ -277,6 +317,8 @@ TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "second-head": second_head,
     "branches": branches,
     "average-longer": average_longer,
+    "backbone-later": backbone_later,
+    "backbone-slower": backbone_slower,
     "doubts": doubted_labels,
     "soft-nms": soft_nms,
 }
