@@ -7,6 +7,8 @@
     python benchmarks/tried.py average-longer --value 10 …
     python benchmarks/tried.py backbone-slower --value 0.1 …
     python benchmarks/tried.py backbone-later --value 60 …
+    python benchmarks/tried.py aligned-from --value 0 …
+    python benchmarks/tried.py overlap-power --value 2 …
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
@@ -18,9 +20,11 @@ normalization that begins at 0; they can be folded into the convolution after tr
 `--value` times the doubt. ``average-longer``: the averaged weights are those of the last 1 / `--value` of all steps so
 far; the package's average reaches back less. ``backbone-slower``: the backbone, which comes with the weights, learns at
 `--value` times the rate of the other parts. ``backbone-later``: it keeps its weights for the first `--value` steps;
-its normalization still measures the pictures. ``average``: the mean of trained models' weights (Wortsman et al. 2022,
-"Model soups"). ``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score
-times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
+its normalization still measures the pictures. ``aligned-from``: with ``loss.assignment=aligned``, anchors are ranked
+for boxes of `--value` pixels and more, the side of a square as large; 0: for all. ``overlap-power``: the same for all,
+IoU to this power in the ranking. ``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model
+soups"). ``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score times
+1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
 
 from __future__ import annotations
@@ -48,7 +52,7 @@ from lightdet.compute.precision import autocast
 from lightdet.data.spec import DatasetSpec
 from lightdet.layers import ConvBNAct
 from lightdet.layers.conv import make_batch_norm
-from lightdet.losses import DetectionLoss
+from lightdet.losses import DetectionLoss, TaskAligned
 from lightdet.losses.assignment import GridMatches
 from lightdet.models import Detector, postprocess
 from lightdet.models.postprocess import PictureDetections
@@ -312,7 +316,17 @@ def soft_nms(options: argparse.Namespace) -> None:
     postprocess.suppress = suppress  # type: ignore[assignment]
 
 
+def aligned_from(options: argparse.Namespace) -> None:
+    detection_task.TaskAligned = partial(TaskAligned, small=options.value)  # type: ignore[misc, assignment]
+
+
+def overlap_power(options: argparse.Namespace) -> None:
+    detection_task.TaskAligned = partial(TaskAligned, small=0, overlap_power=options.value)  # type: ignore[misc, assignment]
+
+
 TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
+    "aligned-from": aligned_from,
+    "overlap-power": overlap_power,
     "sizes": several_sizes,
     "second-head": second_head,
     "branches": branches,

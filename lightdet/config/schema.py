@@ -39,9 +39,9 @@ class LossConfig(Section):
     anchor_ratio: Annotated[float, Field(gt=1.0)] = 4.0
     """A box matches an anchor if neither side differs by more than this factor."""
     assignment: Literal["shape", "aligned"] | None = None
-    """Which anchors learn a box: all whose shape fits, or the ten of them that find it best (`losses.TaskAligned`).
-    null: aligned when training starts from trained weights, which already find something, and takes 100 steps or more;
-    else shape."""
+    """Which anchors learn a box: all whose shape fits, or, unless it is small, the ten of them that find it best
+    (`losses.TaskAligned`). null: aligned when training starts from trained weights, which already find something, and
+    takes 100 steps or more; else shape."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     objectness_balance: Balance = None
     """Weight of the objectness term by grid, finest first; null: 4, 1, 0.4, and 4 for a grid at stride 4 as well."""

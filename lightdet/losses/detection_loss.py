@@ -147,6 +147,7 @@ class DetectionLoss(nn.Module):
         keep, goal = self.alignment.choose(
             torch.cat(scores),
             torch.cat([own.goal for own in levels]),
+            torch.cat([own.match.boxes[:, 2:].prod(-1) for own in levels]),
             torch.cat([own.match.box for own in levels]),
             torch.cat(places),
             boxes,

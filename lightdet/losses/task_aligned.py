@@ -5,6 +5,9 @@ By shape, up to 27 cells and anchors match a box. Here they are ranked by how we
 ``t = score^a * IoU^b``; the best few per box learn it, the others learn that there is nothing. Their objectness target
 is t, scaled so that it equals the IoU for the best of each box.
 
+For a small box the order says little: a pixel decides over its IoU, and a cell would now learn the box, now that there
+is nothing. So all that fit learn a small box, with their IoU as objectness target (docs/recipe.md).
+
 Letters: K candidates of a batch, M boxes, P chosen.
 """
 
@@ -29,19 +32,25 @@ class TaskAligned:
         score_power: a.
         overlap_power: b.
         most: candidates per box.
+        small: boxes with a smaller area than a square of this side, in input pixels, are learnt by all candidates (the
+            limit of COCO's small objects).
     """
 
     score_power: float = 0.5
     overlap_power: float = 6.0
     most: int = 10
+    small: float = 32.0
 
     @torch.no_grad()
-    def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> tuple[Tensor, Tensor]:
+    def choose(
+        self, score: Tensor, overlap: Tensor, area: Tensor, box: Tensor, place: Tensor, boxes: int
+    ) -> tuple[Tensor, Tensor]:
         """Choose among the candidates of a batch.
 
         Args:
             score: ``[K]`` of the box's class, in [0, 1].
             overlap: ``[K]`` IoU with the box.
+            area: ``[K]`` of the box, in input pixels squared.
             box: int64 ``[K]``, 0 to M - 1.
             place: int64 ``[K]``, equal for candidates of one cell and anchor: it goes to the box that it fits best.
             boxes: M.
@@ -59,7 +68,9 @@ class TaskAligned:
         highest, widest = (
             value.new_zeros(boxes).scatter_reduce_(0, box[chosen], value[chosen], "amax") for value in (fit, overlap)
         )
-        return keep, fit / highest[box].clamp(min=torch.finfo(fit.dtype).tiny) * widest[box]
+        goal = fit / highest[box].clamp(min=torch.finfo(fit.dtype).tiny) * widest[box]
+        small = area < self.small**2
+        return keep | small, torch.where(small, overlap, goal)
 
 
 def _best_of_each(value: Tensor, group: Tensor, groups: int, most: int) -> Tensor:

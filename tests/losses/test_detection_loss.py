@@ -337,8 +337,10 @@ class KeepsBoxes(TaskAligned):
     def __init__(self, *kept: int) -> None:
         object.__setattr__(self, "kept", kept)
 
-    def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> tuple[Tensor, Tensor]:
-        assert score.shape == overlap.shape == box.shape == place.shape and boxes == len(CROWDED)
+    def choose(
+        self, score: Tensor, overlap: Tensor, area: Tensor, box: Tensor, place: Tensor, boxes: int
+    ) -> tuple[Tensor, Tensor]:
+        assert score.shape == overlap.shape == area.shape == box.shape == place.shape and boxes == len(CROWDED)
         return torch.isin(box, torch.tensor(self.kept)), overlap
 
 
@@ -358,15 +360,17 @@ def test_what_is_asked_of_the_alignment(classes: int) -> None:
     seen = {}
 
     class Looks(TaskAligned):
-        def choose(self, score: Tensor, overlap: Tensor, box: Tensor, place: Tensor, boxes: int) -> Any:
-            seen.update(score=score, overlap=overlap, box=box, place=place)
-            return super().choose(score, overlap, box, place, boxes)
+        def choose(self, score: Tensor, overlap: Tensor, area: Tensor, box: Tensor, place: Tensor, boxes: int) -> Any:
+            seen.update(score=score, overlap=overlap, area=area, box=box, place=place)
+            return super().choose(score, overlap, area, box, place, boxes)
 
     grids = random_grids(4, 2, classes)
     targets = CROWDED % torch.tensor([2, classes, 1e9, 1e9, 1e9, 1e9])
     build(classes, alignment=Looks())(grids, targets)
     wanted = reference(grids, targets, Gains())
     assert len(seen["place"].unique()) == len(wanted.goals)
+    sides = targets[:, 4:] - targets[:, 2:4]
+    assert torch.allclose(seen["area"], (sides[:, 0] * sides[:, 1])[seen["box"]])
     scores = []
     for level, picture, anchor, row, column in wanted.goals:
         values = grids[level][picture, anchor, row, column].tolist()
@@ -375,3 +379,12 @@ def test_what_is_asked_of_the_alignment(classes: int) -> None:
     assert all(np.isclose(possible, value, rtol=1e-4).any() for value in seen["score"].tolist())
     best = {place: max(seen["overlap"][seen["place"] == place].tolist()) for place in seen["place"].tolist()}
     assert sorted(best.values()) == pytest.approx(sorted(wanted.goals.values()), rel=1e-4, abs=1e-6)
+
+
+def test_small_boxes_learn_as_if_there_were_no_choice_and_others_do_not() -> None:
+    grids = random_grids(1, 2, 3)
+    few = TaskAligned(most=1)
+    for scale, same in ((1.0, True), (4.0, False)):  # sides of 12 to 28 pixels, and of 48 to 112
+        targets = CROWDED * torch.tensor([1, 1, *[scale] * 4])
+        chosen, every = (build(3, alignment=each)(grids, targets).total.item() for each in (few, None))
+        assert (chosen == pytest.approx(every, rel=1e-6)) == same
