@@ -5,8 +5,8 @@ By shape, up to 27 cells and anchors match a box. Here they are ranked by how we
 ``t = score^a * IoU^b``; the best few per box learn it, the others learn that there is nothing. Their objectness target
 is t, scaled so that it equals the IoU for the best of each box.
 
-For a small box the order says little: a pixel decides over its IoU, and a cell would now learn the box, now that there
-is nothing. So all that fit learn a small box, with their IoU as objectness target (docs/recipe.md).
+For a small box that costs much accuracy (docs/recipe.md), probably because a pixel decides over its IoU and so over the
+order. So all that fit learn a small box, with their IoU as objectness target.
 
 Letters: K candidates of a batch, M boxes, P chosen.
 """
