@@ -1,4 +1,4 @@
-"""Anchors fitted to a data set if the network's own fit it badly."""
+"""Anchors fitted to a data set if the network's own fit it badly; how many of its boxes are small."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from lightdet.config import LossConfig, RunConfig
 from lightdet.data.anchors import anchor_recall, anchor_similarity, fit_anchors
 from lightdet.data.pictures import Pictures, trainable
+from lightdet.losses import SMALL
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.training.reporting import Reporter
 
@@ -23,8 +24,7 @@ def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetw
     if not isinstance(network, Detector) or not isinstance(config.loss, LossConfig):
         return
     detector = network
-    sides = np.concatenate([_sides(pictures, i) for i in range(len(pictures))])
-    sides = sides[(sides > 0).all(axis=1)]
+    sides = _sides(pictures)
     old = detector.anchors.numpy().reshape(-1, 2)
     recall, alike = anchor_recall(sides, old, config.loss.anchor_ratio), anchor_similarity(sides, old)
     fit = f"match {recall:.1%} of the training boxes, similarity {alike:.2f}"
@@ -46,7 +46,17 @@ def choose_anchors(config: RunConfig, pictures: Pictures, network: DetectionNetw
     )
 
 
-def _sides(pictures: Pictures, index: int) -> Any:
-    annotation = pictures.annotations[index]
-    boxes, _ = trainable(annotation)
-    return (boxes[:, 2:] - boxes[:, :2]) * pictures.scale(annotation)
+def share_of_small_boxes(pictures: Pictures) -> float:
+    """The share of the training boxes with an area below `SMALL` squared, at the input's size; 0 without boxes."""
+    sides = _sides(pictures)
+    return float((sides.prod(axis=1) < SMALL**2).mean()) if len(sides) else 0.0
+
+
+def _sides(pictures: Pictures) -> Any:
+    """Widths and heights of the training boxes in input pixels: ``[M, 2]``."""
+    each = []
+    for annotation in pictures.annotations:
+        boxes, _ = trainable(annotation)
+        each.append((boxes[:, 2:] - boxes[:, :2]) * pictures.scale(annotation))
+    sides = np.concatenate(each)
+    return sides[(sides > 0).all(axis=1)]

@@ -12,26 +12,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from lightdet.assembly.anchors import choose_anchors
+from lightdet.assembly.anchors import choose_anchors, share_of_small_boxes
 from lightdet.assembly.class_balance import class_frequencies, picture_weights
 from lightdet.assembly.computing import build_replicas, compute_with
 from lightdet.assembly.detection_task import build_task
 from lightdet.assembly.detector import build_detector, load_backbone
 from lightdet.assembly.distillation import Teacher, introduce, load_teachers
 from lightdet.assembly.fine_tuning import begin_with
-from lightdet.assembly.starting import CHANCE, start_of
+from lightdet.assembly.starting import CHANCE, PRETRAINED, start_of
 from lightdet.assembly.starting import FACT as START
 from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
 from lightdet.config import AugmentConfig, LossConfig, Pace, RunConfig
-from lightdet.config.schema import FROM_CHANCE
+from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
 from lightdet.data.pictures import Pictures, trainable
 from lightdet.data.pipeline import AugmentRecipe, TrainingSamples
 from lightdet.errors import UserError
+from lightdet.losses import SMALL
 from lightdet.models import DetectionNetwork, Detector
 from lightdet.models.torchvision_detectors import BuiltInLossNetwork
 from lightdet.models.weights import save_model
@@ -120,7 +121,7 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
     augment = config.augment.resolved(from_weights=from_weights)
-    pace = _pace(config, context, from_weights)
+    pace = _pace(config, context, data.train)
     aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
@@ -177,12 +178,19 @@ def _begin(
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 
 
-def _pace(config: RunConfig, context: RunContext, from_weights: bool) -> Pace:
+def _pace(config: RunConfig, context: RunContext, pictures: Pictures) -> Pace:
     """Rate and warm-up (`Pace.of`); a resumed training keeps the rate it started with."""
-    pace = Pace.of(config.train, from_weights=from_weights)
-    if context.resume is not None and config.train.lr is None:
+    train, begun = config.train, context.run[START]
+    share = share_of_small_boxes(pictures) if begun == PRETRAINED else 0.0
+    pace = Pace.of(train, from_weights=begun not in (None, CHANCE), small=share > 0.5)
+    if context.resume is not None and train.lr is None:
         # Trainings from before the rate depended on the start had that of a start from chance.
         pace = replace(pace, lr=context.resume.run.get(RATE, FROM_CHANCE.lr))
+    elif train.lr is None and share > 0.5:
+        context.reporter.note(
+            f"{share:.0%} of the boxes are smaller than {SMALL:g} x {SMALL:g} pixels of the input, so train.lr is "
+            f"{pace.lr:g} instead of {FROM_WEIGHTS.lr:g}"
+        )
     context.run[RATE] = pace.lr
     return pace
 

@@ -171,16 +171,22 @@ class Pace:
     warmup_epochs: float
 
     @classmethod
-    def of(cls, train: TrainConfig, *, from_weights: bool) -> Pace:
-        """The configured values, and for the rest what suits a start from trained or from random weights."""
-        usual = FROM_WEIGHTS if from_weights else FROM_CHANCE
+    def of(cls, train: TrainConfig, *, from_weights: bool, small: bool = False) -> Pace:
+        """The configured values, and for the rest what suits a start from trained or from random weights.
+
+        Args:
+            train: the configuration.
+            from_weights: training starts from trained weights.
+            small: ... and these are the package's, and most boxes are small.
+        """
+        usual = FROM_CHANCE if not from_weights else FROM_WEIGHTS_SMALL if small else FROM_WEIGHTS
         return cls(
             usual.lr if train.lr is None else train.lr,
             usual.warmup_epochs if train.warmup_epochs is None else train.warmup_epochs,
         )
 
 
-FROM_CHANCE, FROM_WEIGHTS = Pace(0.002, 3.0), Pace(0.003, 1.0)
+FROM_CHANCE, FROM_WEIGHTS, FROM_WEIGHTS_SMALL = Pace(0.002, 3.0), Pace(0.003, 1.0), Pace(0.005, 1.0)
 
 
 class EvalConfig(Section):

@@ -5,9 +5,10 @@ from lightdet.losses.assignment import GridMatches, assign_anchors, match_anchor
 from lightdet.losses.detection_loss import DetectionLoss
 from lightdet.losses.distillation import DistillationLoss, agree
 from lightdet.losses.simota import CellMatches, SimOTA
-from lightdet.losses.task_aligned import TaskAligned
+from lightdet.losses.task_aligned import SMALL, TaskAligned
 
 __all__ = [
+    "SMALL",
     "AnchorFreeLoss",
     "CellMatches",
     "DetectionLoss",

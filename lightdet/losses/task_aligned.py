@@ -20,6 +20,8 @@ from torch import Tensor
 
 from lightdet.losses.simota import cheapest
 
+SMALL = 32.0
+"""Side in input pixels of a square; boxes with a smaller area are small (the limit of COCO's small objects)."""
 LEAST = 1e-9
 """Lower bound of scores and overlaps, so that candidates that find nothing still have an order."""
 
@@ -32,14 +34,13 @@ class TaskAligned:
         score_power: a.
         overlap_power: b.
         most: candidates per box.
-        small: boxes with a smaller area than a square of this side, in input pixels, are learnt by all candidates (the
-            limit of COCO's small objects).
+        small: boxes with a smaller area than a square of this side, in input pixels, are learnt by all candidates.
     """
 
     score_power: float = 0.5
     overlap_power: float = 6.0
     most: int = 10
-    small: float = 32.0
+    small: float = SMALL
 
     @torch.no_grad()
     def choose(

@@ -10,14 +10,16 @@ import torch
 from conftest_training import SMALL, Recorder, make_trainer
 
 from lightdet.assembly import starting
+from lightdet.assembly.anchors import share_of_small_boxes
+from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.detector import build_detector
-from lightdet.assembly.detector_training import _aligned
+from lightdet.assembly.detector_training import _aligned, load_training_data
 from lightdet.assembly.fine_tuning import begin_with
 from lightdet.assembly.starting import networks, pretrained_for, start_in, start_of
 from lightdet.assembly.trainer import RunContext
 from lightdet.cli.app import main
 from lightdet.config import Config, RunConfig, YamlFile, load_config, load_yaml, validate
-from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, Pace
+from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, FROM_WEIGHTS_SMALL, Pace
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model
 from lightdet.training.checkpoint import load_state
@@ -94,16 +96,37 @@ def test_the_run_and_the_model_say_where_it_began(kept: Path, defect_set: Path, 
 
 
 def test_the_pace_depends_on_the_start_unless_it_is_given(kept: Path, defect_set: Path, tmp_path: Path) -> None:
-    given = ["train.lr=0.005", "train.warmup_epochs=0.5"]
+    given = ["train.lr=0.004", "train.warmup_epochs=0.5"]
+    large = "imgsz=640"  # the set's boxes measure 7 to 15 pixels of 96
     for changes, pace in (
-        (["train.warmup_epochs=null"], FROM_WEIGHTS),
+        (["train.warmup_epochs=null"], FROM_WEIGHTS_SMALL),
+        ([large, "train.warmup_epochs=null"], FROM_WEIGHTS),
+        ([f"train.start={kept}", "train.warmup_epochs=null"], FROM_WEIGHTS),
         (["train.start=chance", "train.warmup_epochs=null"], FROM_CHANCE),
-        (given, Pace(0.005, 0.5)),
-        ([*given, "train.start=chance"], Pace(0.005, 0.5)),
+        ([large, "train.start=chance", "train.warmup_epochs=null"], FROM_CHANCE),
+        (given, Pace(0.004, 0.5)),
+        ([*given, large], Pace(0.004, 0.5)),
+        ([*given, "train.start=chance"], Pace(0.004, 0.5)),
     ):
-        trainer = make_trainer(defect_set, tmp_path / "out", ["train.epochs=30", *changes])
+        recorder = Recorder()
+        trainer = make_trainer(defect_set, tmp_path / "out", ["train.epochs=30", *changes], reporter=recorder)
         schedule: Any = trainer.plan.schedule  # type: ignore[attr-defined]
         assert (schedule.lr, schedule.warmup) == (pace.lr, round(pace.warmup_epochs * len(trainer.loader)))
+        said = [note for note in recorder.notes if "train.lr is 0.005 instead of 0.003" in note]
+        assert len(said) == (pace == FROM_WEIGHTS_SMALL)
+
+
+@pytest.mark.parametrize(("imgsz", "tile"), [(32, None), (64, None), (256, None), (320, None), (640, None), (64, 32)])
+def test_small_boxes_are_counted_at_the_inputs_size(defect_set: Path, imgsz: int, tile: int | None) -> None:
+    """Against the rows of the label files, which are shares of pictures of 96 pixels."""
+    files = (defect_set.parent / "labels/train").glob("*.txt")
+    rows = [row.split() for file in files for row in file.read_text().splitlines()]
+    side = imgsz if tile is None else 96 * imgsz / tile
+    areas = [float(width) * float(height) * side**2 for _, _, _, width, height in rows]
+    tiles = [] if tile is None else [f"tiles.size={tile}"]
+    data = load_training_data(config(f"imgsz={imgsz}", *tiles), load_dataset(defect_set))
+    assert len(rows) > 10
+    assert share_of_small_boxes(data.train) == pytest.approx(sum(area < 1024 for area in areas) / len(areas))
 
 
 def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_path: Path) -> None:
@@ -117,7 +140,7 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
     state = load_state(tmp_path)
     del state.run["rate"]  # as a training of before the rate depended on the start
     older: Any = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=state)
-    assert older.plan.schedule.lr == FROM_CHANCE.lr != FROM_WEIGHTS.lr
+    assert older.plan.schedule.lr == FROM_CHANCE.lr != first.plan.schedule.lr  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
