@@ -7,6 +7,7 @@
     python benchmarks/tried.py average-longer --value 10 …
     python benchmarks/tried.py backbone-slower --value 0.1 …
     python benchmarks/tried.py backbone-later --value 60 …
+    python benchmarks/tried.py first-fixed --value 2 …
     python benchmarks/tried.py aligned-from --value 0 …
     python benchmarks/tried.py overlap-power --value 2 …
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
@@ -20,11 +21,12 @@ normalization that begins at 0; they can be folded into the convolution after tr
 `--value` times the doubt. ``average-longer``: the averaged weights are those of the last 1 / `--value` of all steps so
 far; the package's average reaches back less. ``backbone-slower``: the backbone, which comes with the weights, learns at
 `--value` times the rate of the other parts. ``backbone-later``: it keeps its weights for the first `--value` steps;
-its normalization still measures the pictures. ``aligned-from``: with ``loss.assignment=aligned``, anchors are ranked
-for boxes of `--value` pixels and more, the side of a square as large; 0: for all. ``overlap-power``: the same for all,
-IoU to this power in the ranking. ``average``: the mean of trained models' weights (Wortsman et al. 2022, "Model
-soups"). ``soft-nms``: a box of the same class that overlaps a better one by more than `--value` stays, its score times
-1 - IoU (Bodla et al. 2017, "Soft-NMS").
+its normalization still measures the pictures. ``first-fixed``: the first `--value` parts of the backbone (Focus, then
+the stages) keep their weights for good, so nothing is computed backward through them. ``aligned-from``: with
+``loss.assignment=aligned``, anchors are ranked for boxes of `--value` pixels and more, the side of a square as large;
+0: for all. ``overlap-power``: the same for all, IoU to this power in the ranking. ``average``: the mean of trained
+models' weights (Wortsman et al. 2022, "Model soups"). ``soft-nms``: a box of the same class that overlaps a better one
+by more than `--value` stays, its score times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
 
 from __future__ import annotations
@@ -261,6 +263,15 @@ def backbone_later(options: argparse.Namespace) -> None:
     _share_of_rate(lambda step: float(step >= options.value))
 
 
+def first_fixed(options: argparse.Namespace) -> None:
+    def fix(detector: Detector) -> None:
+        backbone: Any = detector.backbone
+        for part in [backbone.focus, *backbone.stages][: int(options.value)]:
+            part.requires_grad_(False)
+
+    _change_detector(fix)
+
+
 def _share_of_rate(share: Callable[[int], float]) -> None:
     build = assembly_trainer.build_optimizer
 
@@ -334,6 +345,7 @@ TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "backbone-later": backbone_later,
     "backbone-slower": backbone_slower,
     "doubts": doubted_labels,
+    "first-fixed": first_fixed,
     "soft-nms": soft_nms,
 }
 
