@@ -266,7 +266,10 @@ def backbone_later(options: argparse.Namespace) -> None:
 def first_fixed(options: argparse.Namespace) -> None:
     def fix(detector: Detector) -> None:
         backbone: Any = detector.backbone
-        for part in [backbone.focus, *backbone.stages][: int(options.value)]:
+        parts = [backbone.focus, *backbone.stages]
+        if options.value not in range(len(parts) + 1):
+            sys.exit(f"--value {options.value:g}: the number of parts, 0 to {len(parts)}")
+        for part in parts[: int(options.value)]:
             part.requires_grad_(False)
 
     _change_detector(fix)

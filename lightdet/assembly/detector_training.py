@@ -121,7 +121,7 @@ def build_trainer(
             detector.anchors.copy_(resume.tensors["network/anchors"])
     from_weights = run[START] not in (None, CHANCE)
     augment = config.augment.resolved(from_weights=from_weights)
-    pace = _pace(config, context, data.train)
+    pace = _pace(config, context, from_weights, data.train)
     aligned = _aligned(config, context, from_weights, data.train.per_epoch)
     computing = compute_with(
         detector, train, config.imgsz, context, forwards=not isinstance(detector, BuiltInLossNetwork)
@@ -178,15 +178,16 @@ def _begin(
         note(f"the backbone starts from {getattr(config.model, 'backbone_weights', '')}")
 
 
-def _pace(config: RunConfig, context: RunContext, pictures: Pictures) -> Pace:
+def _pace(config: RunConfig, context: RunContext, from_weights: bool, pictures: Pictures) -> Pace:
     """Rate and warm-up (`Pace.of`); a resumed training keeps the rate it started with."""
-    train, begun = config.train, context.run[START]
-    share = share_of_small_boxes(pictures) if begun == PRETRAINED else 0.0
-    pace = Pace.of(train, from_weights=begun not in (None, CHANCE), small=share > 0.5)
+    train = config.train
+    share = share_of_small_boxes(pictures) if context.run[START] == PRETRAINED else 0.0
+    small = share > 0.5
+    pace = Pace.of(train, from_weights=from_weights, small=small)
     if context.resume is not None and train.lr is None:
         # Trainings from before the rate depended on the start had that of a start from chance.
         pace = replace(pace, lr=context.resume.run.get(RATE, FROM_CHANCE.lr))
-    elif train.lr is None and share > 0.5:
+    elif train.lr is None and small:
         context.reporter.note(
             f"{share:.0%} of the boxes are smaller than {SMALL:g} x {SMALL:g} pixels of the input, so train.lr is "
             f"{pace.lr:g} instead of {FROM_WEIGHTS.lr:g}"
