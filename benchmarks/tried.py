@@ -1,6 +1,7 @@
 """Ideas that were tried for accuracy and are not in the package, so that their figures can be repeated.
 
     python benchmarks/tried.py sizes --value 0.2 --data neu-200.yaml --imgsz 160 --epochs 20 …   # as for lightdet train
+    python benchmarks/tried.py smaller-first --value 504 …
     python benchmarks/tried.py second-head --value 0.25 …
     python benchmarks/tried.py branches …
     python benchmarks/tried.py doubts --value 0.5 --folder CROSSVAL --data neu-200.yaml …   # after lightdet crossval
@@ -13,10 +14,12 @@
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
-``sizes``: each batch at another input size, up to the share `--value` smaller or larger. ``second-head``: another
-1x1 convolution before gates and CBAM learns the same boxes by all anchors that fit, with the weight `--value`; it is
-not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an identity, each with its own
-normalization that begins at 0; they can be folded into the convolution after training (Ding et al. 2021, "RepVGG").
+``sizes``: each batch at another input size, up to the share `--value` smaller or larger. ``smaller-first``: the first
+`--value` batches, and the anchors with them, at the share `--side` of the input's side, which costs about its square.
+``second-head``: another 1x1 convolution before gates and CBAM learns the same boxes by all anchors that fit, with the
+weight `--value`; it is not there in use. ``branches``: beside each 3x3 convolution a 1x1 and, where it fits, an
+identity, each with its own normalization that begins at 0; they can be folded into the convolution after training
+(Ding et al. 2021, "RepVGG").
 ``doubts``: where the models of a cross-validation doubt a label, objectness and class learn less than 1 there, by up to
 `--value` times the doubt. ``average-longer``: the averaged weights are those of the last 1 / `--value` of all steps so
 far; the package's average reaches back less. ``backbone-slower``: the backbone, which comes with the weights, learns at
@@ -72,6 +75,8 @@ def main() -> None:
     for kind in TRIED:
         parts = kinds.add_parser(kind)
         parts.add_argument("--value", type=float, default=0.25)
+        if kind == "smaller-first":
+            parts.add_argument("--side", type=float, default=0.7)
         if kind == "doubts":
             parts.add_argument("--folder", type=Path, required=True, help="of the cross-validation")
     average = kinds.add_parser("average")
@@ -89,12 +94,40 @@ def main() -> None:
 
 
 def several_sizes(options: argparse.Namespace) -> None:
+    def draw(side: int) -> int:
+        least, most = (round(side * (1 + change) / 32) for change in (-options.value, options.value))
+        return 32 * int(torch.randint(least, most + 1, ()))
+
+    _change_side(draw)
+
+
+def smaller_first(options: argparse.Namespace) -> None:
+    if not 0 < options.side <= 1:
+        sys.exit(f"--side {options.side:g}: a share of the input's side, above 0 and at most 1")
+    batches = 0
+
+    def begin_smaller(side: int) -> int:
+        nonlocal batches
+        batches += 1
+        return max(32, 32 * round(side * options.side / 32)) if batches <= options.value else side
+
+    _change_side(begin_smaller, anchors=True)
+
+
+def _change_side(choose: Callable[[int], int], *, anchors: bool = False) -> None:
+    """Train each batch at the side that `choose` returns for the input's; `anchors` change with it."""
+    whole: list[Tensor] = []  # the loss's anchors for the input's side
+
     def loss(self: DetectionTask, forward: nn.Module, batch: Batch) -> LossTerms:
         images = self._input(batch.images)
         targets = batch.targets.to(images.device, copy=True)
         side = images.shape[-1]
-        least, most = (round(side * (1 + change) / 32) for change in (-options.value, options.value))
-        new = 32 * int(torch.randint(least, most + 1, ()))
+        new = choose(side)
+        if anchors:
+            learnt: Any = self._loss
+            if not whole:
+                whole.append(learnt.anchors.clone())
+            learnt.anchors.copy_(whole[0] * new / side)
         if new != side:
             images = interpolate(images, size=(new, new), mode="bilinear", antialias=new < side)
             targets[:, 2:] *= new / side
@@ -342,6 +375,7 @@ TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "aligned-from": aligned_from,
     "overlap-power": overlap_power,
     "sizes": several_sizes,
+    "smaller-first": smaller_first,
     "second-head": second_head,
     "branches": branches,
     "average-longer": average_longer,
