@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from lightdet.data.scanning import DEEPPCB_PICTURE
+from lightdet.errors import UserError
 
 LABEL_SUFFIX = {"yolo": ".txt", "voc": ".xml", "deeppcb": ".txt", "labelme": ".json", "masks": ".png"}
 _NEIGHBOURS = {
@@ -40,7 +42,11 @@ class LabelIndex:
         self._folders: dict[Path, dict[tuple[str, str], list[str]]] = {}
 
     def find(self, place: Path) -> list[Path]:
-        """All files that equal `place` except for the case of the suffix and the Unicode form of umlauts."""
+        """All files that equal `place` except for the case of the suffix and the Unicode form of umlauts.
+
+        Raises:
+            UserError: its folder is there and cannot be read.
+        """
         names = self._folders.get(place.parent)
         if names is None:
             names = self._folders[place.parent] = self._listing(place.parent)
@@ -52,8 +58,13 @@ class LabelIndex:
         try:
             with os.scandir(folder) as entries:
                 files = sorted(entry.name for entry in entries if entry.is_file())
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # nothing can be called that
+                return {}
+            # or all pictures whose labels are in it would pass for free of defects
+            raise UserError(f"the folder cannot be read: {error.strerror}", path=folder) from None
         for name in files:
             found.setdefault(_name_key(name), []).append(name)
         return found

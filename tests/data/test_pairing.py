@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from PIL import Image
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.audit import audit_dataset
 from lightdet.data.dataset import read_split
+from lightdet.data.label_places import LabelIndex
 from lightdet.errors import UserError
 
 Save = Callable[..., Path]
@@ -196,3 +199,17 @@ def test_several_lists(tmp_path: Path, save_picture: Save, write: Write) -> None
     assert f"b.txt:1: './images/../images/a.jpg' is listed already in {tmp_path / 'a.txt'}:1" in refused(yaml)
     write(tmp_path / "d.yaml", "train: [a.txt, images]\nnames: [x]\n")
     assert "'train' holds lists and folders" in refused(yaml)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO])
+def test_labels_that_cannot_be_reached_are_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
+) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(number, os.strerror(number), str(folder))
+
+    assert LabelIndex().find(tmp_path / "labels" / "a.txt") == []
+    assert LabelIndex().find(tmp_path / ("x" * 5000) / "a.txt") == []
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(UserError, match="the folder cannot be read"):
+        LabelIndex().find(tmp_path / "labels" / "a.txt")
