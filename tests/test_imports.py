@@ -25,6 +25,7 @@ BASE = {
     "files",
     "fonts",
     "lock_file",
+    "missing",
     "model_kind",
     "other_names",
     "processors",

@@ -71,7 +71,7 @@ def understand(args: list[str]) -> None:
         except UserError as error:
             if error.message == NO_NETWORK:
                 return  # a URL, and understood as such
-            assert error.message == "no such file" and error.path is not None and not error.path.is_absolute()
+            assert error.message.startswith("no such file") and error.path is not None and not error.path.is_absolute()
             error.path.parent.mkdir(parents=True, exist_ok=True)
             error.path.touch()
         else:

@@ -10,6 +10,7 @@ from lightdet.assembly.class_rows import ClassRows
 from lightdet.config import RunConfig, YamlFile, parse_overrides
 from lightdet.config.yaml_file import merge
 from lightdet.errors import UserError
+from lightdet.missing import require_file
 from lightdet.wording import counted
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def config_from_card(weights: Path, file: YamlFile, overrides: Sequence[str], ne
     Raises:
         UserError: a missing or foreign model file, or a configuration that asks for another network.
     """
-    if not weights.is_file():  # said before torch is imported, which takes seconds
-        what = "is a folder; give the .safetensors in it" if weights.is_dir() else "no such file"
-        raise UserError(what, path=weights)
+    require_file(weights, give="the .safetensors in it")  # said before torch is imported, which takes seconds
     from lightdet.models.weights import load_model  # noqa: PLC0415 - torch only when a model is read
 
     over = parse_overrides(overrides)

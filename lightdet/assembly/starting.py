@@ -10,6 +10,7 @@ from lightdet.card import peek_model_card
 from lightdet.config import RunConfig, YamlFile, validate
 from lightdet.errors import UserError
 from lightdet.files import with_home
+from lightdet.missing import require_file
 
 if TYPE_CHECKING:
     from lightdet.config.classification import ClassifyConfig
@@ -77,9 +78,9 @@ def start_of(config: RunConfig | ClassifyConfig, weights: Path | None = None) ->
             )
         return Start(found, PRETRAINED)
     file = with_home(chosen)
-    if not file.is_file():
-        what = "is a folder; train.start takes the .safetensors in it" if file.is_dir() else "no such file"
-        raise UserError(f"{what}; 'train.start' names it: pretrained, chance or a model file", path=chosen)
+    require_file(
+        file, give="the .safetensors in it", note="; 'train.start' names it: pretrained, chance or a model file"
+    )
     return Start(file, chosen)
 
 

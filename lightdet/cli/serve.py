@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lightdet.cli.common import ALL
 from lightdet.errors import UserError
+from lightdet.missing import require_file
 from lightdet.options.serve import ServeOptions
 
 if TYPE_CHECKING:
@@ -104,8 +105,7 @@ def _secret(given: str | Path | None, variable: str, what: str) -> str:
 
 def _run(settings: Settings, json: Path | None) -> None:
     for file in (each.model for each in settings.models):  # said before anything heavy is imported
-        if not file.is_file():
-            raise UserError("is a folder; give the model file in it" if file.is_dir() else "no such file", path=file)
+        require_file(file, give="the model file in it")
     from lightdet.service.run import run
 
     run(settings, json)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lightdet.errors import UserError
+from lightdet.missing import why_missing
 from lightdet.other_names import KEYS, OPTIONS, normal
 
 MAX_YAML_BYTES = 4 << 20
@@ -64,18 +65,16 @@ def load_yaml(path: str | Path) -> YamlFile:
 def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
     if path.resolve() in above:
         raise UserError("'extends' is circular", path=path)
-    if path.is_dir():
-        raise UserError("is a folder; give the YAML file in it", path=path)
     try:
+        if path.is_dir():
+            raise UserError("is a folder; give the YAML file in it", path=path)
         with path.open("rb") as stream:
             data = stream.read(MAX_YAML_BYTES + 1)
         text = data.decode("utf-8")
-    except FileNotFoundError:
-        raise UserError(f"no such file{_similar_files(path)}", path=path) from None
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text; is this the right file?", path=path) from None
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+    except (OSError, ValueError) as error:
+        raise UserError(why_missing(path, error), path=path) from None
     if len(data) > MAX_YAML_BYTES:
         raise UserError(f"larger than {MAX_YAML_BYTES >> 20} MiB; is this the right file?", path=path)
     try:
@@ -101,14 +100,6 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         raise UserError("'extends' must name one YAML file", path=path, line=places[("extends",)][1])
     parent = _load(path.parent / base, (*above, path.resolve()))
     return YamlFile(merge(parent.values, values), path, parent.places | places)
-
-
-def _similar_files(path: Path) -> str:
-    if not path.parent.is_dir():
-        return ""
-    names = {entry.stem: entry.name for entry in path.parent.glob("*.y*ml")}  # the endings are alike anyway
-    close = difflib.get_close_matches(path.stem, names, n=1)
-    return f"; did you mean {path.parent / names[close[0]]}?" if close else ""
 
 
 def _note_places(

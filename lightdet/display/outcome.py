@@ -11,8 +11,10 @@ from contextlib import suppress
 from lightdet.display.interrupted import interrupted
 from lightdet.errors import UserError
 from lightdet.files import LOST, remove_empty_folders
+from lightdet.missing import of_the_system
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+_LONGEST_SHOWN = 250
 MEASURING = ("pycocotools", "scipy", "sklearn")
 """What `lightdet val` needs: in packaging/runtime an extra."""
 
@@ -68,9 +70,10 @@ def _of_the_machine(error: Exception) -> str | None:
         return "the device's memory is full; take a smaller --batch or --imgsz"
     if isinstance(error, OSError) and error.errno in FULL:
         return f"{error.filename or 'the output'}: the disk is full; make room and start again"
-    if isinstance(error, OSError) and error.errno in LOST:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; check that the drive or network share is connected, and start again"
+    if isinstance(error, OSError) and (error.filename or error.errno in LOST) and (told := of_the_system(error)):
+        where = str(error.filename)
+        shown = where if len(where) < _LONGEST_SHOWN else f"{where[:_LONGEST_SHOWN]}…"
+        return f"{shown}: {told}" if error.filename else told
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = error.name.partition(".")[0]
         if package in MEASURING:

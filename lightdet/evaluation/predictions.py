@@ -19,6 +19,7 @@ import numpy as np
 
 from lightdet.errors import UserError
 from lightdet.evaluation.numbering import doubtful_numbers
+from lightdet.missing import why_missing
 from lightdet.structures import Annotation, Detections
 
 MAX_BYTES = 1 << 30
@@ -109,10 +110,8 @@ def _json(path: Path) -> Any:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"larger than {MAX_BYTES >> 30} GiB; is this the right file?", path=path)
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError("no such file", path=path) from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=path) from None
+        raise UserError(why_missing(path, error), path=path) from None
     except UnicodeDecodeError:
         raise UserError("not JSON text; give detections as COCO JSON", path=path) from None
     except json.JSONDecodeError as error:

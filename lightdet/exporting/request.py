@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightdet.errors import UserError
+from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.options.export import ExportOptions, FileFormat
 
@@ -18,9 +19,7 @@ def check_request(options: ExportOptions) -> None:
     Raises:
         UserError: see `Export`.
     """
-    if not Path(options.weights).is_file():
-        folder = Path(options.weights).is_dir()
-        raise UserError("is a folder; give the .safetensors in it" if folder else "no such file", path=options.weights)
+    require_file(options.weights, give="the .safetensors in it")
     if is_export(options.weights):
         raise UserError("is an export already; give the checkpoint (best.safetensors)", path=options.weights)
     suffix = SUFFIXES[options.format]

@@ -14,6 +14,7 @@ from lightdet.inference.export_card import ExportCard, parse_card
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.no_telemetry import import_onnxruntime
 from lightdet.inference.onnx_metadata import onnx_metadata
+from lightdet.missing import require_file
 from lightdet.seal import SEAL_KEY, check_seal
 
 QUIET = 4  # we raise and report errors ourselves
@@ -76,8 +77,7 @@ def read_onnx_card(path: str | Path) -> ExportCard:
 
 def _read(path: str | Path) -> bytes:
     source = Path(path)
-    if not source.is_file():
-        raise UserError("is a folder; give the .onnx in it" if source.is_dir() else "no such file", path=path)
+    require_file(source, give="the .onnx in it")
     try:
         return source.read_bytes()
     except OSError as error:
@@ -126,8 +126,8 @@ def open_session(
     options.log_severity_level = QUIET
     if threads is not None:
         options.intra_op_num_threads = threads
-    if data is None and not Path(path).is_file():
-        raise UserError("is a folder; give the .onnx in it" if Path(path).is_dir() else "no such file", path=path)
+    if data is None:
+        require_file(path, give="the .onnx in it")
     model = (
         str(path) if data is None else data
     )  # given a path, the runtime also finds weights stored in files beside it

@@ -14,6 +14,7 @@ from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, 
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.no_telemetry import import_openvino
 from lightdet.inference.onnx_runtime import check_threads
+from lightdet.missing import require_file
 from lightdet.model_kind import model_kind
 from lightdet.seal import SEAL_KEY, check_seal
 
@@ -89,8 +90,7 @@ def read_ir(path: str | Path, files: tuple[bytes, bytes] | None = None) -> tuple
     except ImportError:
         raise UserError("needs openvino: pip install openvino", path=path) from None
     source = Path(path)
-    if not source.is_file():
-        raise UserError("is a folder; give the .xml in it" if source.is_dir() else "no such file", path=path)
+    require_file(source, give="the .xml in it")
     core = openvino.Core()
     try:
         if model_kind(source) == "onnx":
@@ -109,8 +109,7 @@ def _read(path: str | Path) -> tuple[bytes, bytes]:
     """The bytes of an ``.xml`` and of its ``.bin``, read once, so that what is checked is what is run."""
     source = Path(path)
     weights = source.with_suffix(".bin")
-    if not source.is_file():
-        raise UserError("is a folder; give the .xml in it" if source.is_dir() else "no such file", path=path)
+    require_file(source, give="the .xml in it")
     if not weights.is_file():
         raise UserError(f"its weights are missing: {weights.name} belongs beside it", path=path)
     try:

@@ -6,13 +6,11 @@ folders where the caller wants it (`lightdet.inference.folder_listing`).
 
 from __future__ import annotations
 
-import difflib
 import glob
 import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from lightdet.inference.folder_listing import FolderListing, InFolder
 from lightdet.inference.places import Placed, absolute, each_once, stem_of, with_stems
 from lightdet.inference.source import VIDEO_SUFFIXES, Source, file_source, kind_of, printable
 from lightdet.inference.stored_sources import NOT_HERE, TakenPlaces, is_stored, plain_place, stored_pictures
+from lightdet.missing import why_missing
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import local_path
@@ -129,7 +128,7 @@ def expand_sources(
         elif glob.has_magic(text):
             found += [Placed(s, None) for s in _glob(text, exclude, sources)]
         else:
-            raise UserError(f"no such file or folder{_similar(path)}", path=path)
+            raise UserError(_why_not_there(path), path=path)
     sources.items = with_stems(each_once(found))
     return sources
 
@@ -261,11 +260,9 @@ def _stream(text: str) -> Source | None:
     return Source("stream", text.strip(), str(shown), Path(place or "stream"))
 
 
-def _similar(path: Path) -> str:
-    if not _is_folder(path.parent):
-        return f" (the folder {path.parent} does not exist either)"
-    with suppress(OSError):
-        names = [entry.name for entry in path.parent.iterdir()]
-        close = difflib.get_close_matches(path.name, names, n=1)
-        return f"; did you mean {path.parent / close[0]}?" if close else ""
-    return ""
+def _why_not_there(path: Path) -> str:
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        return why_missing(path, error, "file or folder")
+    return "no such file or folder"

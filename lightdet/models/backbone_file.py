@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightdet.errors import UserError
 from lightdet.files import with_home
+from lightdet.missing import require_file
 from lightdet.model_kind import model_kind
 from lightdet.models.weights import read_safetensors
 
@@ -27,8 +28,7 @@ def read_backbone(path: str | Path) -> dict[str, Tensor]:
     source = with_home(path)
     if model_kind(source) == "checkpoint":
         return read_safetensors(source)[0]
-    if not source.is_file():
-        raise UserError("is a folder; give the file in it" if source.is_dir() else "no such file", path=path)
+    require_file(source)
     found = _load(source)
     for key in _NESTED:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):

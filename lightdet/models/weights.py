@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lightdet.card import METADATA_KEY, ModelCard, parse_model_card
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
+from lightdet.missing import require_file
 from lightdet.seal import SEAL_KEY, UNSEALED, check_seal, seal
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -65,10 +66,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str
         UserError: the file is missing, unreadable, truncated, not safetensors, or its checksum does not match.
     """
     source = Path(path)
-    if not source.is_file():
-        raise UserError(
-            "no such file" if not source.is_dir() else "is a folder; give the .safetensors in it", path=path
-        )
+    require_file(source, give="the .safetensors in it")
     try:
         data = source.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.errors import UserError
+from lightdet.missing import why_missing
 from lightdet.storage.datasets import is_kept
 
 MAX_IMGSZ = 8192  # of lightdet.structures, whose import would bring numpy
@@ -46,8 +47,12 @@ def tile_side(_declared: Any, value: int | None) -> None:
 
 def existing(_declared: Any, value: Path | str | None) -> None:
     """Report a missing file at once, before importing what would read it; a URL is looked at where it is read."""
-    if value is not None and not is_kept(value) and not Path(value).exists():
-        raise UserError("no such file", path=Path(value))
+    if value is None or is_kept(value):
+        return
+    try:
+        Path(value).stat()
+    except (OSError, ValueError) as error:
+        raise UserError(why_missing(Path(value), error), path=Path(value)) from None
 
 
 def all_existing(_declared: Any, value: Sequence[Path | str]) -> None:

@@ -14,6 +14,7 @@ from lightdet.errors import UserError
 from lightdet.evaluation.paired import Paired, compare_paired
 from lightdet.files import file_hash
 from lightdet.inference.open_exported import read_card
+from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.runs.found import Found
 from lightdet.runs.trained_on import seen_by
@@ -29,8 +30,7 @@ def check_pair(new: Path, old: Path, task: Task) -> None:
     Raises:
         UserError: `old` is missing, the same model, or of another task than `task`, that of `new`.
     """
-    if not old.is_file():
-        raise UserError("is a folder; give a file in it" if old.is_dir() else "no such file", path=old)
+    require_file(old)
     if new.is_file() and file_hash(new) == file_hash(old):
         raise UserError(f"is the same model as {new}: there is nothing to compare", path=old)
     other = task_of_model(old)

@@ -11,6 +11,7 @@ from lightdet.decisions.promise import stored_conditions
 from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.inference.open_exported import read_card
+from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.storage.kept import local_file
 from lightdet.tasks import Task, task_of_model
@@ -139,8 +140,7 @@ def calibrated_values(then: Conditions, given: Mapping[str, Any], *, exported: b
 
 def _check(path: Path, max_detections: int | None, threads: int | None) -> None:
     """Refuse what can be told before torch is imported, which takes seconds."""
-    if not path.is_file():
-        raise UserError("is a folder; give the model file in it" if path.is_dir() else "no such file", path=path)
+    require_file(path, give="the model file in it")
     if max_detections is not None and max_detections < 1:  # every part would pass for good
         raise UserError(f"max_detections must be at least 1, got {max_detections}")
     from lightdet.inference.onnx_runtime import check_threads  # noqa: PLC0415 - numpy only when a network is wanted

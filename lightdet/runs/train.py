@@ -19,6 +19,7 @@ from lightdet.config.yaml_file import merge
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
+from lightdet.missing import require_file
 from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.relaunch import continued, note_launch
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
@@ -163,8 +164,8 @@ def _below(weights: Path, file: YamlFile, options: TrainOptions) -> YamlFile:
 def _check_backbone(config: AnyConfig) -> None:
     """Report missing backbone weights before the pictures are decoded."""
     weights = config.model.backbone_weights if isinstance(config.model, BackboneConfig) else None
-    if weights is not None and not with_home(weights).is_file():
-        raise UserError("no such file; 'model.backbone_weights' names it", path=weights)
+    if weights is not None:
+        require_file(with_home(weights), note="; 'model.backbone_weights' names it")
 
 
 def kept_config(output: Path) -> YamlFile | None:
@@ -307,9 +308,7 @@ def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
 def _check_teachers(config: AnyConfig) -> None:
     """Report a missing teacher before all pictures are read."""
     for path in getattr(config.train, "teachers", ()):
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "no such file"
-            raise UserError(f"{what}; train.distill names a trained model (.safetensors) to learn from", path=path)
+        require_file(path, note="; train.distill names a trained model (.safetensors) to learn from")
 
 
 def summary(progress: Progress, data: Any) -> dict[str, Any]:

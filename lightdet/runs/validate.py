@@ -25,6 +25,7 @@ from lightdet.files import check_writable, write_json
 from lightdet.inference.open_exported import read_card
 from lightdet.inference.run_folder import fresh_folder
 from lightdet.inference.zoned import in_zones
+from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
 from lightdet.runs import against
@@ -103,10 +104,7 @@ class Validation:
         if source is None or (options.weights is not None and options.predictions is not None):
             raise UserError("give either --weights (a trained model) or --predictions (detections as COCO JSON)")
         self.source = Path(source)
-        if not self.source.is_file():
-            raise UserError(
-                "is a folder; give a file in it" if self.source.is_dir() else "no such file", path=self.source
-            )
+        require_file(self.source)
         check_what_applies(options)
         self.task = task_of_model(options.weights)
         self.task.check_options(options.given(), self.source)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from lightdet.errors import UserError
+from lightdet.missing import require_file
 from lightdet.service.alarms import AlarmRules
 from lightdet.service.inspection import FIELD_LENGTH
 from lightdet.service.keep import Keep
@@ -146,8 +147,8 @@ class Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UserError("HTTPS needs both a certificate and its key")
         for path in (self.tls_cert, self.tls_key):
-            if path is not None and not path.is_file():
-                raise UserError("no such file", path=path)
+            if path is not None:
+                require_file(path)
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
             raise UserError("the API key must be plain ASCII without spaces, as it travels in a header")
         if self.api_key and self.keys:

@@ -20,6 +20,7 @@ from typing import BinaryIO, NamedTuple
 
 from lightdet.addresses import shown_address
 from lightdet.errors import UserError
+from lightdet.missing import why_missing
 from lightdet.storage.filesystem import explained
 from lightdet.storage.stored_file import CHUNK, StoredFile, open_url, read_within, too_large
 from lightdet.storage.urls import Place, scheme_of
@@ -131,10 +132,8 @@ def _opened(place: Place) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as local:
             yield local
-    except FileNotFoundError:
-        raise UserError("no such file", path=path) from None
     except OSError as error:
-        raise UserError(f"the archive cannot be read: {error.strerror or error}", path=path) from None
+        raise UserError(why_missing(path, error), path=path) from None
 
 
 @contextmanager

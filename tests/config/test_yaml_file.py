@@ -116,7 +116,7 @@ def test_no_file(here: Path) -> None:
     Path("light.yaml").touch()
     with pytest.raises(UserError, match=r"^lihgt\.yaml: no such file; did you mean light\.yaml\?$"):
         load_yaml("lihgt.yaml")
-    with pytest.raises(UserError, match=r"no such file$"):
+    with pytest.raises(UserError, match=r"no such file \(the folder nowhere does not exist either\)$"):
         load_yaml("nowhere/at-all.yaml")
     with pytest.raises(UserError, match="is a folder; give the YAML file in it"):
         load_yaml(".")

@@ -154,7 +154,7 @@ def test_videos_and_streams_are_known_by_name(here: Path) -> None:
         ("nowhere/a.jpg", "the folder nowhere does not exist either"),
         ("ftp://host/a.jpg", "ftp"),
         ("rtsp://host:port/x", "not valid"),
-        ("x" * 5000, "no such file"),
+        ("x" * 5000, "longer than the system allows"),
     ],
 )
 def test_what_is_not_there_is_told(here: Path, argument: str, words: str) -> None:

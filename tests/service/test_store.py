@@ -306,6 +306,15 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert "there is a file with this name" in refusal(str(tmp_path / "text" / "i.sqlite3"))
 
 
+def test_a_file_that_cannot_be_made(tmp_path: Path) -> None:
+    link = tmp_path / "i.sqlite3"
+    try:
+        link.symlink_to(tmp_path / "none" / "i.sqlite3")
+    except OSError:
+        pytest.skip("this account may not make links")
+    assert "cannot be used: unable to open" in refusal(str(link))
+
+
 def test_another_versions_tables(tmp_path: Path) -> None:
     path = tmp_path / "i.sqlite3"
     Store(str(path)).close()

@@ -15,6 +15,7 @@ from lightdet.config.classification import ClassifyConfig
 from lightdet.config.comparison import ModelList, check_row_name
 from lightdet.errors import UserError
 from lightdet.files import run_name
+from lightdet.missing import require_file
 from lightdet.model_kind import model_kind
 from lightdet.options.compare import CompareOptions
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
@@ -180,11 +181,7 @@ def _name_of(path: Path) -> str:
 
 def _check_files(entry: Entry) -> None:
     for path in entry.files:
-        if path.is_dir():
-            raise UserError("is a folder; give a file in it", path=path)
-        # a configuration's own reader suggests similar names
-        if entry.kind != "trained" and not path.is_file():
-            raise UserError("no such file", path=path)
+        require_file(path)
 
 
 def _grouped(entries: Sequence[Entry]) -> list[Entry]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
+from lightdet.missing import require_file
 from lightdet.service.records.chain import Link
 from lightdet.service.records.database import sqlite_file
 from lightdet.service.records.tables import SCHEMA, about
@@ -40,8 +41,7 @@ def restore(backup_file: Path, address: str, *, replace: bool = False) -> tuple[
     target = sqlite_file(address)
     if target is None:
         raise UserError("a backup is put back into a SQLite file; for PostgreSQL use pg_restore")
-    if not backup_file.is_file():
-        raise UserError("no such file", path=backup_file)
+    require_file(backup_file)
     if target.exists() and not replace:
         raise UserError("is there already; give --replace to put it aside, or another --database", path=target)
     with atomic_path(target) as temporary:
@@ -61,8 +61,7 @@ def _existing(address: str, verb: str) -> Path:
             f"'records {verb}' is for SQLite; of PostgreSQL take: pg_dump --format=custom --file=FILE DATABASE "
             "(while the service runs), and put it back with pg_restore"
         )
-    if not file.is_file():
-        raise UserError("no such file", path=file)
+    require_file(file)
     return file
 
 
@@ -125,8 +124,7 @@ def check_exists(address: str) -> None:
     file = sqlite_file(address)
     if file is None:
         return
-    if not file.is_file():
-        raise UserError("no such file; name the records' database with --database", path=file)
+    require_file(file, note="; name the records' database with --database")
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"

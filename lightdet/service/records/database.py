@@ -63,7 +63,7 @@ class Database:
                     raise UserError(f"the database {self.shown} was deleted")
                 _make_sqlite(self.file)  # connections never do: one that is deleted is not replaced by an empty one
             self._open()
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, sqlite3.Error, OSError) as error:
             raise UserError(f"the database {self.shown} cannot be used: {reason(error)}") from None
         self._known = self._identity()
 
