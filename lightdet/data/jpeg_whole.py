@@ -2,7 +2,7 @@
 
 Appending data to its scans changes nothing if all blocks were present: that shows what is missing. It costs a second
 decoding, so a JPEG with one scan gets it only if its last block has no details, since a filled-up block has none;
-a cut within the very last blocks (16 x 16 pixels) is not detected.
+a cut within the very last blocks (16 x 16 pixels) is not detected, nor is the last bit of some coefficients.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from lightdet.data.quiet_warnings import quiet_warnings
 
 _COEFFICIENTS, _BLOCK = 64, 8
 _JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
-"""Entropy-coded data that belong to no picture, long enough for some blocks."""
+"""Entropy-coded data that belong to no picture."""
+_BLOCKS = _JUNK * 16
+"""As much as some blocks take: at the picture's edges there are blocks outside it, whose change is not seen."""
 _RESTARTS = range(0xD0, 0xD8)
-_JUNK_AT_END = _JUNK + b"".join(bytes((0xFF, restart)) + _JUNK for restart in _RESTARTS)
-"""Restart markers, all of them: one of them is the next."""
 _SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
 """The end of entropy-coded data: any marker, including restarts."""
 
@@ -77,8 +77,11 @@ def _scans(data: bytes) -> tuple[list[int], bool]:
 
 
 def _is_flat(pixels: AnyArray) -> bool:
-    """Whether the block in the last corner has a single value, as a filled-up block has."""
-    height, width = ((length - 1) // _BLOCK * _BLOCK for length in pixels.shape[:2])
+    """Whether the block in the last corner has a single value, as a filled-up block has.
+
+    Its first row and column do not count: colour at half the resolution is smoothed into them from their neighbours.
+    """
+    height, width = ((length - 1) // _BLOCK * _BLOCK + 1 for length in pixels.shape[:2])
     corner = pixels[height:, width:]
     return bool((corner == corner[:1, :1]).all())
 
@@ -87,11 +90,18 @@ def _with_junk(data: bytes, starts: list[int]) -> bytes:
     """Append data to all entropy-coded data: ignored if those are complete, otherwise read as the missing ones."""
     parts, done = [], 0
     for start in starts:
-        place = start
+        place, restarts = start, 0
         while found := _SEGMENT_END.search(data, place):
             restart = data[found.end() - 1] in _RESTARTS
-            parts += [data[done : found.start()], _JUNK if restart else _JUNK_AT_END]
+            restarts += restart
+            parts += [data[done : found.start()], _JUNK if restart else _junk_at_end(restarts)]
             done, place = found.start(), found.end()
             if not restart:
                 break
     return b"".join([*parts, data[done:]])
+
+
+def _junk_at_end(restarts: int) -> bytes:
+    """Data for a scan that ends after so many restarts, also behind the next markers, of which the first is due."""
+    due = [_RESTARTS[(restarts + each) % len(_RESTARTS)] for each in range(len(_RESTARTS))]
+    return _BLOCKS * 4 + b"".join(bytes((0xFF, marker)) + _BLOCKS for marker in due)

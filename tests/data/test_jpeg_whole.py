@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pil
 
@@ -60,7 +60,9 @@ def test_whole_ones_are_read(
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("image", [NOISE, SMOOTH, SPOT], ids=["noise", "smooth", "spot"])
 @settings(max_examples=40, deadline=None)
-@given(share=st.floats(0.02, 0.9))
+@given(share=st.floats(0.02, 1))
+@example(share=0.12526954729429046)  # in the last column, of whose blocks a half lies outside the picture
+@example(share=0.92)  # in the last row, whose missing blocks take on colour from the row above
 def test_what_ends_early_is_refused_with_an_end_or_without(
     options: dict[str, object], image: np.ndarray, share: float
 ) -> None:
@@ -77,9 +79,9 @@ def test_what_ends_early_is_refused_with_an_end_or_without(
     except OSError:
         filled = None  # cut within a header, which Pillow sees
     if filled is not None:
-        rows, columns = np.nonzero(np.abs(filled - whole).max(axis=2))
-        if not len(rows) or (rows.min() >= 112 and columns.min() >= 128):
-            return  # nothing that can be seen is missing, or no more than the last block
+        rows, columns = np.nonzero(np.abs(filled - whole).max(axis=2) > 8)  # not the last bit of a few coefficients
+        if not len(rows) or (rows.min() >= 111 and columns.min() >= 127):
+            return  # nothing that can be seen is missing, or no more than the last block, smoothed into its neighbours
     with pytest.raises(UserError, match=r"truncated|damaged"):
         read_image(cut + b"\xff\xd9")
 
