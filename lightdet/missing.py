@@ -32,14 +32,23 @@ def require_file(path: str | Path, *, give: str = "the file in it", note: str = 
     Raises:
         UserError: it is missing, a folder, something else than a file, or out of reach.
     """
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError) as error:
-        raise UserError(f"{why_missing(Path(path), error)}{note}", path=path) from None
+    mode = require_there(path, note=note)
     if stat.S_ISDIR(mode):
         raise UserError(f"is a folder; give {give}{note}", path=path)
     if not stat.S_ISREG(mode):
         raise UserError(f"is not a file that can be read as a whole{note}", path=path)
+
+
+def require_there(path: str | Path, what: str = "file", *, note: str = "") -> int:
+    """Refuse a path at which there is nothing; return the mode of what there is. `what` was wanted, `note` as above.
+
+    Raises:
+        UserError: there is nothing, or it is out of reach.
+    """
+    try:
+        return Path(path).stat().st_mode
+    except (OSError, ValueError) as error:
+        raise UserError(f"{why_missing(Path(path), error, what)}{note}", path=path) from None
 
 
 def why_missing(path: Path, error: OSError | ValueError, what: str = "file") -> str:

@@ -21,7 +21,7 @@ from lightdet.data.quiet_warnings import quiet_warnings
 _COEFFICIENTS, _BLOCK = 64, 8
 _JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
 """Entropy-coded data that belong to no picture."""
-_BLOCKS = _JUNK * 16
+_LONG_JUNK = _JUNK * 16
 """As much as some blocks take: at the picture's edges there are blocks outside it, whose change is not seen."""
 _RESTARTS = range(0xD0, 0xD8)
 _SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
@@ -104,4 +104,4 @@ def _with_junk(data: bytes, starts: list[int]) -> bytes:
 def _junk_at_end(restarts: int) -> bytes:
     """Data for a scan that ends after so many restarts, also behind the next markers, of which the first is due."""
     due = [_RESTARTS[(restarts + each) % len(_RESTARTS)] for each in range(len(_RESTARTS))]
-    return _BLOCKS * 4 + b"".join(bytes((0xFF, marker)) + _BLOCKS for marker in due)
+    return _LONG_JUNK * 4 + b"".join(bytes((0xFF, marker)) + _LONG_JUNK for marker in due)

@@ -22,7 +22,7 @@ from lightdet.inference.folder_listing import FolderListing, InFolder
 from lightdet.inference.places import Placed, absolute, each_once, stem_of, with_stems
 from lightdet.inference.source import VIDEO_SUFFIXES, Source, file_source, kind_of, printable
 from lightdet.inference.stored_sources import NOT_HERE, TakenPlaces, is_stored, plain_place, stored_pictures
-from lightdet.missing import why_missing
+from lightdet.missing import require_there
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import local_path
@@ -128,7 +128,8 @@ def expand_sources(
         elif glob.has_magic(text):
             found += [Placed(s, None) for s in _glob(text, exclude, sources)]
         else:
-            raise UserError(_why_not_there(path), path=path)
+            require_there(path, "file or folder")
+            raise UserError("no such file or folder", path=path)  # it appeared between the two looks
     sources.items = with_stems(each_once(found))
     return sources
 
@@ -258,11 +259,3 @@ def _stream(text: str) -> Source | None:
         raise UserError(str(error)) from None
     place = re.sub(r"[^\w.-]+", "_", f"{shown.host}{shown.path}").strip("._")
     return Source("stream", text.strip(), str(shown), Path(place or "stream"))
-
-
-def _why_not_there(path: Path) -> str:
-    try:
-        path.stat()
-    except (OSError, ValueError) as error:
-        return why_missing(path, error, "file or folder")
-    return "no such file or folder"

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightdet.errors import UserError
-from lightdet.missing import why_missing
+from lightdet.missing import require_there
 from lightdet.storage.datasets import is_kept
 
 MAX_IMGSZ = 8192  # of lightdet.structures, whose import would bring numpy
@@ -47,12 +46,8 @@ def tile_side(_declared: Any, value: int | None) -> None:
 
 def existing(_declared: Any, value: Path | str | None) -> None:
     """Report a missing file at once, before importing what would read it; a URL is looked at where it is read."""
-    if value is None or is_kept(value):
-        return
-    try:
-        Path(value).stat()
-    except (OSError, ValueError) as error:
-        raise UserError(why_missing(Path(value), error), path=Path(value)) from None
+    if value is not None and not is_kept(value):
+        require_there(value)
 
 
 def all_existing(_declared: Any, value: Sequence[Path | str]) -> None:
