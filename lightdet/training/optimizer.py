@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from lightdet.training.muon import Muon
+
 NOMINAL_BATCH = 64
 
 
 def build_optimizer(
     network: nn.Module, name: str, *, lr: float, momentum: float, weight_decay: float, batch: int
 ) -> Optimizer:
-    """Return SGD (Nesterov) or AdamW over two groups: decayed weights; biases, norms and learned gate values without.
+    """Return SGD (Nesterov), AdamW or Muon over two groups: decayed weights; biases, norms and gate values without.
 
     For SGD the decay is for a batch of 64 and shrinks with smaller batches, which take more steps per epoch.
 
@@ -33,7 +35,10 @@ def build_optimizer(
     if name == "adamw":
         groups[0]["weight_decay"] = weight_decay
         return AdamW(groups, lr=lr, betas=(momentum, 0.999), fused=True)
-    raise ValueError(f"unknown optimizer '{name}'; known: sgd, adamw")
+    if name == "muon":
+        groups[0] |= {"weight_decay": weight_decay, "muon": True}
+        return Muon(groups, lr=lr, betas=(momentum, 0.999), foreach=True)
+    raise ValueError(f"unknown optimizer '{name}'; known: sgd, adamw, muon")
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:

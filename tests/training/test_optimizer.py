@@ -13,6 +13,7 @@ from lightdet.assembly.detector import build_detector
 from lightdet.config import ModelConfig
 from lightdet.layers import ChannelGate, ScalarGate
 from lightdet.models import Detector
+from lightdet.training.muon import STEP_SIZE, Muon, orthogonal
 from lightdet.training.optimizer import build_optimizer, clip_gradients
 
 
@@ -21,7 +22,7 @@ def detector(gate: str = "channel") -> Detector:
 
 
 @pytest.mark.parametrize("gate", ["scalar", "channel", "input"])
-@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "adamw", "muon"])
 def test_weights_of_convolutions_decay_and_nothing_else(name: str, gate: str) -> None:
     net = detector(gate)
     optimizer = build_optimizer(net, name, lr=0.1, momentum=0.9, weight_decay=0.01, batch=64)
@@ -95,6 +96,59 @@ def test_adamw_steps_by_hand() -> None:
         first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
         weight -= 0.1 * (first / (1 - 0.9**number)) / (math.sqrt(second / (1 - 0.999**number)) + 1e-8)
     assert steps("adamw", 2.0, [1.0, -0.5, 0.25], momentum=0.9) == pytest.approx(weight, rel=1e-5)
+
+
+def test_muon_steps_by_hand() -> None:
+    """Of a matrix of one value only the sign of its mean gradient counts: the polynomial takes 1 to a fixed value."""
+    turned = 1.0
+    for _ in range(5):
+        turned = 3.4445 * turned - 4.7750 * turned**3 + 2.0315 * turned**5
+    weight, mean = 2.0, 0.0
+    for gradient in (1.0, -0.5, -8.0):
+        mean = 0.9 * mean + 0.1 * gradient
+        ahead = 0.1 * gradient + 0.9 * mean  # Nesterov
+        weight *= 1 - 0.1 * 0.2
+        weight -= 0.1 * STEP_SIZE * math.copysign(turned, ahead)
+    assert steps("muon", 2.0, [1.0, -0.5, -8.0], momentum=0.9) == pytest.approx(weight, rel=1e-5)
+
+
+@given(rows=st.integers(1, 40), columns=st.integers(1, 40), seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
+@settings(max_examples=50)
+def test_singular_values_become_about_one_and_directions_stay(rows: int, columns: int, seed: int, scale: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    left, _, right = torch.linalg.svd(torch.randn(rows, columns, generator=generator), full_matrices=False)
+    values = torch.rand(min(rows, columns), generator=generator) + 0.05
+    found = orthogonal(scale * left @ values.diag() @ right)
+    middle = left.T @ found @ right.T
+    assert (middle.diag() > 0.65).all() and (middle.diag() < 1.25).all()
+    torch.testing.assert_close(middle, middle.diag().diag(), rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 3, 3), (16, 2, 1, 1), (5, 1, 3, 3), (7, 20)])
+def test_the_size_of_a_step_of_muon_depends_on_neither_gradient_nor_shape(shape: tuple[int, ...]) -> None:
+    for scale in (1e-4, 1.0, 1e4):
+        weight = nn.Parameter(torch.zeros(shape))
+        optimizer = Muon([{"params": [weight], "muon": True}], lr=0.1, weight_decay=0.0)
+        weight.grad = scale * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        optimizer.step()
+        size = float(weight.detach().square().mean().sqrt())
+        assert size == pytest.approx(0.1 * STEP_SIZE, rel=0.35)
+
+
+def test_with_muon_everything_but_weights_steps_as_with_adamw() -> None:
+    nets = [detector(), detector()]
+    nets[1].load_state_dict(nets[0].state_dict())
+    for net, name in zip(nets, ("muon", "adamw"), strict=True):
+        optimizer = build_optimizer(net, name, lr=0.01, momentum=0.9, weight_decay=0.1, batch=8)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            for parameter in net.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+            optimizer.step()
+    ours, theirs = (dict(net.named_parameters()) for net in nets)
+    weights = {f"{name}.weight" for name, part in nets[0].named_modules() if isinstance(part, nn.Conv2d)}
+    for name, parameter in ours.items():
+        assert torch.allclose(parameter, theirs[name], rtol=1e-5, atol=1e-7) != (name in weights), name
 
 
 def test_an_unknown_one() -> None:
