@@ -11,6 +11,7 @@
     python benchmarks/tried.py first-fixed --value 2 …
     python benchmarks/tried.py aligned-from --value 0 …
     python benchmarks/tried.py overlap-power --value 2 …
+    python benchmarks/tried.py muon-step --value 0.2 … train.optimizer=muon
     python benchmarks/tried.py average A.safetensors B.safetensors --output mean.safetensors   # then lightdet val
     python benchmarks/tried.py soft-nms --value 0.5 --weights A.safetensors --data datasets/neu-det.yaml   # as for val
 
@@ -27,7 +28,8 @@ far; the package's average reaches back less. ``backbone-slower``: the backbone,
 its normalization still measures the pictures. ``first-fixed``: the first `--value` parts of the backbone (Focus, then
 the stages) keep their weights for good, so nothing is computed backward through them. ``aligned-from``: with
 ``loss.assignment=aligned``, anchors are ranked for boxes of `--value` pixels and more, the side of a square as large;
-0: for all. ``overlap-power``: the same for all, IoU to this power in the ranking. ``average``: the mean of trained
+0: for all. ``overlap-power``: the same for all, IoU to this power in the ranking. ``muon-step``: Muon's steps of this
+size. ``average``: the mean of trained
 models' weights (Wortsman et al. 2022, "Model soups"). ``soft-nms``: a box of the same class that overlaps a better one
 by more than `--value` stays, its score times 1 - IoU (Bodla et al. 2017, "Soft-NMS").
 """
@@ -64,6 +66,7 @@ from lightdet.models.postprocess import PictureDetections
 from lightdet.models.weights import save_model
 from lightdet.runs.label_doubts import doubt_labels
 from lightdet.structures import Annotation, Batch, LossTerms
+from lightdet.training import muon
 from lightdet.training.board_pictures import batch_sheet
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.task import DetectionTask
@@ -371,6 +374,10 @@ def overlap_power(options: argparse.Namespace) -> None:
     detection_task.TaskAligned = partial(TaskAligned, small=0, overlap_power=options.value)  # type: ignore[misc, assignment]
 
 
+def muon_step(options: argparse.Namespace) -> None:
+    muon.STEP_SIZE = options.value
+
+
 TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "aligned-from": aligned_from,
     "overlap-power": overlap_power,
@@ -383,6 +390,7 @@ TRIED: dict[str, Callable[[argparse.Namespace], None]] = {
     "backbone-slower": backbone_slower,
     "doubts": doubted_labels,
     "first-fixed": first_fixed,
+    "muon-step": muon_step,
     "soft-nms": soft_nms,
 }
 

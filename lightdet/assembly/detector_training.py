@@ -25,7 +25,7 @@ from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.assembly.trainer import RunContext, assemble_trainer, check_shares, place_network, training_facts
 from lightdet.assembly.training_data import Complete, TrainingData, as_they_are, read_training_data
 from lightdet.card import ModelCard
-from lightdet.config import AugmentConfig, LossConfig, Pace, RunConfig
+from lightdet.config import AugmentConfig, LossConfig, Pace, RunConfig, TrainConfig
 from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS
 from lightdet.data.dataset import DatasetSpec, OnError
 from lightdet.data.loader import TrainingLoader
@@ -45,7 +45,7 @@ from lightdet.training.validation import DetectionValidation
 from lightdet.wording import counted
 
 ASSIGNMENT, SHAPE, ALIGNED = "assignment", "shape", "aligned"
-RATE = "rate"
+RATE, OPTIMIZER = "rate", "optimizer"
 ALIGNED_STEPS = 100
 """A shorter one does not know the classes, which begin anew, early enough to rank anchors by them (docs/recipe.md)."""
 
@@ -179,21 +179,31 @@ def _begin(
 
 
 def _pace(config: RunConfig, context: RunContext, from_weights: bool, pictures: Pictures) -> Pace:
-    """Rate and warm-up (`Pace.of`); a resumed training keeps the rate it started with."""
+    """Rate, warm-up and optimizer (`Pace.of`); a resumed training keeps those it started with."""
     train = config.train
     share = share_of_small_boxes(pictures) if context.run[START] == PRETRAINED else 0.0
     small = share > 0.5
     pace = Pace.of(train, from_weights=from_weights, small=small)
-    if context.resume is not None and train.lr is None:
-        # Trainings from before the rate depended on the start had that of a start from chance.
-        pace = replace(pace, lr=context.resume.run.get(RATE, FROM_CHANCE.lr))
-    elif train.lr is None and small:
-        context.reporter.note(
-            f"{share:.0%} of the boxes are smaller than {SMALL:g} x {SMALL:g} pixels of the input, so train.lr is "
-            f"{pace.lr:g} instead of {FROM_WEIGHTS.lr:g}"
+    if context.resume is not None:
+        # Trainings from before these depended on the start had those of a start from chance.
+        kept = context.resume.run
+        pace = replace(
+            pace,
+            lr=train.lr or kept.get(RATE, FROM_CHANCE.lr),
+            optimizer=train.optimizer or kept.get(OPTIMIZER, FROM_CHANCE.optimizer),
         )
-    context.run[RATE] = pace.lr
+    elif small:
+        _say_what_is_chosen(train, pace, share, context.reporter.note)
+    context.run.update({RATE: pace.lr, OPTIMIZER: pace.optimizer})
     return pace
+
+
+def _say_what_is_chosen(train: TrainConfig, pace: Pace, share: float, note: Callable[[str], None]) -> None:
+    chosen = [f"train.lr is {pace.lr:g} instead of {FROM_WEIGHTS.lr:g}"] * (train.lr is None)
+    chosen += [f"train.optimizer is {pace.optimizer} instead of {FROM_WEIGHTS.optimizer}"] * (train.optimizer is None)
+    if chosen:
+        small = f"{SMALL:g} x {SMALL:g} pixels"
+        note(f"{share:.0%} of the boxes are smaller than {small} of the input, so {' and '.join(chosen)}")
 
 
 def _aligned(config: RunConfig, context: RunContext, from_weights: bool, pictures: int) -> bool:

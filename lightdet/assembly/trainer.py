@@ -123,7 +123,7 @@ def assemble_trainer(
         validation,
         optimizer=build_optimizer(
             task.network,
-            train.optimizer,
+            pace.optimizer,
             lr=pace.lr,
             momentum=train.momentum,
             weight_decay=train.weight_decay,
@@ -161,7 +161,7 @@ def training_facts(train: TrainConfig, pace: Pace, imgsz: int) -> dict[str, str]
         "length": training_length(train.epochs, train.minutes),
         "batch": str(train.batch) if train.accumulate == 1 else f"{train.batch}, {train.accumulate} accumulated",
         "input": f"{imgsz} × {imgsz} pixels",
-        "learning rate": f"{pace.lr:g}, {train.optimizer}",
+        "learning rate": f"{pace.lr:g}, {pace.optimizer}",
         "seed": str(train.seed),
     }
 

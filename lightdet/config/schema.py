@@ -85,6 +85,9 @@ class AugmentConfig(Section):
         return self.model_copy(update={key: value for key, value in usual.items() if getattr(self, key) is None})
 
 
+OptimizerName = Literal["sgd", "adamw", "muon"]
+
+
 class TrainConfig(Section):
     """The optimization."""
 
@@ -94,7 +97,8 @@ class TrainConfig(Section):
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     accumulate: Annotated[int, Field(ge=1, le=1024)] = 1
     """Batches per step."""
-    optimizer: Literal["sgd", "adamw"] = "adamw"
+    optimizer: OptimizerName | None = None
+    """null: as in `Pace`, depending on the starting weights and on the boxes."""
     lr: Positive | None = None
     """Highest learning rate; null: as in `Pace`, depending on the starting weights."""
     lr_final: Fraction = 0.01
@@ -160,15 +164,17 @@ class TrainConfig(Section):
 
 @dataclass(frozen=True)
 class Pace:
-    """Learning rate and warm-up; what works depends on the starting weights (docs/recipe.md).
+    """Learning rate, warm-up and optimizer; what works depends on the starting weights (docs/recipe.md).
 
     Attributes:
         lr: highest learning rate.
         warmup_epochs: epochs until it is reached.
+        optimizer: which one takes the steps.
     """
 
     lr: float
     warmup_epochs: float
+    optimizer: OptimizerName = "adamw"
 
     @classmethod
     def of(cls, train: TrainConfig, *, from_weights: bool, small: bool = False) -> Pace:
@@ -183,10 +189,11 @@ class Pace:
         return cls(
             usual.lr if train.lr is None else train.lr,
             usual.warmup_epochs if train.warmup_epochs is None else train.warmup_epochs,
+            train.optimizer or usual.optimizer,
         )
 
 
-FROM_CHANCE, FROM_WEIGHTS, FROM_WEIGHTS_SMALL = Pace(0.002, 3.0), Pace(0.003, 1.0), Pace(0.005, 1.0)
+FROM_CHANCE, FROM_WEIGHTS, FROM_WEIGHTS_SMALL = Pace(0.002, 3.0), Pace(0.003, 1.0), Pace(0.005, 1.0, "muon")
 
 
 class EvalConfig(Section):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest_training import SMALL, Recorder, make_trainer
+from torch.optim import SGD, AdamW
 
 from lightdet.assembly import starting
 from lightdet.assembly.anchors import share_of_small_boxes
@@ -23,6 +25,7 @@ from lightdet.config.schema import FROM_CHANCE, FROM_WEIGHTS, FROM_WEIGHTS_SMALL
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model
 from lightdet.training.checkpoint import load_state
+from lightdet.training.muon import Muon
 from lightdet.training.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -104,7 +107,9 @@ def test_the_pace_depends_on_the_start_unless_it_is_given(kept: Path, defect_set
         ([f"train.start={kept}", "train.warmup_epochs=null"], FROM_WEIGHTS),
         (["train.start=chance", "train.warmup_epochs=null"], FROM_CHANCE),
         ([large, "train.start=chance", "train.warmup_epochs=null"], FROM_CHANCE),
-        (given, Pace(0.004, 0.5)),
+        (given, Pace(0.004, 0.5, "muon")),
+        ([*given, "train.optimizer=sgd"], Pace(0.004, 0.5, "sgd")),
+        (["train.optimizer=adamw", "train.warmup_epochs=null"], replace(FROM_WEIGHTS_SMALL, optimizer="adamw")),
         ([*given, large], Pace(0.004, 0.5)),
         ([*given, "train.start=chance"], Pace(0.004, 0.5)),
     ):
@@ -112,8 +117,12 @@ def test_the_pace_depends_on_the_start_unless_it_is_given(kept: Path, defect_set
         trainer = make_trainer(defect_set, tmp_path / "out", ["train.epochs=30", *changes], reporter=recorder)
         schedule: Any = trainer.plan.schedule  # type: ignore[attr-defined]
         assert (schedule.lr, schedule.warmup) == (pace.lr, round(pace.warmup_epochs * len(trainer.loader)))
-        said = [note for note in recorder.notes if "train.lr is 0.005 instead of 0.003" in note]
-        assert len(said) == (pace == FROM_WEIGHTS_SMALL)
+        kind = {"sgd": SGD, "adamw": AdamW, "muon": Muon}[pace.optimizer]
+        assert type(trainer.optimizer) is kind and trainer.run_facts["optimizer"] == pace.optimizer
+        said = " ".join(recorder.notes)
+        assert ("train.lr is 0.005 instead of 0.003" in said) == (pace.lr == FROM_WEIGHTS_SMALL.lr)
+        chosen = pace.optimizer == "muon"
+        assert ("train.optimizer is muon instead of adamw" in said) == chosen
 
 
 @pytest.mark.parametrize(("imgsz", "tile"), [(32, None), (64, None), (256, None), (320, None), (640, None), (64, 32)])
@@ -138,9 +147,12 @@ def test_a_resumed_training_keeps_its_pace(kept: Path, defect_set: Path, tmp_pat
     assert again.run_facts["start"] == "pretrained"
     assert vars(again.plan) == vars(first.plan)
     state = load_state(tmp_path)
-    del state.run["rate"]  # as a training of before the rate depended on the start
+    assert state.run["optimizer"] == "muon"
+    del state.run["rate"], state.run["optimizer"]  # as a training of before these depended on the start
+    state.tensors = {name: value for name, value in state.tensors.items() if not name.startswith("optimizer/")}
     older: Any = make_trainer(defect_set, tmp_path, changes, with_run=True, resume=state)
     assert older.plan.schedule.lr == FROM_CHANCE.lr != first.plan.schedule.lr  # type: ignore[attr-defined]
+    assert (type(older.optimizer), type(first.optimizer)) == (AdamW, Muon)
 
 
 @pytest.mark.parametrize(

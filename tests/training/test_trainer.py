@@ -70,7 +70,7 @@ def changes_for(optimizer: str) -> list[str]:
 @pytest.fixture(scope="module")
 def uninterrupted(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """By optimizer, the folder of a training that nothing stopped."""
-    folders = {name: tmp_path_factory.mktemp(name) for name in ("sgd", "adamw")}
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("sgd", "adamw", "muon")}
     for name, folder in folders.items():
         make_trainer(defect_set, folder, changes_for(name)).fit()
     return folders
@@ -81,6 +81,7 @@ def uninterrupted(defect_set: Path, tmp_path_factory: pytest.TempPathFactory) ->
     [
         (2, "adamw"),
         (7, "sgd"),
+        (3, "muon"),
         *(pytest.param(*each, marks=pytest.mark.slow) for each in [(2, "sgd"), (4, "adamw"), (4, "sgd"), (7, "adamw")]),
     ],
 )
