@@ -22,6 +22,7 @@ from lightdet.decisions.rule_checks import (
 from lightdet.errors import UserError
 from lightdet.geometry.nms import VOTER_SCORE
 from lightdet.structures import Annotation, Detections
+from lightdet.structures.scores import reaches, reported
 
 _SLACK = 1e-6
 """Tolerance in pixels: differences of decimal numbers are not exact in binary."""
@@ -196,9 +197,8 @@ class DecisionRule:
 
         They do not depend on the lowest score that is reported.
         """
-        scores = detections.scores.astype("float64").round(4)
-        kept = scores[scores >= self.lowest_threshold]
-        return {"detections": float(len(kept)), "best score": 100 * float(kept.max(initial=0.0))}
+        kept = detections.scores[reaches(detections.scores, self.lowest_threshold)]
+        return {"detections": float(len(kept)), "best score": 100 * reported(float(kept.max(initial=0.0)))}
 
     def is_bad(self, truth: Annotation, names: Sequence[str], name: str | None = None) -> bool:
         """Whether a labelled picture is bad: it has a defect (of the class `name`, or of any); `names` by label."""

@@ -22,6 +22,7 @@ from lightdet.geometry.boxes import clip_boxes
 from lightdet.geometry.letterbox import LetterboxTransform, letterbox, rectangle_for
 from lightdet.models import DetectionNetwork
 from lightdet.structures import Detections, Preprocessing
+from lightdet.structures.scores import raw_floor, reaches
 
 MIN_SIDE = 0.1
 """As in `lightdet.inference.predictor`: after clipping, a box smaller than this many pixels is dropped."""
@@ -83,7 +84,7 @@ class DetectorExplainer:
             decoded = self.network.decode(outputs)[0]
         with torch.no_grad():
             found = self.network.select(
-                outputs, confidence=self.confidence, iou=self.iou, max_detections=self.max_detections
+                outputs, confidence=raw_floor(self.confidence), iou=self.iou, max_detections=self.max_detections
             )[0]
         return DetectorLook(self, maps, decoded, [part.detach().cpu() for part in found], transform, size, target)
 
@@ -114,7 +115,7 @@ class DetectorLook:
         if not (np.isfinite(raw).all() and np.isfinite(scores).all()):
             raise NetworkError("the network's output is not a number; the weights are damaged")
         boxes = clip_boxes(transform.invert(raw), *size)
-        kept = (scores >= explainer.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
+        kept = reaches(scores, explainer.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
         self._raw: FloatArray = raw[kept]
         self.detections = Detections(
             boxes[kept],

@@ -13,6 +13,7 @@ from lightdet.inference.export_card import ExportCard
 from lightdet.inference.exported_file import ExportedFile
 from lightdet.inference.runtime import RawDetections, check_numbers
 from lightdet.model_kind import model_kind
+from lightdet.structures.scores import raw_floor
 
 
 class ExportedRuntime:
@@ -21,7 +22,8 @@ class ExportedRuntime:
     Args:
         file: where it is.
         imgsz: side of the input, if the file leaves it free; None: the card's.
-        confidence: lowest score kept, in [0, 1]; None: the card's.
+        confidence: lowest score kept, in [0, 1]; every one that reaches it as reported (`structures.scores`) is kept;
+            None: the card's.
         iou: NMS threshold in [0, 1]; None: the card's.
         max_detections: most boxes per picture; None: the card's.
         agnostic: boxes of different classes also suppress each other; None: the card's.
@@ -93,23 +95,21 @@ class ExportedRuntime:
         return results
 
     def _select(self, outputs: Sequence[FloatArray], pictures: int) -> list[RawDetections]:
-        card = self.card
+        card, lowest = self.card, raw_floor(self.confidence)
         if card.outputs == "detections":
-            return split_detections(
-                outputs[0], pictures, confidence=self.confidence, max_detections=self.max_detections
-            )
+            return split_detections(outputs[0], pictures, confidence=lowest, max_detections=self.max_detections)
         results = []
         for index in range(pictures):
             if card.outputs == "grids":
                 own = [output[index] for output in outputs]
                 last = card.layout == "interleaved"
-                candidates = decode_cells(own, card.anchors, card.strides, self.confidence, channels_last=last)
+                candidates = decode_cells(own, card.anchors, card.strides, lowest, channels_last=last)
             else:
                 candidates = outputs[0][index]
             results.append(
                 select(
                     candidates,
-                    confidence=self.confidence,
+                    confidence=lowest,
                     iou=self.iou,
                     max_detections=self.max_detections,
                     agnostic=self.agnostic,

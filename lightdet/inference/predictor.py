@@ -23,6 +23,7 @@ from lightdet.inference.looking import detector_conditions
 from lightdet.inference.results import DetectionResult, Origin, origin_of
 from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
 from lightdet.structures import Detections, Preprocessing
+from lightdet.structures.scores import reaches
 
 LOWEST = 0.001
 """The lowest score that `Predictor.surest` looks for."""
@@ -53,7 +54,8 @@ class Predictor:
 
     Args:
         runtime: the network.
-        confidence: lowest score reported, in [0, 1]; the runtime may have a higher floor.
+        confidence: lowest score reported, in [0, 1], compared with scores to four decimals, as they are reported; the
+            runtime may have a higher floor.
         rect: letterbox to the smallest rectangle in multiples of 32 instead of a square: faster for long
             pictures, slightly different results; not every exported network supports it.
         decision: the OK/NG rule in the model's card, if it was calibrated.
@@ -217,7 +219,7 @@ class Predictor:
         check_numbers((boxes, scores))
         width, height = prepared.size
         boxes = clip_boxes(prepared.transform.invert(boxes), width, height)
-        kept = (scores >= self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
+        kept = reaches(scores, self.confidence) & ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
         boxes, scores, labels = boxes[kept], scores[kept], labels[kept]
         milliseconds = prepared.milliseconds | shared
         elapsed = (time.perf_counter() - start) * 1e3

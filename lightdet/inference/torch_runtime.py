@@ -22,6 +22,7 @@ from lightdet.models.agreement import all_finite
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.models.weights import weights_digest
 from lightdet.structures import Preprocessing
+from lightdet.structures.scores import raw_floor
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -34,7 +35,7 @@ class TorchRuntime:
         detector: put into evaluation mode and moved to `device` here.
         names: class names by label, as many as the detector has classes.
         preprocessing: how pictures become input; `scale` is applied here.
-        confidence: lowest score kept, in [0, 1].
+        confidence: lowest score kept, in [0, 1]; every one that reaches it as reported (`structures.scores`) is kept.
         iou: NMS threshold, in [0, 1].
         max_detections: most boxes per picture.
         agnostic: boxes of different classes also suppress each other.
@@ -122,7 +123,7 @@ class TorchRuntime:
         network = self._clock()
         found = self.detector.select(
             outputs,
-            confidence=self.confidence,
+            confidence=raw_floor(self.confidence),
             iou=self.iou,
             max_detections=self.max_detections,
             agnostic=self.agnostic,

@@ -21,6 +21,7 @@ from lightdet.inference.runtime import Runtime
 from lightdet.inference.tiled import TiledPredictor
 from lightdet.inference.wrapped import WrappedPredictor
 from lightdet.structures import Detections
+from lightdet.structures.scores import reported
 
 OWN_THRESHOLDS = "its zones have thresholds of their own"
 
@@ -43,7 +44,7 @@ def in_zones(found: Found, zones: Zones, names: Sequence[str], lowest: float = 0
     places = zones.of(found.boxes, found.labels, names, found.size)
     rule = DecisionRule(lowest, zones=zones.thresholds(names))
     counting = [
-        place is not None and round(score, 4) >= rule.threshold_of(names[label], place)  # scores as reported
+        place is not None and reported(score) >= rule.threshold_of(names[label], place)
         for place, (_, score, label) in zip(places, found, strict=True)
     ]
     of_each = tuple(place for place, counts in zip(places, counting, strict=True) if place is not None and counts)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lightdet.arrays import BoolArray, FloatArray, IntArray
 from lightdet.structures.boxes import check_boxes
+from lightdet.structures.scores import reported
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class Detections:
         found: list[dict[str, object]] = [
             {
                 "box": [round(float(v), 2) for v in box],
-                "score": round(score, 4),
+                "score": reported(score),
                 "label": label,
                 "name": self.names[label] if self.names else str(label),
             }

@@ -21,6 +21,7 @@ import lightdet
 from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.runs import profile as profiling
+from lightdet.structures.scores import reported
 
 Exported = Callable[..., Path]
 
@@ -68,6 +69,16 @@ def test_any_size_and_rectangles_where_the_file_leaves_them_free(
         ours = lightdet.load(path, threads=1, **options)  # type: ignore[arg-type]
         theirs = lightdet.load(checkpoint, iou=0.5, max_detections=40, **options)  # type: ignore[arg-type]
         assert_alike(ours.batch(images), theirs.batch(images))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_a_score_reaches_a_threshold_as_it_is_reported(exported: Exported, pictures: np.ndarray, kind: str) -> None:
+    everything = lightdet.load(exported(kind), confidence=0.1, threads=1).batch(list(pictures))
+    scores = [(place, float(score)) for place, found in enumerate(everything) for score in found.scores]
+    rounded_up = [(place, score) for place, score in scores if reported(score) > score]
+    for place, score in rounded_up[:: max(1, len(rounded_up) // 3)][:3]:
+        model = lightdet.load(exported(kind), confidence=reported(score), threads=1)
+        assert reported(float(model(pictures[place]).scores[-1])) == model.confidence
 
 
 def test_thresholds_of_the_file_hold_unless_told(exported: Exported, pictures: np.ndarray) -> None:

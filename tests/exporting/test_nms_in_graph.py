@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,19 +13,24 @@ from onnx import TensorProto, helper
 from lightdet.exporting.onnx_nms import add_nms
 from lightdet.exporting.openvino import to_openvino
 from lightdet.inference.decode import select, split_detections
+from lightdet.options.export import ExportOptions
+from lightdet.tasks import DETECTION
 
 CLASSES = 3
 
 
 def passed_on(*, agnostic: bool, most: int) -> onnx.ModelProto:
     """A network that gives its input as candidates, with suppression behind it."""
+    return add_nms(candidates_alone(), confidence=0.25, iou=0.5, max_detections=most, agnostic=agnostic)
+
+
+def candidates_alone() -> onnx.ModelProto:
     given, result = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "cells", 5 + CLASSES])
         for name in ("images", "candidates")
     )
     graph = helper.make_graph([helper.make_node("Identity", ["images"], ["candidates"])], "g", [given], [result])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    return add_nms(model, confidence=0.25, iou=0.5, max_detections=most, agnostic=agnostic)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def in_onnxruntime(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
@@ -38,6 +44,18 @@ def in_openvino(model: onnx.ModelProto) -> Callable[[np.ndarray], np.ndarray]:
     exact = {"INFERENCE_PRECISION_HINT": "f32"}  # as our runtime asks for; some processors take bf16 by themselves
     compiled = openvino.Core().compile_model(to_openvino(model), "CPU", exact)
     return lambda candidates: compiled([candidates])[0]
+
+
+@pytest.mark.parametrize("lowest", [0.1595, 0.0007, 0.25, 1.0])
+def test_what_reaches_the_lowest_score_as_reported_is_in_the_file(lowest: float) -> None:
+    options = ExportOptions(weights=Path("none.safetensors"), nms=True, confidence=lowest)
+    run = in_onnxruntime(DETECTION.exporting.complete_graph(candidates_alone(), options))
+    scores = np.linspace(max(0.0, lowest - 2e-4), lowest, 100, dtype=np.float32)
+    candidates = np.zeros((1, len(scores), 5 + CLASSES), np.float32)
+    candidates[0, :, 0] = np.arange(len(scores)) * 50
+    candidates[0, :, 2:4], candidates[0, :, 4], candidates[0, :, 5] = 10, scores, 1
+    reached = {float(score) for score in scores if round(float(score), 4) >= lowest}
+    assert reached <= set(run(candidates)[:, 5].tolist()) and len(reached) > 20
 
 
 @pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])

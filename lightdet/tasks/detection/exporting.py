@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightdet.card import SHOWN_FROM, peek_model_card
 from lightdet.errors import UserError
+from lightdet.structures.scores import raw_floor
 
 if TYPE_CHECKING:
     from lightdet.exporting.network import Deployable
@@ -44,7 +45,9 @@ class DetectionExporting:
             return traced
         from lightdet.exporting.onnx_nms import add_nms  # noqa: PLC0415
 
-        return add_nms(traced, **_export_thresholds(options), agnostic=options.agnostic)
+        thresholds = _export_thresholds(options)
+        thresholds["confidence"] = raw_floor(thresholds["confidence"])  # the card says what they must reach
+        return add_nms(traced, **thresholds, agnostic=options.agnostic)
 
     def outputs(self, deploy: Deployable, options: ExportOptions) -> dict[str, Any]:
         """Grids and thresholds."""
