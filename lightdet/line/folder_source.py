@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ MAX_BYTES = 256 << 20
 FORGET_DAYS = 7.0
 """A file that is gone is forgotten so long after it arrived; the same file coming back later is judged again."""
 _FORGET_EVERY = 3600.0
+CHANGED = "its file has changed since it arrived, before it was judged"
 Mark = tuple[int, int]
 """A file's size in bytes and its time of change in nanoseconds."""
 
@@ -109,11 +111,12 @@ def list_pictures(folder: Path, recursive: bool) -> dict[str, Mark]:
                     waiting.append(f"{name}/")
                 elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - the name alone
                     try:
-                        facts = entry.stat()
+                        # Not entry.stat(): on Windows a listing may be older than what os.fstat gives.
+                        facts = os.stat(entry.path)  # noqa: PTH116 - a path as bytes allow
                     except FileNotFoundError:
                         continue
-                    if not os.path.isdir(entry.path):  # noqa: PTH112 - a path as bytes allow
-                        found[name] = facts.st_size, facts.st_mtime_ns
+                    if not stat.S_ISDIR(facts.st_mode):
+                        found[name] = _mark_of(facts)
     return found
 
 
@@ -150,22 +153,42 @@ def watch(job: FolderJob, pipe: Connection) -> None:
             return
         if files.ready and port.credit:
             port.credit -= 1
-            port.send(_read(job, *files.ready.popleft()))
+            picture = _read(job, *files.ready.popleft())
+            port.send(picture)
+            if picture.problem == CHANGED:  # what is there now is to be seen before the source can be done
+                next_listing = 0.0
             port.listen(0.0, health)
         else:
             port.listen(max(0.01, min(0.5, next_listing - time.monotonic())), health)
 
 
 def _read(job: FolderJob, name: str, mark: Mark, ready: float) -> Picture:
+    """The picture that was listed with this mark; a later content of its file is another one, with a key of its own."""
     key, time_ms = key_of(name, mark), time.time_ns() // 1_000_000
     try:
         if mark[0] > MAX_BYTES:
             raise OSError(None, f"it is larger than {MAX_BYTES >> 20} MiB")
-        data = (job.folder / name).read_bytes()
+        data, problem = _content(job.folder / name, mark), CHANGED
+    except FileNotFoundError:
+        data, problem = None, "its file is gone since it arrived, before it was judged"
     except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
+        data, problem = None, f"cannot be read: {error.strerror or error}"
+    if data is None:
         return Picture(key, shown(name), ready, time_ms, problem=problem)
     return Picture(key, shown(name), ready, time_ms, data, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _content(path: Path, mark: Mark) -> bytes | None:
+    """A file's bytes; None if it is not as it was listed, or changes while it is read."""
+    with path.open("rb") as file:
+        if _mark_of(os.fstat(file.fileno())) != mark:
+            return None
+        data = file.read(mark[0] + 1)
+        return data if _mark_of(os.fstat(file.fileno())) == mark and len(data) == mark[0] else None
+
+
+def _mark_of(facts: os.stat_result) -> Mark:
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _tell_missing(port: Port, known: Known, listing: dict[str, Mark]) -> None:

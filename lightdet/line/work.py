@@ -15,7 +15,7 @@ CAUSES = {
     "model": "the model failed, or its process ended twice over this picture",
     "dropped": "the queue was full",
     "late": "it took longer than the source's latency",
-    "gone": "it arrived before the line ended, and cannot be had again",
+    "gone": "its file is gone or has changed, or the line ended, before it was judged",
 }
 """Why a picture has no verdict."""
 

@@ -116,9 +116,9 @@ def _no_signals() -> Iterator[None]:
 
 
 @contextmanager
-def running(wanted: LineSection) -> Iterator[Line]:
+def running(wanted: LineSection, *, once: bool = False) -> Iterator[Line]:
     """A line that runs in a thread until the end of the block, and must end in order then."""
-    line = _patient(Line(wanted, judge=judge))
+    line = _patient(Line(wanted, once=once, judge=judge))
     failed: list[BaseException] = []
 
     def work() -> None:
