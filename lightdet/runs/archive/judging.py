@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 from lightdet.arrays import Image
 from lightdet.data.images import MAX_BYTES, read_file, read_pages
 from lightdet.errors import NetworkError, UserError
+from lightdet.runs.archive.model_content import KeptModel, ModelContent, kept, model_sha256
 from lightdet.storage.stored_file import at_url
 
 FETCHES = 16
@@ -56,64 +56,38 @@ def load_model(path: Path, **options: Any) -> Model:
     """Load a model for `judge`; `options` are those of `lightdet.runs.load.load`.
 
     Raises:
-        UserError: it cannot be loaded.
+        UserError: it cannot be loaded, or its file changed meanwhile.
     """
     from lightdet.runs.load import load  # noqa: PLC0415 - a worker says what it is doing before torch is imported
 
-    return Model(path.name, model_sha256(path), load(path, **options))
+    digest = model_sha256(path)
+    predictor = load(path, **options)
+    if model_sha256(path) != digest:
+        raise UserError("has changed while it was loaded; start again", path=path)
+    return Model(path.name, digest, predictor)
 
 
-def judging(weights: Sequence[Path], options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
+def judging(models: Sequence[KeptModel], options: dict[str, Any]) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
     """Load the models in a process, and return what judges a batch."""
-    return partial(judge, [load_model(each, **options) for each in weights])
-
-
-def copies_of(weights: Sequence[Path]) -> list[dict[str, bytes]]:
-    """The bytes of each model's files by name, for computers that cannot read them.
-
-    Raises:
-        UserError: one cannot be read.
-    """
-    try:
-        return [{path.name: path.read_bytes() for path in _files(each)} for each in weights]
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", path=error.filename) from None
+    return partial(judge, [_load_kept(each, options) for each in models])
 
 
 def judging_copies(
-    copies: Sequence[dict[str, bytes]], options: dict[str, Any]
+    models: Sequence[ModelContent], options: dict[str, Any]
 ) -> Callable[[Sequence[Job]], list[dict[str, Any]]]:
-    """As `judging`, with models of `copies_of`."""
-    models = []
-    for files in copies:
-        with tempfile.TemporaryDirectory(prefix="lightdet-") as folder:
-            for name, data in files.items():
-                (Path(folder) / name).write_bytes(data)
-            models.append(load_model(Path(folder) / next(iter(files)), **options))
-    return partial(judge, models)
+    """As `judging`, on a computer that cannot read the files."""
+    with kept(models) as there:
+        return judging(there, options)
 
 
-def _files(path: Path) -> tuple[Path, ...]:
-    """A model's file, and its other one if it is OpenVINO's."""
-    return (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
-
-
-def model_sha256(path: Path) -> str:
-    """The SHA-256 of a model file; for an OpenVINO model, of the SHA-256 of both its files.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    digests = []
-    for each in _files(path):
-        try:
-            with each.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256"))
-        except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", path=each) from None
-    if len(digests) == 1:
-        return digests[0].hexdigest()
-    return hashlib.sha256(b"".join(each.digest() for each in digests)).hexdigest()
+def _load_kept(model: KeptModel, options: dict[str, Any]) -> Model:
+    """Load a copy; what is wrong with it is told of the file itself."""
+    try:
+        return load_model(model.copy, **options)
+    except UserError as error:
+        if error.path is None or error.path.parent != model.copy.parent:
+            raise
+        raise UserError(error.message, path=model.path.with_name(error.path.name), line=error.line) from None
 
 
 def judge(models: Sequence[Model], jobs: Sequence[Job]) -> list[dict[str, Any]]:

@@ -22,7 +22,8 @@ from lightdet.inference.sources import Sources, expand_sources
 from lightdet.options.archive import ArchiveOptions
 from lightdet.processors import available_processors
 from lightdet.runs.archive.batches import DeadError
-from lightdet.runs.archive.judging import Job, copies_of, judging, judging_copies, model_sha256
+from lightdet.runs.archive.judging import Job, judging, judging_copies
+from lightdet.runs.archive.model_content import kept, read_model
 from lightdet.runs.archive.pool import spread
 from lightdet.runs.archive.ray_pool import on_ray
 from lightdet.runs.archive.summary import keep_run, write_summary
@@ -95,7 +96,9 @@ class ArchiveRun:
         schema()
         self.folder = make_folder(Path(options.output))
         weights = [Path(each) for each in options.weights]
-        self.models = {model_sha256(each): each for each in weights}
+        contents = [read_model(each) for each in weights]
+        self._contents = {each.sha256: each for each in contents}
+        self.models = {digest: each.path for digest, each in self._contents.items()}
         """By SHA-256: the same file twice is one model."""
         self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True, held=False)
         self.finished = Finished(self.folder)
@@ -119,7 +122,7 @@ class ArchiveRun:
             batches = self._batches(step)
             first = list(islice(batches, 1))  # no process loads the model for nothing
             for jobs, result in self._spread(chain(first, batches)) if first else ():
-                rows += self._lost(jobs, result) if isinstance(result, DeadError) else result
+                rows += self._lost(jobs, result) if isinstance(result, DeadError) else self._whole(jobs, result)
                 step(len(jobs))
                 if len(rows) >= ROWS or time.monotonic() - written > SECONDS:
                     with held():
@@ -157,6 +160,16 @@ class ArchiveRun:
             for job, digest in names
         ]
 
+    def _whole(self, jobs: Sequence[Job], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows, if there is one for each picture file and each model that was to judge it."""
+        there = {(row["source"], row["model_sha256"]) for row in rows}
+        for job in jobs:
+            for digest in job.models:
+                if (job.source, digest) not in there:
+                    name = self.models[digest].name
+                    raise UserError(f"has no result of {name}, and no reason; start the run again", path=job.source)
+        return rows
+
     def _processes(self) -> int | None:
         """How many; None: as many as the cluster has processors."""
         here = available_processors() if self.options.engine == "processes" else None
@@ -166,13 +179,15 @@ class ArchiveRun:
         """What the engine does: batches in, batches with their rows out."""
         options = self.options
         values = {"device": options.device, "confidence": options.confidence, "no_promise": options.no_promise}
-        weights = list(self.models.values())
+        models = list(self._contents.values())
         if options.engine == "ray":
-            start = partial(judging_copies, copies_of(weights), {**values, "threads": options.threads or 1})
-            return on_ray(start, batches, options.processes, options.address, gpu=options.device.startswith("cuda"))
+            start = partial(judging_copies, models, {**values, "threads": options.threads or 1})
+            yield from on_ray(start, batches, options.processes, options.address, gpu=options.device.startswith("cuda"))
+            return
         processes = self._processes() or 1
         threads = options.threads or max(1, available_processors() // processes)
-        return spread(partial(judging, weights, {**values, "threads": threads}), batches, processes)
+        with kept(models) as copies:
+            yield from spread(partial(judging, copies, {**values, "threads": threads}), batches, processes)
 
     def _batches(self, step: Callable[[int], None]) -> Iterator[list[Job]]:
         batch: list[Job] = []

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lightdet.runs.archive.judging import Job, copies_of, judging_copies
+from lightdet.runs.archive.judging import Job, judging_copies
+from lightdet.runs.archive.model_content import ModelContent, read_model
 
 SCHEMA = (
     "source string, sha256 string, page int, model string, model_sha256 string, width int, height int, "
@@ -33,17 +34,17 @@ def map_in_pandas(weights: Sequence[Path | str], *, batch: int = 8, **options: A
     Raises:
         UserError: a model file cannot be read.
     """
-    files = copies_of([Path(each) for each in weights])
-    return partial(_judged, files, {"device": "cpu", "threads": 1, **options}, batch)
+    models = [read_model(Path(each)) for each in weights]
+    return partial(_judged, models, {"device": "cpu", "threads": 1, **options}, batch)
 
 
 def _judged(
-    files: Sequence[dict[str, bytes]], options: dict[str, Any], batch: int, frames: Iterable[Any]
+    models: Sequence[ModelContent], options: dict[str, Any], batch: int, frames: Iterable[Any]
 ) -> Iterator[Any]:
     import pandas  # noqa: PLC0415 - Spark's own need
 
     names = [column.split()[0] for column in SCHEMA.split(", ") if ": " not in column or "array<" in column]
-    work = judging_copies(files, options)
+    work = judging_copies(models, options)
     for frame in frames:
         jobs = (Job(path, bytes(data)) for path, data in zip(frame["path"], frame["content"], strict=True))
         while taken := list(islice(jobs, batch)):
