@@ -70,7 +70,8 @@ def _from_folder(folder: Path, data_root: str | Path | None, *, draw: bool) -> D
     described = yaml_in(folder)
     if described is not None:
         spec = load_dataset(described)
-        return replace(spec, notes=(f"{shown_path(folder)} is described by {described.name} in it", *spec.notes))
+        inside = described.relative_to(folder).as_posix()
+        return replace(spec, notes=(f"{shown_path(folder)} is described by {inside} in it", *spec.notes))
     return recognised_spec(folder, the_one(folder, recognise(folder)), draw=draw)
 
 

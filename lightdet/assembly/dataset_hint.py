@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from lightdet.assembly.folder_files import split_of
 from lightdet.assembly.recognition import TITLES, Recognised
+from lightdet.assembly.split_folders import split_of
 from lightdet.config import YamlFile
 from lightdet.data.formats.coco import parse_coco
 from lightdet.data.images import SUFFIXES
@@ -72,12 +72,21 @@ def _head(path: Path) -> str:
 
 
 def yaml_in(folder: Path) -> Path | None:
-    """The data set's YAML in `folder`, None if there is none; a UserError if there are several."""
+    """The data set's YAML in `folder`, or in the only folder in it; None if there is none.
+
+    Raises:
+        UserError: there are several.
+    """
     yamls = [path for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]) if _has_key(_head(path))]
     if len(yamls) > 1:
         shown = ", ".join(str(path) for path in yamls[:5]) + (", …" if len(yamls) > 5 else "")
         raise UserError(f"is a folder; give one of the YAML files in it: {shown}", path=folder)
-    return yamls[0] if yamls else None
+    if yamls:
+        return yamls[0]
+    entries = [path for path in folder.glob("*") if not path.name.startswith((".", "__MACOSX"))]
+    inside = [path for path in entries if path.is_dir()]
+    alone = len(inside) == 1 and not any(path.suffix.lower() in SUFFIXES for path in entries)
+    return yaml_in(inside[0]) if alone else None
 
 
 def the_one(folder: Path, found: Sequence[Recognised], form: str | None = None) -> Recognised:
@@ -104,12 +113,17 @@ def the_one(folder: Path, found: Sequence[Recognised], form: str | None = None) 
     if only.fault is not None:
         raise only.fault
     if only.lacks:
-        more: dict[str, Any] = {"values": VALUES} if only.format == "masks" else {"classes": CLASSES}
-        text = _yaml_with(folder.absolute(), only.format, only.values["splits"], **more)
+        text = _yaml_with(folder.absolute(), only.format, **_to_fill_in(only))
         raise UserError(
             f"is {TITLES[only.format]}, and nothing says {only.lacks}; write the YAML and give it: {text}", path=folder
         )
     return only
+
+
+def _to_fill_in(only: Recognised) -> dict[str, Any]:
+    """What is known of `only`, with placeholders for the names that its labels do not give."""
+    lacking: dict[str, Any] = {"values": VALUES} if only.format == "masks" else {}
+    return lacking | ({"classes": CLASSES} if only.format in ("yolo", "deeppcb") else {}) | only.values
 
 
 def _has_key(head: str) -> bool:
@@ -126,7 +140,7 @@ def _coco_yaml(path: Path) -> str:
     else:
         root, images = folder, "FOLDER OF THE PICTURES"
     place = {"images": images, "labels": path.absolute().relative_to(root).as_posix()}
-    return _yaml_with(root, "coco", {split_of(path) or "train": place})
+    return _yaml_with(root, "coco", splits={split_of(path, path.parent) or "train": place})
 
 
 def _coco_images(root: Path, path: Path) -> str | None:
@@ -144,6 +158,6 @@ def _yaml_with(root: Path, form: str, splits: dict[str, Any], **more: Any) -> st
     """``ROOT/dataset.yaml with the line {format: …, splits: …}``."""
     values = {"format": form, **more, "splits": splits}
     text = yaml.safe_dump(values, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6).strip()
-    own = " (classes: yours, in the order of their ids)" if "classes" in more else ""
-    own = " (values: yours)" if "values" in more else own
+    own = " (classes: yours, in the order of their ids)" if more.get("classes") is CLASSES else ""
+    own = " (values: yours)" if more.get("values") is VALUES else own
     return f"{root / 'dataset.yaml'} with the line {text}{own}"

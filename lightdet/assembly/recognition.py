@@ -5,12 +5,22 @@ Nothing is chosen where two formats fit. Only heads of files are read until one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightdet.assembly.folder_files import SPLITS, FolderFiles, file_head, label_places, split_of, splits_of
+from lightdet.assembly.folder_files import FolderFiles, file_head
+from lightdet.assembly.split_folders import (
+    Splits,
+    Table,
+    folder_splits,
+    label_places,
+    split_folders,
+    split_of,
+    split_tables,
+    voc_lists,
+)
 from lightdet.data.class_list import read_class_names
 from lightdet.data.formats.box_csv import has_boxes
 from lightdet.data.formats.class_csv import read_rows
@@ -18,7 +28,7 @@ from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.masks import read_values
 from lightdet.data.formats.rules import Rules
 from lightdet.data.paths import find_file
-from lightdet.data.set_records import PARSERS, SPLIT_WORDS, SetFile
+from lightdet.data.set_records import PARSERS, SetFile
 from lightdet.errors import UserError
 
 TITLES = {
@@ -78,44 +88,69 @@ def _labelme(files: FolderFiles) -> Iterator[Recognised]:
     if not labels:
         labels = [path for path in files.with_head(".json", b'"imagePath"') if file_head(path).startswith(b"{")]
     if labels:
-        yield Recognised("labelme", {"splits": label_places(files, labels, ("images",), ("labels",))})
+        places, doubt = label_places(files, labels, "images", ("labels",))
+        yield Recognised("labelme", {"splits": places}, doubt)
 
 
 def _voc(files: FolderFiles) -> Iterator[Recognised]:
     labels = [path for path in files.with_head(".xml", b"<annotation") if b"<annotations" not in file_head(path)]
     if not labels:
         return
-    values: dict[str, Any] = {}
-    if files.below("JPEGImages"):
-        lists = {name: [f"ImageSets/Main/{name}.txt", f"{name}.txt"] for name in SPLITS}
-        found = {n: [p for p in places if (files.root / p).is_file()] for n, places in lists.items()}
-        values = {"images": "JPEGImages", "labels": "Annotations"} if (files.root / "Annotations").is_dir() else {}
-        splits: dict[str, Any] = {name: places[0] for name, places in found.items() if places}
-        inner = splits_of(files, "JPEGImages/{}", there=files.below)
-        if inner and not splits and values:
-            values = {}
-            splits = {n: {"images": p, "labels": p.replace("JPEGImages", "Annotations", 1)} for n, p in inner.items()}
-        if "train" not in splits:
-            splits = {"train": "JPEGImages"}
-        yield Recognised("voc", values | {"splits": splits})
+    homes = list(dict.fromkeys(home for path in files.pictures if (home := _voc_home(path, files.root)) is not None))
+    if not homes:
+        places, doubt = label_places(files, labels, "images", ("annotations", "Annotations"))
+        yield Recognised("voc", {"splits": places}, doubt)
         return
-    yield Recognised("voc", {"splits": label_places(files, labels, ("images",), ("annotations", "Annotations"))})
+    home = homes[0]
+    if len(homes) > 1:
+        doubt = f"which data set counts: {files.name(home)} or {files.name(homes[1])}"
+        yield Recognised("voc", {"splits": {"train": files.name(home / "JPEGImages")}}, doubt)
+        return
+    splits = voc_lists(files, home)
+    images, marks = (files.name(home / name) for name in ("JPEGImages", "Annotations"))
+    values: dict[str, Any] = {"images": images, "labels": marks} if (home / "Annotations").is_dir() else {}
+    if not splits.places and not splits.doubt:
+        splits = folder_splits(split_folders(files.name(path) for path in files.pictures if path.is_relative_to(home)))
+        values, splits = _voc_folders(splits, images, marks, values)
+    yield Recognised("voc", values | {"splits": splits.places}, splits.doubt)
+
+
+def _voc_home(picture: Path, root: Path) -> Path | None:
+    """The folder with the ``JPEGImages`` that `picture` is in."""
+    above = (folder for folder in picture.parents if folder.is_relative_to(root) and folder != root)
+    return next((folder.parent for folder in above if folder.name == "JPEGImages"), None)
+
+
+def _voc_folders(splits: Splits, images: str, marks: str, values: dict[str, Any]) -> tuple[dict[str, Any], Splits]:
+    """Splits that are folders in ``JPEGImages``, each with its folder of labels."""
+    if not splits.places:
+        return values, splits._replace(places={"train": images})
+    if not values or splits.doubt:
+        return values, splits
+    paired = {n: {"images": p, "labels": p.replace(images, marks, 1)} for n, p in splits.places.items()}
+    return {}, Splits(paired)
 
 
 def _yolo(files: FolderFiles) -> Iterator[Recognised]:
     labels = [path for path in files.labels[".txt"] if _is_yolo(path)]
     if not labels:
         return
-    values: dict[str, Any] = {"splits": label_places(files, labels, ("images",), ("labels",))}
+    places, doubt = label_places(files, labels, "images", ("labels",))
+    values: dict[str, Any] = {"splits": places}
     lists = class_lists(files.root)
     names = {path: read_class_names(path, "yolo") for path in lists}
     if not names:
-        yield Recognised("yolo", values, "the names of the classes, in the order of their ids")
+        names_lack = "the names of the classes, in the order of their ids"
+        yield Recognised("yolo", values, _nor(names_lack, doubt))
     elif len(set(names.values())) > 1:
         first, second = list(names)[:2]
-        yield Recognised("yolo", values, f"the classes: {first} and {second} differ")
+        yield Recognised("yolo", values, _nor(f"the classes: {first} and {second} differ", doubt))
     else:
-        yield Recognised("yolo", {"classes": list(names[lists[0]])} | values)
+        yield Recognised("yolo", {"classes": list(names[lists[0]])} | values, doubt)
+
+
+def _nor(*lacks: str) -> str:
+    return " nor ".join(lack for lack in lacks if lack)
 
 
 def class_lists(root: Path) -> list[Path]:
@@ -138,13 +173,12 @@ def _deeppcb(files: FolderFiles) -> Iterator[Recognised]:
     lists = [path for path in files.labels[".txt"] if b"_not/" in file_head(path) or b"labels/" in file_head(path)]
     rows = {path: file_head(path).splitlines()[0].split() for path in lists}
     found = {path: row for path, row in rows.items() if len(row) == 2 and row[1].endswith(b".txt")}
-    splits = {name: files.name(path) for path in found if (name := split_of(path)) is not None}
-    if splits:
+    if any(split_of(path, files.root) for path in found):
+        splits, doubt = split_tables(files, {path: Table(files.name(path)) for path in found})
         names = files.root / "classes.txt"
         values: dict[str, Any] = {"classes": list(read_class_names(names, "deeppcb"))} if names.is_file() else {}
-        yield Recognised(
-            "deeppcb", values | {"splits": splits}, "" if values else "the names of the types, from type 1"
-        )
+        lacks = "" if values else "the names of the types, from type 1"
+        yield Recognised("deeppcb", values | {"splits": splits}, _nor(lacks, doubt))
 
 
 def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[FolderFiles], Iterator[Recognised]]:
@@ -169,27 +203,18 @@ def _sets(form: str, suffix: str, *signs: bytes) -> Callable[[FolderFiles], Iter
             if file.images:
                 parsed[path] = file
         if parsed:
-            splits, lacks = _set_splits(files, parsed)
-            yield Recognised(form, {"splits": splits}, lacks)
+            splits, doubt = split_tables(files, {path: _table(files, path, file) for path, file in parsed.items()})
+            yield Recognised(form, {"splits": splits}, doubt)
         elif faults:
             yield Recognised(form, {}, fault=faults[0])
 
     return finder
 
 
-def _set_splits(files: FolderFiles, parsed: Mapping[Path, SetFile]) -> tuple[dict[str, Any], str]:
-    splits: dict[str, Any] = {}
-    origin: dict[str, Path] = {}
-    for path, file in parsed.items():
-        place = {"images": _pictures_of(files, path, file), "labels": files.name(path)}
-        words = {image.subset.lower() for image in file.images if image.subset is not None}
-        inside = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
-        names = [name for name in SPLITS if name in inside] or [split_of(path) or "train"]
-        for name in names:
-            if name in origin:
-                return splits, f"which is the split '{name}': {files.name(origin[name])} or {files.name(path)}?"
-            splits[name], origin[name] = place, path
-    return {name: splits[name] for name in SPLITS if name in splits}, ""
+def _table(files: FolderFiles, path: Path, file: SetFile) -> Table:
+    place = {"images": _pictures_of(files, path, file), "labels": files.name(path)}
+    words = frozenset(image.subset for image in file.images if image.subset is not None)
+    return Table(place, words, [image.file_name for image in file.images])
 
 
 def _pictures_of(files: FolderFiles, path: Path, file: SetFile) -> str:
@@ -213,42 +238,53 @@ def _masks(files: FolderFiles) -> Iterator[Recognised]:
     images = next((name for name in ("images", "JPEGImages", "imgs") if files.below(name)), None)
     if folder is None or images is None:
         return
-    inner = splits_of(
-        files, f"{images}/{{}}", there=lambda p: files.below(p) and files.below(p.replace(images, folder))
-    )
-    places = {"train": images} if "train" not in inner else inner
-    splits = {name: {"images": place, "labels": place.replace(images, folder, 1)} for name, place in places.items()}
+    below = (name for path in files.pictures if (name := files.name(path)).startswith(f"{images}/"))
+    found, doubt = folder_splits(split_folders(below))
+    places = {n: p if isinstance(p, list) else [p] for n, p in (found or {"train": images}).items()}
+    splits = {n: {"images": _short(p), "labels": p[0].replace(images, folder, 1)} for n, p in places.items()}
     values: dict[str, Any] = {"splits": splits}
     lists = [files.root / name for name in ("labelmap.txt", "class_names.txt") if (files.root / name).is_file()]
     if len(lists) != 1:
         lacks = "the values of the classes, as 'values: {scratch: 1}'" if not lists else "which list of values counts"
-        yield Recognised("masks", values, lacks)
+        yield Recognised("masks", values, _nor(lacks, doubt))
         return
     read_values(lists[0])
-    yield Recognised("masks", {"values": lists[0].name} | values)
+    yield Recognised("masks", {"values": lists[0].name} | values, doubt)
+
+
+def _short(folders: list[str]) -> list[str] | str:
+    return folders if len(folders) > 1 else folders[0]
 
 
 def _class_csv(files: FolderFiles) -> Iterator[Recognised]:
+    tables = {}
     for path in files.labels[".csv"]:
         if has_boxes(path):
             continue
         try:
-            splits = {row.split for row in read_rows(path)}
+            rows = list(read_rows(path))
         except UserError:
             continue
-        place = {"images": ".", "labels": files.name(path)}
-        named = [name for name in SPLITS if name in splits]
-        yield Recognised("csv", {"splits": dict.fromkeys(named or ["train"], place)})
+        words = frozenset(row.split for row in rows if row.split is not None)
+        tables[path] = Table({"images": ".", "labels": files.name(path)}, words, [row.path for row in rows])
+    if tables:
+        splits, doubt = split_tables(files, tables)
+        yield Recognised("csv", {"splits": splits}, doubt)
 
 
 def _classes(files: FolderFiles) -> Iterator[Recognised]:
     """Folders named after classes, with or without the folders of splits above them."""
     tops = _Tops(files)
-    splits = splits_of(files, "{}", there=files.below)
-    if splits and all(len(tops.of(place)) > 1 for place in splits.values()):
-        yield Recognised("folders", {"splits": splits})
-    elif not splits and len(tops.of(".")) > 1 and not {name.lower() for name in tops.of(".")} & _LAYOUT:
+    found = split_folders(files.name(path) for path in files.pictures)
+    splits, doubt = folder_splits(found)
+    holders = [place for places in splits.values() for place in (places if isinstance(places, list) else [places])]
+    if holders and all(tops.are_classes(place) for place in holders):
+        yield Recognised("folders", {"splits": splits}, doubt)
+    elif not holders and not doubt and tops.are_classes("."):
         yield Recognised("folders", {"splits": {"train": "."}})
+    elif found.left and tops.are_classes(".") and tops.of(".") & {*holders}:
+        lacks = f"whether '{min(tops.of('.') & {*holders})}' is a class or a split"
+        yield Recognised("folders", {"splits": {"train": "."}}, lacks)
 
 
 class _Tops:
@@ -261,6 +297,11 @@ class _Tops:
         """Their names."""
         base = self.files.root / place
         return {p.parent.name for p in self.files.pictures if p.parent.parent == base}
+
+    def are_classes(self, place: str) -> bool:
+        """Whether they can be: there are several, and none is called as tools call their folders."""
+        names = self.of(place)
+        return len(names) > 1 and not {name.lower() for name in names} & _LAYOUT
 
 
 _FINDERS: tuple[Callable[[FolderFiles], Iterator[Recognised]], ...] = (

@@ -17,9 +17,8 @@ from lightdet.data.formats.folders import (
 from lightdet.data.headers import checked_facts
 from lightdet.data.records import ClassRecord
 from lightdet.data.spec import DatasetSpec, SplitSpec
+from lightdet.data.split_words import split_of_cell
 from lightdet.errors import UserError
-
-SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
 def class_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[ClassRecord], list[DataError]]:
@@ -80,7 +79,7 @@ def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tupl
         raise UserError(
             f"the classes are ids ({shown}); add 'classes: [...]' with their names to the YAML", path=source
         )
-    if {word.lower() for word in words} <= SPLIT_NAMES:
+    if all(split_of_cell(word) is not None for word in words):
         shown = ", ".join(sorted(words))
         raise UserError(f"holds the folders {shown}: name them as splits (train: train, …)", path=root)
     return tuple(sorted(words))

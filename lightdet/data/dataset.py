@@ -11,11 +11,10 @@ from lightdet.data.paired_records import paired_records
 from lightdet.data.paths import below_root
 from lightdet.data.records import Record
 from lightdet.data.set_records import set_records
-from lightdet.data.spec import VAL_ALIASES, ClassFormat, DatasetSpec, Format, OnError, SplitSpec, check_there
+from lightdet.data.spec import ClassFormat, DatasetSpec, Format, OnError, SplitSpec, check_there
 from lightdet.errors import UserError
 
 __all__ = [
-    "VAL_ALIASES",
     "ClassFormat",
     "DatasetSpec",
     "Format",

@@ -22,6 +22,7 @@ from lightdet.data.picture_header import EXCHANGED_SIDES
 from lightdet.data.records import BoxRecord
 from lightdet.data.scanning import list_entries
 from lightdet.data.spec import DatasetSpec, SplitSpec
+from lightdet.data.split_words import split_of_cell
 from lightdet.errors import UserError
 
 
@@ -46,12 +47,6 @@ PARSERS: Mapping[str, Callable[[Path, Rules], SetFile]] = {
     "label-studio": parse_label_studio,
     "csv-boxes": parse_box_csv,
 }
-SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""What files call their splits, in lower case."""
 
 
 def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[BoxRecord], list[DataError]]:
@@ -79,8 +74,11 @@ def of_split(images: list[SetImage], split: str) -> list[SetImage]:
     """The pictures that the file puts into `split`; all of them if it names no splits."""
     if all(image.subset is None for image in images):
         return images
-    wanted = {split, *(word for word, name in SPLIT_WORDS.items() if name == split)}
-    return [image for image in images if image.subset is not None and image.subset.lower() in wanted]
+    return [
+        image
+        for image in images
+        if image.subset is not None and split in (image.subset.lower(), split_of_cell(image.subset))
+    ]
 
 
 def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence[Path]) -> BoxRecord:

@@ -10,6 +10,7 @@ from lightdet.data.formats.label_file import Outside
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.data.formats.yolo import PLAIN_ROWS, Rows
 from lightdet.data.paths import near_folder
+from lightdet.data.split_words import VAL_ALIASES
 from lightdet.errors import UserError
 
 Format = Literal["yolo", "voc", "coco", "deeppcb", "labelme", "cvat", "label-studio", "csv-boxes", "masks"]
@@ -21,7 +22,6 @@ ClassFormat = Literal["folders", "csv"]
 LabelKind = Literal["boxes", "class"]
 """The kind of labels: any number of boxes per picture, or one class."""
 OnError = Literal["fail", "skip"]
-VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 
 
 @dataclass(frozen=True)

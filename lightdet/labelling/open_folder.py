@@ -96,11 +96,9 @@ def _without_yaml(
         the_one(path, boxes, form)  # says what it looks like
     if not chosen:
         return _new(path, wanted or WRITTEN[0], classes, history, usual)
-    (only,) = chosen if len(chosen) == 1 else (the_one(path, chosen),)
-    if only.fault is not None:
-        raise only.fault
-    if only.format == "yolo":
-        return _yolo(path, only, classes)
+    if len(chosen) == 1 and chosen[0].format == "yolo" and chosen[0].fault is None:
+        return _yolo(path, chosen[0], classes)
+    only = the_one(path, chosen)
     spec = recognised_spec(path, replace(only, values={**only.values, "classes": list(_NO_CLASS)}), draw=False)
     named = _named(spec)
     known = list(dict.fromkeys([*history.classes, *named, *classes])) or list(usual)
