@@ -2,8 +2,9 @@
 
 Coordinates are per cent of the picture's sides, of the picture as shown: browsers apply the EXIF rotation. Rectangles,
 polygons and ellipses are read as the boxes around them. Choices, texts and ratings mark no place and are left out;
-key points, brush strokes, videos and pictures turned in the tool are refused. JSON-MIN (``label`` beside ``image``)
-is read as well. Predictions are no labels: they are read only if the YAML says so.
+key points, brush strokes, videos and pictures turned in the tool are refused. JSON-MIN
+(`lightdet.data.formats.label_studio_min`) is read as well. Predictions are no labels: they are read only if the YAML
+says so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from lightdet.data.faults import DataError
 from lightdet.data.formats.enclosing import ShapeError
 from lightdet.data.formats.json_scanner import Scanner, read_json
 from lightdet.data.formats.label_file import read_bounded
-from lightdet.data.formats.label_studio_regions import LABELS, add_region
+from lightdet.data.formats.label_studio_min import min_results
+from lightdet.data.formats.label_studio_regions import add_region
 from lightdet.data.formats.listed import ListedFile, ListedImage
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.files import write_text
@@ -215,10 +217,7 @@ def _plain_path(text: str) -> tuple[str, bool]:
 def _chosen(task: dict[str, Any], data: object, line: int, file: ListedFile, rules: Rules) -> list[Any]:
     """The results of the annotation that counts, or of the prediction if the YAML says that these are labels."""
     if data is task:  # JSON-MIN
-        results = task.get("label", [])
-        if not isinstance(results, list) or "annotations" in task:
-            raise file.fault("the task has no 'data'; export the project as JSON or JSON-MIN", line)
-        return [{"value": result, "type": _min_type(result)} | _sizes(result) for result in results]
+        return min_results(task, line, file)
     found = _entries(task, "annotations", line, file) or _entries(task, "completions", line, file)
     found = [entry for entry in found if not entry.get("was_cancelled")]
     truths = [entry for entry in found if entry.get("ground_truth") is True]
@@ -244,16 +243,6 @@ def _entries(task: dict[str, Any], key: str, line: int, file: ListedFile) -> lis
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise file.fault(f"'{key}' must be a list of objects with 'result': export the project as JSON", line)
     return entries
-
-
-def _min_type(result: object) -> object:
-    keys = [key for key in LABELS if isinstance(result, dict) and key in result]
-    return keys[0] if keys else "unlabelled region"
-
-
-def _sizes(result: object) -> dict[str, Any]:
-    keys = ("original_width", "original_height")
-    return {key: result[key] for key in keys if isinstance(result, dict) and key in result}
 
 
 def _refuse_shares(file: ListedFile) -> None:

@@ -11,7 +11,7 @@ from lightdet.data.formats.listed import ListedImage, Mark
 
 LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 """Where a region keeps its class."""
-_BESIDE = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "ranker", "relation"}
+BESIDE = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "ranker", "relation"}
 """Results that mark no place."""
 
 
@@ -27,7 +27,7 @@ def add_region(result: Mapping[str, Any], results: Sequence[Any], image: ListedI
         ShapeError: it cannot be used.
     """
     kind, value = result.get("type"), result.get("value")
-    if (isinstance(kind, str) and kind in _BESIDE) or (kind == "labels" and not _is_region(value)):
+    if (isinstance(kind, str) and kind in BESIDE) or (kind == "labels" and not is_region(value)):
         return
     shape = kind.removesuffix("labels") if isinstance(kind, str) else None
     if not isinstance(value, dict):
@@ -47,7 +47,8 @@ def add_region(result: Mapping[str, Any], results: Sequence[Any], image: ListedI
     image.marks.append(Mark(_name(result, results), _READERS[shape](value, image), image.line, 100.0))
 
 
-def _is_region(value: object) -> bool:
+def is_region(value: object) -> bool:
+    """Whether a result's value has a place in the picture."""
     return isinstance(value, dict) and bool({"width", "points", "radiusX"} & set(value))
 
 

@@ -175,7 +175,7 @@ def test_json_min(tmp_path: Path) -> None:
     label = {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 0, "rectanglelabels": ["dent"]}
     label |= {"original_width": 200, "original_height": 100}
     assert boxes(save(tmp_path, {"image": "a.png", "id": 1, "label": [label]})) == [[20, 20, 80, 60]]
-    assert boxes(save(tmp_path, {"image": "a.png", "id": 1})) == []
+    assert boxes(save(tmp_path, {"image": "a.png", "id": 1, "annotation_id": 5})) == []
 
 
 def test_shares_in_place_of_per_cent_are_refused(tmp_path: Path) -> None:
