@@ -23,7 +23,7 @@ from lightdet.data.formats.enclosing import ShapeError
 from lightdet.data.formats.json_scanner import Scanner, read_json
 from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.formats.label_studio_min import min_results
-from lightdet.data.formats.label_studio_regions import add_region
+from lightdet.data.formats.label_studio_regions import add_region, regions_of
 from lightdet.data.formats.listed import ListedFile, ListedImage
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.files import write_text
@@ -167,11 +167,12 @@ def _task(task: dict[str, Any], line: int, file: ListedFile, rules: Rules) -> Li
     path, others = _names(name)
     image = ListedImage(path, None, line, others)
     results = _chosen(task, data, line, file, rules)
+    regions = regions_of(results)
     for number, result in enumerate(results, start=1):
         if not isinstance(result, dict):
             raise file.fault(f"result {number} is not an object {{...}}", line)
         try:
-            add_region(result, results, image)
+            add_region(result, regions, image)
         except ShapeError as error:
             what = f"result {result.get('id', number)!s:.40} of '{image.file_name}'"
             image.problems.append(file.fault(f"{what} {error}; correct or remove it", line, "value"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from lightdet.data.formats.enclosing import Box, ShapeError, ellipse_box, polygon_box, rotated_box
 from lightdet.data.formats.json_scanner import is_number
@@ -15,27 +15,44 @@ BESIDE = {"choices", "textarea", "rating", "number", "datetime", "taxonomy", "pa
 """Results that mark no place."""
 
 
-def add_region(result: Mapping[str, Any], results: Sequence[Any], image: ListedImage) -> None:
-    """Add the box of a result to `image`; results that mark no place add nothing.
+Regions: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def regions_of(results: Sequence[Any]) -> Regions:
+    """The results of each region, by its id; results without an id are regions of their own."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        if isinstance(result, dict) and isinstance(result.get("id"), str | int):
+            found.setdefault(str(result["id"]), []).append(result)
+    return found
+
+
+def add_region(result: Mapping[str, Any], regions: Regions, image: ListedImage) -> None:
+    """Add the box of a result to `image`; results that mark no place, or name the class of another, add nothing.
 
     Args:
-        result: the region.
-        results: all of its annotation; one with the same id may name its class.
+        result: one result of a region.
+        regions: all results of the annotation, by region: another may name its class.
         image: gets the box, the size it was drawn on, and remarks on how it was read.
 
     Raises:
         ShapeError: it cannot be used.
     """
-    kind, value = result.get("type"), result.get("value")
-    if (isinstance(kind, str) and kind in BESIDE) or (kind == "labels" and not is_region(value)):
+    shape, value = _shape(result), result.get("value")
+    if shape is None:
         return
-    shape = kind.removesuffix("labels") if isinstance(kind, str) else None
     if not isinstance(value, dict):
         raise ShapeError("has no 'value'")
-    if kind == "labels":
-        shape = "polygon" if "points" in value else "ellipse" if "radiusX" in value else "rectangle"
+    alike = regions.get(str(result.get("id")), ())
+    shapes = [other for other in alike if _shape(other) is not None]
+    drawn = [other for other in shapes if other.get("type") != "labels"] or shapes
+    if drawn and drawn[0] is not result:
+        names = result.get("type") == "labels" != drawn[0].get("type")
+        if not names and _geometry(drawn[0]) != _geometry(result):
+            raise ShapeError("has the id of another shape")
+        return  # the same again, or its class
     if shape not in _READERS:
-        raise ShapeError(f"is of type '{kind!s:.40}', which is not read: draw a rectangle or a polygon")
+        raise ShapeError(f"is of type '{result.get('type')!s:.40}', which is not read: draw a rectangle or a polygon")
     turned = result.get("image_rotation", 0)
     if turned not in (0, 360, None):
         raise ShapeError(f"was drawn while the picture was turned by {turned!s:.10}°: turn it back in Label Studio")
@@ -44,7 +61,23 @@ def add_region(result: Mapping[str, Any], results: Sequence[Any], image: ListedI
         if image.size is not None and image.size != (width, height):
             raise ShapeError(f"was drawn on {width} x {height} pixels, and others on another size")
         image.size = (width, height)
-    image.marks.append(Mark(_name(result, results), _READERS[shape](value, image), image.line, 100.0))
+    image.marks.append(Mark(_name([result, *alike]), _READERS[shape](value, image), image.line, 100.0))
+
+
+def _shape(result: Mapping[str, Any]) -> str | None:
+    """What is drawn: ``rectangle``, or what else the result's type says; None if it marks no place."""
+    kind, value = result.get("type"), result.get("value")
+    if (isinstance(kind, str) and kind in BESIDE) or (kind == "labels" and not is_region(value)):
+        return None
+    if kind == "labels" and isinstance(value, dict):
+        return "polygon" if "points" in value else "ellipse" if "radiusX" in value else "rectangle"
+    return kind.removesuffix("labels") if isinstance(kind, str) else ""
+
+
+def _geometry(result: Mapping[str, Any]) -> object:
+    value = result.get("value")
+    places = {key: value[key] for key in value if not key.endswith("labels")} if isinstance(value, dict) else value
+    return _shape(result), places
 
 
 def is_region(value: object) -> bool:
@@ -52,12 +85,10 @@ def is_region(value: object) -> bool:
     return isinstance(value, dict) and bool({"width", "points", "radiusX"} & set(value))
 
 
-def _name(result: Mapping[str, Any], results: Sequence[Any]) -> str:
-    """The class of a region: its own, or that of a result with the same id."""
-    own = result.get("id")
-    alike = [r for r in results if isinstance(r, dict) and own is not None and r.get("id") == own]
+def _name(results: Sequence[Mapping[str, Any]]) -> str:
+    """The class of a region: the one that its results name."""
     found: list[str] = []
-    for entry in [result, *alike]:
+    for entry in results:
         value = entry.get("value")
         for key in LABELS:
             given = value.get(key) if isinstance(value, dict) else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_label_studio import boxes, save
+from test_label_studio import SIZE, boxes, result, save, task
 
 from lightdet.data.formats.label_studio import parse_label_studio
 
@@ -62,3 +63,45 @@ def test_json_min_of_rectangles_with_labels_of_their_own(tmp_path: Path) -> None
     named["label"].append(OTHER | {"labels": ["scratch"]})
     assert boxes(save(tmp_path, named)) == [BOX, [100, 20, 160, 60]]
     assert "has no class" in fault(tmp_path, named | {"label": named["label"][:1]})
+
+
+REGION = result("rectangle", x=10, y=20, width=30, height=40, rotation=0)
+NAMED = {**REGION, "type": "labels", "value": REGION["value"] | {"labels": ["dent"]}}
+CHOICE = {**REGION, "type": "choices", "value": REGION["value"] | {"choices": ["deep"]}}
+
+
+@pytest.mark.parametrize("parts", [*permutations([REGION, NAMED]), *permutations([REGION, NAMED, CHOICE]), [NAMED]])
+def test_a_region_is_one_box_however_many_results_it_has(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+    again = [{**each, "id": "r2", "value": {**each["value"], "x": 50}} for each in parts]
+    assert boxes(save(tmp_path, task(*parts))) == [BOX]
+    assert boxes(save(tmp_path, task(*parts, *again))) == [BOX, [100, 20, 160, 60]]
+    assert boxes(save(tmp_path, task(*again, *parts))) == [[100, 20, 160, 60], BOX]
+
+
+def test_polygons_and_ellipses_with_labels_of_their_own_are_one_box(tmp_path: Path) -> None:
+    for kind, value in (
+        ("polygon", {"points": [[10, 20], [40, 25], [30, 60]]}),
+        ("ellipse", {"x": 25, "y": 40, "radiusX": 15, "radiusY": 20}),
+    ):
+        shape = result(kind, **value)
+        named = {**shape, "type": "labels", "value": {**value, "labels": ["dent"]}}
+        assert boxes(save(tmp_path, task(shape, named))) == [BOX]
+    brush = result("brush", format="rle", rle=[1])
+    named = {**brush, "type": "labels", "value": {"labels": ["dent"], "format": "rle", "rle": [1]}}
+    assert "is of type 'brush', which is not read" in fault(tmp_path, task(brush, named))
+
+
+def test_two_shapes_under_one_id(tmp_path: Path) -> None:
+    assert boxes(save(tmp_path, task(result(), result()))) == [BOX]
+    moved = result(x=50, y=20, width=30, height=40, rotation=0)
+    assert "has the id of another shape" in fault(tmp_path, task(result(), moved))
+    elsewhere = {**NAMED, "value": {**NAMED["value"], "x": 50}}
+    assert "has the id of another shape" in fault(tmp_path, task(NAMED, elsewhere))
+    nameless = [{**each, "id": None} for each in (result(), moved)]
+    assert len(boxes(save(tmp_path, task(*nameless)))) == 2
+
+
+def test_classes_and_sizes_are_those_of_the_picture(tmp_path: Path) -> None:
+    path = save(tmp_path, task(REGION, NAMED), {"image": "b.png", **DONE, "tag": [PLACE | DENT]})
+    file = parse_label_studio(path)
+    assert file.class_names() == ["dent"] and [image.size for image in file.images] == [SIZE, SIZE]
