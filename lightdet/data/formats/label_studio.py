@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,7 +23,7 @@ from lightdet.data.formats.enclosing import ShapeError
 from lightdet.data.formats.json_scanner import Scanner, read_json
 from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.formats.label_studio_min import min_results
-from lightdet.data.formats.label_studio_regions import add_region, regions_of
+from lightdet.data.formats.label_studio_regions import add_region, regions_of, targets
 from lightdet.data.formats.listed import ListedFile, ListedImage
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.files import write_text
@@ -163,10 +163,11 @@ def rectangle_result(
 def _task(task: dict[str, Any], line: int, file: ListedFile, rules: Rules) -> ListedImage:
     """One task; raises a DataError for one whose picture or whose labels are not clear."""
     data = task.get("data", task)
-    name = _picture(data, line, file)
-    path, others = _names(name)
+    pictures = _pictures(data)
+    path, others = _names(pictures[_picture(pictures, line, file)])
     image = ListedImage(path, None, line, others)
     results = _chosen(task, data, line, file, rules)
+    _check_target(results, pictures, line, file)
     regions = regions_of(results)
     for number, result in enumerate(results, start=1):
         if not isinstance(result, dict):
@@ -179,17 +180,40 @@ def _task(task: dict[str, Any], line: int, file: ListedFile, rules: Rules) -> Li
     return image
 
 
-def _picture(data: object, line: int, file: ListedFile) -> str:
-    """The task's picture: ``image``, or the only entry that looks like one."""
-    entries = data if isinstance(data, dict) else {}
-    if isinstance(entries.get("image"), str) and entries["image"]:
-        return str(entries["image"])
-    texts = {key: value for key, value in entries.items() if isinstance(value, str)}
-    found = [key for key, value in texts.items() if _SUFFIX.search(_plain_path(value)[0])]
-    if len(found) != 1:
-        several = f"the picture could be '{found[0]}' or '{found[1]}'" if found else "the task has no picture"
+def _pictures(data: object) -> dict[str, str]:
+    """The entries that are pictures, each once: ``image``, which comes first, and those that look like one."""
+    entries = {key: value for key, value in (data if isinstance(data, dict) else {}).items() if isinstance(value, str)}
+    found = {"image": entries["image"]} if entries.get("image") else {}
+    for key, value in entries.items():
+        if value not in found.values() and _SUFFIX.search(_plain_path(value)[0]):
+            found[key] = value
+    return found
+
+
+def _picture(pictures: Mapping[str, str], line: int, file: ListedFile) -> str:
+    """The task's picture: ``image``, or the only one."""
+    if len(pictures) != 1 and "image" not in pictures:
+        several = "the picture could be '{}' or '{}'".format(*pictures) if pictures else "the task has no picture"
         raise file.fault(f"{several}; call its entry in 'data' 'image'", line, "missing-picture")
-    return str(texts[found[0]])
+    return next(iter(pictures))
+
+
+def _check_target(results: Sequence[object], pictures: Mapping[str, str], line: int, file: ListedFile) -> None:
+    """Refuse regions on several pictures, or on one of which nothing says that it is the task's."""
+    found = targets(results)
+    named = [target for target in found if target is not None]
+    first, second = [*pictures, ""][:2]
+    if len(named) > 1:
+        message = f"the task has regions on '{named[0]}' and on '{named[1]}'; give each picture a task of its own"
+    elif not found or not second or found == [first]:
+        return
+    elif None in found:
+        message = f"nothing says whether its regions are on '{first}' or on '{second}'; keep one of them in 'data'"
+    elif named[0] in pictures:
+        message = f"the task has regions on '{named[0]}', and its picture is '{first}'; keep one of them in 'data'"
+    else:
+        message = f"nothing says whether '{named[0]}' is '{first}' or '{second}'; keep one of them in 'data'"
+    raise file.fault(message, line, "missing-picture")
 
 
 def _names(text: str) -> tuple[str, tuple[str, ...]]:

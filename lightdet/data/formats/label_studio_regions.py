@@ -27,6 +27,17 @@ def regions_of(results: Sequence[Any]) -> Regions:
     return found
 
 
+def targets(results: Sequence[object]) -> list[str | None]:
+    """The pictures that regions are drawn on, each once: the entry in ``data``, else the control; None if unsaid."""
+    found: dict[str | None, None] = {}
+    for result in results:
+        if isinstance(result, dict) and _shape(result) is not None:
+            source, control = result.get("source"), result.get("to_name")
+            entry = source.removeprefix("$") if isinstance(source, str) else control
+            found[entry if isinstance(entry, str) and entry else None] = None
+    return list(found)
+
+
 def add_region(result: Mapping[str, Any], regions: Regions, image: ListedImage) -> None:
     """Add the box of a result to `image`; results that mark no place, or name the class of another, add nothing.
 

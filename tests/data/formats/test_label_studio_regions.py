@@ -101,6 +101,38 @@ def test_two_shapes_under_one_id(tmp_path: Path) -> None:
     assert len(boxes(save(tmp_path, task(*nameless)))) == 2
 
 
+def on(target: object, number: int = 1, **more: Any) -> dict[str, Any]:
+    return result(x=number, y=20, width=30, height=40) | {"id": str(number), "to_name": target} | more
+
+
+@pytest.mark.parametrize(
+    ("data", "results", "message"),
+    [
+        ({"image": "a.png", "ref": "b.png"}, [on("image", 1), on("ref", 2)], "on 'image' and on 'ref'"),
+        ({"image": "a.png"}, [on("image", 1), on("ref", 2)], "on 'image' and on 'ref'"),
+        ({"image": "a.png", "ref": "b.png"}, [on("ref")], "on 'ref', and its picture is 'image'"),
+        ({"image": "a.png", "ref": "b.png"}, [on("image", source="$ref")], "on 'ref', and its picture is 'image'"),
+        ({"image": "a.png", "ref": "b.png"}, [on("img")], "'img' is 'image' or 'ref'"),
+    ],
+)
+def test_regions_of_another_picture_are_refused(
+    data: dict[str, str], results: list[dict[str, Any]], message: str, tmp_path: Path
+) -> None:
+    assert message in fault(tmp_path, task(*results, data=data))
+
+
+def test_regions_of_the_picture_among_others(tmp_path: Path) -> None:
+    two = {"image": "a.png", "thumbnail": "b.png", "note": "c"}
+    aside = {"type": "choices", "to_name": "thumbnail", "value": {"choices": ["sharp"]}}
+    for results in ([on("image"), aside], [on("img", source="$image")]):
+        assert len(boxes(save(tmp_path, task(*results, data=two)))) == 1
+    assert len(boxes(save(tmp_path, task(on("img"), data={"photo": "a.png"})))) == 1
+    assert boxes(save(tmp_path, task(data=two))) == []
+    assert len(boxes(save(tmp_path, task(on("img"), data={"image": "a.png", "url": "a.png"})))) == 1
+    minimal = {**two, **DONE, "tag": [PLACE | DENT]}
+    assert "nothing says whether its regions are on 'image' or on 'thumbnail'" in fault(tmp_path, minimal)
+
+
 def test_classes_and_sizes_are_those_of_the_picture(tmp_path: Path) -> None:
     path = save(tmp_path, task(REGION, NAMED), {"image": "b.png", **DONE, "tag": [PLACE | DENT]})
     file = parse_label_studio(path)
