@@ -22,7 +22,7 @@ from lightdet.data.picture_header import EXCHANGED_SIDES
 from lightdet.data.records import BoxRecord
 from lightdet.data.scanning import list_entries
 from lightdet.data.spec import DatasetSpec, SplitSpec
-from lightdet.data.split_words import split_of_cell
+from lightdet.data.split_words import is_split, no_split
 from lightdet.errors import UserError
 
 
@@ -54,8 +54,7 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
     if place.labels is None:
         raise UserError(f"a split of format {spec.format} needs 'labels: FILE'", path=spec.path)
     file = PARSERS[spec.format](place.labels, spec.rules)
-    images, faults = _listed(file, place.listings) if place.listings else (list(file.images), [])
-    images = of_split(images, split)
+    images, faults = _listed(file, place.listings) if place.listings else _of_split(file, split, spec, place)
     folders = (*place.images, place.labels.parent, spec.root)
     lines: dict[str, int] = {}
     records = []
@@ -70,15 +69,16 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
     return records, [*file.problems, *faults]
 
 
-def of_split(images: list[SetImage], split: str) -> list[SetImage]:
-    """The pictures that the file puts into `split`; all of them if it names no splits."""
+def _of_split(file: SetFile, split: str, spec: DatasetSpec, place: SplitSpec) -> tuple[list[SetImage], list[DataError]]:
+    """The pictures that the file puts into `split`, all of them if it names no splits; and those that are in none."""
+    images: list[SetImage] = list(file.images)
     if all(image.subset is None for image in images):
-        return images
-    return [
-        image
-        for image in images
-        if image.subset is not None and split in (image.subset.lower(), split_of_cell(image.subset))
+        return images, []
+    told = ((image, no_split(image.subset, place.known(spec))) for image in images)
+    faults = [
+        DataError(f"'{image.file_name}' {why}", "format", path=file.path, line=image.line) for image, why in told if why
     ]
+    return [image for image in images if is_split(image.subset, split)], faults
 
 
 def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence[Path]) -> BoxRecord:

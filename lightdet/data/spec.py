@@ -49,6 +49,10 @@ class SplitSpec:
     parts: tuple[SplitSpec, ...] = ()
     only: frozenset[str] = frozenset()
 
+    def known(self, spec: DatasetSpec) -> tuple[str, ...]:
+        """The names of the splits that the file of this one may put a picture into."""
+        return (*spec.splits, *spec.absent)
+
 
 @dataclass(frozen=True)
 class DatasetSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 SPLITS = {
     "train": ("train", "training", "trainset", "trainval"),
@@ -12,15 +13,42 @@ SPLITS = {
 """The words for each split, in lower case; ``trainval`` is what Pascal VOC and COCO call all that is not ``test``."""
 VAL_ALIASES = ("valid", "validate", "validation", "vall", "eval", "dev")
 """Names in a YAML that probably mean ``val``."""
+_NONE = {"", "unassigned", "default"}
 _SPLIT_OF = {word: split for split, words in SPLITS.items() for word in words}
 _WORD, _HUMP = re.compile(r"[^\W\d_]+"), re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PLAIN = {"set", "sets", "data", "dataset", "images", "image", "imgs", "img", "pictures", "split"}
 """Words that say nothing beside that of a split: ``train_images``."""
 
 
+def split_cell(text: str) -> str | None:
+    """What a cell says; None if it is empty, or what AutoML and CVAT write for a picture without a split."""
+    return None if text.strip().lower() in _NONE else text.strip()
+
+
 def split_of_cell(text: str) -> str | None:
     """The split that a cell of a table, or an attribute, names in any spelling; None if it is none of `SPLITS`."""
     return _SPLIT_OF.get(text.strip().lower())
+
+
+def is_split(word: str | None, split: str) -> bool:
+    """Whether a cell puts its picture into `split`, which may have any name."""
+    return word is not None and split.casefold() in (word.strip().casefold(), split_of_cell(word))
+
+
+def no_split(word: str | None, known: Iterable[str]) -> str | None:
+    """Why a cell puts its picture into no split, to follow the picture's name; None if it is one of `known` or usual.
+
+    Args:
+        word: the cell; None if it is empty.
+        known: the splits of the data set, by their names.
+    """
+    if word is None:
+        return "is in no split, and others are; say in which it is, or remove it"
+    if split_of_cell(word) is not None or any(is_split(word, name) for name in known):
+        return None
+    named = ", ".join(dict.fromkeys(known))
+    told = f"is in '{word[:40]}', which is no split of the data set ({named})"
+    return f"{told}; correct it, or name it as a split in the YAML"
 
 
 def split_of_name(name: str) -> str | None:

@@ -22,6 +22,7 @@ from lightdet.data.formats.enclosing import Box
 from lightdet.data.formats.label_file import plain_number
 from lightdet.data.formats.listed import ListedFile, ListedImage, Mark
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
+from lightdet.data.split_words import split_cell
 from lightdet.files import write_text
 from lightdet.structures import Annotation
 
@@ -161,7 +162,7 @@ def _take(
         return
     image = images.get(name)
     split = row[columns.split] if columns.split is not None else ""
-    subset = split if split and split.lower() != "unassigned" else None
+    subset = split_cell(split)
     if image is None:
         image = images[name] = ListedImage(_plain(name), _size(row, columns), line, _last(name), subset)
     if image.subset != subset:

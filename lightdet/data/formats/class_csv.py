@@ -11,6 +11,7 @@ from lightdet.data.faults import DataError
 from lightdet.data.formats.csv_file import broken_row, open_csv
 from lightdet.data.formats.folders import Entry, class_index, find_picture, repeated
 from lightdet.data.paths import FileFinder
+from lightdet.data.split_words import is_split, no_split, split_cell
 
 PATH_COLUMNS = ("path", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "picture")
 CLASS_COLUMNS = ("label", "class", "class_name", "category", "target")
@@ -19,7 +20,7 @@ SPLIT_COLUMNS = ("split", "subset", "set")
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the path and the class as written, and the split if there is such a column."""
+    """One line: the path and the class as written, and the split if it names one."""
 
     line: int
     path: str
@@ -28,9 +29,9 @@ class Row:
 
 
 def parse_class_csv(
-    table: Path, folders: Sequence[Path], split: str, classes: Sequence[str]
+    table: Path, folders: Sequence[Path], split: str, classes: Sequence[str], known: Sequence[str] = ()
 ) -> tuple[list[Entry], list[DataError]]:
-    """Read the rows of `split` (all of them if there is no column for it).
+    """Read the rows of `split` (all of them if no row names one); a row in none of the `known` splits is a fault.
 
     The first line names the columns: one of `PATH_COLUMNS`, one of `CLASS_COLUMNS`, in any order, others are
     ignored. Commas, semicolons or tabs; the class is a name, or an id counted from 0. Paths are relative to `folders`,
@@ -44,10 +45,15 @@ def parse_class_csv(
     """
     finder = FileFinder([*folders, table.parent])
     entries, faults, first = [], [], dict[Path, Entry]()
-    for row in read_rows(table):
-        if row.split is not None and row.split != split:
-            continue
+    rows = list(read_rows(table))
+    divided = any(row.split is not None for row in rows)
+    for row in rows:
         try:
+            lost = no_split(row.split, known) if divided else None
+            if lost is not None:
+                raise DataError(f"'{row.path}' {lost}", "format")
+            if divided and not is_split(row.split, split):
+                continue
             if not row.path or not row.word:
                 missing = "path" if not row.path else f"class ('{row.path}')"
                 raise DataError(f"the row has no {missing}; fill it in or remove the row", "format")
@@ -89,7 +95,9 @@ def read_rows(table: Path) -> Iterator[Row]:
                         f"'{delimiter}' in it into double quotes, or name the additional column"
                     )
                     raise DataError(message, "format", path=table, line=line)
-                yield Row(reader.line_num, cells[path], cells[word], None if split is None else cells[split])
+                yield Row(
+                    reader.line_num, cells[path], cells[word], None if split is None else split_cell(cells[split])
+                )
             line = reader.line_num + 1
     except csv.Error as error:
         raise broken_row(error, table, line) from None

@@ -19,6 +19,7 @@ from lightdet.data.formats.label_file import plain_number, read_bounded
 from lightdet.data.formats.listed import ListedFile, ListedImage, Mark
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.data.formats.xml_tree import Element, parse_xml
+from lightdet.data.split_words import split_cell
 from lightdet.errors import UserError
 from lightdet.files import write_text
 from lightdet.structures import Annotation
@@ -125,7 +126,7 @@ def _declared(root: Element) -> list[str]:
 def _image(image: Element, name: str, file: ListedFile, rules: Rules) -> ListedImage:
     sides = [plain_number(image.attributes.get(key, "")) for key in ("width", "height")]
     size = (sides[0], sides[1]) if sides[0] and sides[1] and all(map(math.isfinite, (sides[0], sides[1]))) else None
-    found = ListedImage(name, size, image.line, subset=image.attributes.get("subset") or None)
+    found = ListedImage(name, size, image.line, subset=split_cell(image.attributes.get("subset", "")))
     parts: list[Part] = []
     tags = 0
     for shape in image.children:
