@@ -44,6 +44,8 @@ def describe_folder(
     values: dict[str, Any] = {"name": spec.name, "root": Path(root).as_posix(), "format": found.format}
     values |= {"classes": list(spec.classes)} | found.values
     drawn = [name for name, place in spec.splits.items() if place.parts]
+    if drawn and found.format == "csv":
+        drawn = list(spec.splits)  # lists of classes and a CSV are two formats
     lists = {name: target.with_name(LIST_NAME.format(name)) for name in drawn}
     existing = next((path for path in lists.values() if path.exists()), None)
     if existing is not None:

@@ -32,7 +32,8 @@ def _entries(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Entr
     if spec.format == "csv":
         if place.labels is None:
             raise spec.split_error(split, f"the split '{split}' needs 'labels: FILE.csv'")
-        return parse_class_csv(place.labels, folders, split, spec.classes, place.known(spec))
+        wanted = place.origin or split
+        return parse_class_csv(place.labels, folders, wanted, spec.classes, place.known(spec))
     if place.listings:
         return listed_classes(place.listings, folders, spec.root, spec.classes)
     entries: dict[Path, Entry] = {}

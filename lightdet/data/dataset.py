@@ -85,11 +85,8 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[Sequence[Record], list
             names beside the labels that contradicts the YAML.
     """
     place = spec.split(split)
-    if place.parts:
-        return _chosen(spec, split, place)
-    check_there(spec, split, place)
-    records, faults = READERS[spec.format](spec, split, place)
-    if not records:
+    records, faults = _read(spec, split, place)
+    if not records and not place.parts:
         table = (place.labels,) if spec.format == "csv" else place.images
         where = ", ".join(str(path) for path in place.listings or table)
         first = f"; the first fault: {faults[0]}" if faults else ""
@@ -97,13 +94,20 @@ def split_records(spec: DatasetSpec, split: str) -> tuple[Sequence[Record], list
     return records, faults
 
 
+def _read(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[Sequence[Record], list[DataError]]:
+    """Read `place`, which is `split` or a part of it."""
+    if place.parts:
+        return _chosen(spec, split, place)
+    check_there(spec, split, place)
+    return READERS[spec.format](spec, split, place)
+
+
 def _chosen(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[Sequence[Record], list[DataError]]:
     """The pictures of other splits that belong to this one, each once."""
     chosen: dict[str, Record] = {}
     faults: list[DataError] = []
     for part in place.parts:
-        check_there(spec, split, part)
-        records, more = READERS[spec.format](spec, split, part)
+        records, more = _read(spec, split, part)
         faults += more
         for record in records:
             name = below_root(record.image, spec.root)

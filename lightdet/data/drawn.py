@@ -9,7 +9,7 @@ import numpy as np
 from lightdet.data.audit.pictures import check_pictures
 from lightdet.data.dataset import split_records
 from lightdet.data.paths import below_root
-from lightdet.data.spec import DatasetSpec, SplitSpec
+from lightdet.data.spec import DatasetSpec
 from lightdet.data.splits import alike_groups, draw_share
 from lightdet.wording import counted
 
@@ -35,12 +35,8 @@ def with_validation(spec: DatasetSpec, share: float = SHARE, seed: int = SEED) -
     if not val or len(val) == len(records):
         note = f"no split for validation: {counted(len(records), 'picture')}, too few or too alike to draw one"
         return replace(spec, notes=(*spec.notes, note))
-    place = spec.splits["train"]
     rest = frozenset(below_root(record.image, spec.root) for record in records) - val
-    splits = {
-        name: SplitSpec((), parts=(place,), only=names, declared=place.declared)
-        for name, names in (("train", rest), ("val", val))
-    }
+    splits = {name: spec.chosen(["train"], names) for name, names in (("train", rest), ("val", val))}
     note = (
         f"no split for validation: {len(records) - len(val)} pictures to train on and {len(val)} to validate with are "
         f"drawn (seed {seed}), similar pictures on one side"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lightdet.data.spec import DatasetSpec, SplitSpec
+from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import write_json
 
@@ -33,15 +32,11 @@ class Folds:
     def training(self, spec: DatasetSpec, left_out: int | None) -> DatasetSpec:
         """Return a data set whose only split, ``train``, is all folds but one; None: all of them."""
         kept = (names for fold, names in enumerate(self.pictures) if fold != left_out)
-        return replace(spec, splits={"train": self._split(spec, chain.from_iterable(kept))}, absent={})
+        return replace(spec, splits={"train": spec.chosen(self.splits, chain.from_iterable(kept))}, absent={})
 
     def held_out(self, spec: DatasetSpec, fold: int) -> DatasetSpec:
         """Return a data set whose only split, ``held out``, is one fold."""
-        return replace(spec, splits={HELD_OUT: self._split(spec, self.pictures[fold])}, absent={})
-
-    def _split(self, spec: DatasetSpec, names: Iterable[str]) -> SplitSpec:
-        parts = tuple(spec.split(name) for name in self.splits)
-        return SplitSpec((), parts=parts, only=frozenset(names), declared=parts[0].declared)
+        return replace(spec, splits={HELD_OUT: spec.chosen(self.splits, self.pictures[fold])}, absent={})
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

@@ -54,7 +54,9 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
     if place.labels is None:
         raise UserError(f"a split of format {spec.format} needs 'labels: FILE'", path=spec.path)
     file = PARSERS[spec.format](place.labels, spec.rules)
-    images, faults = _listed(file, place.listings) if place.listings else _of_split(file, split, spec, place)
+    images, faults = (
+        _listed(file, place.listings) if place.listings else _of_split(file, place.origin or split, spec, place)
+    )
     folders = (*place.images, place.labels.parent, spec.root)
     lines: dict[str, int] = {}
     records = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -39,6 +40,8 @@ class SplitSpec:
         declared: the file and 1-based line that name the split, for messages.
         parts: for a split put together from others: those; the rest is then empty.
         only: its pictures among those of `parts`, by `lightdet.data.paths.below_root`.
+        origin: for a part, the split that it is: a file of labels with a column for the split is read under that name.
+        siblings: for a part, all splits of the data set that it is from.
     """
 
     images: tuple[Path, ...]
@@ -48,10 +51,12 @@ class SplitSpec:
     declared: tuple[Path | None, int | None] = (None, None)
     parts: tuple[SplitSpec, ...] = ()
     only: frozenset[str] = frozenset()
+    origin: str | None = None
+    siblings: tuple[str, ...] = ()
 
     def known(self, spec: DatasetSpec) -> tuple[str, ...]:
         """The names of the splits that the file of this one may put a picture into."""
-        return (*spec.splits, *spec.absent)
+        return self.siblings or (*spec.splits, *spec.absent)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,12 @@ class DatasetSpec:
         if name not in self.splits:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
+
+    def chosen(self, names: Sequence[str], only: Iterable[str]) -> SplitSpec:
+        """A split of the pictures `only` (`lightdet.data.paths.below_root`) of those of the splits `names`."""
+        known = (*self.splits, *self.absent)
+        parts = tuple(replace(place, origin=name, siblings=known) for name in names for place in [self.split(name)])
+        return SplitSpec((), parts=parts, only=frozenset(only), declared=parts[0].declared)
 
     def remarks(self) -> list[str]:
         """What a user should know before the data set is used: `notes`, and a line for each split of `absent`."""

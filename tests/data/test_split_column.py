@@ -12,6 +12,8 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.describe import describe_folder
 from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
+from lightdet.data.fold_file import Folds
+from lightdet.data.paths import below_root
 from lightdet.errors import UserError
 
 Writer = Callable[[Path, Sequence[str]], None]
@@ -108,6 +110,34 @@ def test_where_no_row_names_a_split_all_belong_to_it(made: Callable[..., Path], 
     assert sizes(made([words] * 6, "{train: }")) == {"train": 6}
 
 
+def test_a_validation_split_is_drawn_from_the_rows_of_training(made: Callable[..., Path], tmp_path: Path) -> None:
+    root = made(["train"] * 10 + ["test"] * 3)
+    assert sizes(root) == {"train": 8, "val": 2, "test": 3}
+    drawn = {each.image for each in read_split(load_dataset(root), "val")[0]}
+    describe_folder(root, tmp_path / "d.yaml")
+    spec = load_dataset(tmp_path / "d.yaml")
+    assert {each.image.name for each in read_split(spec, "val")[0]} == {path.name for path in drawn}
+    assert {name: len(read_split(spec, name)[0]) for name in spec.splits} == {"train": 8, "val": 2, "test": 3}
+
+
+@pytest.mark.parametrize("words", [["train"] * 6 + ["val"] * 4 + ["test"], ["train"] * 10 + ["test"]])
+@pytest.mark.parametrize("yaml", ["", "{train: , val: , extra: }"])
+def test_folds_hold_the_rows_of_all_their_splits(made: Callable[..., Path], words: list[str], yaml: str) -> None:
+    """Also where the validation split is drawn, and where the folds' data set no longer has the other splits."""
+    if yaml and "val" in words:
+        words = [*words, "extra"]
+    elif yaml:
+        yaml = "{train: , test: }"
+    spec = load_dataset(made(words, yaml))
+    splits = tuple(name for name in ("train", "val") if name in spec.splits)
+    names = sorted(below_root(each.image, spec.root) for split in splits for each in read_split(spec, split)[0])
+    assert len(names) == 10
+    folds = Folds(splits, (tuple(names[::2]), tuple(names[1::2])))
+    for number in range(2):
+        held, rest = folds.held_out(spec, number), folds.training(spec, number)
+        assert [len(read_split(each, next(iter(each.splits)))[0]) for each in (held, rest)] == [5, 5]
+
+
 def test_a_list_says_more_than_the_column(made: Callable[..., Path]) -> None:
     root = made(["train"] * 4 + ["test"] * 2, "{train: {list: a.txt}, val: {list: b.txt}}")
     if "format: csv\n" in (root / "d.yaml").read_text():
@@ -121,3 +151,30 @@ def test_the_commands_say_it_in_one_line(made: Callable[..., Path], capsys: pyte
     root = made([*WORDS, "holdout"])
     assert main(["data", "audit", "--data", str(root)]) == 1
     assert "is in 'holdout', which is no split of the data set" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_file_that_went_away_is_told_for_a_fold(made: Callable[..., Path]) -> None:
+    root = made(["train"] * 6 + ["val"] * 2, "{train: , val: }")
+    spec = load_dataset(root)
+    held = Folds(("train", "val"), (("0.png", "6.png"), ("1.png",))).held_out(spec, 0)
+    next(root.glob("parts.*")).unlink()
+    with pytest.raises(UserError, match="of the split 'held out' does not exist"):
+        read_split(held, "held out")
+
+
+@pytest.mark.parametrize("val", [True, False])
+def test_folds_of_folders(val: bool, tmp_path: Path) -> None:
+    """Folders for the splits, where the validation split of one is drawn."""
+    for number in range(12):
+        folder = tmp_path / "set" / ("train" if number < 8 else "val" if val else "test")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((32, 24), 90 + number).convert("RGB").save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    (tmp_path / "set" / "classes.txt").write_text("dent\n")
+    spec = load_dataset(tmp_path / "set")
+    names = sorted(below_root(t.image, spec.root) for split in ("train", "val") for t in read_split(spec, split)[0])
+    folds = Folds(("train", "val"), (tuple(names[::2]), tuple(names[1::2])))
+    half = len(names) // 2
+    assert half == (6 if val else 4)
+    for each in (folds.held_out(spec, 0), folds.training(spec, 0)):
+        assert len(read_split(each, next(iter(each.splits)))[0]) == half
