@@ -15,7 +15,7 @@ from PIL import Image as Pil
 
 from lightdet.arrays import AnyArray
 from lightdet.data.deep_pixels import UnsupportedError
-from lightdet.data.jpeg_segments import FRAMES, PROGRESSIVE, RESTART_INTERVAL, SCAN, jpeg_segments
+from lightdet.data.jpeg_segments import END, FRAMES, PROGRESSIVE, RESTART_INTERVAL, SCAN, jpeg_segments
 from lightdet.data.quiet_warnings import quiet_warnings
 
 _COEFFICIENTS, _BLOCK = 64, 8
@@ -29,7 +29,7 @@ _SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
 
 
 def check_whole(pixels: AnyArray, data: bytes) -> None:
-    """Refuse a JPEG whose scans do not hold all of its blocks, or whose last scans are missing.
+    """Refuse a JPEG whose scans do not hold all of its blocks, or whose last scans or end are missing.
 
     Args:
         pixels: as decoded, before rotation or conversion.
@@ -52,9 +52,9 @@ def _scans(data: bytes) -> tuple[list[int], bool]:
     """Where the entropy-coded data of each scan begin, and whether it is one scan of complete blocks without restarts.
 
     Raises:
-        UnsupportedError: a component has no scan, or (progressive) not all bits of all coefficients.
+        UnsupportedError: a component has no scan, or (progressive) not all bits of all coefficients; no end marker.
     """
-    starts, restarts, progressive = [], False, False
+    starts, restarts, progressive, marker = [], False, False, 0
     missing: dict[int, list[int]] = {}
     for marker, place, end in jpeg_segments(data, 0):
         if marker in FRAMES:
@@ -71,6 +71,8 @@ def _scans(data: bytes) -> tuple[list[int], bool]:
                     low = bits & 15 if progressive else 0
                     last = last if progressive else _COEFFICIENTS - 1
                     missing[component][first : last + 1] = [low] * (last + 1 - first)
+    if marker != END:  # decoders take the zeros of a place reserved for the rest of a file for blocks
+        raise UnsupportedError("the picture is truncated: its end is missing; copy or export it again")
     if any(low != 0 for coefficients in missing.values() for low in coefficients):
         raise UnsupportedError("the picture is truncated: its last scans are missing; copy or export it again")
     return starts, len(starts) == 1 and not progressive and not restarts

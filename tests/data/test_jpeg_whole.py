@@ -86,6 +86,23 @@ def test_what_ends_early_is_refused_with_an_end_or_without(
         read_image(cut + b"\xff\xd9")
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    image=st.sampled_from([NOISE, SMOOTH, SPOT, WHITE]), share=st.floats(0, 1), fill=st.sampled_from([b"\0", b"\xff"])
+)
+def test_a_place_reserved_for_a_file_that_did_not_come_whole(
+    mode: str, options: dict[str, object], image: np.ndarray, share: float, fill: bytes
+) -> None:
+    """Copies and cameras reserve a file's length first; decoders take the zeros for blocks."""
+    data = encoded(image, mode, **options)
+    begins = next(end for marker, _, end in jpeg_segments(data, 0) if marker == SCAN)
+    came = begins + round((len(data) - 1 - begins) * share)
+    with pytest.raises(UserError, match=r"truncated|damaged"):
+        read_image(data[:came] + fill * (len(data) - came))
+
+
 def test_scans_that_are_missing() -> None:
     data = encoded(NOISE, progressive=True)
     ends = [place for marker, place, _ in jpeg_segments(data, 0) if marker == SCAN]
