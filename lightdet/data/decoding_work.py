@@ -7,13 +7,13 @@ number of scans.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from PIL import Image as Pil
 
 from lightdet.data.deep_pixels import UnsupportedError
 from lightdet.data.jpeg_segments import FRAMES, SCAN, jpeg_segments
+from lightdet.data.tiff_parts import tiff_parts
 
 MAX_SCANS = 100
 """Most scans of a JPEG; encoders write 1 to 20."""
@@ -26,9 +26,7 @@ QUICK = 64_000_000
 _MANY_CHUNKS = 10_000
 """Most chunks of a PNG; libpng writes 8 KB into each."""
 _JPEG, _PNG, _BMP = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"
-_WIDTH, _HEIGHT, _TIFF_COMPRESSION, _STRIPS, _SAMPLES, _ROWS, _PLANAR = 256, 257, 259, 273, 277, 278, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
-_TIFF_JPEG, _SEPARATE = 7, 2
+_TIFF_COMPRESSION, _TIFF_JPEG = 259, 7
 
 
 def check_work(data: bytes) -> None:
@@ -73,31 +71,19 @@ def check_parts(picture: Pil.Image, data: bytes) -> None:
         UnsupportedError: it is one.
     """
     tags = picture.tag_v2  # type: ignore[attr-defined]
-    offsets = tags.get(_STRIPS) or tags.get(_TILES) or ()
-    if len(offsets) > MAX_SEGMENTS:
+    parts = tiff_parts(tags)
+    if len(parts.offsets) > MAX_SEGMENTS:
         raise UnsupportedError(f"a TIFF of more than {MAX_SEGMENTS} strips or tiles; save it again")
-    needed = _needed_parts(tags)
-    if len(offsets) < needed:
-        raise UnsupportedError(f"the picture is truncated: it lists {len(offsets)} of its {needed} strips or tiles")
+    if len(parts.offsets) < parts.needed:
+        listed = f"{len(parts.offsets)} of its {parts.needed}"
+        raise UnsupportedError(f"the picture is truncated: it lists {listed} strips or tiles")
     if tags.get(_TIFF_COMPRESSION) != _TIFF_JPEG:
         return
     left = 2 * len(data)  # overlapping parts would be read again and again
-    for offset in set(offsets):
+    for offset in set(parts.offsets):
         left -= check_scans(data, offset)
         if left < 0:
-            raise UnsupportedError("a TIFF whose parts overlap; save it again")
-
-
-def _needed_parts(tags: Mapping[int, Any]) -> int:
-    """How many strips or tiles a TIFF page of its size has (TIFF 6.0, sections 3 and 15)."""
-    width, height = tags.get(_WIDTH), tags.get(_HEIGHT)
-    part = (_TILE_WIDTH, _TILE_HEIGHT) if _TILES in tags else (_WIDTH, _ROWS)
-    across, down = tags.get(part[0]), tags.get(part[1], height)
-    sizes = [each for each in (width, height, across, down) if isinstance(each, int) and each > 0]
-    if len(sizes) < 4:
-        raise UnsupportedError("the picture is damaged: the size of its strips or tiles; copy or export it again")
-    planes = int(tags.get(_SAMPLES, 1)) if tags.get(_PLANAR) == _SEPARATE else 1
-    return math.ceil(sizes[0] / sizes[2]) * math.ceil(sizes[1] / sizes[3]) * planes
+            raise UnsupportedError("a TIFF whose parts overlap or are damaged; copy or export it again")
 
 
 def is_quick(data: bytes) -> bool:

@@ -16,6 +16,7 @@ from lightdet.data.jpeg_whole import check_whole
 from lightdet.data.picture_header import PictureFacts
 from lightdet.data.png_rows import check_rows
 from lightdet.data.quiet_warnings import quiet_warnings
+from lightdet.data.tiff_whole import check_tiff_whole
 
 _PHOTOMETRIC = 262  # a TIFF tag
 
@@ -29,6 +30,8 @@ def opened_pixels(picture: Pil.Image, facts: PictureFacts, data: bytes, page: in
             check_parts(picture, data)
     if facts.bits > 8:
         check_deep(picture, facts.bits)
+    if facts.format == "TIFF":
+        check_tiff_whole(picture, data)
     if facts.format == "PNG" and page == 0:
         check_rows(picture, data)
     with quiet_warnings() if facts.format == "TIFF" else nullcontext():

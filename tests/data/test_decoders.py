@@ -120,8 +120,8 @@ def written() -> Iterator[tuple[str, Any, bytes]]:
             stream = io.BytesIO()
             picture.save(stream, form, **options)
             yield f"{form} {mode}", np.asarray(picture.convert("L" if mode in "1L" else "RGB")), stream.getvalue()
-    for packing in ("tiff_lzw", "packbits", "tiff_deflate", "group3", "group4"):
-        for mode in ("1",) if packing.startswith("group") else ("1", "L", "P", "RGB", "RGBA", "I;16"):
+    for packing in ("tiff_lzw", "packbits", "tiff_deflate"):
+        for mode in ("1", "L", "P", "RGB", "RGBA", "I;16"):
             picture = Image.fromarray(drawn("uint16", 1)) if mode == "I;16" else Image.fromarray(colours).convert(mode)
             stream = io.BytesIO()
             picture.save(stream, "TIFF", compression=packing)
