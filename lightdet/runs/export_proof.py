@@ -11,13 +11,13 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.data.dataset import DatasetSpec, read_split
-from lightdet.data.images import read_image
 from lightdet.errors import UserError
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.classifier import to_input
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
 from lightdet.options.val import ValOptions
+from lightdet.runs.for_model import PicturesForModel
 from lightdet.runs.load import load
 from lightdet.runs.validate import Validation
 from lightdet.structures import Preprocessing, Tiling
@@ -71,10 +71,12 @@ class Proof:
         if spec is None:
             return ProofData([to_input(image, preprocessing) for image in rendered_pictures()])
 
+        pictures = PicturesForModel(spec, preprocessing.bit_depth, options.weights)
+
         def read(split: str, most: int) -> list[Image]:
             truths = read_split(spec, split)[0]
             chosen = [truths[index] for index in spread(len(truths), most)]
-            images = [(each, read_image(each.image, bit_depth=spec.bit_depth)) for each in chosen]
+            images = [(each, pictures.read(each.image)) for each in chosen]
             if tiles is not None:
                 images = [(each, fullest_tile(image, each.boxes, tiles)) for each, image in images]
             return [to_input(image, preprocessing) for _, image in images]

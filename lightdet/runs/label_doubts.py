@@ -20,6 +20,7 @@ from lightdet.evaluation.label_doubts import LOWEST_SCORE, Doubt, label_doubts
 from lightdet.evaluation.matching import overlaps
 from lightdet.runs.crossval.held_out import FILE_NAME
 from lightdet.runs.crossval.plan import FOLDS_NAME
+from lightdet.runs.for_model import PicturesForModel
 from lightdet.runs.kept_plan import PLAN_NAME
 from lightdet.runs.load import load
 from lightdet.runs.read_ahead import decoded
@@ -95,7 +96,8 @@ def _asked(
     called = {truth.image: name for name, truth in truths.items()}
     answers: dict[str, Detections] = {}
     done = 0
-    for chunk, images in decoded(list(truths.values()), BATCH, spec.bit_depth):
+    pictures = PicturesForModel(spec, predictor.preprocessing.bit_depth, weights)
+    for chunk, images in decoded(list(truths.values()), BATCH, pictures):
         good = [(truth, image) for truth, image in zip(chunk, images, strict=True) if not isinstance(image, UserError)]
         found = predictor.batch([image for _, image in good]) if good else []
         for (truth, _), each in zip(good, found, strict=True):

@@ -7,18 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from lightdet.arrays import Image
-from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.runs.for_model import DepthError, PicturesForModel
 
 
 def decoded(
-    truths: Sequence[Any], batch: int, bit_depth: int
+    truths: Sequence[Any], batch: int, pictures: PicturesForModel
 ) -> Iterator[tuple[Sequence[Any], list[Image | UserError]]]:
-    """Yield batches of pictures; the next one is read while the network works on the last."""
+    """Yield batches of pictures, or why they cannot be read; the next one is read while the network works on the last.
+
+    Raises:
+        DepthError: as `PicturesForModel.read`; it concerns the set as a whole, and is nothing to skip.
+    """
 
     def read(truth: Any) -> Image | UserError:
         try:
-            return read_image(truth.image, bit_depth=bit_depth)
+            return pictures.read(truth.image)
+        except DepthError:
+            raise
         except UserError as error:
             return error
 

@@ -24,6 +24,7 @@ from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.evaluation.matching import overlaps
 from lightdet.files import file_hash, write_json
+from lightdet.runs.for_model import PicturesForModel
 from lightdet.runs.load import load
 from lightdet.runs.read_ahead import decoded
 from lightdet.wording import counted
@@ -99,7 +100,8 @@ class StandIn:
         order = np.array([self.spec.classes.index(n) if n in asked else -1 for n in predictor.names], np.int64)
         open_truths = [truth for truth in truths if {self.spec.classes[label] for label in truth.unmarked} & set(asked)]
         pictures = {}
-        for chunk, images in decoded(open_truths, EvalConfig().batch, self.spec.bit_depth):
+        read = PicturesForModel(self.spec, predictor.preprocessing.bit_depth, self.model)
+        for chunk, images in decoded(open_truths, EvalConfig().batch, read):
             good = [pair for pair in zip(chunk, images, strict=True) if not isinstance(pair[1], UserError)]
             results = predictor.batch([image for _, image in good]) if good else []
             for (truth, _), found in zip(good, results, strict=True):

@@ -29,6 +29,7 @@ from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.options.val import ValOptions
 from lightdet.runs import against
+from lightdet.runs.for_model import PicturesForModel
 from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, load
@@ -243,7 +244,8 @@ class Validation:
             labels = ZonedLabels(zones, classes)
         watcher.begin(len(truths))
         began = time.perf_counter()
-        for chunk, images in decoded(truths, self.settings.batch, self.spec.bit_depth):
+        pictures_of_set = PicturesForModel(self.spec, predictor.preprocessing.bit_depth, self.source)
+        for chunk, images in decoded(truths, self.settings.batch, pictures_of_set):
             good = [
                 (truth, image) for truth, image in zip(chunk, images, strict=True) if not isinstance(image, UserError)
             ]

@@ -62,7 +62,7 @@ def old_model(sets: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 class Found:
     """A predictor that finds a 'material' and a 'surface' in the middle of every picture."""
 
-    names = ("surface", "material")
+    names, preprocessing = ("surface", "material"), Preprocessing(64)
 
     def batch(self, images):
         boxes = np.array([MIDDLE, MIDDLE], np.float32)
