@@ -10,10 +10,10 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from lightdet.decisions.zones import Zones
+from lightdet.drift.kept import Watched
 from lightdet.drift.monitor import Look
 from lightdet.drift.reference import Reference
 from lightdet.service.alarms import Alarm
-from lightdet.service.watch import Watched
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import Query
 
+from lightdet.drift.kept import Watched
 from lightdet.service.engine import Engine
 from lightdet.service.inspection import ModelIdentity
 from lightdet.service.model_settings import ModelSettings
 from lightdet.service.parameters import Text
-from lightdet.service.watch import Watched
 from lightdet.web.errors import RefusalError
 
 ModelName = Annotated[

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from lightdet.drift.kept import Watched
 from lightdet.drift.monitor import Look
 from lightdet.service.alarms import Alarm
 from lightdet.service.control import Loaded, LoadedModel, Standing
-from lightdet.service.watch import PromiseWatch, Watched
+from lightdet.service.watch import PromiseWatch
 
 
 class ServedPromises:

@@ -6,9 +6,9 @@ from multiprocessing import Pipe
 
 import pytest
 
+from lightdet.drift.kept import Watched
 from lightdet.service.alarms import Alarm
 from lightdet.service.control import GO, STOP, Control
-from lightdet.service.watch import Watched
 
 
 @pytest.mark.parametrize(("word", "goes"), [(GO, True), (STOP, False), (None, False)])

@@ -19,6 +19,7 @@ from running_service import Running
 from test_serve_process import Process, begin  # noqa: F401 - a fixture
 
 from lightdet.decisions.promise import Promise
+from lightdet.drift.kept import Watched
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.drift.reference import Reference
 from lightdet.drift.statistics import VERSION
@@ -26,7 +27,7 @@ from lightdet.inference.predictor import Predictor
 from lightdet.inference.watching import look_at
 from lightdet.service.control import Standing
 from lightdet.service.records.store import Store
-from lightdet.service.watch import PromiseWatch, Watched
+from lightdet.service.watch import PromiseWatch
 
 MOVED = Suspension("focus", 12.0, 9.0, 210, 216)
 PROMISE = Promise("escape_rate", 0.02, 0.95)
