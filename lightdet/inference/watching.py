@@ -22,7 +22,8 @@ RECORD_KEY = "reference"
 """Where a card's decision holds the reference."""
 SPACING = 1.0
 """Seconds between frames that are compared: neighbouring ones show the same, which no calibration does."""
-_OLD = "calibrated by another version of lightdet, or on too few pictures"
+NOT_WATCHED = "calibrated by another version of lightdet, or on too few pictures"
+"""Why a promise has no reference."""
 
 
 def look_at(image: Image, found: Any, rule: Any, ok: bool) -> Look:
@@ -123,5 +124,5 @@ class FrameWatch:
     def describe(self) -> str:
         """How many frames were compared, in words."""
         if self._monitor is None:
-            return f"none ({_OLD})"
+            return f"none ({NOT_WATCHED})"
         return f"{counted(self._monitor.compared, 'frame')} compared with {self._monitor.reference.pictures} pictures"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ import numpy as np
 from lightdet.arrays import Image
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.inference.watching import look_at, stored_reference
 from lightdet.line.child import as_child
 from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
 from lightdet.line.proof import prove
@@ -52,20 +53,27 @@ class JudgeJob:
 class Judge:
     """A predictor and its rule.
 
+    Attributes:
+        rule, promise: the model's own.
+        reference: what the promise is watched with; None: it is not.
+
     Raises:
-        UserError: the rule is damaged, made under other conditions, or there is none where one is needed.
+        UserError: the rule is damaged, made under other conditions, or there is none where one is needed; or the
+            reference is damaged.
     """
 
     def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
         stored = predictor.rule
         self.rule = predictor.usual_rule() if stored is None else stored
-        self.promise = predictor.promise.as_dict()
+        self.promise = predictor.promise
+        card = predictor.card_decision
+        self.reference = stored_reference(card.record, self.promise, card.path)
 
     def judge(self, items: Sequence[Item]) -> list[Answer]:
         """Return an answer for each picture; one that fails does not spoil the others'."""
         answers: list[Answer | None] = [None] * len(items)
-        images: list[tuple[int, Image, float]] = []
+        images: list[tuple[int, tuple[Image, bool], float]] = []
         for place, item in enumerate(items):
             began = time.perf_counter()
             try:
@@ -76,10 +84,9 @@ class Judge:
                 answers[place] = Answer("none", "unreadable", "there is not enough memory for this picture")
             else:
                 if image is not None:
-                    images.append((place, image, (time.perf_counter() - began) * 1e3))
+                    images.append((place, (image, item.watched), (time.perf_counter() - began) * 1e3))
         for (place, _, read), answer in zip(images, self._look([image for _, image, _ in images]), strict=True):
-            times = {"read": round(read, 3), **answer.milliseconds}
-            answers[place] = Answer(answer.verdict, answer.cause, answer.reason, answer.size, answer.findings, times)
+            answers[place] = replace(answer, milliseconds={"read": round(read, 3), **answer.milliseconds})
         missing = Answer("none", "model", "the model gave no answer")
         return [answer or missing for answer in answers]
 
@@ -112,12 +119,12 @@ class Judge:
         assert item.data is not None  # noqa: S101 - for the type checker
         return read_image(item.data, bit_depth=self.predictor.preprocessing.bit_depth, name=item.name)
 
-    def _look(self, images: list[Image]) -> list[Answer]:
+    def _look(self, images: list[tuple[Image, bool]]) -> list[Answer]:
         if not images:
             return []
         try:
-            found = self.predictor.batch(images)
-            return [self._answer(each) for each in found]
+            found = self.predictor.batch([image for image, _ in images])
+            return [self._answer(each, *image) for each, image in zip(found, images, strict=True)]
         except Exception as error:
             if len(images) > 1:  # which of them it was is found one by one
                 return [answer for image in images for answer in self._look([image])]
@@ -126,10 +133,11 @@ class Judge:
             text = error.message if isinstance(error, UserError) else f"the model failed: {type(error).__name__}"
             return [Answer("none", "model", text)]
 
-    def _answer(self, found: Any) -> Answer:
+    def _answer(self, found: Any, image: Image, watched: bool) -> Answer:
         times = {stage: round(value, 3) for stage, value in found.milliseconds.items()}
-        verdict = "OK" if self.rule.ok(found) else "NG"
-        return Answer(verdict, size=found.size, findings=tuple(self.rule.findings(found)), milliseconds=times)
+        ok, findings = self.rule.ok(found), tuple(self.rule.findings(found))
+        look = look_at(image, found, self.rule, ok) if watched and self.reference is not None else None
+        return Answer("OK" if ok else "NG", size=found.size, findings=findings, milliseconds=times, look=look)
 
 
 def judge_pictures(job: JudgeJob, pipe: Connection) -> None:
@@ -153,8 +161,14 @@ def judge_pictures(job: JudgeJob, pipe: Connection) -> None:
     except UserError as error:
         pipe.send(Mistake(str(error)))
         return
+    answer_all(judge, batch, pipe)
+
+
+def answer_all(judge: Judge, batch: int, pipe: Connection) -> None:
+    """Say what is loaded, and then answer whatever comes, until the parent ends it or is gone."""
+    rule, names = judge.rule, tuple(judge.predictor.names)
     try:
-        pipe.send(Loaded(batch, tuple(predictor.names), judge.rule.as_dict(), judge.promise, judge.rule.describe()))
+        pipe.send(Loaded(batch, names, rule.as_dict(), judge.promise, rule.describe(), judge.reference))
         while (items := pipe.recv()) != STOP:
             pipe.send(judge.judge(items))
     except (EOFError, OSError):  # the parent is gone

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lightdet.arrays import Image
+from lightdet.decisions.promise import Promise
+from lightdet.drift.monitor import Look
+from lightdet.drift.reference import Reference
 
 STOP = "stop"
 """To a child: finish what has begun, and end."""
@@ -30,6 +33,7 @@ class Picture:
         sha256: of `data`.
         skipped: frames that the source passed over since the last one it gave.
         problem: why it cannot be judged; "": it can.
+        moment: of a frame, seconds since the video's or stream's beginning; None: it is a picture of its own.
     """
 
     key: str
@@ -41,6 +45,7 @@ class Picture:
     sha256: str = ""
     skipped: int = 0
     problem: str = ""
+    moment: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,18 @@ class Loaded:
     Attributes:
         batch: pictures that it wants at a time.
         names: the class names.
-        rule, promise: plain values.
+        rule: plain values.
+        promise: what its verdicts promise while the pictures are those of the calibration.
         shown: the rule, in words.
+        reference: what the promise is watched with; None: it is not.
     """
 
     batch: int
     names: tuple[str, ...]
     rule: dict[str, Any]
-    promise: dict[str, Any]
+    promise: Promise
     shown: str
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,12 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """To a judge, in a list: a picture."""
+    """To a judge, in a list: a picture; `watched`: it is to be compared with those of the calibration."""
 
     name: str
     data: bytes | None = field(default=None, repr=False)
     image: Image | None = field(default=None, repr=False)
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class Answer:
         size: ``(width, height)``; (0, 0) if it is not known.
         findings: as in `lightdet.service.inspection.Inspection`.
         milliseconds: by stage.
+        look: for the watch over the promise, if it was asked for.
     """
 
     verdict: str
@@ -103,3 +113,4 @@ class Answer:
     size: tuple[int, int] = (0, 0)
     findings: tuple[dict[str, Any], ...] = ()
     milliseconds: dict[str, float] = field(default_factory=dict)
+    look: Look | None = field(default=None, repr=False)

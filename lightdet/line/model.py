@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.config.line import ModelSection, SourceSection
+from lightdet.drift.kept import KeptMonitor
 from lightdet.errors import UserError
+from lightdet.inference.watching import NOT_WATCHED
 from lightdet.line.child import Child, Event, Patience
 from lightdet.line.fair_queue import FairQueue
 from lightdet.line.judge import JudgeJob, judge_pictures
 from lightdet.line.messages import STOP, Answer, Item, Loaded, Mistake
 from lightdet.line.model_file import ModelFile
+from lightdet.line.watch import FileStates, Spacing
 from lightdet.line.work import Served, Work
 from lightdet.processors import available_processors
 from lightdet.service.model_copy import ModelCopy
@@ -35,7 +38,7 @@ class Judging:
     def __init__(self, child: Child, copy: ModelCopy) -> None:
         self.child, self.copy = child, copy
         self.loaded: Loaded | None = None
-        self.served: Served | None = None
+        self.watch: KeptMonitor | None = None
         self.hands: list[Work] = []
         self.since = time.monotonic()
 
@@ -43,6 +46,15 @@ class Judging:
     def idle(self) -> bool:
         """Whether it can take pictures."""
         return self.loaded is not None and not self.hands
+
+    def served(self) -> Served | None:
+        """What it is as it answers now; None: it is not loaded."""
+        if self.loaded is None:
+            return None
+        promise, found = self.loaded.promise, None if self.watch is None else self.watch.suspension
+        if found is not None:
+            promise = promise.suspend(found.describe(), found.moved)
+        return Served(self.copy.model, self.loaded.rule, promise.as_dict())
 
 
 class Model:
@@ -71,6 +83,7 @@ class Model:
         self.name, self.section, self._judge = name, section, judge
         self._folder, self._events = folder, events
         self._threads = section.threads or threads
+        self._states = FileStates(folder)
         self.queue: FairQueue[Work] = FairQueue({n: (s.share, s.queue, s.dropping) for n, s in sources.items()})
         self.file = ModelFile(name, Path(section.file), folder, verified=section.proof is not None)
         self.processes: list[Judging] = []
@@ -81,6 +94,8 @@ class Model:
         self.batch_seconds = 0.0
         self.problem = ""
         self._singly = 0  # pictures that go alone, since a process has ended over one of them
+        self._watch: KeptMonitor | None = None  # over the promise of what answers, for all its processes
+        self._spacing = Spacing()
 
     @property
     def ready(self) -> bool:
@@ -100,6 +115,8 @@ class Model:
     def tend(self) -> None:
         """Start the processes that are missing, and end those that take too long."""
         now = time.monotonic()
+        if self._watch is not None:
+            self._watch.due()
         if len(self.processes) < self.section.processes and now >= self._start_at:
             self.processes.append(self._start(self.file.copy, prove=not self.ready and not self.file.verified_before))
         if self.ready and self.candidate is None:
@@ -131,22 +148,30 @@ class Model:
                 most = 1 if self._singly else each.loaded.batch
                 self._singly = max(0, self._singly - 1)
                 each.hands, each.since = self.queue.take(most), time.monotonic()
-                pictures = [work.picture for work in each.hands]
-                each.child.tell([Item(picture.name, picture.data, picture.image) for picture in pictures])
+                each.child.tell([self._item(work, each) for work in each.hands])
+
+    def _item(self, work: Work, judging: Judging) -> Item:
+        picture = work.picture
+        watched = judging.watch is not None and self._spacing.takes(work.source, picture.moment)
+        return Item(picture.name, picture.data, picture.image, watched)
 
     def hear(self, judging: Judging, message: Any) -> list[tuple[Work, Answer]]:
         """Take what a process says; returns the pictures that are answered."""
         if isinstance(message, Loaded):
             judging.loaded, self.problem = message, ""
-            judging.served = Served(judging.copy.model, message.rule, message.promise)
+            if judging is self.candidate or judging.copy is self.file.copy:
+                judging.watch = self._watch = self._watch_over(judging, message)
             if judging is self.candidate:
                 self._take_over(judging)
             elif self.file.copy is judging.copy:
                 self.file.accept(judging.copy)
             log.info(
-                "model %s: version %s, %s, batches of %d, NG from: %s",
+                "model %s: version %s, %s, batches of %d, NG from: %s; promise: %s",
                 self.name, judging.copy.model.version, ", ".join(message.names), message.batch, message.shown,
+                message.promise.describe(),
             )  # fmt: skip
+            if message.promise.stated and message.reference is None:
+                log.warning("model %s: its promise is not watched: %s", self.name, NOT_WATCHED)
         elif isinstance(message, Mistake) and judging is self.candidate:
             self._refuse(message.message)
         elif isinstance(message, Mistake):
@@ -158,10 +183,31 @@ class Model:
             self.batch_seconds = seconds if not self.batch_seconds else 0.8 * self.batch_seconds + 0.2 * seconds
             self.judged += len(answered)
             judging.hands = []
-            for work, _ in answered:
-                work.served[self.name] = judging.served
+            for work, answer in answered:
+                self._compare(judging, answer)
+                work.served[self.name] = judging.served()
             return answered
         return []
+
+    def _watch_over(self, judging: Judging, loaded: Loaded) -> KeptMonitor | None:
+        """The watch over the promise of a model that answers from now on, or continues to."""
+        sha256 = judging.copy.model.sha256
+        if self._watch is not None and self._watch.sha256 == sha256:
+            return self._watch
+        if self._watch is not None:
+            self._watch.close()
+        if loaded.reference is None:
+            return None
+        return KeptMonitor(self._states, sha256, loaded.reference, log, f"model {self.name}: ")
+
+    def _compare(self, judging: Judging, answer: Answer) -> None:
+        """Take a judged picture into the watch; from the one on that changes its mind, results say so."""
+        if answer.look is None or judging.watch is None:
+            return
+        found = judging.watch.look(answer.look)
+        if found is not None:
+            text = "calibrate the model with pictures as they are now"
+            log.warning("model %s: the promise is suspended: %s; %s", self.name, found.describe(), text)
 
     def ended(self, judging: Judging) -> list[tuple[Work, Answer]]:
         """A process has ended: what was in its hands is tried again, one by one; returns what is given up."""
@@ -226,10 +272,14 @@ class Model:
                 each.child.tell(STOP)
             else:
                 each.child.kill()
+        if self._watch is not None:
+            self._watch.close()
 
     def status(self) -> dict[str, Any]:
         """Plain values for ``status.json``."""
-        loaded = next((each.loaded for each in self.processes if each.loaded), None)
+        judging = next((each for each in reversed(self.processes) if each.loaded), None)
+        loaded, served = (None, None) if judging is None else (judging.loaded, judging.served())
+        watched = None if self._watch is None else self._watch.status()
         return {
             "state": "up" if self.ready else "away" if self.problem else "starting",
             "reason": self.problem if not self.ready else "",
@@ -241,6 +291,8 @@ class Model:
             "judged": self.judged,
             "waiting": len(self.queue),
             "batch_seconds": round(self.batch_seconds, 4),
+            "promise": None if served is None else served.promise,
+            "watch": None if watched is None else {"compared": watched.compared, "evidence": dict(watched.evidence)},
         }
 
 

@@ -88,4 +88,4 @@ def _live(job: MovingJob) -> Iterator[Picture | None]:
 def _picture(job: MovingJob, frame: Frame, key: str, skipped: int) -> Picture:
     moment, time_ms = time.monotonic(), time.time_ns() // 1_000_000
     name = f"{job.shown}#{frame.index}"
-    return Picture(key, name, moment, time_ms, image=frame.image, skipped=skipped)
+    return Picture(key, name, moment, time_ms, image=frame.image, skipped=skipped, moment=frame.time)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.config.line import LineSection
+from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.line.child import as_child
 from lightdet.line.judge import JudgeJob
@@ -39,7 +40,7 @@ def judge(job: JudgeJob, pipe: Connection) -> None:
             return
     rule = {"threshold": 0.25, "thresholds": {}, "min_size": 0.0, "min_sizes": {}}
     batch = 1 if job.batch == "auto" else job.batch
-    pipe.send(Loaded(batch, ("red",), rule, {"holds": False, "text": "none"}, "score 0.25"))
+    pipe.send(Loaded(batch, ("red",), rule, Promise(why_not="a stub"), "score 0.25"))
     try:
         while (items := pipe.recv()) != STOP:
             time.sleep(float(seconds) * len(items))
