@@ -17,7 +17,7 @@ from lightdet.wording import counted
 
 
 def fingerprint(data: Any) -> dict[str, Any]:
-    """Enough of the data to notice a resume with another data set, or a changed one."""
+    """What the data hold, in numbers; with a digest (`lightdet.runs.resume`) a resume with other data is noticed."""
     splits = {"train": data.train, "val": data.val}
     return {
         name: {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.config import YamlFile
+from lightdet.data.set_digest import set_digest
 from lightdet.errors import UserError
 from lightdet.tasks import AnyConfig, Task
 from lightdet.wording import counted, duration
@@ -18,6 +19,8 @@ STATE_FILE, LAST_FILE = "state.safetensors", "last.safetensors"
 """As in `lightdet.training`, which would import torch."""
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib", "probe")
 """Keys that may differ when a training is resumed: they change speed, and no result by more than rounding (threads)."""
+
+_DIGEST = "sha256"
 
 
 def config_to_resume(
@@ -67,14 +70,44 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
     return found
 
 
+def facts_of_data(task: Task, data: Any, digests: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    """Return what a training's state keeps of its data, by split: numbers, and a digest of pictures and labels.
+
+    Args:
+        task, data: the training's.
+        digests: of the pictures by split, see `lightdet.runs.trained_on.digests_of`.
+    """
+    counted_up = task.training.messages().fingerprint(data)
+    splits = {"train": data.train, "val": data.val}
+    return {
+        name: facts | {_DIGEST: set_digest(splits[name].annotations, digests[name])}
+        for name, facts in counted_up.items()
+    }
+
+
 def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
     """Refuse to continue with other data; `run` holds the facts of the training to continue.
 
     Raises:
         UserError: other classes, pictures or labels.
     """
-    for key, what in (("names", "classes"), ("data", task.training.fingerprinted)):
-        if state.run.get(key) != run[key]:
+    before, now = state.run, run
+    for key, what in (("names", "classes"), ("data", "pictures or labels")):
+        same = before.get(key) == now[key] if key == "names" else _same_facts(before.get(key), now[key])
+        if not same:
             raise UserError(
-                f"the data set has other {what} than when this training started; it cannot continue", path=output
+                f"the data set has other {what} than when this training started; restore them, or train into another "
+                "--output",
+                path=output,
             )
+
+
+def _same_facts(before: Any, now: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether `facts_of_data` are the same; of earlier versions, which kept no digest, as far as they tell."""
+    if not isinstance(before, Mapping) or before.keys() != now.keys():
+        return False
+    told = {
+        name: {key: value for key, value in facts.items() if key != _DIGEST or _DIGEST in before[name]}
+        for name, facts in now.items()
+    }
+    return told == before

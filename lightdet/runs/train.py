@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,9 +22,9 @@ from lightdet.files import make_folder, with_home, write_json
 from lightdet.missing import require_file
 from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.relaunch import continued, note_launch
-from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume
+from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume, facts_of_data
 from lightdet.runs.stand_in import StandIn
-from lightdet.runs.trained_on import write_trained_on
+from lightdet.runs.trained_on import digests_of, write_trained_on
 from lightdet.runs.training_sets import forgotten, keeps, old_model, stands_in, training_set
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
@@ -261,8 +261,9 @@ def _train(
             data = task.training.training_data(config, spec, on_error=options.on_error, **more)
         if config.train.minutes is not None and processes.count > 1:
             raise UserError("train.minutes works in a single process; give --epochs to torchrun")
-        fingerprint = task.training.messages().fingerprint(data)
-        run = {"config": config.model_dump(mode="json"), "data": fingerprint, "names": list(data.names)}
+        digests = digests_of(data)
+        about = facts_of_data(task, data, digests)
+        run = {"config": config.model_dump(mode="json"), "data": about, "names": list(data.names)}
         if state is not None:
             check_same_data(task, state, run, output)
         if processes.is_first:
@@ -282,14 +283,14 @@ def _train(
             reached = trainer.fit()
     values = summary(reached, data)
     if processes.is_first:
-        _write_about(options, data, values)
+        _write_about(options, digests, values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
 
 
-def _write_about(options: TrainOptions, data: Any, values: dict[str, Any]) -> None:
+def _write_about(options: TrainOptions, digests: Mapping[str, Sequence[str]], values: dict[str, Any]) -> None:
     """Write what a training used and reached; not before its end: a first epoch that diverges leaves nothing."""
-    write_trained_on(Path(options.output), data)
+    write_trained_on(Path(options.output), digests)
     if options.json is not None:
         write_json(Path(options.json), values)
 

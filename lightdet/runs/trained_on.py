@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,23 @@ from lightdet.files import write_json
 FILE_NAME = "trained_on.json"
 
 
-def write_trained_on(folder: Path, data: Any) -> None:
-    """Write the digests of the pictures of a training's `data` into its folder, by split."""
+def digests_of(data: Any) -> dict[str, list[str]]:
+    """Return the digests of the pictures of a training's `data`, by split and in its order.
+
+    Raises:
+        UserError: a picture can no longer be read.
+    """
     splits = {"train": data.train, "val": data.val}
-    write_json(
-        folder / FILE_NAME,
-        {
-            name: sorted(picture_digest(each.image) for each in pictures.annotations)
-            for name, pictures in splits.items()
-            if pictures
-        },
-    )
+    return {
+        name: [picture_digest(each.image) for each in pictures.annotations]
+        for name, pictures in splits.items()
+        if pictures is not None
+    }
+
+
+def write_trained_on(folder: Path, digests: Mapping[str, Sequence[str]]) -> None:
+    """Write what `digests_of` gave into the training's folder."""
+    write_json(folder / FILE_NAME, {name: sorted(each) for name, each in digests.items()})
 
 
 @dataclass(frozen=True)

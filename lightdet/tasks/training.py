@@ -26,11 +26,6 @@ class Training(Protocol):
         """That number's name, for messages."""
         ...
 
-    @property
-    def fingerprinted(self) -> str:
-        """What `fingerprint` compares, in words."""
-        ...
-
     def training_data(self, config: Any, spec: DatasetSpec, *, on_error: OnError, **more: Any) -> Any:
         """Read the splits ``train`` and ``val`` and decode their pictures.
 

@@ -17,7 +17,7 @@ LOSSES = {"box": "box", "objectness": "obj", "classification": "cls", "proposal_
 
 
 def fingerprint(data: Any) -> dict[str, Any]:
-    """Enough of the data to notice a resume with another data set, or a changed one."""
+    """What the data hold, in numbers; with a digest (`lightdet.runs.resume`) a resume with other data is noticed."""
     splits = {"train": data.train, "val": data.val}
     return {
         name: {

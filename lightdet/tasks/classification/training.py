@@ -19,7 +19,6 @@ class ClassificationTraining:
     """See `lightdet.tasks.training.Training`."""
 
     score_column, score_words = "val_balanced_accuracy", "balanced accuracy"
-    fingerprinted = "pictures or labels"
     enough_steps = None
 
     def training_data(

@@ -21,7 +21,6 @@ class DetectionTraining:
     """See `lightdet.tasks.training.Training`."""
 
     score_column, score_words = "map50_95", "mAP@0.5:0.95"
-    fingerprinted = "pictures or boxes"
 
     def training_data(
         self, config: RunConfig, spec: DatasetSpec, *, on_error: OnError, **more: Any
