@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.box_classes import NAMED, find_box_classes
 from lightdet.data.class_list import read_class_names
+from lightdet.data.class_names import Place, check_spellings
 from lightdet.data.class_records import find_classes
 from lightdet.data.drawn import SEED, SHARE, with_validation
 from lightdet.data.formats.coco import parse_coco
@@ -248,7 +249,7 @@ def _classes(
             raise UserError(f"the class list {error}", path=path) from None
     if config.format in get_args(ClassFormat):
         try:
-            return check_class_names(find_classes(config.format, root, splits))
+            return _checked(find_classes(config.format, root, splits))
         except ValueError as error:
             raise UserError(f"the list of classes {error}; add 'classes'", path=file.path) from None
     labels = next((split.labels for split in splits.values() if split.labels), None)
@@ -256,13 +257,21 @@ def _classes(
         raise UserError("the key 'classes' is missing: list the names in the order of their ids", path=file.path)
     try:
         if config.format != "coco" or labels is None:
-            return check_class_names(find_box_classes(config.format, root, splits, rules))
-        return check_class_names(parse_coco(labels).class_names())
+            return _checked(find_box_classes(config.format, root, splits, rules))
+        names = check_class_names(parse_coco(labels).class_names())
+        return _checked(dict.fromkeys(names, (labels, None)))
     except ValueError as error:
         way_out = "; or list them under 'classes' in the YAML, and equal names are one class"
         raise UserError(
             f"the list of categories {error}{way_out if 'twice' in str(error) else ''}", path=labels
         ) from None
+
+
+def _checked(places: Mapping[str, Place]) -> tuple[str, ...]:
+    """The names of classes that nobody has listed; two spellings of one name are refused."""
+    names = check_class_names(places)
+    check_spellings(places)
+    return names
 
 
 def _found_or_needed(splits: dict[str, SplitSpec]) -> dict[str, SplitSpec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lightdet.data.class_names import Place
 from lightdet.data.faults import DataError
 from lightdet.data.formats.class_csv import parse_class_csv, read_rows
 from lightdet.data.formats.folders import (
@@ -54,21 +55,27 @@ def _record(entry: Entry) -> ClassRecord:
     return record
 
 
-def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tuple[str, ...]:
+def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> dict[str, Place]:
     """The classes of a data set whose YAML names none: the names of its folders or labels, sorted.
+
+    Returns:
+        Where each name is found first.
 
     Raises:
         UserError: none can be found; they are ids, or the names of splits; a folder, list or CSV file is missing.
     """
-    words: set[str] = set()
+    words: dict[str, Place] = {}
     for place in splits.values():
         folders = place.images or (root,)
+        found: list[tuple[str, Place]]
         if form == "csv" and place.labels is not None:
-            words |= {row.word for row in read_rows(place.labels) if row.word}
+            found = [(row.word, (place.labels, row.line)) for row in read_rows(place.labels) if row.word]
         elif place.listings:
-            words |= {word for file in place.listings for word in words_of_list(file, [*folders, file.parent])}
+            lists = {file: words_of_list(file, [*folders, file.parent]) for file in place.listings}
+            found = [(word, (file, None)) for file, named in lists.items() for word in named]
         else:
-            words |= {name for folder in folders for name in folder_names(folder)}
+            found = [(name, (folder / name, None)) for folder in folders for name in folder_names(folder)]
+        words = dict(found[::-1]) | words
     files = [file for place in splits.values() for file in ([place.labels] if place.labels else place.listings)]
     source = files[0] if files else root
     if not words:
@@ -83,4 +90,4 @@ def find_classes(form: str, root: Path, splits: Mapping[str, SplitSpec]) -> tupl
     if all(split_of_cell(word) is not None for word in words):
         shown = ", ".join(sorted(words))
         raise UserError(f"holds the folders {shown}: name them as splits (train: train, …)", path=root)
-    return tuple(sorted(words))
+    return dict(sorted(words.items()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lightdet.data.class_names import spelling_key
 from lightdet.data.dataset import read_split, split_records
 from lightdet.data.picture_digest import picture_digest
 from lightdet.data.spec import DatasetSpec, OnError, SplitSpec
@@ -85,8 +86,7 @@ def _classes(holders: Iterable[tuple[str, Sequence[str]]]) -> tuple[str, ...]:
     found: dict[str, tuple[str, str]] = {}
     for holder, names in holders:
         for name in names:
-            key = "".join(name.casefold().replace("-", " ").replace("_", " ").split())
-            before, where = found.setdefault(key, (name, holder))
+            before, where = found.setdefault(spelling_key(name), (name, holder))
             if before != name:
                 raise UserError(
                     f"'{before}' of {where} and '{name}' of {holder} differ only in how they are written; one class "

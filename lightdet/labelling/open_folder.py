@@ -135,7 +135,7 @@ def _named(spec: DatasetSpec) -> list[str]:
         if spec.format == "coco":
             files = dict.fromkeys(place.labels for place in spec.splits.values() if place.labels is not None)
             return list(dict.fromkeys(name for file in files for name in parse_coco(file).class_names()))
-        return find_box_classes(spec.format, spec.root, spec.splits, spec.rules)
+        return list(find_box_classes(spec.format, spec.root, spec.splits, spec.rules))
     except UserError as error:
         if "no classes can be found" in error.message:
             return []

@@ -248,7 +248,7 @@ def test_the_audit_of_classes(folder_set: Path, save_picture: Save) -> None:
 def test_the_audit_of_class_names(folder_set: Path, write: Write) -> None:
     """A table typed by hand; the names are told where they come from rows, too."""
     write(folder_set / "t.csv", "path,label\ntrain/bad/1.png,Bad\nval/bad/4.png,bad\ntrain/good part/1.png,good part\n")
-    report = audit_dataset(spec_of(folder_set, "format: csv\nsplits: {train: t.csv}\n"))
+    report = audit_dataset(spec_of(folder_set, "format: csv\nclasses: [Bad, bad, good part]\nsplits: {train: t.csv}\n"))
     (found,) = [finding for finding in report.findings if finding.kind == "class-alike"]
     assert found.message == "the classes 'Bad', 'bad' count as 2"
     clean = audit_dataset(spec_of(folder_set, FOLDERS))
