@@ -79,7 +79,11 @@ def read_label_studio(data: bytes, size: Size, classes: Sequence[str]) -> Found:
         (image,) = images
         boxes = found.setdefault(image, [])
         (annotation,) = [each for each in task["annotations"] if not each.get("was_cancelled")]
+        regions = set()
         for result in annotation["result"]:
+            if result.get("id") in regions:  # the same region again
+                continue
+            regions |= {result["id"]} if isinstance(result.get("id"), str | int) else set()
             value = result["value"]
             if result["type"] in ("polygonlabels", "polygon"):
                 box = _around(value["points"])
