@@ -22,7 +22,8 @@ from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
 from lightdet.options.val import ValOptions
-from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
+from lightdet.runs.calibration_pictures import check_distinct, fingerprint
+from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of
 from lightdet.runs.found import Found
 from lightdet.runs.validate import Validation, Watcher
 from lightdet.storage.kept import needs_output
@@ -74,11 +75,13 @@ class Calibration:
         """Run the model on every picture of the split, choose the threshold, write the record.
 
         Raises:
-            UserError: the promise cannot be given with these pictures or this model; otherwise as `Validation.run`.
+            UserError: the promise cannot be given with these pictures or this model; a picture that is there twice;
+                otherwise as `Validation.run`.
         """
         found, names = self.validation.find(watcher, statistics=True), self.spec.classes
         options = self.options
         wanted = wanted_of(options)
+        check_distinct(found.truths)
         try:
             rule, choices = choose_rule(self.base, found, names, wanted, options.split, self.task)
         except UserError as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,28 +116,6 @@ def evidence_of(choices: Mapping[str, Choice]) -> dict[str, dict[str, Any]]:
         name or "all": {"threshold": c.threshold, "errors": c.errors, "pictures": c.total, "bound": c.bound}
         for name, c in choices.items()
     }
-
-
-def fingerprint(truths: Sequence[Any]) -> str:
-    """Return the SHA-256 of a set of labelled pictures, in whatever order and under whatever names.
-
-    Raises:
-        UserError: a picture can no longer be read.
-    """
-    each = sorted(_digest(truth) for truth in truths)
-    return hashlib.sha256(b"".join(each)).hexdigest()
-
-
-def _digest(truth: Any) -> bytes:
-    digest = hashlib.sha256()
-    try:
-        digest.update(Path(truth.image).read_bytes())
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror or error}", path=truth.image) from None
-    boxes = getattr(truth, "boxes", None)
-    label = (truth.label,) if boxes is None else (boxes.tolist(), truth.labels.tolist())
-    digest.update(repr(label).encode())
-    return digest.digest()
 
 
 def lowest_rate(scores: AnyArray, wanted: Wanted) -> float:

@@ -16,7 +16,8 @@ from lightdet.errors import UserError
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.options.export import ExportOptions
 from lightdet.options.val import ValOptions
-from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint
+from lightdet.runs.calibration_pictures import check_distinct, fingerprint
+from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of
 from lightdet.runs.export_proof import Watcher
 from lightdet.runs.load import calibrated_conditions, trained_tiles
 from lightdet.runs.validate import Validation
@@ -67,10 +68,11 @@ def exported_decision(
     if fingerprint(found.truths) != calibration.get("sha256"):
         return _without(record, f"the split '{split}' holds other pictures or labels than those it was calibrated on")
     try:
+        check_distinct(found.truths)
         base = replace(rule, thresholds={})
         chosen, choices = choose_rule(base, found, spec.classes, _wanted(promise), str(split), validation.task)
     except UserError as error:
-        return _without(record, f"the export does not keep it ({error.message})")
+        return _without(record, f"the export does not keep it ({error})")
     bad = [chosen.is_bad(truth, spec.classes) for truth in found.truths]
     return {
         **record,

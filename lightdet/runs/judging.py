@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lightdet.runs.choose_rule import fingerprint
+from lightdet.runs.calibration_pictures import fingerprint
 
 if TYPE_CHECKING:
     from lightdet.runs.found import Found

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pil
+from PIL.PngImagePlugin import PngInfo
 
 from lightdet.calibration import upper_bound
 from lightdet.cli.app import main
@@ -142,7 +143,10 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
         for kind, values in (("good", good), ("bad", bad)):
             (tmp_path / split / kind).mkdir(parents=True)
             for number, value in enumerate(values):
-                Pil.fromarray(np.full((SIDE, SIDE), value, np.uint8)).save(tmp_path / split / kind / f"{number}.png")
+                own = PngInfo()
+                own.add_text("part", f"{kind} {number}")  # pictures may look alike, and are no copies
+                pixels = np.full((SIDE, SIDE), value, np.uint8)
+                Pil.fromarray(pixels).save(tmp_path / split / kind / f"{number}.png", pnginfo=own)
         Path("set.yaml").write_text("format: folders\nclasses: [good, bad]\nsplits: {val: val}\n")
         return tmp_path
 
@@ -195,6 +199,19 @@ def test_from_the_promise_to_ok_and_ng(line: Callable[..., Path], run: Callable[
     for row, result in zip(rows, results["results"], strict=True):
         assert row["decision"] == result["decision"] == ("NG" if result["bad"] >= record["rule"]["threshold"] else "OK")
         assert result["bad"] == float(row["bad"]) == result["probabilities"]["bad"]
+
+
+@pytest.mark.parametrize("kind", ["good", "bad"])
+def test_a_picture_counts_once(line: Callable[..., Path], run: Callable[..., Told], kind: str) -> None:
+    folder = line([40 + number for number in range(40)], [100 + number for number in range(40)]) / "val"
+    asked = ("calibrate", "--data", "set.yaml", "--escape-rate", "0.1")
+    (folder / kind / "copy.png").write_bytes((folder / "bad" / "3.png").read_bytes())
+    code, _, err = run(*asked)
+    assert code == 2 and err.count("\n") == 1
+    assert str(Path("bad", "3.png")) in err and str(Path(kind, "copy.png")) in err
+    assert ("labelled differently" in err) == (kind == "good")
+    (folder / kind / "copy.png").unlink()
+    assert run(*asked)[0] == 0
 
 
 def test_a_promise_on_training_pictures_is_doubted(line: Callable[..., Path], run: Callable[..., Told]) -> None:

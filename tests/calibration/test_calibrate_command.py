@@ -31,7 +31,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     def write(pictures: list[tuple[int | None, dict[int, float]]], box: tuple[float, ...] = (8, 8, 10, 4)) -> None:
         rows = []
         for number, (defect, scores) in enumerate(pictures):
-            Pil.fromarray(np.full((SIDE, SIDE), 90, np.uint8)).save(images / f"{number}.png")
+            pixels = np.full((SIDE, SIDE), 90, np.uint8)
+            pixels[0, :2] = divmod(number, 256)  # no two alike
+            Pil.fromarray(pixels).save(images / f"{number}.png")
             (labels / f"{number}.txt").write_text("" if defect is None else f"{defect} 0.5 0.5 0.3 0.2\n")
             rows += [
                 {"image_id": f"{number}.png", "category_id": NAMES[label], "bbox": list(box), "score": score}
@@ -73,6 +75,25 @@ def test_the_promise_and_what_it_costs(make: Callable[..., None], calibrate: Cal
     rejected = int((np.linspace(0.01, 0.4, 40).round(4) >= record["rule"]["threshold"]).sum())
     assert confusion["good"] == {"NG": rejected, "OK": 40 - rejected}
     assert "with 95% confidence, a one-sided bound (promised 5.00%)" in out
+
+
+@pytest.mark.parametrize("rate", ["--escape-rate", "--false-reject-rate"])
+@pytest.mark.parametrize("defect", [0, 1, None])
+def test_a_picture_counts_once(
+    make: Callable[..., None], calibrate: Callable[..., Told], rate: str, defect: int | None
+) -> None:
+    make(spread(40, 0.3, 0.9, 0, 0) + spread(40, 0.01, 0.2, 0, None))
+    images, labels = Path("set/images/val"), Path("set/labels/val")
+    assert calibrate(rate, "0.2")[0] == 0
+    (images / "copy.png").write_bytes((images / "7.png").read_bytes())
+    (labels / "copy.txt").write_text("" if defect is None else f"{defect} 0.5 0.5 0.3 0.2\n")
+    code, out, err = calibrate(rate, "0.2", "--on-error", "skip")
+    assert code == 2 and out == "" and err.count("\n") == 1
+    assert "7.png" in err and "copy.png" in err and "byte for byte" in err
+    assert ("labelled differently" in err) == (defect != 0)
+    (images / "copy.png").unlink()
+    (labels / "copy.txt").unlink()
+    assert calibrate(rate, "0.2")[0] == 0
 
 
 def test_false_rejects_are_bounded_too(make: Callable[..., None], calibrate: Callable[..., Told]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import Promise
-from lightdet.runs.choose_rule import fingerprint
+from lightdet.runs.calibration_pictures import fingerprint
 from lightdet.runs.found import Found
 from lightdet.runs.judging import SAME, SEEN, held
 from lightdet.structures import Detections

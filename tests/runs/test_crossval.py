@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from lightdet.cli.app import main
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.drift import reference as drift_reference
 from lightdet.drift.statistics import PICTURE_STATISTICS
+from lightdet.errors import UserError
 from lightdet.inference.watching import stored_reference
+from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import training_process, trainings
 from lightdet.runs.crossval import checks
+from lightdet.runs.crossval.run import CrossValidation
 
 BOXES = """\
 imgsz: 64
@@ -177,6 +181,17 @@ def test_the_same_command_trains_nothing_again(
     assert numbers(whole)["figures"] == before["figures"]
     assert numbers(whole)["calibration"]["reference"] == before["calibration"]["reference"]
     assert "training" not in capsys.readouterr().out.replace("trained", "").replace("no training has seen", "")
+
+
+def test_a_picture_counts_once_for_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_classes(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy("set/train/bad/0.png", "set/val/bad/copy.png")
+    options = CrossvalOptions(data="set/mine.yaml", config="config.yaml", folds=2, escape_rate=0.4, confidence=0.8)
+    with pytest.raises(UserError, match="byte for byte") as error:
+        CrossValidation(options, "run")
+    assert "copy.png" in str(error.value) and "0.png" in str(error.value)
+    CrossValidation(replace(options, escape_rate=None), "run")  # scores promise nothing
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from lightdet.errors import UserError
 from lightdet.files import check_writable, write_json, write_text
 from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import trainings
+from lightdet.runs.calibration_pictures import check_distinct
 from lightdet.runs.choose_rule import Wanted, check_enough
 from lightdet.runs.crossval.checks import check_count, refuse_seen
 from lightdet.runs.crossval.held_out import Look, predictions
@@ -85,7 +86,7 @@ class CrossValidation:
 
     Raises:
         UserError: a wrong configuration value, data set or split; a start that may have seen the pictures; too few
-            pictures for the rate that is asked for.
+            pictures for the rate that is asked for, or one of them twice.
     """
 
     options: CrossvalOptions
@@ -110,6 +111,7 @@ class CrossValidation:
             self.base, origin = self.task.uncalibrated_rule(self.spec, min_size=options.min_size, bad=options.bad)
             self.notes += [f"Bad are {', '.join(self.base.bad)} ({origin})."] if origin else []
             truths = list(self.pool.truths.values())
+            check_distinct(truths)
             check_enough(self.base, truths, self.spec.classes, self.wanted, self.pool.called, self.task)
         self.look = Look(options, self.config, self.task)
 

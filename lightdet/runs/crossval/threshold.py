@@ -21,7 +21,8 @@ from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import ESTIMATE, Promise
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.runs.calibrate import CURVE_POINTS
-from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, fingerprint, lowest_rate
+from lightdet.runs.calibration_pictures import fingerprint
+from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, lowest_rate
 from lightdet.runs.crossval.pool import Pool
 from lightdet.runs.found import Found
 from lightdet.tasks import Task
