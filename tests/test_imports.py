@@ -28,6 +28,7 @@ BASE = {
     "missing",
     "model_kind",
     "other_names",
+    "plain_yaml",
     "processors",
     "signals",
     "seal",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from lightdet.errors import UserError
 from lightdet.missing import why_missing
 from lightdet.other_names import KEYS, OPTIONS, normal
+from lightdet.plain_yaml import TwoMeaningsError, parse_yaml
 
 MAX_YAML_BYTES = 4 << 20
 TOP_KEY = "imgsz"
@@ -57,7 +58,8 @@ def load_yaml(path: str | Path) -> YamlFile:
     """Read a YAML mapping; a top-level ``extends: other.yaml`` (relative to the file) is merged below it.
 
     Raises:
-        UserError: missing or unreadable file, syntax error, repeated key, not a mapping, circular ``extends``.
+        UserError: missing or unreadable file, syntax error, repeated key, a number with two meanings, not a mapping,
+            circular ``extends``.
     """
     return _load(Path(path), ())
 
@@ -82,7 +84,10 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         places: dict[KeyPath, tuple[Path | None, int | None]] = {}
         if node is not None:
             _note_places(node, (), path, places, set())
-        values = yaml.safe_load(text)
+        values = parse_yaml(text)
+    except TwoMeaningsError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UserError(str(error.problem), path=path, line=line) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         hint = "; in double quotes \\ begins an escape: write / in paths" if "escape" in str(error.problem) else ""
@@ -141,7 +146,7 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
     """Turn ``["train.epochs=3", "augment.mosaic=0"]`` into a nested mapping; values are YAML.
 
     Raises:
-        UserError: an override that is not ``key.path=value``.
+        UserError: an override that is not ``key.path=value``, or a number with two meanings.
     """
     values: dict[str, Any] = {}
     for override in overrides:
@@ -150,7 +155,9 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
         if not equals or not all(parts):
             raise UserError(f"'{override}' is not of the form key.path=value, such as train.epochs=3")
         try:
-            value = yaml.safe_load(text)
+            value = parse_yaml(text)
+        except TwoMeaningsError as error:
+            raise UserError(f"'{override}': {error.problem}") from None
         except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"'{override}': the part after '=' is not valid YAML") from None
         nested: dict[str, Any] = {parts[-1]: value}

@@ -18,6 +18,7 @@ from lightdet.data.class_list import numbered_names
 from lightdet.data.faults import DataError
 from lightdet.data.formats.label_file import plain_number, read_bounded, read_lines
 from lightdet.data.spec import DatasetSpec
+from lightdet.plain_yaml import parse_yaml
 
 _TEXTS = ("classes.txt", "obj.names", "_darknet.labels", "labelmap.txt")
 _MAX_BYTES = 1 << 20
@@ -92,7 +93,7 @@ def _have_no_order(listed: Sequence[str]) -> bool:
 def _value(path: Path) -> Any:
     try:
         text = read_bounded(path, _MAX_BYTES).decode("utf-8-sig")
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return json.loads(text) if path.suffix == ".json" else parse_yaml(text)
     except (DataError, ValueError, RecursionError, yaml.YAMLError):
         return None
 
