@@ -12,12 +12,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lightdet.errors import UserError
+from lightdet.evaluation.named_pictures import NamedPictures
 from lightdet.evaluation.numbering import doubtful_numbers
 from lightdet.missing import why_missing
 from lightdet.structures import Annotation, Detections
@@ -34,27 +35,37 @@ class Ids:
     Attributes:
         images: file name by ``image_id``.
         categories: class name by ``category_id``.
+        folders: what the file names of a data set's own file are relative to.
     """
 
     images: Mapping[int | str, str] = field(default_factory=dict)
     categories: Mapping[int | str, str] = field(default_factory=dict)
+    folders: tuple[Path, ...] = ()
 
 
 def read_predictions(
-    path: Path, annotations: Sequence[Annotation], names: Sequence[str], *, ids: Ids | None = None, skip: bool = False
+    path: Path,
+    annotations: Sequence[Annotation],
+    names: Sequence[str],
+    *,
+    ids: Ids | None = None,
+    root: Path | None = None,
+    skip: bool = False,
 ) -> tuple[list[Detections], list[str]]:
     """Read detections and order them by the pictures of `annotations`.
 
     An ``image_id`` is, in this order: a number that the file's ``images`` or `ids` explain; a file name, with as
-    much of its path as makes it unique, or its stem; a number that is a picture's stem. A ``category_id`` is a
-    number that the file's ``categories`` or `ids` explain, a class name, or else the class's index from 0. What an
-    entry says beside its numbers, ``file_name`` and ``category_name``, explains them and must not contradict them.
+    much of its path as makes it unique and no folder that contradicts it (see `NamedPictures`), or its stem; a number
+    that is a picture's stem. A ``category_id`` is a number that the file's ``categories`` or `ids` explain, a class
+    name, or else the class's index from 0. What an entry says beside its numbers, ``file_name`` and
+    ``category_name``, explains them and must not contradict them.
 
     Args:
         path: the JSON file.
         annotations: the pictures that are evaluated; those without an entry have no detections.
         names: class names by label.
         ids: meaning of the numbers, from the data set's own COCO file.
+        root: the data set's folder; folders above it may be called otherwise in the file.
         skip: leave out entries for pictures that are not among `annotations`, and say so, instead of raising.
 
     Returns:
@@ -67,7 +78,9 @@ def read_predictions(
     entries, own = _load(path)
     known = ids or Ids()
     images, categories = own.images or known.images, own.categories or known.categories
-    pictures, labels = _Pictures(annotations, images), _Labels(names, categories)
+    folders = () if own.images else known.folders
+    pictures = NamedPictures(annotations, images, root, folders)
+    labels = _Labels(names, categories)
     rows: dict[int, list[Row]] = defaultdict(list)
     unknown: dict[str, int] = {}
     for number, entry in enumerate(entries):
@@ -93,8 +106,8 @@ def read_predictions(
     return found, [f"{path}: {reason} ({count} detections)" for reason, count in unknown.items()]
 
 
-def coco_ids(path: Path) -> Ids:
-    """Read the meaning of the numbers in a data set's COCO file.
+def coco_ids(path: Path, folders: Sequence[Path] = ()) -> Ids:
+    """Read the meaning of the numbers in a data set's COCO file, whose pictures are in `folders`.
 
     Raises:
         UserError: the file cannot be read or is not a COCO data set.
@@ -102,7 +115,7 @@ def coco_ids(path: Path) -> Ids:
     value = _json(path)
     if not isinstance(value, dict):
         raise UserError("must be a JSON object with 'images' and 'categories'", path=path)
-    return Ids(_table(value, "images", "file_name", path), _table(value, "categories", "name", path))
+    return Ids(_table(value, "images", "file_name", path), _table(value, "categories", "name", path), tuple(folders))
 
 
 def _json(path: Path) -> Any:
@@ -192,77 +205,6 @@ def _detections(rows: list[Row], names: tuple[str, ...], size: tuple[int, int]) 
     table = table[np.argsort(-table[:, 4], kind="stable")]
     boxes, scores, labels = table[:, :4].astype(np.float32), table[:, 4].astype(np.float32), table[:, 5]
     return Detections(boxes, scores, labels.astype(np.int64), names, size)
-
-
-class _Pictures:
-    """Finds the picture for an ``image_id``."""
-
-    def __init__(self, annotations: Sequence[Annotation], ids: Mapping[int | str, str]) -> None:
-        self.ids = ids
-        self.paths = [PurePosixPath(annotation.image.as_posix()) for annotation in annotations]
-        self.by_name: dict[str, list[int]] = defaultdict(list)
-        self.by_stem: dict[str, list[int]] = defaultdict(list)
-        for index, path in enumerate(self.paths):
-            self.by_name[path.name].append(index)
-            self.by_stem[path.stem].append(index)
-        self._found: dict[tuple[int | str, str | None], int] = {}
-        self._named: dict[int | str, int] = {}
-        self._called: dict[int, str] = {}
-
-    def find(self, value: int | str, file: str | None = None) -> int:
-        """Return the index of the picture with the ``image_id`` `value`; `file` is the entry's ``file_name``.
-
-        Raises:
-            LookupError: there is none.
-            ValueError: there are several, the number is unexplained, or the two belong to different pictures.
-        """
-        index = self._find(value, file)
-        if file is not None and self._named.setdefault(value, index) != index:
-            both = f"{self.paths[self._named[value]]} and {self.paths[index]}"
-            raise ValueError(f"image_id {value} and the file names beside it belong to two pictures: {both}")
-        return index
-
-    def _find(self, value: int | str, file: str | None) -> int:
-        explained = isinstance(value, str) or value in self.ids
-        if file is not None and explained:
-            self._named.setdefault(value, self._find(value, None))
-        if (value, file) not in self._found:
-            index, name = self._search(value) if file is None else (self._by_file(file), file)
-            if self._called.setdefault(index, name) != name:
-                both = f"'{self._called[index]}' and '{name}'"
-                raise ValueError(f"{both} both match {self.paths[index]}; give more of the path")
-            self._found[value, file] = index
-        return self._found[value, file]
-
-    def _search(self, value: int | str) -> tuple[int, str]:
-        if value in self.ids or isinstance(value, str):
-            name = str(self.ids.get(value, value))
-            return self._by_file(name), name
-        if self.ids:
-            raise LookupError(f"image_id {value} is not among 'images'")
-        # tools that write results without a list of images take the number from the file name: 000123.jpg
-        numbered = [stem for stem in self.by_stem if stem.isdecimal() and int(stem) == value]
-        if len(numbered) != 1:
-            raise ValueError(
-                f"image_id {value} is a number without a meaning here; give file names as image_id, "
-                "or an object with 'images'"
-            )
-        return self._by_file(numbered[0]), numbered[0]
-
-    def _by_file(self, file: str) -> int:
-        wanted = PurePosixPath(file.replace("\\", "/"))
-        matches = self.by_name.get(wanted.name) or self.by_stem.get(wanted.name, [])
-        if not matches:
-            raise LookupError(f"there is no picture '{file}' in this split")
-        if len(matches) > 1:
-            length = len(wanted.parts)
-            ends = {i: (self.paths[i].parts[-length:], self.paths[i].with_suffix("").parts[-length:]) for i in matches}
-            matches = [i for i in matches if wanted.parts in ends[i]]
-        if len(matches) != 1:
-            raise ValueError(
-                f"several pictures are called '{wanted.name}', and '{file}' does not say which one; give its path"
-            )
-        return matches[0]
 
 
 class _Labels:

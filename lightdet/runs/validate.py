@@ -213,10 +213,12 @@ class Validation:
         from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions  # noqa: PLC0415
 
         place = self.spec.split(self.options.split)
-        ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
+        ids = coco_ids(place.labels, place.images) if self.spec.format == "coco" and place.labels is not None else Ids()
         skip = self.options.on_error == "skip"
         truths, unfit = (truths, []) if self.zones is None else fitting(self.zones, truths, skip=skip)
-        found, skipped = read_predictions(self.source, truths, self.spec.classes, ids=ids, skip=skip)
+        found, skipped = read_predictions(
+            self.source, truths, self.spec.classes, ids=ids, root=self.spec.root, skip=skip
+        )
         labels = None if self.zones is None else ZonedLabels(self.zones, self.spec.classes)
         if labels is not None:
             truths = [labels.of(truth) for truth in truths]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from evaluation_scenes import NAMES, annotation
@@ -38,7 +39,7 @@ def test_boxes_become_corners_sorted_by_score(file):
     assert found[1].size == (200, 200)
 
 
-@pytest.mark.parametrize("image", ["ü b.png", "set/ü b.png", "ü b", "C:\\data\\set\\ü b.png", "/elsewhere/ü b.png"])
+@pytest.mark.parametrize("image", ["ü b.png", "set/ü b.png", "ü b", "C:\\data\\set\\ü b.png", "/elsewhere/set/ü b.png"])
 def test_pictures_by_name(file, image):
     found, _ = read_predictions(write(file, [result(image)]), PICTURES, NAMES)
     assert [len(each) for each in found] == [0, 0, 1]
@@ -80,15 +81,81 @@ def test_equal_names_in_several_folders(file):
     pictures = [annotation([], [], image=f"{folder}/x.png") for folder in ("one", "two")]
     found, _ = read_predictions(write(file, [result("two/x.png"), result("one/x")]), pictures, NAMES)
     assert [len(each) for each in found] == [1, 1]
-    for image in ("x.png", "three/x.png"):
-        with pytest.raises(UserError, match=r"several pictures are called 'x.png'"):
-            read_predictions(write(file, [result(image)]), pictures, NAMES)
+    with pytest.raises(UserError, match=r"several pictures are called 'x.png'"):
+        read_predictions(write(file, [result("x.png")]), pictures, NAMES)
+    with pytest.raises(UserError, match=r"no picture 'three/x.png' in this split, but one/x.png and 1 more; if that"):
+        read_predictions(write(file, [result("three/x.png")]), pictures, NAMES)
 
 
 def test_two_names_for_one_picture_are_refused(file):
-    write(file, [result("train/a.png"), result("val/a.png")])
-    with pytest.raises(UserError, match=r"'train/a.png' and 'val/a.png' both match set/a.png"):
+    write(file, [result("x/set/a.png"), result("y/set/a.png")])
+    with pytest.raises(UserError, match=r"'x/set/a.png' and 'y/set/a.png' both match set/a.png"):
         read_predictions(file, PICTURES, NAMES)
+
+
+FOLDERS = st.lists(st.sampled_from(["a", "b", "val", "images"]), max_size=4)
+
+
+@given(
+    root=FOLDERS,
+    inner=FOLDERS,
+    written=FOLDERS,
+    drive=st.sampled_from(["", "/nowhere/", "C:\\", "./"]),
+    stem=st.booleans(),
+)
+def test_no_folder_may_contradict(root, inner, written, drive, stem, tmp_path_factory):
+    """A path means the picture if it is the end of its path, or ends as it does inside the data set."""
+    file = tmp_path_factory.getbasetemp() / "contradicting.json"
+    base = Path("/there", "set", *root)
+    picture = annotation([], [], image=Path(base, *inner, "0.png"))
+    name = drive + "/".join([*written, "0" if stem else "0.png"])
+    whole, must = [*base.parts, *inner], inner or [base.name]
+    bare = not drive or drive == "./"
+    meant = (bare and written == whole[len(whole) - len(written) :]) or written[-len(must) :] == must
+    write(file, [result(name)])
+    if meant:
+        assert len(read_predictions(file, [picture], NAMES, root=base)[0][0]) == 1
+        return
+    with pytest.raises(UserError, match=r"there is no picture .* in this split, but /there/set/"):
+        read_predictions(file, [picture], NAMES, root=base)
+    found, skipped = read_predictions(file, [picture], NAMES, root=base, skip=True)
+    assert not len(found[0]) and "(1 detections)" in skipped[0]
+
+
+@pytest.mark.parametrize("called", ["train/images/0.png", "set/train/images/0", "other/0.png", "images/val/0.png"])
+def test_the_picture_of_another_split_with_the_same_name(file, tmp_path, called):
+    """Every split may have a 0.png; perfect detections on one gave 0.000 on the other without a word."""
+    picture = annotation([], [], image=tmp_path / "set" / "val" / "images" / "0.png")
+    for each in (called, str(tmp_path / called), f"D:\\{called}"):
+        with pytest.raises(
+            UserError, match=r"no picture .*, but .*0.png; if that is meant, give its name without folders"
+        ):
+            read_predictions(write(file, [result(each)]), [picture], NAMES, root=tmp_path / "set")
+
+
+def test_an_absolute_path_means_the_picture_with_its_content(file, tmp_path):
+    places = [tmp_path / name / "val" / "0.png" for name in ("set", "old", "copy")]
+    for place, content in zip(places, (b"one", b"two", b"one"), strict=True):
+        place.parent.mkdir(parents=True)
+        place.write_bytes(content)
+    flat = tmp_path / "0.png"
+    flat.write_bytes(b"one")
+    picture = annotation([], [], image=places[0])
+    for path in (places[0], places[2], flat):
+        found, _ = read_predictions(write(file, [result(str(path))]), [picture], NAMES, root=tmp_path / "set")
+        assert len(found[0]) == 1
+    with pytest.raises(UserError, match=r"no picture '.*old/val/0.png' in this split, but .*set/val/0.png"):
+        read_predictions(write(file, [result(str(places[1]))]), [picture], NAMES, root=tmp_path / "set")
+
+
+def test_names_of_the_data_sets_own_file_are_relative_to_its_pictures(file, tmp_path):
+    truth = {"images": [{"id": 5, "file_name": "/first/computer/a.png"}], "categories": [], "annotations": []}
+    ids = coco_ids(write(tmp_path / "truth.json", truth), [tmp_path / "set" / "val"])
+    picture = annotation([], [], image=tmp_path / "set" / "val" / "a.png")
+    found, _ = read_predictions(write(file, [result(5)]), [picture], NAMES, ids=ids, root=tmp_path / "set")
+    assert len(found[0]) == 1
+    with pytest.raises(UserError, match=r"no picture 'train/a.png' in this split, but"):  # this name is not
+        read_predictions(write(file, [result("train/a.png")]), [picture], NAMES, ids=ids, root=tmp_path / "set")
 
 
 def test_pictures_of_other_splits(file):
@@ -220,7 +287,7 @@ def test_names_that_contradict_the_numbers(file, entries, word):
 
 
 def test_file_names_explain_the_numbers_of_pictures(file):
-    entries = [result(40) | {"file_name": "ü b.png"}, result(41) | {"file_name": "elsewhere/a.png"}]
+    entries = [result(40) | {"file_name": "ü b.png"}, result(41) | {"file_name": "elsewhere/set/a.png"}]
     found, _ = read_predictions(write(file, entries), PICTURES, NAMES)
     assert [len(each) for each in found] == [1, 0, 1]
     value = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 9, "name": "dent"}]}

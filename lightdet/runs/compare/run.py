@@ -109,9 +109,14 @@ class ModelComparison:
                 raise UserError(error.message, path=entry.files[0]) from None
         if entry.kind == "predictions":
             place = self.spec.split(self.options.split)
-            ids = coco_ids(place.labels) if self.spec.format == "coco" and place.labels is not None else Ids()
+            ids = (
+                coco_ids(place.labels, place.images)
+                if self.spec.format == "coco" and place.labels is not None
+                else Ids()
+            )
             truths = self.splits[self.options.split]
-            read_predictions(entry.files[0], truths, self.spec.classes, ids=ids, skip=self.options.on_error == "skip")
+            skip, root = self.options.on_error == "skip", self.spec.root
+            read_predictions(entry.files[0], truths, self.spec.classes, ids=ids, root=root, skip=skip)
 
     def _check_weights(self, entry: Entry) -> None:
         """Read weights once, before hours are spent on training the others."""
