@@ -89,6 +89,12 @@ def label_places(files: FolderFiles, labels: list[Path], pictures: str, beside: 
         return found
     if not files.below(pictures):
         return Splits({"train": "."})
+    labelled = {path.with_suffix("") for path in labels}
+    beside_labels = (files.name(path) for path in files.pictures if path.with_suffix("") in labelled)
+    outside = next((name for name in beside_labels if not name.startswith(f"{pictures}/")), None)
+    if outside is not None:
+        place = PurePosixPath(outside).parent
+        return Splits({"train": pictures}, f"whether the pictures in '{place}' count beside those in '{pictures}'")
     tops = {files.name(path.parent).split("/")[0] for path in labels}
     if len(tops) == 1 and not tops & {pictures, ".", *beside}:
         return Splits({"train": {"images": pictures, "labels": tops.pop()}})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -222,6 +222,8 @@ PARTS = st.sampled_from(["train", "Test", "val", "dev", "a", "images", "test_set
 
 @settings(max_examples=40, deadline=None)
 @given(folders=st.sets(st.lists(PARTS, max_size=3).map("/".join), min_size=1, max_size=4))
+@example(folders={"", "images"})
+@example(folders={"a", "images/a"})
 def test_no_picture_in_a_folder_named_after_a_test_is_trained_on(
     folders: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
