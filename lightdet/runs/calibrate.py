@@ -22,7 +22,7 @@ from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
 from lightdet.options.val import ValOptions
-from lightdet.runs.calibration_pictures import check_distinct, fingerprint
+from lightdet.runs.calibration_pictures import MARKS, check_distinct, fingerprint, marks
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of
 from lightdet.runs.found import Found
 from lightdet.runs.validate import Validation, Watcher
@@ -109,6 +109,7 @@ class Calibration:
                 "name": spec.name,
                 "split": options.split,
                 "sha256": fingerprint(found.truths),
+                MARKS: marks(found.truths),
                 **judgement.as_dict(),
                 "roc": [list(point) for point in judgement.roc[::step]],
             },

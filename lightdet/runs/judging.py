@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from lightdet.runs.calibration_pictures import fingerprint
+from lightdet.runs.calibration_pictures import fingerprint, known_marks, mark_of
+from lightdet.wording import counted
 
 if TYPE_CHECKING:
     from lightdet.runs.found import Found
@@ -58,43 +60,63 @@ def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
 
     A promise that the true rate is at most r is *kept* here if an upper bound of the rate, with the promise's
     confidence, is at most r; *broken* if so many errors would be less likely than 1 - confidence at the rate r itself;
-    *open* if there are too few pictures to tell.
+    *open* if there are too few pictures to tell. Pictures of the calibration are left out, and copies count once.
 
     Args:
         found: of a rule with a promise or an estimate.
         names: the data set's classes.
 
     Returns:
-        ``text``, and unless the pictures are those of the calibration, ``tests``: for each bound ``class`` (None:
-        all), ``errors``, ``pictures``, ``upper_bound``, ``p_value`` and ``verdict``.
+        ``text``, and unless all pictures are those of the calibration, ``tests``: for each bound ``class`` (None:
+        all), ``errors``, ``pictures``, ``upper_bound``, ``p_value`` and ``verdict``. Where there are some: how many
+        pictures of the calibration were ``left_out``, and how many ``copies`` were not counted again.
+
+    Raises:
+        UserError: a picture can no longer be read.
     """
     record = found.record
     calibration = record.get("calibration_set") if isinstance(record, Mapping) else None
-    if isinstance(calibration, Mapping):
-        here, splits = fingerprint(found.truths), calibration.get("splits")
-        if isinstance(splits, Mapping) and here in (calibration.get("sha256"), *splits.values()):
-            return {"text": SEEN}
-        if calibration.get("sha256") == here:
-            return {"text": SAME}
-    rule = found.rule
-    classes: Sequence[str | None] = rule.classes(names) if found.promise.per_class else [None]
-    tests = [_test(found, names, name) for name in classes]
-    return {"text": "; ".join(_words(each, found) for each in tests), "tests": tests}
+    calibration = calibration if isinstance(calibration, Mapping) else {}
+    known, pictures = known_marks(calibration), [mark_of(truth) for truth in found.truths]
+    if _is_its_own(found, calibration) if known is None else known.issuperset(pictures):
+        return {"text": SEEN if isinstance(calibration.get("splits"), Mapping) else SAME}
+    new = [picture not in (known or ()) for picture in pictures]
+    classes: Sequence[str | None] = found.rule.classes(names) if found.promise.per_class else [None]
+    tests = [_test(found, pictures, new, names, name) for name in classes]
+    words: list[str] = [_words(each, found) for each in tests]
+    told: dict[str, Any] = {"tests": tests}
+    if left_out := new.count(False):
+        words.append(f"{counted(left_out, 'picture')} of its calibration left out")
+        told["left_out"] = left_out
+    if copies := sum(new) - len(set(compress(pictures, new))):
+        words.append(f"{copies:,} {'copy' if copies == 1 else 'copies'} not counted again")
+        told["copies"] = copies
+    return {"text": "; ".join(words), **told}
 
 
-def _test(found: Found, names: Sequence[str], name: str | None) -> dict[str, Any]:
+def _is_its_own(found: Found, calibration: Mapping[str, Any]) -> bool:
+    """Whether the pictures and labels, as a whole, are those of a calibration or of one of its splits."""
+    splits = calibration.get("splits")
+    known = [calibration.get("sha256"), *(splits.values() if isinstance(splits, Mapping) else ())]
+    return fingerprint(found.truths) in known
+
+
+def _test(
+    found: Found, pictures: Sequence[str], new: Sequence[bool], names: Sequence[str], name: str | None
+) -> dict[str, Any]:
     from scipy.stats import binom  # noqa: PLC0415 - it takes seconds
 
     from lightdet.calibration import upper_bound  # noqa: PLC0415
 
     rule, promise = found.rule, found.promise
     escapes = promise.rate == "escape_rate"
-    judged = [
-        rule.ok(prediction)
-        for truth, prediction in zip(found.truths, found.predictions, strict=True)
-        if rule.is_bad(truth, names, name) == escapes
-    ]
-    total, errors = len(judged), sum(judged) if escapes else len(judged) - sum(judged)
+    judged = {  # by picture, so that copies count once
+        picture: rule.ok(prediction)
+        for picture, is_new, truth, prediction in zip(pictures, new, found.truths, found.predictions, strict=True)
+        if is_new and rule.is_bad(truth, names, name) == escapes
+    }
+    total, passed = len(judged), sum(judged.values())
+    errors = passed if escapes else total - passed
     bound = upper_bound(errors, total, promise.confidence)
     chance = float(binom.sf(errors - 1, total, promise.target))
     verdict = "kept" if bound <= promise.target else "broken" if chance <= 1 - promise.confidence else "open"

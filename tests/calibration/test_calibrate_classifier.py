@@ -214,6 +214,19 @@ def test_a_picture_counts_once(line: Callable[..., Path], run: Callable[..., Tol
     assert run(*asked)[0] == 0
 
 
+def test_a_later_test_is_on_other_pictures(line: Callable[..., Path], run: Callable[..., Told]) -> None:
+    folder = line([40 + number for number in range(40)], [100 + number for number in range(40)]) / "val"
+    assert run("calibrate", "--data", "set.yaml", "--escape-rate", "0.1")[0] == 0
+    (folder / "bad" / "0.png").unlink()
+    (folder / "bad" / "1.png").rename(folder / "good" / "corrected.png")
+    code, out, _ = run("val", "--data", "set.yaml", "--output", "fewer")
+    assert code == 0 and "on these pictures: these are the pictures that it was calibrated on: they test nothing" in out
+    for number in range(60):
+        Pil.fromarray(np.full((SIDE, SIDE), 190 + number, np.uint8)).save(folder / "bad" / f"new{number}.png")
+    code, out, _ = run("val", "--data", "set.yaml", "--output", "more")
+    assert code == 0 and "kept here: 0 of 60 escape" in out and "; 79 pictures of its calibration left out" in out
+
+
 def test_a_promise_on_training_pictures_is_doubted(line: Callable[..., Path], run: Callable[..., Told]) -> None:
     line(list(range(40, 80)), [200, 201], "train")
     Path("set.yaml").write_text("format: folders\nclasses: [good, bad]\nsplits: {train: train, val: train}\n")

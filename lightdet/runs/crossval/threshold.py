@@ -21,7 +21,7 @@ from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import ESTIMATE, Promise
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.runs.calibrate import CURVE_POINTS
-from lightdet.runs.calibration_pictures import fingerprint
+from lightdet.runs.calibration_pictures import MARKS, fingerprint, marks
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of, lowest_rate
 from lightdet.runs.crossval.pool import Pool
 from lightdet.runs.found import Found
@@ -86,6 +86,7 @@ def cross_calibrate(
             **about,
             "split": pool.called,
             "sha256": fingerprint(found.truths),
+            MARKS: marks(list(pool.truths.values())),
             "splits": {
                 split: fingerprint([pool.truths[name] for name in members]) for split, members in pool.by_split.items()
             },
