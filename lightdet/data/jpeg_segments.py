@@ -10,8 +10,11 @@ FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 SCAN, END, RESTART_INTERVAL = 0xDA, 0xD9, 0xDD
 _TEMPORARY, _START = 0x01, 0xD8
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-"""A marker that is neither an escaped 0xFF in entropy-coded data (``ff 00``) nor a restart."""
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""A marker that is neither an escaped 0xFF in entropy-coded data (``ff 00``) nor a restart.
+
+Any number of 0xFF may precede it; a pattern with ``\xff+`` would take a quadratic time for a long row of them.
+"""
 
 
 def jpeg_segments(data: bytes, start: int) -> Iterator[tuple[int, int, int]]:

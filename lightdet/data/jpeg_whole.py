@@ -24,8 +24,8 @@ _JUNK = bytes.fromhex("5aa9c3713e8d1bb4d26687f0095ce12d")
 _LONG_JUNK = _JUNK * 16
 """As much as some blocks take: at the picture's edges there are blocks outside it, whose change is not seen."""
 _RESTARTS = range(0xD0, 0xD8)
-_SEGMENT_END = re.compile(rb"\xff+[^\x00\xff]")
-"""The end of entropy-coded data: any marker, including restarts."""
+_SEGMENT_END = re.compile(rb"\xff[^\x00\xff]")
+"""The end of entropy-coded data: any marker, including restarts; any number of 0xFF may precede it."""
 
 
 def check_whole(pixels: AnyArray, data: bytes) -> None:
@@ -96,8 +96,9 @@ def _with_junk(data: bytes, starts: list[int]) -> bytes:
         while found := _SEGMENT_END.search(data, place):
             restart = data[found.end() - 1] in _RESTARTS
             restarts += restart
-            parts += [data[done : found.start()], _JUNK if restart else _junk_at_end(restarts)]
-            done, place = found.start(), found.end()
+            end = place + len(data[place : found.start()].rstrip(b"\xff"))
+            parts += [data[done:end], _JUNK if restart else _junk_at_end(restarts)]
+            done, place = end, found.end()
             if not restart:
                 break
     return b"".join([*parts, data[done:]])

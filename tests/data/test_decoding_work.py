@@ -64,6 +64,21 @@ def test_what_asks_for_too_much_is_refused_at_once(kind: str) -> None:
     assert time.process_time() - began < 2
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("place", ["at the start", "in a scan", "in the last scan", "behind the end"])
+def test_a_long_row_of_0xff_is_passed_at_once(place: str, progressive: bool) -> None:
+    """As flash memory holds where nothing was written, and the format allows it before each marker."""
+    data = encoded(NOISE, "JPEG", progressive=progressive)
+    at = {"at the start": 2, "in a scan": data.find(b"\xff\xda") + 30, "in the last scan": len(data) - 2}
+    where = at.get(place, len(data))
+    began = time.process_time()
+    with suppress(UserError):
+        read_image(data[:where] + b"\xff" * 300_000 + data[where:], name="part.jpg")
+    with suppress(UserError):
+        read_image(data[:where] + b"\xff" * 300_000, name="part.jpg")
+    assert time.process_time() - began < 2
+
+
 def tiff_of(jpegs: list[bytes], same: bool) -> bytes:
     """A TIFF of 64 x 64 pixels a strip, each a JPEG; with `same` every strip is the first one."""
     places = [8 + sum(map(len, jpegs[:i])) for i in range(len(jpegs))]
