@@ -94,16 +94,19 @@ def read_predictions(
             continue
         except ValueError as error:
             raise UserError(f"{what}: {error}", path=path) from None
-        try:
-            box, score = _box(entry), _score(entry)
-            label = labels.find(_value(entry, "category_id"), _name(entry, "category_name"))
-            rows[index].append((*box, score, label))
-        except ValueError as error:
-            raise UserError(f"{what}: {error}", path=path) from None
+        rows[index].append(_row(entry, labels, what, path))
     found = [_detections(rows[i], tuple(names), annotation.size) for i, annotation in enumerate(annotations)]
     if labels.unexplained and (doubt := doubtful_numbers(labels.unexplained, found, annotations)):
         raise UserError(f"{doubt}; give 'category_name' in each entry, or an object with 'categories'", path=path)
     return found, [f"{path}: {reason} ({count} detections)" for reason, count in unknown.items()]
+
+
+def _row(entry: dict[str, Any], labels: _Labels, what: str, path: Path) -> Row:
+    try:
+        box, score = _box(entry), _score(entry)
+        return (*box, score, labels.find(_value(entry, "category_id"), _name(entry, "category_name")))
+    except ValueError as error:
+        raise UserError(f"{what}: {error}", path=path) from None
 
 
 def coco_ids(path: Path, folders: Sequence[Path] = ()) -> Ids:
