@@ -103,6 +103,7 @@ def assemble_trainer(
     words: PageWords,
     about: Mapping[str, Mapping[str, str]],
     replicas: Callable[[Stopwatch], Gradients] | None = None,
+    threads: int = 1,
 ) -> Trainer:
     """Add optimizer, plan and average to a task and its data; with ``context.resume``, continue where it was saved.
 
@@ -110,6 +111,8 @@ def assemble_trainer(
         words, about: for the page; `about` holds facts for its end, by group.
         single_epochs: how many final epochs combine no pictures; at most a fifth of the training.
         pace: see `Pace.of`.
+        replicas: see `Trainer`.
+        threads: that share the optimizer's step.
     """
     plan = _plan(train, pace, context, len(loader), single_epochs, 0 if validation is None else len(validation))
     page = None
@@ -128,6 +131,7 @@ def assemble_trainer(
             momentum=train.momentum,
             weight_decay=train.weight_decay,
             batch=train.batch * train.accumulate,
+            threads=threads,
         ),
         plan=plan,
         average=ExponentialMovingAverage(task.network, train.ema_decay),

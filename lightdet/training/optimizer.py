@@ -15,7 +15,14 @@ NOMINAL_BATCH = 64
 
 
 def build_optimizer(
-    network: nn.Module, name: str, *, lr: float, momentum: float, weight_decay: float, batch: int
+    network: nn.Module,
+    name: str,
+    *,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    batch: int,
+    threads: int = 1,
 ) -> Optimizer:
     """Return SGD (Nesterov), AdamW or Muon over two groups: decayed weights; biases, norms and gate values without.
 
@@ -23,6 +30,7 @@ def build_optimizer(
 
     Args:
         batch: pictures per step over all processes and accumulated batches.
+        threads: that share a step of Muon.
     """
     weights = {id(module.weight) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     trained = [p for p in network.parameters() if p.requires_grad]
@@ -37,7 +45,7 @@ def build_optimizer(
         return AdamW(groups, lr=lr, betas=(momentum, 0.999), fused=True)
     if name == "muon":
         groups[0] |= {"weight_decay": weight_decay, "muon": True}
-        return Muon(groups, lr=lr, betas=(momentum, 0.999), foreach=True)
+        return Muon(groups, lr=lr, betas=(momentum, 0.999), foreach=True, threads=threads)
     raise ValueError(f"unknown optimizer '{name}'; known: sgd, adamw, muon")
 
 

@@ -112,7 +112,7 @@ def test_muon_steps_by_hand() -> None:
     assert steps("muon", 2.0, [1.0, -0.5, -8.0], momentum=0.9) == pytest.approx(weight, rel=1e-5)
 
 
-@given(rows=st.integers(1, 40), columns=st.integers(1, 40), seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
+@given(rows=st.integers(1, 60), columns=st.integers(1, 60), seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
 @settings(max_examples=50)
 def test_singular_values_become_about_one_and_directions_stay(rows: int, columns: int, seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -122,6 +122,33 @@ def test_singular_values_become_about_one_and_directions_stay(rows: int, columns
     middle = left.T @ found @ right.T
     assert (middle.diag() > 0.65).all() and (middle.diag() < 1.25).all()
     torch.testing.assert_close(middle, middle.diag().diag(), rtol=0, atol=2e-3)
+
+
+def test_many_columns_are_turned_as_few() -> None:
+    """They take a shorter way, by x xᵀ alone: small and missing directions must not grow there."""
+    generator = torch.Generator().manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(32, 300, generator=generator), full_matrices=False)
+    for values in (
+        torch.logspace(0, -2, 32),
+        torch.logspace(0, -9, 32),
+        (torch.arange(32) < 3).float(),
+        torch.zeros(32),
+    ):
+        few = orthogonal(values.diag() @ left.T)
+        torch.testing.assert_close(orthogonal(values.diag() @ right), few @ left @ right, rtol=0, atol=2e-4)
+
+
+def test_threads_change_no_bit_of_a_step_of_muon() -> None:
+    nets = [detector(), detector()]
+    nets[1].load_state_dict(nets[0].state_dict())
+    for net, threads in zip(nets, (1, 3), strict=True):
+        optimizer = build_optimizer(net, "muon", lr=0.01, momentum=0.9, weight_decay=0.1, batch=8, threads=threads)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(3):
+            for parameter in net.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+            optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 3, 3), (16, 2, 1, 1), (5, 1, 3, 3), (7, 20)])
