@@ -24,6 +24,7 @@ FORGET_DAYS = 7.0
 """A file that is gone is forgotten so long after it arrived; the same file coming back later is judged again."""
 _FORGET_EVERY = 3600.0
 CHANGED = "its file has changed since it arrived, before it was judged"
+MISSING = "its file is gone or has changed since it arrived, before it was judged"
 Mark = tuple[int, int]
 """A file's size in bytes and its time of change in nanoseconds."""
 
@@ -138,7 +139,9 @@ def watch(job: FolderJob, pipe: Connection) -> None:
                 port.send(health)
             if listing is not None:
                 if first:
-                    _tell_missing(port, known, listing)
+                    there = {key_of(name, mark) for name, mark in listing.items()}
+                    for picture in known.missing(there.__contains__, MISSING):
+                        port.send(picture)
                     first = False
                 for name, mark in files.settled(listing, job.settle):
                     if not known.done(key_of(name, mark)):
@@ -189,15 +192,6 @@ def _content(path: Path, mark: Mark) -> bytes | None:
 
 def _mark_of(facts: os.stat_result) -> Mark:
     return facts.st_size, facts.st_mtime_ns
-
-
-def _tell_missing(port: Port, known: Known, listing: dict[str, Mark]) -> None:
-    """Tell the parent which pictures it never had judged, and that cannot be judged any more."""
-    there = {key_of(name, mark) for name, mark in listing.items()}
-    for key, name in known.undone():
-        if key not in there:
-            problem = "its file is gone or has changed since it arrived, before it was judged"
-            port.send(Picture(key, name, time.monotonic(), time.time_ns() // 1_000_000, problem=problem))
 
 
 def _forget(port: Port, known: Known, listing: dict[str, Mark]) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightdet.errors import UserError
+from lightdet.line.messages import Picture
 from lightdet.service.inspection import new_id
 
 _VERSION = 1
@@ -220,10 +221,17 @@ class Known:
         row = self._connection.execute(find, (self._source, key)).fetchone()
         return row is not None and bool(row[0])
 
-    def undone(self) -> list[tuple[str, str]]:
-        """Return ``(key, name)`` of the pictures that arrived and are not done."""
+    def missing(self, there: Callable[[str], bool], problem: str) -> Iterator[Picture]:
+        """Yield the pictures that arrived, are not done, and can be judged no more.
+
+        Args:
+            there: whether the picture of a key can still be had.
+            problem: what to say of those that cannot.
+        """
         find = "SELECT key, name FROM pictures WHERE source = ? AND done = 0"
-        return list(self._connection.execute(find, (self._source,)))
+        for key, name in self._connection.execute(find, (self._source,)).fetchall():
+            if not there(key):
+                yield Picture(key, name, time.monotonic(), time.time_ns() // 1_000_000, problem=problem)
 
     def old(self, days: float) -> Iterator[str]:
         """Yield the keys of pictures that are done and older than this."""

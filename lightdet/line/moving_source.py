@@ -16,6 +16,7 @@ from lightdet.line.child import Port, as_child
 from lightdet.line.ledger import Known
 from lightdet.line.messages import Health, Picture
 
+MISSING = "its video is gone or has changed since it arrived, before it was judged"
 _ATTEMPTS = 2
 """Tries to reconnect within the process; after them it ends, and the parent starts another."""
 
@@ -61,12 +62,14 @@ def read_frames(job: MovingJob, pipe: Connection) -> None:
 
 
 def _video(job: MovingJob) -> Iterator[Picture | None]:
-    """The frames that are not done yet; None for one that is."""
+    """The frames that are not done yet, None for one that is; first those that arrived of an earlier file."""
     assert isinstance(job.target, Path)  # noqa: S101 - for the type checker
-    video, known = VideoFile(job.target), Known(job.ledger, job.source)
-    facts = job.target.stat()
-    for frame in video.frames():
-        key = f"{job.target.name}|{facts.st_size}|{facts.st_mtime_ns}|{frame.index}"
+    known = Known(job.ledger, job.source)
+    facts = job.target.stat() if job.target.is_file() else None
+    this = None if facts is None else f"{job.target.name}|{facts.st_size}|{facts.st_mtime_ns}|"
+    yield from known.missing(lambda key: this is not None and key.startswith(this), MISSING)
+    for frame in VideoFile(job.target).frames():
+        key = f"{this}{frame.index}"
         yield None if known.done(key) else _picture(job, frame, key, 0)
 
 

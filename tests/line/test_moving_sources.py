@@ -18,6 +18,7 @@ import pytest
 from plain_judge import put, results, run_once, running, section, source_status, wait_for
 
 from lightdet.errors import UserError
+from lightdet.line.ledger import Ledger
 
 
 def write_video(path: Path, frames: int) -> Path:
@@ -59,6 +60,28 @@ def test_every_frame_of_a_video_is_judged_once(tmp_path: Path) -> None:
     assert {each["verdict"] for each in results(tmp_path)} == {"OK"}
     run_once(wanted)
     assert len(results(tmp_path)) == 12
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_frames_of_a_video_that_was_replaced_after_a_kill_are_told(tmp_path: Path, there: bool) -> None:
+    video, ids = write_video(tmp_path / "v.avi", 3), []
+    wanted = with_source(tmp_path, video=str(video))
+    run_once(wanted)
+    file = next((tmp_path / "state").rglob("line.sqlite3"))
+    ledger, facts = Ledger(file, {"log": 10}), video.stat()
+    for number in (7, 8):
+        key = f"v.avi|{facts.st_size + 1}|{facts.st_mtime_ns}|{number}"
+        ids.append(ledger.arrive("left", key, f"v.avi#{number}", 5)[0])
+    ledger.write([], {"log": 0})
+    ledger.close()
+    if not there:
+        video.unlink()
+    for _ in range(2):  # and only once
+        run_once(wanted)
+        last = results(tmp_path)[3:]
+        assert [(each["id"], each["verdict"], each["cause"]) for each in last] == [
+            (each, "none", "gone") for each in ids
+        ]
 
 
 def test_a_stream_has_no_end_to_wait_for(tmp_path: Path) -> None:
