@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.config import YamlFile
-from lightdet.data.set_digest import set_digest
 from lightdet.errors import UserError
+from lightdet.runs.data_facts import same_facts, with_digest
 from lightdet.tasks import AnyConfig, Task
 from lightdet.wording import counted, duration
 
@@ -19,8 +19,6 @@ STATE_FILE, LAST_FILE = "state.safetensors", "last.safetensors"
 """As in `lightdet.training`, which would import torch."""
 FREE_ON_RESUME = ("workers", "threads", "cache", "cache_mib", "probe")
 """Keys that may differ when a training is resumed: they change speed, and no result by more than rounding (threads)."""
-
-_DIGEST = "sha256"
 
 
 def config_to_resume(
@@ -79,10 +77,7 @@ def facts_of_data(task: Task, data: Any, digests: Mapping[str, Sequence[str]]) -
     """
     counted_up = task.training.messages().fingerprint(data)
     splits = {"train": data.train, "val": data.val}
-    return {
-        name: facts | {_DIGEST: set_digest(splits[name].annotations, digests[name])}
-        for name, facts in counted_up.items()
-    }
+    return {name: with_digest(facts, splits[name].annotations, digests[name]) for name, facts in counted_up.items()}
 
 
 def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], output: Path) -> None:
@@ -103,11 +98,7 @@ def check_same_data(task: Task, state: TrainingState, run: Mapping[str, Any], ou
 
 
 def _same_facts(before: Any, now: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether `facts_of_data` are the same; of earlier versions, which kept no digest, as far as they tell."""
+    """Whether two results of `facts_of_data` are of the same data."""
     if not isinstance(before, Mapping) or before.keys() != now.keys():
         return False
-    told = {
-        name: {key: value for key, value in facts.items() if key != _DIGEST or _DIGEST in before[name]}
-        for name, facts in now.items()
-    }
-    return told == before
+    return all(same_facts(before[name], facts) for name, facts in now.items())

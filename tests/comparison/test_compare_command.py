@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -176,9 +177,19 @@ def test_a_changed_plan_is_refused(done: Callable[[], Path], compare: Compare) -
     assert load_config(load_yaml("out/models/near/config.yaml")).train.workers == 2
 
 
-def test_changed_data_are_refused(done: Callable[[], Path], compare: Compare) -> None:
-    import shutil
+def test_pictures_that_changed_places_are_noticed(done: Callable[[], Path], compare: Compare) -> None:
+    """Their number, their boxes and their bytes are what they were."""
+    done()
+    data = Path(shutil.copytree(compare.data.parent, "set")) / "dataset.yaml"
+    first, second, *_ = sorted(Path("set/images/val").iterdir())
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+    told = compare.refused(*MODELS, data=data)
+    assert "the split 'val' is not what this comparison was started with (boxes or files were changed)" in told
 
+
+def test_changed_data_are_refused(done: Callable[[], Path], compare: Compare) -> None:
     done()
     data = Path(shutil.copytree(compare.data.parent, "set")) / "dataset.yaml"
     assert compare(*MODELS, data=data)[0] == 0  # the same set elsewhere is the same

@@ -56,6 +56,14 @@ def test_other_data_are_refused(tmp_path: Path, change: dict[str, Any], told: st
         open_plan(tmp_path, {**DATA, **change}, [], COMPARING)
 
 
+def test_a_comparison_from_before_the_digest_goes_on(tmp_path: Path) -> None:
+    now = {**DATA, "train": {**DATA["train"], "sha256": "ab"}}  # type: ignore[dict-item]
+    open_plan(tmp_path, DATA, [], COMPARING)
+    open_plan(tmp_path, now, [], COMPARING)
+    with pytest.raises(UserError, match="boxes or files were changed"):
+        open_plan(tmp_path, {**now, "train": {**DATA["train"], "sha256": "cd"}}, [], COMPARING)  # type: ignore[dict-item]
+
+
 def test_a_split_may_join(tmp_path: Path) -> None:
     open_plan(tmp_path, DATA, [], COMPARING)
     open_plan(tmp_path, {**DATA, "test": {"pictures": 1, "boxes": 0}}, [], COMPARING)

@@ -183,6 +183,21 @@ def test_the_same_command_trains_nothing_again(
     assert "training" not in capsys.readouterr().out.replace("trained", "").replace("no training has seen", "")
 
 
+def test_pictures_that_changed_places_are_noticed(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their number, their labels and their bytes are what they were."""
+    moved = Path(shutil.copytree(whole, tmp_path / "moved"))
+    monkeypatch.chdir(moved)
+    first, second, *_ = sorted(path for path in Path("set").rglob("*.png") if "train" in path.parts)
+    one, other = first.read_bytes(), second.read_bytes()
+    assert one != other
+    first.write_bytes(other)
+    second.write_bytes(one)
+    assert main(command(*RATE)) == 2
+    assert "started with other pictures or labels; use another --output" in capsys.readouterr().err
+
+
 def test_a_picture_counts_once_for_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_classes(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -34,6 +34,7 @@ def no_draw() -> Folds:
 
 
 def opened(folder: Path, data: dict[str, Any] = DATA, changes: tuple[str, ...] = (), draw: Any = no_draw) -> Folds:
+    folder.mkdir(exist_ok=True)
     return open_plan(folder, data, config(*changes), draw)
 
 
@@ -85,6 +86,15 @@ def test_another_plan_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / PLAN_NAME).write_text(text)
     with pytest.raises(UserError, match="is not the plan of a cross-validation"):
         opened(tmp_path)
+
+
+def test_one_from_before_the_digest_goes_on(tmp_path: Path) -> None:
+    then, now = ({**DATA, "pictures": {**DATA["pictures"], "sha256": digest}} for digest in ("ab", "cd"))
+    opened(tmp_path / "old", draw=lambda: FOLDS)
+    opened(tmp_path / "old", now)
+    opened(tmp_path / "new", then, draw=lambda: FOLDS)
+    with pytest.raises(UserError, match="started with other pictures or labels; use another --output"):
+        opened(tmp_path / "new", now)
 
 
 def spec(*names: str) -> DatasetSpec:

@@ -13,6 +13,7 @@ from lightdet.config.classification import ClassifyConfig
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
 from lightdet.runs.compare.request import Entry
+from lightdet.runs.data_facts import same_facts
 from lightdet.runs.kept_config import FREE, differences
 from lightdet.runs.kept_plan import FORMAT, PLAN_NAME, kept_plan
 from lightdet.runs.resume import STATE_FILE
@@ -53,7 +54,7 @@ def _summary(entry: Entry) -> dict[str, Any]:
 def _check_data(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path, comparing: Comparing) -> None:
     for key, value in now.items():
         old = before.get(key)
-        if old is None or old == value:
+        if old is None or old == value or (key != "classes" and same_facts(old, value)):
             continue
         if key == "classes":
             raise UserError(

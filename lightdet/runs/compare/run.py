@@ -25,6 +25,7 @@ from lightdet.runs.compare.plan import MODELS, open_plan
 from lightdet.runs.compare.provenance import details_of, facts_of, notes_of
 from lightdet.runs.compare.request import Entry, entries_of, finished_model_settings
 from lightdet.runs.compare.scoring import Candidate, Scored, score
+from lightdet.runs.data_facts import with_digest
 from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
 from lightdet.runs.validate import class_order
@@ -95,7 +96,10 @@ class ModelComparison:
             self.splits[name], faults = read_split(self.spec, name, on_error=self.options.on_error)
             self.skipped += [str(fault) for fault in faults]
         count = len(self.spec.classes)
-        self.marks = {name: self.task.comparing.fingerprint(truths, count) for name, truths in self.splits.items()}
+        self.marks = {
+            name: with_digest(self.task.comparing.fingerprint(truths, count), truths)
+            for name, truths in self.splits.items()
+        }
         truths = self.splits[self.options.split]
         shown = self.task.comparing.sheet(truths, count, self.options.pictures)
         self.scored = Scored({name: self.marks[name] for name in scored}, shown, [truths[index] for index in shown])

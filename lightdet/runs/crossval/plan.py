@@ -13,6 +13,7 @@ from lightdet.config import YamlFile
 from lightdet.data.fold_file import Folds, read_folds, write_folds
 from lightdet.errors import UserError
 from lightdet.files import write_json, write_text
+from lightdet.runs.data_facts import DIGEST
 from lightdet.runs.kept_config import FREE, differences
 from lightdet.runs.kept_plan import FORMAT, PLAN_NAME, kept_plan
 from lightdet.tasks import AnyConfig, read_config
@@ -50,9 +51,8 @@ def open_plan(folder: Path, data: Mapping[str, Any], config: AnyConfig, divide: 
 
 def _refuse_changes(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
     for key, old, new in differences(before, json.loads(json.dumps(now))):
-        if key not in FREE:
-            raise UserError(
-                f"this cross-validation was started with other {what} ({key}: {old} then, {new} now); "
-                "use another --output",
-                path=folder,
-            )
+        is_digest = key == f"pictures.{DIGEST}"
+        if key in FREE or (is_digest and old is None):  # earlier versions kept no digest
+            continue
+        other = "pictures or labels" if is_digest else f"{what} ({key}: {old} then, {new} now)"
+        raise UserError(f"this cross-validation was started with other {other}; use another --output", path=folder)

@@ -23,6 +23,7 @@ from lightdet.runs.crossval.held_out import Look, predictions
 from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
 from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, write_calibrated
+from lightdet.runs.data_facts import with_digest
 from lightdet.runs.found import Found
 from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
@@ -140,7 +141,8 @@ class CrossValidation:
 
     def _data(self) -> dict[str, Any]:
         count = len(self.spec.classes)
-        mark = self.task.comparing.fingerprint(list(self.pool.truths.values()), count)
+        truths = list(self.pool.truths.values())
+        mark = with_digest(self.task.comparing.fingerprint(truths, count), truths)
         settled = {"classes": list(self.spec.classes), "splits": list(self.pool.splits), "folds": self.options.folds}
         return {**settled, "pictures": mark}
 
