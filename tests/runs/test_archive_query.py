@@ -174,6 +174,15 @@ def test_a_sheet_shows_the_pictures_or_why_not(judged: Path, tmp_path: Path) -> 
         assert np.asarray(sheet.convert("RGB")).std() > 20
 
 
+def test_a_picture_of_16_bit_is_drawn(tmp_path: Path) -> None:
+    deep = np.random.default_rng(1).integers(0, 65535, (40, 50), np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    write_rows(tmp_path / "out", [row(tmp_path / "deep.png", "2026-11-26", [box("dent", 0.9)])])
+    assert main(["archive", "query", str(tmp_path / "out"), "--sheet", str(tmp_path / "s.html")]) == 0
+    html = (tmp_path / "s.html").read_text()
+    assert html.count("<img") == 1 and "damaged" not in html
+
+
 def test_pictures_of_an_archive_file_are_drawn(judged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()

@@ -74,6 +74,36 @@ def test_without_a_rule_detections_are_counted_and_models_apart(tmp_path: Path) 
     assert "m.onnx (abababab)" in page and "n.onnx (cdcdcdcd)" in page
 
 
+def test_ng_is_said_of_a_model_with_a_rule_alone(tmp_path: Path) -> None:
+    """Also on a day on which it judged nothing: a share of detections is another number."""
+    rows = [row(n, "2026-11-26", "NG" if n < 1 else "OK") for n in range(4)]
+    rows += [row(4, "2026-11-27", None, detections=None, score=None, reason="is empty")]
+    other = [{**row(n, "2026-11-26", "NG" if n < 3 else "OK"), "decision": None} for n in range(4)]
+    other += [{**row(4, "2026-11-27", "NG"), "decision": None}]
+    rows += [{**each, "model": "n.onnx", "model_sha256": "cd" * 32} for each in other]
+    write_rows(tmp_path / "out", rows)
+    page = write_summary(tmp_path / "out").read_text()
+    tiles = re.findall(r'<div class="tile"><span>(.*?)</span><b>(.*?)</b><small>(.*?)</small>', page)
+    assert ("NG", "25.00%", "1 of 4") in tiles and ("with a detection", "80.00%", "4 of 5") in tiles
+    assert "NG, or with a detection where there is no rule" in page
+    days = re.findall(r'<th scope="row">(2026-11-2\d)</th>(.*?)</tr>', page)
+    shares = [(day, *re.findall(r"<td[^>]*>(.*?)</td>", line)) for day, line in days]
+    assert ("2026-11-27", "m.onnx (abababab)", "1", "0", "–", "1") in shares
+    assert ("2026-11-27", "n.onnx (cdcdcdcd)", "1", "1", "100.00%", "0") in shares
+
+
+def test_models_of_one_file_name_are_apart(tmp_path: Path) -> None:
+    """Every training writes best.safetensors."""
+    same = {"model": "best.safetensors"}
+    rows = [row(n, "2026-11-26", "NG" if n < 1 else "OK", **same) for n in range(4)]
+    rows += [row(n, "2026-11-26", "NG" if n < 3 else "OK", model_sha256="cd" * 32, **same) for n in range(4)]
+    write_rows(tmp_path / "out", rows)
+    page = write_summary(tmp_path / "out").read_text()
+    lines = re.findall(r'<th scope="row">&lt;b&gt;scratch</th>(.*?)</tr>', page)
+    found = {tuple(re.findall(r"<td[^>]*>(.*?)</td>", line)[:3]) for line in lines}
+    assert found == {("best.safetensors (abababab)", "1", "1"), ("best.safetensors (cdcdcdcd)", "3", "3")}
+
+
 def test_readers_of_a_folder_pass_over_what_is_no_row(tmp_path: Path) -> None:
     from pyarrow import dataset
 

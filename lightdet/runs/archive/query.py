@@ -9,7 +9,9 @@ from typing import Any
 from lightdet.errors import UserError
 from lightdet.options.archive import QueryOptions
 
-COLUMNS = "day, source, page, model, decision, promise, class, score, detections, reason, width, height, sha256"
+COLUMNS = (
+    "day, source, page, model, model_sha256, decision, promise, class, score, detections, reason, width, height, sha256"
+)
 
 
 def question(options: QueryOptions, limit: int | None) -> tuple[str, list[Any]]:

@@ -108,7 +108,7 @@ def _picture(hit: Hit) -> Image:
     if known and hashlib.sha256(data).hexdigest() != known:
         raise UserError("the picture has changed since it was judged")
     wanted = hit.get("page") or 1
-    for each in read_pages(data, bit_depth=8, name=first.name if stored else str(hit["source"])):
+    for each in read_pages(data, name=first.name if stored else str(hit["source"])):
         if each.number == wanted:
             return each.image
     raise UserError(f"has no picture {wanted} any more")

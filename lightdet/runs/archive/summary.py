@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,7 @@ WORST = 24
 """Pictures on the page."""
 DAYS, CLASSES, REASONS, SHOWN_RUNS = 62, 100, 30, 10
 """Most lines of each table: the last days, the most frequent classes and reasons, the last runs."""
+NG, FOUND = "NG", "with a detection"
 _STYLE = ".charts.one { max-width: 46rem; }\n"
 _TOTALS = """
 SELECT model, left(model_sha256, 8), count(*), count(*) FILTER (decision = 'NG'), count(decision),
@@ -46,14 +47,14 @@ FROM archive GROUP BY day, model, model_sha256 ORDER BY day, model, model_sha256
 """
 _CLASSES = """
 WITH named AS (
-  SELECT model, score, class, 1 AS picture FROM archive WHERE class IS NOT NULL
+  SELECT model, model_sha256, score, class, 1 AS picture FROM archive WHERE class IS NOT NULL
   UNION ALL
-  SELECT model, box.score, box.class, (box_number = list_position(classes, box.class))::INT
-  FROM (SELECT model, unnest(detections) AS box, generate_subscripts(detections, 1) AS box_number,
+  SELECT model, model_sha256, box.score, box.class, (box_number = list_position(classes, box.class))::INT
+  FROM (SELECT model, model_sha256, unnest(detections) AS box, generate_subscripts(detections, 1) AS box_number,
                [each.class FOR each IN detections] AS classes FROM archive)
 )
-SELECT class, model, sum(picture)::BIGINT, count(*), max(score), avg(score)
-FROM named GROUP BY class, model ORDER BY 3 DESC, class, model
+SELECT class, model, left(model_sha256, 8), sum(picture)::BIGINT, count(*), max(score), avg(score)
+FROM named GROUP BY class, model, model_sha256 ORDER BY 4 DESC, class, model, model_sha256
 """
 """A picture is counted at its first box of the class: no names are held."""
 _REASONS = (
@@ -67,7 +68,7 @@ ORDER BY score DESC, source, page, model LIMIT {WORST}
 
 @dataclass(frozen=True)
 class _Count:
-    """Rows of a model, of one day or of all; `day` is empty for all."""
+    """Rows of a model, of one day or of all; `day` is empty for all. `ruled`: on any day it judged by a rule."""
 
     model: str
     rows: int
@@ -78,14 +79,27 @@ class _Count:
     unpromised: int
     day: str = ""
     days: int = 0
+    ruled: bool = False
+
+    @property
+    def what(self) -> str:
+        """What is counted of its results."""
+        return NG if self.ruled else FOUND
+
+    @property
+    def counted(self) -> int:
+        """How many are NG by a rule; without a rule, with a detection."""
+        return self.bad if self.ruled else self.found
+
+    @property
+    def whole(self) -> int:
+        """Of how many."""
+        return self.judged if self.ruled else self.rows - self.failed
 
     @property
     def share(self) -> float | None:
-        """Of those judged by a rule the share that is NG; without a rule, of all results that with a detection."""
-        if self.judged:
-            return self.bad / self.judged
-        whole = self.rows - self.failed
-        return self.found / whole if whole else None
+        """The share of `counted`; None: of none."""
+        return self.counted / self.whole if self.whole else None
 
 
 def write_summary(folder: Path, target: Path | None = None) -> Path:
@@ -107,15 +121,19 @@ def keep_run(folder: Path, facts: dict[str, Any]) -> None:
 
 def _page(folder: Path, answers: Answers) -> str:
     totals = [_Count(_named(row[0], row[1]), *row[2:]) for row in answers.select(_TOTALS).rows]
+    totals = [replace(each, ruled=each.judged > 0) for each in totals]
+    by_rule = {each.model for each in totals if each.ruled}
     days = [_Count(_named(row[0], row[1]), *row[2:]) for row in answers.select(_BY_DAY).rows]
-    ruled = any(each.judged for each in totals)
+    days = [replace(each, ruled=each.model in by_rule) for each in days]
+    ruled = bool(by_rule)
     worst = answers.select(_WORST, [ruled])
     hits: list[Hit] = [dict(zip(worst.columns, row, strict=True)) for row in worst.rows]
-    what = "NG" if ruled else "with a detection"
+    words = {each.what for each in totals}
+    what = f"{NG}, or {FOUND} where there is no rule" if len(words) > 1 else words.pop()
     content: list[Content] = [
         tag("header", tag("h1", f"Archive {folder.absolute().name}"), tag("p", _subject(totals), class_="soft")),
         _promise(totals),
-        _tiles(totals, what),
+        _tiles(totals),
         _over_time(days, what),
         html(_day_table(days, what)),
         html(_class_table(answers, several=len(totals) > 1)),
@@ -147,14 +165,13 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2%}"
 
 
-def _tiles(totals: Sequence[_Count], what: str) -> Markup:
+def _tiles(totals: Sequence[_Count]) -> Markup:
     entries = []
     for each in totals:
-        judged = each.judged or each.rows - each.failed
         named = each.model if len(totals) > 1 else ""
         entries += [
             ("Pictures", f"{each.rows:,}", named or counted(each.days, "day")),
-            (what, _percent(each.share), f"{each.bad if each.judged else each.found:,} of {judged:,}"),
+            (each.what, _percent(each.share), f"{each.counted:,} of {each.whole:,}"),
             ("Without a result", f"{each.failed:,}", "their reasons are below" if each.failed else "all could be read"),
         ]
     tiles = [
@@ -206,8 +223,7 @@ def _day_table(days: Sequence[_Count], what: str) -> Table:
     several = len({each.model for each in days}) > 1
     rows = []
     for each in days[-DAYS:]:
-        bad = each.bad if each.judged else each.found
-        cells = (f"{each.rows:,}", f"{bad:,}", _percent(each.share), f"{each.failed:,}")
+        cells = (f"{each.rows:,}", f"{each.counted:,}", _percent(each.share), f"{each.failed:,}")
         rows.append(Row(each.day, ((each.model, *cells) if several else cells)))
     columns = _columns(*(["model"] if several else []), "pictures", what, "share", "without a result")
     note = f"The last {DAYS} of {len(days)} lines." if len(days) > DAYS else ""
@@ -217,10 +233,10 @@ def _day_table(days: Sequence[_Count], what: str) -> Table:
 def _class_table(answers: Answers, *, several: bool) -> Table:
     found = list(answers.select(_CLASSES).rows)
     rows = []
-    for name, model, pictures, boxes, best, mean in found[:CLASSES]:
+    for name, model, digest, pictures, boxes, best, mean in found[:CLASSES]:
         best_and_mean = ("–", "–") if best is None else (f"{best:.3f}", f"{mean:.3f}")
         cells = (f"{pictures:,}", f"{boxes:,}", *best_and_mean)
-        rows.append(Row(name or "?", ((model or "?", *cells) if several else cells)))
+        rows.append(Row(name or "?", ((_named(model, digest), *cells) if several else cells)))
     columns = _columns(*(["model"] if several else []), "pictures", "times", "highest score", "mean score")
     note = "Everything that was reported is counted, also what the decision rule does not reject."
     return Table("classes", "By class", "class", columns, tuple(rows), note if rows else "Nothing was found.")
