@@ -44,6 +44,7 @@ class _Subject:
     device: str
     precision: str
     runtime: str
+    in_torch: bool = False
 
 
 def profile_models(options: ProfileOptions) -> list[Report]:
@@ -69,14 +70,13 @@ def profile_models(options: ProfileOptions) -> list[Report]:
     latencies = measure_latency(predictors, picture, runs=options.runs)
     reset_peak_memory(device or "cpu")
     speeds = measure_throughput(predictors, picture, batch=options.batch)
-    memory = peak_memory_mib(device or "cpu")
     reports = [
         Report(
             model=subject.name,
             imgsz=subject.imgsz,
             classes=subject.classes,
             device=subject.device,
-            device_name=device_name(device or subject.device),
+            device_name=device_name(subject.device),
             threads=_threads(options),
             precision=subject.precision,
             runtime=subject.runtime,
@@ -85,7 +85,7 @@ def profile_models(options: ProfileOptions) -> list[Report]:
             latency=latency,
             batch=options.batch,
             images_per_second=speed,
-            peak_memory_mib=memory,
+            peak_memory_mib=peak_memory_mib(subject.device if subject.in_torch else "cpu"),
         )
         for subject, latency, speed in zip(subjects, latencies, speeds, strict=True)
     ]
@@ -150,7 +150,8 @@ def _subject(name: str, predictor: Any) -> _Subject:
     else:
         cost, told = measure_complexity(runtime.network, imgsz), _torch_told(runtime.computing)
     count = len(predictor.names)
-    return _Subject(name, predictor, imgsz, count, cost, str(runtime.device), runtime.precision, told)
+    in_torch = not hasattr(runtime, "card")
+    return _Subject(name, predictor, imgsz, count, cost, str(runtime.device), runtime.precision, told, in_torch)
 
 
 def _torch_told(computing: Computing) -> str:

@@ -70,7 +70,7 @@ def _held(place: Place, member: _Member, limit: int) -> StoredFile:
             raise too_large(name, limit)
         data = member.fetch(limit)
     except UserError as error:
-        return StoredFile(name, member.name, _raising(error), member.size)
+        return StoredFile(name, member.name, _raising(UserError(error.message, path=name)), member.size)
     except (*DAMAGED, RuntimeError) as error:
         if place.kind == "tar":
             raise
@@ -101,9 +101,18 @@ def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes
 def _tar_members(stream: BinaryIO) -> Iterator[_Member]:
     with tarfile.open(fileobj=stream, mode="r|*") as archive:
         for info in archive:
-            if info.isfile():
+            if info.islnk() or info.issym():  # a tar is read once, and cannot go back
+                name = info.name.removeprefix("./")
+                yield _Member(name, 0, partial(_refuse_link, name, info.linkname))
+            elif info.isfile():
                 yield _Member(info.name.removeprefix("./"), info.size, partial(_untar, archive, info))
             archive.members = []  # type: ignore[attr-defined] # or all names would be kept
+
+
+def _refuse_link(name: str, target: str, _limit: int) -> bytes:
+    raise UserError(
+        f"is a link to {target}, and has no content of its own; pack it with --hard-dereference -h", path=name
+    )
 
 
 def _untar(archive: tarfile.TarFile, info: tarfile.TarInfo, limit: int) -> bytes:

@@ -21,7 +21,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, write_bytes
 from lightdet.lock_file import lock_file
 from lightdet.storage.filesystem import mark
-from lightdet.storage.kept import facts_of, kept_folder, kept_space, make_room, named, note_address
+from lightdet.storage.kept import facts_of, kept_folder, kept_space, make_room, named, note_address, note_used
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 from lightdet.storage.urls import WEB, archive_kind, as_url, local_path, place_of, scheme_of
@@ -118,7 +118,7 @@ def _unpacked(text: str) -> Path:
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     note_address(place, text)
-    os.utime(place)
+    note_used(place)
     return data
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,9 @@ USUAL_SPACE_GB = 50.0
 MAX_FILE_BYTES = 16 << 30
 UNUSED_SECONDS = 24 * 3600
 """What was used later than this is never removed: another process may be reading it."""
+NOTED_EVERY = 3600.0
+"""Seconds after which a process says again which copies it uses: a training of days may read them to its end."""
+_used: set[Path] = set()
 _ADDRESS = ".address"
 """In the folder of each copy: where it came from, without secrets."""
 
@@ -73,9 +77,29 @@ def local_file(value: str | Path) -> Path:
             make_room(fact.get("size") or 0, folder)
             _download(each, target, fact.get("size"))
     note_address(folder, url)
+    note_used(folder)
+    return folder / file_part(url).rpartition("/")[2]
+
+
+def note_used(folder: Path) -> None:
+    """Say that this process uses a copy, now and until it ends, so that none removes it to make room."""
+    first = not _used
+    _used.add(folder)
+    _touch(folder)
+    if first:
+        threading.Thread(target=_touch_all, name="lightdet-copies", daemon=True).start()
+
+
+def _touch_all() -> None:
+    while True:
+        time.sleep(NOTED_EVERY)
+        for folder in tuple(_used):
+            _touch(folder)
+
+
+def _touch(folder: Path) -> None:
     with suppress(OSError):
         os.utime(folder)
-    return folder / file_part(url).rpartition("/")[2]
 
 
 def note_address(folder: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,14 +67,23 @@ def sent_to(url: str) -> Iterator[Path]:
     """Yield a temporary folder, and send what is in it to `url` at the end, also after an error: what was done is kept.
 
     Raises:
-        UserError: a file cannot be sent.
+        UserError: a file cannot be sent; all of them stay in the folder then, and the message names it.
     """
-    with tempfile.TemporaryDirectory(prefix="lightdet-") as name:
-        folder = Path(name)
-        try:
-            yield folder
-        finally:
-            _send(folder, url)
+    folder = Path(tempfile.mkdtemp(prefix="lightdet-"))
+    try:
+        yield folder
+    except BaseException as error:
+        _send_or_keep(folder, url, f"{error}; besides, " if isinstance(error, UserError) else "")
+        raise
+    _send_or_keep(folder, url)
+
+
+def _send_or_keep(folder: Path, url: str, before: str = "") -> None:
+    try:
+        _send(folder, url)
+    except UserError as error:
+        raise UserError(f"{before}{error}; all results are in {folder}: send them from there") from None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _send(folder: Path, url: str) -> None:

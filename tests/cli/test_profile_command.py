@@ -13,7 +13,10 @@ from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig
 from lightdet.models.weights import save_model
+from lightdet.options.profile import ProfileOptions
 from lightdet.profiling import count_flops, count_parameters
+from lightdet.profiling.latency import Latency
+from lightdet.runs import profile
 from lightdet.structures import Preprocessing
 
 QUICK = ("--imgsz", "64", "--runs", "2", "--batch", "2", "--device", "cpu")
@@ -86,6 +89,28 @@ def test_two_models_in_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     )
     assert [model["classes"] for model in result["models"]] == [6, 3]
     assert "side by side" in capsys.readouterr().out
+
+
+def test_each_model_has_its_own_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a computer with a GPU, an exported network beside a checkpoint may run on the processor."""
+
+    def subject(device: str, *, in_torch: bool) -> profile._Subject:
+        return profile._Subject("m", None, 64, 1, None, device, "fp32", "", in_torch)
+
+    subjects = [subject("cuda:0", in_torch=True), subject("cpu", in_torch=False)]
+    latency = Latency({}, 0)
+    for name, stand_in in {
+        "_device_of_torch": lambda options: torch.device("cuda:0"),
+        "_subjects": lambda options, device: subjects,
+        "measure_latency": lambda predictors, picture, runs: [latency, latency],
+        "measure_throughput": lambda predictors, picture, batch: [1.0, 1.0],
+        "reset_peak_memory": lambda device: None,
+        "peak_memory_mib": lambda device: 1.0 if str(device) == "cuda:0" else 2.0,
+        "device_name": lambda device: f"name of {device}",
+    }.items():
+        monkeypatch.setattr(profile, name, stand_in)
+    found = [(each.device_name, each.peak_memory_mib) for each in profile.profile_models(ProfileOptions())]
+    assert found == [("name of cuda:0", 1.0), ("name of cpu", 2.0)]
 
 
 def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import tracemalloc
 import zipfile
@@ -25,6 +26,7 @@ from lightdet.inference import stored_sources
 from lightdet.inference.sources import Sources, expand_sources
 from lightdet.inference.stored_sources import TakenPlaces, plain_place
 from lightdet.options.val import ValOptions
+from lightdet.storage.filesystem import filesystem
 from lightdet.storage.listing import Listing
 from lightdet.storage.stored_file import StoredFile
 
@@ -151,6 +153,26 @@ def test_a_run_that_breaks_off_keeps_what_was_done(detect: Detect, s3: Any, png:
     assert code == 2 and "b.png" in told
     found = stored(s3, "lake/results/broken")
     assert set(found) == {"a.jpg", "detections.json"} and not json.loads(found["detections.json"])["complete"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_results_that_cannot_be_sent_stay_here(
+    detect: Detect, s3: Any, png: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: bool
+) -> None:
+    """Hours of work, and credentials that end after one."""
+    Path("a.png").write_bytes(png)
+    Path("b.png").write_bytes(png[:100] if broken else png)
+
+    def away(*_: Any) -> None:
+        raise PermissionError("the token has expired")
+
+    monkeypatch.setattr(filesystem("s3://lake/late")[0], "put_file", away)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, _, told = detect("a.png", "b.png", "--save", "json", "-b", "1", "-o", "s3://lake/late")
+    assert code == 2 and told.count("\n") == 1 and ("b.png: " in told) == broken
+    (kept,) = tmp_path.glob("lightdet-*")
+    assert f"all results are in {kept}: send them from there" in told
+    assert (kept / "a.jpg").is_file() and json.loads((kept / "detections.json").read_text())["complete"] is not broken
 
 
 def test_where_nothing_can_be_written(detect: Detect, s3: Any, png: bytes) -> None:

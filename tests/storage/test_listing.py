@@ -155,6 +155,22 @@ def test_members_here_and_in_a_bucket(tmp_path: Path, s3: Any, name: str) -> Non
             large.read(50)
 
 
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_picture_that_is_a_link_in_a_tar_is_told(tmp_path: Path, kind: bytes) -> None:
+    """GNU tar makes links of files with two names; passed over, the second would never be judged."""
+    with tarfile.open(tmp_path / "parts.tar", "w") as archive:
+        member = tarfile.TarInfo("a.png")
+        member.size = 1
+        archive.addfile(member, io.BytesIO(b"A"))
+        link = tarfile.TarInfo("b.png")
+        link.type, link.linkname = kind, "a.png"
+        archive.addfile(link)
+    first, second = Listing(str(tmp_path / "parts.tar"), is_png)
+    assert first.read(10) == b"A" and second.place == "b.png"
+    with pytest.raises(UserError, match=r"b\.png::.*is a link to a\.png"):
+        second.read(10)
+
+
 def test_shards_by_number(tmp_path: Path) -> None:
     for number in range(3):
         tarred(tmp_path / f"s-{number:03d}.tar", {f"{number}.png": b"x", f"{number}.cls": b"1"})
