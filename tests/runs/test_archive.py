@@ -22,6 +22,7 @@ from lightdet.cli.app import main
 from lightdet.errors import UserError
 from lightdet.runs.archive import pool as pool_module
 from lightdet.runs.archive import run as run_module
+from lightdet.runs.archive.begun import Begun
 from lightdet.runs.archive.pool import DeadError, spread
 from lightdet.runs.archive.table import Finished, partition_of, parts_of, write_rows
 
@@ -145,6 +146,36 @@ def test_rows_are_what_the_model_says_and_are_not_computed_again(
     out = capsys.readouterr().out
     assert "1 row in" in out and "13 pictures were there already" in out
     assert sorted(Path(row["source"]).name for row in rows_of(tmp_path / "out")) == sorted([*rows, "new.png"])
+
+
+def test_the_same_names_from_another_folder_are_refused(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that begins anew with 000001.png each day: the second day would be "there already"."""
+    for day in ("mon", "tue"):
+        (tmp_path / day).mkdir()
+        Image.new("RGB", (50, 40)).save(tmp_path / day / "000001.png")
+    for day in ("mon", "tue", "mon"):
+        monkeypatch.chdir(tmp_path / day)
+        assert archive(pictures, tmp_path / "out", ".") == (2 if day == "tue" else 0)
+        told = capsys.readouterr()
+        if day == "tue":
+            assert told.err.count("\n") == 1 and f"begin in {tmp_path / 'mon'}" in told.err
+    assert "1 picture were there" in told.out or "1 picture was there" in told.out
+    monkeypatch.chdir(tmp_path / "tue")
+    assert archive(pictures, tmp_path / "out", str(tmp_path / "tue")) == 0  # a whole path is a name of its own
+    assert len(rows_of(tmp_path / "out")) == 2
+
+
+def test_addresses_that_differ_in_what_is_not_shown_are_refused(tmp_path: Path) -> None:
+    begun = Begun(tmp_path)
+    begun.check_address("https://plant/export.zip?day=1&sig=abc&se=2026-11-28")
+    begun.check_address("zip://*.png::https://plant/export.zip?day=1&sig=xyz&se=2026-11-29")  # signed anew
+    begun.check_address("https://plant/other.zip?day=2")
+    for again in (begun, Begun(tmp_path)):
+        with pytest.raises(UserError, match=r"https://plant/export\.zip: was given with other words") as raised:
+            again.check_address("https://plant/export.zip?day=2&sig=abc")
+        assert "day=2" not in str(raised.value)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")

@@ -17,6 +17,7 @@ from lightdet.cli.app import main
 from lightdet.display.terminated import terminate_as_interrupt
 from lightdet.runs.archive import run as run_module
 from lightdet.runs.archive.table import parts_of
+from lightdet.training.folder_lock import folder_lock
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra: pip install 'lightdet[archive]'")
 pytest.importorskip("duckdb", reason="needs the extra: pip install 'lightdet[archive]'")
@@ -65,6 +66,15 @@ def test_what_was_judged_is_written_and_the_rest_is_judged_next(
     assert main(command(pictures, tmp_path / "out")) == 0
     judged = names(tmp_path / "out")
     assert len(judged) == PICTURES == len(set(judged)) and set(written) < set(judged)
+
+
+def test_two_runs_at_once_would_judge_all_twice(pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "out").mkdir()
+    with folder_lock(tmp_path / "out"):
+        assert main(command(pictures, tmp_path / "out")) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "another run (process" in told and names(tmp_path / "out") == []
+    assert main(command(pictures, tmp_path / "out")) == 0 and len(names(tmp_path / "out")) == PICTURES
 
 
 @pytest.mark.slow

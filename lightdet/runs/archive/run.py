@@ -22,12 +22,14 @@ from lightdet.inference.sources import Sources, expand_sources
 from lightdet.options.archive import ArchiveOptions
 from lightdet.processors import available_processors
 from lightdet.runs.archive.batches import DeadError
+from lightdet.runs.archive.begun import Begun
 from lightdet.runs.archive.judging import Job, judging, judging_copies
 from lightdet.runs.archive.model_content import kept, read_model
 from lightdet.runs.archive.pool import spread
 from lightdet.runs.archive.ray_pool import on_ray
 from lightdet.runs.archive.summary import keep_run, write_summary
 from lightdet.runs.archive.table import Finished, partition_of, schema, write_rows
+from lightdet.runs.trainings import locked
 from lightdet.storage.stored_file import StoredFile
 
 ROWS = 5000
@@ -88,7 +90,7 @@ class ArchiveRun:
     """One request: creation checks sources, output and model; `run` does the work.
 
     Raises:
-        UserError: pyarrow is missing, a source or the model is not there, the output cannot be read.
+        UserError: pyarrow is missing, a source or the model is not there.
     """
 
     def __init__(self, options: ArchiveOptions) -> None:
@@ -101,7 +103,6 @@ class ArchiveRun:
         self.models = {digest: each.path for digest, each in self._contents.items()}
         """By SHA-256: the same file twice is one model."""
         self.sources: Sources = expand_sources(options.sources, recursive=options.recursive, stored=True, held=False)
-        self.finished = Finished(self.folder)
         self.done = Done(self.folder)
 
     def run(self, step: Callable[[int], None], held: Held = nullcontext) -> Done:
@@ -113,8 +114,16 @@ class ArchiveRun:
 
         Raises:
             KeyboardInterrupt: it was broken off.
-            UserError: the model cannot be loaded, a listing breaks off, nothing can be written.
+            UserError: another run writes there, what is there cannot be read, a picture's name may be another one's in
+                this output, the model cannot be loaded, a listing breaks off, nothing can be written.
         """
+        with locked(self.folder, "run"):
+            self.finished, self.begun = Finished(self.folder), Begun(self.folder)
+            for text in self.options.sources:
+                self.begun.check_address(str(text))
+            return self._run(step, held)
+
+    def _run(self, step: Callable[[int], None], held: Held) -> Done:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         begun, written = time.monotonic(), time.monotonic()
         rows: list[dict[str, Any]] = []
@@ -207,7 +216,9 @@ class ArchiveRun:
             for source in self.sources:
                 if source.kind != "picture":
                     self.done.passed_over += 1
-                elif left := tuple(each for each in self.models if not self.finished.has(source.name, each)):
+                    continue
+                self.begun.check(source)
+                if left := tuple(each for each in self.models if not self.finished.has(source.name, each)):
                     waiting.append(pool.submit(self._job, source, left))
                 else:
                     self.done.earlier += 1
