@@ -156,6 +156,15 @@ def card_tiles(values: Any) -> Tiling | None:
     return None if values is None else Tiling(**values)
 
 
+def has_card(path: str | Path) -> bool:
+    """Whether a file is a trained model of lightdet's, whatever is in its card; needs no torch."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return METADATA_KEY in (file.metadata() or {})
+    except (OSError, SafetensorError, ValueError):
+        return False
+
+
 def peek_model_card(path: str | Path) -> ModelCard | None:
     """Return the card of a trained model without reading its tensors; None if missing, damaged or foreign."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -14,9 +15,10 @@ import numpy as np
 import pytest
 from in_this_process import trained_here
 from PIL import Image
+from safetensors.numpy import save_file
 
 import lightdet
-from lightdet.card import peek_model_card
+from lightdet.card import ModelCard, peek_model_card
 from lightdet.classification import intervals
 from lightdet.cli.app import main
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
@@ -28,6 +30,7 @@ from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import training_process, trainings
 from lightdet.runs.crossval import checks
 from lightdet.runs.crossval.run import CrossValidation
+from lightdet.structures import Preprocessing
 
 BOXES = """\
 imgsz: 64
@@ -234,6 +237,33 @@ def test_a_mistake_is_one_line(
     assert main(command(*args)) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and told in error, error
+
+
+MODEL = {"mobilenet_v2": "pretrained", "faster-rcnn": "backbone_weights", "ssd": "backbone_weights"}
+
+
+@pytest.mark.parametrize("name", MODEL)
+@pytest.mark.parametrize(
+    "card", [None, ModelCard({}, ("bad",), Preprocessing(32)).as_metadata(), {"lightdet": "newer"}]
+)
+def test_a_backbone_from_a_model_of_lightdets_is_a_start_too(
+    tmp_path: Path, name: str, card: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One from elsewhere is not."""
+    (make_classes if name == "mobilenet_v2" else make_boxes)(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    save_file({"conv1.weight": np.zeros(2, np.float32)}, tmp_path / "best.safetensors", card)
+    task = "task: classify\n" if name == "mobilenet_v2" else ""
+    Path("config.yaml").write_text(f"{task}model: {{name: {name}, {MODEL[name]}: ~/best.safetensors}}\n")
+    options = CrossvalOptions(data="set/mine.yaml", config="config.yaml", folds=2)
+    if card is None:
+        CrossValidation(options, "run")
+        return
+    words = f"model.{MODEL[name]}=~/best.safetensors names a model that may have seen the pictures that are left out"
+    with pytest.raises(UserError, match=re.escape(words)):
+        CrossValidation(options, "run")
 
 
 def test_few_folds_choose_no_threshold(

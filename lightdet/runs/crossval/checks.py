@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from lightdet.assembly.starting import CHANCE, PRETRAINED
+from lightdet.card import has_card
 from lightdet.errors import UserError
+from lightdet.files import with_home
 from lightdet.tasks import AnyConfig
 
 FEWEST_FOLDS = 5
@@ -28,10 +33,25 @@ def refuse_seen(config: AnyConfig) -> None:
     Raises:
         UserError: the configuration names one.
     """
-    start, teacher = getattr(config.train, "start", None), getattr(config.train, "distill", None)
-    for key, value in (("start", start if start not in (None, "pretrained", "chance") else None), ("distill", teacher)):
-        if value is not None:
-            raise UserError(
-                f"train.{key}={value} names a model that may have seen the pictures that are left out, and then every "
-                "number would be too good: leave it out"
-            )
+    for key, value in _models(config).items():
+        raise UserError(
+            f"{key}={value} names a model that may have seen the pictures that are left out, and then every number "
+            "would be too good: leave it out"
+        )
+
+
+def _models(config: AnyConfig) -> dict[str, Any]:
+    """The models that a training would learn from, by key. A backbone's weights from elsewhere are none."""
+    train, model = config.train, config.model
+    start, backbone = getattr(train, "start", None), ("pretrained", "backbone_weights")
+    named = {
+        "train.start": None if start in (PRETRAINED, CHANCE) else start,
+        "train.distill": getattr(train, "distill", None),
+        **{f"model.{key}": file for key in backbone if (file := _lightdets(getattr(model, key, None)))},
+    }
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _lightdets(weights: Any) -> str | None:
+    """The file of a backbone's weights if it is a model of lightdet's."""
+    return weights if isinstance(weights, str) and has_card(with_home(weights)) else None
