@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ SCORING_COST = 0.5
 FIRST_BATCHES, FIRST_PICTURES = 3, 64
 """How many batches are shown on the page, for which they are made again: fewer if they hold more pictures than this."""
 Network = TypeVar("Network", bound=nn.Module)
+SaveWeights = Callable[[Path, nn.Module, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class RunContext:
         board: write TensorBoard files and the page.
         callbacks: besides TensorBoard.
         began: when the command started, by `time.perf_counter`; None: now. ``train.minutes`` count from there.
+        before_weights: called before the weights are written for the first time, in the first process.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class RunContext:
     board: bool = True
     began: float | None = None
     callbacks: Sequence[Any] = ()
+    before_weights: Callable[[], None] = lambda: None
 
 
 def check_shares(train: TrainConfig, processes: Processes) -> None:
@@ -96,7 +99,7 @@ def assemble_trainer(
     train: TrainConfig,
     context: RunContext,
     *,
-    save_weights: Callable[[Path, nn.Module, dict[str, Any]], None],
+    save_weights: SaveWeights,
     draw_batch: Callable[[Any], Image],
     pace: Pace,
     single_epochs: int = 0,
@@ -137,7 +140,7 @@ def assemble_trainer(
         average=ExponentialMovingAverage(task.network, train.ema_decay),
         settings=TrainerSettings(**{field.name: getattr(train, field.name) for field in fields(TrainerSettings)}),
         folder=context.folder,
-        save_weights=save_weights,
+        save_weights=_after(context.before_weights, save_weights),
         run=context.run,
         draw_batch=draw_batch,
         processes=context.processes,
@@ -150,6 +153,17 @@ def assemble_trainer(
     if context.resume is not None:
         trainer.resume(context.resume)
     return trainer
+
+
+def _after(begin: Callable[[], None], save: SaveWeights) -> SaveWeights:
+    """`save`, whose first call is preceded by `begin`."""
+    once = cache(begin)
+
+    def saving(path: Path, network: nn.Module, facts: dict[str, Any]) -> None:
+        once()
+        save(path, network, facts)
+
+    return saving
 
 
 def _first_batches(loader: TrainingLoader, draw: Callable[[Any], Image], plan: Plan) -> list[Image]:

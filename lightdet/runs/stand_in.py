@@ -62,6 +62,8 @@ class StandIn:
         """
         gaps = sorted({label for truth in truths for label in truth.unmarked})
         if not gaps:
+            if not self.resumed and self.writes:  # a list of the training that is replaced
+                (self.folder / FILE_NAME).unlink(missing_ok=True)
             return truths, []
         names = self.spec.classes
         kept = self._kept() if self.resumed else self._found(truths, [names[label] for label in gaps])

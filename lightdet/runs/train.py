@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +25,7 @@ from lightdet.options.train import TrainOptions, flat
 from lightdet.runs.relaunch import continued, note_launch
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume, facts_of_data
 from lightdet.runs.stand_in import StandIn
-from lightdet.runs.trained_on import digests_of, write_trained_on
+from lightdet.runs.trained_on import add_trained_on, digests_of, write_trained_on
 from lightdet.runs.training_sets import forgotten, keeps, old_model, stands_in, training_set
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
@@ -273,9 +274,8 @@ def _train(
             display.note(note)
         with display.training() if processes.is_first else nullcontext():
             reporter = display if processes.is_first else SilentReporter()
-            context = RunContext(
-                output, device, reporter, run, processes, stop, state, began=began, callbacks=options.callbacks
-            )
+            hooks, listed = options.callbacks, partial(add_trained_on, output, digests)
+            context = RunContext(output, device, reporter, run, processes, stop, state, True, began, hooks, listed)
             start = None if options.weights is None else Path(options.weights)
             trainer = task.training.trainer(config, data, context, bit_depth=spec.bit_depth, start=start)
             if state is None:
@@ -283,14 +283,15 @@ def _train(
             reached = trainer.fit()
     values = summary(reached, data)
     if processes.is_first:
-        _write_about(options, digests, values)
+        _write_about(options, digests if reached.done else None, values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
 
 
-def _write_about(options: TrainOptions, digests: Mapping[str, Sequence[str]], values: dict[str, Any]) -> None:
-    """Write what a training used and reached; not before its end: a first epoch that diverges leaves nothing."""
-    write_trained_on(Path(options.output), digests)
+def _write_about(options: TrainOptions, digests: Mapping[str, Sequence[str]] | None, values: dict[str, Any]) -> None:
+    """Write what a training reached, and the `digests` of what all its models have learned from, if it has ended."""
+    if digests is not None:
+        write_trained_on(Path(options.output), digests)
     if options.json is not None:
         write_json(Path(options.json), values)
 

@@ -118,6 +118,17 @@ def test_without_a_model_every_gap_is_named(sets: tuple[Path, Path], tmp_path: P
     assert StandIn(alone, tmp_path / "none", None)(truths) == (truths, [])
 
 
+@pytest.mark.parametrize(("resumed", "writes"), [(False, True), (False, False), (True, True)])
+def test_a_new_training_without_gaps_leaves_no_list_of_the_one_before(
+    sets: tuple[Path, Path], tmp_path: Path, resumed: bool, writes: bool
+) -> None:
+    (tmp_path / FILE_NAME).write_text("{}")
+    alone = load_dataset(sets[0])
+    truths = read_training_splits(alone, on_error="fail").train
+    assert StandIn(alone, tmp_path, None, resumed=resumed, writes=writes)(truths) == (truths, [])
+    assert (tmp_path / FILE_NAME).exists() == (resumed or not writes)
+
+
 def test_the_threshold_is_the_models_own() -> None:
     def card(facts):
         return ModelCard({}, ("a",), Preprocessing(64), facts)

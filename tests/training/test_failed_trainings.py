@@ -1,15 +1,22 @@
 """What a training that fails, or has ended, says and leaves: advice that can be followed, and no empty folders."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest_training import SMALL, make_trainer
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lightdet
 from lightdet.cli.app import main
+from lightdet.data.picture_digest import picture_digest
+from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
 from lightdet.files import make_folder, remove_empty_folders
+from lightdet.runs.trained_on import FILE_NAME, Seen, seen_by
 from lightdet.training.reporting import diverged
 
 DIVERGING = ["train.lr=1.0e+30", "train.clip_norm=0", "train.warmup_epochs=0"]
@@ -58,6 +65,68 @@ def test_data_that_cannot_be_trained_on_leave_no_folder(defect_set: Path, tmp_pa
     (data / "set.yaml").write_text("format: yolo\nclasses: [a]\nsplits: {train: images/train}\n")
     assert main(train(data / "set.yaml", output)) == 2
     assert not output.parent.exists()
+
+
+def pictures_of(data: Path) -> list[Path]:
+    return sorted((data.parent / "images" / "train").iterdir())
+
+
+class Killed(lightdet.Callback):
+    """A crash after an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, record: Mapping[str, Any]) -> None:
+        if record["epoch"] == self.epoch:
+            raise SystemError
+
+
+def trained(data: Path, output: Path, *more: str, killed: int = 0, **options: Any) -> None:
+    callbacks = [Killed(killed)] if killed else []
+    lightdet.train(data, output=output, device="cpu", overrides=[*SMALL, *more], callbacks=callbacks, **options)
+
+
+@pytest.mark.parametrize("validates", ["train.validate_every=1", "train.validate_every=9"])
+def test_the_pictures_of_a_replaced_training_are_forgotten_with_its_models(
+    defect_set: Path, tmp_path: Path, validates: str
+) -> None:
+    """A model never lies beside a list that lacks a picture it has learned, whenever the training is killed."""
+    new, output = write_synthetic(tmp_path / "new", SyntheticPlan(images=18, imgsz=96, seed=8)).yaml, tmp_path / "out"
+    best, last = output / "best.safetensors", output / "last.safetensors"
+    theirs, ours = pictures_of(defect_set), pictures_of(new)
+    trained(defect_set, output, "train.epochs=1")
+    before, old = best.read_bytes(), (output / FILE_NAME).read_bytes()
+    assert seen_by(best, [*theirs, *ours]) == Seen(len(theirs), 0, theirs[0])
+
+    with pytest.raises(SystemError):
+        trained(defect_set, tmp_path / "first", "train.epochs=2", killed=1)
+    assert seen_by(tmp_path / "first" / "last.safetensors", [*theirs, *ours]) == Seen(len(theirs), 0, theirs[0])
+
+    with pytest.raises(UserError, match="diverged in epoch 1"):
+        trained(new, output, *DIVERGING, overwrite=True)
+    assert best.read_bytes() == before and (output / FILE_NAME).read_bytes() == old
+
+    with pytest.raises(SystemError):
+        trained(new, output, "train.epochs=2", validates, killed=1, overwrite=True)
+    assert last.read_bytes() != before and (best.read_bytes() == before) == (validates == "train.validate_every=9")
+    assert seen_by(last, [*theirs, *ours]) == Seen(len(theirs) + len(ours), 0, theirs[0])
+
+    lightdet.train(new, output=output, device="cpu", resume=True)
+    assert seen_by(best, [*theirs, *ours]) == Seen(len(ours), 0, ours[0])
+    assert set(json.loads((output / FILE_NAME).read_text())["train"]) == {picture_digest(each) for each in ours}
+
+
+def test_what_an_unlisted_training_learned_stays_unknown(defect_set: Path, tmp_path: Path) -> None:
+    """As long as one of its models is there."""
+    output = tmp_path / "out"
+    trained(defect_set, output, "train.epochs=1")
+    (output / FILE_NAME).unlink()
+    with pytest.raises(SystemError):
+        trained(defect_set, output, "train.epochs=2", killed=1, overwrite=True)
+    assert seen_by(output / "best.safetensors", pictures_of(defect_set)) is None
+    lightdet.train(defect_set, output=output, device="cpu", resume=True)
+    assert seen_by(output / "best.safetensors", pictures_of(defect_set)) is not None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("de"), st.booleans()), max_size=6))
