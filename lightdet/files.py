@@ -141,6 +141,21 @@ def remove_leftover(path: str | Path) -> None:
         os.close(handle)
 
 
+def remove_file(path: Path) -> None:
+    """Delete a file, if it is there; a power failure does not bring it back.
+
+    Raises:
+        UserError: it cannot be deleted.
+    """
+    try:
+        path.unlink()
+        _sync(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"cannot be deleted: {error.strerror or error}", path=path) from None
+
+
 def write_bytes(path: str | Path, data: bytes, *, sync: bool = True) -> None:
     """Write `data` to `path`, whole or not at all (`sync` as in `atomic_path`)."""
     with atomic_path(path, sync=sync) as temporary:

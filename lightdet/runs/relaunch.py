@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from lightdet.files import make_folder, write_text
+from lightdet.files import make_folder, remove_file, write_text
 from lightdet.options.train import TrainOptions
 from lightdet.runs.resume import STATE_FILE
 
@@ -27,6 +27,20 @@ def continued(options: TrainOptions) -> TrainOptions:
     if (output / STATE_FILE).is_file():
         return replace(options, resume=True, overwrite=False, weights=None)
     return replace(options, overwrite=True)  # it was lost before it had anything to keep
+
+
+def begin(output: Path, *, resumed: bool) -> None:
+    """Mark in `output` that a training begins or goes on; to be called when nothing can be wrong with its command.
+
+    The state of an old training that this one replaces goes first: after a kill before the first save, that one would
+    continue.
+
+    Raises:
+        UserError: the old state cannot be deleted.
+    """
+    if not resumed:
+        remove_file(output / STATE_FILE)
+    note_launch(output)
 
 
 def note_launch(output: Path) -> None:

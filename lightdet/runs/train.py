@@ -22,7 +22,7 @@ from lightdet.errors import UserError
 from lightdet.files import make_folder, with_home, write_json
 from lightdet.missing import require_file
 from lightdet.options.train import TrainOptions, flat
-from lightdet.runs.relaunch import continued, note_launch
+from lightdet.runs.relaunch import begin, continued
 from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume, facts_of_data
 from lightdet.runs.stand_in import StandIn
 from lightdet.runs.trained_on import add_trained_on, digests_of, write_trained_on
@@ -133,9 +133,9 @@ def _check_output(output: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other: continue, or start again?")
     if not (resume or overwrite) and (state.exists() or (output / "best.safetensors").exists()):
+        way = "continue it with --resume, " if state.exists() else ""
         raise UserError(
-            "already holds a training; continue it with --resume, replace it with --overwrite, or use another --output",
-            path=output,
+            f"already holds a training; {way}replace it with --overwrite, or use another --output", path=output
         )
     make_folder(output)
 
@@ -267,8 +267,6 @@ def _train(
         run = {"config": config.model_dump(mode="json"), "data": about, "names": list(data.names)}
         if state is not None:
             check_same_data(task, state, run, output)
-        if processes.is_first:
-            note_launch(output)
         display.begin(config, data, device, output, resumed=state)
         for note in [*spec.remarks(), *data.notes, *forgotten(options, config, spec)]:
             display.note(note)
@@ -280,6 +278,8 @@ def _train(
             trainer = task.training.trainer(config, data, context, bit_depth=spec.bit_depth, start=start)
             if state is None:
                 display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
+            if processes.is_first:
+                begin(output, resumed=state is not None)
             reached = trainer.fit()
     values = summary(reached, data)
     if processes.is_first:
