@@ -11,11 +11,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from lightdet.assembly.detector_training import tiling
 from lightdet.cli.app import main
+from lightdet.errors import UserError
+from lightdet.tasks.classification.training import ClassificationTraining
+from lightdet.tasks.detection.training import DetectionTraining
 
 SMALL = ["imgsz=64", "model.widths=[8, 8, 16, 16, 16]", "train.batch=4", "train.precision=fp32", "train.workers=1"]
 SPACE = "train.lr: {low: 1e-3, high: 1e-1, log: true}\naugment.mosaic: [0, 1]\n"
@@ -104,6 +109,45 @@ def test_a_classifier_goes_through_the_same_door(tmp_path: Path, class_set: Path
     assert [trial["state"] for trial in numbers["trials"]] == ["complete", "complete"]
     best = yaml.safe_load((output / "best.yaml").read_text())
     assert best["task"] == "classify"
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "settings"),
+    [
+        ("tiles.size", [64, 96], ["imgsz=64"]),
+        ("tiles.overlap", [0.1, 0.3], ["imgsz=64", "tiles.size=64"]),
+        ("imgsz", [32, 64], []),
+        ("gray", [False, True], ["task=classify", "imgsz=32", "model.name=cnn"]),
+        ("train.lr", [0.1, 0.01], ["imgsz=64", "tiles.size=64"]),
+    ],
+)
+def test_every_trial_sees_the_pictures_that_its_values_ask_for(
+    key: str,
+    values: list[Any],
+    settings: list[str],
+    tmp_path: Path,
+    defect_set: Path,
+    class_set: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen, stores = [], []
+
+    def untrained(self: Any, config: Any, data: Any, context: Any, **more: Any) -> None:
+        wanted = (config.imgsz, getattr(config, "gray", False), getattr(config, "tiles", None) and tiling(config))
+        for pictures in (data.train, data.val):
+            assert (pictures.imgsz, pictures.gray, getattr(pictures, "tiles", None)) == wanted
+        seen.append(wanted)
+        stores.append(data)
+        raise UserError("enough")
+
+    for training in (DetectionTraining, ClassificationTraining):
+        monkeypatch.setattr(training, "trainer", untrained)
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump({key: values}))
+    data = class_set if "task=classify" in settings else defect_set
+    args = ["tune", "--data", str(data), "--space", str(tmp_path / "space.yaml"), "--sampler", "grid"]
+    assert main([*args, "--output", str(tmp_path / "run"), "--device", "cpu", "--epochs", "1", *settings]) == 2
+    assert len(seen) == 2 and (len(set(seen)) == 2) == (key != "train.lr")
+    assert (stores[0] is stores[1]) == (key == "train.lr"), "decoded again only where it must be"
 
 
 def test_pictures_that_are_left_out_are_told(

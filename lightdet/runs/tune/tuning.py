@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 DATABASE, PAGE, BEST, NUMBERS = "study.db", "tune.html", "best.yaml", "tune.json"
 DEFAULT_TRIALS = 20
 HEARD_SECONDS = 30.0
+AFTER_READING = {"model", "loss", "augment", "sampling", "normalize", "train", "eval"}
+"""Parts of a configuration that do not change how pictures are read; of ``train`` only the cache does."""
 Pictures: TypeAlias = Any
 """The data of the trainings: `TrainingData`, or `ClassifyData`."""
 
@@ -221,7 +223,7 @@ class _Objective:
     tuning: Tuning
     watcher: TuneWatcher
     stop: StopRequest
-    _pictures: tuple[tuple[Any, ...], Pictures] | None = None
+    _pictures: tuple[tuple[str, bool, int], Pictures] | None = None
 
     def __call__(self, attempt: Attempt) -> tuple[float, Mapping[str, Any]]:
         try:
@@ -269,7 +271,7 @@ class _Objective:
 
     def _read(self, config: AnyConfig) -> Pictures:
         """The decoded pictures, those of the last trial if they were decoded the same way."""
-        key = (config.imgsz, getattr(config, "gray", None), config.train.cache, config.train.cache_mib)
+        key = (config.model_dump_json(exclude=AFTER_READING), config.train.cache, config.train.cache_mib)
         if self._pictures is None or self._pictures[0] != key:
             self._pictures = None  # first let go of the old ones
             found = self.tuning.base.task.training.training_data(
