@@ -40,6 +40,8 @@ RUNNER, ALIVE = "runner", "alive"
 PROBLEM, RETRY_OF, TRIES = "problem", "retry_of", "tries"
 """What a trial stores beside its parameters."""
 IDENTITY, GRID_DONE = "lightdet", "grid_enqueued"
+PICTURES = "pictures"
+"""The part of a study's identity that is digests of its data."""
 
 
 def open_study(
@@ -50,7 +52,7 @@ def open_study(
     Args:
         url: of the database, such as ``sqlite:///study.db``.
         name: of the study in it.
-        identity: plain values; an existing study must have the same.
+        identity: plain values; an existing study must have the same, and takes over those that it does not know.
         pruner: what ends bad trials early.
         epochs: most epochs of a trial.
         anew: delete a study of this name first.
@@ -68,21 +70,30 @@ def open_study(
         study = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(pruner, epochs)
         )
-        known = study.user_attrs.get(IDENTITY)
-        if known is None:
-            study.set_user_attr(IDENTITY, dict(identity))
-            return study
+        known = study.user_attrs.get(IDENTITY, {})
+        for key, value in identity.items():
+            if key in known and known[key] != value:
+                raise _other(name, key)
+        if identity.keys() - known.keys():  # a new study, or one of an earlier version, which kept no digests
+            study.set_user_attr(IDENTITY, {**known, **identity})
     except UserError:
         raise
     except Exception as error:
         raise _not_opened(url, error) from None
-    for key, value in identity.items():
-        if known.get(key) != value:
-            raise UserError(
-                f"the study '{name}' exists already and has another {key}; repeat its command, "
-                "start again with --overwrite, or name another --study or --output"
-            )
     return study
+
+
+def _other(name: str, key: str) -> UserError:
+    """`key` is what differs."""
+    if key == PICTURES:
+        return UserError(
+            f"the study '{name}' was begun with other pictures or labels, so their scores cannot be compared; restore "
+            "them, start again with --overwrite, or use another --output"
+        )
+    return UserError(
+        f"the study '{name}' exists already and has another {key}; repeat its command, "
+        "start again with --overwrite, or name another --study or --output"
+    )
 
 
 def make_sampler(kind: Sampler, seed: int, number: int) -> BaseSampler:

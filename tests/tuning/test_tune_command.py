@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from lightdet.assembly.detector_training import tiling
 from lightdet.cli.app import main
 from lightdet.errors import UserError
+from lightdet.runs.tune.tuning import Tuning, _Objective
 from lightdet.tasks.classification.training import ClassificationTraining
 from lightdet.tasks.detection.training import DetectionTraining
+from lightdet.tuning.study import PICTURES
 
 SMALL = ["imgsz=64", "model.widths=[8, 8, 16, 16, 16]", "train.batch=4", "train.precision=fp32", "train.workers=1"]
 SPACE = "train.lr: {low: 1e-3, high: 1e-1, log: true}\naugment.mosaic: [0, 1]\n"
@@ -148,6 +151,73 @@ def test_every_trial_sees_the_pictures_that_its_values_ask_for(
     assert main([*args, "--output", str(tmp_path / "run"), "--device", "cpu", "--epochs", "1", *settings]) == 2
     assert len(seen) == 2 and (len(set(seen)) == 2) == (key != "train.lr")
     assert (stores[0] is stores[1]) == (key == "train.lr"), "decoded again only where it must be"
+
+
+def small_set(source: Path, folder: Path) -> Path:
+    """A copy of the set whose labels and pictures may be changed."""
+    return Path(shutil.copytree(source.parent, folder)) / source.name
+
+
+def flip(picture: Path) -> None:
+    with Image.open(picture) as old:
+        old.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture)
+
+
+def move_box(label: Path) -> None:
+    rows = [row.split() for row in label.read_text().splitlines()]
+    label.write_text("".join(f"{row[0]} 0.5 0.5 {row[3]} {row[4]}\n" for row in rows))
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("change", ["label", "picture"])
+def test_scores_of_other_data_are_not_compared(
+    split: str, change: str, tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(_Objective, "__call__", lambda self, attempt: (0.5, {}))
+    data = small_set(defect_set, tmp_path / "set")
+    output = tmp_path / "run"
+    assert main(command(data, space, output, "--trials", 1)) == 0
+    moved = data.parent.rename(tmp_path / "moved") / data.name  # the same data elsewhere
+    assert main(command(moved, space, output, "--trials", 2)) == 0
+    label = next(path for path in sorted((moved.parent / "labels" / split).iterdir()) if path.read_text())
+    if change == "label":
+        move_box(label)
+    else:
+        flip(next((moved.parent / "images" / split).glob(f"{label.stem}.*")))
+    told = error_of(capsys, command(moved, space, output, "--trials", 3))
+    assert "the study 'lightdet' was begun with other pictures or labels" in told and "--overwrite" in told
+    assert main(command(moved, space, output, "--trials", 3, "--overwrite")) == 0
+
+
+def test_labels_corrected_during_a_search_end_it(
+    tmp_path: Path, defect_set: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = small_set(defect_set, tmp_path / "set")
+
+    def corrected(self: Any, config: Any, pictures: Any, context: Any, **more: Any) -> None:
+        move_box(next(path for path in sorted((data.parent / "labels" / "val").iterdir()) if path.read_text()))
+        raise UserError("enough")
+
+    monkeypatch.setattr(DetectionTraining, "trainer", corrected)
+    (tmp_path / "space.yaml").write_text("imgsz: [64, 96]\n")
+    args = ["tune", "--data", str(data), "--space", str(tmp_path / "space.yaml"), "--sampler", "grid", "--epochs", "1"]
+    told = error_of(capsys, [*args, "--output", str(tmp_path / "run"), "--device", "cpu"])
+    assert "pictures or labels have changed since the search began" in told
+
+
+def test_a_study_that_knows_no_digests_goes_on_and_learns_them(
+    tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Objective, "__call__", lambda self, attempt: (0.5, {}))
+    data, output = small_set(defect_set, tmp_path / "set"), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        before = Tuning._identity
+        patch.setattr(Tuning, "_identity", lambda self: {k: v for k, v in before(self).items() if k != PICTURES})
+        assert main(command(data, space, output, "--trials", 1)) == 0
+    assert main(command(data, space, output, "--trials", 2)) == 0
+    move_box(next(path for path in sorted((data.parent / "labels" / "val").iterdir()) if path.read_text()))
+    assert "other pictures or labels" in error_of(capsys, command(data, space, output, "--trials", 3))
 
 
 def test_pictures_that_are_left_out_are_told(

@@ -18,11 +18,13 @@ from lightdet.addresses import hide_sign_in
 from lightdet.assembly.dataset import load_dataset
 from lightdet.assembly.trainer import RunContext
 from lightdet.config import YamlFile, load_yaml
+from lightdet.data.joined import read_training_splits
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_json, write_text
 from lightdet.models.device import choose_device
 from lightdet.options.tune import TuneOptions
+from lightdet.runs.data_facts import with_digest
 from lightdet.runs.tune.search_space import Base, check_combinations, load_space
 from lightdet.tasks import AnyConfig
 from lightdet.training.checkpoint import STATE_FILE
@@ -34,7 +36,7 @@ from lightdet.tuning.page import search_page
 from lightdet.tuning.results import Results, collect
 from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
 from lightdet.tuning.space import SearchSpace, combined
-from lightdet.tuning.study import close, open_study, say_alive
+from lightdet.tuning.study import PICTURES, close, open_study, say_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +88,8 @@ class Tuning:
     spec: DatasetSpec = field(init=False)
     trials: int = field(init=False)
     skipped: list[str] = field(init=False, default_factory=list)
+    pictures: dict[str, dict[str, Any]] = field(init=False, default_factory=dict)
+    """What the data of the search are recognised by."""
 
     def __post_init__(self) -> None:
         options = self.options
@@ -131,6 +135,7 @@ class Tuning:
         """
         options = self.options
         make_folder(options.output)
+        self.pictures = self._pictures()
         url = options.storage or f"sqlite:///{(Path(options.output) / DATABASE).absolute()}"
         study = open_study(
             url,
@@ -170,7 +175,27 @@ class Tuning:
             "configuration": self.config.model_dump(mode="json"),
             "data set": {"name": self.spec.name, "classes": list(self.spec.classes)},
             "sampler": self.options.sampler,
+            PICTURES: self.pictures,
         }
+
+    def _pictures(self) -> dict[str, dict[str, Any]]:
+        """What the pictures and labels are recognised by, as they are now."""
+        read = read_training_splits(self.spec, on_error=self.options.on_error)
+        splits = {"train": read.train, "val": read.val}
+        return {name: with_digest({"pictures": len(truths)}, truths) for name, truths in splits.items()}
+
+    def check_same_pictures(self) -> None:
+        """Refuse to go on with data that somebody has changed since the search began.
+
+        Raises:
+            UserError: other pictures or labels.
+        """
+        if self._pictures() != self.pictures:
+            raise UserError(
+                "its pictures or labels have changed since the search began, so scores cannot be compared; restore "
+                "them, or start again with --overwrite",
+                path=self.spec.path,
+            )
 
     def _write(self, study: Study) -> TuneOutcome:
         """The page, the numbers, and the best configuration as YAML."""
@@ -273,10 +298,12 @@ class _Objective:
         """The decoded pictures, those of the last trial if they were decoded the same way."""
         key = (config.model_dump_json(exclude=AFTER_READING), config.train.cache, config.train.cache_mib)
         if self._pictures is None or self._pictures[0] != key:
-            self._pictures = None  # first let go of the old ones
+            again, self._pictures = self._pictures is not None, None  # first let go of the old ones
             found = self.tuning.base.task.training.training_data(
                 config, self.tuning.spec, on_error=self.tuning.options.on_error, progress=self.watcher.reading
             )
+            if again:
+                self.tuning.check_same_pictures()
             self._pictures = (key, found)
             self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
             unmeasured = self._pictures[1].unmeasured
