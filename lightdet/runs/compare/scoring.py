@@ -112,6 +112,7 @@ def _evaluate(options: CompareOptions, candidate: Candidate, split: str, output:
         output=output,
         pictures=WORST_PICTURES,
         on_error=options.on_error,
+        no_promise=from_network,  # else a model's zones and conditions would hold for its row alone
         overrides=[f"eval.{name}={value}" for name, value in settings.items()] if from_network else (),
     )
     return Validation(wanted).run(Quiet()).evaluation
@@ -128,5 +129,6 @@ def _key(options: CompareOptions, candidate: Candidate, on: Scored) -> dict[str,
         "shown": list(on.shown),
         "skip": options.on_error == "skip",
         "imgsz": candidate.imgsz if from_network else None,
+        "no_promise": from_network,
         "settings": candidate.evaluation.model_dump(mode="json") if from_network else None,
     }
