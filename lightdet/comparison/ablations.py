@@ -36,7 +36,7 @@ def ablation_tables(models: Sequence[Model], classes: Sequence[str]) -> list[Tab
     Models belong together if their configurations are equal except for that setting; for weights, only the network
     is known, and they are compared only with weights. Table 4 comes first.
     """
-    known = {model.name: _flat(model.settings) for model in models if model.runs and model.settings}
+    known = {model.name: _effective(model.settings) for model in models if model.runs and model.settings}
     named = {key for facet in FACETS for key in facet.keys}
     others = sorted({key for flat in known.values() for key in flat} - named - IGNORED - NAMES)
     facets = [*FACETS, *(_single(key) for key in others)]
@@ -71,6 +71,13 @@ def _groups(models: Sequence[Model], known: Mapping[str, Flat], facet: Facet) ->
     return found
 
 
+def _effective(settings: Mapping[str, Any]) -> Flat:
+    """The keys that count: a training ends after its minutes, if it has some, and otherwise after its epochs."""
+    flat = _flat(settings)
+    flat.pop("train.minutes" if flat.get("train.minutes") is None else "train.epochs", None)
+    return flat
+
+
 def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
     flat: Flat = {}
     for key, value in settings.items():
@@ -81,12 +88,12 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Flat:
     return flat
 
 
-RECIPE = ("imgsz", "gray", "normalize", "sampling", "augment", "train", "eval")
+NETWORK = ("task", "model", "loss")
+"""All other sections are the recipe."""
 CLASS_LOSS = ("loss.label_smoothing", "loss.class_weights")
 """For detectors the loss belongs to the network, and is in the ablations."""
 IGNORED = {
-    f"train.{key}"
-    for key in ("seed", "workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib", "minutes")
+    f"train.{key}" for key in ("seed", "workers", "threads", "pools", "channels_last", "probe", "cache", "cache_mib")
 }
 """Keys that change no result, or differ in every run."""
 
@@ -153,11 +160,14 @@ def _shown(value: Any) -> str:
 
 def training_differences(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
     """Return the keys of recipe and input that the trained models differ in, with each one's value (or a dash)."""
-    flats = [_flat(model.settings) for model in models]
+    flats = [_effective(model.settings) for model in models]
     keys = sorted({key for flat in flats for key in flat})
+    absent = {
+        key for key in keys if any(other.startswith(f"{key}.") for other in keys)
+    }  # a section that only some have
     found = []
     for key in keys:
-        if key in IGNORED or (key.split(".")[0] not in RECIPE and key not in CLASS_LOSS):
+        if key in IGNORED | absent or (key.split(".")[0] in NETWORK and key not in CLASS_LOSS):
             continue
         values = [_shown(flat[key]) if key in flat else "–" for flat in flats]
         if len(set(values)) > 1:

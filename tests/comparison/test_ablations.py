@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import pytest
 from comparison_scenes import CLASSES, comparison, model, run
 
 from lightdet.comparison.ablations import ablation_tables, training_differences
 from lightdet.comparison.detector_view import DetectorView
 from lightdet.comparison.results import Model
 from lightdet.config import Config, YamlFile, validate
+from lightdet.config.classification import RUNS
+from lightdet.config.families import FAMILIES
+from lightdet.config.section import Section
 
 
 def configured(name: str, *overrides: str, value: float = 0.5, **more: Any) -> Model:
@@ -84,6 +88,38 @@ def test_differences_of_the_recipe_are_found() -> None:
     models = [configured("ours"), configured("b", "train.lr=0.01", "model.gate=scalar", "train.workers=3")]
     assert training_differences(models) == [("train.lr", ["default", "0.01"])]
     assert training_differences([configured("ours"), configured("c")]) == []
+
+
+def test_every_key_of_input_and_schedule_is_a_difference() -> None:
+    """Also of a section that one of them does not have."""
+    tiled = configured("tiled", "tiles.size=640")
+    assert training_differences([configured("ours"), tiled]) == [
+        ("tiles.overlap", ["–", "0.2"]),
+        ("tiles.size", ["–", "640"]),
+    ]
+    assert training_differences([tiled, configured("b", "tiles.size=320")]) == [("tiles.size", ["640", "320"])]
+    short, long = configured("short", "train.minutes=5"), configured("long", "train.minutes=50")
+    assert training_differences([short, long]) == [("train.minutes", ["5.0", "50.0"])]
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *RUNS])
+def test_a_section_that_is_not_of_the_network_is_of_the_recipe(family: type[Section]) -> None:
+    for key in {*family.model_fields} - {"task", "model", "loss"}:
+        models = [model(name, run(0.5), settings={key: {"value": name}}) for name in ("a", "b")]
+        assert training_differences(models) == [(f"{key}.value", ["a", "b"])]
+
+
+def test_of_epochs_and_minutes_only_those_that_end_a_training_count() -> None:
+    timed, by_epochs = configured("timed", "train.minutes=5"), configured("by epochs", "train.epochs=50")
+    assert training_differences([timed, configured("b", "train.minutes=5", "train.epochs=50")]) == []
+    assert training_differences([timed, by_epochs]) == [("train.epochs", ["–", "50"]), ("train.minutes", ["5.0", "–"])]
+    gates = [configured("channel", "train.minutes=5"), configured("scalar", "model.gate=scalar", "train.minutes=5")]
+    others = [configured("b", "model.gate=scalar", "train.minutes=50"), configured("c", "model.gate=scalar")]
+    for other in others:
+        assert "gate" not in {table.key for table in ablation_tables([gates[0], other], CLASSES)}
+    assert [table.key for table in ablation_tables(gates, CLASSES)] == ["gate"]
+    (table,) = ablation_tables([gates[1], others[0]], CLASSES)
+    assert table.key == "train_minutes" and [row.name for row in table.rows] == ["5.0 (scalar)", "50.0 (b)"]
 
 
 def test_the_order_of_all_tables() -> None:
