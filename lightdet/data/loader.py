@@ -106,9 +106,14 @@ class TrainingLoader:
         # OpenCV's own threads would fight with these and with the training's.
         cv2.setNumThreads(1)
 
+    @property
+    def per_epoch(self) -> int:
+        """The pictures of an epoch, or their crops; classes that are sampled count as often as they are drawn."""
+        return len(self.samples if self.order is None else self.order)
+
     def __len__(self) -> int:
         """Batches an epoch."""
-        return math.ceil(len(self.samples if self.order is None else self.order) / self.batch)
+        return math.ceil(self.per_epoch / self.batch)
 
     def epoch(self, epoch: int, *, first: int = 0, compose: bool = True) -> Generator[Any, None, None]:
         """Yield the epoch's batches from number `first` on (see `TrainingSamples.make` for `compose`)."""

@@ -70,11 +70,13 @@ class TrainDisplay:
         if resumed is not None:
             self._say(f"continuing in {output} after {counted(resumed.progress.epoch, 'epoch')}")
 
-    def expect(self, config: AnyConfig, data: Any, output: Path, speed: float | None, from_scratch: bool) -> None:
-        """Say how many steps and how long it will be; `speed` is the probe's, in pictures per second."""
+    def expect(
+        self, config: AnyConfig, data: Any, per_epoch: int, output: Path, speed: float | None, from_scratch: bool
+    ) -> None:
+        """Say how many steps and how long it will be; see `lightdet.runs.train.TrainingDisplay`."""
         train = config.train
         outlook = Outlook(
-            data.train.per_epoch,
+            per_epoch,
             train.batch * train.accumulate,
             train.epochs if train.minutes is None else None,
             train.minutes,

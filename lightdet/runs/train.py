@@ -52,8 +52,10 @@ class TrainingDisplay(Protocol):
         """Data and configuration are loaded."""
         ...
 
-    def expect(self, config: Any, data: Any, output: Path, speed: float | None, from_scratch: bool) -> None:
-        """Expected steps and time; `speed` is the probe's, in pictures per second."""
+    def expect(
+        self, config: Any, data: Any, per_epoch: int, output: Path, speed: float | None, from_scratch: bool
+    ) -> None:
+        """Expected steps and time, from the pictures of an epoch and the probe's `speed`, in pictures per second."""
         ...
 
     def training(self) -> AbstractContextManager[None]:
@@ -277,7 +279,8 @@ def _train(
             start = None if options.weights is None else Path(options.weights)
             trainer = task.training.trainer(config, data, context, bit_depth=spec.bit_depth, start=start)
             if state is None:
-                display.expect(config, data, output, probed_speed(run, config.imgsz), from_scratch(config, run))
+                per_epoch, speed = trainer.loader.per_epoch, probed_speed(run, config.imgsz)
+                display.expect(config, data, per_epoch, output, speed, from_scratch(config, run))
             if processes.is_first:
                 begin(output, resumed=state is not None)
             reached = trainer.fit()

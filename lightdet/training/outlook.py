@@ -25,7 +25,7 @@ class Outlook:
     """A training that is about to start.
 
     Attributes:
-        pictures: to train on; with tiles the crops per epoch.
+        pictures: of an epoch: all, with tiles the crops of them, with sampling of classes those that are drawn.
         batch: pictures per step.
         epochs: number of epochs; None if `minutes` decide.
         minutes: the budget, or None.

@@ -10,15 +10,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from small_training import SMALL
 
 import lightdet
 from lightdet.cli.app import main
 from lightdet.data.images import read_image
 from lightdet.errors import UserError
+from lightdet.training.checkpoint import load_state
 
 
 def pictures_of(part_set: Path, split: str, kind: str) -> list[Path]:
     return sorted((part_set.parent / split / kind).glob("*.png"))
+
+
+@pytest.mark.parametrize(("sampling", "steps"), [("none", 6), ("balanced", 6), ("oversample", 9), ("undersample", 3)])
+def test_the_steps_that_train_expects_are_those_it_takes(
+    part_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], sampling: str, steps: int
+) -> None:
+    """36 good pictures and 12 bad ones, in batches of 8."""
+    flags = ["--data", str(part_set), "--output", str(tmp_path / "out"), "--device", "cpu", *SMALL]
+    assert main(["train", *flags, "train.epochs=2", "train.probe=false", f"sampling={sampling}"]) == 0
+    assert f"to expect: {steps} steps per epoch, {2 * steps} steps in all\n" in capsys.readouterr().out
+    assert load_state(tmp_path / "out").progress.step == 2 * steps
 
 
 def test_val_writes_numbers_and_a_page(
