@@ -125,7 +125,8 @@ class TrainConfig(Section):
     image_weights: bool = False
     """Draw pictures of rare classes more often."""
     patience: Annotated[int, Field(ge=0)] = 0
-    """Stop after this many validations without a better mAP@0.5:0.95; 0 never stops early."""
+    """Stop after this many validations without a better mAP@0.5:0.95 (for a classifier: balanced accuracy, or the same
+    with a smaller loss); 0 never stops early."""
     validate_every: Annotated[int, Field(ge=1)] | None = None
     """Epochs from one validation to the next; null: 1, or more if validation takes over a tenth of the time."""
     save_every: Annotated[int, Field(ge=1)] = 1

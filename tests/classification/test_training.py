@@ -53,6 +53,8 @@ def test_it_learns_and_leaves_model_results_and_state(part_set: Path, tmp_path: 
     assert len(rows) == len(reporter.records) == 12
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_auc"} <= rows[0].keys()
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
+    best = max(rows, key=lambda row: (float(row["val_balanced_accuracy"]), -float(row["val_loss"])))
+    assert progress.best_epoch == int(best["epoch"])
     _, config, card = load_classifier(tmp_path / "best.safetensors")
     assert card.names == ("good", "bad") and card.model["task"] == "classify" and config.name == "cnn"
     assert card.preprocessing.imgsz == 32 and not card.preprocessing.gray
