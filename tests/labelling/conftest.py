@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ pytest.importorskip("httpx", reason="the tests of the page need httpx")
 import httpx
 import numpy as np
 import uvicorn
-from label_folders import open_store
-from page_browser import axe, browser, open_page  # noqa: F401 - fixtures
+from label_folders import bare_folder, open_store
+from label_page import Page
+from page_browser import Open, axe, browser, open_page  # noqa: F401 - fixtures
 
 from lightdet.data.images import read_image
 from lightdet.labelling.app import create_app
@@ -37,11 +37,23 @@ class Labelling:
     url: str
     store: Store
     client: httpx.Client
+    server: uvicorn.Server
+    thread: threading.Thread
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     def get(self, path: str) -> Any:
         answer = self.client.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def stop(self) -> None:
+        self.client.close()
+        self.server.should_exit = True
+        self.thread.join(30)
+        assert not self.thread.is_alive()
 
 
 def find_patches(path: Path) -> Detections:
@@ -63,9 +75,8 @@ def find_patches(path: Path) -> Detections:
     )
 
 
-@contextmanager
-def labelling(store: Store, *, model: bool = False) -> Iterator[Labelling]:
-    listener = listen("127.0.0.1", 0)
+def serve(store: Store, *, model: bool = False, port: int = 0) -> Labelling:
+    listener = listen("127.0.0.1", port)
     proposals = Proposals(find_patches, "patches", store.folder.classes) if model else None
     config = uvicorn.Config(create_app(store, proposals), ws="none", log_config=None)
     server = uvicorn.Server(config)
@@ -74,23 +85,28 @@ def labelling(store: Store, *, model: bool = False) -> Iterator[Labelling]:
     while not server.started and thread.is_alive():
         time.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with httpx.Client(base_url=url, timeout=30) as client:
-        yield Labelling(url, store, client)
-    server.should_exit = True
-    thread.join(30)
-    assert not thread.is_alive()
+    return Labelling(url, store, httpx.Client(base_url=url, timeout=30), server, thread)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Labelling]]:
     """Serve a folder; ended after the test."""
-    opened: list[Any] = []
+    opened: list[Labelling] = []
 
-    def begin(folder: Path, *, form: str | None = None, classes: tuple[str, ...] = (), **more: bool) -> Labelling:
-        manager = labelling(open_store(folder, form, classes), **more)
-        opened.append(manager)
-        return manager.__enter__()
+    def begin(folder: Path, *, form: str | None = None, classes: tuple[str, ...] = (), **more: Any) -> Labelling:
+        opened.append(serve(open_store(folder, form, classes), **more))
+        return opened[-1]
 
     yield begin
-    for manager in reversed(opened):
-        manager.__exit__(None, None, None)
+    for served in reversed(opened):
+        served.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return bare_folder(tmp_path / "new", 4)
+
+
+@pytest.fixture
+def label(start: Callable[..., Labelling], open_page: Open, folder: Path) -> Page:  # noqa: F811
+    return Page(open_page(start(folder, form="yolo", classes=("scratch", "dent")).url))
