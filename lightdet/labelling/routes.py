@@ -21,9 +21,10 @@ from lightdet.labelling.schemas import (
     picture_answer,
     proposals_answer,
 )
-from lightdet.labelling.shown_picture import shown_picture
+from lightdet.labelling.shown_picture import picture_tag, shown_picture
 from lightdet.labelling.store import NothingError, StaleError, Store, View
 from lightdet.web.errors import GoneError, RefusalError
+from lightdet.web.pages import unchanged
 
 LARGEST_BODY = 4 << 20
 S = TypeVar("S", bound=Sent)
@@ -37,7 +38,7 @@ def label_routes(store: Store, proposals: Source | None, bit_depth: int) -> APIR
     async def changed(index: int, change: Callable[[], View]) -> dict[str, Any]:
         _check(store, index)
         view = await run_in_threadpool(_in_words, change)
-        return picture_answer(store, index, view)
+        return picture_answer(store, index, view, picture_tag(view.picture, bit_depth))
 
     @router.get("/folder")
     async def folder() -> dict[str, Any]:
@@ -64,11 +65,15 @@ def label_routes(store: Store, proposals: Source | None, bit_depth: int) -> APIR
         return await changed(index, lambda: store.redo(index, sent.version))
 
     @router.get("/pictures/{index}/image")
-    async def image(index: int) -> Response:
+    async def image(index: int, request: Request) -> Response:
         _check(store, index)
         shown = store.folder.pictures[index]
+        # Asked for anew each time: a server that is started again may have another picture at this address.
+        headers = {"etag": f'"{picture_tag(shown, bit_depth)}"', "cache-control": "private, no-cache"}
+        if known := unchanged(request, headers):
+            return known
         data, kind = await run_in_threadpool(_in_words, lambda: shown_picture(shown, bit_depth))
-        return Response(data, media_type=kind, headers={"cache-control": "private, max-age=600"})
+        return Response(data, media_type=kind, headers=headers)
 
     @router.get("/pictures/{index}/proposals")
     async def propose(index: int) -> dict[str, Any]:

@@ -52,13 +52,14 @@ class SentClass(Sent):
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def picture_answer(store: Store, index: int, view: View) -> dict[str, Any]:
-    """A picture with its labels, and the counts that they changed."""
+def picture_answer(store: Store, index: int, view: View, image: str) -> dict[str, Any]:
+    """A picture with its labels, and the counts that they changed; `image` names its file as it is now."""
     marks = [{"box": list(mark.box), "name": mark.name, "outline": mark.outline} for mark in view.content or ()]
     return {
         "id": index,
         "name": view.picture.name,
         "size": list(view.picture.size),
+        "image": image,
         "version": view.version,
         "state": view.state,
         "marks": marks,

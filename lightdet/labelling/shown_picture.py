@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+
 import cv2
 
+from lightdet import __version__
 from lightdet.data.headers import checked_facts
 from lightdet.data.images import read_file, read_image
 from lightdet.labelling.pictures import Picture
@@ -30,3 +34,14 @@ def shown_picture(picture: Picture, bit_depth: int) -> tuple[bytes, str]:
     pixels = read_image(picture.path, bit_depth=bit_depth)
     _, data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return data.tobytes(), "image/png"
+
+
+def picture_tag(picture: Picture, bit_depth: int) -> str:
+    """Return 16 hexadecimal digits for what `shown_picture` returns: others for another file, of the same name too."""
+    try:
+        found = picture.path.stat()
+        state = [found.st_mtime_ns, found.st_size, found.st_ino]
+    except OSError:  # `shown_picture` says so
+        state = []
+    facts = repr((picture.path.absolute(), state, bit_depth, __version__))
+    return hashlib.sha256(os.fsencode(facts)).hexdigest()[:16]

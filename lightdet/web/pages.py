@@ -76,6 +76,10 @@ def _page(file: _File) -> Callable[[Request], Awaitable[Response]]:
 
 def _answer(file: _File, request: Request) -> Response:
     headers = {"etag": file.tag, "cache-control": "no-cache", **file.headers}
-    if request.headers.get("if-none-match") == file.tag:
-        return Response(status_code=304, headers=headers)
-    return Response(file.data, media_type=file.media_type, headers=headers)
+    return unchanged(request, headers) or Response(file.data, media_type=file.media_type, headers=headers)
+
+
+def unchanged(request: Request, headers: Mapping[str, str]) -> Response | None:
+    """Return the answer to a browser that has what the ETag in `headers` names; None if it must be sent."""
+    known = request.headers.get("if-none-match") == headers["etag"]
+    return Response(status_code=304, headers=headers) if known else None

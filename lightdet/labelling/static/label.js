@@ -30,7 +30,7 @@ async function open(id) {
   let told;
   try {
     told = await call("GET", `pictures/${id}`);
-    await load(`api/pictures/${id}/image`, turn);
+    await load(imageOf(told), turn);
   } catch (error) {
     if (turn === app.opening) alarm(error.message);
     if (!told) return;
@@ -48,6 +48,9 @@ async function open(id) {
   prefetch();
 }
 
+// A browser shows what it has of an address without asking; so the address names the file as it is now.
+const imageOf = ({ id, image }) => `api/pictures/${id}/image?as=${image}`;
+
 function load(address, turn) {
   return new Promise((go, stop) => {
     const next = new Image();
@@ -62,9 +65,10 @@ function load(address, turn) {
   });
 }
 
-function prefetch() {
+async function prefetch() {
   const next = beside(1);
-  if (next) new Image().src = `api/pictures/${next.id}/image`;
+  if (!next) return;
+  try { new Image().src = imageOf(await call("GET", `pictures/${next.id}`)); } catch { /* told when it is opened */ }
 }
 
 // The server's word on the present picture becomes what is shown.
