@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lightdet.data.faults import DataError
+from lightdet.inference.places import absolute
 from lightdet.labelling.marks import Box, Content
 
 Size = tuple[int, int]
@@ -30,6 +33,16 @@ class Picture:
     size: Size
     labels: Labels
     fault: str = ""
+
+    @property
+    def id(self) -> str:
+        """What the page calls it: the same after a restart, and no other picture has it."""
+        return place_id(self.path)
+
+
+def place_id(path: Path) -> str:
+    """Return 16 hexadecimal digits of where a file or folder is."""
+    return hashlib.sha256(os.fsencode(absolute(path))).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

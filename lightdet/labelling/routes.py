@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from lightdet.errors import UserError
+from lightdet.labelling.pictures import place_id
 from lightdet.labelling.proposals import Source
 from lightdet.labelling.schemas import (
     Sent,
@@ -35,39 +36,38 @@ def label_routes(store: Store, proposals: Source | None, bit_depth: int) -> APIR
     """Return the routes of a folder that is labelled."""
     router = APIRouter(prefix="/api")
 
-    async def changed(index: int, change: Callable[[], View]) -> dict[str, Any]:
-        _check(store, index)
-        view = await run_in_threadpool(_in_words, change)
-        return picture_answer(store, index, view, picture_tag(view.picture, bit_depth))
+    async def changed(picture: str, change: Callable[[int], View]) -> dict[str, Any]:
+        index = _index(store, picture)
+        view = await run_in_threadpool(_in_words, lambda: change(index))
+        return picture_answer(store, view, picture_tag(view.picture, bit_depth))
 
     @router.get("/folder")
     async def folder() -> dict[str, Any]:
         return folder_answer(store, None if proposals is None else proposals.name)
 
-    @router.get("/pictures/{index}")
-    async def picture(index: int) -> dict[str, Any]:
-        return await changed(index, lambda: store.view(index))
+    @router.get("/pictures/{picture}")
+    async def look(picture: str) -> dict[str, Any]:
+        return await changed(picture, store.view)
 
-    @router.put("/pictures/{index}")
-    async def save(index: int, request: Request) -> dict[str, Any]:
+    @router.put("/pictures/{picture}")
+    async def save(picture: str, request: Request) -> dict[str, Any]:
         sent = await _body(request, SentLabels)
         drawn = [mark.drawn() for mark in sent.marks]
-        return await changed(index, lambda: store.save(index, sent.version, drawn, sent.state))
+        return await changed(picture, lambda index: store.save(index, sent.version, drawn, sent.state))
 
-    @router.post("/pictures/{index}/undo")
-    async def undo(index: int, request: Request) -> dict[str, Any]:
+    @router.post("/pictures/{picture}/undo")
+    async def undo(picture: str, request: Request) -> dict[str, Any]:
         sent = await _body(request, SentVersion)
-        return await changed(index, lambda: store.undo(index, sent.version))
+        return await changed(picture, lambda index: store.undo(index, sent.version))
 
-    @router.post("/pictures/{index}/redo")
-    async def redo(index: int, request: Request) -> dict[str, Any]:
+    @router.post("/pictures/{picture}/redo")
+    async def redo(picture: str, request: Request) -> dict[str, Any]:
         sent = await _body(request, SentVersion)
-        return await changed(index, lambda: store.redo(index, sent.version))
+        return await changed(picture, lambda index: store.redo(index, sent.version))
 
-    @router.get("/pictures/{index}/image")
-    async def image(index: int, request: Request) -> Response:
-        _check(store, index)
-        shown = store.folder.pictures[index]
+    @router.get("/pictures/{picture}/image")
+    async def image(picture: str, request: Request) -> Response:
+        shown = store.folder.pictures[_index(store, picture)]
         # Asked for anew each time: a server that is started again may have another picture at this address.
         headers = {"etag": f'"{picture_tag(shown, bit_depth)}"', "cache-control": "private, no-cache"}
         if known := unchanged(request, headers):
@@ -75,26 +75,30 @@ def label_routes(store: Store, proposals: Source | None, bit_depth: int) -> APIR
         data, kind = await run_in_threadpool(_in_words, lambda: shown_picture(shown, bit_depth))
         return Response(data, media_type=kind, headers=headers)
 
-    @router.get("/pictures/{index}/proposals")
-    async def propose(index: int) -> dict[str, Any]:
-        _check(store, index)
+    @router.get("/pictures/{picture}/proposals")
+    async def propose(picture: str) -> dict[str, Any]:
+        shown = store.folder.pictures[_index(store, picture)]
         if proposals is None:
             return proposals_answer([])
-        shown = store.folder.pictures[index]
         return proposals_answer(await run_in_threadpool(_in_words, lambda: proposals.of(shown)))
 
     @router.post("/classes")
     async def add_class(request: Request) -> dict[str, Any]:
         sent = await _body(request, SentClass)
+        if sent.folder != place_id(store.folder.root):
+            raise RefusalError(409, "another_folder", "another folder is labelled here now; reload the page")
         await run_in_threadpool(_in_words, lambda: store.add_class(sent.name.strip()))
         return counts_answer(store)
 
     return router
 
 
-def _check(store: Store, index: int) -> None:
-    if not 0 <= index < len(store.folder.pictures):
-        raise RefusalError(404, "no_picture", f"there is no picture {index}")
+def _index(store: Store, picture: str) -> int:
+    """The number of a picture. A page that was open at an earlier start may show one that is no longer here."""
+    index = store.index(picture)
+    if index is None:
+        raise RefusalError(404, "no_picture", "this picture is not among those that are labelled here; reload the page")
+    return index
 
 
 def _in_words(work: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from lightdet.labelling.marks import State
+from lightdet.labelling.pictures import place_id
 from lightdet.labelling.proposals import Proposal
 from lightdet.labelling.store import MOST_MARKS, Drawn, Store, View
 
@@ -47,16 +48,17 @@ class SentVersion(Sent):
 
 
 class SentClass(Sent):
-    """A new class."""
+    """A new class, and the id of the folder that the page shows."""
 
+    folder: Annotated[str, Field(max_length=16)]
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def picture_answer(store: Store, index: int, view: View, image: str) -> dict[str, Any]:
+def picture_answer(store: Store, view: View, image: str) -> dict[str, Any]:
     """A picture with its labels, and the counts that they changed; `image` names its file as it is now."""
     marks = [{"box": list(mark.box), "name": mark.name, "outline": mark.outline} for mark in view.content or ()]
     return {
-        "id": index,
+        "id": view.picture.id,
         "name": view.picture.name,
         "size": list(view.picture.size),
         "image": image,
@@ -81,10 +83,11 @@ def folder_answer(store: Store, model: str | None) -> dict[str, Any]:
     """The folder: its pictures with their states, its classes, what proposes boxes."""
     folder = store.folder
     pictures = [
-        {"id": index, "name": picture.name, "state": state, "boxes": boxes, "fault": bool(picture.fault)}
-        for index, (picture, state, boxes) in enumerate(store.listing())
+        {"id": picture.id, "name": picture.name, "state": state, "boxes": boxes, "fault": bool(picture.fault)}
+        for picture, state, boxes in store.listing()
     ]
     return {
+        "id": place_id(folder.root),
         "folder": folder.root.absolute().name,
         "format": folder.title,
         "model": model,

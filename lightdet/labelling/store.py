@@ -67,12 +67,17 @@ class Store:
         self._names: list[Counter[str]] = []
         self._read: dict[str, str] = {}
         self._places = {picture.name: index for index, picture in enumerate(folder.pictures)}
+        self._ids = {picture.id: index for index, picture in enumerate(folder.pictures)}
         self._complete()
         for index in range(len(folder.pictures)):
             self._states.append("unlabelled")
             self._names.append(Counter())
             self.view(index)
             progress(index + 1)
+
+    def index(self, id_: str) -> int | None:
+        """Return the number of the picture with an id; None if there is none."""
+        return self._ids.get(id_)
 
     def view(self, index: int) -> View:
         """Return picture `index` as it is now; a change by another program becomes a step of its history."""

@@ -49,6 +49,10 @@ class Labelling:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def of(self, number: int, what: str = "") -> str:
+        """The address of a picture, by its number in the list."""
+        return f"/api/pictures/{self.get('/api/folder')['pictures'][number]['id']}{what}"
+
     def stop(self) -> None:
         self.client.close()
         self.server.should_exit = True
@@ -93,8 +97,10 @@ def start() -> Iterator[Callable[..., Labelling]]:
     """Serve a folder; ended after the test."""
     opened: list[Labelling] = []
 
-    def begin(folder: Path, *, form: str | None = None, classes: tuple[str, ...] = (), **more: Any) -> Labelling:
-        opened.append(serve(open_store(folder, form, classes), **more))
+    def begin(
+        folder: Path, form: str | None = None, classes: tuple[str, ...] = (), order: Path | None = None, **more: Any
+    ) -> Labelling:
+        opened.append(serve(open_store(folder, form, classes, order), **more))
         return opened[-1]
 
     yield begin

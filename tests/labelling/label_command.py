@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -38,3 +39,9 @@ def command(folder: Path, told: Path, *more: str, port: int = 0) -> Iterator[tup
         process.wait(10)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def picture_at(url: str, number: int, **given: Any) -> str:
+    """The address of a picture, by its number in the list; `given`: what the server asks for, such as a key."""
+    told = httpx.get(f"{url}api/folder", **given).json()
+    return f"{url}api/pictures/{told['pictures'][number]['id']}"

@@ -63,9 +63,9 @@ def labelled_folder(folder: Path, form: str) -> Path:
     return folder
 
 
-def open_store(folder: Path, form: str | None = None, classes: Sequence[str] = ()) -> Store:
+def open_store(folder: Path, form: str | None = None, classes: Sequence[str] = (), order: Path | None = None) -> Store:
     """The store as the command opens it."""
-    return Store(*open_folder(folder, form, classes))
+    return Store(*open_folder(folder, form, classes, order))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -23,10 +23,10 @@ def test_the_folder_and_its_pictures(start: Start, tmp_path: Path) -> None:
     assert (told["folder"], told["format"], told["model"], told["can_add"]) == ("set", "YOLO txt", None, True)
     assert told["states"] == {"unlabelled": 0, "labelled": 3, "doubtful": 0}
     assert told["classes"] == [{"name": "scratch", "boxes": 2}, {"name": "dent", "boxes": 1}]
-    assert [(each["id"], Path(each["name"]).stem, each["boxes"]) for each in told["pictures"]] == [
-        (0, "a", 1), (1, "b", 2), (2, "c", 0),
+    assert [(Path(each["name"]).stem, each["boxes"]) for each in told["pictures"]] == [
+        ("a", 1), ("b", 2), ("c", 0),
     ]  # fmt: skip
-    one = served.get("/api/pictures/1")
+    one = served.get(served.of(1))
     assert (one["size"], one["version"], one["can_undo"], one["can_redo"], one["fault"]) == (
         list(SIZE), 0, False, False, "",
     )  # fmt: skip
@@ -37,16 +37,16 @@ def test_the_folder_and_its_pictures(start: Start, tmp_path: Path) -> None:
 def test_saving_undoing_and_redoing(start: Start, tmp_path: Path) -> None:
     folder = labelled_folder(tmp_path / "set", "yolo")
     served = start(folder)
-    before = served.get("/api/pictures/0")
+    before = served.get(served.of(0))
     kept = {"box": before["marks"][0]["box"], "name": "scratch", "origin": 0}
-    saved = served.client.put("/api/pictures/0", json={"version": 0, "marks": [kept, NEW], "state": "labelled"}).json()
+    saved = served.client.put(served.of(0), json={"version": 0, "marks": [kept, NEW], "state": "labelled"}).json()
     assert saved["version"] == 2 and saved["can_undo"]  # the labels as they were found are a step as well
     assert saved["classes"] == [{"name": "scratch", "boxes": 2}, {"name": "dent", "boxes": 2}]
     assert len((folder / "labels/train/a.txt").read_text().splitlines()) == 2
-    undone = served.client.post("/api/pictures/0/undo", json={"version": 2}).json()
+    undone = served.client.post(served.of(0, "/undo"), json={"version": 2}).json()
     assert undone["marks"] == before["marks"] and (undone["can_undo"], undone["can_redo"]) == (False, True)
-    assert served.client.post("/api/pictures/0/redo", json={"version": 3}).json()["marks"] == saved["marks"]
-    refused = served.client.post("/api/pictures/0/redo", json={"version": 4})
+    assert served.client.post(served.of(0, "/redo"), json={"version": 3}).json()["marks"] == saved["marks"]
+    refused = served.client.post(served.of(0, "/redo"), json={"version": 4})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "nothing")
 
 
@@ -54,14 +54,14 @@ def test_an_old_version_is_refused_in_a_clear_word(start: Start, tmp_path: Path)
     folder = bare_folder(tmp_path / "new")
     served = start(folder, form="yolo", classes=("dent",))
     first = {"version": 0, "marks": [NEW], "state": "labelled"}
-    assert served.client.put("/api/pictures/0", json=first).status_code == 200
+    assert served.client.put(served.of(0), json=first).status_code == 200
     for answer in (
-        served.client.put("/api/pictures/0", json={**first, "marks": []}),
-        served.client.post("/api/pictures/0/undo", json={"version": 1}),
+        served.client.put(served.of(0), json={**first, "marks": []}),
+        served.client.post(served.of(0, "/undo"), json={"version": 1}),
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "changed_elsewhere")
         assert "another window" in answer.json()["error"]["message"]
-    assert len(served.get("/api/pictures/0")["marks"]) == 1
+    assert len(served.get(served.of(0))["marks"]) == 1
 
 
 WRONG: list[tuple[Any, int]] = [
@@ -88,12 +88,14 @@ def test_wrong_requests_change_nothing(start: Start, tmp_path: Path, body: Any, 
     folder = bare_folder(tmp_path / "new")
     served = start(folder, form="yolo", classes=("dent",))
     before = files_of(folder)
-    answer = served.client.put("/api/pictures/0", content=body if isinstance(body, bytes) else json.dumps(body))
+    answer = served.client.put(served.of(0), content=body if isinstance(body, bytes) else json.dumps(body))
     assert answer.status_code == status and answer.json()["error"]["message"]
     assert files_of(folder) == before
 
 
-@pytest.mark.parametrize("path", ["/api/pictures/3", "/api/pictures/-1", "/api/pictures/3/image", "/static/../app.py"])
+@pytest.mark.parametrize(
+    "path", ["/api/pictures/3", "/api/pictures/0", f"/api/pictures/{'0' * 16}/image", "/static/../app.py"]
+)
 def test_what_is_not_there(start: Start, tmp_path: Path, path: str) -> None:
     assert start(bare_folder(tmp_path / "new")).client.get(path).status_code == 404
 
@@ -101,21 +103,22 @@ def test_what_is_not_there(start: Start, tmp_path: Path, path: str) -> None:
 def test_classes_are_added(start: Start, tmp_path: Path) -> None:
     folder = bare_folder(tmp_path / "new")
     served = start(folder, form="yolo")
-    told = served.client.post("/api/classes", json={"name": " crack "}).json()
+    here = served.get("/api/folder")["id"]
+    told = served.client.post("/api/classes", json={"name": " crack ", "folder": here}).json()
     assert told["classes"] == [{"name": "crack", "boxes": 0}]
     assert (folder / "classes.txt").read_text() == "crack\n"
     for name in ("crack", " ", "a\nb"):
-        assert served.client.post("/api/classes", json={"name": name}).status_code == 422
+        assert served.client.post("/api/classes", json={"name": name, "folder": here}).status_code == 422
 
 
 def test_a_model_proposes_boxes_of_known_classes(start: Start, tmp_path: Path) -> None:
     served = start(labelled_folder(tmp_path / "set", "yolo"), model=True)
     assert served.get("/api/folder")["model"] == "patches"
-    found = served.get("/api/pictures/1/proposals")["proposals"]
+    found = served.get(served.of(1, "/proposals"))["proposals"]
     assert [(each["name"], each["score"]) for each in found] == [("scratch", 0.9), ("dent", 0.8), ("scratch", 0.2)]
     assert found[1]["box"] == [100, 20, 180, 60]
     other = start(bare_folder(tmp_path / "new"), form="yolo", classes=("dent",), model=True)
-    assert other.get("/api/pictures/0/proposals")["proposals"] == []
+    assert other.get(other.of(0, "/proposals"))["proposals"] == []
 
 
 def test_every_picture_is_sent_as_browsers_show_it(start: Start, tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_every_picture_is_sent_as_browsers_show_it(start: Start, tmp_path: Path)
     for number, (name, size) in enumerate(
         [("deep.png", [30, 20]), ("plain.png", [30, 20]), ("scan.tif", [30, 20]), ("turned.jpg", [20, 30])]
     ):
-        told, sent = served.get(f"/api/pictures/{number}"), served.client.get(f"/api/pictures/{number}/image")
+        told, sent = served.get(served.of(number)), served.client.get(served.of(number, "/image"))
         assert (told["name"], told["size"]) == (name, size)
         assert sent.headers["content-type"] in ("image/png", "image/jpeg")
         shown = Pil.open(io.BytesIO(sent.content))
@@ -140,7 +143,7 @@ def test_every_picture_is_sent_as_browsers_show_it(start: Start, tmp_path: Path)
             assert sent.content == (folder / name).read_bytes()
         else:
             assert shown.mode in ("RGB", "L") and list(shown.size) == size
-    assert (np.array(Pil.open(io.BytesIO(served.client.get("/api/pictures/2/image").content))) == pixels).all()
+    assert (np.array(Pil.open(io.BytesIO(served.client.get(served.of(2, "/image")).content))) == pixels).all()
 
 
 # --- who may ask ---------------------------------------------------------------------------------------------
@@ -154,10 +157,10 @@ def test_other_sites_and_other_names_are_refused(start: Start, tmp_path: Path) -
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"host": "elsewhere.example"}, 421),
     ):
-        assert served.client.put("/api/pictures/0", json=body, headers=headers).status_code == status
+        assert served.client.put(served.of(0), json=body, headers=headers).status_code == status
     assert served.client.get("/api/folder", headers={"host": "elsewhere.example"}).status_code == 421
-    assert served.get("/api/pictures/0")["version"] == 0
-    assert served.client.put("/api/pictures/0", json=body, headers={"origin": served.url}).status_code == 200
+    assert served.get(served.of(0))["version"] == 0
+    assert served.client.put(served.of(0), json=body, headers={"origin": served.url}).status_code == 200
 
 
 def test_the_page_may_load_nothing_from_elsewhere(start: Start, tmp_path: Path) -> None:

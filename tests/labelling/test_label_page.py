@@ -320,7 +320,7 @@ def test_axe_finds_nothing_in_any_state(start: Start, open_page: Open, axe: str,
     label.page.locator("summary").click()
     label.press("d")
     assert axe_findings(label.page, axe) == [], "a selected box"
-    served.client.put("/api/pictures/0", json={"version": 3, "marks": [], "state": "labelled"})
+    served.client.put(served.of(0), json={"version": 3, "marks": [], "state": "labelled"})
     label.drag((70, 100), (90, 140))
     label.page.locator("#conflict[open]").wait_for()
     assert axe_findings(label.page, axe) == [], "changed elsewhere"

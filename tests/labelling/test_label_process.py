@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from label_command import command
+from label_command import command, picture_at
 from label_folders import bare_folder
 from page_browser import Open
 
@@ -28,7 +28,7 @@ def test_killed_between_changes_and_started_again(tmp_path: Path) -> None:
                 x = 10.0 * len(marks)
                 marks.append({"box": [x, 5.0, x + 8, 30.0], "name": "dent", "origin": None})
                 sent = {"version": version, "marks": marks, "state": "labelled"}
-                answer = httpx.put(f"{url}api/pictures/0", json=sent)
+                answer = httpx.put(picture_at(url, 0), json=sent)
                 assert answer.status_code == 200, answer.text
                 version, marks = answer.json()["version"], answer.json()["marks"]
                 marks = [{"box": mark["box"], "name": mark["name"]} for mark in marks]
@@ -36,7 +36,7 @@ def test_killed_between_changes_and_started_again(tmp_path: Path) -> None:
             process.wait(10)
     assert len((folder / "0.txt").read_text().splitlines()) == 6
     with command(folder, told) as (process, url):
-        assert len(httpx.get(f"{url}api/pictures/0").json()["marks"]) == 6
+        assert len(httpx.get(picture_at(url, 0)).json()["marks"]) == 6
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert process.stdout is not None
@@ -51,16 +51,18 @@ def test_a_second_server_on_the_folder_is_refused(tmp_path: Path, capsys: pytest
         assert capsys.readouterr().err.strip() == f"error: {folder}: is being labelled already at {url}; open that"
 
 
-@pytest.mark.parametrize("path", ["api/folder", "api/pictures/0", "api/pictures/0/image", "api/pictures/0/proposals"])
+@pytest.mark.parametrize("path", ["folder", "", "/image", "/proposals"])
 def test_what_other_computers_must_show(networked: str, path: str) -> None:
     url, _, key = networked.partition("?key=")
     assert len(key) >= 20
+    asks = {"X-API-Key": key}
+    address = f"{url}api/folder" if path == "folder" else f"{picture_at(url, 0, headers=asks)}{path}"
     assert httpx.get(url).status_code == 200  # the page itself holds nothing
     asked = [
-        httpx.get(url + path, params={"key": key}),
-        httpx.get(url + path, headers={"X-API-Key": key[:-1]}),
-        httpx.get(url + path, headers={"Cookie": "lightdet-label-key=; other=1"}),
-        httpx.get(url + path, headers={"Cookie": f"lightdet-label-key={key}x"}),
+        httpx.get(address, params={"key": key}),
+        httpx.get(address, headers={"X-API-Key": key[:-1]}),
+        httpx.get(address, headers={"Cookie": "lightdet-label-key=; other=1"}),
+        httpx.get(address, headers={"Cookie": f"lightdet-label-key={key}x"}),
     ]
     assert [answer.status_code for answer in asked] == [401] * 4
     assert [answer.json()["error"]["code"] for answer in asked] == ["no_key", "wrong_key", "no_key", "wrong_key"]
@@ -69,7 +71,7 @@ def test_what_other_computers_must_show(networked: str, path: str) -> None:
         {"Authorization": f"Bearer {key}"},
         {"Cookie": f"a=b; lightdet-label-key={key}"},
     ):
-        assert httpx.get(url + path, headers=headers).status_code == 200
+        assert httpx.get(address, headers=headers).status_code == 200
 
 
 def test_the_page_takes_the_key_out_of_its_address(networked: str, open_page: Open) -> None:
@@ -116,7 +118,7 @@ def test_proposals_that_lie_beside_the_pictures(tmp_path: Path, capsys: pytest.C
         shown = httpx.get(f"{url}api/folder").json()
         assert (shown["model"], [each["name"] for each in shown["classes"]]) == ("best", ["scratch", "dent"])
         assert shown["states"]["unlabelled"] == 2
-        first, second = (httpx.get(f"{url}api/pictures/{number}/proposals").json() for number in (0, 1))
+        first, second = (httpx.get(f"{picture_at(url, number)}/proposals").json() for number in (0, 1))
         assert [each["name"] for each in first["proposals"]] == ["scratch", "dent"] and second["proposals"] == []
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0

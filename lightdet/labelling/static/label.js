@@ -82,8 +82,8 @@ function take(told) {
 
 function count(told) {
   Object.assign(app.folder, { states: told.states, classes: told.classes });
-  const entry = app.folder.pictures[told.id];
-  Object.assign(entry, { state: told.state, boxes: told.marks.length });
+  const entry = app.folder.pictures.find(({ id }) => id === told.id);
+  if (entry) Object.assign(entry, { state: told.state, boxes: told.marks.length });
 }
 
 // --- changing -----------------------------------------------------------------------------------------------
@@ -248,9 +248,9 @@ function settleMoves() {
 const shownPictures = () => app.folder.pictures.filter(({ state, id }) => !app.filter || state === app.filter || id === app.picture?.id);
 
 function beside(way) {
-  const now = app.picture?.id ?? -1;
-  const others = app.folder.pictures.filter(({ id, state }) => id !== now && (!app.filter || state === app.filter));
-  return way > 0 ? others.find(({ id }) => id > now) : others.findLast(({ id }) => id < now);
+  const { pictures } = app.folder, now = pictures.findIndex(({ id }) => id === app.picture?.id);
+  const fits = ({ state }, index) => (index - now) * way > 0 && (!app.filter || state === app.filter);
+  return way > 0 ? pictures.find(fits) : pictures.findLast(fits);
 }
 
 function overlay() {
@@ -357,7 +357,7 @@ $("add-class").addEventListener("submit", async (event) => {
   const name = $("class-name").value.trim();
   if (!name) return;
   try {
-    const told = await call("POST", "classes", { name });
+    const told = await call("POST", "classes", { name, folder: app.folder.id });
     Object.assign(app.folder, { classes: told.classes });
     $("class-name").value = "";
     $("class-name").blur();
