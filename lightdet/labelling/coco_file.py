@@ -36,6 +36,7 @@ class CocoLabels:
     def __init__(self, path: Path, classes: list[str], outside: Outside, names: Mapping[str, str]) -> None:
         self.path, self._classes, self._outside, self._names = path, classes, outside, names
         self._stamp: tuple[int, int] | None = None
+        self._added: set[str] = set()  # pictures that were not listed when this began
         self._load()
 
     def read(self, picture: Picture) -> Content:
@@ -53,14 +54,17 @@ class CocoLabels:
         return tuple(self._mark(box, self._classes[label], entry) for box, label, entry in rows)
 
     def prepare(self, picture: Picture, content: Content) -> Prepared:
-        """The file's new text."""
+        """The file's new text. None: the picture is no longer listed if it was not before; training reads what is."""
         self._load()
-        self._add_categories()
         name = self._names[picture.name]
+        if content is None and (name in self._added or name not in self._ids):
+            return Prepared(None, lambda: self._unlist(name))
+        self._add_categories()
         images, annotations = list(self._document["images"]), list(self._document.get("annotations", []))
         known = self._image_id(name)
         if known is None:
             known = 1 + max((_number(image.get("id")) for image in images), default=0)
+            self._added.add(name)
             images.append({"id": known, "file_name": name, "width": picture.size[0], "height": picture.size[1]})
         kept = [entry for entry in annotations if entry.get("image_id") != known]
         taken = {entry.get("id") for entry in kept}
@@ -120,6 +124,20 @@ class CocoLabels:
             self._by_image[entry.get("image_id")].append(entry)
         self._kind = CocoEntries({name: number for number, name in reversed(self._parsed.categories.items())})
         self._stamp = (status.st_mtime_ns, status.st_size)
+
+    def _unlist(self, name: str) -> None:
+        """Take a picture out of the file again."""
+        self._added.discard(name)
+        known = self._ids.get(name)
+        if known is None:
+            return
+        lists = {"images": "id", "annotations": "image_id"}
+        kept = {
+            each: [entry for entry in self._document.get(each, []) if entry.get(key) != known]
+            for each, key in lists.items()
+        }
+        write_text(self.path, coco_document({**self._document, **kept}))
+        self._stamp = None
 
     def _image_id(self, file_name: str) -> Any:
         return self._ids.get(file_name)

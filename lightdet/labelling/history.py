@@ -128,6 +128,20 @@ class History:
         """The step that was undone last."""
         return self._at(self._steps[picture].undone[-1])
 
+    def confirmed(self, picture: str, kind: Kind = "change") -> bool:
+        """Whether a picture counts as free of defects once it has no boxes, after a step of `kind`.
+
+        Somebody said so, or its labels were made elsewhere. Boxes that were drawn here do not say it.
+        """
+        steps = self._steps[picture]
+        done = {"undo": steps.done[:-1], "redo": [*steps.done, *steps.undone[-1:]]}.get(kind, steps.done)
+        for step in map(self._at, reversed(done)):
+            if step.kind in ("begin", "outside"):
+                return step.content is not None or step.state == "labelled"
+            if step.state == "unlabelled" or (step.state == "labelled" and not step.content):
+                return step.state == "labelled"
+        return False
+
     def add(self, picture: str, *steps: Step) -> None:
         """Append steps and see them on the disk.
 

@@ -120,7 +120,8 @@ class Store:
             index: which picture.
             version: what the labels were when the change began.
             drawn: all boxes that the picture has from now on.
-            state: what it counts as from now on; with boxes it is not ``unlabelled``.
+            state: what it counts as from now on. Without boxes, ``labelled`` says that it is free of defects, and
+                ``unlabelled`` does not: it counts as before there were any. With boxes it is not ``unlabelled``.
 
         Raises:
             StaleError: they are no longer what they were then.
@@ -129,9 +130,10 @@ class Store:
         with self._lock:
             view = self._now(index, version)
             marks = tuple(self._mark(view, each) for each in drawn)
-            if state == "unlabelled" and marks:
+            free = not marks and (state == "labelled" or self._confirmed(view))
+            if state == "unlabelled" and (marks or free):
                 state = "labelled"
-            return self._apply(view, index, "change", None if state == "unlabelled" else marks, state)
+            return self._apply(view, index, "change", marks if marks or free else None, state)
 
     def undo(self, index: int, version: int) -> View:
         """Go back to the step before; raises as `save`, and NothingError."""
@@ -140,7 +142,7 @@ class Store:
             if not view.can_undo:
                 raise NothingError
             step = self.history.undone(view.picture.name)
-            return self._apply(view, index, "undo", step.content, step.state)
+            return self._apply(view, index, "undo", self._meant(view.picture, step, "undo"), step.state)
 
     def redo(self, index: int, version: int) -> View:
         """Go forward to the step that was undone; raises as `save`, and NothingError."""
@@ -149,7 +151,7 @@ class Store:
             if not view.can_redo:
                 raise NothingError
             step = self.history.redone(view.picture.name)
-            return self._apply(view, index, "redo", step.content, step.state)
+            return self._apply(view, index, "redo", self._meant(view.picture, step, "redo"), step.state)
 
     def add_class(self, name: str) -> None:
         """Add a class at the end of the list.
@@ -196,6 +198,14 @@ class Store:
         element = view.picture.labels.restated(view.picture, old.element, name=name, box=place)
         return Mark(box if moved else old.box, drawn.name, element)
 
+    def _confirmed(self, view: View) -> bool:
+        """Whether the picture counts as free of defects once it has no boxes."""
+        return self.history.confirmed(view.picture.name) if view.version else view.content is not None
+
+    def _meant(self, picture: Picture, step: Step, kind: Kind = "change") -> Content:
+        """What is written for a step: a format may read no boxes as no labels, whether they were confirmed or not."""
+        return () if step.content is None and self.history.confirmed(picture.name, kind) else step.content
+
     def _apply(self, view: View, index: int, kind: Kind, content: Content, state: State) -> View:
         picture = view.picture
         prepared = picture.labels.prepare(picture, content)
@@ -213,7 +223,7 @@ class Store:
         picture = self.folder.pictures[self._places[name]]
         content, fault = self._content(picture)
         if not fault and step.kind != "outside" and fingerprint(content) == step.before != step.after:
-            picture.labels.prepare(picture, step.content).write()
+            picture.labels.prepare(picture, self._meant(picture, step)).write()
 
 
 def _plain_state(content: Content) -> State:

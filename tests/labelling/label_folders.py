@@ -11,9 +11,10 @@ from PIL import Image as Pil
 
 from lightdet.assembly.dataset import load_dataset
 from lightdet.data.convert import convert_dataset
+from lightdet.data.dataset import read_split
 from lightdet.labelling.history import History
 from lightdet.labelling.open_folder import open_folder
-from lightdet.labelling.store import Store
+from lightdet.labelling.store import Drawn, Store, View
 
 FORMATS = ("labelme", "yolo", "voc", "coco")
 SIZE = (200, 160)
@@ -79,3 +80,28 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def history_of(folder: Path) -> History:
     return History(folder / ".lightdet" / "labelling.jsonl")
+
+
+def at(store: Store, name: str) -> int:
+    return next(i for i, each in enumerate(store.folder.pictures) if each.path.stem == name)
+
+
+def seen(view: View) -> list[tuple[str, tuple[int, ...]]]:
+    return [(mark.name, tuple(round(value) for value in mark.box)) for mark in view.content or ()]
+
+
+def kept(view: View) -> list[Drawn]:
+    return [Drawn(mark.box, mark.name, number) for number, mark in enumerate(view.content or ())]
+
+
+def read_by_training(folder: Path) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+    """The labels as `lightdet train` reads them."""
+    spec = load_dataset(folder, draw=False)
+    return {
+        each.image.stem: [
+            (spec.classes[label], tuple(round(value) for value in box))
+            for box, label in zip(each.boxes.tolist(), each.labels.tolist(), strict=True)
+        ]
+        for split in spec.splits
+        for each in read_split(spec, split, on_error="skip")[0]
+    }

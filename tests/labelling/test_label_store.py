@@ -7,40 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from label_folders import BOXES, FORMATS, SIZE, bare_folder, files_of, history_of, labelled_folder, open_store
+from label_folders import (
+    BOXES,
+    FORMATS,
+    SIZE,
+    at,
+    bare_folder,
+    files_of,
+    history_of,
+    kept,
+    labelled_folder,
+    open_store,
+    read_by_training,
+    seen,
+)
 
-from lightdet.assembly.dataset import load_dataset
-from lightdet.data.dataset import read_split
 from lightdet.errors import UserError
 from lightdet.labelling.pictures import Prepared
-from lightdet.labelling.store import Drawn, NothingError, StaleError, Store, View
+from lightdet.labelling.store import Drawn, NothingError, StaleError
 
 EVERY_FORMAT = pytest.mark.parametrize("form", FORMATS)
-
-
-def at(store: Store, name: str) -> int:
-    return next(i for i, each in enumerate(store.folder.pictures) if each.path.stem == name)
-
-
-def seen(view: View) -> list[tuple[str, tuple[int, ...]]]:
-    return [(mark.name, tuple(round(value) for value in mark.box)) for mark in view.content or ()]
-
-
-def kept(view: View) -> list[Drawn]:
-    return [Drawn(mark.box, mark.name, number) for number, mark in enumerate(view.content or ())]
-
-
-def read_by_training(folder: Path) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
-    """The labels as `lightdet train` reads them."""
-    spec = load_dataset(folder, draw=False)
-    return {
-        each.image.stem: [
-            (spec.classes[label], tuple(round(value) for value in box))
-            for box, label in zip(each.boxes.tolist(), each.labels.tolist(), strict=True)
-        ]
-        for split in spec.splits
-        for each in read_split(spec, split, on_error="skip")[0]
-    }
 
 
 @EVERY_FORMAT
