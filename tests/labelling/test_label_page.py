@@ -77,9 +77,9 @@ def test_move_resize_and_delete(label: Page, folder: Path) -> None:
     label.drag((100, 90), (240, 172))  # out of the picture: it stays within
     becomes(label.page, lambda: [box[2:] for _, box in rows(folder, "0")], [list(SIZE)])
     label.press("Delete")
-    label.page.locator("#boxes-note", has_text="nothing to mark").wait_for()
+    label.page.locator("#boxes-note", has_text="None yet").wait_for()
     label.saved()
-    becomes(label.page, lambda: rows(folder, "0"), [])
+    becomes(label.page, (folder / "0.txt").exists, False)  # nobody said that there are no defects
 
 
 def test_small_boxes_quick_ones_and_those_over_the_border(label: Page, folder: Path) -> None:
@@ -141,6 +141,24 @@ def test_everything_by_keyboard(label: Page, folder: Path) -> None:
     label.page.locator("#name", has_text="1.png").wait_for()
     assert label.page.locator("#progress-text").inner_text() == "2 of 4, 1 doubtful"
     assert rows(folder, "1") == [] and not (folder / "2.txt").exists()
+
+
+def test_only_enter_says_that_there_are_no_defects(label: Page, folder: Path) -> None:
+    state = label.page.locator("#state")
+    label.press("d")
+    becomes(label.page, state.inner_text, "doubtful")
+    label.press("d")
+    becomes(label.page, state.inner_text, "unlabelled")
+    label.press("b")  # by mistake
+    label.saved()
+    becomes(label.page, state.inner_text, "labelled")
+    label.press("Delete")
+    becomes(label.page, state.inner_text, "unlabelled")
+    label.saved()
+    assert not (folder / "0.txt").exists()
+    label.press("b", "Delete", "Enter")  # faster than the server answers
+    label.page.locator("#name", has_text="1.png").wait_for()
+    assert rows(folder, "0") == []
 
 
 def test_filters_and_classes_of_ones_own(start: Start, open_page: Open, folder: Path) -> None:

@@ -91,7 +91,9 @@ function count(told) {
 function changed(state = null) {
   if (!canChange()) return;
   clearTimeout(app.timer);
-  const wanted = state ?? (app.picture.state === "unlabelled" ? "labelled" : app.picture.state);
+  // A box makes a picture labelled; without any left, the server knows what it counted as before.
+  const usual = app.marks.length ? "labelled" : "unlabelled";
+  const wanted = state ?? (app.picture.state === "doubtful" ? "doubtful" : usual);
   app.picture.state = wanted;
   saving.save({
     id: app.picture.id, version: app.picture.version, state: wanted, keys: app.marks.map(({ key }) => key),
@@ -217,7 +219,7 @@ export const actions = {
       if (error.status === 409) take(await call("GET", `pictures/${app.picture.id}`));
     }
   },
-  doubtful: () => changed(app.picture.state === "doubtful" ? "labelled" : "doubtful"),
+  doubtful: () => changed(app.picture.state !== "doubtful" ? "doubtful" : app.marks.length ? "labelled" : "unlabelled"),
   done() {
     if (canChange() && app.picture.state === "unlabelled") changed("labelled");
     actions.go(1);
@@ -275,7 +277,7 @@ function refresh() {
   $("name").textContent = app.picture.name;
   $("state").textContent = app.picture.fault ? "cannot be labelled" : app.picture.state;
   $("state").className = app.picture.state === "doubtful" ? "doubtful" : "soft";
-  $("boxes-note").textContent = app.marks.length ? "" : app.picture.state === "unlabelled" ? "None yet." : "None: nothing to mark here.";
+  $("boxes-note").textContent = app.marks.length ? "" : app.picture.state === "labelled" ? "None: nothing to mark here." : "None yet.";
   $("done-text").textContent = app.picture.state === "unlabelled" && !app.marks.length ? "Nothing here, next" : "Done, next";
   $("undo").disabled = !app.picture.can_undo;
   $("redo").disabled = !app.picture.can_redo;
