@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.data.formats.coco import LISTS, MAX_JSON_BYTES, CocoImage, parse_coco, without_outlines
-from lightdet.data.formats.label_file import Outside, read_bounded
+from lightdet.data.formats.label_file import Outside, plain_name, read_bounded
 from lightdet.data.headers import checked_facts
 from lightdet.data.picture_header import EXCHANGED_SIDES
 from lightdet.errors import UserError
@@ -71,7 +71,7 @@ class CocoLabels:
         free = 1 + max((_number(number) for number in taken), default=0)
         entries: list[dict[str, Any]] = []
         for mark in content or ():
-            entry = json.loads(mark.element or self._kind.fresh(mark.box, mark.name, picture.size))
+            entry = json.loads(self._element(mark, picture))
             if entry.get("id") is None or entry["id"] in taken:
                 entry["id"], free = free, free + 1
             taken.add(entry["id"])
@@ -96,6 +96,12 @@ class CocoLabels:
     def is_outline(self, element: str) -> bool:
         """Whether it has a segmentation or key points."""
         return self._kind.is_outline(element)
+
+    def _element(self, mark: Mark, picture: Picture) -> str:
+        """The mark's entry; another program may have given its class another id since."""
+        element = mark.element or self._kind.fresh(mark.box, mark.name, picture.size)
+        name = self._parsed.categories.get(json.loads(element).get("category_id"), "")
+        return element if plain_name(name) == plain_name(mark.name) else self._kind.renamed(element, mark.name)
 
     def _mark(self, box: Box, name: str, entry: dict[str, Any]) -> Mark:
         text = json.dumps(entry, ensure_ascii=False)

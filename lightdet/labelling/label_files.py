@@ -49,7 +49,16 @@ class FileLabels:
         inner = self._text(place) if place.is_file() else self._elements.empty(_way(place, picture.path), picture.size)
         marks = [mark.element or self._elements.fresh(mark.box, mark.name, picture.size) for mark in content]
         data = self._elements.joined(inner, marks).encode("utf-8")
-        return Prepared(self._read_back(picture, place.name, data), _writer(place, data))
+        try:
+            found = self._read_back(picture, place.name, data)
+        except UserError:
+            found = None
+        if found is None or [mark.name for mark in found] != [mark.name for mark in content]:
+            # Another program may have given the classes other numbers since.
+            marks = [self._elements.renamed(each, mark.name) for each, mark in zip(marks, content, strict=True)]
+            data = self._elements.joined(inner, marks).encode("utf-8")
+            found = self._read_back(picture, place.name, data)
+        return Prepared(found, _writer(place, data))
 
     def restated(self, picture: Picture, element: str | None, *, name: str | None, box: Box | None) -> str | None:
         """The element with what changed; None if it is new, and is made when it is written."""

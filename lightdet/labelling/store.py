@@ -185,8 +185,7 @@ class Store:
 
     def _mark(self, view: View, drawn: Drawn) -> Mark:
         box = _within(drawn.box, view.picture.size)
-        if drawn.name not in self.folder.classes:
-            raise UserError(f"there is no class '{drawn.name}'; add it first")
+        self._check_class(drawn.name)
         if drawn.origin is None:
             return Mark(box, drawn.name)
         before = view.content or ()
@@ -198,6 +197,10 @@ class Store:
         element = view.picture.labels.restated(view.picture, old.element, name=name, box=place)
         return Mark(box if moved else old.box, drawn.name, element)
 
+    def _check_class(self, name: str) -> None:
+        if name not in self.folder.classes:
+            raise UserError(f"there is no class '{name}'; add it first")
+
     def _confirmed(self, view: View) -> bool:
         """Whether the picture counts as free of defects once it has no boxes."""
         return self.history.confirmed(view.picture.name) if view.version else view.content is not None
@@ -208,6 +211,8 @@ class Store:
 
     def _apply(self, view: View, index: int, kind: Kind, content: Content, state: State) -> View:
         picture = view.picture
+        for name in dict.fromkeys(mark.name for mark in content or ()):
+            self._check_class(name)  # it may be gone since the step that is undone
         prepared = picture.labels.prepare(picture, content)
         before = fingerprint(view.content)
         first = [] if view.version else [Step("begin", view.state, view.content, before)]

@@ -137,7 +137,7 @@ class LabelFile:
     def class_index(self, name: str, line: int | None = None) -> int | None:
         """Look up a class name; an unknown one is recorded with the likely meaning."""
         try:
-            return _plain_names(tuple(self.classes)).index(_plain(name))
+            return _plain_names(tuple(self.classes)).index(plain_name(name))
         except ValueError:
             self.problem(unknown_class(name, self.classes), line, "class")
             return None
@@ -169,7 +169,7 @@ class LabelFile:
         return np.array([o if a is None else a for o, a in zip(own, self.areas, strict=True)], np.float64)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name as compared: stripped, with umlauts in one Unicode form."""
     return unicodedata.normalize("NFC", name.strip())
 
@@ -177,7 +177,7 @@ def _plain(name: str) -> str:
 @lru_cache(maxsize=64)
 def _plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Class names as compared."""
-    return tuple(_plain(name) for name in names)
+    return tuple(plain_name(name) for name in names)
 
 
 def unknown_class(name: str, classes: Sequence[str]) -> str:

@@ -33,7 +33,9 @@ class YoloRows:
 
     def renamed(self, element: str, name: str) -> str:
         """With another number in front."""
-        return " ".join([str(self.classes.index(name)), *element.split()[1:]])
+        first, *rest = element.split()
+        number = self.classes.index(name)
+        return element if float(first) == number else " ".join([str(number), *rest])
 
     def moved(self, element: str, box: Box, size: Size) -> str:
         """Polygons and key points are lost: they would no longer fit."""
