@@ -37,6 +37,7 @@ class Folder:
         listed_in: the file that lists the classes; None: the labels name them.
         can_add: whether a class may be added.
         notes: what a person should know, one line each.
+        numbered: whether labels name a class by its place in the file that lists them.
     """
 
     root: Path
@@ -46,6 +47,28 @@ class Folder:
     listed_in: Path | None = None
     can_add: bool = True
     notes: list[str] = field(default_factory=list)
+    numbered: bool = False
+    _list: bytes | None = None
+
+    def note_list(self) -> None:
+        """Take the file that lists the classes as known."""
+        self._list = self._read_list()
+
+    def check_list(self) -> None:
+        """Refuse to go on where labels would be read by another order of the classes than they are written in.
+
+        Raises:
+            UserError: the file that lists the classes is no longer as it was noted.
+        """
+        if self.numbered and self._read_list() != self._list:
+            message = "another program has changed the classes; end 'lightdet label' and start it again"
+            raise UserError(message, path=self.listed_in)
+
+    def _read_list(self) -> bytes | None:
+        try:
+            return None if self.listed_in is None else self.listed_in.read_bytes()
+        except OSError:  # not there yet, or no longer
+            return None
 
     def check_new_class(self, name: str) -> None:
         """Refuse a name that cannot be a further class.
@@ -53,6 +76,7 @@ class Folder:
         Raises:
             UserError: it is there already, is none, or the classes are listed in a file that is not written here.
         """
+        self.check_list()
         if not self.can_add:
             raise UserError(f"the classes are listed in {self.listed_in}; add '{name}' there and start again")
         try:
@@ -77,6 +101,7 @@ class Folder:
         """Write the file that lists the classes, if there is one."""
         if self.listed_in is not None:
             write_text(self.listed_in, "".join(f"{each}\n" for each in self.classes))
+            self.note_list()
 
 
 def pictures_of(spec: DatasetSpec, classes: list[str], notes: list[str]) -> list[Picture]:

@@ -62,6 +62,8 @@ def open_folder(
             raise UserError("no such folder; give a folder of pictures, or a data set's YAML", path=path)
         history = History(path / HIDDEN / "labelling.jsonl")
         spec, folder = _without_yaml(path, form, classes, history, usual)
+    folder.numbered = spec.format == "yolo"
+    folder.note_list()
     folder.pictures = pictures_of(spec, folder.classes, folder.notes)
     if not folder.pictures:
         raise UserError("holds no picture that can be read", path=path)

@@ -171,6 +171,7 @@ class Store:
         if picture.fault:
             return None, picture.fault
         try:
+            self.folder.check_list()
             return picture.labels.read(picture), ""
         except UserError as error:
             return None, str(error)

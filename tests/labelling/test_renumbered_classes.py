@@ -63,3 +63,24 @@ def test_undo_of_a_class_that_is_gone(tmp_path: Path, form: str) -> None:
     with pytest.raises(UserError, match="there is no class 'dent'; add it first"):
         store.undo(index, store.view(index).version)
     assert files_of(folder) == files and seen(store.view(index)) == after
+
+
+def test_a_list_of_classes_that_changes_meanwhile_stops_the_labelling(tmp_path: Path) -> None:
+    folder = labelled_folder(tmp_path / "set", "yolo")
+    store = open_store(folder)
+    index = at(store, "b")
+    before = seen(store.view(index))
+    store.add_class("crack")  # its own change
+    assert not store.view(index).fault
+    renumber(folder, "yolo")
+    files = files_of(folder)
+    fault = (
+        f"{folder / 'classes.txt'}: another program has changed the classes; end 'lightdet label' and start it again"
+    )
+    assert store.view(index).fault == fault
+    with pytest.raises(UserError, match="another program has changed the classes"):
+        store.save(index, 0, [NEW], "labelled")
+    with pytest.raises(UserError, match="another program has changed the classes"):
+        store.add_class("dirt")
+    assert files_of(folder) == files
+    assert seen(open_store(folder).view(index)) == before
