@@ -33,6 +33,7 @@ class Folder:
         root: the folder.
         title: what its format is called.
         pictures: in the order in which they are shown.
+        left_out: its other pictures, which are not shown.
         classes: the class names; grows with `add_class`.
         listed_in: the file that lists the classes; None: the labels name them.
         can_add: whether a class may be added.
@@ -48,6 +49,7 @@ class Folder:
     can_add: bool = True
     notes: list[str] = field(default_factory=list)
     numbered: bool = False
+    left_out: list[Picture] = field(default_factory=list)
     _list: bytes | None = None
 
     def note_list(self) -> None:

@@ -56,9 +56,11 @@ class _Steps:
     undone: list[tuple[int, int]] = field(default_factory=list)
     state: State = "unlabelled"
     last: str = ""
+    latest: tuple[int, int] = (0, 0)
 
     def add(self, kind: Kind, place: tuple[int, int]) -> None:
         self.version += 1
+        self.latest = place
         if kind == "undo":
             self.undone.append(self.done.pop())
         elif kind == "redo":
@@ -77,7 +79,8 @@ class History:
     Attributes:
         format: the format of a folder that had no labels, None if it had some.
         classes: classes that were added, in their order.
-        last: the picture and the step of the last line, None without any.
+        last: the picture of the last step, None without any.
+        waiting: pictures whose last step may have to be completed once they are there.
         unread: how many lines cannot be read, beside one at the end that was being written when the process died.
 
     Raises:
@@ -88,7 +91,8 @@ class History:
         self.path = path
         self.format: str | None = None
         self.classes: list[str] = []
-        self.last: tuple[str, Step] | None = None
+        self.last: str | None = None
+        self.waiting: dict[str, None] = {}
         self.unread = 0
         self._steps: dict[str, _Steps] = defaultdict(_Steps)
         self._texts: dict[str, str] = {}
@@ -119,6 +123,10 @@ class History:
     def can_redo(self, picture: str) -> bool:
         """Whether a step was undone."""
         return self.version(picture) > 0 and bool(self._steps[picture].undone)
+
+    def latest(self, picture: str) -> Step:
+        """The last step of a picture that was changed here."""
+        return self._at(self._steps[picture].latest)
 
     def undone(self, picture: str) -> Step:
         """The step before the present one."""
@@ -169,6 +177,17 @@ class History:
         self._append([(None, None, {"format": form, "time": _now()})])
         self.format = form
 
+    def wait(self, picture: str, *, done: bool = False) -> None:
+        """Append that the last step of a picture is to be completed once it is there, or that it is `done`.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        if done == (picture in self.waiting):
+            line = {"waiting": picture, "done": done, "time": _now()}
+            self._append([(None, None, line)])
+            self._take(line, (0, 0))
+
     def _append(self, lines: list[tuple[str | None, Step | None, dict[str, Any]]]) -> None:
         make_folder(self.path.parent)
         try:
@@ -195,7 +214,8 @@ class History:
         steps = self._steps[picture]
         steps.add(step.kind, place)
         steps.state, steps.last = step.state, step.after
-        self.last = (picture, step)
+        self.last = picture
+        self.waiting.pop(picture, None)
 
     def _read(self) -> None:
         with self.path.open("rb") as file:
@@ -214,6 +234,10 @@ class History:
             return
         if "format" in line:
             self.format = str(line["format"])
+            return
+        if "waiting" in line:
+            self.waiting.pop(line["waiting"], None)
+            self.waiting |= {} if line["done"] else {str(line["waiting"]): None}
             return
         self._texts.update(line.get("elements", {}))
         self._note(line["picture"], _step(line, self._texts), place)

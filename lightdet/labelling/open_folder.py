@@ -68,7 +68,9 @@ def open_folder(
     if not folder.pictures:
         raise UserError("holds no picture that can be read", path=path)
     if order is not None:
-        folder.pictures = in_order(folder.pictures, list(list_entries(order)), order)
+        everything, folder.pictures = folder.pictures, in_order(folder.pictures, list(list_entries(order)), order)
+        shown = {picture.name for picture in folder.pictures}
+        folder.left_out = [picture for picture in everything if picture.name not in shown]
     return folder, history
 
 

@@ -13,7 +13,7 @@ from lightdet.errors import UserError
 from lightdet.labelling.folder import Folder
 from lightdet.labelling.history import History, Kind, Step
 from lightdet.labelling.marks import Box, Content, Mark, State, fingerprint, same_box
-from lightdet.labelling.pictures import Picture
+from lightdet.labelling.pictures import Picture, Prepared
 
 MOST_MARKS = 10_000
 
@@ -66,7 +66,6 @@ class Store:
         self._states: list[State] = []
         self._names: list[Counter[str]] = []
         self._read: dict[str, str] = {}
-        self._places = {picture.name: index for index, picture in enumerate(folder.pictures)}
         self._ids = {picture.id: index for index, picture in enumerate(folder.pictures)}
         self._complete()
         for index in range(len(folder.pictures)):
@@ -212,24 +211,34 @@ class Store:
 
     def _apply(self, view: View, index: int, kind: Kind, content: Content, state: State) -> View:
         picture = view.picture
-        for name in dict.fromkeys(mark.name for mark in content or ()):
-            self._check_class(name)  # it may be gone since the step that is undone
-        prepared = picture.labels.prepare(picture, content)
+        prepared = self._prepared(picture, content)
         before = fingerprint(view.content)
         first = [] if view.version else [Step("begin", view.state, view.content, before)]
         self.history.add(picture.name, *first, Step(kind, state, prepared.content, before))
         prepared.write()
         return self.view(index)
 
+    def _prepared(self, picture: Picture, content: Content) -> Prepared:
+        for name in dict.fromkeys(mark.name for mark in content or ()):
+            self._check_class(name)  # it may be gone since the step that is undone
+        return picture.labels.prepare(picture, content)
+
     def _complete(self) -> None:
-        """Write the labels of the last step if the process died between the history and the label file."""
-        if self.history.last is None or self.history.last[0] not in self._places:
-            return
-        name, step = self.history.last
-        picture = self.folder.pictures[self._places[name]]
-        content, fault = self._content(picture)
-        if not fault and step.kind != "outside" and fingerprint(content) == step.before != step.after:
-            picture.labels.prepare(picture, self._meant(picture, step)).write()
+        """Write the labels of a last step if the process died between the history and the label file."""
+        there = {picture.name: picture for picture in (*self.folder.pictures, *self.folder.left_out)}
+        names = dict.fromkeys([*self.history.waiting, self.history.last or ""])
+        for name in filter(self.history.version, names):
+            step, picture = self.history.latest(name), there.get(name)
+            content, fault = (None, "not there") if picture is None else self._content(picture)
+            changes = step.kind != "outside" and step.before != step.after
+            if picture is not None and not fault and changes and fingerprint(content) == step.before:
+                try:
+                    self._prepared(picture, self._meant(picture, step)).write()
+                except UserError as error:
+                    message = f"the last change of {name} cannot be completed: {error.message}"
+                    raise UserError(message, path=self.history.path) from None
+            if changes:
+                self.history.wait(name, done=not fault)
 
 
 def _plain_state(content: Content) -> State:

@@ -23,8 +23,9 @@ from label_folders import (
 )
 
 from lightdet.errors import UserError
+from lightdet.labelling.open_folder import open_folder
 from lightdet.labelling.pictures import Prepared
-from lightdet.labelling.store import Drawn, NothingError, StaleError
+from lightdet.labelling.store import Drawn, NothingError, StaleError, Store
 
 EVERY_FORMAT = pytest.mark.parametrize("form", FORMATS)
 
@@ -128,15 +129,8 @@ def test_what_another_program_writes_is_a_step_of_its_own(tmp_path: Path, form: 
     assert seen(store.undo(index, store.view(index).version)) == seen(mine)
 
 
-@EVERY_FORMAT
-def test_a_process_killed_before_the_label_file_was_written_loses_nothing(
-    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = labelled_folder(tmp_path / "set", form)
-    store = open_store(folder)
-    index = at(store, "b")
-    view = store.view(index)
-    before = files_of(folder)
+def killed_while_saving(store: Store, index: int, drawn: list[Drawn], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change is in the history, and the label file is as it was."""
     kind = type(store.folder.pictures[0].labels)
     prepare = kind.prepare
 
@@ -146,12 +140,60 @@ def test_a_process_killed_before_the_label_file_was_written_loses_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(kind, "prepare", lambda *given: Prepared(prepare(*given).content, killed))
         with pytest.raises(KeyboardInterrupt):
-            store.save(index, view.version, kept(view)[:1], "labelled")
+            store.save(index, store.view(index).version, drawn, "labelled")
+
+
+@EVERY_FORMAT
+def test_a_process_killed_before_the_label_file_was_written_loses_nothing(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = labelled_folder(tmp_path / "set", form)
+    store = open_store(folder)
+    index = at(store, "b")
+    view = store.view(index)
+    before = files_of(folder)
+    killed_while_saving(store, index, kept(view)[:1], monkeypatch)
     assert files_of(folder) == before
     again = open_store(folder)
     assert seen(again.view(index)) == seen(view)[:1]
     assert read_by_training(folder)["b"] == seen(view)[:1]
     assert seen(again.undo(index, again.view(index).version)) == seen(view)
+
+
+@EVERY_FORMAT
+def test_a_change_is_completed_where_an_order_leaves_its_picture_out(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = labelled_folder(tmp_path / "set", form)
+    store = open_store(folder)
+    index = at(store, "b")
+    wanted = seen(store.view(index))[:1]
+    killed_while_saving(store, index, kept(store.view(index))[:1], monkeypatch)
+    (tmp_path / "order.txt").write_text("a.png\n")
+    store = Store(*open_folder(folder, order=tmp_path / "order.txt"))
+    assert [picture.path.stem for picture in store.folder.pictures] == ["a"]
+    assert read_by_training(folder)["b"] == wanted
+
+
+def test_a_change_waits_while_its_picture_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = labelled_folder(tmp_path / "set", "yolo")
+    store = open_store(folder)
+    index = at(store, "b")
+    wanted = seen(store.view(index))[:1]
+    killed_while_saving(store, index, kept(store.view(index))[:1], monkeypatch)
+    away = folder.parent / "b.png"
+    picture = store.folder.pictures[index].path
+    picture.rename(away)
+    for _ in range(2):
+        store = open_store(folder)
+        other = at(store, "a")
+        store.save(other, store.view(other).version, [], "labelled")
+    away.rename(picture)
+    store = open_store(folder)
+    assert read_by_training(folder)["b"] == seen(store.view(index)) == wanted
+    label = folder / "labels/train/b.txt"
+    label.write_text("0 0.5 0.5 0.1 0.1\n")  # it is complete: what comes now is another program's
+    assert len(open_store(folder).view(index).content or ()) == 1 and label.read_text() == "0 0.5 0.5 0.1 0.1\n"
 
 
 def test_a_line_cut_by_a_power_failure_is_left_out(tmp_path: Path) -> None:
@@ -355,8 +397,6 @@ def test_classes_of_a_yaml_are_not_added_to(tmp_path: Path) -> None:
 
 
 def test_an_order_is_followed_and_a_wrong_line_is_named(tmp_path: Path) -> None:
-    from lightdet.labelling.open_folder import open_folder
-
     folder = bare_folder(tmp_path / "new", 4)
     order = tmp_path / "order.txt"
     order.write_text("3.png\n# the worst first\n1.png\n")
