@@ -86,7 +86,9 @@ class Store:
             now, known = fingerprint(content), self.history.known(picture.name)
             before = self._read.setdefault(picture.name, now) if known is None else known
             if not fault and before != now:
-                self.history.add(picture.name, Step("outside", _plain_state(content), content, before))
+                doubted = self.history.state(picture.name) == "doubtful"  # who wrote them need not have looked at it
+                state: State = "doubtful" if doubted else _plain_state(content)
+                self.history.add(picture.name, Step("outside", state, content, before))
             state = self.history.state(picture.name) or _plain_state(content)
             self._states[index], self._names[index] = state, Counter(mark.name for mark in content or ())
             return View(

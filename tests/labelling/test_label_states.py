@@ -83,3 +83,38 @@ def test_labels_that_came_with_the_folder_were_made_by_somebody(tmp_path: Path, 
     assert again(store, index, [], "unlabelled")[0] == "labelled"
     assert seen(store.undo(index, store.view(index).version)) == seen(view)
     assert again(store, index, kept(view), "doubtful") == ("doubtful", True)
+
+
+def saved_again(folder: Path, form: str) -> None:
+    """The same boxes and classes, as another program writes them."""
+    if form in ("yolo", "voc"):
+        path = next(folder.rglob("b.txt" if form == "yolo" else "b.xml"))
+        path.write_text(path.read_text().replace(" ", "  ").replace("<name>", "<name >"))
+        return
+    path = next(folder.rglob("b.json" if form == "labelme" else "*.json"))
+    values = json.loads(path.read_text())
+    for each in values["shapes" if form == "labelme" else "annotations"]:
+        each["mine"] = 1
+    path.write_text(json.dumps(values))
+
+
+@EVERY_FORMAT
+def test_another_program_takes_no_doubt_away(tmp_path: Path, form: str) -> None:
+    store = open_store(labelled_folder(tmp_path / "set", form))
+    index = at(store, "b")
+    view = store.view(index)
+    again(store, index, kept(view), "doubtful")
+    saved_again(tmp_path / "set", form)
+    after = store.view(index)
+    assert (after.version, after.state, seen(after)) == (3, "doubtful", seen(view))  # a step of its own
+    assert open_store(tmp_path / "set").view(index).state == "doubtful"
+    assert store.undo(index, 3).state == "doubtful"
+
+
+def test_a_doubt_stays_with_labels_of_another_program(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "new", "yolo")
+    again(store, 0, [], "doubtful")
+    (tmp_path / "new/0.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert store.view(0).state == "doubtful"
+    assert again(store, 0, kept(store.view(0)), "labelled") == ("labelled", True)
+    assert again(store, 0, [], "unlabelled") == ("labelled", True)  # its labels were made by somebody
