@@ -122,7 +122,7 @@ class Control:
 
     Attributes:
         hear_alarm: is called with an alarm, in a thread of this object's.
-        hear_watch: likewise, with how the watch over a promise stands.
+        hear_watch: likewise, with how the watch over a promise stands; before the word to go, by `may_go`.
     """
 
     hear_alarm: Callable[[Alarm], None] | None = None
@@ -142,13 +142,15 @@ class Control:
     def may_go(self) -> bool:
         """Wait for the parent's word; False: this worker is not needed.
 
-        Alarms and the state of the watch, which all workers are told meanwhile, are passed over: the state is sent
-        again after the word.
+        How the watches stand comes before the word, so that the first answer knows of a suspended promise. Alarms,
+        which all workers are told meanwhile, are passed over: nobody listens to them here yet.
         """
         try:
             while (said := self._line.recv()) != GO:
                 if said == STOP:
                     return False
+                if isinstance(said, Standing) and self.hear_watch is not None:
+                    self.hear_watch(said)
         except EOFError:
             return False
         return True

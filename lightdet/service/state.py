@@ -164,7 +164,6 @@ async def keep_in_touch(service: Service) -> None:
     if control is None:
         return
     control.hear_alarm = partial(_pass_on, service.live, loop)
-    control.hear_watch = service.watch
     for served in service.models:
         served.engine.on_look = partial(_say_look, control, served.identity.name)
     while True:

@@ -81,7 +81,7 @@ def work(settings: Settings, listener: socket.socket, line: Connection, loader: 
             message = message.replace(str(each.served), str(each.model))
         control.say(Mistake(message))
         sys.exit(2)
-    service.control = control
+    service.control, control.hear_watch = control, service.watch
     control.say(loaded)
     if control.may_go():
         serve_here(service, listener, lambda: control.say(READY), control.listen)

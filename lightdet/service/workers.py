@@ -223,9 +223,7 @@ class Workers:
             worker.loaded = said
             if not coming:
                 self._promises.serve(said)
-                worker.tell(GO)
-                for standing in self._promises.standings():
-                    worker.tell(standing)
+                self._let_go(worker)
         elif isinstance(said, Pulse):
             worker.pulse, worker.heard = said, time.monotonic()
             self._failed[worker.process.pid or 0] = said.failures
@@ -322,9 +320,13 @@ class Workers:
             self._promises.serve(new.loaded)
             log.info("%s: version %s takes requests", change.model, new.loaded.named(change.model).version)
         for worker in new.workers:
-            worker.tell(GO)
-            for standing in self._promises.standings():
-                worker.tell(standing)
+            self._let_go(worker)
+
+    def _let_go(self, worker: Worker) -> None:
+        """Let it take requests, when it knows which promises are suspended."""
+        for standing in self._promises.standings():
+            worker.tell(standing)
+        worker.tell(GO)
 
     def _refuse(self, why: str) -> None:
         change, self._change = self._change, None
