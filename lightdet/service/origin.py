@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fastapi import Request
 
@@ -16,7 +16,7 @@ HEADERS: Mapping[str, str] = {"station": "x-station", "order": "x-order"}
 """By the name of the form field. A header is read as UTF-8, or else as Latin-1."""
 
 
-def read_origin(request: Request, fields: Iterable[tuple[str, str]], station: str) -> Origin:
+def read_origin(request: Request, fields: Sequence[tuple[str, str]], station: str) -> Origin:
     """Return where the pictures of a request come from.
 
     Args:
@@ -25,8 +25,12 @@ def read_origin(request: Request, fields: Iterable[tuple[str, str]], station: st
         station: the default if the request names none.
 
     Raises:
-        RefusalError: something is too long, contains control characters, or is given twice and differently (422).
+        RefusalError: something is too long, contains control characters, or is given twice and differently; or a
+            field is unknown, which may be a misspelt one (422).
     """
+    if any(name not in HEADERS for name, _ in fields):
+        message = f"a field of the form is unknown; known here: {', '.join(HEADERS)}, and pictures as files"
+        raise RefusalError(422, "bad_parameter", message)
     caller = caller_of(request)
     said = {name: _said(name, request, fields) for name in HEADERS}
     return Origin(caller.name, caller.role, said["station"] or station, said["order"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -24,7 +24,7 @@ _MAX_FIELDS = 16
 """Parts of a form that are no pictures, such as the station: they do not count towards `Limits.max_parts`."""
 _BOUNDARY = re.compile(r';\s*boundary="?(?P<name>[^";,\s]{1,200})"?\s*(?:;|$)', re.IGNORECASE)
 _FILE_NAME = re.compile(r';\s*filename="(?P<quoted>(?:[^"\\]|\\.)*)"|;\s*filename=(?P<plain>[^";\s]+)', re.IGNORECASE)
-_FIELD_NAME = re.compile(r';\s*name="?(?P<name>[^";\s]+)"?', re.IGNORECASE)
+_FIELD_NAME = re.compile(r';\s*name=(?:"(?P<quoted>[^"]+)"|(?P<plain>[^";\s]+))', re.IGNORECASE)
 _CODED_NAME = re.compile(r";\s*filename\*=utf-8'[^']*'(?P<coded>[^;\s]+)", re.IGNORECASE)
 _PLAIN_TYPES = ("application/octet-stream", "application/x-www-form-urlencoded", "")
 """Besides image/*: the default types of programs (curl's is the second)."""
@@ -88,7 +88,7 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
 
     Raises:
         RefusalError: too many bytes (413) or parts (413), too slow (408), no picture (400) or of a type that is
-            none (415), a broken form (400), too much at the same time (503).
+            none (415), a broken form (400), a form and `name` (422), too much at the same time (503).
         GoneError: the caller hung up.
     """
     header = request.headers.get("content-type", "")
@@ -101,6 +101,9 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
             raise RefusalError(415, "wrong_type", message)
         if form and boundary is None:
             raise RefusalError(400, "bad_form", "the form has no boundary; let your HTTP library set its Content-Type")
+        if form and name:
+            message = "name: is for a picture as the raw body; in a form, each picture has its file name"
+            raise RefusalError(422, "bad_parameter", message)
         body = await read_body(request, limits, account)
     except RefusalError as refusal:
         refusal.close = refusal.status == 408 or not await _drained(request)
@@ -171,7 +174,8 @@ def split_form(body: bytes, boundary: bytes, max_pictures: int) -> Sent:
     The body is whole, so it is cut by searching, which takes time in proportion to its length whatever is in it.
 
     Raises:
-        RefusalError: too many pictures or fields (413), a broken form or no file in it (400).
+        RefusalError: too many pictures or fields (413), a broken form, no file in it, or a picture without a file
+            name (400).
     """
     most = max_pictures + _MAX_FIELDS
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, most + 2)
@@ -182,11 +186,10 @@ def split_form(body: bytes, boundary: bytes, max_pictures: int) -> Sent:
     uploads: list[Upload] = []
     fields: list[tuple[str, str]] = []
     for piece in pieces[1:-1]:
-        disposition, data = _part(piece)
-        name = _file_name(disposition)
+        head, data = _part(piece)
+        name = _file_name(head.get("content-disposition", ""))
         if name is None:
-            if found := _FIELD_NAME.search(disposition):
-                fields.append((found["name"], data.decode("utf-8", "replace")))
+            fields.append((_field_name(head), data.decode("utf-8", "replace")))
             continue
         if not data:
             raise RefusalError(400, "no_picture", "a file of the form is empty", part=len(uploads))
@@ -199,17 +202,29 @@ def split_form(body: bytes, boundary: bytes, max_pictures: int) -> Sent:
     return Sent(uploads, fields)
 
 
-def _part(piece: bytes) -> tuple[str, bytes]:
-    """A part's Content-Disposition and its bytes."""
+def _part(piece: bytes) -> tuple[dict[str, str], bytes]:
+    """A part's headers, by name in lower case, and its bytes."""
     start = piece.find(b"\r\n") + 2  # white space may follow a boundary
     end = piece.find(b"\r\n\r\n", start - 2, start + _MAX_PART_HEADER)
     if start < 2 or end < 0 or piece[: start - 2].strip():
         raise RefusalError(400, "bad_form", "the form is badly built: a part has no head, or too long a one")
+    head: dict[str, str] = {}
     for line in piece[start:end].decode("utf-8", "replace").split("\r\n"):
         key, _, value = line.partition(":")
-        if key.strip().lower() == "content-disposition":
-            return value, piece[end + 4 :]
-    return "", b""
+        head.setdefault(key.strip().lower(), value)
+    return head, piece[end + 4 :]
+
+
+def _field_name(head: Mapping[str, str]) -> str:
+    """The name of a field; what may be a picture is none, or it would not be inspected and nobody would know."""
+    found = _FIELD_NAME.search(head.get("content-disposition", ""))
+    if found is None:
+        raise RefusalError(400, "bad_form", "a part of the form has no name; name its fields, and its files as well")
+    kind = head.get("content-type", "").strip().lower()
+    if kind.startswith(("image/", "application/octet-stream")):
+        message = "a picture in the form has no file name, and would be taken for text; send it as a file, with a name"
+        raise RefusalError(400, "bad_form", message)
+    return found["quoted"] or found["plain"]
 
 
 def _file_name(disposition: str) -> str | None:

@@ -97,7 +97,7 @@ def test_every_picture_of_a_file(shared: Any, form: str) -> None:
 
 def test_several_pictures(shared: Any) -> None:
     files = [("a", ("good.png", GOOD)), ("b", ("dir/bad.png", BAD)), ("c", ("Prüfling.png", WEAK))]
-    answer = shared.client.post("/api/detect", files=files, data={"note": "no picture"}).json()
+    answer = shared.client.post("/api/detect", files=files, data={"station": "S3"}).json()
     assert answer["decision"] == "NG"
     assert [(r["name"], r["decision"]) for r in answer["results"]] == [
         ("good.png", "OK"), ("bad.png", "NG"), ("Prüfling.png", "OK"),
@@ -157,6 +157,21 @@ def test_a_misspelt_threshold_decides_nothing(shared: Any) -> None:
     assert shared.client.get("/api/statistics").json()["inspected"] == before
 
 
+@pytest.mark.parametrize("path", ["/api/mark", "/api/detect"])
+def test_nothing_that_a_form_says_is_passed_over(served: Any, path: str) -> None:
+    """A misspelt order would be missing on record, and a picture without a file name would not be inspected."""
+    picture = {"left": ("left.png", GOOD, "image/png")}
+    for name in ("oder", "threshold", "model", "name", "Station", "order number"):
+        response = served.client.post(path, files=picture, data={name: "0.1"})
+        assert error(response) == (422, "bad_parameter") and "known here: station, order" in response.text
+    for kind in ("image/png", "Image/JPEG", "application/octet-stream"):
+        response = served.client.post(path, files=[*picture.items(), ("right", (None, BAD, kind))])
+        assert error(response) == (400, "bad_form") and "no file name" in response.text
+    response = served.client.post(path, files=picture, params={"name": "4711"})
+    assert error(response) == (422, "bad_parameter") and "name: is for a picture as the raw body" in response.text
+    assert served.runtime.calls == 0 and served.client.get("/api/inspections").json()["results"] == []
+
+
 def test_the_services_own_rule(start: Start) -> None:
     rule = DecisionRule(0.9, {"green": 0.12}, 0, {"green": 30})
     served = start(threshold=0.9, thresholds={"green": 0.12}, min_sizes={"green": 30})
@@ -187,7 +202,7 @@ def test_marked_pictures(shared: Any) -> None:
     assert head == "data:image/jpeg;base64" and base64.b64decode(data) == marked.content
     plain = shared.detect(BAD, picture="plain").json()["results"][0]["picture"].partition(",")[2]
     assert np.abs(np.asarray(Pil.open(io.BytesIO(base64.b64decode(plain)))).astype(int) - original).mean() < 5
-    form = {"files": [("a", ("a.png", BAD))], "data": {"note": "no picture"}}
+    form = {"files": [("a", ("a.png", BAD))], "data": {"station": "S3"}}
     assert shared.client.post("/api/mark", **form).content == marked.content
 
 

@@ -53,6 +53,9 @@ def test_file_names(disposition: bytes, name: str) -> None:
     assert split_form(body, b"b", 1).pictures == [Upload(b"data", name)]
 
 
+FILE = b"--b\r\nContent-Disposition: form-data; name=left; filename=left.jpg\r\n\r\nx\r\n"
+NET = b"--b\r\nContent-Disposition: form-data; name=right\r\n"
+"""What .NET's `MultipartFormDataContent.Add(content, "right")` writes."""
 BROKEN = [
     (b"", 400, "bad_form"),
     (b"no form at all", 400, "bad_form"),
@@ -61,6 +64,10 @@ BROKEN = [
     (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nno file\r\n--b--', 400, "no_picture"),
     (b'--b\r\nContent-Disposition: form-data; filename="a"\r\n\r\n\r\n--b--', 400, "no_picture"),
     (b"--b\r\nno head\r\n--b--", 400, "bad_form"),
+    (FILE + b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--", 400, "bad_form"),
+    (FILE + b"--b\r\n\r\nx\r\n--b--", 400, "bad_form"),
+    (FILE + NET + b"Content-Type: image/jpeg\r\n\r\nx\r\n--b--", 400, "bad_form"),
+    (FILE + NET + b"content-type: Application/Octet-Stream; a=b\r\n\r\nx\r\n--b--", 400, "bad_form"),
     (b"--bxx\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n--b--", 400, "bad_form"),
     (b"--b\r\nX: " + b"y" * 9000 + b"\r\n\r\nx\r\n--b--", 400, "bad_form"),
     (b"--b\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n" * 4 + b"--b--", 413, "too_many_parts"),
@@ -73,6 +80,19 @@ def test_a_broken_form_is_refused(body: bytes, status: int, code: str) -> None:
     with pytest.raises(RefusalError) as caught:
         split_form(body, b"b", 3)
     assert (caught.value.status, caught.value.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b'name="order"', "order"),
+        (b"name=order\r\nContent-Type: text/plain; charset=utf-8", "order"),
+        (b'name="order number"', "order number"),
+    ],
+)
+def test_fields_have_their_whole_names(head: bytes, name: str) -> None:
+    body = FILE + b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n7\r\n--b--"
+    assert split_form(body, b"b", 1).fields == [(name, "7")]
 
 
 @given(st.data())

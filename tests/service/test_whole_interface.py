@@ -51,8 +51,9 @@ def in_order(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | Non
 
 
 def said_once(context: Any, case: Any) -> Any:
-    """Nor that a form does not contradict the headers."""
+    """Nor that a form does not contradict the headers, and names its pictures itself."""
     if isinstance(case.body, dict):
+        (case.query or {}).pop("name", None)
         for field, header in (("station", "X-Station"), ("order", "X-Order")):
             if field in case.body:
                 case.headers.pop(header, None)
