@@ -9,7 +9,9 @@ that name a channel are shown, and nothing of the query.
 from __future__ import annotations
 
 import re
+import string
 from typing import NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 HOSTLESS = ("udp", "tcp")
@@ -152,6 +154,25 @@ def hide_sign_in(text: str) -> str:
     """A text without the user and password of an address in it: ``rtsp://***@host?password=***``."""
     # Up to the last @ of a line: better to hide too much than to show a password with an @ or a space in it.
     return _ANY_VALUE.sub(r"\1***", _ANY_SIGN_IN.sub(r"\1***@", text))
+
+
+def ascii_url(url: str) -> str:
+    """A web address as HTTP can send it: other letters than ASCII's percent-encoded, in its host by IDNA.
+
+    Raises:
+        ValueError: it is none, or has no host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("no address of the web")
+    parts.hostname.encode("idna")  # its labels may be empty or too long
+    if url.isascii():
+        return url
+    user, at, place = parts.netloc.rpartition("@")
+    host, colon, port = place.partition(":")
+    netloc = place if place.isascii() else f"{host.encode('idna').decode()}{colon}{port}"
+    path, query = (quote(part, safe=string.printable) for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, quote(user, safe=string.printable) + at + netloc, path, query, ""))
 
 
 def shown_name(text: str) -> str:

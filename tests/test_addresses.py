@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightdet.addresses import SCHEMES, hide_sign_in, shown_address, shown_name, split_address
+from lightdet.addresses import SCHEMES, ascii_url, hide_sign_in, shown_address, shown_name, split_address
 from lightdet.errors import UserError
 from lightdet.inference.sources import expand_sources
 from lightdet.service.inspection import clean_name
@@ -195,3 +195,24 @@ def test_other_names_are_shown_as_they_are() -> None:
 )
 def test_addresses_in_messages(message: str, shown: str) -> None:
     assert UserError(message).message == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://h/hook?line=7&x=%C3%BC#y", "https://h/hook?line=7&x=%C3%BC#y"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://h/Prüfplatz/a%20b?line=Ö#ü", "https://h/Pr%C3%BCfplatz/a%20b?line=%C3%96"),
+        ("http://münchen.example:8443/ä", "http://xn--mnchen-3ya.example:8443/%C3%A4"),
+    ],
+)
+def test_a_web_address_is_sent_in_ascii(url: str, sent: str) -> None:
+    assert ascii_url(url) == sent
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://h/", "http://", "http:///x", "http://[", "http://h:0/", "http://h:x/", f"http://{'ü' * 64}/"]
+)
+def test_what_is_no_web_address(url: str) -> None:
+    with pytest.raises(ValueError):
+        ascii_url(url)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from lightdet.addresses import ascii_url
 from lightdet.config.section import Section
 from lightdet.config.yaml_file import YamlFile, validate
 from lightdet.errors import UserError
@@ -138,8 +139,10 @@ class WebhookSink(Section):
 
     @model_validator(mode="after")
     def _web(self) -> WebhookSink:
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError("'url' must begin with http:// or https://")
+        try:
+            ascii_url(self.url)
+        except ValueError:
+            raise ValueError("'url' must be an address such as http://host/path or https://host/path") from None
         return self
 
 

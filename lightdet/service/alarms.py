@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from lightdet.addresses import ascii_url
 from lightdet.errors import UserError
 from lightdet.service.inspection import iso_time
 
@@ -48,13 +49,13 @@ class AlarmRules:
             self._check_address()
 
     def _check_address(self) -> None:
+        cannot = UserError("the address for alarms cannot be used; write http://host/path or https://host/path")
+        if any(c.isspace() or not c.isprintable() for c in self.url):
+            raise cannot
         try:
-            parts = urlsplit(self.url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+            parts = urlsplit(ascii_url(self.url))
         except ValueError:
-            usable = False
-        if not usable or any(c.isspace() or not c.isprintable() for c in self.url):
-            raise UserError("the address for alarms cannot be used; write http://host/path or https://host/path")
+            raise cannot from None
         if parts.username or parts.password:
             raise UserError("the address for alarms holds a user or password; leave it out, as a secret signs each")
         if not self.secret:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lightdet import __version__
+from lightdet.addresses import ascii_url
 from lightdet.service.alarms import Alarm
 
 log = logging.getLogger("lightdet.service")
@@ -44,15 +45,18 @@ class Poster:
     """Posts signed JSON to one address.
 
     Args:
-        url: where to.
+        url: where to; letters in it need not be ASCII.
         secret: see `signature`.
 
     Attributes:
         shown: the address, without what may be a secret of its own.
+
+    Raises:
+        ValueError: see `ascii_url`.
     """
 
     def __init__(self, url: str, secret: str) -> None:
-        self._url, self._secret = url, secret
+        self._url, self._secret = ascii_url(url), secret
         self.shown = f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}"
         self._opener = urllib.request.build_opener(_NoRedirect)
 
@@ -116,8 +120,13 @@ class Webhook:
                 alarm = self._queue.get(timeout=0.2)
             except queue.Empty:
                 continue
-            if alarm is not None:
+            if alarm is None:
+                continue
+            try:
                 self._deliver(alarm)
+            except Exception as error:
+                # Whatever it is, the next alarm may get through. The error's own words may hold the address.
+                log.error("alarm given up, as sending failed (%s): %s", type(error).__name__, alarm.text)
 
     def _deliver(self, alarm: Alarm) -> None:
         body = json.dumps(alarm.as_dict() | {"sender": f"lightdet {__version__}"}, ensure_ascii=False).encode()

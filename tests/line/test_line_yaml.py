@@ -52,6 +52,7 @@ def test_what_may_be_dropped_goes_by_the_source(tmp_path: Path) -> None:
         ("file: m.onnx", "file: m.onnx, batch: 0", 5, "'models.surface.batch' should be greater than or equal to 1"),
         ("file: {path: out.jsonl}", "file: {}", 7, "the key 'sinks.log.file.path' is missing"),
         ("file: {path: out.jsonl}", "webhook: {url: 'ftp://x', secret_file: s}", 7, "http://"),
+        ("file: {path: out.jsonl}", "webhook: {url: 'http://x:port/', secret_file: s}", 7, "http://"),
         ("file: {path: out.jsonl}", "modbus: {host: h, registers: {lefd: 1}}", 7, "there is no source 'lefd'"),
         ("file: {path: out.jsonl}", "mqtt: {url: 'mqtt://me:hush@host'}", 7, "'user' and 'password_file'"),
     ],

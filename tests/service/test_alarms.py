@@ -26,7 +26,7 @@ from test_serve_process import BAD, GOOD, Process, begin, children  # noqa: F401
 from lightdet.errors import UserError
 from lightdet.service.alarms import Alarm, AlarmRules, Alarms
 from lightdet.service.live import event
-from lightdet.service.webhook import Webhook
+from lightdet.service.webhook import Poster, Webhook
 
 SECRET = "s3cret"
 
@@ -73,7 +73,7 @@ def test_no_verdicts_and_not_ready() -> None:
         ({"parts": 0}, "1 or more"), ({"url": "http://h/x"}, "need a secret"), ({"url": "file:///etc/passwd"}, "http://"),
         ({"url": "http://u:p4ss@h/"}, "holds a user"), ({"url": "http://["}, "cannot be used"),
         ({"url": "http://h:0x/"}, "cannot be used"), ({"url": "http:///x"}, "cannot be used"),
-        ({"url": "http://h/a b"}, "cannot be used"),
+        ({"url": "http://h/a b"}, "cannot be used"), ({"url": f"http://{'h' * 64}/"}, "cannot be used"),
     ],
 )  # fmt: skip
 def test_rules_that_cannot_be(values: dict[str, Any], message: str) -> None:
@@ -156,6 +156,38 @@ def test_what_is_refused_is_not_sent_again_nor_elsewhere(answer: int, caplog: py
         webhook.close()
     assert [json.loads(body)["values"]["row"] for _, body in got] == [1, 2]
     assert f"answers {answer}: 1 bad parts" in caplog.text and "line=7" not in caplog.text and SECRET not in caplog.text
+
+
+def test_an_address_may_have_any_letters() -> None:
+    """It is accepted at the start, so alarms have to reach it: the first one would be the last."""
+    with receiver() as (url, got):
+        rules = AlarmRules(url=url.replace("line=7", "line=Prüfplatz"), secret=SECRET)
+        webhook = Webhook(rules.url, rules.secret)
+        webhook.send(alarm(1))
+        webhook.send(alarm(2))
+        wait_for(lambda: len(got) == 2, 10)
+        webhook.close()
+
+
+def test_no_alarm_is_the_last(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong with one, the next is sent."""
+    post = Poster.post
+    answers: list[Any] = [RuntimeError("secret of a library"), ("", False)]
+
+    def broken_once(self: Poster, body: bytes, delivery: str) -> tuple[str, bool]:
+        if isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return post(self, body, delivery)
+
+    monkeypatch.setattr(Poster, "post", broken_once)
+    with receiver() as (url, got):
+        webhook = Webhook(url, SECRET)
+        webhook.send(alarm(1))
+        webhook.send(alarm(2))
+        wait_for(lambda: len(got) == 1, 10)
+        webhook.close()
+    assert json.loads(got[0][1])["values"]["row"] == 2
+    assert "alarm given up" in caplog.text and "1 bad parts in a row" in caplog.text
 
 
 def test_a_receiver_that_is_away_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
