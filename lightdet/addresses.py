@@ -175,11 +175,18 @@ def ascii_url(url: str) -> str:
     return urlunsplit((parts.scheme, quote(user, safe=string.printable) + at + netloc, path, query, ""))
 
 
-def shown_name(text: str) -> str:
-    """A caller's name of a picture, without folders; for an address without query and possible secrets."""
+def shown_name(text: str, *, folders: bool = False) -> str:
+    """A caller's name of a picture, without folders; for an address without query and possible secrets.
+
+    With `folders`, a name that is no address stays as it is. So does what only looks like a password: ``PW:0042`` may
+    be a serial number.
+    """
+    address = _ADDRESS.search(text) or (("?" in text or "@" in text) and _SIGN_IN.search(text))
+    if folders and not address:
+        return text
     if _ADDRESS.search(text):
         # For pictures on the web the last part is a name; for streams it may be a key.
         named = "@" not in text and text.lower().startswith(("http:", "https:"))
         text = re.split(r"[?#]", text, maxsplit=1)[0] if named else shown_address(text)
     name = text.replace("\\", "/").rpartition("/")[2]
-    return HIDDEN if _SIGN_IN.search(name) else name
+    return HIDDEN if address and _SIGN_IN.search(name) else name

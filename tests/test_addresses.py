@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lightdet.addresses import SCHEMES, ascii_url, hide_sign_in, shown_address, shown_name, split_address
 from lightdet.errors import UserError
 from lightdet.inference.sources import expand_sources
-from lightdet.service.inspection import clean_name
+from lightdet.service.inspection import clean_name, part_name
 
 SECRETS = ("gEhEiM", "aDmIn", "zWeItEs")
 MARKS = "/?#@:&=%+;,!$'\"()*[]{}|\\^~`<> \t\n-._é＠：／"
@@ -105,7 +105,7 @@ def test_a_password_with_an_at_and_a_slash_is_hidden() -> None:
 def test_a_caller_of_the_service_that_names_a_picture_by_its_address(form: str, password: str) -> None:
     if not any(mark in password for mark in "/\\?#"):
         name = form.format(scheme="rtsp://", user=SECRETS[0], password=password, host="cam", tail="/ch1")
-        assert not shows(clean_name(name))
+        assert not shows(clean_name(name)) and not shows(part_name(name))
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def iso_time(time_ms: int) -> str:
 
 
 def clean_name(name: str | None) -> str:
-    """Return a caller's name of a part, safe for records: no folder, password or control characters, not too long."""
-    shown = "".join(c if c.isprintable() else " " for c in shown_name(name or ""))
-    return shown.strip()[:NAME_LENGTH]
+    """Return a picture's file name, safe for records: no folder, password or control characters, not too long."""
+    return _printable(shown_name(name or ""))
+
+
+def part_name(name: str | None) -> str:
+    """Return what a caller calls a part: as `clean_name`, but slashes stay, or L12/0042 and L13/0042 would be one."""
+    return _printable(shown_name(name or "", folders=True))
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in name).strip()[:NAME_LENGTH]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 
 from lightdet.service.engine import Upload
-from lightdet.service.inspection import clean_name
+from lightdet.service.inspection import clean_name, part_name
 from lightdet.service.settings import MIB, Limits
 from lightdet.web.errors import GoneError, RefusalError, busy
 from lightdet.wording import counted
@@ -111,7 +111,7 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
     if boundary is None:
         if not body:
             raise RefusalError(400, "no_picture", "the request has no body; send a picture")
-        return Sent([Upload(body, clean_name(name))])
+        return Sent([Upload(body, part_name(name))])
     account.take(len(body))  # the parts are copies
     return split_form(body, boundary, limits.max_parts)
 

@@ -77,6 +77,22 @@ def test_a_good_part_is_ok(shared: Any) -> None:
     assert answer["decision"] == "OK" and len(answer["results"][0]["detections"]) == 1
 
 
+@pytest.mark.parametrize("name", ["L12/0042", "L13/0042", "L13\\0042", "PW:0042", "BYPASS=1", "a@b", "Los 7: 3/5"])
+def test_a_part_is_called_as_its_caller_says(shared: Any, name: str) -> None:
+    """Parts whose names were cut would become one on record."""
+    result = shared.detect(GOOD, name=name).json()["results"][0]
+    assert result["name"] == name
+    assert shared.client.get(f"/api/inspections/{result['id']}").json()["name"] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["rtsp://me:hush@cam/ch1?pwd=hush", "me:hush@cam/ch1", "snapshot.cgi?user=me&pwd=hush"]
+)
+def test_a_name_that_is_an_address_shows_no_password(shared: Any, name: str) -> None:
+    assert "hush" not in shared.detect(GOOD, name=name).text
+    assert "hush" not in shared.client.post("/api/detect", files={"a": (name, GOOD)}).text
+
+
 @pytest.mark.parametrize("form", ["TIFF", "GIF", "PNG"])
 def test_every_picture_of_a_file(shared: Any, form: str) -> None:
     data = stack(GOOD, WEAK, BAD, form=form)

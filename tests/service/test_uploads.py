@@ -42,6 +42,9 @@ NAMES = [
     (b'form-data; name="a"; filename="a \\"b\\".png"', 'a "b".png'),
     ('form-data; name="a"; filename="Prüfling.png"'.encode(), "Prüfling.png"),
     (b"form-data; name=\"a\"; filename*=UTF-8''Pr%C3%BCfling.png", "Prüfling.png"),
+    (b'form-data; name="a"; filename="L12/PW:0042"', "PW:0042"),
+    (b'form-data; name="a"; filename="BYPASS=1.png"', "BYPASS=1.png"),
+    (b'form-data; name="a"; filename="rtsp:/me:hush@cam/user=me_password=hush"', "…"),
     (b'form-data; name="a"; filename=""', ""),
     (b'form-data; name="a"; filename="' + b"x" * 300 + b'"', "x" * 200),
 ]
