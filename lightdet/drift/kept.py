@@ -40,8 +40,11 @@ class States(Protocol):
     def read(self, sha256: str) -> Any:
         """Return what was kept; None: nothing. Raises `StateError`."""
 
-    def keep(self, sha256: str, state: dict[str, Any]) -> None:
-        """Keep this instead of what was kept. Raises `StateError`."""
+    def keep(self, sha256: str, state: dict[str, Any], *, anew: bool = False) -> None:
+        """Keep this instead of what was kept. Raises `StateError`.
+
+        Where several may keep a model's state, one without a suspension takes the place of one with it only `anew`.
+        """
 
     def close(self) -> None:
         """Nothing more is read or kept for now."""
@@ -63,7 +66,8 @@ class KeptMonitor:
         self._states, self._reference, self._log = states, reference, log
         self._monitor = self._restored()
         self._saved = self._told = time.monotonic()
-        self._unsaved = False
+        self._unsaved = self._anew = False
+        self._problem = ""
         if self._monitor.suspension is not None:
             log.warning("%sthe promise is still suspended: %s", about, self._monitor.suspension.describe())
 
@@ -75,7 +79,7 @@ class KeptMonitor:
     def look(self, look: Look) -> Suspension | None:
         """Take a judged picture; returns the suspension if it brought one, which is saved at once."""
         found = self._monitor.see(look)
-        self._unsaved = self._unsaved or self._monitor.suspension is None or found is not None
+        self._unsaved = True  # a suspension, too: whoever else keeps the state of this model may have ended it there
         if found is not None:
             self._save()
         return found
@@ -97,6 +101,7 @@ class KeptMonitor:
     def begin_anew(self) -> bool:
         """Forget all pictures and the suspension; returns whether that is on record."""
         self._monitor = Monitor(self._reference)
+        self._anew = True
         self._save()
         return not self._unsaved
 
@@ -121,11 +126,14 @@ class KeptMonitor:
     def _save(self) -> None:
         self._saved = time.monotonic()
         try:
-            self._states.keep(self.sha256, self._monitor.as_dict())
-            self._unsaved = False
+            self._states.keep(self.sha256, self._monitor.as_dict(), anew=self._anew)
+            self._unsaved = self._anew = False
+            self._problem = ""
         except StateError as error:
-            self._unsaved = True
-            self._log.warning("%sthe state of the watch over the promise could not be saved: %s", self._about, error)
+            self._unsaved, told, self._problem = True, self._problem, str(error)
+            if told != self._problem:
+                text = "%sthe state of the watch over the promise could not be saved: %s"
+                self._log.warning(text, self._about, self._problem)
 
 
 def _still_suspended(values: Any) -> Suspension | None:

@@ -50,7 +50,7 @@ class FileStates:
         except (OSError, ValueError, RecursionError) as error:
             raise StateError(f"{self.path(sha256)}: {error}") from None
 
-    def keep(self, sha256: str, state: dict[str, Any]) -> None:
+    def keep(self, sha256: str, state: dict[str, Any], *, anew: bool = False) -> None:
         """Keep this instead of what was kept, and forget the versions beyond `MOST_STATES`. Raises `StateError`."""
         try:
             write_json(self.path(sha256), state)

@@ -15,6 +15,11 @@ from lightdet.service.records.store import AwayError, Store
 
 log = logging.getLogger("lightdet.service")
 
+_SUSPENDED_ELSEWHERE = (
+    "a service that records into the same database has suspended it, and it stays so after a restart, until POST "
+    "/api/watch/anew"
+)
+
 
 class PromiseWatch(KeptMonitor):
     """Compares every picture of a model with those of its calibration; what it knows survives a restart.
@@ -42,11 +47,13 @@ class _DatabaseStates:
         except (UserError, SQLAlchemyError, AwayError, OSError, ValueError) as error:
             raise StateError(str(error)) from None
 
-    def keep(self, sha256: str, state: dict[str, Any]) -> None:
+    def keep(self, sha256: str, state: dict[str, Any], *, anew: bool = False) -> None:
         try:
-            self._open().keep_watch_state(sha256, time.time_ns() // 1_000_000, state)
+            kept = self._open().keep_watch_state(sha256, time.time_ns() // 1_000_000, state, anew=anew)
         except (UserError, SQLAlchemyError, AwayError, OSError) as error:
             raise StateError(type(error).__name__) from None
+        if not kept:
+            raise StateError(_SUSPENDED_ELSEWHERE)
 
     def close(self) -> None:
         if self._store is not None:

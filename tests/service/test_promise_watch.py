@@ -19,6 +19,7 @@ from running_service import Running
 from test_serve_process import Process, begin  # noqa: F401 - a fixture
 
 from lightdet.decisions.promise import Promise
+from lightdet.drift import kept
 from lightdet.drift.kept import Watched
 from lightdet.drift.monitor import Look, Suspension
 from lightdet.drift.reference import Reference
@@ -100,6 +101,68 @@ def test_a_suspension_survives_a_state_that_cannot_be_read(
     store.keep_watch_state("ab" * 32, 1, {**store.watch_state("ab" * 32), **damage})
     store.close()
     assert PromiseWatch(database, "ab" * 32, reference).status().suspension == watch.status().suspension
+
+
+def kept_suspension(database: str, reference: Reference) -> Suspension | None:
+    """What a service that starts now says of it."""
+    watch = PromiseWatch(database, "ab" * 32, reference)
+    watch.close()
+    return watch.status().suspension
+
+
+def test_what_another_service_saves_ends_no_suspension(
+    database: str, reference: Reference, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(database).close()
+    monkeypatch.setattr(kept, "_SAVE_EVERY", 0.0)
+    one, two = (PromiseWatch(database, "ab" * 32, reference) for _ in range(2))
+    near = Look(True, {"focus": 0.0, "light": 0.0})
+    two.look(near)
+    two.due()
+    found = [each for each in (one.look(FAR) for _ in range(60)) if each]
+    for _ in range(3):
+        two.look(near)
+        two.due()
+    assert two.status().suspension is None  # its own pictures have not changed
+    assert caplog.text.count("a service that records into the same database has suspended it") == 1
+    two.close()
+    assert kept_suspension(database, reference) == found[0]
+    # Begun anew at one of them: the other is suspended still, and a restart of it does not end that.
+    again = PromiseWatch(database, "ab" * 32, reference)
+    assert again.begin_anew()
+    again.close()
+    assert kept_suspension(database, reference) is None
+    one.look(near)
+    one.close()
+    assert kept_suspension(database, reference) == found[0]
+
+
+def test_a_watch_begun_anew_while_the_database_is_away_is_saved_when_it_is_back(
+    tmp_path: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = made(tmp_path)
+    monkeypatch.setattr(kept, "_SAVE_EVERY", 0.0)
+    watch = PromiseWatch(database, "ab" * 32, reference)
+    assert any(watch.look(FAR) for _ in range(60))
+    aside = Path(database).rename(tmp_path / "aside")
+    assert not watch.begin_anew()
+    aside.rename(database)
+    watch.due()
+    watch.close()
+    assert kept_suspension(database, reference) is None
+
+
+def test_a_state_that_could_not_be_read_at_the_start_is_not_forgotten(tmp_path: Path, reference: Reference) -> None:
+    database = made(tmp_path)
+    watch = PromiseWatch(database, "ab" * 32, reference)
+    assert any(watch.look(FAR) for _ in range(60))
+    watch.close()
+    aside = Path(database).rename(tmp_path / "aside")
+    blind = PromiseWatch(database, "ab" * 32, reference)
+    aside.rename(database)
+    blind.look(Look(True, {"focus": 0.0, "light": 0.0}))
+    blind.close()
+    assert kept_suspension(database, reference) == watch.status().suspension
 
 
 def test_it_continues_without_a_database(tmp_path: Path, reference: Reference) -> None:

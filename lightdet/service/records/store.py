@@ -85,14 +85,14 @@ class Store:
         with self._engine.connect() as connection:
             return read_state(connection, sha256)
 
-    def keep_watch_state(self, sha256: str, time_ms: int, state: dict[str, Any]) -> None:
-        """Keep what the watch over a model's promise knows, instead of what was kept.
+    def keep_watch_state(self, sha256: str, time_ms: int, state: dict[str, Any], *, anew: bool = False) -> bool:
+        """Keep what the watch over a model's promise knows; returns whether it is, see `watch_states.write_state`.
 
         Raises:
             AwayError, SQLAlchemyError, OSError: the database is away.
         """
         with self.database.writing() as connection:
-            write_state(connection, sha256, time_ms, state)
+            return write_state(connection, sha256, time_ms, state, anew=anew)
 
     def correct(
         self,

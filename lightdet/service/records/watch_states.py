@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text, delete, insert, inspect, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text, insert, inspect, select, update
 
 states = Table(
     "watch_states",
@@ -31,8 +31,36 @@ def read_state(connection: Connection, sha256: str) -> Any:
     return None if text is None else json.loads(text)
 
 
-def write_state(connection: Connection, sha256: str, time_ms: int, state: dict[str, Any]) -> None:
-    """Keep this for a model instead of what was kept."""
+def write_state(
+    connection: Connection, sha256: str, time_ms: int, state: dict[str, Any], *, anew: bool = False
+) -> bool:
+    """Keep this for a model instead of what was kept; returns whether it is.
+
+    Several services may keep theirs for one model file: one that has seen no change ends no suspension of another.
+
+    Args:
+        connection: within a transaction that writes.
+        sha256: of the model file.
+        time_ms: now.
+        state: plain values; with `suspension` unless that is None.
+        anew: the watch was begun anew, which ends a suspension that was kept.
+    """
     states.create(connection, checkfirst=True)
-    connection.execute(delete(states).where(states.c.model_sha256 == sha256))
-    connection.execute(insert(states), {"model_sha256": sha256, "time_ms": time_ms, "state": json.dumps(state)})
+    mine = states.c.model_sha256 == sha256
+    kept = connection.execute(select(states.c.state).where(mine).with_for_update()).scalar()
+    values = {"time_ms": time_ms, "state": json.dumps(state)}
+    if kept is None:
+        connection.execute(insert(states), {"model_sha256": sha256, **values})
+    elif not anew and state.get("suspension") is None and _is_suspended(kept):
+        return False
+    else:
+        connection.execute(update(states).where(mine).values(values))
+    return True
+
+
+def _is_suspended(text: str) -> bool:
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(kept, dict) and kept.get("suspension") is not None
