@@ -22,8 +22,6 @@ MOST_LISTENERS = 32
 """Of one worker; more are refused (503)."""
 EVERY = 1.0
 """Seconds between two looks into the records."""
-_LATE_MS = 5000
-"""A record may be written so long after its inspection, and after later ones of other workers."""
 _BACKLOG = 50
 """Messages that a listener may lag behind before it is let go."""
 _SILENCE = 10.0
@@ -32,18 +30,19 @@ _LOOK = 0.2
 
 
 class Tail:
-    """The records that were added since the last look, each once.
+    """The records that were written since the last look, each once.
+
+    They are followed by their number in the chain, as a record may be written long after later ones.
 
     Args:
         store: where they are.
-        most: of one look; of more, the oldest are left out.
-        now: milliseconds since 1970; what was inspected before the first look is not new.
+        most: of one look; of more, those written first are left out.
+        now: milliseconds since 1970; to the first look, what was inspected from then on is new.
     """
 
     def __init__(self, store: Store, most: int = 200, now: Callable[[], int] = lambda: time.time_ns() // 10**6) -> None:
-        self._store, self._most, self._now = store, most, now
-        self._start = self._since = now()
-        self._seen: dict[str, int] = {}
+        self._store, self._most, self._start = store, most, now()
+        self._last: int | None = None
 
     def new(self) -> list[dict[str, Any]]:
         """Return them, the oldest first.
@@ -51,12 +50,7 @@ class Tail:
         Raises:
             SQLAlchemyError, AwayError, OSError: the database is away.
         """
-        records = self._store.history(Span(self._since - _LATE_MS, None), limit=self._most)
-        found = [r for r in reversed(records) if r["id"] not in self._seen and r["time_ms"] >= self._start]
-        self._seen |= {record["id"]: record["time_ms"] for record in found}
-        # One from a clock ahead of ours must not hide what comes until then.
-        self._since = max(self._since, min(self._now(), max(self._seen.values(), default=0)))
-        self._seen = {key: at for key, at in self._seen.items() if at >= self._since - _LATE_MS}
+        found, self._last = self._store.written(self._last, Span(self._start), limit=self._most)
         return found
 
 

@@ -22,10 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from page_browser import Open, axe_findings
 from test_serve_process import BAD, GOOD, Process, begin, children  # noqa: F401 - a fixture
+from test_store import inspection
 
 from lightdet.errors import UserError
+from lightdet.service.alarm_watch import AlarmWatch
 from lightdet.service.alarms import Alarm, AlarmRules, Alarms
+from lightdet.service.inspection import ModelIdentity
 from lightdet.service.live import event
+from lightdet.service.records.store import Store
 from lightdet.service.webhook import Poster, Webhook
 
 SECRET = "s3cret"
@@ -200,6 +204,30 @@ def test_a_receiver_that_is_away_does_not_hold_up_the_end(caplog: pytest.LogCapt
     began = time.monotonic()
     webhook.close()
     assert time.monotonic() - began < 5 and "not sent before the end" in caplog.text
+
+
+# --- the records ------------------------------------------------------------------------------------------
+
+
+def test_a_slow_model_rings_beside_a_fast_one(tmp_path: Path) -> None:
+    database = str(tmp_path / "i.sqlite3")
+    store = Store(database)
+    watch = AlarmWatch(AlarmRules(row=3), database, several=True)
+    slow, found = ModelIdentity("tiles", "0" * 12), list[Alarm]()
+
+    def rung() -> bool:
+        at = time.time_ns() // 1_000_000
+        store.insert([inspection(at)])
+        time.sleep(0.1)
+        store.insert([inspection(at - 8000, "dent", model=slow)])  # so long it has taken
+        found.extend(watch.raised())
+        return bool(found)
+
+    time.sleep(2.2)  # what was inspected before the watch began is another matter
+    wait_for(rung, 8)
+    assert [(each.kind, each.state, each.model) for each in found] == [("bad_in_a_row", "on", "tiles")]
+    watch.close()
+    store.close()
 
 
 # --- the whole service ------------------------------------------------------------------------------------

@@ -63,12 +63,29 @@ def test_a_record_that_is_written_late_is_heard_of(database: str) -> None:
     store.insert([entries[2]])
     assert [record["name"] for record in tail.new()] == ["300"]
     store.insert([entries[0], entries[3]])  # another worker's, which had to wait
-    assert [record["name"] for record in tail.new()] == ["100"]
+    assert [record["name"] for record in tail.new()] == ["-1", "100"]
     store.insert([inspection(at + 10**9, name="of a clock ahead")])
     assert [record["name"] for record in tail.new()] == ["of a clock ahead"]
     store.insert([entries[1]])
     assert [record["name"] for record in tail.new()] == ["200"]
     assert tail.new() == []
+    store.close()
+
+
+@pytest.mark.parametrize("late", [1_000, 8_000, 30_000, 3_600_000])
+def test_a_record_that_took_long_is_heard_of_while_others_are_written(database: str, late: int) -> None:
+    store, start = Store(database), now()
+    store.insert([inspection(start - 1, name="before")])
+    moment = start
+    tail = Tail(store, 3, now=lambda: moment)
+    assert tail.new() == []
+    for number in range(3):
+        moment = start + late * (number + 1)
+        store.insert([inspection(moment, name=f"fast {number}")])
+        store.insert([inspection(moment - late, "red", name=f"slow {number}")])
+        assert [record["name"] for record in tail.new()] == [f"slow {number}", f"fast {number}"]
+    store.insert([inspection(moment, name=str(number)) for number in range(5)])
+    assert len(tail.new()) == 3 and tail.new() == []  # of more, the oldest are left out
     store.close()
 
 

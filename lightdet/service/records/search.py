@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Subquery, and_, exists, func, not_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from lightdet.service.records.chain import read_end
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
 from lightdet.service.records.tables import OVERRIDDEN, REJECTED, corrections, detections, inspections, thumbnails
@@ -89,6 +90,20 @@ def history(
             ids = _rarest(connection, ids, filters, span, before)
         step = min(4 * step, _LAST_STEP)
     return with_belongings(connection, found)
+
+
+def written(connection: Connection, after: int | None, span: Span, *, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the inspections whose number in the chain is higher than `after`, and the chain's last number.
+
+    If `after` is None, those of the time. The oldest come first; of more than `limit`, they are left out.
+    """
+    last = read_end(connection, "head").seq
+    if after is None:
+        query = select(inspections).where(span.condition(inspections.c.id)).order_by(inspections.c.id.desc())
+    else:
+        query = select(inspections).where(inspections.c.seq > after).order_by(inspections.c.seq.desc())
+    rows = connection.execute(query.limit(limit)).all()
+    return with_belongings(connection, sorted(rows, key=lambda row: row.id)), last
 
 
 def _rarest(connection: Connection, everything: _Ids, filters: Sequence[_Filter], span: Span, before: str) -> _Ids:

@@ -181,6 +181,11 @@ class Store:
         with self._engine.connect() as connection:
             return search.history(connection, span, wanted, limit=limit, before=before)
 
+    def written(self, after: int | None, span: Span, *, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return what was written after this number of the chain, and the last number, see `search.written`."""
+        with self.database.reading() as connection:
+            return search.written(connection, after, span, limit=limit)
+
     def one(self, identity: str) -> dict[str, Any] | None:
         """Return one inspection with its detections; None where there is none."""
         with self._engine.connect() as connection:
