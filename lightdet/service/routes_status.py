@@ -34,10 +34,10 @@ async def health() -> Response:
 async def ready(request: Request, service: Parts) -> Response:
     """Return whether pictures are taken. A database that is away does not change that: answers go on without it.
 
-    One whose file was deleted or replaced does: it will not come back by itself.
+    One whose file was deleted or replaced does, until it or a copy of it is put back.
     """
     stuck = service.models.stuck
-    present = service.store.present
+    present = service.store.present or await service.read(service.store.is_back)
     taken = bool(request.app.state.ready) and not stuck and present
     up = "up" if service.recorder.healthy and present else "down"
     pictures = "none" if not service.pictures.keep else "not kept" if service.pictures.failing else "kept"

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -228,6 +229,21 @@ def test_a_slow_model_rings_beside_a_fast_one(tmp_path: Path) -> None:
     assert [(each.kind, each.state, each.model) for each in found] == [("bad_in_a_row", "on", "tiles")]
     watch.close()
     store.close()
+
+
+def test_a_database_that_was_put_back_as_a_copy_is_heard(tmp_path: Path) -> None:
+    database = tmp_path / "i.sqlite3"
+    Store(str(database)).close()
+    watch = AlarmWatch(AlarmRules(row=3), str(database))
+    time.sleep(2.2)
+    database.rename(tmp_path / "kept")
+    shutil.copy(tmp_path / "kept", database)
+    store, found = Store(str(database)), list[Alarm]()
+    store.insert([inspection(time.time_ns() // 1_000_000, "dent") for _ in range(3)])
+    store.close()
+    wait_for(lambda: bool(found.extend(watch.raised()) or found), 8)
+    assert [each.kind for each in found] == ["bad_in_a_row"]
+    watch.close()
 
 
 # --- the whole service ------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -191,3 +193,27 @@ def test_ready_says_that_the_database_is_gone(start: Any) -> None:
     assert answer.status_code == 503 and answer.json()["database"] == "down" and answer.json()["ready"] is False
     file.with_name("elsewhere").rename(file)
     assert served.client.get("/ready").status_code == 200
+
+
+def test_a_copy_that_is_put_back_is_read_and_ready_without_a_write(start: Any) -> None:
+    served = start()
+    file = served.service.store.database.file
+    elsewhere = file.with_name("elsewhere")
+    with sqlite3.connect(file) as connection, sqlite3.connect(elsewhere) as copy:
+        connection.backup(copy)
+    connection.close()
+    copy.close()
+    for each in file.parent.glob(f"{file.name}*"):
+        if each.is_file():
+            each.unlink()
+    assert served.client.get("/ready").status_code == 503
+    assert served.client.get("/api/inspections").status_code == 503  # what was deleted is no record
+    shutil.copy(elsewhere, file)
+    other = Store(str(file))
+    other.insert([inspection(NOON, name="later")])
+    other.close()
+    assert served.client.get("/ready").json()["database"] == "up"
+    assert [each["name"] for each in served.client.get("/api/inspections").json()["results"]] == ["later"]
+    file.unlink()
+    file.write_bytes(b"another file" * 100)
+    assert served.client.get("/ready").status_code == 503

@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool
 from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.files import make_folder
-from lightdet.service.records.chain import Chain, begin_chain, holds, lock_head, move_end, read_end
+from lightdet.service.records.chain import Chain, Link, begin_chain, holds, lock_head, move_end, read_end
 from lightdet.service.records.migrations import is_current, migrate, stored_version
 from lightdet.service.records.tables import SCHEMA, about, metadata
 from lightdet.service.records.text_index import make_text_index
@@ -124,8 +124,24 @@ class Database:
         self._last = chain.head
 
     @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Open a connection that reads.
+
+        Raises:
+            AwayError: as of `writing`; what was deleted or replaced is no record.
+        """
+        self._find_again()
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Begin a transaction that sees one state of the database, whatever is written meanwhile."""
+        """Begin a transaction that sees one state of the database, whatever is written meanwhile.
+
+        Raises:
+            AwayError: as of `looking`.
+        """
+        self._find_again()
         with self.engine.connect() as connection:
             if self.file is None:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
@@ -135,6 +151,19 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
                 yield connection
                 connection.rollback()
+
+    def saw(self, head: Link) -> None:
+        """Remember the end of the chain as it was read, by which the database is known again."""
+        if head.seq > self._last.seq:
+            self._last = head
+
+    def is_back(self) -> bool:
+        """Whether the file is the one that was opened, or one with the same records, which is used from now on."""
+        try:
+            self._find_again()
+        except (AwayError, DBAPIError, PoolTimeoutError, OSError):
+            return False
+        return True
 
     def _find_again(self) -> None:
         """Take a SQLite file that was moved away and came back, or a copy of it with later records."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Subquery, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, and_, exists, func, not_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from lightdet.service.records.chain import read_end
+from lightdet.service.records.chain import Link, read_end
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
 from lightdet.service.records.tables import OVERRIDDEN, REJECTED, corrections, detections, inspections, thumbnails
@@ -92,18 +93,18 @@ def history(
     return with_belongings(connection, found)
 
 
-def written(connection: Connection, after: int | None, span: Span, *, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the inspections whose number in the chain is higher than `after`, and the chain's last number.
+def written(connection: Connection, after: int | None, span: Span, *, limit: int) -> tuple[list[dict[str, Any]], Link]:
+    """Return the inspections whose number in the chain is higher than `after`, and the chain's last link.
 
     If `after` is None, those of the time. The oldest come first; of more than `limit`, they are left out.
     """
-    last = read_end(connection, "head").seq
+    head = read_end(connection, "head")
     if after is None:
         query = select(inspections).where(span.condition(inspections.c.id)).order_by(inspections.c.id.desc())
     else:
         query = select(inspections).where(inspections.c.seq > after).order_by(inspections.c.seq.desc())
     rows = connection.execute(query.limit(limit)).all()
-    return with_belongings(connection, sorted(rows, key=lambda row: row.id)), last
+    return with_belongings(connection, sorted(rows, key=lambda row: row.id)), head
 
 
 def _rarest(connection: Connection, everything: _Ids, filters: Sequence[_Filter], span: Span, before: str) -> _Ids:
@@ -207,8 +208,10 @@ def thumbnail(connection: Connection, identity: str) -> bytes | None:
     return None if jpeg is None else bytes(jpeg)
 
 
-def export(engine: Engine, span: Span, model: str | None = None) -> Iterator[dict[str, Any]]:
-    """Yield every inspection of a time with its detections, the oldest first; reads page by page.
+def export(
+    looking: Callable[[], AbstractContextManager[Connection]], span: Span, model: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield every inspection of a time with its detections, the oldest first; reads page by page, by `looking`.
 
     With `model`, those by the model of this name.
     """
@@ -217,7 +220,7 @@ def export(engine: Engine, span: Span, model: str | None = None) -> Iterator[dic
         query = select(inspections).where(span.condition(inspections.c.id), inspections.c.id > after)
         if model is not None:
             query = query.where(inspections.c.model == model)
-        with engine.connect() as connection:
+        with looking() as connection:
             rows = connection.execute(query.order_by(inspections.c.id).limit(_PAGE)).all()
             page = with_belongings(connection, rows)
         yield from page

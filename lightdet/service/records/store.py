@@ -82,7 +82,7 @@ class Store:
             SQLAlchemyError, OSError: the database is away.
             ValueError: it is damaged.
         """
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return read_state(connection, sha256)
 
     def keep_watch_state(self, sha256: str, time_ms: int, state: dict[str, Any], *, anew: bool = False) -> bool:
@@ -124,7 +124,7 @@ class Store:
 
     def pictures_deleted_until(self) -> str:
         """Return the id of the last inspection whose kept picture retention has deleted; "" if none was."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return pictures.deleted_until(connection)
 
     def note_pictures_deleted(self, until: str) -> None:
@@ -138,22 +138,22 @@ class Store:
 
     def any_picture_kept(self) -> bool:
         """Whether there is an inspection whose picture was kept, and not deleted by retention since."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return pictures.any_kept(connection)
 
     def cutoff(self, days: float) -> int:
         """Return the time in ms before which these days end, back from the newest record; 0: nothing is that old."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return cutoff(connection, days)[0]
 
     def knows_any(self, identities: Sequence[str]) -> bool:
         """Whether any of these is an inspection on record."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return pictures.any_of_these(connection, identities)
 
     def head(self) -> tuple[Link, int]:
         """Return the last link of the chain, and when it was written, in ms."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             time_ms = connection.execute(select(chain_ends.c.time_ms).where(chain_ends.c.name == "head")).scalar_one()
             return read_end(connection, "head"), int(time_ms)
 
@@ -161,6 +161,10 @@ class Store:
     def present(self) -> bool:
         """Whether the database is still the one that was opened, see `Database.present`."""
         return self.database.present
+
+    def is_back(self) -> bool:
+        """Whether the database is the one that was opened, or has come back, see `Database.is_back`."""
+        return self.database.is_back()
 
     def purge(
         self,
@@ -178,46 +182,48 @@ class Store:
         self, span: Span, wanted: Wanted = ANYTHING, *, limit: int, before: str | None = None
     ) -> list[dict[str, Any]]:
         """Return the wanted inspections, see `search.history`."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return search.history(connection, span, wanted, limit=limit, before=before)
 
     def written(self, after: int | None, span: Span, *, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Return what was written after this number of the chain, and the last number, see `search.written`."""
         with self.database.reading() as connection:
-            return search.written(connection, after, span, limit=limit)
+            found, head = search.written(connection, after, span, limit=limit)
+        self.database.saw(head)
+        return found, head.seq
 
     def one(self, identity: str) -> dict[str, Any] | None:
         """Return one inspection with its detections; None where there is none."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return search.one(connection, identity)
 
     def thumbnail(self, identity: str) -> bytes | None:
         """Return an inspection's small picture; None where there is none."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return search.thumbnail(connection, identity)
 
     def export(self, span: Span, model: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield every inspection of a time (by the model of this name), the oldest first; reads page by page."""
-        return search.export(self._engine, span, model)
+        return search.export(self.database.looking, span, model)
 
     def totals(self, span: Span, model: str | None = None) -> tuple[int, int, int | None, int | None]:
         """Return how many were inspected, how many were NG, the first and last time, see `statistics.totals`."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return statistics.totals(connection, span, model)
 
     def overridden(self, span: Span, model: str | None = None) -> int:
         """Return how many were inspected by a rule of the caller's own."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return statistics.overridden(connection, span, model)
 
     def by_class(self, span: Span, model: str | None = None) -> dict[str, tuple[int, int]]:
         """Return by class name: how many defects, in how many pictures."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return statistics.by_class(connection, span, model)
 
     def series(self, span: Span, start_ms: int, width_ms: int, model: str | None = None) -> list[tuple[int, int, int]]:
         """Return ``(bin, inspected, NG)`` for every bin with inspections, see `statistics.series`."""
-        with self._engine.connect() as connection:
+        with self.database.looking() as connection:
             return statistics.series(connection, span, start_ms, width_ms, model)
 
 
