@@ -135,6 +135,33 @@ def test_a_chain_made_anew_shows_against_what_was_published(database: str) -> No
     store.close()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_published_line_is_compared(database: str, turned: bool) -> None:
+    """Cut off, written on, and published again: the chain is whole, and the last line of each number is right."""
+    store = Store(database)
+    published = [store.head()[0]]
+    for number in range(3):
+        store.insert([inspection(NOON + number, "dent")])
+        published.append(store.head()[0])
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM inspections WHERE seq = 3")
+        link = connection.exec_driver_sql("SELECT hash FROM inspections WHERE seq = 2").scalar()
+        connection.exec_driver_sql(f"UPDATE chain_ends SET seq = 2, hash = '{link}' WHERE name = 'head'")
+    store.close()
+    store = Store(database)
+    store.insert([inspection(NOON + 2)])
+    published.append(store.head()[0])
+    assert store.verify().faults == 0 and store.verify(published[:-2]).faults == 0
+    told = store.verify(published[::-1] if turned else published).told
+    assert len(told) == 1 and told[0].startswith("row 3 (inspection") and "is not the one that was" in told[0]
+    # What the chain begins with, or what retention deleted last, has a hash as well.
+    assert "row 0 (the beginning) is not the one" in store.verify([Link(0, "0" * 64)]).told[0]
+    store.purge(Keep(rows=1))
+    assert store.verify(published[:3]).faults == 0
+    assert "row 2 (the last one deleted) is not the one" in store.verify([Link(2, "0" * 64)]).told[0]
+    store.close()
+
+
 def test_rows_come_and_go_while_it_is_verified(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retention deletes rows before, at and behind the place that verification has reached; others are written."""
     monkeypatch.setattr(module, "_PAGE", 4)

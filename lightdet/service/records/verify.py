@@ -18,6 +18,7 @@ Picture = Callable[[str], bytes | None]
 """Gives a kept picture by its name; None: it is not there."""
 _PAGE = 2000
 _SHOWN = 20
+_DELETED = "the last one deleted"
 
 
 @dataclass
@@ -71,7 +72,10 @@ def verify(
     with database.reading() as connection:
         anchor, head = read_end(connection, "anchor"), read_end(connection, "head")
     verdict = Verdict(head=head)
-    waiting = {link.seq: link.hash for link in published}
+    waiting: dict[int, set[str]] = {}
+    for link in published:  # of one number there are several, if the end was cut off and written on
+        waiting.setdefault(link.seq, set()).add(link.hash)
+    _compare(verdict, waiting, anchor, _DELETED if anchor.seq else "the beginning")
     before, last, start, total = anchor, None, anchor.seq, head.seq - anchor.seq
     while start < head.seq:
         with database.reading() as connection:
@@ -79,6 +83,7 @@ def verify(
             if now.seq > before.seq:  # deleted meanwhile
                 anchor = before = now
                 last, start = None, max(start, now.seq)
+                _compare(verdict, waiting, anchor, _DELETED)
             page = _page(connection, start, min(start + _PAGE, head.seq))
         for kind, row, digest in page:
             verdict.rows += 1
@@ -87,8 +92,7 @@ def verify(
             if picture is not None and row.get("original"):
                 _check_picture(verdict, picture, until, row)
             before, last = Link(row["seq"], row["hash"]), _name(kind, row)
-            if waiting.pop(before.seq, before.hash) != before.hash:
-                verdict.fault(f"row {before.seq} ({last}) is not the one that was published: the chain was made anew")
+            _compare(verdict, waiting, before, last)
         start += _PAGE
         progress(min(start, head.seq) - head.seq + total, total)
     if before != head and before.seq <= head.seq:
@@ -99,6 +103,12 @@ def verify(
         _find_strays(connection, verdict)
     verdict.deleted = anchor.seq
     return verdict
+
+
+def _compare(verdict: Verdict, waiting: dict[int, set[str]], link: Link, name: str) -> None:
+    """Compare a link with all that were published with its number."""
+    if waiting.pop(link.seq, {link.hash}) != {link.hash}:
+        verdict.fault(f"row {link.seq} ({name}) is not the one that was published: the chain was made anew")
 
 
 def _check(verdict: Verdict, before: Link, last: str | None, kind: str, row: Mapping[str, Any], digest: str) -> None:
