@@ -144,7 +144,8 @@ class PictureWriter:
         written: dict[str, str] = {}
         for entry in job.wanted:
             if job.closed:
-                return
+                self._settle(job, entry, None, TOO_SLOW)
+                continue
             data = entry.data or b""
             name = file_name(entry.id, data)
             why = self._write(name, data, written.get(entry.sha256))
@@ -173,11 +174,17 @@ class PictureWriter:
         return None
 
     def _settle(self, job: Job, entry: Inspection, name: str | None, why: str | None) -> bool:
-        """Tell the job and the metrics; the log hears when pictures begin not to be kept, and when that ends."""
+        """Tell the job and the metrics; the log hears when pictures begin not to be kept, and when that ends.
+
+        Returns False if it is too late: its record says that the picture is not kept, and so does this.
+        """
+        in_time = job.settle(entry, name, why)
+        if not in_time:
+            why = why or TOO_SLOW
         self._report("not_kept" if why else "kept")
         if why and why != self._failing:
             log.error("pictures are not kept: %s (%s); the service continues", why, self.keep.folder)
         elif not why and self._failing:
             log.info("pictures are kept again")
         self._failing = why or ""
-        return job.settle(entry, name, why)
+        return in_time

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -257,6 +258,40 @@ def test_what_the_disk_does_not_take_in_time_is_not_kept(start: Any, tmp_path: P
     while served.service.pictures._held and time.monotonic() < deadline:
         time.sleep(0.05)
     assert files_in(tmp_path / "kept") == []
+    assert served.metric('lightdet_pictures_total{outcome="not_kept"}') == 1
+    assert served.metric('lightdet_pictures_total{outcome="kept"}') == 0
+    assert served.client.get("/ready").json()["pictures"] == "not kept"
+
+
+def test_what_comes_too_late_is_told_as_not_kept(tmp_path: Path, monkeypatch: Any, caplog: Any) -> None:
+    """That which is being written when its record is closed, the rest of its request, and a request that waits."""
+    told, begun, go_on = list[str](), threading.Event(), threading.Event()
+    real = PictureFolder.write
+
+    def slow(*args: Any, **options: Any) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        real(*args, **options)
+
+    keep = KeepPictures(Choice(True), tmp_path / "kept", free=0)
+    (tmp_path / "kept").mkdir()
+    writer = PictureWriter(keep, report=told.append)
+    writer.start()
+    kept_by(writer, inspection(NOON, data=b"in time"))
+    monkeypatch.setattr(PictureFolder, "write", slow)
+    jobs = [writer.take([inspection(NOON, data=b"1"), inspection(NOON, data=b"2", sha256="cd" * 32)])]
+    jobs.append(writer.take([inspection(NOON, data=b"3")]))
+    assert begun.wait(30)
+    records = [record for job in jobs for record in job.close()]
+    go_on.set()
+    for job in jobs:
+        job.done.result(30)
+    assert [record.not_kept for record in records] == [picture_writer.TOO_SLOW] * 3
+    assert len(files_in(tmp_path / "kept")) == 1 and told == ["kept", *["not_kept"] * 3]
+    assert writer.failing == picture_writer.TOO_SLOW and caplog.text.count(picture_writer.TOO_SLOW) == 1
+    kept_by(writer, inspection(NOON, data=b"in time again"))
+    assert writer.failing == "" and told[-1] == "kept"
+    writer.close()
 
 
 # Over HTTP --------------------------------------------------------------------------------------------------------
