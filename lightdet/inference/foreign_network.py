@@ -64,10 +64,11 @@ class ForeignNetwork:
                 raise UserError(f"has {len(model.inputs)} inputs; only one, a picture, can be timed", path=path)
             shape = [d.get_length() if d.is_static else None for d in model.inputs[0].partial_shape]
             values = _random(path, shape, _IR_TYPES.get(model.inputs[0].element_type.get_type_name()), side)
-            request, self.device = compile_model(
+            compiled, self.device = compile_model(
                 core, model, path, device=device, threads=threads, precision=self.precision
             )
-            self.precision = computed_precision(request) or self.precision
+            self.precision = computed_precision(compiled) or self.precision
+            request = compiled.create_infer_request()
             self._run = lambda: request.infer([values], share_inputs=True, share_outputs=True)
         self.imgsz = max(values.shape[1:])
         self.path = path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,23 @@ class OpenVinoFile(ExportedFile):
         self.threads = threads
         # In a quantized file the rest is computed as OpenVINO finds best, unless set.
         wanted = precision or card.precision
-        self._request, self.device = compile_model(core, model, path, device=device, threads=threads, precision=wanted)
-        self.precision = computed_precision(self._request) or wanted if wanted in HINTS else wanted
+        self._compiled, self.device = compile_model(core, model, path, device=device, threads=threads, precision=wanted)
+        self._own = threading.local()
+        self.precision = computed_precision(self._compiled) or wanted if wanted in HINTS else wanted
 
     def run(self, images: Image) -> list[FloatArray]:
-        """See `ExportedFile`."""
+        """See `ExportedFile`; the outputs are overwritten by the same thread's next call."""
         try:
-            outputs = self._request.infer([images], share_inputs=True, share_outputs=True)
+            outputs = self._request().infer([images], share_inputs=True, share_outputs=True)
         except Exception as error:
             raise UserError(f"its network fails ({_short(error)}); export it again", path=self.path) from None
         return [np.asarray(outputs[index], np.float32) for index in range(len(outputs))]
+
+    def _request(self) -> Any:
+        """This thread's request: the outputs lie in its memory, and another thread may not have decoded its own yet."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        return self._own.request
 
 
 def read_ir_card(path: str | Path) -> ExportCard:
@@ -121,7 +129,7 @@ def _read(path: str | Path) -> tuple[bytes, bytes]:
 def compile_model(
     core: Any, model: Any, path: str | Path, *, device: str = "auto", threads: int | None, precision: str | None
 ) -> tuple[Any, str]:
-    """Return an inference request for `model`, one picture or batch at a time, and the device's name.
+    """Return `model` compiled for one picture or batch at a time, and the device's name.
 
     Raises:
         UserError: a device that is missing or cannot run it.
@@ -133,18 +141,18 @@ def compile_model(
     if precision in HINTS and name != "AUTO":
         settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
     try:
-        return core.compile_model(model, name, settings).create_infer_request(), name.lower()
+        return core.compile_model(model, name, settings), name.lower()
     except Exception as error:
         raise UserError(f"cannot run on {name} ({_short(error)})", path=path) from None
 
 
-def computed_precision(request: Any) -> str | None:
+def computed_precision(compiled: Any) -> str | None:
     """Return the precision OpenVINO computes in: fp32 if the processor lacks units for another; None: unknown.
 
     For a quantized file, this is the precision of the rest.
     """
     try:
-        told = request.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
+        told = compiled.get_property("INFERENCE_PRECISION_HINT")
     except Exception:  # not every device has this property
         return None
     return {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}.get(told.to_string())

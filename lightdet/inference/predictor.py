@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -182,7 +183,7 @@ class Predictor:
         path, to read the picture again, but no arrays.
 
         Raises:
-            UserError: as for one picture.
+            UserError: as for one picture; one picture where several are expected.
         """
         check_several(images)
         prepared = [_Prepared(image, self.preprocessing, self.rect) for image in images]
@@ -206,11 +207,9 @@ class Predictor:
         if floor is None:
             return None
         prepared = _Prepared(image, self.preprocessing, self.rect)
-        try:
-            self.runtime.confidence = LOWEST  # type: ignore[attr-defined]
-            ((_, scores, _),) = self.runtime(prepared.input[None])
-        finally:
-            self.runtime.confidence = floor  # type: ignore[attr-defined]
+        runtime = copy.copy(self.runtime)  # other threads may look through ours at the same time
+        runtime.confidence = LOWEST  # type: ignore[attr-defined]
+        ((_, scores, _),) = runtime(prepared.input[None])
         return float(scores.max()) if len(scores) else None
 
     def _map_back(self, prepared: _Prepared, raw: RawDetections, shared: dict[str, float]) -> DetectionResult:

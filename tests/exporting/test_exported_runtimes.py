@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from onnx import TensorProto, helper
 import lightdet
 from lightdet.cli.app import main
 from lightdet.errors import UserError
+from lightdet.inference.open_exported import open_exported
 from lightdet.runs import profile as profiling
 from lightdet.structures.scores import reported
 
@@ -57,6 +60,31 @@ def test_the_same_predictor_with_the_same_results(
     assert_alike(found.batch(list(pictures)), wanted.batch(list(pictures)))  # also where the file takes one or two
     assert_alike([found(pictures[0])] * 9, [wanted(pictures[0])] * 9)
     assert set(found(pictures[0]).milliseconds) == {"preprocess", "network", "postprocess"}
+
+
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_threads_that_share_a_model_get_their_own_results(
+    exported: Exported, pictures: np.ndarray, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = lightdet.load(exported(kind), threads=1)
+    full, empty = pictures[0], np.zeros_like(pictures[0])
+    wanted = [len(model(full)), len(model(empty))]
+    assert wanted[0] != wanted[1]
+    # Between the network and the decoding of its outputs the other thread has its turn.
+    monkeypatch.setattr("lightdet.inference.exported.check_numbers", lambda *_: time.sleep(0.005))
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(lambda image: [len(model(image)) for _ in range(20)], each) for each in (full, empty)]
+        assert [each.result() for each in asked] == [[count] * 20 for count in wanted]
+
+
+@pytest.mark.parametrize("kind", ["onnx", "xml"])
+def test_outputs_of_one_thread_outlast_the_calls_of_others(exported: Exported, pictures: np.ndarray, kind: str) -> None:
+    file = open_exported(exported(kind), threads=1)
+    found = file.outputs(pictures[:1])
+    before = [output.copy() for output in found]
+    with ThreadPoolExecutor(1) as another:
+        another.submit(file.outputs, pictures[1:2]).result()
+    assert all(np.array_equal(one, two) for one, two in zip(found, before, strict=True))
 
 
 def test_any_size_and_rectangles_where_the_file_leaves_them_free(
