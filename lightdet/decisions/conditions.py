@@ -25,6 +25,8 @@ _OPTIONS = {
     "tile_detections": "at most {} boxes per picture of tiles",
     "confidence": "a lowest score of {}",
 }
+UNKNOWN = "unknown"
+"""The number format of a runtime that does not tell it."""
 _WITHOUT = {"agnostic": "NMS by class", "rect": "square inputs", "tile": "whole pictures", "zones": "no zones"}
 
 
@@ -34,7 +36,8 @@ class Conditions:
 
     Attributes:
         runtime: ``torch``, ``onnx`` or ``openvino``.
-        precision: the number format it computes in.
+        precision: the number format it computes in, with ``int8+bf16`` for two; `UNKNOWN` or empty is unlike any, also
+            unlike itself.
         imgsz: side of the network's input in pixels.
         preprocessing: how a picture becomes input (`lightdet.structures.Preprocessing` without `imgsz`).
         weights: SHA-256 of the trained tensors; None for an export, whose file has a checksum over all of it.
@@ -100,6 +103,8 @@ class Conditions:
             for key in ("overlap", "tile_iou", "tile_detections"):
                 ours[key] = theirs[key] = None
         different = [key for key in ours if key != "confidence" and ours[key] != theirs[key]]
+        if "precision" not in different and _is_unknown(self.precision):
+            different.append("precision")
         return [(_words(key, theirs[key]), _words(key, ours[key])) for key in different]
 
 
@@ -110,7 +115,15 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _is_unknown(precision: str) -> bool:
+    return precision in ("", UNKNOWN)
+
+
 def _words(key: str, value: Any) -> str:
+    if key == "precision" and _is_unknown(value):
+        return "a number format that the runtime does not tell"
+    if key == "precision" and "+" in value:
+        return " and the rest in ".join(value.split("+"))
     if key == "weights":
         return "other weights"
     if key == "preprocessing":

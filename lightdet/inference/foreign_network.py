@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightdet.arrays import AnyArray
+from lightdet.decisions.conditions import UNKNOWN
 from lightdet.errors import UserError
 from lightdet.inference.onnx_runtime import open_session
 from lightdet.inference.openvino_runtime import compile_model, computed_precision, read_ir
@@ -67,7 +68,7 @@ class ForeignNetwork:
             compiled, self.device = compile_model(
                 core, model, path, device=device, threads=threads, precision=self.precision
             )
-            self.precision = computed_precision(compiled) or self.precision
+            self.precision = computed_precision(compiled) or UNKNOWN
             request = compiled.create_infer_request()
             self._run = lambda: request.infer([values], share_inputs=True, share_outputs=True)
         self.imgsz = max(values.shape[1:])

@@ -10,6 +10,7 @@ import numpy as np
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.card import METADATA_KEY
+from lightdet.decisions.conditions import UNKNOWN
 from lightdet.errors import UserError
 from lightdet.inference.export_card import WEIGHTS_KEY, ExportCard, parse_card, weights_checksum
 from lightdet.inference.exported_file import ExportedFile
@@ -27,9 +28,13 @@ class OpenVinoFile(ExportedFile):
 
     Args:
         path: the ``.xml`` file.
-        device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: OpenVINO chooses.
+        device: ``cpu``, ``gpu`` (``gpu.1``), ``npu``, or ``auto``: a GPU if there is one that can run it, else the CPU.
         threads: processor threads; None: OpenVINO's choice.
         precision: fp32, bf16 or fp16 for what is not quantized; None: what the file was made for.
+
+    Attributes:
+        precision: number format that it computes in; of a quantized file ``int8``, or ``int8+bf16`` where the rest is
+            in another format than fp32; `UNKNOWN` where OpenVINO does not tell.
 
     Raises:
         UserError: a missing, damaged or foreign file, a device that is not there, openvino not installed.
@@ -57,7 +62,7 @@ class OpenVinoFile(ExportedFile):
         wanted = precision or card.precision
         self._compiled, self.device = compile_model(core, model, path, device=device, threads=threads, precision=wanted)
         self._own = threading.local()
-        self.precision = computed_precision(self._compiled) or wanted if wanted in HINTS else wanted
+        self.precision = told_precision(self._compiled, card.precision)
 
     def run(self, images: Image) -> list[FloatArray]:
         """See `ExportedFile`; the outputs are overwritten by the same thread's next call."""
@@ -134,16 +139,20 @@ def compile_model(
     Raises:
         UserError: a device that is missing or cannot run it.
     """
-    name = _device(device, core.available_devices)
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if threads is not None and name == "CPU":
-        settings["INFERENCE_NUM_THREADS"] = threads
-    if precision in HINTS and name != "AUTO":
-        settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
-    try:
-        return core.compile_model(model, name, settings), name.lower()
-    except Exception as error:
-        raise UserError(f"cannot run on {name} ({_short(error)})", path=path) from None
+    # OpenVINO's own AUTO takes no precision and tells none, and moves from the CPU to another device as it runs.
+    devices = _devices(device, core)
+    for name in devices:
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None and name == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = threads
+        if precision in HINTS:
+            settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
+        try:
+            return core.compile_model(model, name, settings), name.lower()
+        except Exception as error:
+            if name == devices[-1]:
+                raise UserError(f"cannot run on {name} ({_short(error)})", path=path) from None
+    raise UserError("OpenVINO finds no device here", path=path)
 
 
 def computed_precision(compiled: Any) -> str | None:
@@ -158,14 +167,37 @@ def computed_precision(compiled: Any) -> str | None:
     return {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}.get(told.to_string())
 
 
-def _device(device: str, available: list[str]) -> str:
+def told_precision(compiled: Any, made_for: str) -> str:
+    """Return what a file made for the format `made_for` is computed in, as `OpenVinoFile.precision`."""
+    computed = computed_precision(compiled)
+    if computed is None:
+        return UNKNOWN
+    if made_for != "int8":
+        return computed
+    return made_for if computed == "fp32" else f"{made_for}+{computed}"  # the first exports said int8 alone
+
+
+def _devices(device: str, core: Any) -> list[str]:
+    """The devices to try, best first: the one that was asked for, or for ``auto`` GPUs and then the CPU."""
+    available: list[str] = core.available_devices
     wanted = device.strip().upper().replace(":", ".")
     if wanted == "AUTO":
-        return "CPU" if available == ["CPU"] else "AUTO"
+        gpus = sorted(
+            (name for name in available if name.startswith("GPU")), key=lambda name: not _own_card(name, core)
+        )
+        return [*gpus, *(name for name in available if name == "CPU")] or available
     if wanted not in available and not (wanted == "GPU" and any(name.startswith("GPU") for name in available)):
         there = ", ".join(available).lower()
         raise UserError(f"OpenVINO finds no device '{device}' here; it has {there}")
-    return wanted
+    return [wanted]
+
+
+def _own_card(name: str, core: Any) -> bool:
+    """Whether a GPU is a card of its own, not part of the processor."""
+    try:
+        return "DISCRETE" in str(core.get_property(name, "DEVICE_TYPE")).upper()
+    except Exception:  # not every driver tells
+        return False
 
 
 def _text(model: Any, key: str, path: str | Path) -> str | None:

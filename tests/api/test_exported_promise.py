@@ -125,6 +125,20 @@ def test_an_export_from_end_to_end(model: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("model", ["made"], indirect=True)
+def test_where_openvino_does_not_tell_its_number_format_nothing_is_promised(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = lightdet.export(model, data="mine.yaml", output="m.xml", format="openvino", progress=False)
+    assert outcome.promise is not None and outcome.promise.holds
+    assert lightdet.load("m.xml", threads=1).promise.holds
+    monkeypatch.setattr("lightdet.inference.openvino_runtime.computed_precision", lambda _: None)
+    loaded = lightdet.load("m.xml", threads=1)
+    with pytest.raises(UserError, match="number format that the runtime does not tell"):
+        _ = loaded.rule
+    assert lightdet.load("m.xml", threads=1, no_promise=True).rule is not None
+
+
+@pytest.mark.parametrize("model", ["made"], indirect=True)
 def test_with_nms_in_the_network_it_reports_all_that_the_rule_counts(model: Path) -> None:
     """A calibrated threshold is often far below the usual lowest score, and such a file could judge nothing."""
     task = task_of_model(model)

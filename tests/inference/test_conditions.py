@@ -17,6 +17,8 @@ import lightdet
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
+from lightdet.decisions.conditions import UNKNOWN
+from lightdet.decisions.promise import check_conditions
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
 from lightdet.structures import Preprocessing, Tiling
@@ -99,6 +101,23 @@ def test_a_score_that_is_asked_for_is_the_lowest_unless_sizes_need_lower_ones(
     lower = min_size > 0 and not no_promise
     assert model.confidence == 0.3
     assert model.runtime.confidence == (min(0.3, threshold / 4) if lower else 0.3)
+
+
+@pytest.mark.parametrize("then", ["fp32", "int8", UNKNOWN, ""])
+@pytest.mark.parametrize("now", [UNKNOWN, ""])
+def test_a_number_format_that_is_not_told_is_unlike_any(calibrated: Path, then: str, now: str) -> None:
+    conditions = lightdet.load(calibrated, threads=1).conditions
+    before, after = replace(conditions, precision=then), replace(conditions, precision=now)
+    with pytest.raises(UserError, match=r"not with a number format that the runtime does not tell: .*--no-promise"):
+        check_conditions(before, after)
+    with pytest.raises(UserError, match="with a number format that the runtime does not tell"):
+        check_conditions(after, before)
+
+
+def test_int8_is_told_with_what_the_rest_is_in(calibrated: Path) -> None:
+    conditions = lightdet.load(calibrated, threads=1).conditions
+    with pytest.raises(UserError, match="with --precision int8, not with int8 and the rest in bf16"):
+        check_conditions(replace(conditions, precision="int8"), replace(conditions, precision="int8+bf16"))
 
 
 def test_a_rule_does_not_fit_other_weights(calibrated: Path, tmp_path: Path) -> None:
