@@ -162,10 +162,11 @@ class ClassifierPredictor:
         the batch's time divided by its pictures. A result keeps a path, but no arrays.
 
         Raises:
-            UserError: as for one picture; or the network returns values that are not numbers.
+            UserError: as for one picture; one picture where several are expected; values of the network that are no
+                numbers.
         """
         check_several(images)
-        if not images:
+        if len(images) == 0:
             return []
         inputs, sizes, times = zip(*(self._prepared(image) for image in images), strict=True)
         began = time.perf_counter()

@@ -52,9 +52,26 @@ def read_timed(image: ImageLike, bit_depth: int) -> tuple[Image, dict[str, float
 
 
 def check_several(images: Sequence[ImageLike]) -> None:
-    """Refuse a single picture where several are expected: iterating over a path would give letters."""
-    if isinstance(images, (str, bytes)):
+    """Refuse one picture where several are expected: a path would give its letters, an array its rows.
+
+    Raises:
+        UserError: a path, bytes, a Pillow picture, or an array that is or may be one picture.
+    """
+    if isinstance(images, (str, Path, bytes, Pil.Image)):
         raise UserError("batch takes a list of pictures; for one picture call predictor(picture)")
+    if not isinstance(images, np.ndarray) or images.ndim not in (2, 3):
+        return
+    shape = "x".join(map(str, images.shape))
+    if images.ndim == 2 or images.shape[2] in (1, 3, 4):
+        raise UserError(
+            f"batch takes several pictures, and an array of shape {shape} is one: call predictor(picture), or give "
+            "batch a list or an array [B, H, W, 3]"
+        )
+    if images.shape[0] in (3, 4):
+        raise UserError(
+            f"an array of shape {shape} may be {images.shape[0]} gray pictures, or one with its channels first: give "
+            "batch a list of pictures, or predictor(picture.transpose(1, 2, 0))"
+        )
 
 
 def _check_array(array: AnyArray, bit_depth: int) -> Image:

@@ -15,7 +15,7 @@ from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
 from lightdet.geometry.nms import cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
-from lightdet.inference.inputs import ImageLike, to_picture
+from lightdet.inference.inputs import ImageLike, check_several, to_picture
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
@@ -117,7 +117,12 @@ class TiledPredictor(WrappedPredictor[Predictor]):
         return self.predictor.confidence
 
     def batch(self, images: Sequence[ImageLike]) -> list[DetectionResult]:
-        """Return the detections in each picture, one after the other."""
+        """Return the detections in each picture, one after the other.
+
+        Raises:
+            UserError: as for one picture; one picture where several are expected.
+        """
+        check_several(images)
         return [self._look(image, keep=False) for image in images]
 
     def __call__(self, image: ImageLike) -> DetectionResult:

@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image as Pil
 
 from lightdet.decisions import DecisionRule
+from lightdet.decisions.zones import Zone, Zones
 from lightdet.errors import UserError
+from lightdet.inference.classifier import ClassifierPredictor
 from lightdet.inference.inputs import to_picture
 from lightdet.inference.predictor import Predictor
+from lightdet.inference.tiled import TiledPredictor
+from lightdet.inference.zoned import ZonedPredictor
+from lightdet.structures import Preprocessing
 
 
 @given(
@@ -171,9 +176,52 @@ def test_confidence_out_of_range_is_refused(runtime: Any, confidence: float) -> 
         Predictor(runtime, confidence=confidence)
 
 
-def test_one_path_given_to_batch_is_refused(runtime: Any) -> None:
-    with pytest.raises(UserError, match="list"):
-        Predictor(runtime).batch("a.png")
+class Shares:
+    """A classifier's network: how red a picture is."""
+
+    names, precision, device = ("other", "red"), "fp32", "cpu"
+    preprocessing = Preprocessing(96)
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        red = batch[..., 0].mean(axis=(1, 2)) / 255
+        return np.stack((1 - red, red), axis=1).astype(np.float32)
+
+
+def with_batch(runtime: Any) -> list[Any]:
+    """Everything that has a `batch`."""
+    whole = Predictor(runtime)
+    tiled, zones = TiledPredictor(whole, tile=96), Zones((Zone("all", ((0, 0), (1, 0), (1, 1), (0, 1))),))
+    return [whole, tiled, ZonedPredictor(whole, zones), ZonedPredictor(tiled, zones), ClassifierPredictor(Shares())]
+
+
+ONE_PICTURE = [
+    ("a.png", "list"),
+    (Path("a.png"), "list"),
+    (b"PNG", "list"),
+    (Pil.new("RGB", (64, 48)), "list"),
+    (np.zeros((48, 64), np.uint8), "48x64 is one"),
+    (np.zeros((48, 64), np.uint16), "48x64 is one"),
+    (np.zeros((48, 64, 1), np.uint8), "48x64x1 is one"),
+    (np.zeros((48, 64, 3), np.uint8), "48x64x3 is one"),
+    (np.zeros((48, 64, 4), np.uint8), "48x64x4 is one"),
+    (np.zeros((3, 48, 64), np.uint8), "3 gray pictures, or one with its channels first"),
+    (np.zeros((4, 48, 64), np.uint8), "4 gray pictures, or one with its channels first"),
+]
+
+
+@pytest.mark.parametrize(("one", "words"), ONE_PICTURE, ids=lambda each: str(getattr(each, "shape", each))[:20])
+def test_one_picture_given_to_batch_is_refused(one: Any, words: str, runtime: Any) -> None:
+    for predictor in with_batch(runtime):
+        with pytest.raises(UserError, match=words) as caught:
+            predictor.batch(one)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1, 48, 64, 3), (2, 48, 64, 3), (5, 48, 64), (2, 48, 64, 1)], ids=str)
+def test_an_array_of_several_pictures_is_a_batch(shape: tuple[int, ...], runtime: Any) -> None:
+    several = np.full(shape, 60, np.uint8)
+    for predictor in with_batch(runtime):
+        assert [found.size for found in predictor.batch(several)] == [(64, 48)] * len(several)
 
 
 def test_what_would_decide_otherwise_across_classes_is_refused(runtime: Any) -> None:
