@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,14 +19,21 @@ JPEG_MAX_SIDE = 65_500
 """libjpeg's limit is 65535 pixels; larger pictures become PNG."""
 
 
-def write_picture(path: Path, image: Image) -> Path:
+def write_picture(path: Path, image: Image, *, check: Callable[[Path], None] | None = None) -> Path:
     """Write uint8 RGB ``[H, W, 3]`` as JPEG, or as PNG if it is too large for that; returns the file.
 
+    Args:
+        path: ends in ``.jpg``.
+        image: the picture.
+        check: refuses the file that would be written; its name depends on the picture's size.
+
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written; what `check` raises.
     """
     large = max(image.shape[:2]) > JPEG_MAX_SIDE
     target = path.with_name(f"{path.name.removesuffix('.jpg')}.png") if large else path
+    if check is not None:
+        check(target)
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if large else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     # Encoded in memory: OpenCV's own file names are limited to the system's character set.
     good, data = cv2.imencode(target.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)

@@ -87,6 +87,7 @@ class DetectionRun:
         draw: (picture, result, whether it is a still picture) → a marked-up copy; default: boxes with
             their names. Frames keep their size.
         header: facts that come first in the summary.
+        check: refuses a marked-up picture that may not be written, by its file.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class DetectionRun:
         show: Callable[[Image, bool], bool] | None = None,
         draw: Callable[[Image, Any, bool], Image] | None = None,
         header: dict[str, Any] | None = None,
+        check: Callable[[Path], None] | None = None,
     ) -> None:
         self.predictor = predictor
         self.writers = writers
@@ -113,6 +115,7 @@ class DetectionRun:
         self.show = show
         self.draw = draw or (lambda image, found, still: draw_boxes_found(image, found, None, still=still))
         self.header = header or {}
+        self.check = check
         self.totals = Totals()
 
     def run(self, sources: Iterable[Source]) -> Totals:
@@ -243,7 +246,7 @@ class DetectionRun:
         if marked is not None and job.video is not None:
             job.video.write(marked)
         elif marked is not None and self.folder is not None:
-            write_picture(marked_file(self.folder, job.source), marked)
+            write_picture(marked_file(self.folder, job.source), marked, check=self.check)
         frame, seconds = (job.frame.index, job.frame.time) if job.frame else (None, None)
         record = Record(job.source.name, job.source.stem, detections, frame, seconds, job.image)
         for writer in self.writers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,17 +78,32 @@ def check_free(
     many = listed and not (fresh or overwrite) and (marked or "yolo" in formats)
     if many and folder.is_dir() and any(folder.iterdir()):
         raise UserError("is not empty; add --overwrite to replace results in it, or give another", path=folder)
-    originals = {source.target.resolve(): source for source in sources if isinstance(source.target, Path)}
-    planned = () if fresh else _planned(folder, sources, formats, marked)
-    for path in (*planned, *extra):
-        if path.is_dir():
-            raise UserError("is a folder, and a file with this name is to be written", path=path)
-        if path.exists():
-            if path.resolve() in originals:
-                raise UserError("would be overwritten, and it is one of the sources; give another --output", path=path)
-            if not overwrite and path not in extra:
-                message = "exists already; add --overwrite to replace it, or give another --output"
-                raise UserError(message, path=path)
+    originals = originals_of(sources)
+    for path in () if fresh else _planned(folder, sources, formats, marked):
+        check_file(path, originals, overwrite=overwrite)
+    for path in extra:
+        check_file(path, originals, overwrite=True)
+
+
+def originals_of(sources: Iterable[Source]) -> frozenset[Path]:
+    """Return the files of this computer that `sources` are, with all links resolved."""
+    return frozenset(source.target.resolve() for source in sources if isinstance(source.target, Path))
+
+
+def check_file(path: Path, originals: Container[Path], *, overwrite: bool) -> None:
+    """Refuse a file for results that is a folder, one of the `originals`, or (without `overwrite`) there already.
+
+    Raises:
+        UserError: which of these.
+    """
+    if path.is_dir():
+        raise UserError("is a folder, and a file with this name is to be written", path=path)
+    if not path.exists():
+        return
+    if path.resolve() in originals:
+        raise UserError("would be overwritten, and it is one of the sources; give another --output", path=path)
+    if not overwrite:
+        raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
 
 
 def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format], marked: bool) -> Iterator[Path]:

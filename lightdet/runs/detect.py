@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from lightdet.files import check_writable
 from lightdet.inference.formats import FORMATS
 from lightdet.inference.pipeline import DetectionRun, Watcher
 from lightdet.inference.predictor import Predictor
-from lightdet.inference.run_folder import check_free, fresh_folder, heat_file, results_of_runs
+from lightdet.inference.run_folder import (
+    check_file,
+    check_free,
+    fresh_folder,
+    heat_file,
+    originals_of,
+    results_of_runs,
+)
 from lightdet.inference.save import Writer
 from lightdet.inference.save_decisions import FILE as DECISIONS
 from lightdet.inference.source import printable
@@ -97,6 +105,7 @@ class Detection:
         self.output = None if options.output is None or self.url else local_output(options.output)
         self.zones = None if options.zones is None else read_zones(options.zones)
         self.sources: Sources = self._find_sources()
+        self._check = partial(check_file, originals=originals_of(self.sources.items), overwrite=options.overwrite)
         if options.explain:
             self._check_heat()
         self._window = Window() if options.show else None
@@ -130,6 +139,7 @@ class Detection:
                 show=self._window.show if self._window is not None else None,
                 draw=self.task.results.drawing(rule),
                 header=header,
+                check=self._check,
             )
             decisions = judge.counts if judge else None
             told = None if rule is None else promise
@@ -240,9 +250,8 @@ class Detection:
         for source in self.sources.items:
             if source.kind != "picture":
                 raise UserError(f"is a {source.kind}, and --explain takes only pictures", path=source.name)
-            path = heat_file(self.output or RUNS, source.stem)
-            if self.output is not None and path.exists() and not self.options.overwrite:
-                raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
+            if self.output is not None:
+                self._check(heat_file(self.output, source.stem))
 
     def _writes(self) -> bool:
         return bool(self.options.images or self.formats or self.options.explain)
@@ -264,7 +273,7 @@ class Detection:
         if folder is not None and options.explain:
             from lightdet.runs.heat_pictures import heat_writer  # noqa: PLC0415 - needs torch
 
-            writers.append(heat_writer(options, folder, predictor))
+            writers.append(heat_writer(options, folder, predictor, self._check))
         if options.json is not None:
             writers.append(self.task.results.json_writer(Path(options.json), rule))
         return writers

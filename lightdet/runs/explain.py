@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lightdet.explaining.answers import Explainer, Explanation
 from lightdet.explaining.overlay import draw_overlay
 from lightdet.files import check_writable, write_json
 from lightdet.inference.image_writers import write_picture
-from lightdet.inference.run_folder import fresh_folder, results_of_runs
+from lightdet.inference.run_folder import check_file, fresh_folder, originals_of, results_of_runs
 from lightdet.inference.source import Source, printable
 from lightdet.inference.sources import expand_sources
 from lightdet.model_kind import is_export
@@ -61,7 +62,7 @@ class ExplainRun:
         for source in found.items:
             _check_picture(source)
         self.sources = found
-        self.originals = {source.target.resolve() for source in found.items if isinstance(source.target, Path)}
+        self.check = partial(check_file, originals=originals_of(found.items), overwrite=options.overwrite)
         self.outcome = Explained()
         self.tiles: Tiling | None = None
 
@@ -107,25 +108,18 @@ class ExplainRun:
         if not explanations:
             self.outcome.empty.append(source.name)
         for place, explanation in enumerate(explanations, start=1):
-            path = self._free(source, explanation.number or place, explanation.name)
-            written = write_picture(path, overlay(picture, explanation))
+            path = self._place(source, explanation.number or place, explanation.name)
+            written = write_picture(path, overlay(picture, explanation), check=self.check)
             entry = {"source": printable(source.name), "overlay": printable(written), **explanation.as_dict()}
             self.outcome.entries.append(entry)
 
-    def _free(self, source: Source, number: int, name: str) -> Path:
-        """Where an overlay goes: ``<stem>.<number>.<class>.jpg``; nothing is overwritten.
-
-        Raises:
-            UserError: something lies there already.
-        """
+    def _place(self, source: Source, number: int, name: str) -> Path:
+        """Where an overlay goes: ``<stem>.<number>.<class>.jpg``."""
         if self.outcome.folder is None:
             given = self.options.output
             self.outcome.folder = check_writable(Path(given)) if given is not None else fresh_folder(RUNS)
         plain = re.sub(r"[^\w-]+", "-", name)[:60].strip("-") or "class"
-        path = self.outcome.folder / source.stem.with_name(f"{source.stem.name}.{number}.{plain}.jpg")
-        if path.exists() and (not self.options.overwrite or path.resolve() in self.originals):
-            raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
-        return path
+        return self.outcome.folder / source.stem.with_name(f"{source.stem.name}.{number}.{plain}.jpg")
 
     def _as_dict(self) -> dict[str, Any]:
         options, outcome = self.options, self.outcome

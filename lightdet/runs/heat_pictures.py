@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,13 @@ class HeatWriter:
         folder: where the marked pictures go.
         explainer: the network.
         conditions: how it looked at the pictures.
+        check: refuses a file that may not be written.
     """
 
-    def __init__(self, folder: Path, explainer: Explainer, conditions: Conditions) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, explainer: Explainer, conditions: Conditions, check: Callable[[Path], None]
+    ) -> None:
+        self.folder, self.check = folder, check
         self.explainer = explainer
         self.conditions = conditions
 
@@ -50,7 +53,7 @@ class HeatWriter:
             colors = [class_color(int(label)) for label in found.detections.labels]
         zoned = with_zones(picture, record.detections)
         drawn = draw_overlay(zoned, found.heat, found.caption, boxes=boxes, texts=texts, colors=colors)
-        write_picture(heat_file(self.folder, record.stem), drawn)
+        write_picture(heat_file(self.folder, record.stem), drawn, check=self.check)
 
     def _tiles(self, picture: Image) -> list[Tile]:
         size, seen = (picture.shape[1], picture.shape[0]), self.conditions
@@ -60,8 +63,8 @@ class HeatWriter:
         """Nothing is left to write."""
 
 
-def heat_writer(options: DetectOptions, folder: Path, predictor: Any) -> HeatWriter:
-    """Return the writer for a detection run, for the boxes that its `predictor` reports.
+def heat_writer(options: DetectOptions, folder: Path, predictor: Any, check: Callable[[Path], None]) -> HeatWriter:
+    """Return the writer for a detection run, for the boxes that its `predictor` reports; `check` refuses files.
 
     Raises:
         UserError: the model has no gradients.
@@ -76,4 +79,4 @@ def heat_writer(options: DetectOptions, folder: Path, predictor: Any) -> HeatWri
         max_detections=seen.max_detections,
         device=options.device,
     )
-    return HeatWriter(folder, load_explainer(wanted, rect=bool(seen.rect)), seen)
+    return HeatWriter(folder, load_explainer(wanted, rect=bool(seen.rect)), seen, check)

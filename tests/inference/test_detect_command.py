@@ -359,6 +359,32 @@ def test_a_file_whose_last_page_is_broken_is_told(detect: Detect, part: np.ndarr
     assert code == 0 and len(summary["skipped"]) == 1 and "stack.tif" in out
 
 
+LONG = np.full((8, 66_000, 3), 60, np.uint8)
+"""Longer than a JPEG may be, so its marked-up picture is a PNG."""
+
+
+def test_a_long_source_is_not_written_over(detect: Detect) -> None:
+    save(LONG, "scan/line.png")
+    before = Path("scan/line.png").read_bytes()
+    for options in ([], ["--overwrite"]):
+        code, _, err = detect("scan/line.png", "--tile", "640", "--output", "scan", *options)
+        assert code == 2 and "line.png: would be overwritten, and it is one of the sources" in err
+        assert Path("scan/line.png").read_bytes() == before
+    assert detect("scan/line.png", "--tile", "640", "--output", "out")[0] == 0
+    assert files("out") == ["line.png"]
+
+
+def test_a_long_result_is_not_written_over_unless_told(detect: Detect) -> None:
+    save(LONG, "in/line.png")
+    Path("out").mkdir()
+    Path("out/line.png").write_bytes(b"mine")
+    code, _, err = detect("in", "--tile", "640", "--output", "out")
+    assert code == 2 and "line.png: exists already; add --overwrite" in err
+    assert Path("out/line.png").read_bytes() == b"mine"
+    assert detect("in", "--tile", "640", "--output", "out", "--overwrite")[0] == 0
+    assert Path("out/line.png").read_bytes() != b"mine"
+
+
 def test_where_nothing_is_found_the_surest_candidate_is_told(
     detect: Detect, monkeypatch: pytest.MonkeyPatch, part: np.ndarray, painted: Callable[..., np.ndarray]
 ) -> None:
