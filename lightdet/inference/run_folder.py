@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.inference.formats import Format
-from lightdet.inference.save import planned_file
+from lightdet.inference.save import CLASS_LIST, LABELS, SHARED, class_list, frame_place, label_file
 from lightdet.inference.source import Source, page_place
 
 SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})
@@ -106,7 +107,25 @@ def check_file(path: Path, originals: Container[Path], *, overwrite: bool) -> No
         raise UserError("exists already; add --overwrite to replace it, or give another --output", path=path)
 
 
+def check_class_lists(folder: Path, sources: Iterable[Source], names: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse (without `overwrite`) labels beside those of a model with other classes: a number would mean another one.
+
+    Raises:
+        UserError: a ``classes.txt`` that lists others than `names`.
+    """
+    wanted = class_list(names).encode("utf-8", "backslashreplace").splitlines()
+    for place in {source.stem.parent for source in sources}:
+        path = folder / LABELS / place / CLASS_LIST
+        if not overwrite and path.is_file() and path.read_bytes().splitlines() != wanted:
+            raise UserError(
+                "lists other classes than this model has, and the labels beside it go by it; give another --output, "
+                "or add --overwrite to replace it",
+                path=path,
+            )
+
+
 def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format], marked: bool) -> Iterator[Path]:
+    yield from (folder / SHARED[format_] for format_ in formats if format_ in SHARED)
     for source in sources:
         # The number of pages is not known yet; if there are several, the first has its own file.
         pages = source.kind == "picture" and source.target.suffix.lower() not in SINGLE  # type: ignore[union-attr]
@@ -114,5 +133,16 @@ def _planned(folder: Path, sources: Sequence[Source], formats: Sequence[Format],
         for each in (source, *first):
             if marked:
                 yield marked_file(folder, each)
-            for format_ in formats:
-                yield planned_file(format_, folder, each.stem, video=each.kind != "picture")
+            if "yolo" in formats:
+                yield _first_labels(folder, each)
+
+
+def _first_labels(folder: Path, source: Source) -> Path:
+    """The first labels that a run would write for a source, or that another has written."""
+    if source.kind == "picture":
+        return label_file(folder, source.stem)
+    first = label_file(folder, frame_place(source.stem, 0))
+    if source.kind == "stream":  # which of its frames are judged depends on the moment
+        others = first.parent.glob(f"{glob.escape(source.stem.name)}_*.txt")
+        return min((path for path in others if path.stem.rpartition("_")[2].isdecimal()), default=first)
+    return first

@@ -26,7 +26,9 @@ from lightdet.inference.formats import Format
 from lightdet.inference.results import detection_values
 from lightdet.structures import Detections
 
-CLASS_LIST = "classes.txt"
+SHARED: Mapping[Format, str] = {"json": "detections.json", "csv": "detections.csv", "coco": "coco.json"}
+"""The formats with one file for all sources."""
+LABELS, CLASS_LIST = "labels", "classes.txt"
 MIN_SIDE = 0.01
 """Our readers treat a box with a side below this many pixels as having no area."""
 CSV_COLUMNS = (
@@ -81,12 +83,12 @@ class Writer(Protocol):
 def make_writer(format_: Format, folder: Path, names: Sequence[str], rule: DecisionRule | None = None) -> Writer:
     """Return the writer into `folder`: ``detections.json``, ``detections.csv``, ``coco.json`` or ``labels/``."""
     if format_ == "json":
-        return JsonWriter(folder / "detections.json", rule)
+        return JsonWriter(folder / SHARED["json"], rule)
     if format_ == "csv":
-        return CsvWriter(folder / "detections.csv")
+        return CsvWriter(folder / SHARED["csv"])
     if format_ == "coco":
-        return CocoWriter(folder / "coco.json", names)
-    return YoloWriter(folder / "labels", names)
+        return CocoWriter(folder / SHARED["coco"], names)
+    return YoloWriter(folder / LABELS, names)
 
 
 class JsonWriter:
@@ -184,7 +186,7 @@ class YoloWriter:
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write the class names, one per line, beside the labels."""
         for folder in sorted(self._folders):
-            write_text(folder / CLASS_LIST, "".join(f"{name}\n" for name in self.names))
+            write_text(folder / CLASS_LIST, class_list(self.names))
 
 
 class CocoWriter:
@@ -236,11 +238,14 @@ class CocoWriter:
             file.write("\n]\n}\n")
 
 
-def planned_file(format_: Format, folder: Path, stem: Path, video: bool) -> Path:
-    """The first file that `format_` would write for a source, to check beforehand whether it exists."""
-    if format_ == "yolo":
-        return _label_path(folder / "labels", frame_place(stem, 0) if video else stem)
-    return folder / ("coco.json" if format_ == "coco" else f"detections.{format_}")
+def label_file(folder: Path, place: Path) -> Path:
+    """The labels of a picture or frame in the output folder, by its `Record.place`."""
+    return _label_path(folder / LABELS, place)
+
+
+def class_list(names: Sequence[str]) -> str:
+    """The content of ``classes.txt``."""
+    return "".join(f"{name}\n" for name in names)
 
 
 def _label_path(folder: Path, place: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +19,7 @@ from lightdet.inference.formats import FORMATS
 from lightdet.inference.pipeline import DetectionRun, Watcher
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.run_folder import (
+    check_class_lists,
     check_file,
     check_free,
     fresh_folder,
@@ -125,6 +127,7 @@ class Detection:
             rule, promise = predictor.rule, predictor.promise
             folder = stack.enter_context(sent_to(self.url)) if self.url and self._writes() else self._folder()
             table = folder / DECISIONS if folder is not None and (options.images or self.formats) else None
+            self._check_shared(folder, None if rule is None else table, predictor.names)
             header = self._header(predictor)
             watch = FrameWatch(rule, promise, predictor.card_decision.record, options.weights, header)
             judge = None if rule is None else self.task.results.decision_writer(rule, table, promise=watch.word)
@@ -154,6 +157,13 @@ class Detection:
             zoned = isinstance(predictor, ZonedPredictor)  # there, the surest may be one that is left out
             if not run.totals.per_class and run.totals.pictures and not zoned:
                 self.outcome = replace(self.outcome, surest=self._surest(predictor))
+
+    def _check_shared(self, folder: Path | None, table: Path | None, names: Sequence[str]) -> None:
+        """Refuse to replace what the results of another run share, which depends on the model."""
+        if table is not None:
+            self._check(table)
+        if folder is not None and "yolo" in self.formats:
+            check_class_lists(folder, self.sources.items, names, overwrite=self.options.overwrite)
 
     def _keep_watch(self, watch: FrameWatch) -> None:
         """Put into the outcome whether the frames were like the calibration's pictures."""

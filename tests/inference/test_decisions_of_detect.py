@@ -119,6 +119,19 @@ def test_without_a_rule_nothing_is_decided(weights: Path, capsys: pytest.Capture
     assert "decision" not in Path("out/detections.json").read_text()
 
 
+def test_the_decisions_of_another_run_are_kept_unless_told(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (["detect", f"set/images/val/{name}.png", "-w", str(weights), "-o", "out"] for name in (40, 80))
+    assert main(first) == 0
+    before = Path("out/decisions.csv").read_bytes()
+    assert main(second) == 2
+    assert "decisions.csv: exists already; add --overwrite" in capsys.readouterr().err
+    assert Path("out/decisions.csv").read_bytes() == before and not list(Path("out").glob("80.*"))
+    assert main([*second, "--overwrite"]) == 0 and decisions(Path("out")) == {"80": "NG"}
+    write_model(weights, None)  # it decides nothing, and so replaces nothing
+    assert main(["detect", "set/images/val/120.png", "-w", str(weights), "-o", "out"]) == 0
+    assert decisions(Path("out")) == {"80": "NG"}
+
+
 def test_val_judges_pictures_by_the_rule(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["val", "--weights", str(weights), "--data", "set.yaml", "--output", "out", "--json", "val.json"]
     assert main(args) == 0

@@ -359,6 +359,22 @@ def test_a_file_whose_last_page_is_broken_is_told(detect: Detect, part: np.ndarr
     assert code == 0 and len(summary["skipped"]) == 1 and "stack.tif" in out
 
 
+@pytest.mark.parametrize("place", ["labels", "labels/x"])
+def test_labels_of_a_model_with_other_classes_keep_their_list(detect: Detect, part: np.ndarray, place: str) -> None:
+    save(part, "in/b.png", "in/x/b.png")
+    classes = Path("out", place, "classes.txt")
+    classes.parent.mkdir(parents=True)
+    classes.write_bytes(b"dent\nscratch\nstain\n")
+    words = ["in", "-r", "--save", "yolo", "--no-images", "--output", "out"]
+    code, _, err = detect(*words)
+    assert code == 2 and "classes.txt: lists other classes than this model has" in err
+    assert classes.read_bytes().startswith(b"dent") and not list(Path("out").rglob("b.txt"))
+    classes.write_bytes(b"red\r\ngreen\r\nblue\r\n")
+    assert detect(*words)[0] == 0
+    classes.write_bytes(b"dent\nscratch\nstain\n")
+    assert detect(*words, "--overwrite")[0] == 0 and classes.read_bytes() == b"red\ngreen\nblue\n"
+
+
 LONG = np.full((8, 66_000, 3), 60, np.uint8)
 """Longer than a JPEG may be, so its marked-up picture is a PNG."""
 

@@ -193,3 +193,12 @@ def test_sources_and_earlier_results_are_not_written_over(here: Path) -> None:
         check_free(Path("new"), sources, [], marked=True, extra=[Path("in/a.jpg")])
     with pytest.raises(UserError, match="is a folder"):
         check_free(Path("new"), sources, [], marked=True, extra=[Path("in")])
+
+
+def test_labels_of_a_camera_are_not_written_over(here: Path) -> None:
+    touch("out/labels/camera-0_000017.txt", "out/labels/camera-01.txt")  # which frames are judged depends on the moment
+    cameras = expand_sources(["0", "1"]).items
+    with pytest.raises(UserError, match=r"camera-0_000017\.txt: exists already"):
+        check_free(Path("out"), cameras, ["yolo"], marked=False)
+    check_free(Path("out"), cameras[1:], ["yolo"], marked=False)
+    check_free(Path("out"), cameras, ["yolo"], marked=False, overwrite=True)

@@ -217,6 +217,20 @@ def test_results_stay_in_their_folder(place: str, stem: str) -> None:
     assert plain_place(place).as_posix() == stem
 
 
+@pytest.mark.parametrize(
+    ("form", "file"), [("json", "detections.json"), ("csv", "detections.csv"), ("coco", "coco.json")]
+)
+def test_what_all_sources_share_is_not_written_over(detect: Detect, png: bytes, form: str, file: str) -> None:
+    archive = str(zipped(Path("a.zip"), {"a.png": png}))
+    Path("out").mkdir()
+    Path("out", file).write_bytes(b"mine")
+    words = [archive, "--save", form, "--no-images", "-o", "out"]
+    code, _, told = detect(*words)
+    assert code == 2 and f"{file}: exists already; add --overwrite" in told
+    assert Path("out", file).read_bytes() == b"mine"
+    assert detect(*words, "--overwrite")[0] == 0 and Path("out", file).read_bytes() != b"mine"
+
+
 def test_no_two_places_are_the_same() -> None:
     taken = TakenPlaces([Path("a")])
     assert [taken.free(Path(name)).as_posix() for name in ("a", "A", "a-2", "b/a", "\udcfc")] == [
