@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from lightdet.inference.source import Source
+from lightdet.inference.source import FRAME_DIGITS, HEAT, Source
 
 
 class Placed(NamedTuple):
@@ -34,17 +34,15 @@ def with_stems(found: Sequence[Placed]) -> list[Source]:
     """Give each source a unique name and place: sub-folders are kept, duplicates get ``-2``, ``-3``."""
     single = [absolute(f.source.target) for f in found if f.base is None and isinstance(f.source.target, Path)]
     common = _common_folder(single)
-    taken: set[str] = set()
     names: Counter[str] = Counter()
     placed = []
     stems = [stem_of(source, base or common) for source, base in found]
-    files = {_key(stem) for stem in stems}
+    places = _Places((_key(stem), source.moves) for stem, (source, _) in zip(stems, found, strict=True))
     for (source, _), wanted in zip(found, stems, strict=True):
         stem, number = wanted, 1
-        while _key(stem) in taken or _may_be_page(_key(stem), files):
+        while not places.take(_key(stem), source.moves):
             number += 1
             stem = wanted.with_name(f"{wanted.name}-{number}")
-        taken.add(_key(stem))
         name = source.name
         if source.kind == "stream":  # two of them may differ only in what is hidden
             names[name] += 1
@@ -67,10 +65,43 @@ def _key(stem: Path) -> str:
     return unicodedata.normalize("NFC", str(stem)).casefold()
 
 
-def _may_be_page(stem: str, files: set[str]) -> bool:
-    """The second page of a.tif goes to the same place as a file a#2.png would."""
-    file, mark, number = stem.rpartition("#")
-    return bool(mark) and number.isdecimal() and file in files
+def owners(place: str) -> Iterator[tuple[str, bool]]:
+    """Yield the places of sources that may have a result at `place`, and whether only a video or stream there has.
+
+    The second page of a.tif goes to ``a#2``, frame 7 of a.avi to ``a_000007``, and the heat of a.png to ``a.heat``.
+    """
+    whole = place.removesuffix(HEAT)
+    if whole != place:
+        yield whole, False
+    owner, mark, number = whole.rpartition("#")
+    if mark and number.isdecimal():
+        yield owner, False
+    owner, mark, number = place.rpartition("_")
+    if mark and number.isdecimal() and len(number) >= FRAME_DIGITS:
+        yield owner, True
+
+
+class _Places:
+    """Which places are taken, and by which may be: those of all sources first, each with whether it moves."""
+
+    def __init__(self, wanted: Iterable[tuple[str, bool]]) -> None:
+        self._moves: dict[str, bool] = {}
+        for place, moves in wanted:
+            self._moves[place] = moves or self._moves.get(place, False)
+        self._taken: set[str] = set()
+        self._parts: set[tuple[str, bool]] = set()
+
+    def take(self, place: str, moves: bool) -> bool:
+        """Take a place, unless it or a place of its pages, frames or heat is another's."""
+        of = list(owners(place))
+        if place in self._taken or any(owner in self._moves and (self._moves[owner] or not only) for owner, only in of):
+            return False
+        if (place, False) in self._parts or (moves and (place, True) in self._parts):
+            return False
+        self._moves.setdefault(place, moves)
+        self._taken.add(place)
+        self._parts.update(of)
+        return True
 
 
 def _common_folder(paths: Sequence[Path]) -> Path | None:

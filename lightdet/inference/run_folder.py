@@ -11,8 +11,8 @@ from pathlib import Path
 from lightdet.errors import UserError
 from lightdet.files import make_folder
 from lightdet.inference.formats import Format
-from lightdet.inference.save import CLASS_LIST, LABELS, SHARED, class_list, frame_place, label_file
-from lightdet.inference.source import Source, page_place
+from lightdet.inference.save import CLASS_LIST, LABELS, SHARED, class_list, label_file
+from lightdet.inference.source import HEAT, Source, frame_place, page_place
 
 SINGLE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".jp2", ".j2k"})
 """Suffixes of files that hold one picture."""
@@ -47,7 +47,7 @@ def marked_file(folder: Path, source: Source) -> Path:
 
 def heat_file(folder: Path, stem: Path) -> Path:
     """Where the heat map of ``--explain`` goes."""
-    return folder / stem.with_name(f"{stem.name}.heat.jpg")
+    return folder / stem.with_name(f"{stem.name}{HEAT}.jpg")
 
 
 def check_free(

@@ -24,6 +24,7 @@ from lightdet.files import atomic_path, make_folder, write_text
 from lightdet.geometry.boxes import xyxy_to_cxcywh
 from lightdet.inference.formats import Format
 from lightdet.inference.results import detection_values
+from lightdet.inference.source import frame_place
 from lightdet.structures import Detections
 
 SHARED: Mapping[Format, str] = {"json": "detections.json", "csv": "detections.csv", "coco": "coco.json"}
@@ -61,11 +62,6 @@ class Record:
     def place(self) -> Path:
         """The stem, with the frame's number in six digits if there is one."""
         return self.stem if self.frame is None else frame_place(self.stem, self.frame)
-
-
-def frame_place(stem: Path, frame: int) -> Path:
-    """``clip`` and 7 → ``clip_000007``."""
-    return stem.with_name(f"{stem.name}_{frame:06d}")
 
 
 class Writer(Protocol):

@@ -16,6 +16,12 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
+HEAT = ".heat"
+"""Behind the place of a picture: its heat."""
+FRAME_DIGITS = 6
+"""A frame's number has at least so many, behind the place of its video."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One source.
@@ -31,6 +37,11 @@ class Source:
     target: Path | str | int | StoredFile = field(repr=False)
     name: str
     stem: Path
+
+    @property
+    def moves(self) -> bool:
+        """Whether it has frames."""
+        return self.kind != "picture"
 
     def read(self, bit_depth: int) -> Iterator[Page]:
         """Decode the pictures of a picture file one after the other, as `lightdet.data.images.read_pages`."""
@@ -55,6 +66,11 @@ class Source:
 def page_place(stem: Path, number: int) -> Path:
     """``stack`` and 2 → ``stack#2``."""
     return stem.with_name(f"{stem.name}#{number}")
+
+
+def frame_place(stem: Path, frame: int) -> Path:
+    """``clip`` and 7 → ``clip_000007``."""
+    return stem.with_name(f"{stem.name}_{frame:0{FRAME_DIGITS}d}")
 
 
 def printable(path: str | Path) -> str:

@@ -65,7 +65,7 @@ class Sources:
         """
         yield from self.items
         if self.listings:
-            taken = TakenPlaces(item.stem for item in self.items)
+            taken = TakenPlaces((item.stem, item.moves) for item in self.items)
             for listing in self.listings:
                 for file in listing:
                     yield _in_folder(file, taken) if isinstance(file, InFolder) else _stored(file, taken)
@@ -138,12 +138,12 @@ def _stored(file: StoredFile, taken: TakenPlaces) -> Source:
     """A source for a file of a store or an archive."""
     name = printable(file.name)
     kind = kind_of(Path(file.place))
-    return Source(kind, file, name, taken.free(plain_place(file.place)))
+    return Source(kind, file, name, taken.free(plain_place(file.place), moves=kind != "picture"))
 
 
 def _in_folder(file: InFolder, taken: TakenPlaces) -> Source:
     source = file_source(file.path)
-    return replace(source, stem=taken.free(stem_of(source, file.base)))
+    return replace(source, stem=taken.free(stem_of(source, file.base), moves=source.moves))
 
 
 def _exists(path: str | Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from lightdet.addresses import ARCHIVES, STORES
 from lightdet.data.images import MAX_BYTES, SUFFIXES
+from lightdet.inference.places import owners
 from lightdet.storage.listing import Listing
 from lightdet.storage.urls import WEB, archive_kind, as_url, file_part, scheme_of
 
@@ -54,20 +55,40 @@ def plain_place(place: str) -> Path:
 class TakenPlaces:
     """Gives each source a place of its own; they are kept in a temporary file, because there may be millions."""
 
-    def __init__(self, taken: Iterable[Path]) -> None:
+    def __init__(self, taken: Iterable[tuple[Path, bool]]) -> None:
         self._table = sqlite3.connect("")  # a file of the system's that is gone with the connection
-        self._table.execute("CREATE TABLE taken (place TEXT PRIMARY KEY) WITHOUT ROWID")
-        for stem in taken:
-            self._take(stem)
+        self._table.execute("CREATE TABLE taken (place TEXT PRIMARY KEY, moves INTEGER) WITHOUT ROWID")
+        self._table.execute(
+            "CREATE TABLE parts (place TEXT, frames INTEGER, PRIMARY KEY (place, frames)) WITHOUT ROWID"
+        )
+        for stem, moves in taken:
+            self._take(stem, moves)
 
-    def free(self, wanted: Path) -> Path:
-        """Return `wanted`, or with ``-2``, ``-3``, … behind it if that is taken; it is taken from now on."""
+    def free(self, wanted: Path, *, moves: bool) -> Path:
+        """Return `wanted`, or with ``-2``, ``-3``, … behind it if that is taken; it is taken from now on.
+
+        Args:
+            wanted: the place.
+            moves: it is a video's, and its frames have places as well (`lightdet.inference.places.owners`).
+        """
         stem, number = wanted, 1
-        while not self._take(stem):
+        while not self._take(stem, moves):
             number += 1
             stem = wanted.with_name(f"{wanted.name}-{number}")
         return stem
 
-    def _take(self, stem: Path) -> bool:
+    def _take(self, stem: Path, moves: bool) -> bool:
         key = os.fsencode(str(stem).casefold()).decode("utf-8", "backslashreplace")
-        return self._table.execute("INSERT OR IGNORE INTO taken VALUES (?)", (key,)).rowcount == 1
+        of = list(owners(key))
+        for owner in of:
+            if self._has("SELECT 1 FROM taken WHERE place = ? AND moves >= ?", owner):
+                return False
+        if self._has("SELECT 1 FROM parts WHERE place = ? AND frames <= ?", (key, moves)):
+            return False
+        if self._table.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (key, moves)).rowcount != 1:
+            return False
+        self._table.executemany("INSERT OR IGNORE INTO parts VALUES (?, ?)", of)
+        return True
+
+    def _has(self, question: str, values: tuple[str, bool]) -> bool:
+        return self._table.execute(question, values).fetchone() is not None

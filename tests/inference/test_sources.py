@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from lightdet.errors import UserError
+from lightdet.inference.folder_listing import InFolder
 from lightdet.inference.run_folder import check_free, fresh_folder, marked_file, results_of_runs
 from lightdet.inference.source import Source, printable
-from lightdet.inference.sources import expand_sources
+from lightdet.inference.sources import _in_folder, expand_sources
+from lightdet.inference.stored_sources import TakenPlaces
 
 
 @pytest.fixture
@@ -116,6 +118,48 @@ def test_equal_names_get_places_of_their_own(here: Path) -> None:
     places = stems("x", "y")  # also where capitals make no difference
     assert len({place.casefold() for place in places}) == 5 and "y/a" in places
     assert stems("x/a.png") == ["a"]
+
+
+def results_of(source: Source) -> set[str]:
+    """Places that results of a source may go to: itself, its pages or frames, their heat."""
+    stem = source.stem.as_posix().casefold()
+    parts = [f"{stem}_{frame:06d}" for frame in (0, 7, 1_234_567)]
+    if source.kind == "picture":
+        parts = [f"{stem}#{page}" for page in (1, 2, 12)]
+        parts += [f"{part}.heat" for part in (stem, *parts)]
+    return {stem, *parts}
+
+
+ALIKE = [
+    ("clip.avi", "clip_000007.png"),
+    ("clip.avi", "CLIP_1234567.png"),
+    ("part.png", "part.heat.png"),
+    ("part.tif", "part#2.png", "part#2.heat.png"),
+    ("a.tif", "a.png", "a-2#2.png"),
+    ("a.avi", "a.mp4", "a-2_000007.png"),
+    ("a.avi", "a_000007.avi", "a_000007.png", "a_000007.heat.png"),
+    ("x/clip.avi", "x/clip_000007.png", "clip_000007.png"),
+]
+
+
+@pytest.mark.parametrize("names", ALIKE, ids=str)
+def test_no_result_of_a_source_goes_to_the_place_of_another(here: Path, names: tuple[str, ...]) -> None:
+    touch(*(f"in/{name}" for name in names))
+    for order in (names, names[::-1]):
+        listed = [InFolder(Path("in", name), Path("in").absolute()) for name in order]
+        taken = TakenPlaces([])
+        for found in (
+            expand_sources(["in"], recursive=True).items,
+            expand_sources([f"in/{name}" for name in order]).items,
+            [_in_folder(file, taken) for file in listed],
+        ):
+            places = [results_of(source) for source in found]
+            assert len(places) == len(names) and len(set().union(*places)) == sum(map(len, places))
+
+
+def test_numbered_pictures_keep_their_names(here: Path) -> None:
+    touch("in/clip.png", "in/clip_000001.png", "in/clip_000002.png", "in/b.avi", "in/b_00001.png")
+    assert stems("in") == ["b", "b_00001", "clip", "clip_000001", "clip_000002"]
 
 
 def test_a_folder_beside_single_files(here: Path) -> None:

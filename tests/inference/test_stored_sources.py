@@ -232,8 +232,8 @@ def test_what_all_sources_share_is_not_written_over(detect: Detect, png: bytes, 
 
 
 def test_no_two_places_are_the_same() -> None:
-    taken = TakenPlaces([Path("a")])
-    assert [taken.free(Path(name)).as_posix() for name in ("a", "A", "a-2", "b/a", "\udcfc")] == [
+    taken = TakenPlaces([(Path("a"), False)])
+    assert [taken.free(Path(name), moves=False).as_posix() for name in ("a", "A", "a-2", "b/a", "\udcfc")] == [
         "a-2", "A-3", "a-2-2", "b/a", "\udcfc",
     ]  # fmt: skip
 
