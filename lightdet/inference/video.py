@@ -1,4 +1,4 @@
-"""Frames of video files, cameras and network streams, with their times; what to report if a video breaks off."""
+"""Frames of video files, cameras and network streams, with their times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -16,13 +16,14 @@ import cv2
 from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.inference.newest_frame import NewestFrame
+from lightdet.inference.video_end import CONNECTION, ISO_SUFFIXES, VideoEnd, iso_truncated
+from lightdet.storage.urls import file_part
 
 DEFAULT_FPS = 25.0
 """For files and cameras that do not report their rate."""
 TIMEOUT_MS = 10_000
 SLOW_READS = 3
 """A busy computer may be slow to read a buffered frame, but not this often."""
-_ISO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".3gp"})
 Capture = Any
 """A ``cv2.VideoCapture`` or what reads like one: isOpened, read, get, release."""
 
@@ -119,29 +120,8 @@ class VideoFile:
         finally:
             self._capture.release()
         if limit is None or index < limit:
-            self._check_end(index, last)
-
-    def _check_end(self, read: int, last: float) -> None:
-        if read == 0:
-            raise UserError("not one frame can be read; the video is truncated or damaged", path=self.path)
-        missing = self.frame_count - read
-        if missing <= 2 or not self._broken_off(missing, last):
-            return
-        raise UserError(
-            f"the video ends early: {read} of {self.frame_count} frames can be read; it is truncated or damaged",
-            path=self.path,
-        )
-
-    def _broken_off(self, missing: int, last: float) -> bool:
-        """Whether missing frames mean damage: the header of an intact video may count more than are shown."""
-        suffix = self.path.suffix.lower()
-        if suffix in _ISO_SUFFIXES:
-            # A file trimmed without encoding keeps frames before its start: they are counted and never shown.
-            return missing > 0.1 * self.frame_count or _iso_truncated(self.path)
-        if suffix == ".avi":
-            return True
-        # Elsewhere the count is the duration times a mean rate, wrong if the rate changes; the duration is right.
-        return self.frame_count / self.fps - last > 0.25 + 1 / self.fps
+            end = VideoEnd(index, self.frame_count, self.fps, last)
+            end.check(self.path.suffix.lower(), self.path, truncated=lambda: iso_truncated(self.path))
 
     def _reason(self) -> str:
         try:
@@ -151,7 +131,7 @@ class VideoFile:
                 pass
         except OSError as error:
             return error.strerror or str(error)
-        if self.path.suffix.lower() in _ISO_SUFFIXES and _iso_truncated(self.path):
+        if self.path.suffix.lower() in ISO_SUFFIXES and iso_truncated(self.path):
             return "it is truncated; copy or record it again"
         return "it is truncated, damaged or of a kind that OpenCV cannot read; copy it again or convert it to MP4"
 
@@ -198,7 +178,7 @@ class LiveStream:
         if not self._capture.isOpened():
             raise UserError(f"{name} cannot be opened: {self._advice()}")
         self.fps = _rate(self._capture)
-        # The URL of a recorded video has an end; reconnecting would play it from the start.
+        # The URL of a recorded video has an end.
         self.frame_count = _count(self._capture) if isinstance(target, str) else 0
         self.recorded = self.frame_count > 0 and str(target).lower().startswith(("http:", "https:"))
         self.dropped = 0
@@ -209,7 +189,7 @@ class LiveStream:
         """Yield frames, at most `limit`, with their own numbers (dropped ones counted) and seconds since the first.
 
         Raises:
-            UserError: the stream ended and did not come back.
+            UserError: the stream ended and did not come back; or a recorded video broke off, after its last frame.
         """
         if self.recorded:
             try:
@@ -217,6 +197,9 @@ class LiveStream:
                     yield frame
             finally:
                 self._capture.release()
+            if limit is None or self._read < limit:
+                suffix = PurePosixPath(file_part(str(self.target))).suffix.lower()
+                VideoEnd(self._read, self.frame_count, self.fps, self._last).check(suffix, self.name, over=CONNECTION)
             return
         newest = NewestFrame(self._next, lambda: self._capture.release())  # noqa: PLW0108 - it may be another by then
         handed, start = 0, 0.0
@@ -236,8 +219,8 @@ class LiveStream:
             began = time.monotonic()
             with _quiet_opencv:  # it tells of a camera that hangs
                 good, picture = self._capture.read()
-            if not good and self.frame_count and self._read >= self.frame_count - 2:
-                return None
+            if not good and (self.recorded or (self.frame_count and self._read >= self.frame_count - 2)):
+                return None  # opened again, it would begin from its start
             if not good and (picture := self._reconnected()) is None:
                 return None
             now = time.monotonic()
@@ -307,23 +290,3 @@ def _rate(capture: Capture) -> float:
 def _count(capture: Capture) -> int:
     count = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     return int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
-
-
-def _iso_truncated(path: Path) -> bool:
-    """Whether an MP4 or MOV ends inside one of its boxes (ISO/IEC 14496-12: size, type, content, repeated)."""
-    end, position = path.stat().st_size, 0
-    kinds = set()
-    with path.open("rb") as file:
-        while position < end:
-            file.seek(position)
-            header = file.read(16)
-            size = int.from_bytes(header[:4], "big")
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            elif size == 0:  # up to the end of the file
-                size = end - position
-            if len(header) < 8 or size < 8 or position + size > end:
-                return True
-            kinds.add(header[4:8])
-            position += size
-    return b"moov" not in kinds

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,34 @@ def test_the_attempts_are_bounded() -> None:
 def test_a_recorded_video_behind_a_url_ends() -> None:
     live, waits = stream([Camera(5, count=5)], "http://x/a.mp4")
     assert len(list(live.frames())) == 5 and waits == []
+
+
+@pytest.mark.parametrize(
+    ("address", "shown", "whole"),
+    [
+        ("http://x/a.avi", 50, False),
+        ("http://x/a.avi", 98, True),
+        ("http://x/a.mp4", 50, False),
+        ("https://x/a.MP4?key=1", 96, True),  # frames before the start of a trimmed file are counted
+        ("http://x/clip?name=a.mp4", 50, False),
+        ("http://x/clip", 96, True),
+        ("http://x/a.mkv", 80, False),
+        ("http://x/a.avi", 0, False),
+    ],
+)
+def test_a_recorded_video_that_breaks_off_is_not_played_again(address: str, shown: int, whole: bool) -> None:
+    live, waits = stream([Camera(shown, count=100), Camera(100, count=100)], address)
+    seen = []
+    with nullcontext() if whole else pytest.raises(UserError, match=f"{shown} of 100|not one frame") as caught:
+        for frame in live.frames():
+            seen.append(frame.index)
+    assert seen == list(range(shown)) and waits == []
+    assert whole or (str(caught.value).startswith("x: ") and "connection" in str(caught.value))
+
+
+def test_a_limit_ends_a_recorded_video_without_complaint() -> None:
+    live, waits = stream([Camera(50, count=100)], "http://x/a.avi")
+    assert len(list(live.frames(limit=50))) == 50 and waits == []
 
 
 def test_a_camera_that_cannot_be_opened_says_what_to_check(capfd: pytest.CaptureFixture[str]) -> None:
