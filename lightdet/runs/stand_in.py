@@ -69,7 +69,8 @@ class StandIn:
         kept = self._kept() if self.resumed else self._found(truths, [names[label] for label in gaps])
         added: Mapping[str, list[Mapping[str, Any]]] = kept["pictures"]
         done = [
-            _completed(truth, added.get(str(truth.image), ()), names) if truth.unmarked else truth for truth in truths
+            _completed(truth, boxes, names) if truth.unmarked else truth
+            for truth, boxes in zip(truths, _by_place(truths, kept), strict=True)
         ]
         if not self.resumed and self.writes:
             write_json(self.folder / FILE_NAME, kept)
@@ -83,7 +84,9 @@ class StandIn:
             kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(kept["pictures"], dict) or not isinstance(kept["asked"], list):
                 raise TypeError
-        except (OSError, ValueError, KeyError, TypeError):
+            if kept.get("places", kept["pictures"]).keys() != kept["pictures"].keys():
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise UserError(
                 "cannot be read: it holds the labels that an older model added to this training, which cannot continue "
                 "without them; train into another --output",
@@ -96,7 +99,7 @@ class StandIn:
         card = None if self.model is None else peek_model_card(self.model)
         asked = [name for name in gaps if card is not None and name in card.names]
         if self.model is None or not asked:
-            return {"model": None, "asked": [], "pictures": {}}
+            return {"model": None, "asked": [], "places": {}, "pictures": {}}
         threshold = own_threshold(card)
         predictor = load(self.model, device=self.device, confidence=threshold, no_promise=True)
         order = np.array([self.spec.classes.index(n) if n in asked else -1 for n in predictor.names], np.int64)
@@ -111,7 +114,8 @@ class StandIn:
                 if boxes:
                     pictures[str(truth.image)] = boxes
         about = {"model": str(self.model), "sha256": file_hash(self.model), "threshold": threshold}
-        return {**about, "asked": asked, "pictures": pictures}
+        places = {str(truth.image): place for place, truth in enumerate(truths) if str(truth.image) in pictures}
+        return {**about, "asked": asked, "places": places, "pictures": pictures}
 
     def _told(self, kept: Mapping[str, Any], counts: Mapping[str, int]) -> str:
         shown = ", ".join(f"{counts.get(name, 0)} {name}" for name in kept["asked"])
@@ -158,6 +162,20 @@ def _rows(truth: Any, found: Any, order: IntArray, names: Sequence[str]) -> list
     ]
 
 
+def _by_place(truths: Sequence[Any], kept: Mapping[str, Any]) -> list[Sequence[Mapping[str, Any]]]:
+    """The boxes to add to each picture of the split.
+
+    By its place in the split, since the folder may have moved; other pictures or another order are refused by
+    `lightdet.runs.resume.check_same_data`. Earlier versions kept only paths.
+    """
+    added = kept["pictures"]
+    if "places" not in kept:
+        return [added.get(str(truth.image), ()) for truth in truths]
+    found = {place: added[path] for path, place in kept["places"].items()}
+    return [found.get(place, ()) for place in range(len(truths))]
+
+
 def _completed(truth: Any, boxes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
+    boxes = [each for each in boxes if each["name"] in names]  # other classes than at the start are refused later
     labels = np.array([names.index(each["name"]) for each in boxes], np.int64)
     return truth.completed(np.array([each["box"] for each in boxes], np.float32).reshape(-1, 4), labels)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.card import ModelCard, peek_model_card
 from lightdet.cli.app import main
 from lightdet.data.joined import join, read_training_splits
+from lightdet.data.spec import DatasetSpec
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.errors import UserError
 from lightdet.runs import stand_in
@@ -102,9 +106,42 @@ def test_boxes_of_unmarked_classes_are_added_and_written_down(
 
     again, _ = StandIn(spec, tmp_path, None, resumed=True)(truths)
     assert [each.boxes.tolist() for each in again] == [each.boxes.tolist() for each in done]
+    del values["places"]  # as it was written before
+    (tmp_path / FILE_NAME).write_text(json.dumps(values))
+    again, _ = StandIn(spec, tmp_path, None, resumed=True)(truths)
+    assert [each.boxes.tolist() for each in again] == [each.boxes.tolist() for each in done]
     (tmp_path / FILE_NAME).write_text("{}")
     with pytest.raises(UserError, match="added to this training"):
         StandIn(spec, tmp_path, None, resumed=True)(truths)
+
+
+def test_boxes_are_found_again_where_the_pictures_are_now(
+    sets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch)
+    (tmp_path / "m.safetensors").write_bytes(b"model")
+    here = tmp_path / "here"
+    for each in sets:
+        shutil.copytree(each.parent, here / each.parent.name)
+    new = here / "new"
+    twin = sorted((new / "images" / "train").iterdir())[0]  # the same picture again, with a box of its own
+    shutil.copy(twin, new / "images" / "train" / f"z{twin.name}")
+    (new / "labels" / "train" / f"z{twin.stem}.txt").write_text("0 0.47 0.47 0.3 0.3\n")
+
+    def train_split(folder: Path) -> tuple[DatasetSpec, list[Any]]:
+        spec = join([load_dataset(folder / name / "data.yaml") for name in ("old", "new")])
+        return spec, read_training_splits(spec, on_error="fail").train
+
+    monkeypatch.chdir(tmp_path)
+    spec, truths = train_split(Path("here"))
+    done, _ = StandIn(spec, tmp_path, tmp_path / "m.safetensors")(truths)
+    spec, truths = train_split(here.rename(tmp_path / "there"))
+    again, _ = StandIn(spec, tmp_path, None, resumed=True)(truths)
+    assert any(np.array_equal(box, MIDDLE) for each in done for box in each.boxes)
+    assert [each.boxes.tolist() for each in again] == [each.boxes.tolist() for each in done]
+
+    renamed = replace(spec, classes=("scratch", *spec.classes[1:]))
+    StandIn(renamed, tmp_path, None, resumed=True)(truths)  # refused by what compares the classes
 
 
 def test_without_a_model_every_gap_is_named(sets: tuple[Path, Path], tmp_path: Path) -> None:
@@ -165,8 +202,10 @@ def test_joined_sets_train_and_resume(
 ) -> None:  # fmt: skip
     from lightdet.training.trainer import Trainer
 
-    output = str(tmp_path / "both")
-    data = ["--data", str(sets[0]), "--data", str(sets[1]), "--output", output, "--device", "cpu"]
+    for each in sets:
+        shutil.copytree(each.parent, tmp_path / "here" / each.parent.name)
+    monkeypatch.chdir(tmp_path)
+    data = ["--data", "here/old/data.yaml", "--data", "here/new/data.yaml", "--output", "both", "--device", "cpu"]
     saved = Trainer._write
 
     def stopped(self, record, **more):
@@ -174,11 +213,15 @@ def test_joined_sets_train_and_resume(
         saved(self, record, **more)
 
     with monkeypatch.context() as patch:
+        pretend(patch)
         patch.setattr(Trainer, "_write", stopped)
         assert main(["train", "--weights", str(old_model), *data, *TINY]) == 130
     out = capsys.readouterr().out
     assert "joined, train: " in out and "of old + " in out and "welding in old" in out
     before = (tmp_path / "both" / FILE_NAME).read_bytes()
+    assert json.loads(before)["pictures"]
+    there = (tmp_path / "here").rename(tmp_path / "there")
+    data[1::2] = [str(there / "old" / "data.yaml"), str(there / "new" / "data.yaml"), *data[5::2]]
     assert main(["train", *data, "--resume"]) == 0
     assert (tmp_path / "both" / FILE_NAME).read_bytes() == before
     card = peek_model_card(tmp_path / "both" / "best.safetensors")
