@@ -7,18 +7,20 @@ import * as canvas from "./canvas.js";
 import { listenToKeys, isMoving, handIsDown } from "./keys.js";
 import { showBoxes, showClasses, showPictures } from "./lists.js";
 import { drawOver } from "./over.js";
+import * as picture from "./picture.js";
 import * as proposals from "./proposals.js";
 import * as saving from "./saving.js";
 import * as zoom from "./zoom.js";
 
 const STILL = 250; // milliseconds after the last arrow key until a moved box is saved
-const app = { folder: null, picture: null, marks: [], className: null, filter: "", number: 0, opening: 0, timer: 0 };
+const app = { folder: null, picture: null, unshown: "", marks: [], className: null, filter: "", number: 0, opening: 0, timer: 0 };
 
 const labelOf = (name) => app.folder.classes.findIndex((each) => each.name === name);
 const named = () => app.marks.map((mark) => ({ ...mark, label: labelOf(mark.name) }));
 const markOf = (key) => app.marks.find((mark) => mark.key === key);
 const newKey = () => `box-${app.number += 1}`;
-const canChange = () => Boolean(app.picture && !app.picture.fault);
+const faultOf = () => app.picture.fault || app.unshown; // why it cannot be labelled
+const canChange = () => Boolean(app.picture && !faultOf());
 
 // --- opening a picture --------------------------------------------------------------------------------------
 
@@ -28,47 +30,24 @@ async function open(id) {
   const turn = app.opening += 1;
   alarm("");
   let told;
-  try {
-    told = await call("GET", `pictures/${id}`);
-    await load(imageOf(told), turn);
-  } catch (error) {
+  try { told = await call("GET", `pictures/${id}`); } catch (error) {
     if (turn === app.opening) alarm(error.message);
-    if (!told) return;
+    return;
   }
+  const unshown = await picture.show(told, () => turn === app.opening);
   if (turn !== app.opening) return;
   history.replaceState(null, "", `#${encodeURIComponent(told.name)}`);
   const same = app.picture?.id === id;
-  const size = $("picture").naturalWidth ? [$("picture").naturalWidth, $("picture").naturalHeight] : told.size;
-  if (!same) zoom.begin(size);
-  canvas.begin(size);
+  Object.assign(app, { picture: told, unshown });
+  if (!same) zoom.begin(app.size());
+  if (unshown) canvas.end();
+  else canvas.begin(app.size());
   $("picture").alt = told.name;
   take(told);
-  if (told.fault) alarm(told.fault);
+  if (faultOf()) alarm(faultOf());
   proposals.open(told.id);
-  prefetch();
-}
-
-// A browser shows what it has of an address without asking; so the address names the file as it is now.
-const imageOf = ({ id, image }) => `api/pictures/${id}/image?as=${image}`;
-
-function load(address, turn) {
-  return new Promise((go, stop) => {
-    const next = new Image();
-    next.onload = () => {
-      if (turn !== app.opening) return go();
-      $("picture").onload = () => go();
-      $("picture").src = next.src;
-      return undefined;
-    };
-    next.onerror = () => stop(new Error("The picture cannot be shown."));
-    next.src = address;
-  });
-}
-
-async function prefetch() {
   const next = beside(1);
-  if (!next) return;
-  try { new Image().src = imageOf(await call("GET", `pictures/${next.id}`)); } catch { /* told when it is opened */ }
+  if (next) picture.prefetch(next.id);
 }
 
 // The server's word on the present picture becomes what is shown.
@@ -239,7 +218,7 @@ export const actions = {
   },
 };
 
-app.size = () => [$("picture").naturalWidth || app.picture.size[0], $("picture").naturalHeight || app.picture.size[1]];
+app.size = () => [$("picture").naturalWidth || app.picture.size[0] || 1, $("picture").naturalHeight || app.picture.size[1] || 1];
 
 function settleMoves() {
   if (app.timer) { clearTimeout(app.timer); app.timer = 0; changed(); }
@@ -275,7 +254,7 @@ function refresh() {
   showPictures(shownPictures(), app.picture?.id, open);
   if (!app.picture) return;
   $("name").textContent = app.picture.name;
-  $("state").textContent = app.picture.fault ? "cannot be labelled" : app.picture.state;
+  $("state").textContent = faultOf() ? "cannot be labelled" : app.picture.state;
   $("state").className = app.picture.state === "doubtful" ? "doubtful" : "soft";
   $("boxes-note").textContent = app.marks.length ? "" : app.picture.state === "labelled" ? "None: nothing to mark here." : "None yet.";
   $("done-text").textContent = app.picture.state === "unlabelled" && !app.marks.length ? "Nothing here, next" : "Done, next";

@@ -50,7 +50,7 @@ const layer = () => $("frame").querySelector(".a9s-annotationlayer");
 // Shows exactly these boxes: {key, box}.
 export function show(marks) {
   quietly(() => {
-    state.annotator.setAnnotations(marks.map(annotationOf), true);
+    state.annotator?.setAnnotations(marks.map(annotationOf), true);
   });
 }
 
@@ -64,11 +64,11 @@ export function remove(key) {
 
 // Puts a box elsewhere.
 export function move({ key, box }) {
-  quietly(() => state.annotator.state.store.updateTarget(annotationOf({ key, box }).target));
+  quietly(() => state.annotator?.state.store.updateTarget(annotationOf({ key, box }).target));
 }
 
 export function select(key) {
-  quietly(() => state.annotator.setSelected(key ?? undefined, true));
+  quietly(() => state.annotator?.setSelected(key ?? undefined, true));
 }
 
 export const selected = () => state.annotator?.state.selection.selected?.[0]?.id ?? null;

@@ -1,0 +1,58 @@
+"""What the page does with a change that cannot be saved, and with a picture that cannot be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from label_folders import SIZE, files_of, picture
+from label_page import Page, near, rows
+from page_browser import Open
+
+Start = Callable[..., Any]
+
+
+def deep() -> bytes:
+    """A 16-bit picture."""
+    pixels = np.random.default_rng(0).integers(0, 1 << 16, (SIZE[1], SIZE[0]), np.uint16)
+    return bytes(cv2.imencode(".png", pixels)[1])
+
+
+BROKEN: dict[str, bytes] = {"no pixels": deep()[:60], "half": deep()[:9000], "no picture": b"nothing", "gone": b""}
+
+
+@pytest.mark.parametrize("data", list(BROKEN.values()), ids=list(BROKEN))
+def test_nothing_is_drawn_on_a_picture_that_is_not_shown(
+    start: Start, open_page: Open, folder: Path, data: bytes
+) -> None:
+    (folder / "1.png").write_bytes(data or picture(1))
+    served = start(folder, form="yolo", classes=("scratch", "dent"), model=True)
+    label = Page(open_page(served.url))
+    if not data:
+        (folder / "1.png").unlink()
+    label.press("n")
+    label.page.locator("#name", has_text="1.png").wait_for()
+    label.page.locator("#state", has_text="cannot be labelled").wait_for()
+    assert label.page.locator("#alert").is_visible()
+    assert not label.page.evaluate("document.getElementById('picture').naturalWidth")  # not the one before
+    before = files_of(folder)
+    label.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    label.press("b", "d", "a", "u", "ArrowRight", "Delete", "0", "+")
+    stage = label.page.locator("#drop").bounding_box()
+    label.page.mouse.move(stage["x"] + 100, stage["y"] + 100)
+    label.page.mouse.down()
+    label.page.mouse.move(stage["x"] + 200, stage["y"] + 200, steps=3)
+    label.page.mouse.up()
+    label.page.wait_for_timeout(300)
+    assert label.page.locator("#boxes li").count() == 0 and files_of(folder) == before
+    assert label.page.locator("#alert").is_visible()
+    label.press("Enter")
+    label.page.locator("#name", has_text="2.png").wait_for()
+    assert files_of(folder) == before and not label.page.locator("#alert").is_visible()
+    label.drag((20, 20), (60, 50))
+    label.saved()
+    assert near(rows(folder, "2"), [(0, [20, 20, 60, 50])])
