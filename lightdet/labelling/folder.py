@@ -38,6 +38,7 @@ class Folder:
         listed_in: the file that lists the classes; None: the labels name them.
         can_add: whether a class may be added.
         notes: what a person should know, one line each.
+        begin: the format to remember with the first change; None: what the labels are in.
         numbered: whether labels name a class by its place in the file that lists them.
     """
 
@@ -48,6 +49,7 @@ class Folder:
     listed_in: Path | None = None
     can_add: bool = True
     notes: list[str] = field(default_factory=list)
+    begin: str | None = None
     numbered: bool = False
     left_out: list[Picture] = field(default_factory=list)
     _list: bytes | None = None

@@ -90,16 +90,49 @@ def _check_written(form: str, path: Path) -> None:
 def _without_yaml(
     path: Path, form: str | None, classes: Sequence[str], history: History, usual: Sequence[str]
 ) -> tuple[DatasetSpec, Folder]:
-    wanted = form or history.format
+    begun = history.format if history.last is not None or history.classes else None
+    wanted = form or begun
     found = recognise(path)
     if wanted is None and found:
         _check_written(the_kind(path, found).format, path)
     boxes = [each for each in found if each.format not in get_args(ClassFormat)]
     chosen = [each for each in boxes if wanted in (None, each.format)]
-    if not chosen and boxes and form is not None:
-        the_one(path, boxes, form)  # says what it looks like
+    if not chosen and boxes and form != begun:
+        _refuse_others(path, boxes, form, begun)
     if not chosen:
-        return _new(path, wanted or WRITTEN[0], classes, history, usual)
+        spec, folder = _new(path, wanted or history.format or WRITTEN[0], classes, history, usual)
+        if form not in (None, history.format):
+            history.choose(form)
+        return spec, folder
+    spec, folder = _labelled(path, chosen, classes, history, usual)
+    folder.begin = form if history.format is not None else None
+    if form is None:
+        folder.notes += [
+            f"{TITLES[each.format]} is there as well and not read; --format {each.format} reads it"
+            for each in boxes
+            if each not in chosen and each.format in WRITTEN
+        ]
+    return spec, folder
+
+
+def _refuse_others(path: Path, boxes: Sequence[Recognised], form: str | None, begun: str | None) -> None:
+    """Refuse to write a format where the labels are of others.
+
+    Raises:
+        UserError: always; it names what there is.
+    """
+    if form is not None or begun is None:
+        the_one(path, boxes, form)  # says what it looks like
+        return
+    ways = " or ".join(f"--format {each}" for each in (*(each.format for each in boxes), begun) if each in WRITTEN)
+    there = " and ".join(TITLES[each.format] for each in boxes)
+    raise UserError(f"holds {there}, but was begun here as {TITLES[begun]}; choose with {ways}", path=path)
+
+
+def _labelled(
+    path: Path, chosen: Sequence[Recognised], classes: Sequence[str], history: History, usual: Sequence[str]
+) -> tuple[DatasetSpec, Folder]:
+    """A folder that has labels."""
     if len(chosen) == 1 and chosen[0].format == "yolo" and chosen[0].fault is None:
         return _yolo(path, chosen[0], classes)
     only = the_one(path, chosen)
@@ -162,8 +195,7 @@ def _new(
     spec = DatasetSpec(path.absolute().name or "pictures", path, form, tuple(known), {"train": place}, path=path)  # type: ignore[arg-type]
     folder = Folder(path, TITLES[form], [], known, home)
     folder.notes.append(f"{path} has no labels yet: they are written as {folder.title}")
-    if history.format is None:
-        history.choose(form)
+    folder.begin = form
     if home is not None and known:
         folder.write_classes()
     return spec, folder

@@ -162,6 +162,7 @@ class Store:
         """
         with self._lock:
             self.folder.check_new_class(name)
+            self._remember_format()
             if self.folder.listed_in is None:  # where the labels name them, their order is kept here
                 for each in [*self.folder.classes, name]:
                     if each not in self.history.classes:
@@ -216,9 +217,15 @@ class Store:
         prepared = self._prepared(picture, content)
         before = fingerprint(view.content)
         first = [] if view.version else [Step("begin", view.state, view.content, before)]
+        self._remember_format()
         self.history.add(picture.name, *first, Step(kind, state, prepared.content, before))
         prepared.write()
         return self.view(index)
+
+    def _remember_format(self) -> None:
+        """A mere look at a folder binds nobody: labels may come in later."""
+        if self.folder.begin not in (None, self.history.format):
+            self.history.choose(self.folder.begin)
 
     def _prepared(self, picture: Picture, content: Content) -> Prepared:
         for name in dict.fromkeys(mark.name for mark in content or ()):
