@@ -407,3 +407,15 @@ def test_an_order_is_followed_and_a_wrong_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         open_folder(folder, order=order)
     assert str(caught.value) == f"{order}:2: '7.png' is no picture of the folder; correct the line"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_all_ends_of_lines_that_training_reads(tmp_path: Path, end: str) -> None:
+    folder = labelled_folder(tmp_path / "set", "yolo")
+    label = folder / "labels/train/b.txt"
+    label.write_bytes(label.read_text().replace("\n", end).encode())
+    wanted = read_by_training(folder)["b"]
+    store = open_store(folder)
+    view = store.view(at(store, "b"))
+    assert not view.fault and seen(view) == wanted and len(wanted) == 2
+    assert seen(store.save(at(store, "b"), 0, kept(view), "labelled")) == wanted

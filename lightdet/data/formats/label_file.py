@@ -231,9 +231,12 @@ def read_lines(path: Path, limit: int = MAX_LABEL_BYTES) -> list[tuple[int, str]
         raise DataError("not UTF-8 text; save it as UTF-8", "format", path=path) from None
     if "\0" in text:
         raise DataError("not a text file; is this the right file?", "format", path=path)
-    # Rows that end in a bare CR must not run together. Unlike with splitlines(), a form feed does not end a line.
-    numbered = ((number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1))
-    return [(number, line) for number, line in numbered if line]
+    return [(number, line) for number, line in enumerate(split_lines(text), start=1) if line]
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a label file, stripped: they end in LF, CRLF or CR. Unlike splitlines(), no form feed ends one."""
+    return [line.strip() for line in _LINE_END.split(text)]
 
 
 def plain_number(text: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lightdet.data.formats.label_file import split_lines
 from lightdet.data.formats.yolo import yolo_row
 from lightdet.labelling.elements.kind import Size
 from lightdet.labelling.marks import Box
@@ -17,7 +18,7 @@ class YoloRows:
 
     def split(self, text: str) -> list[str]:
         """The rows that are not blank."""
-        return [line.strip() for line in text.removeprefix("\ufeff").split("\n") if line.strip()]
+        return [line for line in split_lines(text.removeprefix("\ufeff")) if line]
 
     def joined(self, text: str, elements: Sequence[str]) -> str:
         """A row each."""
