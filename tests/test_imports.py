@@ -32,6 +32,7 @@ BASE = {
     "processors",
     "signals",
     "seal",
+    "secret_file",
     "storage",
 }
 BASE |= {"seal", "wording"}

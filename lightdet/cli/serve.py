@@ -10,6 +10,7 @@ from lightdet.cli.common import ALL
 from lightdet.errors import UserError
 from lightdet.missing import require_file
 from lightdet.options.serve import ServeOptions
+from lightdet.secret_file import read_secret
 
 if TYPE_CHECKING:
     from lightdet.service.keep_pictures import KeepPictures
@@ -93,14 +94,7 @@ def _secret(given: str | Path | None, variable: str, what: str) -> str:
 
     if given is None:
         return os.environ.get(variable, "").strip()
-    file = Path(given)
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}", path=file) from None
-    if not key:
-        raise UserError(f"the file is empty; write the {what} into it", path=file)
-    return key
+    return read_secret(Path(given), what)
 
 
 def _run(settings: Settings, json: Path | None) -> None:

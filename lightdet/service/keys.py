@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from fastapi import Request
 
 from lightdet.errors import UserError
+from lightdet.secret_file import read_text
 from lightdet.web.errors import RefusalError
 
 Role = Literal["operator", "integrator", "engineer"]
@@ -118,12 +119,8 @@ def read_keys(file: Path) -> tuple[Key, ...]:
     Raises:
         UserError: it cannot be read, has no key, or a line is no key.
     """
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}", path=file) from None
     keys: list[Key] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

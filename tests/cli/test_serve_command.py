@@ -77,6 +77,16 @@ def test_every_option_arrives(serve: Serve, tmp_path: Path) -> None:
     assert settings.allow_override and "s3cret" not in repr(settings)
 
 
+def test_secrets_of_a_windows_editor_have_no_mark_in_them(serve: Serve, tmp_path: Path) -> None:
+    """Notepad and PowerShell 5 put a byte order mark before UTF-8; with it every signature would be wrong."""
+    for name, secret in (("key", "s3cret"), ("secret", "Schlüssel")):
+        (tmp_path / name).write_text(f"{secret}\r\n", encoding="utf-8-sig")
+    settings = serve("--api-key-file", "key", "--alarm-secret-file", "secret", "--alarm-url", "http://h/")
+    assert (settings.api_key, settings.alarms.secret) == ("s3cret", "Schlüssel")
+    (tmp_path / "keys").write_text("line operator 0123456789abcdef\n", encoding="utf-8-sig")
+    assert [key.name for key in serve("--keys", "keys").keys] == ["line"]
+
+
 def test_the_environment_of_a_container(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "HOST": "0.0.0.0", "PORT": "9000", "DATABASE": "x.sqlite3", "THRESHOLD": "0.7", "API_KEY": "k", "WORKERS": "2",
@@ -148,6 +158,9 @@ WRONG = [
     (("best.onnx", "--api-key-file", "nothing"), "nothing: cannot be read"),
     (("best.onnx", "--api-key-file", "empty"), "empty: the file is empty"),
     (("best.onnx", "--api-key-file", "spaced"), "plain ASCII without spaces"),
+    (("best.onnx", "--api-key-file", "marked"), "marked: the file is empty"),
+    (("best.onnx", "--api-key-file", "utf16"), "utf16: cannot be read: not in UTF-8; save it so"),
+    (("best.onnx", "--keys", "utf16"), "utf16: cannot be read: not in UTF-8; save it so"),
 ]
 
 
@@ -158,6 +171,8 @@ def test_a_mistake_is_one_line(
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "spaced").write_text("a key\n")
+    (tmp_path / "marked").write_text("\n", encoding="utf-8-sig")
+    (tmp_path / "utf16").write_text("s3cret\n", encoding="utf-16")
     assert main(["serve", *args]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1 and told in err

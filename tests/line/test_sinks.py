@@ -233,7 +233,7 @@ def free_port() -> int:
 
 def test_a_webhook_that_was_away_gets_everything_once_and_signed(tmp_path: Path) -> None:
     secret, port, desk = tmp_path / "secret", free_port(), Desk(tmp_path)
-    secret.write_text("hush\n")
+    secret.write_text("hush\n", encoding="utf-8-sig")  # as PowerShell 5 writes it
     values = {"webhook": {"url": f"http://127.0.0.1:{port}/Prüfplatz", "secret_file": str(secret)}}
     desk.add(3)
     with desk.feeding(make_sink(SinkSection.model_validate(values))) as feeder:

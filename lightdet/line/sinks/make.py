@@ -9,6 +9,7 @@ from lightdet.config.line import SinkSection
 from lightdet.errors import UserError
 from lightdet.line.sinks.file_sink import FileSink
 from lightdet.line.sinks.sink import Sink
+from lightdet.secret_file import read_secret
 
 
 def make_sink(section: SinkSection) -> Sink:
@@ -29,7 +30,7 @@ def make_sink(section: SinkSection) -> Sink:
         from lightdet.line.sinks.mqtt_sink import MqttSink  # noqa: PLC0415
 
         file = section.mqtt.password_file
-        return MqttSink(section.mqtt, None if file is None else _secret(Path(file)))
+        return MqttSink(section.mqtt, None if file is None else read_secret(Path(file)))
     if section.modbus is not None:
         _needs("pymodbus", "modbus", "line")
         from lightdet.line.sinks.modbus_sink import ModbusSink  # noqa: PLC0415
@@ -38,19 +39,9 @@ def make_sink(section: SinkSection) -> Sink:
     assert section.webhook is not None  # noqa: S101 - the schema sees to it
     from lightdet.line.sinks.webhook_sink import WebhookSink  # noqa: PLC0415
 
-    return WebhookSink(section.webhook.url, _secret(Path(section.webhook.secret_file)))
+    return WebhookSink(section.webhook.url, read_secret(Path(section.webhook.secret_file)))
 
 
 def _needs(package: str, sink: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
         raise UserError(f"the sink '{sink}' needs a further package: pip install 'lightdet[{extra}]'")
-
-
-def _secret(file: Path) -> str:
-    try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or 'no text'}", path=file) from None
-    if not secret:
-        raise UserError("the file is empty; write the secret into it", path=file)
-    return secret
