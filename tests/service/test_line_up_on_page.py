@@ -13,6 +13,11 @@ from page_browser import Open, axe_findings, until
 from running_service import Running, running
 from test_line_up import WEAK, pair
 
+from lightdet.decisions.promise import Promise
+from lightdet.drift.kept import Watched
+from lightdet.drift.monitor import Suspension
+from lightdet.service.control import Standing
+
 
 @pytest.fixture
 def two(tmp_path: Path, model_file: Path) -> Iterator[Running]:
@@ -44,6 +49,18 @@ def test_the_chosen_model_judges(two: Running, open_page: Open, axe: str) -> Non
     assert axe_findings(page, axe) == []
     page.reload()
     page.locator("#model", has_text="shape").wait_for()  # the choice is kept
+
+
+def test_a_suspended_promise_is_told_of_the_chosen_model_alone(two: Running, open_page: Open) -> None:
+    engine = two.service.models.choose("surface").engine
+    engine._promise = Promise("escape_rate", 0.02, 0.95)
+    two.service.watch(Standing("surface", Watched(Suspension("focus", 12.0, 9.0, 210, 216), 216, {})))
+    page = open_page(two.url)
+    page.locator("#model-choice").select_option("surface")
+    page.locator("#suspended", has_text="focus fell from 12 to 9").wait_for()
+    page.locator("#model-choice").select_option("shape")  # which promises nothing
+    page.locator("#model", has_text="shape").wait_for()
+    page.locator("#suspended").wait_for(state="hidden")
 
 
 def numbers(page: Any, inspected: str, rejected: str) -> None:

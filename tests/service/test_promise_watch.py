@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,8 @@ def test_answers_records_and_metrics_say_it(suspended: Running) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: str) -> None:
+@pytest.mark.parametrize("promise", [PROMISE, replace(PROMISE, estimated=True)], ids=["promise", "estimate"])
+def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: str, promise: Promise) -> None:
     page = open_page(suspended.url, color_scheme=scheme)
     page.locator("#promise", has_text="at most 2 %").wait_for(
         timeout=30_000
@@ -215,6 +217,7 @@ def test_the_page_says_it_in_large(suspended: Running, open_page: Open, scheme: 
     page.wait_for_selector("#suspended:visible", timeout=30_000)
     text = page.inner_text("#suspended")
     assert "The pictures have changed" in text and "focus fell from 12 to 9" in text
+    suspended.engine._promise = promise
     suspended.service.watch(standing(None, 0, {}))
     page.set_input_files("#files", {"name": "part.png", "mimeType": "image/png", "buffer": data})
     page.wait_for_selector("#suspended", state="hidden", timeout=30_000)

@@ -84,7 +84,9 @@ async function look(blob, name) {
   if (!start.byteLength) throw new Error("the file is empty");
   const preview = !VIEWABLE.test(blob.type);
   const answer = await inspect(blob, { name, preview, path: models.judging("api/detect") });
-  for (const result of answer.results) tellPromise(result.promise);
+  for (const result of answer.results) {
+    if (!result.overridden && result.model.name === state.model.name) tellPromise(result.promise);
+  }
   return answer.results.map((result) => {
     const url = result.picture ?? URL.createObjectURL(blob);
     delete result.picture;
@@ -109,8 +111,9 @@ function refresh() {
 
 // It may change with any part, also with those of others.
 async function askPromise() {
-  state.model.promise = (await getJson(models.address("api/model"))).promise;
-  tellPromise(state.model.promise);
+  const { model } = state;
+  model.promise = (await getJson(models.address("api/model"))).promise;
+  if (model === state.model) tellPromise(model.promise); // another may have been chosen meanwhile
 }
 
 // --- looking at other thresholds --------------------------------------------------------------------------
