@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 Day = Annotated[str | None, Parameter(metavar="TIME", help="ISO 8601, such as 2026-11-22; without a zone UTC.")]
 
 
-def open_records(database: str) -> Store:
-    """Open a database that is there.
+def open_records(database: str, *, migrate: bool = False) -> Store:
+    """Open a database that is there; one of an earlier version only to `migrate` it.
 
     Raises:
-        UserError: it is not, or is another program's, or the packages are missing.
+        UserError: it is not, or is another program's or of another version, or the packages are missing.
     """
     check_packages()
     from lightdet.service.records.backup import check_exists
     from lightdet.service.records.store import Store
 
     check_exists(database)
-    return Store(database, patient=True)
+    return Store(database, patient=True, migrate=migrate)
 
 
 def kept_pictures(store: Store, database: str, given: Path | str | None) -> PicturePlace | None:

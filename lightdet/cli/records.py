@@ -135,7 +135,7 @@ def migrate(*, database: Database = DATABASE) -> None:
     from lightdet.service.records.tables import SCHEMA
     from lightdet.wording import counted
 
-    store = open_records(database)
+    store = open_records(database, migrate=True)
     before, (head, _) = store.database.version_before, store.head()
     store.close()
     taken = "is of this version" if before == SCHEMA else f"is migrated from tables {before} to {SCHEMA}"

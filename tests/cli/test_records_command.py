@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from test_store import NOON, inspection
 
 from lightdet.cli.app import main
 from lightdet.service.records.store import Store
+from lightdet.service.records.tables import SCHEMA
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
@@ -128,6 +130,39 @@ def test_migrate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run(capsys, "migrate", "--database", path)
     assert code == 0 and "migrated from tables 1 to" in out and "1 row in the chain" in out
     assert "is of this version" in run(capsys, "migrate", "--database", path)[1]
+
+
+@pytest.mark.parametrize("number", [1, SCHEMA - 1, SCHEMA + 1])
+def test_only_migrate_changes_the_tables_of_another_version(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, database: str, number: int
+) -> None:
+    if number == 1:
+        database = str(tmp_path / "old.sqlite3")
+        write_first(database)
+    else:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE lightdet_about SET schema_version = ?", (number,))
+    new = tmp_path / "out"
+    before = dump(database)
+    for args in (
+        ("records", "verify", "--database", database),
+        ("records", "export", "--database", database, "-o", f"{new}.csv"),
+        ("records", "purge", "--database", database, "--rows", "1"),
+        ("data", "collect", "--records", database, "-o", str(new)),
+    ):
+        assert main(list(args)) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and database in err and f"number {number}, " in err
+        assert ("lightdet records migrate" in err) == (number < SCHEMA)
+    assert dump(database) == before and not list(tmp_path.glob("out*"))
+    if number < SCHEMA:
+        assert run(capsys, "migrate", "--database", database)[0] == 0
+        assert run(capsys, "verify", "--database", database)[0] == 0
+
+
+def dump(database: str) -> list[str]:
+    with closing(sqlite3.connect(database)) as connection:
+        return [str(row) for row in connection.execute("SELECT * FROM sqlite_master, lightdet_about")]
 
 
 def test_purge(capsys: pytest.CaptureFixture[str], database: str) -> None:

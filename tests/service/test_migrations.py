@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 import sqlalchemy
 from test_store import NOON, inspection
 
+from lightdet.errors import UserError
 from lightdet.service.inspection import new_id
 from lightdet.service.records.store import Span, Store, Wanted
 from lightdet.service.records.tables import SCHEMA, inspections
@@ -44,6 +46,21 @@ def write_first(database: str) -> str:
                 connection.exec_driver_sql(statement)
     engine.dispose()
     return identity
+
+
+def test_who_only_reads_changes_no_server(postgres: str) -> None:
+    """Of a SQLite file, `tests/cli/test_records_command.py` tests it."""
+    engine = sqlalchemy.create_engine(postgres.replace("postgresql://", "postgresql+pg8000://"))
+    with pytest.raises(UserError, match="has no records' tables"):
+        Store(postgres, migrate=False)
+    assert sqlalchemy.inspect(engine).get_table_names() == []
+    write_first(postgres)
+    with pytest.raises(UserError, match=r"number 1, these are .*lightdet records migrate"):
+        Store(postgres, migrate=False)
+    assert len(sqlalchemy.inspect(engine).get_table_names()) == 4
+    engine.dispose()
+    Store(postgres).close()
+    Store(postgres, migrate=False).close()
 
 
 def test_the_first_tables_are_taken_along(database: str) -> None:

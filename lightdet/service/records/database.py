@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, func, insert, literal, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, func, insert, inspect, literal, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -40,6 +41,8 @@ class Database:
         address: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
         patient: wait for a server as long as it takes, as no service may.
         make: make a SQLite file that is not there; otherwise it was deleted, and a new one would hide that.
+        migrate: make the tables where there are none, and take along those of an earlier version; otherwise both are
+            refused.
         durable: SQLite writes to the disk before it says that something is written; PostgreSQL does as it is set up.
 
     Attributes:
@@ -51,7 +54,15 @@ class Database:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, address: str, *, durable: bool = False, patient: bool = False, make: bool = True) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        durable: bool = False,
+        patient: bool = False,
+        make: bool = True,
+        migrate: bool = True,
+    ) -> None:
         self.url = _url(address)
         self.shown = hide_sign_in(self.url.render_as_string(hide_password=True))
         self.file = _file_of(self.url)
@@ -62,15 +73,21 @@ class Database:
                 if not make:
                     raise UserError(f"the database {self.shown} was deleted")
                 _make_sqlite(self.file)  # connections never do: one that is deleted is not replaced by an empty one
-            self._open()
+            self._open(migrate)
+        except UserError:
+            self.engine.dispose()
+            raise
         except (DBAPIError, sqlite3.Error, OSError) as error:
+            self.engine.dispose()
             raise UserError(f"the database {self.shown} cannot be used: {reason(error)}") from None
         self._known = self._identity()
 
-    def _open(self) -> None:
+    def _open(self, may_migrate: bool) -> None:
         """Make the tables, or take them along, where that is needed; millions of rows take minutes."""
         with self.engine.begin() as connection:
             current = is_current(connection)
+            if not current and not may_migrate:
+                self._refuse(stored_version(connection) if inspect(connection).has_table(about.name) else None)
         engine = self.engine if current or self.file is not None else _engine(self.url, None)
         try:
             with engine.begin() as connection:
@@ -196,10 +213,19 @@ class Database:
         if version != SCHEMA:
             version = migrate(connection)
         if version != SCHEMA:
-            raise UserError(
-                f"the database {self.shown} was written by another version of lightdet (its tables have number "
-                f"{version}, these are {SCHEMA}); name another --database"
-            )
+            self._refuse(version)
+
+    def _refuse(self, version: int | None) -> NoReturn:
+        """Refuse tables of this number; None: there are none."""
+        if version is None:
+            raise UserError(f"the database {self.shown} has no records' tables; name another --database")
+        then = "name another --database"
+        if version <= SCHEMA:
+            then = "stop its service, copy it, and run 'lightdet records migrate'"
+        raise UserError(
+            f"the database {self.shown} was written by another version of lightdet (its tables have number "
+            f"{version}, these are {SCHEMA}); {then}"
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -27,14 +27,22 @@ class Store:
 
     Args:
         database: a SQLite file, or a URL: ``sqlite:///file``, ``postgresql://user:password@host:port/name``.
-        durable, patient, make: see `Database`.
+        durable, patient, make, migrate: see `Database`.
 
     Raises:
         UserError: a URL of another kind, a database that cannot be opened, one of another version.
     """
 
-    def __init__(self, database: str, *, durable: bool = False, patient: bool = False, make: bool = True) -> None:
-        self.database = Database(database, durable=durable, patient=patient, make=make)
+    def __init__(
+        self,
+        database: str,
+        *,
+        durable: bool = False,
+        patient: bool = False,
+        make: bool = True,
+        migrate: bool = True,
+    ) -> None:
+        self.database = Database(database, durable=durable, patient=patient, make=make, migrate=migrate)
         self._engine = self.database.engine
 
     def close(self) -> None:
