@@ -41,6 +41,7 @@ class DetectorExplainer:
         device: where to run, in float32.
         method: how the cells of the feature maps are weighed.
         rect: letterbox to rectangles, as `lightdet.inference.predictor.Predictor`.
+        agnostic: boxes of different classes also suppress each other.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class DetectorExplainer:
         device: torch.device | str = "cpu",
         method: Method = "hires-cam",
         rect: bool = False,
+        agnostic: bool = False,
     ) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
         self.names = tuple(names)
@@ -65,6 +67,7 @@ class DetectorExplainer:
         self.device = torch.device(device)
         self.method = method
         self.rect = rect
+        self.agnostic = agnostic
 
     def look(self, picture: Image) -> DetectorLook:
         """Run the network over uint8 RGB ``[H, W, 3]``.
@@ -84,7 +87,11 @@ class DetectorExplainer:
             decoded = self.network.decode(outputs)[0]
         with torch.no_grad():
             found = self.network.select(
-                outputs, confidence=raw_floor(self.confidence), iou=self.iou, max_detections=self.max_detections
+                outputs,
+                confidence=raw_floor(self.confidence),
+                iou=self.iou,
+                max_detections=self.max_detections,
+                agnostic=self.agnostic,
             )[0]
         return DetectorLook(self, maps, decoded, [part.detach().cpu() for part in found], transform, size, target)
 

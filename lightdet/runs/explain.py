@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import Image
+from lightdet.decisions.conditions import Conditions
 from lightdet.drawing import class_color
 from lightdet.errors import UserError
 from lightdet.explaining.answers import Explainer, Explanation
@@ -20,9 +21,8 @@ from lightdet.inference.source import Source, printable
 from lightdet.inference.sources import expand_sources
 from lightdet.model_kind import is_export
 from lightdet.options.explain import ExplainOptions
-from lightdet.runs.load import trained_tiles
+from lightdet.runs.load import calibrated_conditions, trained_tiles
 from lightdet.storage.kept import shown_path
-from lightdet.structures import Tiling
 from lightdet.tasks import task_of_model
 
 RUNS = Path("runs/explain")
@@ -64,7 +64,7 @@ class ExplainRun:
         self.sources = found
         self.check = partial(check_file, originals=originals_of(found.items), overwrite=options.overwrite)
         self.outcome = Explained()
-        self.tiles: Tiling | None = None
+        self.tile: int | None = None
 
     def run(self, done: Any = lambda source: None) -> Explained:
         """Load the network and explain every picture; `done` is called with each source.
@@ -74,8 +74,14 @@ class ExplainRun:
                 that cannot be read (unless skipped), a file that would be overwritten.
         """
         options, outcome = self.options, self.outcome
-        explainer = load_explainer(options)
-        self.tiles = trained_tiles(options.weights)
+        then, trained = calibrated_conditions(options.weights), trained_tiles(options.weights)
+        if then is None:
+            explainer = load_explainer(options)
+            self.tile = None if trained is None else trained.size
+        else:
+            looking = as_in_detect(options, then)
+            explainer = load_explainer(looking, rect=bool(then.rect), agnostic=bool(then.agnostic))
+            self.tile = then.tile
         try:
             for source in self.sources:
                 try:
@@ -97,10 +103,10 @@ class ExplainRun:
             self._explain_picture(explainer, source.page(page), page.image)
 
     def _explain_picture(self, explainer: Explainer, source: Source, picture: Image) -> None:
-        if self.tiles is not None and max(picture.shape[:2]) > self.tiles.size:
+        if self.tile is not None and max(picture.shape[:2]) > self.tile:
             raise UserError(
-                f"is larger than the tiles of {self.tiles.size} pixels that the model was trained on: cut out the part "
-                "to explain",
+                f"is larger than the tiles of {self.tile} pixels that the model looks through: cut out the part to "
+                "explain",
                 path=source.name,
             )
         explanations = explainer.explain(picture, self.options)
@@ -159,7 +165,34 @@ def check_options(options: ExplainOptions) -> None:
         raise UserError("--top is the number of explanations; leave it out with --box or --class")
 
 
-def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:
+def as_in_detect(options: ExplainOptions, then: Conditions) -> ExplainOptions:
+    """Fill in for a detector what is not given, so that its boxes are those of ``lightdet detect``, in their order.
+
+    Args:
+        options: the request.
+        then: the conditions of its calibration.
+
+    Raises:
+        UserError: a box by its number, and detect numbers other boxes than can be explained one by one.
+    """
+    if then.iou is None:  # a classifier
+        return options
+    differs = "with zones" if then.zones is not None else f"in {then.precision}" if then.precision != "fp32" else ""
+    if options.box is not None and differs:
+        raise UserError(
+            f"--box is a number of detect's, which looks {differs} as the model was calibrated, and explain does not: "
+            "take 'lightdet detect --explain', or --class",
+            path=options.weights,
+        )
+    return replace(
+        options,
+        imgsz=options.imgsz or then.imgsz,
+        iou=then.iou if options.iou is None else options.iou,
+        max_detections=options.max_detections or then.max_detections,
+    )
+
+
+def load_explainer(options: ExplainOptions, *, rect: bool = False, agnostic: bool = False) -> Explainer:
     """Return the explainer for a model file.
 
     Raises:
@@ -174,7 +207,7 @@ def load_explainer(options: ExplainOptions, *, rect: bool = False) -> Explainer:
     task.check_options(options.given(), path)
     from lightdet.models.device import choose_device  # noqa: PLC0415 - torch, now that the options are checked
 
-    explainer: Explainer = task.explainer(options, device=choose_device(options.device), rect=rect)
+    explainer: Explainer = task.explainer(options, device=choose_device(options.device), rect=rect, agnostic=agnostic)
     return explainer
 
 

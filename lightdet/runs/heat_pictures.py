@@ -79,4 +79,5 @@ def heat_writer(options: DetectOptions, folder: Path, predictor: Any, check: Cal
         max_detections=seen.max_detections,
         device=options.device,
     )
-    return HeatWriter(folder, load_explainer(wanted, rect=bool(seen.rect)), seen, check)
+    explainer = load_explainer(wanted, rect=bool(seen.rect), agnostic=bool(seen.agnostic))
+    return HeatWriter(folder, explainer, seen, check)

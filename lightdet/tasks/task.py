@@ -93,7 +93,7 @@ class Task(Protocol):
         """A predictor with a configuration's network and random weights; `classes`: how many, None: as in the paper."""
         ...
 
-    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> Explainer:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool, agnostic: bool) -> Explainer:
         """Return an explainer for a model.
 
         Raises:

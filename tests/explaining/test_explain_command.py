@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import lightdet
 from lightdet.assembly.classifier import build_classifier, classifier_card
 from lightdet.assembly.detector import build_detector
 from lightdet.card import ModelCard
 from lightdet.cli.app import main
 from lightdet.config import ModelConfig, YamlFile
 from lightdet.config.classification import load_classify_config
-from lightdet.models.weights import save_model
+from lightdet.decisions.zones import Zone, Zones
+from lightdet.models.weights import load_model, save_model
 from lightdet.structures import Preprocessing
 
 NAMES = ("dent", "long scratch/ü")
@@ -95,6 +99,68 @@ def test_a_box_is_numbered_as_in_detect(tmp_path: Path, detector_file: Path, pic
     (entry,) = json.loads(why.read_text())["explanations"]
     assert entry["box"] == pytest.approx(third["box"], abs=0.05)
     assert entry["name"] == third["name"]
+
+
+def calibrated(source: Path, target: Path, *, threshold: float = 0.2, **looking: Any) -> Path:
+    """The same detector, calibrated under other conditions than the usual ones."""
+    conditions = lightdet.load(source, confidence=0.001, threads=1, **looking).conditions
+    tensors, card = load_model(source)
+    decision = {
+        "rule": {"threshold": threshold, "thresholds": {}, "min_size": 0.0, "min_sizes": {}},
+        "promise": {"rate": "escape_rate", "target": 0.02, "confidence": 0.95},
+        "per_class": False,
+        "conditions": conditions.as_dict(),
+    }
+    save_model(target, tensors, replace(card, decision=decision))
+    return target
+
+
+@pytest.mark.parametrize(
+    "looking",
+    [
+        {"imgsz": 96},
+        {"iou": 0.9},
+        {"max_detections": 3},
+        {"agnostic": True},
+        {"rect": True},
+        {"tile": 128},
+        {"imgsz": 96, "iou": 0.3, "agnostic": True, "rect": True, "threshold": 0.01},
+    ],
+    ids=str,
+)
+def test_a_box_of_a_calibrated_model_is_numbered_as_in_detect(
+    tmp_path: Path, detector_file: Path, pictures: Path, looking: dict[str, Any]
+) -> None:
+    model = calibrated(detector_file, tmp_path / "best.safetensors", **looking)
+    why, looks = tmp_path / "why.json", ["--weights", str(model), "--device", "cpu"]
+    picture = pictures / "a.png"
+    found = lightdet.load(model, threads=1)(picture)
+    for number in (1, 3):
+        words = ["--box", str(number), "-o", str(tmp_path / f"o{number}"), "--json", str(why)]
+        assert main(["explain", str(picture), *looks, *words]) == 0
+        (entry,) = json.loads(why.read_text())["explanations"]
+        assert entry["box"] == pytest.approx(found.boxes[number - 1].tolist(), abs=0.05)
+        assert entry["label"] == found.labels[number - 1]
+    assert main(["explain", str(picture), *looks, "--top", "300", "-o", str(tmp_path / "t"), "--json", str(why)]) == 0
+    assert len(json.loads(why.read_text())["explanations"]) == min(300, len(found))
+
+
+def test_where_detect_numbers_other_boxes_none_is_explained_by_number(
+    tmp_path: Path, detector_file: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, picture = tmp_path / "best.safetensors", pictures / "a.png"
+    whole: Any = ((0, 0), (1, 0), (1, 1), (0, 1))
+    for looking, words in (
+        ({"zones": Zones((Zone("all", whole),))}, "with zones"),
+        ({"precision": "bf16"}, "in bf16"),
+    ):
+        calibrated(detector_file, model, **looking)
+        told = error_of(capsys, "explain", picture, "-w", model, "-o", tmp_path / "o", "--box", 1)
+        assert words in told and "detect --explain" in told
+        assert main(["explain", str(picture), "-w", str(model), "-o", str(tmp_path / words), "--class", "dent"]) == 0
+    calibrated(detector_file, model, tile=64)
+    told = error_of(capsys, "explain", picture, "-w", model, "-o", tmp_path / "o", "--box", 1)
+    assert "larger than the tiles of 64 pixels" in told
 
 
 def test_a_class_by_name(

@@ -124,7 +124,7 @@ class Classification:
         runtime = TorchClassRuntime(network, names, preprocessing, device=device, precision=precision, threads=threads)
         return ClassifierPredictor(runtime)
 
-    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> ClassifierAnswers:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool, agnostic: bool) -> ClassifierAnswers:
         """By classes; if the model has an OK/NG rule, by the bad class that decides."""
         from lightdet.decisions import ClassRule  # noqa: PLC0415
         from lightdet.explaining.answers import ClassifierAnswers  # noqa: PLC0415

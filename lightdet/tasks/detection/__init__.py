@@ -106,25 +106,29 @@ class Detection:
         )
         return Predictor(runtime, **thresholds)
 
-    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool) -> DetectorAnswers:
+    def explainer(self, options: ExplainOptions, *, device: Any, rect: bool, agnostic: bool) -> DetectorAnswers:
         """By boxes."""
         from lightdet.config import EvalConfig  # noqa: PLC0415
         from lightdet.explaining.answers import DetectorAnswers  # noqa: PLC0415
         from lightdet.explaining.detector import DetectorExplainer  # noqa: PLC0415
 
-        detector, card = self.network(Path(options.weights))
+        path = Path(options.weights)
+        detector, card = self.network(path)
         preprocessing, defaults = card.preprocessing, EvalConfig()
+        rule = self.stored_rule(card.decision, card.names, path)
+        lowest = card.confidence if rule is None else min(card.confidence, rule.lowest_threshold)  # as detect
         return DetectorAnswers(
             DetectorExplainer(
                 detector,
                 card.names,
                 preprocessing if options.imgsz is None else replace(preprocessing, imgsz=options.imgsz),
-                confidence=card.confidence if options.confidence is None else options.confidence,
+                confidence=lowest if options.confidence is None else options.confidence,
                 iou=defaults.iou if options.iou is None else options.iou,
                 max_detections=options.max_detections or defaults.max_detections,
                 device=device,
                 method="grad-cam" if options.method == "grad-cam" else "hires-cam",
                 rect=rect,
+                agnostic=agnostic,
             )
         )
 
