@@ -120,9 +120,7 @@ def assemble_trainer(
     plan = _plan(train, pace, context, len(loader), single_epochs, 0 if validation is None else len(validation))
     page = None
     if context.board and context.processes.is_first:
-        batches = partial(_first_batches, loader, draw_batch, plan)
-        title = f"Training: {context.folder.absolute().name}"
-        page = TrainingPage(context.folder / PAGE_FILE, title, words, batches, {**about, "Made": _made(context)})
+        page = _page(context, words, about, partial(_first_batches, loader, draw_batch, plan))
     trainer = Trainer(
         task,
         loader,
@@ -153,6 +151,16 @@ def assemble_trainer(
     if context.resume is not None:
         trainer.resume(context.resume)
     return trainer
+
+
+def _page(
+    context: RunContext,
+    words: PageWords,
+    about: Mapping[str, Mapping[str, str]],
+    batches: Callable[[], list[Image]],
+) -> TrainingPage:
+    title = f"Training: {context.folder.absolute().name}"
+    return TrainingPage(context.folder / PAGE_FILE, title, words, batches, {**about, "Made": _made(context)})
 
 
 def _after(begin: Callable[[], None], save: SaveWeights) -> SaveWeights:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lightdet.addresses import may_hold_secret, split_address
+from lightdet.addresses import may_hold_secret, shown_address, split_address
 from lightdet.data.images import SUFFIXES as PICTURE_SUFFIXES
 from lightdet.data.paths import counting_order, find_file
 from lightdet.errors import UserError
@@ -103,6 +103,7 @@ def expand_sources(
     found: list[Placed] = []
     folders = {absolute(Path(each)): Path(each) for each in arguments if _is_folder(each)}
     several = sum(map(_is_folder, arguments)) > 1
+    _check_stored(arguments, stored)
     for argument in arguments:
         text = os.fspath(argument)
         path = Path(text)
@@ -115,8 +116,6 @@ def expand_sources(
             elif folders.pop(absolute(path), None):
                 sources.listings += _listing(path, base, recursive, exclude, arguments)
         elif is_stored(text):
-            if not stored:
-                raise UserError(f"is in an archive or by URL; {NOT_HERE}", path=text)
             sources.listings.append(stored_pictures(text, PICTURE_SUFFIXES | VIDEO_SUFFIXES, recursive=recursive))
         elif _exists(path):
             files = _list_file(path) if path.suffix.lower() == ".txt" else [file_source(path)]
@@ -132,6 +131,17 @@ def expand_sources(
             raise UserError("no such file or folder", path=path)  # it appeared between the two looks
     sources.items = with_stems(each_once(found))
     return sources
+
+
+def _check_stored(arguments: Sequence[str | Path], allowed: bool) -> None:
+    """Refuse archives and addresses where only files will do, and addresses that results would name alike."""
+    shown: dict[str, str] = {}
+    for text in filter(is_stored, map(os.fspath, arguments)):
+        if not allowed:
+            raise UserError(f"is in an archive or by URL; {NOT_HERE}", path=text)
+        if shown.setdefault(shown_address(text), text) != text:
+            message = "is given twice, with other words behind its '?', which results do not name: run them apart"
+            raise UserError(message, path=text)
 
 
 def _stored(file: StoredFile, taken: TakenPlaces) -> Source:

@@ -129,6 +129,15 @@ def stored(s3: Any, prefix: str) -> dict[str, bytes]:
     return {key.removeprefix(f"{prefix}/"): s3.cat_file(key) for key in s3.find(prefix)}
 
 
+def test_two_addresses_of_one_name_are_refused(web: str, tmp_path: Path) -> None:
+    """Their results could not be told apart."""
+    zipped(tmp_path / "web" / "day.zip", {"a.png": b"x"})
+    with pytest.raises(UserError, match=r"day\.zip: is given twice, with other words") as raised:
+        expand_sources([f"{web}/day.zip?day=1", f"{web}/day.zip?day=2"], stored=True)
+    assert "day=" not in str(raised.value)
+    expand_sources([f"{web}/day.zip?day=1", str(tmp_path / "web" / "day.zip")], stored=True)
+
+
 def test_results_go_to_a_bucket_whole(detect: Detect, s3: Any, png: bytes) -> None:
     Path("in/x").mkdir(parents=True)
     for name in ("a.png", "x/b.png"):
