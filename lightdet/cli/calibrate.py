@@ -78,8 +78,7 @@ def _show(console: Console, options: CalibrationOptions, outcome: Calibrated) ->
     if judged.auc is not None:
         lines.append(f"  area under the ROC curve {judged.auc:.4f}")
     lines += skipped_lines(outcome.skipped)
-    if options.split == "train":
-        lines.append("if the model was trained on this split, the promise does not hold for new pictures: take another")
+    lines += outcome.notes
     lines.append("the promise holds for pictures from the same line as these; calibrate again when that changes")
     lines += watch_lines(outcome.record.get("reference"))
     if outcome.written is not None:

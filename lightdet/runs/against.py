@@ -17,7 +17,7 @@ from lightdet.inference.open_exported import read_card
 from lightdet.missing import require_file
 from lightdet.model_kind import is_export
 from lightdet.runs.found import Found
-from lightdet.runs.trained_on import seen_by
+from lightdet.runs.trained_on import check_unlearned
 from lightdet.tasks import task_of_model
 
 if TYPE_CHECKING:
@@ -74,15 +74,9 @@ def check_unseen(weights: Path, pictures: Sequence[Path]) -> list[str]:
     Raises:
         UserError: it has learned from some of them.
     """
-    seen = seen_by(weights, pictures)
+    seen = check_unlearned(weights, pictures, "compare on a test set that neither model has seen")
     if seen is None:
         return [f"{weights.parent} does not say which pictures {weights.name} was trained on; they must not be these"]
-    if seen.train:
-        raise UserError(
-            f"was trained on {seen.train} of these {len(pictures)} pictures ({seen.first}): "
-            "compare on a test set that neither model has seen",
-            path=weights,
-        )
     return [f"{seen.val} of the pictures chose the best epoch of {weights}, which favours it"] if seen.val else []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from lightdet.options.val import ValOptions
 from lightdet.runs.calibration_pictures import MARKS, check_distinct, fingerprint, marks
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of
 from lightdet.runs.found import Found
+from lightdet.runs.trained_on import check_unlearned
 from lightdet.runs.validate import Validation, Watcher
 from lightdet.storage.kept import needs_output
 from lightdet.tasks import task_of_model
@@ -52,6 +54,8 @@ class Calibrated:
     """Where the bad classes come from, in a few words."""
     zones: str = ""
     """The zones, and what they left out, in words; empty: there are none."""
+    notes: Sequence[str] = ()
+    """What a person should know of these pictures and the model's training."""
 
 
 class Calibration:
@@ -75,11 +79,11 @@ class Calibration:
         """Run the model on every picture of the split, choose the threshold, write the record.
 
         Raises:
-            UserError: the promise cannot be given with these pictures or this model; a picture that is there twice;
-                otherwise as `Validation.run`.
+            UserError: the promise cannot be given with these pictures or this model; a picture that is there twice, or
+                that the model has learned from; otherwise as `Validation.run`.
         """
+        options, notes = self.options, self._unlearned()
         found, names = self.validation.find(watcher, statistics=True), self.spec.classes
-        options = self.options
         wanted = wanted_of(options)
         check_distinct(found.truths)
         try:
@@ -94,7 +98,25 @@ class Calibration:
         if self.options.json is not None:
             write_json(self.options.json, record)
         zones = found.facts.get("zones", "")
-        return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin, zones)
+        return Calibrated(rule, record, judgement, self._write(record), found.skipped, self.origin, zones, notes)
+
+    def _unlearned(self) -> list[str]:
+        """What a person should know of the pictures and the model's training, at most one line.
+
+        Raises:
+            UserError: the model has learned from some of them.
+        """
+        options = self.options
+        if options.weights is None:
+            return []
+        weights, pictures = Path(options.weights), [truth.image for truth in self.validation.truths()[0]]
+        seen = check_unlearned(weights, pictures, "they promise nothing for new ones; take others to calibrate")
+        if seen is not None:
+            told = f"{seen.val:,} of these pictures chose the best epoch of {weights.name}, which favours it a little"
+            return [f"{told}: a separate split is better"] if seen.val else []
+        if options.split == "train":
+            return ["if the model was trained on this split, the promise does not hold for new pictures: take another"]
+        return [f"nothing says which pictures {weights.name} was trained on; they must not be these"]
 
     def _record(self, found: Found, rule: Any, choices: dict[str, Choice], judgement: ImageJudgement) -> dict[str, Any]:
         options, spec = self.options, self.spec

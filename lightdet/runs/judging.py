@@ -17,8 +17,8 @@ SAME = "these are the pictures that it was calibrated on: they test nothing"
 SEEN = "these are pictures that the model was trained on: they test nothing"
 
 
-def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
-    """Judge each picture by the model's rule and compare with the truth; `names` are the classes by label.
+def judged(found: Found, names: Sequence[str], learned: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Judge each picture by the model's rule and compare with the truth; arguments as of `held`.
 
     Returns:
         The rule, its promise and the counts, escape and false-reject rates with their intervals, as plain values.
@@ -30,7 +30,7 @@ def judged(found: Found, names: Sequence[str]) -> dict[str, Any]:
     counts = judge(bad, [not rule.ok(each) for each in found.predictions]).as_dict()
     promise = found.promise.as_dict()
     if found.promise.stated:
-        promise["here"] = held(found, names)
+        promise["here"] = held(found, names, learned)
     return {"rule": rule.as_dict(), "promise": promise, **counts}
 
 
@@ -55,21 +55,24 @@ def _share(judgement: dict[str, Any], rate: str) -> str:
     return f"{found['rate']:.1%} (two-sided {judgement['confidence']:.0%} interval {low:.1%}-{high:.1%})"
 
 
-def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
+def held(found: Found, names: Sequence[str], learned: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Test the promise of a model's rule, or the estimate in its place, on labelled pictures.
 
     A promise that the true rate is at most r is *kept* here if an upper bound of the rate, with the promise's
     confidence, is at most r; *broken* if so many errors would be less likely than 1 - confidence at the rate r itself;
-    *open* if there are too few pictures to tell. Pictures of the calibration are left out, and copies count once.
+    *open* if there are too few pictures to tell. Pictures of the calibration and of the training are left out, and
+    copies count once.
 
     Args:
         found: of a rule with a promise or an estimate.
         names: the data set's classes.
+        learned: the marks of the pictures that the model has learned from.
 
     Returns:
-        ``text``, and unless all pictures are those of the calibration, ``tests``: for each bound ``class`` (None:
-        all), ``errors``, ``pictures``, ``upper_bound``, ``p_value`` and ``verdict``. Where there are some: how many
-        pictures of the calibration were ``left_out``, and how many ``copies`` were not counted again.
+        ``text``, and unless no picture is left, ``tests``: for each bound ``class`` (None: all), ``errors``,
+        ``pictures``, ``upper_bound``, ``p_value`` and ``verdict``. Where there are some: how many pictures of the
+        calibration were ``left_out``, how many others of the training (``learned``), and how many ``copies`` were not
+        counted again.
 
     Raises:
         UserError: a picture can no longer be read.
@@ -80,14 +83,20 @@ def held(found: Found, names: Sequence[str]) -> dict[str, Any]:
     known, pictures = known_marks(calibration), [mark_of(truth) for truth in found.truths]
     if _is_its_own(found, calibration) if known is None else known.issuperset(pictures):
         return {"text": SEEN if isinstance(calibration.get("splits"), Mapping) else SAME}
-    new = [picture not in (known or ()) for picture in pictures]
+    chosen = [picture in (known or ()) for picture in pictures]
+    new = [not own and picture not in learned for own, picture in zip(chosen, pictures, strict=True)]
+    if not any(new):
+        return {"text": SEEN}
     classes: Sequence[str | None] = found.rule.classes(names) if found.promise.per_class else [None]
     tests = [_test(found, pictures, new, names, name) for name in classes]
     words: list[str] = [_words(each, found) for each in tests]
     told: dict[str, Any] = {"tests": tests}
-    if left_out := new.count(False):
+    if left_out := sum(chosen):
         words.append(f"{counted(left_out, 'picture')} of its calibration left out")
         told["left_out"] = left_out
+    if seen := new.count(False) - left_out:
+        words.append(f"{counted(seen, 'picture')} that the model was trained on left out")
+        told["learned"] = seen
     if copies := sum(new) - len(set(compress(pictures, new))):
         words.append(f"{copies:,} {'copy' if copies == 1 else 'copies'} not counted again")
         told["copies"] = copies

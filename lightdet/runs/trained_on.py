@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightdet.card import peek_model_card
 from lightdet.data.picture_digest import picture_digest
+from lightdet.errors import UserError
 from lightdet.files import write_json
+from lightdet.runs.calibration_pictures import MARK, known_marks
 
 FILE_NAME = "trained_on.json"
 
@@ -58,13 +61,46 @@ class Seen:
 
 
 def seen_by(weights: Path, pictures: Sequence[Path]) -> Seen | None:
-    """Return which of `pictures` the training of the model `weights` used; None if its folder does not say."""
-    kept = _kept(weights.parent)
-    if kept is None:
+    """Return which of `pictures` the training of the model `weights` used; None if neither folder nor card says it."""
+    learned = learned_marks(weights)
+    if learned is None:
         return None
+    measured = (_kept(weights.parent) or {}).get("val", frozenset())
     digests = [picture_digest(picture) for picture in pictures]
-    hits = [path for path, digest in zip(pictures, digests, strict=True) if digest in kept["train"]]
-    return Seen(len(hits), sum(digest in kept["val"] for digest in digests), hits[0] if hits else None)
+    hits = [path for path, digest in zip(pictures, digests, strict=True) if digest[:MARK] in learned]
+    return Seen(len(hits), sum(digest in measured for digest in digests), hits[0] if hits else None)
+
+
+def check_unlearned(weights: Path, pictures: Sequence[Path], instead: str) -> Seen | None:
+    """Refuse pictures that a model has learned from; returns what `seen_by` does.
+
+    Args:
+        weights: the model.
+        pictures: that it is to look at as at new ones.
+        instead: what to do, for the message.
+
+    Raises:
+        UserError: it has learned from some of them.
+    """
+    seen = seen_by(weights, pictures)
+    if seen is not None and seen.train:
+        raise UserError(
+            f"was trained on {seen.train} of these {len(pictures)} pictures ({seen.first}): {instead}", path=weights
+        )
+    return seen
+
+
+def learned_marks(weights: Path) -> frozenset[str] | None:
+    """Return the marks (`mark_of`) of the pictures that a model has learned from; None if nothing says them.
+
+    Those of a cross-validation's model are in its card too, as its estimate is from the pictures that it learned from.
+    """
+    kept, card = _kept(weights.parent), peek_model_card(weights)
+    record = {} if card is None or card.decision is None else card.decision.get("calibration_set")
+    crossed = known_marks(record) if isinstance(record, Mapping) and isinstance(record.get("splits"), Mapping) else None
+    if kept is None:
+        return crossed
+    return frozenset(digest[:MARK] for digest in kept["train"]) | (crossed or frozenset())
 
 
 def _kept(folder: Path) -> dict[str, frozenset[str]] | None:

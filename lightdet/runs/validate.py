@@ -35,6 +35,7 @@ from lightdet.runs.judging import decision_facts, judged
 from lightdet.runs.load import calibrated_conditions, load
 from lightdet.runs.read_ahead import decoded
 from lightdet.runs.report_facts import about_model, about_zones, versions
+from lightdet.runs.trained_on import learned_marks
 from lightdet.runs.val_checks import check_what_applies
 from lightdet.runs.zoned_truths import ZonedLabels, fitting
 from lightdet.storage.kept import shown_path
@@ -294,7 +295,9 @@ class Validation:
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         data = {"name": spec.name, "split": options.split, "format": str(spec.format), "folder": shown_path(spec.root)}
         software = versions(task.scores.packages)
-        decision = {} if found.rule is None or self.some is not None else judged(found, spec.classes)
+        decision = {}
+        if found.rule is not None and self.some is None:
+            decision = judged(found, spec.classes, learned_marks(self.source) or frozenset())
         used = {} if found.conditions is None else found.conditions.as_dict()
         used = {name: value for name, value in used.items() if name in ("iou", "max_detections") and value is not None}
         across = bool(options.agnostic if found.conditions is None else found.conditions.agnostic)

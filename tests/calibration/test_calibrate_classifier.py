@@ -18,8 +18,10 @@ from lightdet.calibration import upper_bound
 from lightdet.cli.app import main
 from lightdet.data.bad_classes import bad_classes
 from lightdet.data.dataset import DatasetSpec
+from lightdet.data.picture_digest import picture_digest
 from lightdet.decisions import ClassRule
 from lightdet.errors import UserError
+from lightdet.runs.trained_on import FILE_NAME
 from lightdet.structures import Classification
 
 SIDE = 32
@@ -233,6 +235,47 @@ def test_a_promise_on_training_pictures_is_doubted(line: Callable[..., Path], ru
     for split, doubted in (("train", True), ("val", False)):
         code, out, _ = run("calibrate", "--data", "set.yaml", "--split", split, "--false-reject-rate", "0.5")
         assert code == 0 and ("the promise does not hold for new pictures" in out) == doubted
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_promise_on_learned_pictures_is_refused(
+    line: Callable[..., Path], run: Callable[..., Told], split: str
+) -> None:
+    """Whatever the split is called; those that chose the best epoch are named."""
+    folder = line([40 + number for number in range(40)], [100 + number for number in range(40)], split) / split
+    Path("set.yaml").write_text(f"format: folders\nclasses: [good, bad]\nsplits: {{{split}: {split}}}\n")
+    asked = ("calibrate", "--data", "set.yaml", "--split", split, "--escape-rate", "0.1")
+    before, digest = Path("best.safetensors").read_bytes(), picture_digest(folder / "bad" / "3.png")
+    for kept, said in (
+        ({"train": [digest], "val": []}, "was trained on 1 of these 80 pictures"),
+        ({"train": ["0" * 32], "val": [digest]}, "1 of these pictures chose the best epoch of best.safetensors"),
+        ({"train": ["0" * 32]}, None),
+    ):
+        Path(FILE_NAME).write_text(json.dumps(kept))
+        code, out, err = run(*asked, "--output", "copy.safetensors")
+        learned = digest in kept["train"]
+        assert (code, Path("copy.safetensors").exists()) == ((2, False) if learned else (0, True))
+        assert said is None or said in (err if learned else out)
+        assert ("chose the best epoch" in out) == (digest in kept.get("val", ()))
+        assert "nothing says" not in out and "if the model was trained" not in out
+        assert not learned or (err.count("\n") == 1 and str(Path("bad", "3.png")) in err)
+    Path(FILE_NAME).unlink()
+    code, out, _ = run(*asked)
+    doubt = "if the model was trained on this split" if split == "train" else "nothing says which pictures"
+    assert code == 0 and doubt in out
+    assert Path("best.safetensors").read_bytes() != before
+
+
+def test_a_test_leaves_out_what_was_learned(line: Callable[..., Path], run: Callable[..., Told]) -> None:
+    folder = line([40 + number for number in range(40)], [100 + number for number in range(40)]) / "val"
+    assert run("calibrate", "--data", "set.yaml", "--escape-rate", "0.1")[0] == 0
+    for number in range(60):
+        Pil.fromarray(np.full((SIDE, SIDE), 190 + number, np.uint8)).save(folder / "bad" / f"new{number}.png")
+    learned = [picture_digest(folder / "bad" / f"new{number}.png") for number in range(7)]
+    Path(FILE_NAME).write_text(json.dumps({"train": learned}))
+    code, out, _ = run("val", "--data", "set.yaml", "--output", "more")
+    assert code == 0 and "kept here: 0 of 53 escape" in out
+    assert "80 pictures of its calibration left out; 7 pictures that the model was trained on left out" in out
 
 
 def test_false_rejects_and_a_copy(line: Callable[..., Path], run: Callable[..., Told]) -> None:

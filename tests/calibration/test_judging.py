@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lightdet.decisions import DecisionRule
 from lightdet.decisions.promise import Promise
 from lightdet.runs import calibration_pictures
-from lightdet.runs.calibration_pictures import fingerprint, marks
+from lightdet.runs.calibration_pictures import fingerprint, mark_of, marks
 from lightdet.runs.found import Found
 from lightdet.runs.judging import SAME, SEEN, held
 from lightdet.structures import Detections
@@ -144,6 +144,28 @@ def test_pictures_of_the_calibration_are_left_out_of_the_test(
     again = len(now & then)
     assert told.get("left_out", 0) == again
     assert ("of its calibration left out" in told["text"]) == (again > 0) and (not again or f"{again} " in told["text"])
+
+
+@settings(max_examples=60)
+@given(
+    st.sets(st.integers(0, 59)),
+    st.sets(st.integers(0, 59), min_size=1),
+    st.sets(st.integers(0, 59)),
+)
+def test_pictures_of_the_training_are_left_out_too(
+    pictures: list[Path], then: set[int], now: set[int], learned: set[int]
+) -> None:
+    everything = found(pictures, 0, 60, ESCAPES).truths
+    record = calibrated_on([everything[n] for n in sorted(then)]) if then else None
+    truths = [everything[n] for n in now]
+    ours = Found(truths, [detections(0.9) for _ in now], [], {}, {}, DecisionRule(0.5), ESCAPES, None, record)
+    told = held(ours, NAMES, frozenset(mark_of(everything[n]) for n in learned))
+    if now <= then | learned:
+        assert told == {"text": SAME if now <= then else SEEN}
+        return
+    assert told["tests"][0]["pictures"] == len(now - then - learned)
+    assert told.get("left_out", 0) == len(now & then) and told.get("learned", 0) == len(now & (learned - then))
+    assert ("that the model was trained on left out" in told["text"]) == bool(now & (learned - then))
 
 
 def test_a_copy_is_no_further_picture(pictures: list[Path], tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ from lightdet.drift import reference as drift_reference
 from lightdet.drift.statistics import PICTURE_STATISTICS
 from lightdet.errors import UserError
 from lightdet.inference.watching import stored_reference
+from lightdet.models.weights import load_model, save_model
 from lightdet.options.crossval import CrossvalOptions
 from lightdet.runs import training_process, trainings
 from lightdet.runs.crossval import checks
 from lightdet.runs.crossval.run import CrossValidation
+from lightdet.runs.judging import SEEN
 from lightdet.structures import Preprocessing
 
 BOXES = """\
@@ -172,6 +174,39 @@ def test_the_estimate_is_not_tested_on_what_was_trained_on(whole: Path, monkeypa
     seen = lightdet.validate("cv/model.safetensors", "set/mine.yaml", split="val", output="seen", progress=False)
     here = seen.to_dict()["decision"]["promise"]["here"]
     assert here == {"text": "these are pictures that the model was trained on: they test nothing"}
+
+
+@pytest.mark.parametrize("known_by", ["card", "folder"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_promise_is_refused_on_what_was_trained_on(
+    whole: Path, tmp_path: Path, split: str, known_by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The estimate's record lists them, and the folder does for a model that has none."""
+    weights, card = load_model(whole / "cv" / "model.safetensors")
+    save_model(tmp_path / "model.safetensors", weights, card if known_by == "card" else replace(card, decision=None))
+    if known_by == "folder":
+        shutil.copy(whole / "cv" / "trained_on.json", tmp_path)
+    command = ["calibrate", "--weights", str(tmp_path / "model.safetensors"), "--data", str(whole / "set/mine.yaml")]
+    before = (tmp_path / "model.safetensors").read_bytes()
+    assert main([*command, "--split", split, "--false-reject-rate", "0.9"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "was trained on" in error and "take others" in error, error
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_a_promise_of_the_model_of_all_pictures_is_tested_on_others(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "classify" not in (whole / "config.yaml").read_text():
+        pytest.skip("this set has no pictures apart")
+    monkeypatch.chdir(whole)
+    shutil.copy("cv/model.safetensors", tmp_path)
+    shutil.copy("cv/trained_on.json", tmp_path)
+    model, data = tmp_path / "model.safetensors", "set/mine.yaml"
+    lightdet.calibrate(model, data, split="test", false_reject_rate=0.9, progress=False)
+    for split in ("train", "val"):
+        seen = lightdet.validate(model, data, split=split, output=tmp_path / split, progress=False)
+        assert seen.to_dict()["decision"]["promise"]["here"] == {"text": SEEN}
 
 
 def test_the_same_command_trains_nothing_again(

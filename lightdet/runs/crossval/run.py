@@ -12,6 +12,7 @@ from lightdet.config import YamlFile, load_yaml
 from lightdet.crossval.page import crossval_page
 from lightdet.crossval.results import CrossCalibration, CrossResult, FoldResult
 from lightdet.data.fold_file import Folds
+from lightdet.data.picture_digest import picture_digest
 from lightdet.errors import UserError
 from lightdet.files import check_writable, write_json, write_text
 from lightdet.options.crossval import CrossvalOptions
@@ -25,6 +26,7 @@ from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
 from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, write_calibrated
 from lightdet.runs.data_facts import with_digest
 from lightdet.runs.found import Found
+from lightdet.runs.trained_on import write_trained_on
 from lightdet.runs.training_places import training_places
 from lightdet.runs.trainings import Job, locked, read_progress, train_all
 from lightdet.storage.kept import shown_path
@@ -230,6 +232,8 @@ class CrossValidation:
         conditions = None
         if calibration is not None:
             conditions = self.look.validation(trained, folds.held_out(self.spec, 0)).predictor().conditions
+        pictures = [picture_digest(truth.image) for truth in self.pool.truths.values()]
+        write_trained_on(target.parent, {"train": pictures})
         write_calibrated(trained, target, calibration, conditions)
         return target
 
