@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from label_folders import SIZE, files_of, picture
 from label_page import Page, near, rows
-from page_browser import Open
+from page_browser import Open, becomes
 
 Start = Callable[..., Any]
 
@@ -56,3 +56,72 @@ def test_nothing_is_drawn_on_a_picture_that_is_not_shown(
     label.drag((20, 20), (60, 50))
     label.saved()
     assert near(rows(folder, "2"), [(0, [20, 20, 60, 50])])
+
+
+def answering(label: Page, status: int) -> None:
+    """Let the server answer what the page saves with an error."""
+    body = {"error": {"status": status, "code": "refused", "message": "the disk is full"}}
+
+    def answer(route: Any) -> None:
+        if route.request.method == "PUT":
+            route.fulfill(status=status, json=body)
+        else:
+            route.continue_()
+
+    label.page.route("**/api/pictures/*", answer)
+
+
+def test_going_on_waits_until_a_refused_change_is_saved(label: Page, folder: Path) -> None:
+    (folder / "0.txt").mkdir()  # so the label file cannot be written
+    label.drag((20, 20), (60, 50))
+    label.press("Enter")
+    label.page.locator("#alert", has_text="Not saved").wait_for()
+    for way in ("n", "Enter", "p"):
+        label.press(way)
+        label.page.wait_for_timeout(200)
+        assert label.page.locator("#name").inner_text() == "0.png"
+        assert label.page.locator("#boxes li").count() == 1
+        assert "Not saved" in label.page.locator("#alert").inner_text()
+    label.page.locator("#pictures button", has_text="2.png").click()
+    label.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    label.drag((100, 60), (150, 120))  # a further change is not lost either
+    label.page.wait_for_timeout(300)
+    assert label.page.locator("#name").inner_text() == "0.png" and label.page.locator("#boxes li").count() == 2
+    (folder / "0.txt").rmdir()
+    label.page.locator("#name").click()
+    label.press("n")
+    label.page.locator("#name", has_text="1.png").wait_for()
+    assert near(rows(folder, "0"), [(0, [20, 20, 60, 50]), (0, [100, 60, 150, 120])])
+    assert not label.page.locator("#alert").is_visible()
+    label.saved()
+
+
+def test_a_refused_change_can_be_dropped(label: Page, folder: Path) -> None:
+    label.drag((20, 20), (60, 50))
+    label.saved()
+    saved = rows(folder, "0")
+    answering(label, 422)
+    label.press("2")
+    label.page.locator("#alert", has_text="Not saved").wait_for()
+    assert "Undo drops" in label.page.locator("#alert").inner_text()
+    label.page.unroute_all()
+    label.press("u")
+    becomes(label.page, lambda: label.page.locator("#boxes .what").all_inner_texts(), ["scratch"])
+    assert rows(folder, "0") == saved and not label.page.locator("#alert").is_visible()
+    label.press("n")
+    label.page.locator("#name", has_text="1.png").wait_for()
+
+
+def test_the_last_picture_says_that_it_is_not_saved(label: Page, folder: Path) -> None:
+    label.page.locator("#pictures button", has_text="3.png").click()
+    label.page.locator("#name", has_text="3.png").click()
+    (folder / "3.txt").mkdir()
+    label.press("Enter")
+    label.page.locator("#alert", has_text="Not saved").wait_for()
+    label.press("n")
+    label.page.wait_for_timeout(300)
+    assert "Not saved" in label.page.locator("#alert").inner_text()
+    (folder / "3.txt").rmdir()
+    label.press("n")
+    label.page.locator("#alert", has_text="the last picture of those shown").wait_for()
+    assert rows(folder, "3") == []

@@ -13,7 +13,7 @@ import * as saving from "./saving.js";
 import * as zoom from "./zoom.js";
 
 const STILL = 250; // milliseconds after the last arrow key until a moved box is saved
-const app = { folder: null, picture: null, unshown: "", marks: [], className: null, filter: "", number: 0, opening: 0, timer: 0 };
+const app = { folder: null, picture: null, unshown: "", known: [], marks: [], className: null, filter: "", number: 0, opening: 0, timer: 0 };
 
 const labelOf = (name) => app.folder.classes.findIndex((each) => each.name === name);
 const named = () => app.marks.map((mark) => ({ ...mark, label: labelOf(mark.name) }));
@@ -25,8 +25,7 @@ const canChange = () => Boolean(app.picture && !faultOf());
 // --- opening a picture --------------------------------------------------------------------------------------
 
 async function open(id) {
-  settleMoves();
-  await saving.settled();
+  if (!await saved()) return;
   const turn = app.opening += 1;
   alarm("");
   let told;
@@ -50,9 +49,21 @@ async function open(id) {
   if (next) picture.prefetch(next.id);
 }
 
+// Whether the server has all that was changed on the present picture, once it was tried again: only then it is left.
+async function saved() {
+  do {
+    settleMoves();
+    if (saving.isRefused()) changed(app.picture.state);
+    else saving.hurry();
+    await saving.settled();
+  } while (app.timer);
+  if (saving.isPending() && !saving.isRefused()) alarm("The last change is not saved yet; this picture stays until it is.");
+  return !saving.isPending() && !$("conflict").open;
+}
+
 // The server's word on the present picture becomes what is shown.
 function take(told) {
-  app.picture = told;
+  Object.assign(app, { picture: told, known: told.marks });
   app.marks = told.marks.map((mark, index) => ({ ...mark, key: newKey(), origin: index }));
   canvas.show(app.marks);
   count(told);
@@ -68,14 +79,15 @@ function count(told) {
 // --- changing -----------------------------------------------------------------------------------------------
 
 function changed(state = null) {
-  if (!canChange()) return;
   clearTimeout(app.timer);
+  app.timer = 0;
+  if (!canChange()) return;
   // A box makes a picture labelled; without any left, the server knows what it counted as before.
   const usual = app.marks.length ? "labelled" : "unlabelled";
   const wanted = state ?? (app.picture.state === "doubtful" ? "doubtful" : usual);
   app.picture.state = wanted;
   saving.save({
-    id: app.picture.id, version: app.picture.version, state: wanted, keys: app.marks.map(({ key }) => key),
+    id: app.picture.id, version: app.picture.version, known: app.known, state: wanted, keys: app.marks.map(({ key }) => key),
     marks: app.marks.map(({ box, name, origin }) => ({ box, name, origin: origin ?? null })),
   });
   refresh();
@@ -86,14 +98,24 @@ function hearOfSaving(word, detail) {
   $("saved").textContent = texts[word] ?? "Not saved yet";
   $("saved").classList.toggle("bad", !["saving", "saved"].includes(word));
   if (word === "saved") afterSaving(detail);
-  if (word === "refused") alarm(`Not saved: ${detail.error.message}`);
+  if (word === "refused") {
+    app.picture.version = detail.version;
+    alarm(`Not saved: ${detail.error.message}. To go on tries again; Undo drops the change.`);
+    refresh();
+  }
   if (word === "conflict") settle(detail.change);
+}
+
+function sayWhatIsThere(word) {
+  $("saved").textContent = word;
+  $("saved").classList.remove("bad");
 }
 
 function afterSaving({ answer, change }) {
   count(answer);
   alarm("");
   if (app.picture?.id !== answer.id) return refresh();
+  app.known = answer.marks;
   Object.assign(app.picture, { version: answer.version, can_undo: answer.can_undo, can_redo: answer.can_redo, state: answer.state });
   change.keys.forEach((key, index) => {
     const mark = markOf(key), kept = answer.marks[index];
@@ -124,8 +146,7 @@ async function settle(change) {
     if (app.picture.id === change.id) app.marks.forEach((mark) => { mark.origin = null; });
   } else if (app.picture.id === change.id) {
     take(told);
-    $("saved").textContent = "";
-    $("saved").classList.remove("bad");
+    sayWhatIsThere("");
   }
 }
 
@@ -188,6 +209,7 @@ export const actions = {
   async step(way) {
     settleMoves();
     await saving.settled();
+    if (saving.isRefused() && way === "undo") return drop();
     if (saving.isPending() || !canChange()) return;
     try {
       take(await call("POST", `pictures/${app.picture.id}/${way}`, { version: app.picture.version }));
@@ -203,10 +225,10 @@ export const actions = {
     if (canChange() && app.picture.state === "unlabelled") changed("labelled");
     actions.go(1);
   },
-  go(way) {
+  async go(way) {
     const next = beside(way);
     if (next) open(next.id);
-    else alarm(way > 0 ? "This was the last picture of those shown." : "This was the first picture of those shown.");
+    else if (await saved()) alarm(way > 0 ? "This was the last picture of those shown." : "This was the first picture of those shown.");
   },
   hand: () => { $("hand").setAttribute("aria-pressed", String($("hand").getAttribute("aria-pressed") !== "true")); handIsDown(); },
   acceptAll: () => proposals.acceptAll(),
@@ -218,10 +240,21 @@ export const actions = {
   },
 };
 
+// Goes back to what the server has.
+async function drop() {
+  try {
+    const told = await call("GET", `pictures/${app.picture.id}`);
+    saving.forget();
+    alarm("");
+    take(told);
+    sayWhatIsThere("Dropped");
+  } catch (error) { alarm(error.message); }
+}
+
 app.size = () => [$("picture").naturalWidth || app.picture.size[0] || 1, $("picture").naturalHeight || app.picture.size[1] || 1];
 
 function settleMoves() {
-  if (app.timer) { clearTimeout(app.timer); app.timer = 0; changed(); }
+  if (app.timer) changed();
 }
 
 // --- showing ------------------------------------------------------------------------------------------------
@@ -258,7 +291,7 @@ function refresh() {
   $("state").className = app.picture.state === "doubtful" ? "doubtful" : "soft";
   $("boxes-note").textContent = app.marks.length ? "" : app.picture.state === "labelled" ? "None: nothing to mark here." : "None yet.";
   $("done-text").textContent = app.picture.state === "unlabelled" && !app.marks.length ? "Nothing here, next" : "Done, next";
-  $("undo").disabled = !app.picture.can_undo;
+  $("undo").disabled = !app.picture.can_undo && !saving.isRefused();
   $("redo").disabled = !app.picture.can_redo;
   $("doubtful").setAttribute("aria-pressed", String(app.picture.state === "doubtful"));
   for (const id of ["new-box", "doubtful"]) $(id).disabled = !canChange();
