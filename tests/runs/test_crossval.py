@@ -221,6 +221,31 @@ def test_the_same_command_trains_nothing_again(
     assert "training" not in capsys.readouterr().out.replace("trained", "").replace("no training has seen", "")
 
 
+def test_a_promise_made_later_is_kept(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As long as the model is the one that it was made for."""
+    monkeypatch.chdir(shutil.copytree(whole, tmp_path / "again"))
+    model = Path("cv/model.safetensors")
+    weights, card = load_model(model)
+    promise = {"rate": "escape_rate", "target": 0.3, "confidence": 0.9}
+    assert card.decision is not None
+    own = replace(card, decision={"rule": card.decision["rule"], "promise": promise, "calibration_set": {}})
+    save_model(model, weights, own)
+    before = model.read_bytes()
+    for rate in (RATE, []):
+        assert main(command(*rate)) == 0
+        assert model.read_bytes() == before
+        shown = capsys.readouterr().out
+        assert "cv/model.safetensors has a promise from 'lightdet calibrate' and is left as it is" in shown
+        assert "is left as it is" in Path("cv/crossval.html").read_text(encoding="utf-8")
+    for others in ({name: value + 1 for name, value in weights.items()}, dict(list(weights.items())[1:])):
+        save_model(model, others, own)
+        assert main(command(*RATE)) == 0
+        shown = capsys.readouterr().out
+        assert load_model(model)[1].decision["promise"] is None and "is left as it is" not in shown
+
+
 def test_pictures_that_changed_places_are_noticed(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

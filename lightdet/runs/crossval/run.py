@@ -23,7 +23,7 @@ from lightdet.runs.crossval.checks import check_count, refuse_seen
 from lightdet.runs.crossval.held_out import Look, predictions
 from lightdet.runs.crossval.plan import CONFIG_NAME, FOLDS_NAME, open_plan
 from lightdet.runs.crossval.pool import Pool, divide, read_pool, splits_taken
-from lightdet.runs.crossval.threshold import cross_calibrate, lowest, together, write_calibrated
+from lightdet.runs.crossval.threshold import cross_calibrate, has_own_promise, lowest, together, write_calibrated
 from lightdet.runs.data_facts import with_digest
 from lightdet.runs.found import Found
 from lightdet.runs.trained_on import write_trained_on
@@ -201,7 +201,7 @@ class CrossValidation:
             parts[number] = predictions(self.look, job.folder / LAST, folds.held_out(self.spec, number), watcher)
         whole = together(list(parts.values())) if len(parts) == len(folds.pictures) else None
         calibration, why_not = self._calibrated(whole)
-        model = self._model(jobs, problems, folds, calibration)
+        model = self._model(jobs, problems, folds, calibration, watcher)
         result = self._result(parts, whole, calibration, why_not, problems)
         written = CrossValidated(result, folder / HTML_NAME, folder / JSON_NAME, model)
         write_json(written.json, written.to_dict())
@@ -223,17 +223,27 @@ class CrossValidation:
             return None, error.message
 
     def _model(
-        self, jobs: list[Job], problems: dict[str, str], folds: Folds, calibration: CrossCalibration | None
+        self,
+        jobs: list[Job],
+        problems: dict[str, str],
+        folds: Folds,
+        calibration: CrossCalibration | None,
+        watcher: Watcher,
     ) -> Path | None:
-        """The model trained on all pictures, with the threshold."""
+        """The model trained on all pictures, with the threshold, unless it has a promise by now."""
         if not self.options.final or ALL in problems:
             return None
         trained, target = jobs[-1].folder / LAST, Path(self.options.output) / MODEL_NAME
+        pictures = [picture_digest(truth.image) for truth in self.pool.truths.values()]
+        write_trained_on(target.parent, {"train": pictures})
+        if has_own_promise(target, trained):
+            left = f"{target} has a promise from 'lightdet calibrate' and is left as it is; remove it to have it anew"
+            self.notes.append(f"{left}.")
+            watcher.note(left)
+            return target
         conditions = None
         if calibration is not None:
             conditions = self.look.validation(trained, folds.held_out(self.spec, 0)).predictor().conditions
-        pictures = [picture_digest(truth.image) for truth in self.pool.truths.values()]
-        write_trained_on(target.parent, {"train": pictures})
         write_calibrated(trained, target, calibration, conditions)
         return target
 

@@ -16,9 +16,11 @@ import numpy as np
 
 from lightdet.arrays import AnyArray
 from lightdet.calibration import judge
+from lightdet.card import peek_model_card
 from lightdet.crossval.results import CrossCalibration
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import ESTIMATE, Promise
+from lightdet.errors import UserError
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.runs.calibrate import CURVE_POINTS
 from lightdet.runs.calibration_pictures import MARKS, fingerprint, marks
@@ -108,6 +110,22 @@ def _curve(bad: AnyArray, scores: AnyArray) -> list[tuple[float, float | None, f
         escapes = float(passed[bad].mean()) if bad.any() else None
         points.append((threshold, escapes, float((~passed[~bad]).mean()) if not bad.all() else None))
     return points
+
+
+def has_own_promise(target: Path, trained: Path) -> bool:
+    """Whether `target` is the model `trained` with a promise, which `write_calibrated` never makes."""
+    import torch  # noqa: PLC0415 - only where it is needed
+
+    from lightdet.models.weights import load_model  # noqa: PLC0415
+
+    card = peek_model_card(target)
+    if card is None or card.decision is None or card.decision.get("promise") is None:
+        return False
+    try:
+        weights, ours = load_model(target)[0], load_model(trained)[0]
+    except UserError:  # damaged: it is written anew
+        return False
+    return weights.keys() == ours.keys() and all(torch.equal(weights[name], ours[name]) for name in ours)
 
 
 def write_calibrated(
