@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
 from lightdet.tuning.space import Params, SearchSpace
+from lightdet.tuning.study_folder import RUNNER
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -36,16 +37,24 @@ MAX_RETRIES = 2
 """Parameters whose process died more often than this are given up: they may be the cause (memory)."""
 OPENINGS = 8
 """How often to try opening a database while other processes create its tables."""
-RUNNER, ALIVE = "runner", "alive"
+ALIVE = "alive"
 PROBLEM, RETRY_OF, TRIES = "problem", "retry_of", "tries"
 """What a trial stores beside its parameters."""
 IDENTITY, GRID_DONE = "lightdet", "grid_enqueued"
+ANOTHER = "start again with --overwrite, or use another --output (and, with --storage, another --study)"
 PICTURES = "pictures"
 """The part of a study's identity that is digests of its data."""
 
 
 def open_study(
-    url: str, name: str, identity: Mapping[str, Any], *, pruner: Pruner, epochs: int, anew: bool = False
+    url: str,
+    name: str,
+    identity: Mapping[str, Any],
+    *,
+    pruner: Pruner,
+    epochs: int,
+    anew: bool = False,
+    check: Callable[[RDBStorage], None] = lambda storage: None,
 ) -> Study:
     """Return the study called `name`, created if missing; its `identity` says what it searches.
 
@@ -56,6 +65,7 @@ def open_study(
         pruner: what ends bad trials early.
         epochs: most epochs of a trial.
         anew: delete a study of this name first.
+        check: called with the database before anything in it is changed.
 
     Raises:
         UserError: Optuna is missing, the database cannot be opened, the study searches something else.
@@ -65,6 +75,7 @@ def open_study(
 
     storage = _storage(url)
     try:
+        check(storage)
         if anew and name in optuna.get_all_study_names(storage):
             optuna.delete_study(study_name=name, storage=storage)
         study = optuna.create_study(
@@ -88,12 +99,9 @@ def _other(name: str, key: str) -> UserError:
     if key == PICTURES:
         return UserError(
             f"the study '{name}' was begun with other pictures or labels, so their scores cannot be compared; restore "
-            "them, start again with --overwrite, or use another --output"
+            f"them, {ANOTHER}"
         )
-    return UserError(
-        f"the study '{name}' exists already and has another {key}; repeat its command, "
-        "start again with --overwrite, or name another --study or --output"
-    )
+    return UserError(f"the study '{name}' exists already and has another {key}; repeat its command, {ANOTHER}")
 
 
 def make_sampler(kind: Sampler, seed: int, number: int) -> BaseSampler:

@@ -135,7 +135,7 @@ def test_every_trial_sees_the_pictures_that_its_values_ask_for(
 ) -> None:
     seen, stores = [], []
 
-    def untrained(self: Any, config: Any, data: Any, context: Any, **more: Any) -> None:
+    def seeing(self: Any, config: Any, data: Any, context: Any, **more: Any) -> None:
         wanted = (config.imgsz, getattr(config, "gray", False), getattr(config, "tiles", None) and tiling(config))
         for pictures in (data.train, data.val):
             assert (pictures.imgsz, pictures.gray, getattr(pictures, "tiles", None)) == wanted
@@ -144,7 +144,7 @@ def test_every_trial_sees_the_pictures_that_its_values_ask_for(
         raise UserError("enough")
 
     for training in (DetectionTraining, ClassificationTraining):
-        monkeypatch.setattr(training, "trainer", untrained)
+        monkeypatch.setattr(training, "trainer", seeing)
     (tmp_path / "space.yaml").write_text(yaml.safe_dump({key: values}))
     data = class_set if "task=classify" in settings else defect_set
     args = ["tune", "--data", str(data), "--space", str(tmp_path / "space.yaml"), "--sampler", "grid"]

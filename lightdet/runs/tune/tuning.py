@@ -37,13 +37,14 @@ from lightdet.tuning.results import Results, collect
 from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
 from lightdet.tuning.space import SearchSpace, combined
 from lightdet.tuning.study import PICTURES, close, open_study, say_alive
+from lightdet.tuning.study_folder import DATABASE, note_study, place_of, refuse_other_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optuna import Study
 
-DATABASE, PAGE, BEST, NUMBERS = "study.db", "tune.html", "best.yaml", "tune.json"
+PAGE, BEST, NUMBERS = "tune.html", "best.yaml", "tune.json"
 DEFAULT_TRIALS = 20
 HEARD_SECONDS = 30.0
 AFTER_READING = {"model", "loss", "augment", "sampling", "normalize", "train", "eval"}
@@ -131,20 +132,11 @@ class Tuning:
         """Search until the study has its trials or `stop` is set; the page and best.yaml are always written.
 
         Raises:
-            UserError: Optuna is missing, another study is in the way, the data cannot be read, every trial fails.
+            UserError: Optuna is missing, another search is in the way, the data cannot be read, every trial fails.
         """
         options = self.options
         make_folder(options.output)
-        self.pictures = self._pictures()
-        url = options.storage or f"sqlite:///{(Path(options.output) / DATABASE).absolute()}"
-        study = open_study(
-            url,
-            options.study or "lightdet",
-            self._identity(),
-            pruner=options.pruner,
-            epochs=self.config.train.epochs,
-            anew=options.overwrite,
-        )
+        study = self._open()
         objective = _Objective(self, watcher, stop)
         search = Search(
             study,
@@ -168,6 +160,23 @@ class Tuning:
                 close(study)
         outcome.stopped = not finished
         return outcome
+
+    def _open(self) -> Study:
+        """The study, in a folder that is no other one's."""
+        options, folder = self.options, Path(self.options.output)
+        name, place = options.study or "lightdet", place_of(options.storage, folder)
+        self.pictures = self._pictures()
+        study = open_study(
+            options.storage or f"sqlite:///{(folder / DATABASE).absolute()}",
+            name,
+            self._identity(),
+            pruner=options.pruner,
+            epochs=self.config.train.epochs,
+            anew=options.overwrite,
+            check=lambda storage: refuse_other_study(folder, place, name, storage),
+        )
+        note_study(folder, place, name)
+        return study
 
     def _identity(self) -> dict[str, Any]:
         return {
