@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import torch
 
     from lightdet.training.checkpoint import Progress, TrainingState
+    from lightdet.training.trainer import Trainer
 
 METADATA_KEY = "lightdet_training"  # of lightdet.training.checkpoint, whose import would bring torch
 
@@ -239,7 +240,6 @@ def _train(
 ) -> TrainResult:
     import torch  # noqa: PLC0415
 
-    from lightdet.assembly.computing import probed_speed  # noqa: PLC0415
     from lightdet.assembly.trainer import RunContext  # noqa: PLC0415
     from lightdet.models.device import choose_device  # noqa: PLC0415
     from lightdet.training.checkpoint import load_state  # noqa: PLC0415
@@ -279,8 +279,7 @@ def _train(
             start = None if options.weights is None else Path(options.weights)
             trainer = task.training.trainer(config, data, context, bit_depth=spec.bit_depth, start=start)
             if state is None:
-                per_epoch, speed = trainer.loader.per_epoch, probed_speed(run, config.imgsz)
-                display.expect(config, data, per_epoch, output, speed, from_scratch(config, run))
+                _expect(display, config, data, trainer, output, run)
             if processes.is_first:
                 begin(output, resumed=state is not None)
             reached = trainer.fit()
@@ -289,6 +288,15 @@ def _train(
         _write_about(options, digests if reached.done else None, values)
     display.end(reached, data, output)
     return TrainResult(output, reached, stop.requested and not reached.done, values)
+
+
+def _expect(
+    display: TrainingDisplay, config: Any, data: Any, trainer: Trainer, output: Path, run: Mapping[str, Any]
+) -> None:
+    from lightdet.assembly.computing import probed_speed  # noqa: PLC0415
+
+    speed = probed_speed(run, config.imgsz)
+    display.expect(config, data, trainer.loader.per_epoch, output, speed, from_scratch(config, run))
 
 
 def _write_about(options: TrainOptions, digests: Mapping[str, Sequence[str]] | None, values: dict[str, Any]) -> None:
