@@ -125,3 +125,42 @@ def test_the_last_picture_says_that_it_is_not_saved(label: Page, folder: Path) -
     label.press("n")
     label.page.locator("#alert", has_text="the last picture of those shown").wait_for()
     assert rows(folder, "3") == []
+
+
+def test_a_change_that_waits_is_not_overwritten_by_another_picture(label: Page, folder: Path) -> None:
+    answering(label, 503)
+    label.drag((20, 20), (60, 50))
+    label.saved("Not saved: the server does not answer")
+    label.press("n")
+    label.page.locator("#alert", has_text="not saved yet").wait_for()
+    assert label.page.locator("#name").inner_text() == "0.png" and label.page.locator("#boxes li").count() == 1
+    label.page.unroute_all()
+    label.press("n")
+    label.page.locator("#name", has_text="1.png").wait_for()
+    label.drag((100, 60), (150, 120))
+    label.saved()
+    assert near(rows(folder, "0"), [(0, [20, 20, 60, 50])]) and near(rows(folder, "1"), [(0, [100, 60, 150, 120])])
+
+
+def test_what_is_drawn_while_the_next_picture_loads_is_not_lost_unseen(label: Page, folder: Path) -> None:
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    label.page.route("**/api/pictures/*/image*", hold)
+    answering(label, 503)
+    label.press("n")
+    becomes(label.page, lambda: len(held) > 0, True)
+    label.drag((20, 20), (60, 50))
+    label.page.wait_for_timeout(300)
+    taken = label.page.locator("#boxes li").count()
+    for route in held:
+        route.continue_()
+    label.page.unroute_all()
+    label.page.locator("#name", has_text="1.png").wait_for()
+    label.drag((100, 60), (150, 120))
+    label.saved()
+    label.page.wait_for_timeout(300)
+    assert len(rows(folder, "1")) == 1
+    assert (len(rows(folder, "0")) if (folder / "0.txt").exists() else 0) == taken

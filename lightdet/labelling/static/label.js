@@ -13,14 +13,15 @@ import * as saving from "./saving.js";
 import * as zoom from "./zoom.js";
 
 const STILL = 250; // milliseconds after the last arrow key until a moved box is saved
-const app = { folder: null, picture: null, unshown: "", known: [], marks: [], className: null, filter: "", number: 0, opening: 0, timer: 0 };
+const app = { folder: null, picture: null, unshown: "", known: [], marks: [], className: null, filter: "", number: 0, opening: 0, opened: 0, timer: 0 };
 
 const labelOf = (name) => app.folder.classes.findIndex((each) => each.name === name);
 const named = () => app.marks.map((mark) => ({ ...mark, label: labelOf(mark.name) }));
 const markOf = (key) => app.marks.find((mark) => mark.key === key);
 const newKey = () => `box-${app.number += 1}`;
 const faultOf = () => app.picture.fault || app.unshown; // why it cannot be labelled
-const canChange = () => Boolean(app.picture && !faultOf());
+// While the next picture is loaded, no change of the present one begins: what is not saved is always of the present one.
+const canChange = () => Boolean(app.picture && !faultOf() && app.opening === app.opened);
 
 // --- opening a picture --------------------------------------------------------------------------------------
 
@@ -30,14 +31,16 @@ async function open(id) {
   alarm("");
   let told;
   try { told = await call("GET", `pictures/${id}`); } catch (error) {
-    if (turn === app.opening) alarm(error.message);
+    if (turn !== app.opening) return;
+    app.opened = turn;
+    alarm(error.message);
     return;
   }
   const unshown = await picture.show(told, () => turn === app.opening);
   if (turn !== app.opening) return;
   history.replaceState(null, "", `#${encodeURIComponent(told.name)}`);
   const same = app.picture?.id === id;
-  Object.assign(app, { picture: told, unshown });
+  Object.assign(app, { picture: told, unshown, opened: turn });
   if (!same) zoom.begin(app.size());
   if (unshown) canvas.end();
   else canvas.begin(app.size());
@@ -212,7 +215,9 @@ export const actions = {
     if (saving.isRefused() && way === "undo") return drop();
     if (saving.isPending() || !canChange()) return;
     try {
-      take(await call("POST", `pictures/${app.picture.id}/${way}`, { version: app.picture.version }));
+      const told = await call("POST", `pictures/${app.picture.id}/${way}`, { version: app.picture.version });
+      if (told.id !== app.picture.id) return;
+      take(told);
       $("saved").textContent = way === "undo" ? "Undone" : "Redone";
     } catch (error) {
       if (error.code === "nothing") return;
@@ -328,6 +333,10 @@ canvas.setUp({
   changed(key, box) {
     const mark = markOf(key);
     if (!mark || mark.box.every((value, i) => value === box[i])) return;
+    if (!canChange()) {
+      canvas.move(mark); // back
+      return;
+    }
     mark.box = box;
     changed();
   },
