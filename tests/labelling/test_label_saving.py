@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from label_folders import SIZE, files_of, picture
+from label_folders import SIZE, bare_folder, files_of, picture
 from label_page import Page, near, rows
 from page_browser import Open, becomes
 
@@ -164,3 +165,50 @@ def test_what_is_drawn_while_the_next_picture_loads_is_not_lost_unseen(label: Pa
     label.page.wait_for_timeout(300)
     assert len(rows(folder, "1")) == 1
     assert (len(rows(folder, "0")) if (folder / "0.txt").exists() else 0) == taken
+
+
+POLYGON = {"label": "dent", "points": [[100, 20], [180, 20], [140, 60]], "shape_type": "polygon", "group_id": None,
+           "description": "seen twice", "flags": {"sure": True}}  # fmt: skip
+EDGE = {"label": "dent", "points": [[20, 30], [60, 90]], "shape_type": "rectangle", "group_id": None,
+        "description": "an edge", "flags": {"deep": True}}  # fmt: skip
+FIRST = {**EDGE, "points": [[20, 110], [60, 150]], "description": "gone in the other window"}
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["draws", "moves"])
+def test_saving_mine_keeps_what_the_file_says_of_boxes(
+    start: Start, open_page: Open, tmp_path: Path, moves: bool
+) -> None:
+    folder = bare_folder(tmp_path / "new", 1)
+    whole = {"version": "5.0.1", "flags": {}, "shapes": [FIRST, POLYGON, EDGE], "imagePath": "0.png",
+             "imageData": None, "imageHeight": SIZE[1], "imageWidth": SIZE[0]}  # fmt: skip
+    (folder / "0.json").write_text(json.dumps(whole))
+    served = start(folder)
+    one, two = Page(open_page(served.url)), Page(open_page(served.url))
+    for page in (one, two):
+        page.page.locator("#boxes li >> nth=2").wait_for()
+    one.click(40, 130)
+    one.press("Delete")  # the first: those that follow have other numbers from then on
+    one.saved()
+    if moves:
+        two.click(40, 60)
+        two.press("ArrowRight")
+    else:
+        two.drag((100, 100), (150, 140))
+    two.page.locator("#conflict[open]").wait_for()
+    two.page.get_by_role("button", name="Save mine instead").click()
+    two.saved()
+    shapes = json.loads((folder / "0.json").read_text())["shapes"]
+    assert [each for each in shapes if each["shape_type"] == "polygon"] == [POLYGON]
+    edge = next(each for each in shapes if each.get("description") == "an edge")
+    wanted = [[21, 30], [61, 90]] if moves else EDGE["points"]
+    assert (
+        edge | {"points": wanted} == {**edge, **EDGE, "points": wanted}
+        and edge["points"] == wanted
+        and len(shapes) == (3 if moves else 4)
+    )
+    becomes(two.page, lambda: two.names().count("dent (outline)"), 1)
+    two.page.wait_for_timeout(300)
+    two.press("Escape")
+    two.drag((70, 130), (90, 150))  # what follows names them by their new numbers
+    becomes(two.page, lambda: len(json.loads((folder / "0.json").read_text())["shapes"]), len(shapes) + 1)
+    assert json.loads((folder / "0.json").read_text())["shapes"][: len(shapes)] == shapes

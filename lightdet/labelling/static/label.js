@@ -4,6 +4,7 @@ import { $ } from "./dom.js";
 import { call } from "./calls.js";
 import { color } from "./colors.js";
 import * as canvas from "./canvas.js";
+import * as conflict from "./conflict.js";
 import { listenToKeys, isMoving, handIsDown } from "./keys.js";
 import { showBoxes, showClasses, showPictures } from "./lists.js";
 import { drawOver } from "./over.js";
@@ -134,23 +135,18 @@ function afterSaving({ answer, change }) {
 }
 
 async function settle(change) {
-  const dialog = $("conflict");
-  dialog.showModal();
-  $("theirs").focus();
-  const mine = await new Promise((go) => {
-    $("mine").onclick = () => go(true);
-    $("theirs").onclick = () => go(false);
-    dialog.oncancel = () => go(false);
-  });
-  dialog.close();
-  const told = await call("GET", `pictures/${change.id}`);
-  if (mine) {
-    saving.save({ ...change, version: told.version, marks: change.marks.map((mark) => ({ ...mark, origin: null })) });
-    if (app.picture.id === change.id) app.marks.forEach((mark) => { mark.origin = null; });
-  } else if (app.picture.id === change.id) {
+  let answer;
+  try { answer = await conflict.ask(change); } catch { return saving.save(change); } // asked again once the server is back
+  const { mine, told } = answer;
+  if (!mine) {
     take(told);
-    sayWhatIsThere("");
+    return sayWhatIsThere("");
   }
+  const kept = conflict.onto(change, told);
+  app.known = told.marks;
+  app.picture.version = told.version;
+  kept.keys.forEach((key, index) => Object.assign(markOf(key) ?? {}, { origin: kept.marks[index].origin }));
+  return saving.save(kept);
 }
 
 function addMark(box, name = app.className) {

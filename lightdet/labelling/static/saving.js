@@ -95,5 +95,6 @@ async function fail(change, error) {
   }
 }
 
-const alike = (some, others) => some.length === others.length && some.every(({ name, box }, index) => name === others[index].name
+// Whether marks have the same boxes and classes, in the same order.
+export const alike = (some, others) => some.length === others.length && some.every(({ name, box }, index) => name === others[index].name
   && box.every((value, i) => Math.abs(value - others[index].box[i]) < 1e-4));
