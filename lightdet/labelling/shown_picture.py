@@ -13,7 +13,7 @@ from lightdet.data.images import read_file, read_image
 from lightdet.labelling.pictures import Picture
 
 _SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "BMP": "image/bmp"}
-"""Formats that every browser shows, EXIF rotation applied, in the colours in which lightdet reads them."""
+"""Formats that every browser shows, in the colours in which lightdet reads them."""
 _PLAIN = ("L", "RGB", "P", "1")
 
 
@@ -29,7 +29,8 @@ def shown_picture(picture: Picture, bit_depth: int) -> tuple[bytes, str]:
     """
     facts = checked_facts(picture.path)
     own = picture.path.suffix.lower() != ".json"  # LabelMe's files may hold their picture
-    if own and facts.format in _SHOWN and facts.mode in _PLAIN and facts.bits <= 8:
+    upright = facts.orientation == 1 or facts.format == "JPEG"  # browsers turn other formats or do not
+    if own and upright and facts.format in _SHOWN and facts.mode in _PLAIN and facts.bits <= 8:
         return read_file(picture.path), _SHOWN[facts.format]
     pixels = read_image(picture.path, bit_depth=bit_depth)
     _, data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])

@@ -128,12 +128,19 @@ def test_every_picture_is_sent_as_browsers_show_it(start: Start, tmp_path: Path)
     turned = Pil.Exif()
     turned[274] = 6
     Pil.fromarray(pixels).save(folder / "turned.jpg", exif=turned)
+    Pil.fromarray(pixels).save(folder / "turned.webp", exif=turned, lossless=True)
     Pil.fromarray(pixels).save(folder / "plain.png")
     Pil.fromarray(pixels).save(folder / "scan.tif")
     Pil.fromarray(pixels[..., 0].astype(np.uint16) << 8).save(folder / "deep.png")
     served = start(folder, form="yolo", classes=("dent",))
     for number, (name, size) in enumerate(
-        [("deep.png", [30, 20]), ("plain.png", [30, 20]), ("scan.tif", [30, 20]), ("turned.jpg", [20, 30])]
+        [
+            ("deep.png", [30, 20]),
+            ("plain.png", [30, 20]),
+            ("scan.tif", [30, 20]),
+            ("turned.jpg", [20, 30]),
+            ("turned.webp", [20, 30]),
+        ]
     ):
         told, sent = served.get(served.of(number)), served.client.get(served.of(number, "/image"))
         assert (told["name"], told["size"]) == (name, size)
