@@ -14,6 +14,7 @@ from lightdet.assembly.recognition import recognise
 from lightdet.data.dataset import ClassFormat, DatasetSpec, split_records
 from lightdet.data.draw_splits import LIST_NAME, list_line
 from lightdet.data.records import BoxRecord, ClassRecord
+from lightdet.data.scanning import list_text
 from lightdet.errors import UserError
 from lightdet.files import write_text
 
@@ -55,7 +56,7 @@ def describe_folder(
         values["format"] = "folders"
     splits = dict(found.values["splits"])
     for name, path in lists.items():
-        write_text(path, "".join(f"{line}\n" for line in sorted(_lines(spec, name))))
+        write_text(path, list_text(sorted(_lines(spec, name))))
         place = found.values["splits"]["train"]
         kept = place if isinstance(place, dict) else {"images": place}
         kept = {} if by_class or spec.format == "deeppcb" else kept

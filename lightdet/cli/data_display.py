@@ -17,6 +17,7 @@ from lightdet.data.audit.tables import Table as Facts
 from lightdet.data.convert import Conversion
 from lightdet.data.draw_splits import DrawnSplits
 from lightdet.data.faults import shown_below
+from lightdet.data.scanning import list_text
 from lightdet.files import write_text
 from lightdet.wording import counted
 
@@ -101,7 +102,7 @@ def show_doubts(console: Console, found: DoubtedLabels, root: Path, examples: in
 
 def write_order(console: Console, found: DoubtedLabels, data: str | Path, order: Path) -> None:
     """Write the list of the pictures of these labels, and say how to correct them."""
-    write_text(order, "".join(f"{name}\n" for name in found.pictures()))
+    write_text(order, list_text(found.pictures()))
     _line(console, escape(f"correct them: lightdet label {data} --order {order}"))
 
 

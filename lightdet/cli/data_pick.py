@@ -72,10 +72,11 @@ def pick(
 
 def _show(console: Console, done: Picked, output: Path | None) -> None:
     """Print the list, or write it and say so."""
+    from lightdet.data.scanning import list_text
     from lightdet.files import write_text
 
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    listed = "".join(f"{entry['path']}\n" for entry in done.entries)
+    listed = list_text(entry["path"] for entry in done.entries)
     if output is None:
         say(listed, end="")
     else:

@@ -14,6 +14,7 @@ from lightdet.data.audit.pictures import check_pictures
 from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.formats.folders import class_of_path
 from lightdet.data.paths import below_root
+from lightdet.data.scanning import list_text
 from lightdet.data.splits import alike_groups, draw_share
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
@@ -166,7 +167,7 @@ def _write(spec: DatasetSpec, output: Path, parts: dict[str, list[ImageLabel]]) 
     root = spec.root.resolve()
     for name, labels in parts.items():
         lines = sorted(list_line(each, spec, root) for each in labels)
-        write_text(output / LIST_NAME.format(name), "".join(f"{line}\n" for line in lines))
+        write_text(output / LIST_NAME.format(name), list_text(lines))
     described = {
         "name": spec.name,
         "root": str(root),

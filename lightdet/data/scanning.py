@@ -71,3 +71,8 @@ def list_entries(listing: Path) -> Iterator[tuple[int, str]]:
     for number, line in read_lines(listing):
         if not line.startswith("#"):
             yield number, line
+
+
+def list_text(lines: Iterable[str]) -> str:
+    """The text of a list file; ``./`` stands before names that would be taken for a comment or lose their blanks."""
+    return "".join(f"{'./' if line.startswith('#') or line[:1].isspace() else ''}{line}\n" for line in lines)

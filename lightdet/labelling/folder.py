@@ -137,9 +137,10 @@ def in_order(pictures: Sequence[Picture], names: Sequence[tuple[int, str]], list
             by_name.setdefault("/".join(parts[start:]), []).append(picture)
     chosen: dict[str, Picture] = {}
     for line, text in names:
+        plain = text.replace("\\", "/").removeprefix("./")
         here = [place for base in (Path(), listing.parent) if (place := (base / text).resolve()) in by_path]
-        several = [by_path[here[0]]] if here else by_name.get(text.replace("\\", "/").removeprefix("./"), [])
-        whole = [picture for picture in several if picture.name == text] or several
+        several = [by_path[here[0]]] if here else by_name.get(plain, [])
+        whole = [picture for picture in several if picture.name == plain] or several
         if len(whole) != 1:
             what = f"could be {whole[0].name} or {whole[1].name}" if whole else "is no picture of the folder"
             raise UserError(f"'{text}' {what}; correct the line", path=listing, line=line)
