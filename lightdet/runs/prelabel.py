@@ -118,7 +118,13 @@ def prelabel(
     collected = _collect(predictor, pictures, skip_broken=skip_broken, progress=progress, done=done)
     if not collected:
         raise UserError(f"none of {counted(len(pictures), 'picture')} can be read; the first: {done.skipped[0][1]}")
-    _write(tool, output, collected, names, tuple(predictor.names), address, run_name(weights), done)
+    classes = tuple(predictor.names)
+    if tool == "labelme":
+        places = _labelme_places(names, output)
+        _write_each([(places[name], each) for name, each in collected.items()], classes, done, overwrite=overwrite)
+        return done
+    _check_file(tool, output, overwrite=overwrite)
+    _write(tool, output, {names[name]: each for name, each in collected.items()}, classes, address, weights, done)
     return done
 
 
@@ -184,11 +190,6 @@ def _collect(
         if not skip_broken:
             raise UserError(message, path=name)
         done.skipped.append((name, message))
-    done.pictures = len(collector.found)
-    for proposed in collector.found.values():
-        for label in proposed.annotation.labels.tolist():
-            name = predictor.names[label]
-            done.boxes[name] = done.boxes.get(name, 0) + 1
     return collector.found
 
 
@@ -271,32 +272,45 @@ def _config_place(output: Path) -> Path:
     return output.with_name(f"{output.stem}-labels.xml")
 
 
+def _write_each(
+    found: Sequence[tuple[Path, Proposed]], classes: tuple[str, ...], done: Prelabelled, *, overwrite: bool
+) -> None:
+    """Write a file per picture, but none that a person made while the model was running."""
+    for place, proposed in found:
+        if not overwrite and place.exists():
+            done.left += 1
+            continue
+        way = Path(os.path.relpath(proposed.annotation.image, place.parent)).as_posix()
+        write_text(place, labelme_text(proposed.annotation, classes, way, proposed.scores))
+        done.files.append(place)
+        _count(proposed, classes, done)
+
+
+def _count(proposed: Proposed, classes: tuple[str, ...], done: Prelabelled) -> None:
+    done.pictures += 1
+    for label in proposed.annotation.labels.tolist():
+        done.boxes[classes[label]] = done.boxes.get(classes[label], 0) + 1
+
+
 def _write(
     tool: Tool,
     output: Path,
     found: Mapping[str, Proposed],
-    names: Mapping[str, str],
     classes: tuple[str, ...],
     address: str,
-    model: str,
+    weights: Path,
     done: Prelabelled,
 ) -> None:
+    """Write the one file of a tool; `found` is by the pictures' names in it."""
+    for proposed in found.values():
+        _count(proposed, classes, done)
     annotations = [each.annotation for each in found.values()]
-    shown = [names[name] for name in found]
-    if tool == "labelme":
-        places = _labelme_places(names, output)
-        for name, proposed in found.items():
-            image, place = proposed.annotation.image, places[name]
-            way = Path(os.path.relpath(image, place.parent)).as_posix()
-            write_text(place, labelme_text(proposed.annotation, classes, way, proposed.scores))
-            done.files.append(place)
-        return
     if tool == "cvat":
-        write_text(output, cvat_text(annotations, classes, shown, predicted=True))
+        write_text(output, cvat_text(annotations, classes, list(found), predicted=True))
         done.files.append(output)
         return
-    addresses = [address + quote(name) for name in shown]
+    addresses = [address + quote(name) for name in found]
     scores = [each.scores for each in found.values()]
-    write_text(output, label_studio_text(annotations, classes, addresses, model, scores))
+    write_text(output, label_studio_text(annotations, classes, addresses, run_name(weights), scores))
     write_text(_config_place(output), label_studio_config(classes))
     done.files += [output, _config_place(output)]

@@ -22,7 +22,9 @@ from lightdet.assembly.dataset import load_dataset
 from lightdet.cli.app import main
 from lightdet.data.dataset import read_split
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
+from lightdet.runs.prelabel import Prelabelled, prelabel
 from lightdet.structures import Tiling
 
 CLASSES = ["größe", "a & <b>"]
@@ -196,6 +198,40 @@ def test_labelme_files_that_are_there_stay(home: Path, tmp_path: Path, capsys: p
     assert "every picture has a file already" in capsys.readouterr().out
     assert run(home, "labelme", tmp_path, "--overwrite") == 0
     assert (tmp_path / "deep" / "c.json").read_text() != "corrected"
+
+
+def meanwhile(home: Path, tool: str, output: Path, made: list[Path], **more: bool) -> Prelabelled:
+    """Propose, while a person makes files."""
+
+    def person(done: int, total: int) -> None:
+        for place in made:
+            place.parent.mkdir(exist_ok=True)
+            place.write_text("corrected")
+
+    sources, weights = [str(home / "pictures")], home / "model.safetensors"
+    return prelabel(sources, weights, tool, output, recursive=True, progress=person, **more)  # type: ignore[arg-type]
+
+
+def test_labelme_files_that_a_person_makes_meanwhile_stay(home: Path, tmp_path: Path) -> None:
+    made = [tmp_path / "deep" / "c.json", tmp_path / "b.json"]
+    done = meanwhile(home, "labelme", tmp_path, made)
+    assert [place.read_text() for place in made] == ["corrected"] * 2
+    assert (done.left, done.pictures) == (2, 2) and {place.stem for place in done.files} == {"a 1+2 ü#%", "d"}
+    written = [json.loads(place.read_text(encoding="utf-8")) for place in done.files]
+    assert sum(done.boxes.values()) == sum(len(each["shapes"]) for each in written)
+    assert meanwhile(home, "labelme", tmp_path, made, overwrite=True).left == 0
+    assert "corrected" not in [place.read_text() for place in made]
+
+
+@pytest.mark.parametrize(("tool", "name"), [("label-studio", ""), ("label-studio", "-labels.xml"), ("cvat", "")])
+def test_a_file_that_comes_meanwhile_is_replaced_only_if_told(home: Path, tool: str, name: str, tmp_path: Path) -> None:
+    output = output_of(tool, tmp_path)
+    made = output.with_name(output.stem + name) if name else output
+    with pytest.raises(UserError, match=r"exists already; --overwrite replaces it"):
+        meanwhile(home, tool, output, [made])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["corrected"]
+    meanwhile(home, tool, output, [made], overwrite=True)
+    assert made.read_text() != "corrected"
 
 
 def test_refusals_are_one_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
