@@ -148,6 +148,7 @@ def _planned(
     from lightdet.service.collecting.copies import as_files
     from lightdet.service.collecting.gather import gather
     from lightdet.service.collecting.plan import make_plan
+    from lightdet.service.collecting.told import first_few
     from lightdet.service.records.span import Span
 
     try:
@@ -158,6 +159,8 @@ def _planned(
             raise UserError(f"{store.database.shown} holds inspections of a classifier alone, which have no boxes")
         if not found.pictures:
             told = f"{found.inspections:,} inspections, {found.corrected:,} of them corrected"
+            if found.not_found:
+                told += f", none of the {len(found.not_found):,} listed ({first_few(found.not_found)})"
             raise UserError(f"no picture is asked for: {told}; choose others with --what")
         place, until = kept_pictures(store, database, keep_folder), store.pictures_deleted_until()
     finally:

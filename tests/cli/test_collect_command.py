@@ -224,6 +224,22 @@ def test_the_choice(line: Line) -> None:
     assert not (line.folder.parent / "out").exists()
 
 
+def test_listed_pictures_without_a_record_are_counted_and_named(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
+    here, other = line.part(*FOUND), line.part(*FOUND, model=ModelIdentity("other", "0" * 12, "0" * 64))
+    listing = line.folder.parent / "picked.txt"
+    names = [f"{here}.png", "deep/b.png", f"{other}.png", "a.png", "c.png", "s3://lake/d.png"]
+    listing.write_text("".join(f"{name}\n" for name in names))
+    code, told = collect(line, "--picked", str(listing), "--dry-run")
+    assert code == 0 and told["not_found"] == ["a", "b", "c", "d"]
+    assert "listed, but in none of these records: 4 pictures: a, b, c and 1 more" in capsys.readouterr().out
+    code, told = collect(line, "--picked", str(listing), "--dry-run", "--model", "best")
+    assert told["not_found"] == sorted(["a", "b", "c", "d", other])
+    listing.write_text("a.png\nb.png\n")
+    told_line = one_line(capsys, "--records", line.database, "-o", "new", "--picked", str(listing))
+    assert "no picture is asked for: 2 inspections, 0 of them corrected, none of the 2 listed (a, b);" in told_line
+    assert collect(line, "--what", "all", "--dry-run")[1]["not_found"] == []
+
+
 def test_look_alikes_stay_on_one_side_and_the_seed_decides(line: Line) -> None:
     twins = [(0, 200, 10 + shift, 20, 60, 60) for shift in (0, 1)]
     alike = [line.part(*FOUND, data=paint(patch, size=SIZE)) for patch in twins]

@@ -77,6 +77,7 @@ class Gathered:
         classified: how many were judged by a classifier, which draws no boxes.
         pictures: those asked for, corrected ones first, then the newest first.
         labels: by class name, the lowest number that a model gave it.
+        not_found: ids that were picked and are not among the inspections looked at, sorted.
     """
 
     inspections: int = 0
@@ -84,16 +85,19 @@ class Gathered:
     classified: int = 0
     pictures: list[Seen] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    not_found: list[str] = field(default_factory=list)
 
 
 def gather(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Gathered:
     """Go through `records`, the oldest first."""
     found = Gathered()
     seen: dict[str, Seen] = {}
+    not_found = set(wanted.picked)
     for record in records:
         if wanted.model is not None and wanted.model not in _names_of(record["model"]):
             continue
         found.inspections += 1
+        not_found.discard(record["id"])
         if "bad" in record["rule"]:
             found.classified += 1
             continue
@@ -103,6 +107,7 @@ def gather(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Gathered:
         found.corrected += corrected
         if corrected or chosen:
             _add(seen, record, chosen)
+    found.not_found = sorted(not_found)
     chosen_ones = [each for each in seen.values() if each.chosen]
     found.pictures = sorted(chosen_ones, key=lambda each: (each.truth.corrected, each.record["id"]), reverse=True)
     return found

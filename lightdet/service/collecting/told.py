@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lightdet.service.collecting.plan import LeftOut, Plan, Reason, Taken
@@ -25,6 +25,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"records: {counted(gathered.inspections, 'inspection')}, {gathered.corrected:,} corrected"
     if gathered.classified:
         yield f"left out: {counted(gathered.classified, 'inspection')} by a classifier, which draws no boxes"
+    if gathered.not_found:
+        what = counted(len(gathered.not_found), "picture")
+        yield f"listed, but in none of these records: {what}: {first_few(gathered.not_found)}"
     boxes = [len(each.truth.boxes or ()) for each in plan.labelled]
     if plan.labelled:
         yield (
@@ -73,6 +76,7 @@ def as_dict(plan: Plan, done: Collected | None) -> dict[str, Any]:
         "to_label": [_picture(each) for each in plan.to_label],
         "left_out": [{**_inspection(each), "reason": each.reason, "message": each.message} for each in plan.left_out],
         "beyond": plan.beyond,
+        "not_found": plan.gathered.not_found,
         "written": None
         if done is None
         else {
@@ -104,9 +108,13 @@ def _inspection(each: Taken | LeftOut) -> dict[str, Any]:
 
 def _names(found: list[Taken] | list[LeftOut]) -> str:
     """The first few, by their names and ids."""
-    shown = [_name(each) for each in found[:_SHOWN]]
-    more = len(found) - _SHOWN
-    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    return first_few([_name(each) for each in found])
+
+
+def first_few(names: Sequence[str]) -> str:
+    """The first few of `names`, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _name(each: Taken | LeftOut) -> str:
