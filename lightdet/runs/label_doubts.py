@@ -47,6 +47,8 @@ def doubt_labels(
 ) -> DoubtedLabels:
     """Compare the labels of all splits with what a detector finds in the same pictures.
 
+    Splits that cannot be read are left out, with a note.
+
     Args:
         spec: a data set of boxes.
         weights: a model file, or the folder of a finished cross-validation: then every picture is judged by the model
@@ -59,16 +61,15 @@ def doubt_labels(
             findings of a cross-validation, or with those of other pictures.
     """
     require_boxes(spec, "--weights doubts boxes")
-    truths: dict[str, tuple[str, Annotation]] = {}
-    for split in spec.splits:
-        for truth in read_split(spec, split, on_error="skip")[0]:
-            truths.setdefault(below_root(truth.image, spec.root), (split, truth))
+    truths, left_out = _truths(spec)
+    if not truths:
+        return DoubtedLabels(shown_path(weights), [], 0, left_out)
     if weights.is_dir():
         answers, names = _held_out(weights, spec)
-        notes = [f"every picture was judged by a model that has not seen it ({weights})"]
+        notes = [*left_out, f"every picture was judged by a model that has not seen it ({weights})"]
     else:
         answers, names = _asked(weights, spec, {name: truth for name, (_, truth) in truths.items()}, progress)
-        notes = [FLATTERED]
+        notes = [*left_out, FLATTERED]
     judged = [name for name in truths if name in answers]
     if not judged:
         raise UserError("holds no findings in the pictures of this data set", path=weights)
@@ -81,6 +82,21 @@ def doubt_labels(
     doubts = label_doubts([truths[name][1] for name in judged], [answers[name] for name in judged], known)
     first = [_told(doubt, judged[doubt.picture], truths, answers, spec) for doubt in doubts[:most]]
     return DoubtedLabels(shown_path(weights), first, len(doubts), notes)
+
+
+def _truths(spec: DatasetSpec) -> tuple[dict[str, tuple[str, Annotation]], list[str]]:
+    """The split and the labels of each picture by its name; and a note on each split that cannot be read."""
+    truths: dict[str, tuple[str, Annotation]] = {}
+    notes = []
+    for split in spec.splits:
+        try:
+            found = read_split(spec, split, on_error="skip")[0]
+        except UserError as error:
+            notes.append(f"the split '{split}' was left out: {error}")
+            continue
+        for truth in found:
+            truths.setdefault(below_root(truth.image, spec.root), (split, truth))
+    return truths, notes
 
 
 def _asked(

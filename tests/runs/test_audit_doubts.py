@@ -52,6 +52,32 @@ def test_no_more_findings_than_asked_for(folder: Path) -> None:
     assert len(json.loads(Path("a.json").read_text())["doubts"]["first"]) == 1
 
 
+@pytest.mark.parametrize("broken", ["empty", "missing", "labels"])
+def test_a_split_that_cannot_be_read_costs_no_other_its_report(
+    folder: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if broken != "missing":
+        Path("more").mkdir()
+    if broken == "labels":
+        Path("more/x.png").write_bytes(Path("images/p 0.png").read_bytes())
+        Path("more/x.txt").write_text("nonsense\n")
+    Path("data.yaml").write_text("format: yolo\nclasses: [dent, hole]\nsplits: {train: images, val: more}\n")
+    assert run("--json", "plain.json") == 1
+    out = capsys.readouterr().out
+    assert run("-w", "cv", "--json", "a.json") == 1
+    with_doubts = capsys.readouterr().out
+    assert with_doubts.startswith(out.rstrip()) and "p 3.txt:1: the box of 'dent' is 'hole'" in with_doubts
+    told, plain = (json.loads(Path(name).read_text()) for name in ("a.json", "plain.json"))
+    assert told.pop("doubts")["notes"][0].startswith("the split 'val' was left out: ")
+    assert told == {name: value for name, value in plain.items() if name != "doubts"}
+
+
+def test_a_report_without_any_split_that_can_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data.yaml").write_text("format: yolo\nclasses: [dent, hole]\nsplits: {train: nowhere}\n")
+    assert run("-w", "cv", "--json", "a.json") == 1
+    assert json.loads(Path("a.json").read_text())["doubts"]["total"] == 0
+
+
 @pytest.mark.parametrize(
     ("spoil", "words", "message"),
     [
