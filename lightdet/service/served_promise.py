@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from lightdet.drift.kept import Watched
-from lightdet.drift.monitor import Look
+from lightdet.drift.monitor import Look, Suspension
 from lightdet.service.alarms import Alarm
 from lightdet.service.control import Loaded, LoadedModel, Standing
 from lightdet.service.watch import PromiseWatch
@@ -79,14 +79,26 @@ class ServedPromise:
     def __init__(self, database: str, tell: Callable[[Watched], None], ring: Callable[[Alarm], None]) -> None:
         self._database, self._tell, self._ring = database, tell, ring
         self._watch: PromiseWatch | None = None
+        self._sha256 = ""
 
     def serve(self, loaded: LoadedModel) -> None:
-        """Begin for a model, or continue where it was left."""
-        if self._watch is not None and self._watch.sha256 == loaded.sha256:
+        """Begin for a model, or continue where it was left; the alarm follows a change of the model."""
+        if self._sha256 == loaded.sha256:
             return
+        first, before = not self._sha256, self._suspension
         self.close()
+        self._sha256 = loaded.sha256
         if loaded.reference is not None:
             self._watch = PromiseWatch(self._database, loaded.sha256, loaded.reference)
+        now = self._suspension
+        if now is None and before is not None:
+            self._tell_end("another model is served: no promise is suspended")
+        elif now is not None and before is None and not first:  # at a start, it was told before
+            self._tell_begin(now)
+
+    @property
+    def _suspension(self) -> Suspension | None:
+        return None if self._watch is None else self._watch.suspension
 
     @property
     def status(self) -> Watched | None:
@@ -101,9 +113,7 @@ class ServedPromise:
         if found is None:
             return
         self._tell(self._watch.status())
-        text = f"the promise is suspended: {found.describe()}; calibrate the model with pictures as they are now"
-        values = {"before": found.before, "now": found.now, "since": found.since, "noticed": found.noticed}
-        self._ring(Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values))
+        self._tell_begin(found)
 
     def tick(self) -> None:
         """Save the state and tell the workers, each now and then."""
@@ -121,8 +131,7 @@ class ServedPromise:
         kept = self._watch.begin_anew()
         recorded = record() and kept
         self._tell(self._watch.status())
-        text = "the watch over the promise was begun anew: it is not suspended"
-        self._ring(Alarm("promise_suspended", "off", time.time_ns() // 1_000_000, text))
+        self._tell_end("the watch over the promise was begun anew: it is not suspended")
         return recorded
 
     def close(self) -> None:
@@ -130,3 +139,11 @@ class ServedPromise:
         if self._watch is not None:
             self._watch.close()
         self._watch = None
+
+    def _tell_begin(self, found: Suspension) -> None:
+        text = f"the promise is suspended: {found.describe()}; calibrate the model with pictures as they are now"
+        values = {"before": found.before, "now": found.now, "since": found.since, "noticed": found.noticed}
+        self._ring(Alarm("promise_suspended", "on", time.time_ns() // 1_000_000, text, values))
+
+    def _tell_end(self, text: str) -> None:
+        self._ring(Alarm("promise_suspended", "off", time.time_ns() // 1_000_000, text))

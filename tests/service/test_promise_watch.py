@@ -27,8 +27,10 @@ from lightdet.drift.reference import Reference
 from lightdet.drift.statistics import VERSION
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.watching import look_at
-from lightdet.service.control import Standing
+from lightdet.service.alarms import Alarm
+from lightdet.service.control import Loaded, LoadedModel, Standing
 from lightdet.service.records.store import Store
+from lightdet.service.served_promise import ServedPromises
 from lightdet.service.watch import PromiseWatch
 
 MOVED = Suspension("focus", 12.0, 9.0, 210, 216)
@@ -172,6 +174,33 @@ def test_it_continues_without_a_database(tmp_path: Path, reference: Reference) -
     Path(database).unlink()
     assert any(watch.look(FAR) for _ in range(60))
     assert watch.status().suspension is not None
+
+
+def test_an_alarm_ends_with_the_model_that_was_suspended(tmp_path: Path, reference: Reference) -> None:
+    """A receiver that was told of a suspension hears of its end, however it ends, and of one that is served again."""
+
+    def loaded(digit: str, reference: Reference | None) -> Loaded:
+        return Loaded((LoadedModel("part", digit, digit * 64, "detect", ("dent",), "0.5", reference),))
+
+    rung: list[Alarm] = []
+    promises = ServedPromises(made(tmp_path), lambda _: None, rung.append)
+    one = loaded("1", reference)
+    promises.serve(one)
+    for _ in range(60):
+        promises.look(one, "part", FAR)
+    assert [(each.state, each.model) for each in rung] == [("on", "part")]
+    for number, after in enumerate((loaded("2", reference), loaded("3", None))):
+        promises.serve(after)
+        assert [each.state for each in rung[1 + 2 * number :]] == ["off"]
+        assert (rung[-1].kind, rung[-1].model) == ("promise_suspended", "part") and "another model" in rung[-1].text
+        promises.serve(after)  # another worker has loaded it
+        promises.serve(one)
+        assert [each.state for each in rung[2 + 2 * number :]] == ["on"] and "focus" in rung[-1].text
+    promises.close()
+    again = ServedPromises(str(tmp_path / "i.sqlite3"), lambda _: None, rung.append)
+    again.serve(one)  # as it was before the restart
+    again.close()
+    assert len(rung) == 5
 
 
 @pytest.fixture
