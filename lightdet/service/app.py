@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from lightdet import __version__
 from lightdet.service import routes_detect, routes_label_studio, routes_records, routes_status, routes_zones
+from lightdet.service.bodies import Bodies
 from lightdet.service.description import describe
 from lightdet.service.keys import Key, find_caller
 from lightdet.service.loading import Loader, load_line_up, load_model
@@ -32,6 +33,8 @@ from lightdet.web.pages import page_routes
 log = logging.getLogger("lightdet.service")
 
 _READERS = 4
+READ_THERE = ("/api/detect", "/api/mark", "/api/label-studio/")
+"""Addresses that take pictures, or JSON with pictures in it, and bound what they read."""
 PAGES = {"/": "index.html", "/docs": "docs.html", "/report": "report.html"}
 
 
@@ -107,6 +110,7 @@ def create_app(service: Service, *, when_ready: Callable[[], None] = lambda: Non
         models=service.models.names,
     )
     answer_in_our_words(app)
+    app.add_middleware(Bodies, limits=settings.limits, memory=service.memory, besides=READ_THERE)
     app.add_middleware(Guard, hosts=_hosts(settings), books=service.metrics, admit=_admission(settings.accepted_keys))
     return app
 

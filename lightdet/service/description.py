@@ -43,6 +43,7 @@ def describe(app: FastAPI, *, needed: bool, most_parts: int, models: Sequence[st
             for operation in api["paths"][path].values():
                 [parameter] = [each for each in operation["parameters"] if each["name"] == "model"]
                 parameter |= {"required": True, "schema": {"type": "string", "enum": list(models)}}
+        _describe_bounds(api)
         for path, operations in api["paths"].items():
             if needed and path.startswith(CLOSED_PREFIXES):
                 for operation in operations.values():
@@ -50,3 +51,13 @@ def describe(app: FastAPI, *, needed: bool, most_parts: int, models: Sequence[st
         return api
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+def _describe_bounds(api: dict[str, Any]) -> None:
+    """Every body is bounded alike (`lightdet.service.bodies`), also those that are no pictures."""
+    pictures = api["paths"]["/api/detect"]["post"]["responses"]
+    refusals = {status: pictures[status] for status in ("408", "413", "503")}
+    for operations in api["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation.get("requestBody", {}).get("content", {}):
+                operation["responses"] = refusals | operation["responses"]

@@ -95,19 +95,19 @@ async def read_uploads(request: Request, limits: Limits, account: _Account, name
     content_type = header.partition(";")[0].strip().lower()
     form = content_type == "multipart/form-data"
     boundary = form_boundary(header) if form else None
-    try:
-        if not form and not content_type.startswith("image/") and content_type not in _PLAIN_TYPES:
-            message = "send a picture as image/… or application/octet-stream, or several as multipart/form-data"
-            raise RefusalError(415, "wrong_type", message)
-        if form and boundary is None:
-            raise RefusalError(400, "bad_form", "the form has no boundary; let your HTTP library set its Content-Type")
-        if form and name:
-            message = "name: is for a picture as the raw body; in a form, each picture has its file name"
-            raise RefusalError(422, "bad_parameter", message)
-        body = await read_body(request, limits, account)
-    except RefusalError as refusal:
-        refusal.close = refusal.status == 408 or not await _drained(request)
-        raise
+    refusal: RefusalError | None = None
+    if not form and not content_type.startswith("image/") and content_type not in _PLAIN_TYPES:
+        message = "send a picture as image/… or application/octet-stream, or several as multipart/form-data"
+        refusal = RefusalError(415, "wrong_type", message)
+    elif form and boundary is None:
+        refusal = RefusalError(400, "bad_form", "the form has no boundary; let your HTTP library set its Content-Type")
+    elif form and name:
+        message = "name: is for a picture as the raw body; in a form, each picture has its file name"
+        refusal = RefusalError(422, "bad_parameter", message)
+    if refusal is not None:
+        refusal.close = not await _drained(request)
+        raise refusal
+    body = await read_body(request, limits, account)
     if boundary is None:
         if not body:
             raise RefusalError(400, "no_picture", "the request has no body; send a picture")
@@ -123,6 +123,14 @@ async def read_body(request: Request, limits: Limits, account: _Account) -> byte
         RefusalError: too many bytes (413), too slow (408), too much at the same time (503).
         GoneError: the caller hung up.
     """
+    try:
+        return await _read(request, limits, account)
+    except RefusalError as refusal:
+        refusal.close = refusal.status == 408 or not await _drained(request)
+        raise
+
+
+async def _read(request: Request, limits: Limits, account: _Account) -> bytes:
     too_large = RefusalError(
         413, "request_too_large", f"the request is larger than {limits.max_bytes / MIB:g} MiB; send less at a time"
     )

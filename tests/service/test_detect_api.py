@@ -311,6 +311,41 @@ def test_bytes_are_bounded_told_or_not(start: Start) -> None:
     assert served.service.memory.used == 0
 
 
+def json_addresses(served: Any) -> list[str]:
+    """Every address whose body the interface describes as JSON."""
+    paths = served.client.get("/openapi.json").json()["paths"]
+    takers = [
+        path for path, methods in paths.items()
+        if "application/json" in methods.get("post", {}).get("requestBody", {}).get("content", {})
+    ]  # fmt: skip
+    assert len(takers) >= 3
+    return [path.replace("{identity}", "0" * 32) for path in takers]
+
+
+def test_what_is_no_picture_is_bounded_as_well(start: Start) -> None:
+    """In bytes told or not, and in memory, whatever type it says that it is of."""
+    served = start(limits={"max_bytes": MIB})
+    large = b"[" + b"0," * MIB
+    for path in [*json_addresses(served), "/api/watch/anew", "/api/label-studio/predict"]:
+        for kind in ("application/json", "image/png"):
+            told = served.client.post(path, content=large, headers={"content-type": kind})
+            assert error(told) == (413, "request_too_large"), path
+        pieces = (large[i : i + 65536] for i in range(0, len(large), 65536))
+        assert error(served.client.post(path, content=pieces)) == (413, "request_too_large"), path
+        with served.service.memory.account() as account:
+            account.take(served.service.memory.limit - 10)
+            assert error(served.client.post(path, json={"units": "share"})) == (503, "memory"), path
+    assert served.service.memory.used == 0
+
+
+def test_json_has_a_bound_of_its_own(start: Start) -> None:
+    """It takes many times its bytes when it is read."""
+    served = start()
+    for path in json_addresses(served):
+        answer = served.client.post(path, content=bytes(5 * MIB), headers={"content-type": "application/json"})
+        assert error(answer) == (413, "request_too_large") and "4 MiB" in answer.text
+
+
 def test_pixels_are_bounded(start: Start) -> None:
     served = start(limits={"max_pixels": 10_000})
     response = served.detect(paint(size=(101, 100)))
@@ -381,12 +416,10 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-def slow_request(port: int, sent: bytes, promised: int) -> socket.socket:
+def slow_request(port: int, sent: bytes, promised: int, path: str = "/api/detect") -> socket.socket:
     """A connection that has sent a head and a part of a body."""
     sender = socket.create_connection(("127.0.0.1", port))
-    head = (
-        f"POST /api/detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {promised}\r\n\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {promised}\r\n\r\n"
     sender.sendall(head.encode() + sent)
     sender.settimeout(20)
     return sender
@@ -401,9 +434,10 @@ def read_all(connection: socket.socket) -> tuple[int, bytes]:
 
 def test_a_body_that_does_not_come(start: Start) -> None:
     served = start(limits={"body_timeout": 0.4})
-    with slow_request(served.port, BAD[:50], len(BAD)) as sender:
-        status, body = read_all(sender)
-    assert status == 408 and json.loads(body)["error"]["code"] == "too_slow"
+    for path in ["/api/detect", "/api/label-studio/setup", *json_addresses(served)]:
+        with slow_request(served.port, BAD[:50], len(BAD), path) as sender:
+            status, body = read_all(sender)
+        assert status == 408 and json.loads(body)["error"]["code"] == "too_slow"
 
 
 def test_a_head_that_does_not_come(start: Start) -> None:
