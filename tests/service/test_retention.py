@@ -59,6 +59,31 @@ def test_a_clock_that_jumps_ahead_deletes_nothing(database: str) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("ahead", [[4], [0], [3, 4, 5], [*range(4, 200)]])
+def test_records_of_a_clock_that_ran_ahead_go_with_their_neighbours(database: str, ahead: list[int]) -> None:
+    store = Store(database)
+    hours = [(4 * 365 * 24 if number in ahead else 0) + number for number in range(960)]
+    store.insert([inspection(NOON + hour * HOUR_MS, name=str(number)) for number, hour in enumerate(hours)])
+    first = next(store.export(Span()))["id"]
+    store.correct(first, "OK", "", Origin(), NOON + hours[ahead[-1]] * HOUR_MS)
+    done = store.purge(Keep(days=5))
+    assert done.left == 5 * 24 + 2 and done.rows == 961 - done.left and "was the clock wrong?" in done.told
+    assert store.verify().faults == 0
+    store.close()
+
+
+@pytest.mark.parametrize("back", [2, 11, 400])
+def test_records_of_a_clock_that_is_behind_take_no_others_with_them(database: str, back: int) -> None:
+    """Thirty days, with a holiday, then some that claim to be older: which clock is wrong is not known."""
+    store = Store(database)
+    days_with_records(store, *(day for day in range(31) if not 20 <= day < 24))
+    store.insert([inspection(NOON + (30 - back) * DAY + each, name="behind") for each in range(10)])
+    store.purge(Keep(days=5))
+    kept = names(store)
+    assert kept.count("behind") == 10 and {f"d{day}" for day in range(26, 31)} <= set(kept)
+    store.close()
+
+
 def test_by_rows_and_bytes(database: str) -> None:
     store = Store(database)
     store.insert([inspection(NOON + i, "dent", thumbnail=random.randbytes(20_000)) for i in range(300)])

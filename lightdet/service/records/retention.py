@@ -2,13 +2,14 @@
 
 What is old goes by the records, never by the clock: the newest record is today. A time of more than three days, or of
 more than half of what is kept, without any record counts for nothing: it may be a holiday, or a clock that was wrong.
+Rows beyond such a gap that earlier ones follow in the chain are as old as those.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +68,13 @@ def purge(
         AwayError, SQLAlchemyError, OSError: the database is away.
     """
     with database.reading() as connection:
-        before, told = cutoff(connection, keep.days)
+        old = cutoff(connection, keep.days)
         surplus = _surplus(connection, keep)
     done, step = 0, _FIRST_STEP
     while not stop():
         with database.writing() as connection:
             began = time.monotonic()  # what others wait for, not what this waited for others
-            gone = _step(connection, before, surplus - done, step)
+            gone = _step(connection, old, surplus - done, step)
         took = time.monotonic() - began
         done += len(gone)
         for row in gone:  # after the rows: a crash between leaves a picture without a record, not the reverse
@@ -87,31 +88,83 @@ def purge(
         give_back(database, stop)
     with database.reading() as connection:
         left = read_end(connection, "head").seq - read_end(connection, "anchor").seq
-    return Purged(done, left, told)
+    return Purged(done, left, old.told)
 
 
-def cutoff(connection: Connection, days: float) -> tuple[int, str]:
-    """Return the time in ms before which rows are old, and what is to be said about times without records."""
+@dataclass(frozen=True)
+class Cutoff:
+    """Which rows are old.
+
+    Attributes:
+        before: rows of earlier times are, in ms; 0: none is.
+        ahead: rows from this time on came from a clock that ran ahead, and are as old as the next one that did not;
+            None: no such rows are known.
+        told: what is to be said about times without records.
+    """
+
+    before: int = 0
+    ahead: int | None = None
+    told: str = ""
+
+
+def cutoff(connection: Connection, days: float) -> Cutoff:
+    """Return which rows are old.
+
+    A clock ran ahead if records follow in the chain that are older by a gap that does not count. If these in turn were
+    too old to be kept, it is as likely that the clock is behind now: nobody's time is doubted then.
+    """
     if not days:
-        return 0, ""
-    keep_ms = round(days * DAY_MS)
-    longest = min(_GAP_MS, keep_ms // 2)
+        return Cutoff()
+    found = _going_back(connection, days, None)
+    last = select(inspections.c.time_ms).where(inspections.c.seq.is_not(None)).order_by(inspections.c.seq.desc())
+    time_ms = connection.execute(last.limit(1)).scalar()
+    gap = None if time_ms is None else _gap_after(connection, time_ms // HOUR_MS, _longest_gap(days))
+    if time_ms is None or gap is None:
+        return found
+    before = _going_back(connection, days, gap[1]).before
+    return found if time_ms < before else Cutoff(before, gap[1] * HOUR_MS, found.told or _told(*gap, days))
+
+
+def _longest_gap(days: float) -> int:
+    """The ms without records that still count."""
+    return min(_GAP_MS, round(days * DAY_MS) // 2)
+
+
+def _gap_after(connection: Connection, last: int, longest: int) -> tuple[int, int] | None:
+    """Return the hours with records around the first gap after this hour; None: there is none."""
+    query = select(hours.c.hour).where(hours.c.inspected + hours.c.overridden > 0, hours.c.hour > last)
+    for hour in connection.execute(query.order_by(hours.c.hour)).scalars():
+        if (hour - last - 1) * HOUR_MS > longest:
+            return last, int(hour)
+        last = hour
+    return None
+
+
+def _going_back(connection: Connection, days: float, until: int | None) -> Cutoff:
+    """Count the days back from the newest hour with records, or from that before the hour `until`."""
+    keep_ms, longest = round(days * DAY_MS), _longest_gap(days)
     kept, after, told = 0, None, ""
-    query = select(hours.c.hour).where(hours.c.inspected + hours.c.overridden > 0).order_by(hours.c.hour.desc())
-    for hour in connection.execute(query).scalars():
+    query = select(hours.c.hour).where(hours.c.inspected + hours.c.overridden > 0)
+    if until is not None:
+        query = query.where(hours.c.hour < until)
+    for hour in connection.execute(query.order_by(hours.c.hour.desc())).scalars():
         if after is not None:
             gap = (after - hour - 1) * HOUR_MS
             if gap > longest:
-                told = told or (
-                    f"no records from {iso_time((hour + 1) * HOUR_MS)} to {iso_time(after * HOUR_MS)}: this time does "
-                    f"not count for the {days:g} days that are kept (was the clock wrong?)"
-                )
+                told = told or _told(hour, after, days)
                 gap = 0
             kept += gap + HOUR_MS
             if kept > keep_ms:
-                return (hour + 1) * HOUR_MS, told
+                return Cutoff((hour + 1) * HOUR_MS, told=told)
         after = hour
-    return 0, told
+    return Cutoff(told=told)
+
+
+def _told(hour: int, after: int, days: float) -> str:
+    return (
+        f"no records from {iso_time((hour + 1) * HOUR_MS)} to {iso_time(after * HOUR_MS)}: this time does not count "
+        f"for the {days:g} days that are kept (was the clock wrong?)"
+    )
 
 
 def _surplus(connection: Connection, keep: Keep) -> int:
@@ -142,7 +195,7 @@ def size(connection: Connection, rows: int) -> int:
     return round(rows * (held / looked_at + _INDEX_BYTES))
 
 
-def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> list[dict[str, Any]]:
+def _step(connection: Connection, old: Cutoff, surplus: int, most: int) -> list[dict[str, Any]]:
     """Delete the oldest rows, `most` at most, if they are too old or too many; returns them."""
     anchor = _lock_anchor(connection)
     rows: list[tuple[str, dict[str, Any]]] = []
@@ -151,10 +204,11 @@ def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> li
         rows += [(kind, dict(row)) for row in connection.execute(query).mappings()]
     rows.sort(key=lambda each: each[1]["seq"])
     going: list[tuple[str, dict[str, Any]]] = []
+    times = _times(connection, [row for _, row in rows], old.ahead)
     for place, (kind, row) in enumerate(rows):
         if row["seq"] != anchor.seq + place + 1:
             break  # what is missing is told by `verify`; nothing is deleted over it
-        if place >= surplus and row["time_ms"] >= before_ms:
+        if place >= surplus and times[place] >= old.before:
             break
         going.append((kind, row))
     if not going:
@@ -167,6 +221,29 @@ def _step(connection: Connection, before_ms: int, surplus: int, most: int) -> li
     last = going[-1][1]
     move_end(connection, "anchor", Link(last["seq"], last["hash"]))
     return [row for _, row in going]
+
+
+def _times(connection: Connection, rows: Sequence[dict[str, Any]], ahead: int | None) -> list[int]:
+    """Return the time in ms by which each row is old or not: of one that is ahead, that of the next that is not."""
+    times = [int(row["time_ms"]) for row in rows]
+    if ahead is None or not times:
+        return times
+    after = _next_time(connection, rows[-1]["seq"], ahead) if times[-1] >= ahead else None
+    for place in reversed(range(len(times))):
+        if times[place] < ahead:
+            after = times[place]
+        elif after is not None:
+            times[place] = after
+    return times
+
+
+def _next_time(connection: Connection, seq: int, ahead: int) -> int | None:
+    """Return the time of the first row after this number that is not ahead."""
+    found: list[tuple[int, int]] = []
+    for table in KINDS.values():
+        later = select(table.c.seq, table.c.time_ms).where(table.c.seq > seq, table.c.time_ms < ahead)
+        found += [(each.seq, each.time_ms) for each in connection.execute(later.order_by(table.c.seq).limit(1))]
+    return min(found)[1] if found else None
 
 
 def _lock_anchor(connection: Connection) -> Link:

@@ -152,7 +152,7 @@ class Store:
     def cutoff(self, days: float) -> int:
         """Return the time in ms before which these days end, back from the newest record; 0: nothing is that old."""
         with self.database.looking() as connection:
-            return cutoff(connection, days)[0]
+            return cutoff(connection, days).before
 
     def knows_any(self, identities: Sequence[str]) -> bool:
         """Whether any of these is an inspection on record."""
