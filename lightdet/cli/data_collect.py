@@ -152,7 +152,7 @@ def _planned(
     from lightdet.service.records.span import Span
 
     try:
-        found = gather(store.export(Span(*span)), wanted)
+        found = gather(store.export(Span(*span)), wanted, store.originals_of)
         if not found.inspections:
             raise UserError(f"{store.database.shown} holds no inspection of this model and time")
         if found.inspections == found.classified:

@@ -240,6 +240,35 @@ def test_listed_pictures_without_a_record_are_counted_and_named(line: Line, caps
     assert collect(line, "--what", "all", "--dry-run")[1]["not_found"] == []
 
 
+def test_parts_that_a_line_did_not_judge_are_neither_bad_nor_uncertain(line: Line) -> None:
+    near = line.part({**FOUND[1], "score": 0.28})
+    unjudged = {"rule": {"none": "no model is ready"}, "overridden": True, "decision": "NG"}
+    line.part(**unjudged)
+    told = line.part(**unjudged)
+    for what in ("ng", "uncertain"):
+        code, found = collect(line, "--dry-run", "--what", what)
+        assert code == 0 and [each["id"] for each in found["to_label"]] == [near] and found["labelled"] == []
+    line.say(told, "NG", RIGHT)  # what a person says of it is as good as of any other
+    code, found = collect(line)
+    assert code == 0 and [each["id"] for each in found["labelled"]] == [told] and found["inspections"] == 3
+
+
+def test_a_picture_is_found_where_another_inspection_of_it_kept_it(line: Line) -> None:
+    data = [paint((0, 200, 10, 20, 50, 60 + each), size=SIZE) for each in range(2)]
+    other = ModelIdentity("other", "0" * 12, "0" * 64)
+    line.part(data=data[0], model=other)  # kept, and neither corrected nor asked for
+    first = line.part(*FOUND, data=data[0], kept=False)
+    second = line.part(*FOUND, data=data[1], kept=False)
+    line.part(data=data[1])
+    never = line.part(*FOUND, kept=False)
+    for each in (first, second, never):
+        line.say(each, "NG", RIGHT)
+    code, told = collect(line, "--model", "best")
+    assert code == 0 and {each["id"] for each in told["labelled"]} == {first, second}
+    assert [each["id"] for each in told["left_out"]] == [never]
+    assert len(labels_of(line.folder.parent / "out", "train")) + len(labels_of(line.folder.parent / "out", "val")) == 2
+
+
 def test_look_alikes_stay_on_one_side_and_the_seed_decides(line: Line) -> None:
     twins = [(0, 200, 10 + shift, 20, 60, 60) for shift in (0, 1)]
     alike = [line.part(*FOUND, data=paint(patch, size=SIZE)) for patch in twins]

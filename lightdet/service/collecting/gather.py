@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lightdet.decisions import DecisionRule
 from lightdet.service.collecting.truth import Truth, truth_of
+from lightdet.service.csv_rows import decision
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,16 @@ class Wanted:
         return (
             record["id"] in self.picked
             or ("all" in self.what and record["original"] is not None)
-            or ("ng" in self.what and record["decision"] == "NG")
+            or ("ng" in self.what and decision(record) == "NG")
             or ("corrected" in self.what and truth_of(record["corrections"]).corrected)
             or ("uncertain" in self.what and is_uncertain(record, self.band))
         )
 
 
 def is_uncertain(record: Mapping[str, Any], band: float) -> bool:
-    """Whether the verdict would change if every threshold were lower or higher by `band`."""
+    """Whether the verdict would change if every threshold were lower or higher by `band`; False if there is none."""
+    if decision(record) == "none":
+        return False
     rule = DecisionRule.from_dict(record["rule"])
     return rule.shifted(-band).passes(record["detections"]) != rule.shifted(band).passes(record["detections"])
 
@@ -50,7 +53,7 @@ class Seen:
     Attributes:
         sha256: of its file.
         record: the newest inspection of those asked for, or of those corrected where none was asked for yet.
-        originals: names of its file in the folder of kept pictures, the newest first.
+        originals: names of its file in the folder of kept pictures, of whichever inspection, the newest first.
         corrections: of all its inspections.
         chosen: how many of its inspections are asked for.
     """
@@ -88,8 +91,15 @@ class Gathered:
     not_found: list[str] = field(default_factory=list)
 
 
-def gather(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Gathered:
-    """Go through `records`, the oldest first."""
+def gather(
+    records: Iterable[Mapping[str, Any]],
+    wanted: Wanted,
+    originals_of: Callable[[Sequence[str]], Mapping[str, list[str]]],
+) -> Gathered:
+    """Go through `records`, the oldest first.
+
+    `originals_of` is `Store.originals_of`: another inspection of a picture, not asked for, may be the one that kept it.
+    """
     found = Gathered()
     seen: dict[str, Seen] = {}
     not_found = set(wanted.picked)
@@ -110,6 +120,9 @@ def gather(records: Iterable[Mapping[str, Any]], wanted: Wanted) -> Gathered:
     found.not_found = sorted(not_found)
     chosen_ones = [each for each in seen.values() if each.chosen]
     found.pictures = sorted(chosen_ones, key=lambda each: (each.truth.corrected, each.record["id"]), reverse=True)
+    names = originals_of([each.sha256 for each in found.pictures])
+    for each in found.pictures:
+        each.originals = names.get(each.sha256, [])
     return found
 
 
@@ -119,8 +132,6 @@ def _add(seen: dict[str, Seen], record: Mapping[str, Any], chosen: bool) -> None
         each.record = record
     each.chosen += chosen
     each.corrections += record["corrections"]
-    if record["original"] is not None:
-        each.originals.insert(0, record["original"])
 
 
 def _names_of(model: Mapping[str, Any]) -> Sequence[Any]:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, delete, exists, func, insert, select
 
 from lightdet.service.records.tables import inspections, pictures_end
 
+_SOME = 500
+
 
 def deleted_until(connection: Connection) -> str:
     """Return the id up to which pictures were deleted; "" if none was."""
@@ -27,6 +29,17 @@ def any_of_these(connection: Connection, identities: Sequence[str]) -> bool:
     """Whether any of these is an inspection."""
     query = select(exists().where(inspections.c.id.in_(identities)))
     return bool(connection.execute(query).scalar())
+
+
+def originals_of(connection: Connection, digests: Sequence[str]) -> dict[str, list[str]]:
+    """Return by the SHA-256 of a picture's bytes under which names it was kept, the newest first."""
+    found: dict[str, list[str]] = {}
+    query = select(inspections.c.sha256, inspections.c.original).where(inspections.c.original.is_not(None))
+    for start in range(0, len(digests), _SOME):
+        some = query.where(inspections.c.sha256.in_(digests[start : start + _SOME]))
+        for sha256, name in connection.execute(some.order_by(inspections.c.id.desc())):
+            found.setdefault(sha256, []).append(name)
+    return found
 
 
 def any_kept(connection: Connection) -> bool:

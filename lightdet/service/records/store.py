@@ -144,6 +144,11 @@ class Store:
         with self.database.writing() as connection:
             pictures.move_deleted_until(connection, until)
 
+    def originals_of(self, digests: Sequence[str]) -> dict[str, list[str]]:
+        """Return by the SHA-256 of a picture's bytes under which names it was kept, the newest first."""
+        with self.database.looking() as connection:
+            return pictures.originals_of(connection, digests)
+
     def any_picture_kept(self) -> bool:
         """Whether there is an inspection whose picture was kept, and not deleted by retention since."""
         with self.database.looking() as connection:
