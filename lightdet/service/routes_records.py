@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -26,6 +26,9 @@ from lightdet.service.schemas import BINARY, Correction, History, NewCorrection,
 from lightdet.service.state import Parts, Service
 from lightdet.web.errors import RefusalError
 
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_FIRST_MS = (_FIRST - datetime.fromtimestamp(0, UTC)) // _MILLISECOND
 router = APIRouter(prefix="/api", tags=["records"], dependencies=[Depends(refuse_unknown), Depends(needs("read"))])
 _REFUSALS = errors(401, 403, 422, 503)
 
@@ -219,10 +222,9 @@ def _milliseconds(value: datetime | None) -> int | None:
     if value is None:
         return None
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    try:
-        return round(aware.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        raise RefusalError(422, "bad_parameter", "since, until: the year is out of range") from None
+    # Rounded up, which leaves the same records before it; but never into a year that cannot be written back.
+    since_first = -((_FIRST - aware) // _MILLISECOND)
+    return min(max(since_first, 0), (_LAST - _FIRST) // _MILLISECOND) + _FIRST_MS
 
 
 def _statistics(

@@ -90,6 +90,21 @@ def test_of_what_was_done_now(served: Any) -> None:
     assert sum(point["inspected"] for point in [*chart["points"], *rest]) == 3
 
 
+@pytest.mark.parametrize("address", ["statistics", "inspections", "inspections.csv"])
+def test_the_first_and_last_times_that_there_are(shared: Any, address: str) -> None:
+    """What other languages give for "from the beginning" and "without end"."""
+    shared.service.store.insert([inspection(NOON)])
+    lasts = ["9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999999", "9999-12-31T23:59:59.999-14:00"]
+    firsts = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "0001-01-01"]
+    for since, until in zip(firsts, lasts, strict=True):
+        answer = shared.client.get(f"/api/{address}", params={"since": since, "until": until})
+        assert answer.status_code == 200, answer.text
+        if address == "statistics":
+            told = answer.json()
+            assert told["inspected"] and told["until"].startswith("9999-12-31T23:59:59.99")
+            assert told["since"] == "0001-01-01T00:00:00.000Z"
+
+
 @pytest.mark.parametrize(
     "query", ["since=yesterday", "since=2026-01-02&until=2026-01-01", "points=0", "limit=1000", "decision=MAYBE"]
 )
