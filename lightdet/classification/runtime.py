@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightdet.arrays import FloatArray, Image
 from lightdet.classification.dataset import normalize
 from lightdet.classification.task import probabilities
 from lightdet.compute import ready_for_inference
+from lightdet.compute.precision import DTYPES, inference_format
 from lightdet.errors import UserError
 from lightdet.models.fast_cpu import fast_cpu
 from lightdet.models.weights import weights_digest
 from lightdet.structures import Preprocessing
-
-PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchClassRuntime:
@@ -51,7 +51,7 @@ class TorchClassRuntime:
         threads: int | None = None,
     ) -> None:
         self._device = torch.device(device)
-        if precision != "fp32" and precision not in PRECISIONS:
+        if precision != "fp32" and precision not in DTYPES:
             raise UserError(f"unknown precision '{precision}'; use fp32, bf16 or fp16")
         if precision == "fp16" and self._device.type == "cpu":
             raise UserError("fp16 needs a GPU; use bf16 or fp32 on the CPU")
@@ -85,10 +85,9 @@ class TorchClassRuntime:
         """Return the probabilities float32 ``[B, C]`` for inputs uint8 RGB ``[B, S, S, 3]``."""
         images = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device).permute(0, 3, 1, 2)
         values = normalize(images, self.preprocessing).contiguous(memory_format=self.computing.memory_format)
-        if self.precision == "fp32":
-            logits = self.running(values)
-        else:
-            with torch.autocast(self._device.type, dtype=PRECISIONS[self.precision]):
-                logits = self.running(values)
-        found: FloatArray = probabilities(logits).cpu().numpy().astype(np.float32)
+        found: FloatArray = probabilities(self._network(values)).cpu().numpy().astype(np.float32)
         return found
+
+    def _network(self, images: Tensor) -> Any:
+        with inference_format(self.precision, self._device):
+            return self.running(images)

@@ -1,8 +1,10 @@
-"""The number format in which the network runs during training."""
+"""The number format in which a network runs."""
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 
@@ -38,7 +40,43 @@ def has_bf16_units(device: torch.device) -> bool:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which the network runs forward."""
+    """The context in which the network runs forward in training."""
     if precision == "fp32":
         return nullcontext()
+    return torch.autocast(device.type, DTYPES[precision])
+
+
+_CONV: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+
+
+class _WholeConvolutions:
+    """While any thread is within, cuDNN convolves fp32 as it is; the setting is one for the whole process."""
+
+    def __init__(self) -> None:
+        self._lock, self._within, self._before = threading.Lock(), 0, ""
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                self._before = _CONV.fp32_precision
+                _CONV.fp32_precision = "ieee"
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                _CONV.fp32_precision = self._before
+
+
+_whole_convolutions = _WholeConvolutions()
+
+
+def inference_format(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which the network runs forward in inference, where fp32 is fp32: a promise depends on it.
+
+    On a GPU, torch's default for convolutions in fp32 is TF32, which rounds their inputs to 10 bits. Trainings keep it.
+    """
+    if precision == "fp32":
+        return _whole_convolutions if device.type == "cuda" else nullcontext()
     return torch.autocast(device.type, DTYPES[precision])

@@ -151,7 +151,9 @@ def _providers(device: str, available: list[str]) -> list[Any]:
         raise UserError(f"unknown device '{device}' for an ONNX file; use cpu, or cuda with onnxruntime-gpu")
     if "CUDAExecutionProvider" not in available:
         raise UserError(f"device {device}: this onnxruntime has no GPU support; use cpu, or install onnxruntime-gpu")
-    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
+    # Its default for fp32 is TF32, which rounds the inputs of a convolution to 10 bits.
+    options = {"device_id": int(number or 0), "use_tf32": 0}
+    return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
 
 def check_threads(threads: int | None) -> None:

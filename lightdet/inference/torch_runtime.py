@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lightdet.arrays import Image
 from lightdet.compute import ready_for_inference
+from lightdet.compute.precision import DTYPES, inference_format
 from lightdet.errors import NetworkError, UserError
 from lightdet.inference.runtime import NO_NUMBERS, RawDetections
 from lightdet.models import DetectionNetwork
@@ -25,7 +26,6 @@ from lightdet.structures import Preprocessing
 from lightdet.structures.scores import raw_floor
 
 Precision = Literal["fp32", "bf16", "fp16"]
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchRuntime:
@@ -69,7 +69,7 @@ class TorchRuntime:
                 raise UserError(f"{what} must lie in 0-1, got {value}")
         if len(names) != detector.num_classes:
             raise UserError(f"the model has {detector.num_classes} classes, but {len(names)} names are given")
-        if precision != "fp32" and precision not in _AUTOCAST:
+        if precision != "fp32" and precision not in DTYPES:
             raise UserError(f"unknown precision '{precision}'; use fp32, bf16 or fp16")
         if precision == "fp16" and torch.device(device).type == "cpu":
             raise UserError("fp16 needs a GPU; use bf16 or fp32 on the CPU")
@@ -141,9 +141,7 @@ class TorchRuntime:
         return images.float().mul_(self.preprocessing.scale).contiguous(memory_format=self.computing.memory_format)
 
     def _network(self, images: Tensor) -> Any:
-        if self.precision == "fp32":
-            return self.running(images)
-        with torch.autocast(self.device.type, dtype=_AUTOCAST[self.precision]):
+        with inference_format(self.precision, self.device):
             return self.running(images)
 
     def _clock(self) -> float:

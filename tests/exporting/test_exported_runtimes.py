@@ -22,6 +22,7 @@ from onnx import TensorProto, helper
 import lightdet
 from lightdet.cli.app import main
 from lightdet.errors import UserError
+from lightdet.inference.onnx_runtime import _providers
 from lightdet.inference.open_exported import open_exported
 from lightdet.runs import profile as profiling
 from lightdet.structures.scores import reported
@@ -143,6 +144,12 @@ def test_what_a_file_cannot_is_said(
 ) -> None:
     with pytest.raises(UserError, match=message):
         lightdet.load(exported(kind, **options), **given)
+
+
+def test_fp32_on_a_gpu_is_not_tf32() -> None:
+    (name, options), cpu = _providers("cuda:1", ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert (name, cpu) == ("CUDAExecutionProvider", "CPUExecutionProvider")
+    assert options == {"device_id": 1, "use_tf32": 0}
 
 
 def test_a_picture_of_another_size_is_refused(exported: Exported) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ import torch
 import lightdet
 from lightdet.assembly.detector import build_detector, load_detector
 from lightdet.card import ModelCard
+from lightdet.classification.runtime import TorchClassRuntime
 from lightdet.config import ModelConfig
 from lightdet.errors import UserError
 from lightdet.inference.torch_runtime import TorchRuntime
@@ -84,6 +89,76 @@ def test_bf16_is_close(model: Path, picture: np.ndarray) -> None:
     close = lightdet.load(model, confidence=0.05, precision="bf16")(picture)
     assert close.scores.dtype == np.float32
     assert np.abs(close.scores[:5] - exact.scores[:5]).max() < 0.02
+
+
+class Watching(torch.nn.Module):
+    """Notes in which format cuDNN would convolve while it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.num_classes = len(NAMES)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.meanwhile()
+        self.seen.append(torch.backends.cudnn.conv.fp32_precision)
+        return torch.zeros(len(images), len(NAMES))
+
+
+@pytest.fixture(params=["detector", "classifier"])
+def watched(request: pytest.FixtureRequest) -> tuple[Watching, Callable[[str], Any]]:
+    """A network, and what runs it on a device of that name: only the name, since there may be none."""
+    network = Watching()
+    runtime: Any
+    if request.param == "detector":
+        runtime = TorchRuntime(network, NAMES, Preprocessing(96)).as_trained()  # type: ignore[arg-type]
+        return network, lambda name: vars(runtime).update(device=torch.device(name)) or runtime._network(IMAGES)
+    runtime = TorchClassRuntime(network, NAMES, Preprocessing(96)).as_trained()
+    return network, lambda name: vars(runtime).update(_device=torch.device(name)) or runtime._network(IMAGES)
+
+
+IMAGES = torch.zeros(1, 3, 96, 96)
+
+
+def test_fp32_on_a_gpu_is_not_tf32_and_the_rest_of_the_process_keeps_its_own(
+    watched: tuple[Watching, Callable[[str], Any]],
+) -> None:
+    network, run = watched
+    network.seen.clear()  # of the measurement
+    usual = torch.backends.cudnn.conv.fp32_precision
+    assert usual == "tf32"  # torch's default, with which trainings are faster
+    run("cuda")
+    assert network.seen == ["ieee"] and torch.backends.cudnn.conv.fp32_precision == usual
+    run("cpu")
+    assert network.seen == ["ieee", usual]
+
+    def broken() -> None:
+        raise RuntimeError("out of memory")
+
+    network.meanwhile = broken
+    with pytest.raises(RuntimeError):
+        run("cuda")
+    assert torch.backends.cudnn.conv.fp32_precision == usual
+
+
+def test_threads_that_overlap_all_compute_in_fp32(watched: tuple[Watching, Callable[[str], Any]]) -> None:
+    network, run = watched
+    network.seen.clear()
+    both, first_is_done = threading.Barrier(2), threading.Event()
+
+    def meanwhile() -> None:
+        if both.wait(timeout=30):
+            assert first_is_done.wait(timeout=30)
+
+    network.meanwhile = meanwhile
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(run, "cuda") for _ in range(2)]
+        next(as_completed(asked)).result()
+        first_is_done.set()
+        for each in asked:
+            each.result()
+    assert network.seen == ["ieee", "ieee"] and torch.backends.cudnn.conv.fp32_precision == "tf32"
 
 
 def test_rectangles(model: Path) -> None:
