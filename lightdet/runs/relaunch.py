@@ -30,7 +30,7 @@ def continued(options: TrainOptions) -> TrainOptions:
 
 
 def begin(output: Path, *, resumed: bool) -> None:
-    """Mark in `output` that a training begins or goes on; to be called when nothing can be wrong with its command.
+    """Mark in `output` that a training begins or continues; to be called when nothing can be wrong with its command.
 
     The state of an old training that this one replaces goes first: after a kill before the first save, that one would
     continue.
