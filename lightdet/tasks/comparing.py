@@ -80,8 +80,14 @@ class Comparing(Protocol):
     def title(self, spec: DatasetSpec, split: str) -> str:
         """Return the page's heading."""
 
-    def scored(self, split: str, marks: Mapping[str, Mark], configs: Sequence[Any]) -> str:
-        """Say what the models were scored on, to follow "3 models, scored by the same code on"."""
+    def scored(self, split: str, marks: Mapping[str, Mark], evaluations: Sequence[Any]) -> str:
+        """Say what the models were scored on, to follow "3 models, scored by the same code on".
+
+        Args:
+            split: the one asked for.
+            marks: fingerprints of the scored splits, by name.
+            evaluations: settings of the evaluation, of each row.
+        """
 
     def data_facts(self, spec: DatasetSpec, split: str, marks: Mapping[str, Mark]) -> dict[str, str]:
         """Return what the end of the page says about the data."""

@@ -141,6 +141,26 @@ def test_finished_models_and_another_split(here: Path, run: Callable[..., Told],
     assert value["headline"] == "val" and value["models"][0]["runs"][0]["epochs"] == 4  # of the results.csv beside it
 
 
+def test_the_page_names_the_confidence_that_was_used(
+    here: Path, run: Callable[..., Told], parts: Path, tmp_path: Path
+) -> None:
+    """Finished models are scored with what the command says, others with their own configuration."""
+    (here / "surer.yaml").write_text(CONFIG.format(model=MODELS["two"]) + "eval: {intervals: 0.99}\n")
+    finished = ["--weights", "ours=out/models/one/seed0/last.safetensors"]
+    flags = ["--data", str(parts), "--device", "cpu", "--runs", "2", "--output", str(tmp_path / "o"), "--no-train"]
+    for rows, level in (
+        (finished, "95"),
+        ([*finished, "eval.intervals=0.9"], "90"),
+        (["surer.yaml"], "99"),
+        ([*finished, "surer.yaml"], "95 or 99"),
+        ([*finished, "surer.yaml", "eval.intervals=0.9"], "90"),
+    ):
+        code, _, err = run("compare", *rows, *flags)
+        assert (code, err) == (int("surer.yaml" in rows), "")  # it is not trained
+        told = f"Intervals hold the true value with {level} % confidence."
+        assert told in (tmp_path / "o/comparison.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [

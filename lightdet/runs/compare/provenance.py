@@ -65,11 +65,18 @@ def notes_of(
     comparing: Comparing,
     entries: Sequence[Entry],
     marks: Marks,
+    evaluations: Sequence[Any],
     unmeasured: str | None = None,
 ) -> list[str]:
-    """Return what a reader must know before comparing; `unmeasured`: why no epoch of a training was scored."""
+    """Return what a reader must know before comparing.
+
+    Args:
+        options, comparing, entries, marks: the request, its task, its rows, and what they are scored on.
+        evaluations: settings that the rows are scored with.
+        unmeasured: why no epoch of a training was scored.
+    """
     split, trained = options.split, [entry for entry in entries if entry.kind == "trained"]
-    what = comparing.scored(split, marks, [entry.config for entry in trained])
+    what = comparing.scored(split, marks, evaluations)
     notes = [f"{counted(len(entries), comparing.called)}, scored by the same code on {what}"]
     if trained:
         told = training_facts(options, trained)

@@ -228,6 +228,7 @@ class ModelComparison:
         timed = self.splits[options.split][self.scored.shown[0] if self.scored.shown else 0].image
         costs, on = measure(options, networks, timed, watcher)
         unmeasured = comparing.unmeasured(self.splits.get("val", ()))
+        evaluations = [self.evaluation if e.config is None else e.config.eval for e in self.entries]
         return Comparison(
             title=comparing.title(spec, options.split),
             classes=spec.classes,
@@ -235,7 +236,7 @@ class ModelComparison:
             view=comparing.view(self.scored.sheet, tuple(marks), options.split, options.pictures),
             facts=facts_of(options, comparing, spec, self.entries, marks, on),
             details=details_of(options, comparing, spec, marks, on),
-            notes=notes_of(options, comparing, self.entries, marks, unmeasured),
+            notes=notes_of(options, comparing, self.entries, marks, evaluations, unmeasured),
             skipped=self.skipped,
         )
 

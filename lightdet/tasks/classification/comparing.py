@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lightdet.classification.report import ClassifyEvaluation
     from lightdet.comparison.classifier_view import ClassifierView
     from lightdet.comparison.results import Run
-    from lightdet.config.classification import ClassifyConfig
+    from lightdet.config.classification import ClassifyConfig, ClassifyEvalConfig
     from lightdet.data.spec import DatasetSpec
     from lightdet.structures import ImageLabel
 
@@ -108,10 +108,10 @@ class ClassificationComparing:
         """Over all splits."""
         return f"Comparison of classifiers on {spec.name}"
 
-    def scored(self, split: str, marks: Mapping[str, Mark], configs: Sequence[ClassifyConfig]) -> str:
+    def scored(self, split: str, marks: Mapping[str, Mark], evaluations: Sequence[ClassifyEvalConfig]) -> str:
         """The pictures of every split, and the confidence of the intervals."""
         counts = ", ".join(f"{mark['pictures']} in {name}" for name, mark in marks.items())
-        levels = " or ".join(f"{100 * level:g}" for level in sorted({c.eval.intervals for c in configs} or {0.95}))
+        levels = " or ".join(f"{100 * level:g}" for level in sorted({each.intervals for each in evaluations}))
         return (
             f"the same pictures ({counts}); short tables and charts show '{split}'. Intervals hold the true value with "
             f"{levels} % confidence."

@@ -98,7 +98,7 @@ class DetectionComparing:
         """With the split."""
         return f"Comparison on {spec.name} ({split})"
 
-    def scored(self, split: str, marks: Mapping[str, Mark], configs: Sequence[Any]) -> str:
+    def scored(self, split: str, marks: Mapping[str, Mark], evaluations: Sequence[Any]) -> str:
         """The pictures and boxes of one split."""
         mark = marks[split]
         return f"the {mark['pictures']} pictures of the split '{split}' ({counted(mark['boxes'], 'box')})."
