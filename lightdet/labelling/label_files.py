@@ -48,7 +48,7 @@ class FileLabels:
             return Prepared(None, lambda: place.unlink(missing_ok=True))
         inner = self._text(place) if place.is_file() else self._elements.empty(_way(place, picture.path), picture.size)
         marks = [mark.element or self._elements.fresh(mark.box, mark.name, picture.size) for mark in content]
-        data = self._elements.joined(inner, marks).encode("utf-8")
+        data = _encoded(self._elements.joined(inner, marks))
         try:
             found = self._read_back(picture, place.name, data)
         except UserError:
@@ -56,7 +56,7 @@ class FileLabels:
         if found is None or [mark.name for mark in found] != [mark.name for mark in content]:
             # Another program may have given the classes other numbers since.
             marks = [self._elements.renamed(each, mark.name) for each, mark in zip(marks, content, strict=True)]
-            data = self._elements.joined(inner, marks).encode("utf-8")
+            data = _encoded(self._elements.joined(inner, marks))
             found = self._read_back(picture, place.name, data)
         return Prepared(found, _writer(place, data))
 
@@ -97,6 +97,11 @@ class FileLabels:
             raise DataError(message, "format", path=place)
         rows = zip(found.boxes, found.labels, elements, strict=True)
         return tuple(Mark(box, self._classes[label], text, self.is_outline(text)) for box, label, text in rows)
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; a picture's name may hold bytes that are none."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _writer(place: Path, data: bytes) -> Callable[[], None]:

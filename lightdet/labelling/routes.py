@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from lightdet.errors import UserError
+from lightdet.inference.source import printable
 from lightdet.labelling.pictures import place_id
 from lightdet.labelling.proposals import Source
 from lightdet.labelling.schemas import (
@@ -111,7 +112,7 @@ def _in_words(work: Callable[[], T]) -> T:
     except NothingError:
         raise RefusalError(409, "nothing", "there is nothing more to undo, or to redo") from None
     except UserError as error:
-        raise RefusalError(422, "refused", str(error)) from None
+        raise RefusalError(422, "refused", printable(str(error))) from None
 
 
 async def _body(request: Request, kind: type[S]) -> S:

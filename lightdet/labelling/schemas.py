@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lightdet.inference.source import printable
 from lightdet.labelling.marks import State
 from lightdet.labelling.pictures import place_id
 from lightdet.labelling.proposals import Proposal
@@ -59,7 +60,7 @@ def picture_answer(store: Store, view: View, image: str) -> dict[str, Any]:
     marks = [{"box": list(mark.box), "name": mark.name, "outline": mark.outline} for mark in view.content or ()]
     return {
         "id": view.picture.id,
-        "name": view.picture.name,
+        "name": printable(view.picture.name),
         "size": list(view.picture.size),
         "image": image,
         "version": view.version,
@@ -67,7 +68,7 @@ def picture_answer(store: Store, view: View, image: str) -> dict[str, Any]:
         "marks": marks,
         "can_undo": view.can_undo,
         "can_redo": view.can_redo,
-        "fault": view.fault,
+        "fault": printable(view.fault),
         **counts_answer(store),
     }
 
@@ -83,16 +84,22 @@ def folder_answer(store: Store, model: str | None) -> dict[str, Any]:
     """The folder: its pictures with their states, its classes, what proposes boxes."""
     folder = store.folder
     pictures = [
-        {"id": picture.id, "name": picture.name, "state": state, "boxes": boxes, "fault": bool(picture.fault)}
+        {
+            "id": picture.id,
+            "name": printable(picture.name),
+            "state": state,
+            "boxes": boxes,
+            "fault": bool(picture.fault),
+        }
         for picture, state, boxes in store.listing()
     ]
     return {
         "id": place_id(folder.root),
-        "folder": folder.root.absolute().name,
+        "folder": printable(folder.root.absolute().name),
         "format": folder.title,
         "model": model,
         "can_add": folder.can_add,
-        "classes_in": None if folder.listed_in is None else folder.listed_in.name,
+        "classes_in": None if folder.listed_in is None else printable(folder.listed_in.name),
         "pictures": pictures,
         **counts_answer(store),
     }

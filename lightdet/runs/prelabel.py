@@ -309,7 +309,7 @@ def _write(
         write_text(output, cvat_text(annotations, classes, list(found), predicted=True))
         done.files.append(output)
         return
-    addresses = [address + quote(name) for name in found]
+    addresses = [address + quote(name.encode("utf-8", "surrogateescape")) for name in found]  # as the disk has it
     scores = [each.scores for each in found.values()]
     write_text(output, label_studio_text(annotations, classes, addresses, run_name(weights), scores))
     write_text(_config_place(output), label_studio_config(classes))

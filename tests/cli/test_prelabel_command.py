@@ -284,3 +284,24 @@ def test_a_model_trained_on_tiles_proposes_on_tiles(home: Path, tmp_path: Path) 
         for each in ("trained", "asked", "whole")
     )
     assert trained == asked != whole
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_name_whose_bytes_are_not_utf8(home: Path, tool: str, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    name = os.fsdecode(b"M\xfcller.png")
+    for each in ("b.png", name):
+        shutil.copy(home / "pictures" / "b.png", pictures / each)
+    place = output_of(tool, tmp_path if tool != "labelme" else pictures)
+    words = ["--format", tool, "--output", str(place), "--weights", str(home / "model.safetensors")]
+    assert main(["data", "prelabel", str(pictures), *words]) == 0
+    if tool == "labelme":
+        held = json.loads((pictures / name).with_suffix(".json").read_text())
+        assert (pictures / held["imagePath"]).is_file() and held["shapes"]
+    elif tool == "cvat":
+        named = [each.get("name", "") for each in ET.parse(place).getroot().iter("image")]
+        assert [each for each in named if each.startswith("M\\udcfcller")] and len(named) == 2
+    else:
+        addresses = [next(iter(task["data"].values())) for task in json.loads(place.read_text())]
+        assert [each.rpartition("=")[2] for each in addresses] == ["b.png", "M%FCller.png"]

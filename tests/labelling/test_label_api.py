@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from label_folders import SIZE, bare_folder, files_of, labelled_folder
+from label_folders import FORMATS, SIZE, bare_folder, files_of, labelled_folder
 from PIL import Image as Pil
 
 Start = Callable[..., Any]
 NEW = {"box": [5.0, 6.0, 50.0, 60.0], "name": "dent", "origin": None}
+SAVED = {"version": 0, "marks": [NEW], "state": "labelled"}
 
 
 def test_the_folder_and_its_pictures(start: Start, tmp_path: Path) -> None:
@@ -151,6 +153,31 @@ def test_every_picture_is_sent_as_browsers_show_it(start: Start, tmp_path: Path)
         else:
             assert shown.mode in ("RGB", "L") and list(shown.size) == size
     assert (np.array(Pil.open(io.BytesIO(served.client.get(served.of(2, "/image")).content))) == pixels).all()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_names_that_are_no_text(start: Start, tmp_path: Path, form: str) -> None:
+    """A name whose bytes are not UTF-8 is shown with escapes, and its picture is labelled like any other."""
+    folder = bare_folder(tmp_path / "new", 2)
+    (folder / "0.png").rename(folder / os.fsdecode(b"M\xfcller.png"))
+    (folder / os.fsdecode(b"wrong\xfc.png")).write_bytes(b"no picture")
+    served = start(folder, form=form, classes=("dent",))
+    told = served.get("/api/folder")
+    assert [each["name"] for each in told["pictures"]] == ["1.png", "M\\udcfcller.png", "wrong\\udcfc.png"]
+    assert "wrong\\udcfc.png" in served.get(served.of(2))["fault"]
+    broken = served.client.get(served.of(2, "/image"))
+    assert broken.status_code == 422 and "wrong\\udcfc.png" in broken.json()["error"]["message"]
+    assert served.client.put(served.of(2), json=SAVED).status_code == 422
+    for number in (0, 1):
+        saved = served.client.put(served.of(number), json=SAVED)
+        assert saved.status_code == 200, saved.text
+    assert served.client.get(served.of(1, "/image")).status_code == 200
+    served.stop()
+    again = start(folder)
+    assert [mark["name"] for mark in again.get(again.of(1))["marks"]] == ["dent"]
+    version = again.get(again.of(1))["version"]
+    undone = again.client.post(again.of(1, "/undo"), json={"version": version})
+    assert undone.status_code == 200 and undone.json()["state"] == "unlabelled"
 
 
 # --- who may ask ---------------------------------------------------------------------------------------------
