@@ -79,7 +79,7 @@ class KeptMonitor:
     def look(self, look: Look) -> Suspension | None:
         """Take a judged picture; returns the suspension if it brought one, which is saved at once."""
         found = self._monitor.see(look)
-        self._unsaved = True  # a suspension, too: whoever else keeps the state of this model may have ended it there
+        self._unsaved = True  # a suspension as well: whoever else keeps the state of this model may have ended it there
         if found is not None:
             self._save()
         return found

@@ -136,7 +136,9 @@ def expand_sources(
 def _check_stored(arguments: Sequence[str | Path], allowed: bool) -> None:
     """Refuse archives and addresses where only files will do, and addresses that results would name alike."""
     shown: dict[str, str] = {}
-    for text in filter(is_stored, map(os.fspath, arguments)):
+    for text in (os.fspath(each) for each in arguments):
+        if not is_stored(text):
+            continue
         if not allowed:
             raise UserError(f"is in an archive or by URL; {NOT_HERE}", path=text)
         if shown.setdefault(shown_address(text), text) != text:

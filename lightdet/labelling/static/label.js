@@ -14,7 +14,9 @@ import * as saving from "./saving.js";
 import * as zoom from "./zoom.js";
 
 const STILL = 250; // milliseconds after the last arrow key until a moved box is saved
-const app = { folder: null, picture: null, unshown: "", known: [], marks: [], className: null, filter: "", number: 0, opening: 0, opened: 0, timer: 0 };
+const app = {
+  folder: null, picture: null, unshown: "", known: [], marks: [], className: null, filter: "", number: 0, opening: 0, opened: 0, changes: 0, timer: 0,
+};
 
 const labelOf = (name) => app.folder.classes.findIndex((each) => each.name === name);
 const named = () => app.marks.map((mark) => ({ ...mark, label: labelOf(mark.name) }));
@@ -91,7 +93,8 @@ function changed(state = null) {
   const wanted = state ?? (app.picture.state === "doubtful" ? "doubtful" : usual);
   app.picture.state = wanted;
   saving.save({
-    id: app.picture.id, version: app.picture.version, known: app.known, state: wanted, keys: app.marks.map(({ key }) => key),
+    id: app.picture.id, number: app.changes += 1, version: app.picture.version, known: app.known, state: wanted,
+    keys: app.marks.map(({ key }) => key),
     marks: app.marks.map(({ box, name, origin }) => ({ box, name, origin: origin ?? null })),
   });
   refresh();
@@ -120,7 +123,8 @@ function afterSaving({ answer, change }) {
   alarm("");
   if (app.picture?.id !== answer.id) return refresh();
   app.known = answer.marks;
-  Object.assign(app.picture, { version: answer.version, can_undo: answer.can_undo, can_redo: answer.can_redo, state: answer.state });
+  Object.assign(app.picture, { version: answer.version, can_undo: answer.can_undo, can_redo: answer.can_redo });
+  if (change.number === app.changes) app.picture.state = answer.state; // else a newer change is on its way
   change.keys.forEach((key, index) => {
     const mark = markOf(key), kept = answer.marks[index];
     if (!mark || !kept) return;

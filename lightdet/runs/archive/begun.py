@@ -27,7 +27,7 @@ _SIGNATURE = re.compile(
     r"|token|access_token",
     re.IGNORECASE,
 )
-"""Of a signed address: they change from day to day, and the content does not."""
+"""Words of a signed address, which change from day to day while the content does not."""
 
 
 class Begun:
