@@ -103,6 +103,33 @@ def test_a_search_over_http(start: Any) -> None:
         assert served.client.get("/api/inspections", params=wrong).status_code == 422
 
 
+NAMES = ["MÜLLER-17", "Ätzung 3", "ПЛАТА 12", "ΟΔΟΣΑ", "ꭰꭱꭲ", "部品三", "100 %Ü_"]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store(str(tmp_path_factory.mktemp("names") / "i.sqlite3"))
+    store.insert([inspection(NOON + i, name=each) for i, each in enumerate(NAMES)])
+    store.insert([inspection(NOON + 99, name="x", origin=Origin("k", "operator", "HÖHLE", "Ö-7"))])
+    yield store
+    store.close()
+
+
+@given(st.sampled_from(NAMES), st.data())
+@settings(max_examples=60, deadline=None)
+def test_letters_of_any_alphabet_are_found_in_upper_and_lower_case(
+    named: Store, name: str, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(name) - 3))
+    part = name[start : data.draw(st.integers(start + 3, len(name)))]
+    part = "".join(data.draw(st.sampled_from([each.upper(), each.lower()])) for each in part)
+    with pytest.MonkeyPatch.context() as patched:  # by reading, and by the index
+        patched.setattr(search, "_FIRST_STEP", data.draw(st.sampled_from([1, 2000])))
+        for wanted in (Wanted(text=part), Wanted(name=part)):
+            assert [each["name"] for each in named.history(Span(), wanted, limit=9)] == [name]
+    assert [each["name"] for each in named.history(Span(), Wanted(text="höhle"), limit=9)] == ["x"]
+
+
 ROWS = 20_000
 """The older half has another model and station; only the oldest tenth has bad parts, all of one class."""
 

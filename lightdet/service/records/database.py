@@ -22,7 +22,7 @@ from lightdet.files import make_folder
 from lightdet.service.records.chain import Chain, Link, begin_chain, holds, lock_head, move_end, read_end
 from lightdet.service.records.migrations import is_current, migrate, stored_version
 from lightdet.service.records.tables import SCHEMA, about, metadata
-from lightdet.service.records.text_index import make_text_index
+from lightdet.service.records.text_index import add_lower, make_text_index
 
 log = logging.getLogger("lightdet.service")
 
@@ -303,6 +303,7 @@ def _sqlite_engine(file: Path, durable: bool) -> Engine:
         level = "FULL" if durable else "NORMAL"
         for pragma in ("journal_mode=WAL", f"synchronous={level}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        add_lower(connection)
         return connection
 
     return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=4)

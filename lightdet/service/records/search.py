@@ -15,7 +15,7 @@ from lightdet.service.records.chain import Link, read_end
 from lightdet.service.records.rows import inspection_dict
 from lightdet.service.records.span import Span
 from lightdet.service.records.tables import OVERRIDDEN, REJECTED, corrections, detections, inspections, thumbnails
-from lightdet.service.records.text_index import holds_text, ids_with_text
+from lightdet.service.records.text_index import contains, holds_text, ids_with_text
 
 _PAGE = 1000
 """Rows read at a time by `export`."""
@@ -165,7 +165,7 @@ def _filters(connection: Connection, wanted: Wanted) -> list[_Filter]:
     if text := wanted.text:
         found.append(_Filter(lambda c: holds_text(connection, c, text), lambda: ids_with_text(connection, text)))
     if name := wanted.name:
-        found.append(_Filter(lambda c: c["name"].icontains(name, autoescape=True)))
+        found.append(_Filter(lambda c: contains(connection, c["name"], name)))
     return found
 
 

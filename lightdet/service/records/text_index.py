@@ -6,10 +6,11 @@ A row of SQLite's index has the number that the inspection has in the chain; it 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Function, Select, func, literal_column, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -23,6 +24,9 @@ _MOST = 20_000
 """A text that more inspections hold is found sooner by reading them, the latest first."""
 _MATCHING = text("SELECT rowid FROM texts WHERE texts MATCH :match ORDER BY rowid DESC LIMIT :most")
 """From the latest on: from the first on, each trigram would pass over all that a purge has deleted."""
+_LOWER = "lightdet_lower"
+_NEWER = "\u0500"
+"""Behind Latin, Greek and Cyrillic letters, SQLite's index lacks the upper case of some that later Unicode has."""
 _COLUMNS = ("name", "station", "order_number")
 _JOINED = "(name || chr(10) || coalesce(station, '') || chr(10) || coalesce(order_number, ''))"
 
@@ -68,12 +72,30 @@ def _change(connection: Connection, statement: str, rows: Iterable[Mapping[str, 
             connection.execute(text(statement), values)
 
 
+def add_lower(connection: sqlite3.Connection) -> None:
+    """Give a connection the function that `contains` needs: SQLite's own knows A-Z alone."""
+    connection.create_function(_LOWER, 1, _lower, deterministic=True)
+
+
+def _lower(text: str | None) -> str | None:
+    """Each letter by itself: how a sigma ends a word is another matter."""
+    return None if text is None else "".join(map(str.lower, text))
+
+
+def contains(connection: Connection, column: ColumnElement[str], wanted: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds this text, in upper or lower case; PostgreSQL goes by its locale."""
+    if connection.dialect.name == "postgresql" or wanted.isascii():
+        return column.icontains(wanted, autoescape=True)
+    lowered: Function[str] = getattr(func, _LOWER)(column)
+    return func.instr(lowered, _lower(wanted)) > 0
+
+
 def holds_text(connection: Connection, columns: ReadOnlyColumnCollection[str, Any], wanted: str) -> ColumnElement[bool]:
-    """Return the condition that an inspection with these columns holds this text; A-Z and a-z are the same."""
+    """Return the condition that an inspection with these columns holds this text, in upper or lower case."""
     if connection.dialect.name == "postgresql":
         joined: ColumnElement[str] = literal_column(_JOINED)
         return joined.op("ILIKE")(f"%{_escaped(wanted)}%")
-    return or_(*(columns[name].icontains(wanted, autoescape=True) for name in _COLUMNS))
+    return or_(*(contains(connection, columns[name], wanted) for name in _COLUMNS))
 
 
 def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | None:
@@ -81,6 +103,8 @@ def ids_with_text(connection: Connection, wanted: str) -> Select[tuple[str]] | N
     if len(wanted) < SHORTEST or not has_text_index(connection):
         return None
     if connection.dialect.name == "sqlite":
+        if not all(each < _NEWER or each.lower() == each.upper() for each in wanted):
+            return None
         trigrams = dict.fromkeys(wanted[at : at + 3] for at in range(len(wanted) - 2))
         match = " AND ".join('"' + each.replace('"', '""') + '"' for each in trigrams)
         numbers = list(connection.execute(_MATCHING, {"match": match, "most": _MOST}).scalars())
