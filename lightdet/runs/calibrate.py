@@ -71,7 +71,9 @@ class Calibration:
         check_request(options)
         self.task = task_of_model(options.weights)
         self.validation = Validation(split_request(options))
-        self.task.check_options(options.given(), self.validation.source)
+        # A confidence is the promise's here, and not the lowest score of a detection.
+        given = {flag: value for flag, value in options.given().items() if flag != "--confidence"}
+        self.task.check_options(given, self.validation.source)
         self.spec: DatasetSpec = self.validation.spec
         self.base, self.origin = self.task.uncalibrated_rule(self.spec, min_size=options.min_size, bad=options.bad)
 

@@ -278,6 +278,17 @@ def test_a_test_leaves_out_what_was_learned(line: Callable[..., Path], run: Call
     assert "80 pictures of its calibration left out; 7 pictures that the model was trained on left out" in out
 
 
+def test_a_promise_may_have_another_confidence(line: Callable[..., Path], run: Callable[..., Told]) -> None:
+    """--confidence belongs to detectors only where it is the lowest score of a box."""
+    from lightdet.models.weights import load_model
+
+    line(list(range(40, 140)), [200, 201])
+    code, _, err = run("calibrate", "--data", "set.yaml", "--false-reject-rate", "0.05", "--confidence", "0.8")
+    assert (code, err) == (0, ""), err
+    card = load_model("best.safetensors")[1]
+    assert card.decision is not None and card.decision["promise"]["confidence"] == 0.8
+
+
 def test_false_rejects_and_a_copy(line: Callable[..., Path], run: Callable[..., Told]) -> None:
     from lightdet.models.weights import load_model
 
