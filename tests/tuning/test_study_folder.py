@@ -9,7 +9,7 @@ from test_tune_command import SPACE, command, error_of
 
 from lightdet.cli.app import main
 from lightdet.errors import UserError
-from lightdet.runs.tune.tuning import _Objective
+from lightdet.runs.tune.objective import Objective
 from lightdet.tuning.search import Attempt
 from lightdet.tuning.study_folder import STUDY_FILE, note_study, place_of
 
@@ -21,7 +21,7 @@ def space(tmp_path: Path) -> Path:
     return path
 
 
-def untrained(self: _Objective, attempt: Attempt) -> tuple[float, dict[str, str]]:
+def untrained(self: Objective, attempt: Attempt) -> tuple[float, dict[str, str]]:
     (attempt.folder / "best.safetensors").write_text(str(attempt.params))
     return 0.5 + attempt.number / 100, {"weights": str(attempt.folder / "best.safetensors")}
 
@@ -33,7 +33,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_an_output_folder_holds_one_study(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Objective, "__call__", untrained)
+    monkeypatch.setattr(Objective, "__call__", untrained)
     output, other = tmp_path / "run", tmp_path / "other.yaml"
     other.write_text("augment.mosaic: [0, 0.5]\n")
     first = command(defect_set, space, output, "--trials", 2)
@@ -61,7 +61,7 @@ def test_an_output_folder_holds_one_study(
 def test_studies_share_a_database_and_workers_a_study(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Objective, "__call__", untrained)
+    monkeypatch.setattr(Objective, "__call__", untrained)
     storage = ["--storage", f"sqlite:///{tmp_path / 'all.db'}"]
     for number, (folder, study) in enumerate((("a1", "a"), ("b", "b"), ("a2", "a"), ("a1", "a"), ("a2", "a")), 1):
         more = ("--trials", number, *storage, "--study", study)

@@ -20,7 +20,8 @@ from PIL import Image
 from lightdet.assembly.detector_training import tiling
 from lightdet.cli.app import main
 from lightdet.errors import UserError
-from lightdet.runs.tune.tuning import Tuning, _Objective
+from lightdet.runs.tune.objective import Objective
+from lightdet.runs.tune.tuning import Tuning
 from lightdet.tasks.classification.training import ClassificationTraining
 from lightdet.tasks.detection.training import DetectionTraining
 from lightdet.tuning.study import PICTURES
@@ -174,7 +175,7 @@ def test_scores_of_other_data_are_not_compared(
     split: str, change: str, tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(_Objective, "__call__", lambda self, attempt: (0.5, {}))
+    monkeypatch.setattr(Objective, "__call__", lambda self, attempt: (0.5, {}))
     data = small_set(defect_set, tmp_path / "set")
     output = tmp_path / "run"
     assert main(command(data, space, output, "--trials", 1)) == 0
@@ -209,7 +210,7 @@ def test_labels_corrected_during_a_search_end_it(
 def test_a_study_that_knows_no_digests_goes_on_and_learns_them(
     tmp_path: Path, defect_set: Path, space: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Objective, "__call__", lambda self, attempt: (0.5, {}))
+    monkeypatch.setattr(Objective, "__call__", lambda self, attempt: (0.5, {}))
     data, output = small_set(defect_set, tmp_path / "set"), tmp_path / "run"
     with monkeypatch.context() as patch:
         before = Tuning._identity

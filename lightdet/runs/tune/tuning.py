@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
@@ -16,27 +13,24 @@ import yaml
 from lightdet import __version__
 from lightdet.addresses import hide_sign_in
 from lightdet.assembly.dataset import load_dataset
-from lightdet.assembly.trainer import RunContext
 from lightdet.config import YamlFile, load_yaml
 from lightdet.data.joined import read_training_splits
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_json, write_text
-from lightdet.models.device import choose_device
 from lightdet.options.tune import TuneOptions
 from lightdet.runs.data_facts import with_digest
+from lightdet.runs.tune.objective import Objective, TuneWatcher, remove_files
 from lightdet.runs.tune.search_space import Base, check_combinations, load_space
 from lightdet.tasks import AnyConfig
-from lightdet.training.checkpoint import STATE_FILE
 from lightdet.training.folder_lock import folder_lock
 from lightdet.training.interrupt import StopRequest
-from lightdet.training.reporting import SilentReporter
-from lightdet.training.trainer import BEST_FILE, LAST_FILE, Trainer
+from lightdet.training.trainer import BEST_FILE
 from lightdet.tuning.page import search_page
 from lightdet.tuning.results import Results, collect
-from lightdet.tuning.search import Attempt, Pruned, Search, Stopped, Unfit, Watcher
+from lightdet.tuning.search import Search
 from lightdet.tuning.space import SearchSpace, combined
-from lightdet.tuning.study import PICTURES, close, open_study, say_alive
+from lightdet.tuning.study import PICTURES, close, open_study
 from lightdet.tuning.study_folder import DATABASE, note_study, place_of, refuse_other_study
 
 if TYPE_CHECKING:
@@ -46,11 +40,6 @@ if TYPE_CHECKING:
 
 PAGE, BEST, NUMBERS = "tune.html", "best.yaml", "tune.json"
 DEFAULT_TRIALS = 20
-HEARD_SECONDS = 30.0
-AFTER_READING = {"model", "loss", "augment", "sampling", "normalize", "train", "eval"}
-"""Parts of a configuration that do not change how pictures are read; of ``train`` only the cache does."""
-Pictures: TypeAlias = Any
-"""The data of the trainings: `TrainingData`, or `ClassifyData`."""
 
 
 @dataclass
@@ -62,16 +51,6 @@ class TuneOutcome:
     page: Path
     best: Path | None = None
     skipped: list[str] = field(default_factory=list)
-
-
-class TuneWatcher(Watcher, Protocol):
-    """Also follows what happens within a trial."""
-
-    def reading(self, done: int, total: int) -> None:
-        """Pictures are read."""
-
-    def epoch(self, attempt: Attempt, epoch: int, epochs: int, score: float | None) -> None:
-        """An epoch of a trial is over."""
 
 
 @dataclass
@@ -137,7 +116,7 @@ class Tuning:
         options = self.options
         make_folder(options.output)
         study = self._open()
-        objective = _Objective(self, watcher, stop)
+        objective = Objective(self.base, self.spec, options, watcher, stop, self.check_same_pictures, self.skipped)
         search = Search(
             study,
             self.space,
@@ -250,106 +229,6 @@ class Tuning:
         }
 
 
-@dataclass
-class _Objective:
-    """Trains with the values of a trial; decoded pictures are kept for trials that read them in the same way."""
-
-    tuning: Tuning
-    watcher: TuneWatcher
-    stop: StopRequest
-    _pictures: tuple[tuple[str, bool, int], Pictures] | None = None
-
-    def __call__(self, attempt: Attempt) -> tuple[float, Mapping[str, Any]]:
-        try:
-            config = self.tuning.base.config(attempt.params)
-        except UserError as error:
-            raise Unfit(f"these values cannot be combined: {error.message}") from None
-        device = choose_device(self.tuning.options.device)
-        pictures = self._read(config)
-        began = time.perf_counter()
-        try:
-            trainer = self._build(config, pictures, attempt, device)
-            progress = trainer.fit()
-        except UserError as error:
-            _remove(attempt.folder, BEST_FILE)
-            raise Unfit(error.message) from None
-        except torch.OutOfMemoryError:
-            raise Unfit("the device's memory was full") from None
-        except Pruned:
-            _remove(attempt.folder, BEST_FILE)
-            raise
-        finally:
-            _remove(attempt.folder, STATE_FILE, LAST_FILE)
-        if not progress.done:
-            _remove(attempt.folder, BEST_FILE)
-            raise Stopped
-        score = progress.best
-        if score is None or not math.isfinite(score):
-            raise Unfit("no epoch gave a score")
-        facts = {
-            "minutes": round((time.perf_counter() - began) / 60, 3),
-            "best_epoch": progress.best_epoch,
-            "epochs": progress.epoch,
-            "weights": str(attempt.folder / BEST_FILE),
-        }
-        return float(score), facts
-
-    def _build(self, config: AnyConfig, pictures: Pictures, attempt: Attempt, device: torch.device) -> Trainer:
-        # An interrupted trial starts again, so its state is only needed at the end.
-        train = config.train.model_copy(update={"save_every": config.train.epochs})
-        training = self.tuning.base.task.training
-        reporter = _Scores(attempt, training.score_column, config.train.epochs, self.watcher)
-        context = RunContext(attempt.folder, device, reporter, stop=self.stop, board=False)
-        config = config.model_copy(update={"train": train})
-        return training.trainer(config, pictures, context, bit_depth=self.tuning.spec.bit_depth)
-
-    def _read(self, config: AnyConfig) -> Pictures:
-        """The decoded pictures, those of the last trial if they were decoded the same way."""
-        key = (config.model_dump_json(exclude=AFTER_READING), config.train.cache, config.train.cache_mib)
-        if self._pictures is None or self._pictures[0] != key:
-            again, self._pictures = self._pictures is not None, None  # first let go of the old ones
-            found = self.tuning.base.task.training.training_data(
-                config, self.tuning.spec, on_error=self.tuning.options.on_error, progress=self.watcher.reading
-            )
-            if again:
-                self.tuning.check_same_pictures()
-            self._pictures = (key, found)
-            self.tuning.skipped = [str(error) for error in self._pictures[1].skipped]
-            unmeasured = self._pictures[1].unmeasured
-            if unmeasured is not None:
-                raise UserError(f"{unmeasured}: there is no score to search by", path=self.tuning.spec.path)
-        return self._pictures[1]
-
-
-class _Scores(SilentReporter):
-    """Reports the score of each epoch to the study, and asks whether to go on."""
-
-    def __init__(self, attempt: Attempt, column: str, epochs: int, watcher: TuneWatcher) -> None:
-        self.attempt = attempt
-        self.column = column
-        self.epochs = epochs
-        self.watcher = watcher
-        self.best = -math.inf
-        self.heard = time.monotonic()
-
-    def batch_done(self, losses: Mapping[str, float]) -> None:
-        """Record now and then that this process is alive."""
-        if time.monotonic() - self.heard > HEARD_SECONDS:
-            say_alive(self.attempt.trial)
-            self.heard = time.monotonic()
-
-    def epoch_ends(self, record: Mapping[str, Any]) -> None:
-        """Report the best score so far: the trial's score if it ended here."""
-        epoch, score = int(record["epoch"]), record.get(self.column)
-        self.watcher.epoch(self.attempt, epoch, self.epochs, score)
-        if score is None or not math.isfinite(score):
-            return
-        self.best = max(self.best, float(score))
-        self.attempt.trial.report(self.best, epoch)
-        if epoch < self.epochs and self.attempt.trial.should_prune():
-            raise Pruned
-
-
 def keep_best_alone(study: Study) -> None:
     """Delete the model files of all finished trials except the best one's."""
     finished = [trial for trial in study.get_trials(deepcopy=False) if trial.value is not None]
@@ -357,7 +236,7 @@ def keep_best_alone(study: Study) -> None:
     for trial in finished:
         weights = trial.user_attrs.get("weights")
         if weights is not None and trial is not best and Path(weights).name == BEST_FILE:
-            _remove(Path(weights).parent, BEST_FILE)
+            remove_files(Path(weights).parent, BEST_FILE)
 
 
 @contextmanager
@@ -365,9 +244,3 @@ def _locked(folder: Path) -> Iterator[None]:
     make_folder(folder)
     with folder_lock(folder):
         yield
-
-
-def _remove(folder: Path, *names: str) -> None:
-    for name in names:
-        with suppress(OSError):
-            (folder / name).unlink(missing_ok=True)
