@@ -17,6 +17,7 @@ class ColorRuntime:
 
     def __init__(self, imgsz: int = 96, *, pad_value: int = 114, bit_depth: int = 16) -> None:
         self.names = NAMES
+        self.precision = "fp32"
         self.preprocessing = Preprocessing(imgsz, pad_value=pad_value, bit_depth=bit_depth)
         self.milliseconds = {"network": 0.0, "postprocess": 0.0}
         self.shapes: list[tuple[int, ...]] = []
