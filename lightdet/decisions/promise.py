@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lightdet.decisions.conditions import Conditions
+from lightdet.decisions.conditions import UNKNOWN, Conditions
 from lightdet.decisions.rule_checks import is_number
 from lightdet.errors import UserError
 
@@ -152,6 +152,12 @@ def check_conditions(then: Conditions, now: Conditions, path: str | Path | None 
     Raises:
         UserError: something differs; says what, and what to do.
     """
+    if now.precision in ("", UNKNOWN):
+        raise UserError(
+            "the runtime does not tell in which number format it computes, and the promise of its OK/NG rule depends "
+            "on that: take another --device, or add --no-promise to judge without a promise",
+            path=path,
+        )
     if found := then.differences(now):
         given, calibrated = (", ".join(part) for part in zip(*found, strict=True))
         raise UserError(

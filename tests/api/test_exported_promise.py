@@ -133,7 +133,7 @@ def test_where_openvino_does_not_tell_its_number_format_nothing_is_promised(
     assert lightdet.load("m.xml", threads=1).promise.holds
     monkeypatch.setattr("lightdet.inference.openvino_runtime.computed_precision", lambda _: None)
     loaded = lightdet.load("m.xml", threads=1)
-    with pytest.raises(UserError, match="number format that the runtime does not tell"):
+    with pytest.raises(UserError, match="the runtime does not tell in which number format"):
         _ = loaded.rule
     assert lightdet.load("m.xml", threads=1, no_promise=True).rule is not None
 

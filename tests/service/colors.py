@@ -26,6 +26,7 @@ class ColorRuntime:
 
     def __init__(self, delay: float = 0.0) -> None:
         self.names = NAMES
+        self.precision = "fp32"
         self.preprocessing = Preprocessing(256)
         self.milliseconds: dict[str, float] = {}
         self.delay = delay
