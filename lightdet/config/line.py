@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ Few = Annotated[int, Field(strict=True, ge=1, le=64)]
 Share = Annotated[float, Field(gt=0.0, le=1000.0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(strict=True, ge=4096)]
 Camera = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
+
+RESULT_WORDS = 8
+"""Registers that a result takes in a controller; where it acknowledges, its counter takes one more."""
 
 
 def _one_of(section: Section, names: tuple[str, ...]) -> None:
@@ -185,6 +189,11 @@ class ModbusSink(Section):
     """The controller writes the counter into the ninth register once it has read a result; the next one waits for that,
     and is tried again after so many seconds."""
 
+    def span_of(self, source: str) -> range:
+        """The registers of a source."""
+        first = self.registers[source]
+        return range(first, first + RESULT_WORDS + (self.acknowledge is not None))
+
 
 class SinkSection(Section):
     """Where results go."""
@@ -230,14 +239,40 @@ def check_line(file: YamlFile) -> LineSection:
                 path, number = file.place(("sources", name, "models", place))
                 known = ", ".join(line.models)
                 raise UserError(f"there is no model '{model}'; known here: {known}", path=path, line=number)
-    for name, sink in line.sinks.items():
-        for source in sink.modbus.registers if sink.modbus is not None else ():
-            if source not in line.sources:
-                path, number = file.place(("sinks", name, "modbus", "registers", source))
-                known = ", ".join(line.sources)
-                raise UserError(f"there is no source '{source}'; known here: {known}", path=path, line=number)
+    _check_registers(line, file)
     idle = set(line.models) - {model for name in line.sources for model in line.models_of(name)}
     for name in sorted(idle):
         path, number = file.place(("models", name))
         raise UserError(f"no source uses the model '{name}'; remove it, or name it in a source", path=path, line=number)
     return LineSection.model_validate(line)
+
+
+def _check_registers(line: LineSection, file: YamlFile) -> None:
+    """Refuse registers of unknown sources, and those that two results would share: one would be read as the other."""
+    taken: dict[tuple[str, int, int], dict[str, range]] = {}
+    for name, sink in line.sinks.items():
+        if (controller := sink.modbus) is None:
+            continue
+        here = taken.setdefault((controller.host.lower(), controller.port, controller.unit), {})
+        for source in controller.registers:
+            path, number = file.place(("sinks", name, "modbus", "registers", source))
+            if source not in line.sources:
+                known = ", ".join(line.sources)
+                raise UserError(f"there is no source '{source}'; known here: {known}", path=path, line=number)
+            span = controller.span_of(source)
+            if (shared := _overlapping(span, here)) is not None:
+                what = f"the registers of '{source}' ({_ends(span)}) overlap those of {shared}"
+                raise UserError(f"{what}; give each source registers of its own", path=path, line=number)
+            here[f"'{source}' in '{name}'"] = span
+
+
+def _overlapping(span: range, taken: Mapping[str, range]) -> str | None:
+    """Say which of the spans that are taken shares a register with this one."""
+    for whose, other in taken.items():
+        if span.start < other.stop and other.start < span.stop:
+            return f"{whose} ({_ends(other)})"
+    return None
+
+
+def _ends(span: range) -> str:
+    return f"{span.start} to {span.stop - 1}"

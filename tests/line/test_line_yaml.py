@@ -65,6 +65,53 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: st
     assert "hush" not in told
 
 
+PLC = "host: plc, acknowledge: 5"
+
+
+@pytest.mark.parametrize(
+    ("sinks", "line", "says"),
+    [
+        (["host: plc, registers: {left: 100, right: 100}"], 7, "'right' (100 to 107) overlap those of 'left' in 'one'"),
+        (["host: plc, registers: {left: 100, right: 107}"], 7, "'right' (107 to 114) overlap"),
+        (["host: plc, registers: {left: 100, right: 99}"], 7, "'right' (99 to 106) overlap"),
+        ([f"{PLC}, registers: {{left: 100, right: 108}}"], 7, "'left' in 'one' (100 to 108)"),
+        ([f"{PLC}, registers: {{left: 108, right: 100}}"], 7, "'right' (100 to 108) overlap"),
+        (["host: plc, registers: {left: 100}", "host: plc, registers: {right: 104}"], 8, "'left' in 'one'"),
+        (["host: plc, registers: {left: 100}", "host: plc, registers: {left: 100}"], 8, "'left' in 'one'"),
+        (["host: plc, registers: {left: 100}", "host: PLC, port: 502, unit: 1, registers: {right: 100}"], 8, "'one'"),
+        ([f"{PLC}, registers: {{left: 100}}", "host: plc, registers: {right: 108}"], 8, "(100 to 108)"),
+    ],
+)
+def test_registers_that_two_sources_would_share_are_refused(
+    tmp_path: Path, sinks: list[str], line: int, says: str
+) -> None:
+    told = check(tmp_path, _with_registers(sinks))
+    assert told.startswith(f"/line.yaml:{line}: ")
+    assert says in told
+
+
+@pytest.mark.parametrize(
+    "sinks",
+    [
+        ["host: plc, registers: {left: 100, right: 108}"],
+        [f"{PLC}, registers: {{left: 109, right: 100}}"],
+        ["host: plc, registers: {left: 100}", "host: other, registers: {right: 100}"],
+        ["host: plc, registers: {left: 100}", "host: plc, port: 503, registers: {right: 100}"],
+        ["host: plc, registers: {left: 100}", "host: plc, unit: 2, registers: {right: 100}"],
+        ["host: plc, registers: {left: 100}", f"{PLC}, registers: {{right: 91}}"],
+    ],
+)
+def test_registers_side_by_side_or_of_other_controllers_are_taken(tmp_path: Path, sinks: list[str]) -> None:
+    path = tmp_path / "line.yaml"
+    path.write_text(_with_registers(sinks), encoding="utf-8")
+    assert len(check_line(load_yaml(path)).sinks) == len(sinks)
+
+
+def _with_registers(sinks: list[str]) -> str:
+    lines = [f"{name}: {{modbus: {{{sink}}}}}" for name, sink in zip(("one", "two"), sinks, strict=False)]
+    return GOOD.replace("log: {file: {path: out.jsonl}}", "\n  ".join(lines))
+
+
 def test_a_model_that_nobody_uses_is_named(tmp_path: Path) -> None:
     spare = "surface: {file: m.onnx}\n  spare: {file: n.onnx}"
     text = GOOD.replace("surface: {file: m.onnx}", spare).replace("}\n  right", ", models: [surface]}\n  right")

@@ -12,7 +12,7 @@ from lightdet.line.work import CAUSES
 
 VERDICTS = {"OK": 1, "NG": 2, "none": 3}
 CAUSE_NUMBERS = {"": 0, **{name: number for number, name in enumerate(CAUSES, start=1)}}
-WORDS = 8
+WORDS = config.RESULT_WORDS
 """Registers of a source: counter, verdict, cause, defects, and the last 64 bits of the id, the highest first."""
 _SECONDS = 3.0
 _POLL = 0.02
