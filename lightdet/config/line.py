@@ -233,18 +233,26 @@ def check_line(file: YamlFile) -> LineSection:
         UserError: for the first problem, with its line.
     """
     line: Any = validate(LineSection, file)
-    for name, source in line.sources.items():
-        for place, model in enumerate(source.models or ()):
-            if model not in line.models:
-                path, number = file.place(("sources", name, "models", place))
-                known = ", ".join(line.models)
-                raise UserError(f"there is no model '{model}'; known here: {known}", path=path, line=number)
+    _check_models(line, file)
     _check_registers(line, file)
     idle = set(line.models) - {model for name in line.sources for model in line.models_of(name)}
     for name in sorted(idle):
         path, number = file.place(("models", name))
         raise UserError(f"no source uses the model '{name}'; remove it, or name it in a source", path=path, line=number)
     return LineSection.model_validate(line)
+
+
+def _check_models(line: LineSection, file: YamlFile) -> None:
+    """Refuse unknown models of a source, and one named twice: it answers once, and two answers would be awaited."""
+    for name, source in line.sources.items():
+        models = source.models or ()
+        for place, model in enumerate(models):
+            path, number = file.place(("sources", name, "models", place))
+            if model not in line.models:
+                known = ", ".join(line.models)
+                raise UserError(f"there is no model '{model}'; known here: {known}", path=path, line=number)
+            if model in models[:place]:
+                raise UserError(f"the model '{model}' is named twice; name it once", path=path, line=number)
 
 
 def _check_registers(line: LineSection, file: YamlFile) -> None:

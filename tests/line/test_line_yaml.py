@@ -46,6 +46,7 @@ def test_what_may_be_dropped_goes_by_the_source(tmp_path: Path) -> None:
         ("folder: a", "latency: 2", 2, "none of them"),
         ("folder: a", "folder: a, rate: 2", 2, "'rate' belongs to a stream or a camera"),
         ("folder: a", "folder: a, models: [surfac]", 2, "there is no model 'surfac'; known here: surface"),
+        ("folder: a", "folder: a, models: [surface, surface]", 2, "the model 'surface' is named twice; name it once"),
         ("folder: a", "folder: a, latency: 0", 2, "greater than 0"),
         ("folder: a", "folder: a, drop: all", 2, "'oldest', 'newest' or 'none'"),
         ("surface: {", "sur face: {", 5, "sur face"),
