@@ -14,6 +14,7 @@ import numpy as np
 
 from lightdet.arrays import Image
 from lightdet.data.images import read_image
+from lightdet.decisions.zones import Zones
 from lightdet.errors import UserError
 from lightdet.inference.watching import look_at, stored_reference
 from lightdet.line.child import as_child
@@ -56,6 +57,7 @@ class Judge:
     Attributes:
         rule, promise: the model's own.
         reference: what the promise is watched with; None: it is not.
+        zones: digest of the zones in which it looks; "": there are none.
 
     Raises:
         UserError: the rule is damaged, made under other conditions, or there is none where one is needed; or the
@@ -69,6 +71,8 @@ class Judge:
         self.promise = predictor.promise
         card = predictor.card_decision
         self.reference = stored_reference(card.record, self.promise, card.path)
+        zones: Zones | None = getattr(predictor, "zones", None)
+        self.zones = "" if zones is None else zones.digest
 
     def judge(self, items: Sequence[Item]) -> list[Answer]:
         """Return an answer for each picture; one that fails does not spoil the others'."""
@@ -168,7 +172,7 @@ def answer_all(judge: Judge, batch: int, pipe: Connection) -> None:
     """Say what is loaded, and then answer whatever comes, until the parent ends it or is gone."""
     rule, names = judge.rule, tuple(judge.predictor.names)
     try:
-        pipe.send(Loaded(batch, names, rule.as_dict(), judge.promise, rule.describe(), judge.reference))
+        pipe.send(Loaded(batch, names, rule.as_dict(), judge.promise, rule.describe(), judge.reference, judge.zones))
         while (items := pipe.recv()) != STOP:
             pipe.send(judge.judge(items))
     except (EOFError, OSError):  # the parent is gone

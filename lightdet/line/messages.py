@@ -67,6 +67,7 @@ class Loaded:
         promise: what its verdicts promise while the pictures are those of the calibration.
         shown: the rule, in words.
         reference: what the promise is watched with; None: it is not.
+        zones: digest of the zones in which it looks; "": there are none.
     """
 
     batch: int
@@ -75,6 +76,7 @@ class Loaded:
     promise: Promise
     shown: str
     reference: Reference | None = None
+    zones: str = ""
 
 
 @dataclass(frozen=True)

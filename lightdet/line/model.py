@@ -54,7 +54,7 @@ class Judging:
         promise, found = self.loaded.promise, None if self.watch is None else self.watch.suspension
         if found is not None:
             promise = promise.suspend(found.describe(), found.moved)
-        return Served(self.copy.model, self.loaded.rule, promise.as_dict())
+        return Served(self.copy.model, self.loaded.rule, promise.as_dict(), self.loaded.zones)
 
 
 class Model:

@@ -22,11 +22,12 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class Served:
-    """A model as it answers now, plain values for results."""
+    """A model as it answers now, plain values for results; `zones` is their digest, "" without any."""
 
     identity: ModelIdentity
     rule: dict[str, Any]
     promise: dict[str, Any]
+    zones: str = ""
 
 
 @dataclass(eq=False)
@@ -108,7 +109,7 @@ def _of_model(answer: Answer, served: Served | None) -> dict[str, Any]:
     if served is not None:
         identity = served.identity
         known = {"model": identity.name, "version": identity.version, "sha256": identity.sha256}
-        known |= {"rule": served.rule, "promise": served.promise}
+        known |= {"rule": served.rule, "promise": served.promise, "zones": served.zones or None}
     return {
         "verdict": answer.verdict,
         "cause": answer.cause,

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 from inference.color_network import ColorRuntime
 
+from lightdet.assembly.zones import read_zones
 from lightdet.drift.reference import Reference
 from lightdet.drift.statistics import VERSION
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.watching import look_at
+from lightdet.inference.zoned import ZonedPredictor
 from lightdet.line.child import as_child
 from lightdet.line.judge import Judge, JudgeJob, answer_all
 
@@ -24,7 +26,8 @@ def judge(job: JudgeJob, pipe: Connection) -> None:
     as_child()
     decision = json.loads(job.file.read_text(encoding="utf-8"))
     predictor = Predictor(ColorRuntime(), confidence=0.1, decision=decision, no_promise=job.no_promise)
-    answer_all(Judge(predictor), 2, pipe)
+    zoned = predictor if job.zones is None else ZonedPredictor(predictor, read_zones(job.zones))
+    answer_all(Judge(zoned), 2, pipe)
 
 
 def picture(random: np.random.Generator, light: float) -> np.ndarray:

@@ -78,6 +78,7 @@ def _inspection(body: dict[str, Any], name: str, said: dict[str, Any]) -> Inspec
         decision=said["verdict"] if judged else "NG",
         milliseconds={**said["milliseconds"], "total": round(body["seconds"] * 1e3, 3)},
         overridden=not judged,
+        zones=said.get("zones") or "",
         origin=Origin(station=body["source"]),
         software=body["software"],
         **({} if promise is None else {"promise": promise}),
