@@ -72,7 +72,8 @@ def record(**changes: Any) -> dict[str, Any]:
 def test_a_promise_in_words() -> None:
     assert stored_promise(record()).describe() == "at most 2 % of bad parts pass, with 95 % confidence"
     by_class = stored_promise(record(per_class=True))
-    assert by_class.describe() == "at most 2 % of bad parts of each class pass, with 95 % confidence"
+    said = "at most 2 % of bad parts of each class pass, each class by itself with 95 % confidence"
+    assert by_class.describe() == by_class.as_dict()["text"] == said
     rejects = {"rate": "false_reject_rate", "target": 0.125, "confidence": 0.9}
     told = stored_promise(record(promise=rejects)).as_dict()
     assert told["text"] == "at most 12.5 % of good parts are rejected, with 90 % confidence"

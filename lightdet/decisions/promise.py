@@ -84,8 +84,9 @@ class Promise:
         if self.rate is None:
             raise ValueError("nothing is promised or estimated")
         parts = "bad parts of each class" if self.per_class else "bad parts"
+        which = "each class by itself with" if self.per_class else "with"  # it is no joint statement about all of them
         what = f"of {parts} pass" if self.rate == "escape_rate" else "of good parts are rejected"
-        return f"at most {_percent(self.target)} {what}, with {_percent(self.confidence)} confidence"
+        return f"at most {_percent(self.target)} {what}, {which} {_percent(self.confidence)} confidence"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON: ``holds``, the same in words as ``text``, and the promise, if any.
