@@ -130,6 +130,61 @@ def test_the_command_says_what_a_yaml_describes(tmp_path: Path, capsys: pytest.C
     assert "model surface: m.onnx (no such file)" in said
 
 
+HOOK = "webhook: {url: 'http://h/', secret_file: FILE}"
+CERTIFIED = "mqtt: {url: 'mqtts://h', ca_file: FILE}"
+BROKER = "mqtt: {url: 'mqtts://h', user: me, password_file: FILE}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "about", "content", "fault"),
+    [
+        ("folder: a", "video: FILE", "source left", None, ""),
+        ("file: m.onnx", "file: FILE", "model surface", None, ""),
+        ("file: m.onnx", "file: m.onnx, zones: FILE", "model surface", "units: share\nzones: []\n", ":2: "),
+        ("file: {path: out.jsonl}", HOOK, "sink log", " ", "the file is empty"),
+        ("file: {path: out.jsonl}", BROKER, "sink log", " ", "the file is empty"),
+        ("file: {path: out.jsonl}", CERTIFIED, "sink log", "no", "holds no certificate"),
+    ],
+)
+def test_the_command_says_which_files_are_missing_or_hold_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, about: str, content: str | None,
+    fault: str,
+) -> None:  # fmt: skip
+    path, named = tmp_path / "line.yaml", tmp_path / "named"
+    path.write_text(GOOD.replace(before, after.replace("FILE", str(named))), encoding="utf-8")
+    told = _told(path, about, capsys)
+    assert f"{named} (" in told and "no such file" in told.lower()
+    if content is not None:
+        named.write_text(content, encoding="utf-8")
+        told = _told(path, about, capsys)
+        assert f"{named} (" in told and fault in told
+
+
+def test_the_command_says_what_a_proof_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, kept = tmp_path / "line.yaml", tmp_path / "kept"
+    path.write_text(GOOD.replace("m.onnx", f"m.onnx, proof: {{folder: {kept}}}"), encoding="utf-8")
+    assert f"proof {kept} ({kept / 'OK'}: cannot be read: No such file or directory)" in _told(path, "model", capsys)
+    for verdict in ("OK", "NG"):
+        (kept / verdict).mkdir(parents=True)
+    assert "holds no pictures" in _told(path, "model", capsys)
+    for verdict in ("OK", "NG"):
+        (kept / verdict / "a.png").touch()
+    assert f"proof {kept}; " in _told(path, "model", capsys)
+
+
+def test_what_is_there_is_named_without_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, secret = tmp_path / "line.yaml", tmp_path / "secret"
+    secret.write_text("hush", encoding="utf-8")
+    path.write_text(GOOD.replace("file: {path: out.jsonl}", HOOK.replace("FILE", str(secret))), encoding="utf-8")
+    told = _told(path, "sink", capsys)
+    assert f"secret_file {secret}, " in told and "hush" not in told
+
+
+def _told(path: Path, about: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["line", str(path), "--check"]) == 0
+    return next(row for row in capsys.readouterr().out.splitlines() if row.startswith(about))
+
+
 def test_a_password_of_a_stream_is_never_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "line.yaml"
     path.write_text(GOOD.replace("folder: a", "stream: 'rtsp://me:hush@cam/live'"), encoding="utf-8")

@@ -19,6 +19,7 @@ import pytest
 from plain_judge import wait_for
 
 from lightdet.config.line import SinkSection
+from lightdet.errors import UserError
 from lightdet.line.ledger import Finished, Ledger, Waiting
 from lightdet.line.messages import Answer, Picture
 from lightdet.line.sinks.file_sink import FileSink
@@ -301,6 +302,17 @@ def subscriber(port: int, topic: str) -> Iterator[list[dict[str, Any]]]:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def test_a_broker_without_the_authoritys_certificate_is_refused_at_the_start(tmp_path: Path) -> None:
+    pytest.importorskip("paho.mqtt.client", reason="needs pip install 'lightdet[line]'")
+    file = tmp_path / "ca.pem"
+    section = SinkSection.model_validate({"mqtt": {"url": "mqtts://127.0.0.1", "ca_file": str(file)}})
+    with pytest.raises(UserError, match=r"ca\.pem: no such file"):
+        make_sink(section)
+    file.write_text("no certificate", encoding="utf-8")
+    with pytest.raises(UserError, match=r"ca\.pem: holds no certificate"):
+        make_sink(section)
 
 
 def test_a_broker_that_was_away_gets_everything_and_ids_tell_what_came_twice(tmp_path: Path) -> None:

@@ -27,8 +27,10 @@ def make_sink(section: SinkSection) -> Sink:
         return RecordsSink(section.records.database)
     if section.mqtt is not None:
         _needs("paho", "mqtt", "line")
-        from lightdet.line.sinks.mqtt_sink import MqttSink  # noqa: PLC0415
+        from lightdet.line.sinks.mqtt_sink import MqttSink, check_authority  # noqa: PLC0415
 
+        if section.mqtt.ca_file is not None:
+            check_authority(Path(section.mqtt.ca_file))
         file = section.mqtt.password_file
         return MqttSink(section.mqtt, None if file is None else read_secret(Path(file)))
     if section.modbus is not None:

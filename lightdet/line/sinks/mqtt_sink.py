@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from lightdet.config import line as config
+from lightdet.errors import UserError
 from lightdet.line.ledger import Waiting
 from lightdet.line.sinks.sink import BATCH, AwayError
+from lightdet.missing import require_file
 
 _SECONDS = 10.0
 """For a connection, and for the broker to confirm a batch."""
 _KEEP_ALIVE = 15
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def check_authority(file: Path) -> None:
+    """Refuse a file that holds no certificate of an authority: no broker could ever be reached with it.
+
+    Raises:
+        UserError: it is missing, or cannot be used.
+    """
+    require_file(file)
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise UserError("holds no certificate that can be read; give the authority's, as PEM", path=file) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", path=file) from None
 
 
 class MqttSink:
