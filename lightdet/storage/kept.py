@@ -137,7 +137,7 @@ def named(path: str, parts: list[Any]) -> str:
     return f"{plain}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
 
 
-def make_room(needed: int, keep: Path) -> None:
+def make_room(needed: int, *keep: Path) -> None:
     """Remove what was unused for longest, until `needed` bytes more are within the limit; never `keep`.
 
     Raises:
@@ -146,14 +146,14 @@ def make_room(needed: int, keep: Path) -> None:
     limit, sizes = kept_space(), {}
     for folder in _entries():
         with suppress(OSError):
-            sizes[folder] = (folder.stat().st_mtime, sum(size for size in _sizes(folder)))
+            sizes[folder] = (folder.stat().st_mtime, sum(sizes_in(folder)))
     total = needed + sum(size for _, size in sizes.values())
-    for folder, (used, size) in sorted(sizes.items(), key=lambda entry: entry[1]):
+    for folder, (used, _) in sorted(sizes.items(), key=lambda entry: entry[1]):
         if total <= limit:
             return
-        if folder != keep and time.time() - used > UNUSED_SECONDS:
+        if folder not in keep and time.time() - used > UNUSED_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
-            total -= size
+            total = needed + sum(sum(sizes_in(each)) for each in _entries())  # linked files take their space still
     if total > limit:
         raise UserError(
             f"kept copies would take {total / 1e9:.1f} GB, and {limit / 1e9:g} GB are allowed: set {SPACE_VARIABLE} "
@@ -168,11 +168,13 @@ def _entries() -> Iterator[Path]:
             yield from [entry for entry in (kept_folder() / kind).iterdir() if entry.is_dir()]
 
 
-def _sizes(folder: Path) -> Iterator[int]:
+def sizes_in(folder: Path) -> Iterator[float]:
+    """The bytes of each file below a folder; of one with several hard links, its share."""
     for here, _, files in os.walk(folder):
         for name in files:
             with suppress(OSError):
-                yield os.lstat(Path(here, name)).st_size
+                status = os.lstat(Path(here, name))
+                yield status.st_size / max(1, status.st_nlink)
 
 
 def facts_of(url: str, *, needed: bool = True) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lightdet.errors import UserError
-from lightdet.storage import datasets
+from lightdet.storage import bucket_copy, datasets
 from lightdet.storage.datasets import local_dataset
 from lightdet.storage.kept import kept_folder
 
@@ -34,18 +34,29 @@ def tarred(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def test_a_bucket_is_copied_and_then_only_what_changed(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"set.yaml": b"format: yolo", "images/a.png": b"A", "images/b.png": b"B", "labels/a.txt": b"0"}
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The places of the files that were fetched from a bucket."""
+    places: list[str] = []
+    fetch = bucket_copy._fetch
+
+    def counted(file: Any, target: Path) -> None:
+        places.append(file.place)
+        fetch(file, target)
+
+    monkeypatch.setattr(bucket_copy, "_fetch", counted)
+    return places
+
+
+def stored(s3: Any, folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
     for name, data in files.items():
-        s3.pipe_file(f"lake/sets/{name}", data)
-    fetched: list[str] = []
-    fetch = datasets._fetch
+        s3.pipe_file(f"{folder}/{name}", data)
+    return files
 
-    def counted(file: Any, data: Path) -> None:
-        fetched.append(file.place)
-        fetch(file, data)
 
-    monkeypatch.setattr(datasets, "_fetch", counted)
+def test_a_bucket_is_copied_and_then_only_what_changed(s3: Any, fetched: list[str]) -> None:
+    files = {"set.yaml": b"format: yolo", "images/a.png": b"A", "images/b.png": b"B", "labels/a.txt": b"0"}
+    stored(s3, "lake/sets", files)
     described = local_dataset(Path("s3://lake/sets/set.yaml"))
     assert described.name == "set.yaml" and content(described.parent) == files
     assert sorted(fetched) == sorted(files)
@@ -54,10 +65,79 @@ def test_a_bucket_is_copied_and_then_only_what_changed(s3: Any, monkeypatch: pyt
     s3.pipe_file("lake/sets/images/a.png", b"C")
     s3.rm_file("lake/sets/images/b.png")
     described.with_name("labels").joinpath("a.txt").unlink()
-    local_dataset("s3://lake/sets/")
+    changed = local_dataset("s3://lake/sets/")
     assert sorted(fetched) == ["images/a.png", "labels/a.txt"]
-    files = {"set.yaml": b"format: yolo", "images/a.png": b"C", "labels/a.txt": b"0"}
-    assert content(described.parent) == files
+    assert content(changed) == {"set.yaml": b"format: yolo", "images/a.png": b"C", "labels/a.txt": b"0"}
+
+
+def test_what_a_training_was_given_stays_as_it_is(s3: Any, fetched: list[str]) -> None:
+    before = stored(s3, "lake/busy", {"a.png": b"A", "b.png": b"B", "c.png": b"C"})
+    first = local_dataset("s3://lake/busy")
+    after = stored(s3, "lake/busy", {"a.png": b"AA"}) | {"c.png": b"C"}
+    s3.rm_file("lake/busy/b.png")
+    second = local_dataset("s3://lake/busy")
+    assert content(first) == before and content(second) == after
+    stored(s3, "lake/busy", before)
+    fetched.clear()
+    assert content(local_dataset("s3://lake/busy")) == before and content(second) == after
+
+
+def test_what_somebody_deleted_in_a_copy_is_fetched_again(s3: Any, fetched: list[str]) -> None:
+    files = stored(s3, "lake/torn", {"a.png": b"A", "b.png": b"B"})
+    copy = local_dataset("s3://lake/torn")
+    (copy / "b.png").unlink()
+    fetched.clear()
+    assert local_dataset("s3://lake/torn") == copy and content(copy) == files and fetched == ["b.png"]
+
+
+def test_a_copy_that_was_broken_off_is_continued(s3: Any, fetched: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    files = stored(s3, "lake/off", {f"{number:03}.png": b"%d" % number for number in range(70)})
+    fetch = bucket_copy._fetch
+
+    def failing(file: Any, target: Path) -> None:
+        if file.place == "069.png":
+            raise UserError("cannot be read", path=file.name)
+        fetch(file, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket_copy, "_fetch", failing)
+        with pytest.raises(UserError, match="cannot be read"):
+            local_dataset("s3://lake/off")
+    fetched.clear()
+    assert content(local_dataset("s3://lake/off")) == files and set(fetched) <= {*sorted(files)[64:]}
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_copy_takes_only_the_space_of_what_changed(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, fetched: list[str], linked: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    if not linked:
+        monkeypatch.setattr(bucket_copy.os, "link", refuse)
+    files = stored(s3, "lake/large", {"a.png": bytes(10_000), "b.png": b"B"})
+    first = local_dataset("s3://lake/large")
+    fetched.clear()
+    files |= stored(s3, "lake/large", {"b.png": b"BB"})
+    second = local_dataset("s3://lake/large")
+    assert second != first and content(second) == files and fetched == ["b.png"]
+    assert (second / "a.png").samefile(first / "a.png") == linked
+
+
+def test_a_bucket_that_changes_during_the_copy_is_refused(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(s3, "lake/moving", {"a.png": b"A"})
+    room = bucket_copy._with_room
+
+    def changing(*given: Any) -> Any:
+        stored(s3, "lake/moving", {"b.png": b"B"})
+        return room(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket_copy, "_with_room", changing)
+        with pytest.raises(UserError, match="was changed while it was copied"):
+            local_dataset("s3://lake/moving")
+    assert content(local_dataset("s3://lake/moving")) == {"a.png": b"A", "b.png": b"B"}
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -76,6 +156,18 @@ def test_an_archive_is_unpacked_once(tmp_path: Path, s3: Any, remote: bool) -> N
         archive.writestr("set/images/b.png", b"BB")
     s3.put_file(path, "lake/archived/parts.zip")
     assert content(local_dataset(text)) == {"images/b.png": b"BB"}
+
+
+def test_an_archive_that_shows_no_change_is_unpacked_beside_the_last(
+    tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that says neither when nor what: the next command cannot know whether the copy is still right."""
+    s3.put_file(tarred(tmp_path / "parts.tar", {"a.png": b"A"}), "lake/silent/parts.tar")
+    monkeypatch.setattr(datasets, "mark", lambda _facts: None)
+    first = local_dataset("s3://lake/silent/parts.tar")
+    s3.put_file(tarred(tmp_path / "parts.tar", {"b.png": b"B"}), "lake/silent/parts.tar")
+    assert content(local_dataset("s3://lake/silent/parts.tar")) == {"b.png": b"B"}
+    assert content(first) == {"a.png": b"A"}
 
 
 def test_shards_with_classes_become_a_folder_for_each(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +53,37 @@ def test_a_file_is_fetched_once_and_again_when_it_changes(s3: Any, downloads: li
     assert newer.read_bytes() == b"other" and path.read_bytes() == b"first" and len(downloads) == 2
 
 
-def test_what_a_running_process_uses_stays_used(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("copied", "url"),
+    [
+        (local_file, "s3://lake/used/best.safetensors"),
+        (local_dataset, "s3://lake/used"),
+        (local_dataset, "s3://lake/used/parts.tar"),
+    ],
+)
+def test_what_a_running_process_uses_stays_used(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, copied: Callable[[str], Path], url: str
+) -> None:
     """A training of days reads its pictures to the end."""
     monkeypatch.setattr(kept, "NOTED_EVERY", 0.05)
     monkeypatch.setattr(kept, "_used", set())
     s3.pipe_file("lake/used/best.safetensors", b"first")
-    folder = local_file("s3://lake/used/best.safetensors").parent
+    s3.pipe_file("lake/used/parts.tar", a_tar())
+    folder = copied(url).parent
     os.utime(folder, (0, 0))
     deadline = time.monotonic() + 10
     while time.time() - folder.stat().st_mtime > kept.UNUSED_SECONDS:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def a_tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        info = tarfile.TarInfo("a.png")
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"A"))
+    return file.getvalue()
 
 
 def test_a_copy_is_shown_by_its_address(s3: Any, tmp_path: Path) -> None:
