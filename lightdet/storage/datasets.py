@@ -56,21 +56,30 @@ def _unpacked(text: str) -> Path:
     """An archive's files here; once it is unpacked, only its mark is looked at."""
     files = Listing(text, lambda _path: True, limit=MAX_BYTES)
     marks = [_mark(place.url) for place in files.places]
+    which = [
+        [place.url if scheme_of(place.url) else os.path.realpath(place.url), place.members] for place in files.places
+    ]
     now = [time.time_ns()] if None in marks else []  # nothing shows whether it is the same
-    place = kept_folder() / "sets" / named(files.places[0].url, [text, marks, *now])
+    place = kept_folder() / "sets" / named(files.places[0].url, [which, marks, *now])
     data = place / plain(files.places[0].url)
     note_used(place)
     if not data.is_dir():
-        make_room(0, place)
         with alone(place, text):
-            part = place / "part"
-            shutil.rmtree(part, ignore_errors=True)
-            try:
-                _unpack(files, make_folder(part)).rename(data)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+            if not data.is_dir():  # as another process may have left it
+                _unpack_as(data, files)
     note_address(place, text)
     return data
+
+
+def _unpack_as(data: Path, files: Listing) -> None:
+    """Unpack to the folder `data`, which appears when it is whole."""
+    part = data.with_name("part.new")
+    shutil.rmtree(part, ignore_errors=True)
+    make_room(0, data.parent)
+    try:
+        _unpack(files, make_folder(part)).rename(data)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _mark(url: str) -> str | None:
@@ -80,7 +89,8 @@ def _mark(url: str) -> str | None:
         status = Path(url).stat()
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", path=url) from None
-    return f"{status.st_mtime_ns} {status.st_size}"
+    # The third changes whenever another file takes its place, also if that has the same time and size.
+    return f"{status.st_mtime_ns} {status.st_size} {status.st_ctime_ns}"
 
 
 def _unpack(files: Listing, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -156,6 +157,28 @@ def test_an_archive_is_unpacked_once(tmp_path: Path, s3: Any, remote: bool) -> N
         archive.writestr("set/images/b.png", b"BB")
     s3.put_file(path, "lake/archived/parts.zip")
     assert content(local_dataset(text)) == {"images/b.png": b"BB"}
+
+
+def test_two_archives_of_one_name_size_and_time_stay_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reproducible builds give all their files one time."""
+    copies = {}
+    for name in ("d1", "d2"):
+        (tmp_path / name).mkdir()
+        path = tarred(tmp_path / name / "parts.tar", {"a.txt": name.encode()})
+        os.utime(path, (0, 0))
+        monkeypatch.chdir(path.parent)
+        copies[name] = local_dataset("parts.tar")
+        assert local_dataset(path) == copies[name]
+        assert content(copies[name]) == {"a.txt": name.encode()}
+    (tmp_path / "d2" / "parts.tar").replace(tmp_path / "d1" / "parts.tar")
+    assert content(local_dataset(tmp_path / "d1" / "parts.tar")) == {"a.txt": b"d2"}
+
+
+def test_what_of_an_archive_is_given_makes_a_copy(tmp_path: Path) -> None:
+    path = tarred(tmp_path / "parts.tar", {"one/a.png": b"A", "two/b.png": b"B"})
+    assert set(content(local_dataset(f"tar://one::{path}"))) == {"a.png"}
+    assert set(content(local_dataset(f"tar://two::{path}"))) == {"b.png"}
+    assert set(content(local_dataset(path))) == {"one/a.png", "two/b.png"}
 
 
 def test_an_archive_that_shows_no_change_is_unpacked_beside_the_last(
