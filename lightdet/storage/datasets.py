@@ -75,9 +75,8 @@ def _unpack_as(data: Path, files: Listing) -> None:
     """Unpack to the folder `data`, which appears when it is whole."""
     part = data.with_name("part.new")
     shutil.rmtree(part, ignore_errors=True)
-    make_room(0, data.parent)
     try:
-        _unpack(files, make_folder(part)).rename(data)
+        _unpack(files, make_folder(part), data.parent).rename(data)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -93,14 +92,19 @@ def _mark(url: str) -> str | None:
     return f"{status.st_mtime_ns} {status.st_size} {status.st_ctime_ns}"
 
 
-def _unpack(files: Listing, folder: Path) -> Path:
-    """Write the files below `folder`, and return the data set's own folder: the only one in it, or itself."""
+def _unpack(files: Listing, folder: Path, place: Path) -> Path:
+    """Write the files below `folder`, and return the data set's own folder: the only one in it, or itself.
+
+    Room is made as it is needed, because an archive need not say how large its files are; `place` is never removed.
+    """
     classes: dict[str, str] = {}
-    total = 0
+    total = room = 0
     for file in files:
         data = file.read(MAX_BYTES)
         total += len(data)
         check_space(total, files.text)
+        if total > room:
+            room = total - len(data) + make_room(len(data), place)
         target = folder.joinpath(*parts_of(file.place, file.name))
         if target.exists():
             raise UserError("is there twice; a data set needs a name for each file", path=file.name)

@@ -137,8 +137,11 @@ def named(path: str, parts: list[Any]) -> str:
     return f"{plain}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
 
 
-def make_room(needed: int, *keep: Path) -> None:
+def make_room(needed: int, *keep: Path) -> int:
     """Remove what was unused for longest, until `needed` bytes more are within the limit; never `keep`.
+
+    Returns:
+        How many bytes may be written then: `needed` or more.
 
     Raises:
         UserError: that is not enough.
@@ -150,16 +153,17 @@ def make_room(needed: int, *keep: Path) -> None:
     total = needed + sum(size for _, size in sizes.values())
     for folder, (used, _) in sorted(sizes.items(), key=lambda entry: entry[1]):
         if total <= limit:
-            return
+            break
         if folder not in keep and time.time() - used > UNUSED_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
             total = needed + sum(sum(sizes_in(each)) for each in _entries())  # linked files take their space still
     if total > limit:
         raise UserError(
-            f"kept copies would take {total / 1e9:.1f} GB, and {limit / 1e9:g} GB are allowed: set {SPACE_VARIABLE} "
+            f"kept copies would take {total / 1e9:.3g} GB, and {limit / 1e9:.3g} GB are allowed: set {SPACE_VARIABLE} "
             "higher, or delete old ones",
             path=kept_folder(),
         )
+    return int(limit - total) + needed
 
 
 def _entries() -> Iterator[Path]:

@@ -226,6 +226,22 @@ def test_what_is_refused_leaves_nothing(
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and p != path]
 
 
+def test_all_data_sets_together_keep_the_limit(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of 1.5 MB, of many files, with 2 MB allowed; then another one, by either way."""
+    monkeypatch.setenv("LIGHTDET_CACHE_GB", "0.002")
+    many = {f"{number}.png": bytes(15_000) for number in range(100)}
+    first = local_dataset(tarred(tmp_path / "a.tar", many))
+    stored(s3, "lake/many", many)
+    second = tarred(tmp_path / "b.tar", many)
+    for other in (second, "s3://lake/many"):
+        with pytest.raises(UserError, match=r"kept copies would take 0\.00(2|3)\d* GB, and 0\.002 GB are allowed"):
+            local_dataset(other)
+        assert content(first) == many  # it may be in use
+    assert content(local_dataset(tarred(tmp_path / "c.tar", {"a.png": bytes(10)}))) == {"a.png": bytes(10)}
+    os.utime(first.parent, times=(0, 0))
+    assert content(local_dataset(second)) == many and not first.exists()
+
+
 def test_a_name_twice_and_a_set_over_http_are_refused(tmp_path: Path, s3: Any) -> None:
     for number in range(2):
         tarred(tmp_path / f"s-{number}.tar", {"a.jpg": b"J"})
