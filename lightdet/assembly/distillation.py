@@ -15,6 +15,7 @@ from lightdet.config import LossConfig, RunConfig
 from lightdet.errors import UserError
 from lightdet.losses import DetectionLoss, DistillationLoss
 from lightdet.models import DetectionNetwork, Detector
+from lightdet.storage.kept import local_file, shown_path
 from lightdet.training.distillation import DistillationTask
 from lightdet.training.distributed import Processes
 from lightdet.training.replicas import Member
@@ -33,7 +34,7 @@ class Teacher:
 def introduce(teachers: Sequence[Teacher], imgsz: int) -> str:
     """Return a line about them for a student with `imgsz` pixels."""
     first, *others = teachers
-    names = ", ".join(str(each.path) for each in teachers)
+    names = ", ".join(shown_path(each.path) for each in teachers)
     note = f"learns from {names} as well as from the labels, with {'their' if others else 'its'} anchors"
     if imgsz == first.imgsz:
         return note
@@ -48,14 +49,14 @@ def load_teachers(config: RunConfig, names: Sequence[str], student: DetectionNet
             cell by cell: all must have anchors, equally many per cell, at the same strides; the teachers the same ones,
             for the same input size.
     """
-    teachers = tuple(_load_teacher(path, config, names, student) for path in config.train.teachers)
+    teachers = tuple(_load_teacher(local_file(path), config, names, student) for path in config.train.teachers)
     for each in teachers[1:]:
         if each.imgsz != teachers[0].imgsz or not torch.allclose(
             each.network.anchors, teachers[0].network.anchors, rtol=1e-3
         ):
             raise UserError(
-                f"has other anchors or another input size than {teachers[0].path}, so they cannot teach together: "
-                "train them with train.fit_anchors=false and the same imgsz",
+                f"has other anchors or another input size than {shown_path(teachers[0].path)}, so they cannot teach "
+                "together: train them with train.fit_anchors=false and the same imgsz",
                 path=each.path,
             )
     return teachers

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightdet.addresses import shown_address
 from lightdet.card import peek_model_card
 from lightdet.config import RunConfig, YamlFile, validate
 from lightdet.errors import UserError
 from lightdet.files import with_home
 from lightdet.missing import require_file
+from lightdet.storage.kept import local_file, shown_path
+from lightdet.storage.urls import as_url
 
 if TYPE_CHECKING:
     from lightdet.config.classification import ClassifyConfig
@@ -43,7 +46,7 @@ class Start:
     @property
     def called(self) -> str:
         """The name of the weights in messages."""
-        return "lightdet's own pretrained weights" if self.kind == PRETRAINED else str(self.file)
+        return "lightdet's own pretrained weights" if self.kind == PRETRAINED else self.kind
 
 
 def start_of(config: RunConfig | ClassifyConfig, weights: Path | None = None) -> Start:
@@ -59,8 +62,10 @@ def start_of(config: RunConfig | ClassifyConfig, weights: Path | None = None) ->
     chosen = config.train.start
     if weights is not None:
         if chosen is not None:
-            raise UserError(f"--weights {weights} and train.start={chosen} are two starts; leave one out")
-        return Start(weights, str(weights))
+            raise UserError(
+                f"--weights {shown_path(weights)} and train.start={shown_address(chosen)} are two starts; leave one out"
+            )
+        return Start(weights, shown_path(weights))
     if chosen is None:
         found = pretrained_for(config.model)
         if found is None:
@@ -77,11 +82,11 @@ def start_of(config: RunConfig | ClassifyConfig, weights: Path | None = None) ->
                 "with nothing changed under 'model'. Use train.start=chance, or a model file"
             )
         return Start(found, PRETRAINED)
-    file = with_home(chosen)
+    file = with_home(local_file(chosen))
     require_file(
         file, give="the .safetensors in it", note="; 'train.start' names it: pretrained, chance or a model file"
     )
-    return Start(file, chosen)
+    return Start(file, chosen if as_url(chosen) is None else shown_path(file))
 
 
 def networks(task: str | None = None) -> list[str]:

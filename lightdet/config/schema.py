@@ -158,7 +158,7 @@ class TrainConfig(Section):
 
     @property
     def teachers(self) -> list[Path]:
-        """The files that `distill` names."""
+        """The files that `distill` names; a URL as a path."""
         named = [self.distill] if isinstance(self.distill, str) else self.distill or []
         return [Path(each) for each in named]
 

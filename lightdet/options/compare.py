@@ -53,7 +53,7 @@ class CompareOptions(Options):
         Parameter(
             name=("--weights", "-w"),
             metavar="[NAME=]FILE",
-            help="Another trained model; with the same NAME: another run.",
+            help="Another trained model, also by URL; with the same NAME: another run.",
         ),
     ] = ()
     predictions: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from lightdet.errors import UserError
-from lightdet.options.base import AnyPath, Options
+from lightdet.options.base import AnyPath, Options, Then
 from lightdet.options.shared import (
     HIDDEN,
     Callbacks,
@@ -29,6 +29,7 @@ from lightdet.options.shared import (
     TrainBatch,
     TrainImgsz,
 )
+from lightdet.storage.kept import local_file
 
 FLAGS = {
     "imgsz": "imgsz",
@@ -59,8 +60,9 @@ class TrainOptions(Options):
             name=("--weights", "-w"),
             metavar="FILE",
             help="Start from a trained model (best.safetensors): its network, and its weights wherever shapes match; "
-            "classes may be others.",
+            "classes may be others; also a URL.",
         ),
+        Then(local_file),
     ] = None
     keep_classes: Annotated[
         bool | None,

@@ -27,6 +27,7 @@ from lightdet.runs.resume import STATE_FILE, check_same_data, config_to_resume, 
 from lightdet.runs.stand_in import StandIn
 from lightdet.runs.trained_on import add_trained_on, digests_of, write_trained_on
 from lightdet.runs.training_sets import forgotten, keeps, old_model, stands_in, training_set
+from lightdet.storage.kept import local_file
 from lightdet.tasks import AnyConfig, Task, task_of_config, task_of_model
 from lightdet.training.callbacks.base import check_callbacks
 from lightdet.training.result import TrainResult
@@ -321,7 +322,7 @@ def from_scratch(config: AnyConfig, run: Mapping[str, Any]) -> bool:
 def _check_teachers(config: AnyConfig) -> None:
     """Report a missing teacher before all pictures are read."""
     for path in getattr(config.train, "teachers", ()):
-        require_file(path, note="; train.distill names a trained model (.safetensors) to learn from")
+        require_file(local_file(path), note="; train.distill names a trained model (.safetensors) to learn from")
 
 
 def summary(progress: Progress, data: Any) -> dict[str, Any]:

@@ -11,7 +11,10 @@ import pytest
 from PIL import Image as Pil
 from small_detector import save_small_detector
 
+from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.starting import start_in
 from lightdet.cli.app import main
+from lightdet.data.synthetic import SyntheticPlan, write_synthetic
 from lightdet.storage.kept import kept_folder
 
 URL = "s3://lake/models/best.safetensors"
@@ -47,6 +50,59 @@ def test_a_profile_of_it(stored: str, tmp_path: Path) -> None:
     given = ["profile", "--weights", stored, "--json", "profile.json", "--runs", "2", "--batch", "1"]
     assert main(given) == 0
     assert (tmp_path / "profile.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_synthetic(tmp_path_factory.mktemp("data") / "set", SyntheticPlan(images=8, imgsz=96)).yaml)
+
+
+@pytest.fixture
+def taught(s3: Any, stored: str, data: str, tmp_path: Path) -> str:
+    """The URL of a model with the data set's classes."""
+    save_small_detector(tmp_path / "t.safetensors", load_dataset(data).classes)
+    s3.pipe_file("lake/models/taught/best.safetensors", (tmp_path / "t.safetensors").read_bytes())
+    (tmp_path / "t.safetensors").unlink()
+    return "s3://lake/models/taught/best.safetensors"
+
+
+@pytest.mark.parametrize("by", ["--weights", "train.start", "train.distill"])
+def test_a_training_from_it(taught: str, data: str, tmp_path: Path, by: str) -> None:
+    own = ["train.epochs=1", "train.batch=4", "train.workers=1", "imgsz=64"]
+    network = ["model.widths=[8,8,16,16,16]", "model.attention_at=[]", "model.gate_at=[]"]
+    if by == "train.distill":
+        own.append("train.start=chance")
+    given = ["--weights", taught] if by == "--weights" else [f"{by}={taught}", *network]
+    assert main(["train", "--data", data, "--output", "out", "--device", "cpu", *given, *own]) == 0
+    if by != "train.distill":
+        assert start_in(tmp_path / "out" / "best.safetensors") == taught
+    kept = str(kept_folder())
+    for path in (tmp_path / "out").glob("*.*"):
+        assert path.suffix in (".png", ".pt", ".safetensors") or kept not in path.read_text("utf-8"), path
+
+
+def test_a_training_from_one_that_is_missing(taught: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = taught.replace("best", "gone")
+    for given in (["--weights", gone], [f"train.start={gone}"], ["train.start=chance", f"train.distill={gone}"]):
+        assert main(["train", "--data", data, "--output", "out", *given]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and f"{gone}: cannot be read: there is no such bucket" in told
+
+
+@pytest.mark.parametrize("by", ["--weights", "named", "bare", "--models"])
+def test_a_comparison_of_it(taught: str, data: str, tmp_path: Path, by: str) -> None:
+    (tmp_path / "models.yaml").write_text(f"models:\n  mine: {{weights: '{taught}'}}\n")
+    given = {
+        "--weights": ["--weights", taught],
+        "named": ["--weights", f"mine={taught}"],
+        "bare": [taught],
+        "--models": ["--models", "models.yaml"],
+    }[by]
+    run = ["--output", "out", "--runs", "2", "--device", "cpu", "--threads", "1", "--pictures", "0", "--json", "c.json"]
+    assert main(["compare", "--data", data, *given, *run]) == 0
+    (model,) = json.loads((tmp_path / "c.json").read_text())["models"]
+    assert model["name"] == ("taught" if by in ("--weights", "bare") else "mine")
+    assert str(kept_folder()) not in (tmp_path / "c.json").read_text()
 
 
 def test_an_explanation_of_stored_pictures(s3: Any, stored: str, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from lightdet.files import run_name
 from lightdet.missing import require_file
 from lightdet.model_kind import model_kind
 from lightdet.options.compare import CompareOptions
+from lightdet.storage.kept import local_file, shown_path
+from lightdet.storage.urls import as_url, file_part
 from lightdet.tasks import CLASSIFICATION, DETECTION, Task, known_task_of_model, task_of_config
 
 YAML_ENDINGS = (".yaml", ".yml")
@@ -48,7 +50,7 @@ class Entry:
     @property
     def source(self) -> str:
         """The files as text."""
-        return ", ".join(str(path) for path in self.files)
+        return ", ".join(shown_path(path) for path in self.files)
 
 
 def finished_model_settings(task: Task, overrides: Sequence[str]) -> tuple[int | None, Any]:
@@ -113,10 +115,10 @@ def _listed(options: CompareOptions) -> list[Entry]:
     for name, model in validate(ModelList, file).models.items():
         files = [model.config or model.predictions] if model.weights is None else list(model.weights)
         kind: Kind = "trained" if model.config else "weights" if model.weights else "predictions"
-        paths = tuple(below / text for text in files if text)
+        paths = tuple(Path(text) if as_url(text) else below / text for text in files if text)
         entry = Entry(name, kind, paths, model.seeds or (), model.overrides)
         try:
-            _check_files(entry)
+            entry = _with_files(entry)
             _check_repeated(entry.seeds, f"'models.{name}.seeds'")
         except UserError as error:
             path, line = file.place(("models", name))
@@ -136,9 +138,7 @@ def _given(options: CompareOptions) -> list[Entry]:
     for texts, kind in groups:
         for text in texts:
             name, path = split_name(text)
-            entry = Entry(name or _name_of(path), kind or _kind_of(path), (path,))
-            _check_files(entry)
-            found.append(entry)
+            found.append(_with_files(Entry(name or _name_of(path), kind or _kind_of(path), (path,))))
     return found
 
 
@@ -149,7 +149,7 @@ def split_name(text: str) -> tuple[str | None, Path]:
         UserError: a name that cannot be a folder's name.
     """
     name, equals, file = text.partition("=")
-    if not equals or Path(text).exists():
+    if not equals or as_url(text) or Path(text).exists():
         return None, Path(text)
     try:
         check_row_name(name)
@@ -175,13 +175,21 @@ def _kind_of(path: Path) -> Kind:
 
 def _name_of(path: Path) -> str:
     """The file's stem; for a training's ``best`` and ``last``, its folder's name."""
+    path = Path(file_part(as_url(path) or str(path)))
     stem = path.stem if path.suffix.lower() in YAML_ENDINGS else run_name(path)
     return re.sub(r"^\W+|[^\w .+-]", "", stem)[:100].rstrip(". ") or "model"
 
 
-def _check_files(entry: Entry) -> None:
-    for path in entry.files:
+def _with_files(entry: Entry) -> Entry:
+    """The row with copies of the models that it names by URL.
+
+    Raises:
+        UserError: one of the files is missing, or no file.
+    """
+    files = tuple(map(local_file, entry.files)) if entry.kind == "weights" else entry.files
+    for path in files:
         require_file(path)
+    return replace(entry, files=files)
 
 
 def _grouped(entries: Sequence[Entry]) -> list[Entry]:
