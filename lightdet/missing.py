@@ -1,4 +1,4 @@
-"""What to say about a path that leads nowhere: its folder is missing or locked, or another name is much like it."""
+"""What to say about what is missing: a path that leads nowhere, or a package of one of our extras."""
 
 from __future__ import annotations
 
@@ -19,6 +19,26 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 _YAML = (".yaml", ".yml")
 _MOST_NAMES = 5000
 """So many names of a folder are compared; a folder of pictures can hold millions."""
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra of the distribution that is there: never both in one place (docs/adr/0013)."""
+    runtime = _extras_of("lightdet-runtime")
+    if runtime is None or _extras_of("lightdet") is not None:
+        return f"pip install 'lightdet[{extra}]'"
+    if extra in runtime:
+        return f"pip install 'lightdet-runtime[{extra}]'"
+    return f"pip uninstall lightdet-runtime, then pip install 'lightdet[{extra}]'"
+
+
+def _extras_of(distribution: str) -> list[str] | None:
+    """The names of its extras; None: it is not installed."""
+    from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - it takes 20 ms
+
+    try:
+        return metadata(distribution).get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        return None
 
 
 def require_file(path: str | Path, *, give: str = "the file in it", note: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from lightdet.cli.common import ALL
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 from lightdet.options.label import LabelOptions
 
 _NEEDED = ("fastapi", "uvicorn")
@@ -23,7 +24,7 @@ def label(options: Annotated[LabelOptions, ALL]) -> None:
     from rich.console import Console
 
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        raise UserError("the page needs further packages: pip install 'lightdet[service]'")
+        raise UserError(f"the page needs further packages: {how_to_install('service')}")
     from lightdet.labelling.run import LabelSettings, run
 
     settings = LabelSettings(

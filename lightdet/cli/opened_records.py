@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 
 if TYPE_CHECKING:
     from lightdet.service.picture_place import PicturePlace
@@ -60,7 +61,7 @@ def check_packages() -> None:
         UserError: they are.
     """
     if importlib.util.find_spec("sqlalchemy") is None:
-        raise UserError("records need further packages: pip install 'lightdet[service]'")
+        raise UserError(f"records need further packages: {how_to_install('service')}")
 
 
 def time_ms(value: str | None, option: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from lightdet.cli.common import ALL
 from lightdet.errors import UserError
-from lightdet.missing import require_file
+from lightdet.missing import how_to_install, require_file
 from lightdet.options.serve import ServeOptions
 from lightdet.secret_file import read_secret
 
@@ -29,7 +29,7 @@ def serve(options: Annotated[ServeOptions, ALL]) -> None:
     import importlib.util
 
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        raise UserError("the service needs further packages: pip install 'lightdet[service]'")
+        raise UserError(f"the service needs further packages: {how_to_install('service')}")
     _run(_settings(options), None if options.json is None else Path(options.json))
 
 

@@ -7,6 +7,8 @@ from importlib import import_module
 
 from PIL import features
 
+from lightdet.missing import how_to_install
+
 _DECODERS = ("pi_heif", "pillow_heif")
 """Decoders for HEIC, the first one installed is used: the same project, without and with encoders."""
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -43,4 +45,4 @@ def how_to_read(kind: str) -> str:
     """Say what is missing if `pillow_name` returns None."""
     if kind == "AVIF":
         return "AVIF is read by Pillow 11.3 and newer: pip install --upgrade pillow; or save it as PNG or JPEG"
-    return "HEIC is read with pi-heif: pip install 'lightdet[heic]'; or save it as PNG or JPEG"
+    return f"HEIC is read with pi-heif: {how_to_install('heic')}; or save it as PNG or JPEG"

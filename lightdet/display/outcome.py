@@ -80,8 +80,8 @@ def _of_the_machine(error: Exception) -> str | None:
             return f"this needs {error.name}, which is not installed: lightdet-runtime has it in its extra 'val'"
         if package != "lightdet":
             return (
-                f"this needs {error.name}, which is not installed: pip install lightdet (lightdet-runtime does "
-                "without what only training and exporting need)"
+                f"this needs {error.name}, which is not installed; lightdet-runtime does without what only "
+                "training and exporting need: install lightdet in its place"
             )
     return None
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightdet.errors import UserError
-from lightdet.missing import require_file
+from lightdet.missing import how_to_install, require_file
 from lightdet.model_kind import is_export
 from lightdet.options.export import ExportOptions, FileFormat
 
@@ -48,4 +48,4 @@ def check_installed(options: ExportOptions) -> None:
         wanted.append("nncf")
     missing = [name for name in wanted if find_spec(name) is None]
     if missing:
-        raise UserError(f"exporting needs {', '.join(missing)}: pip install 'lightdet[export]'")
+        raise UserError(f"exporting needs {', '.join(missing)}: {how_to_install('export')}")

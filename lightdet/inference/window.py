@@ -11,6 +11,7 @@ import cv2
 
 from lightdet.arrays import Image
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 
 _END_KEYS = (27, ord("q"))
 """Escape and q."""
@@ -26,7 +27,7 @@ class Window:
     def __init__(self, title: str = "lightdet") -> None:
         if not cv2.currentUIFramework():
             raise UserError(
-                "--show: this OpenCV is built without windows; pip install 'lightdet[gui]', or leave --show out and "
+                f"--show: this OpenCV is built without windows; {how_to_install('gui')}, or leave --show out and "
                 "look at the files in the output folder"
             )
         # Without a screen some builds kill the whole process instead of raising, so check first.

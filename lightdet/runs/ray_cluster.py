@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 
 
 def ray_module() -> Any:
@@ -23,7 +24,7 @@ def ray_module() -> Any:
     try:
         import ray  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UserError("--engine ray needs Ray: pip install 'lightdet[ray]'") from None
+        raise UserError(f"--engine ray needs Ray: {how_to_install('ray')}") from None
     return ray
 
 

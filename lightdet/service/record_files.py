@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from lightdet.errors import UserError
 from lightdet.files import atomic_path
+from lightdet.missing import how_to_install
 from lightdet.service import parquet
 from lightdet.service.csv_rows import TABLES, csv_chunks
 
@@ -25,7 +26,7 @@ def write_records(records: Iterable[Mapping[str, Any]], target: Path, rows: Rows
     if ending not in (".csv", ".parquet"):
         raise UserError("name the file .csv or .parquet", path=target)
     if ending == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise UserError("Parquet needs a further package: pip install 'lightdet[parquet]'")
+        raise UserError(f"Parquet needs a further package: {how_to_install('parquet')}")
     number = 0
 
     def counted() -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lightdet.addresses import STORES, hide_sign_in, split_address
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 from lightdet.storage.urls import WEB, scheme_of
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
@@ -118,7 +119,7 @@ def filesystem(url: str) -> tuple[Any, str]:
     except ImportError:
         library = _NEEDED.get(scheme, "adlfs")
         raise UserError(
-            f"{scheme}:// is read with {library}, which is not installed: pip install 'lightdet[cloud]'", path=url
+            f"{scheme}:// is read with {library}, which is not installed: {how_to_install('cloud')}", path=url
         ) from None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from lightdet.addresses import hide_sign_in
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 from lightdet.tuning.space import Params, SearchSpace
 from lightdet.tuning.study_folder import RUNNER
 
@@ -228,7 +229,7 @@ def require_optuna() -> None:
     try:
         import optuna  # noqa: PLC0415
     except ImportError:
-        raise UserError("tune needs Optuna: pip install 'lightdet[tune]'") from None
+        raise UserError(f"tune needs Optuna: {how_to_install('tune')}") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 

@@ -9,6 +9,7 @@ from lightdet.config.line import SinkSection
 from lightdet.errors import UserError
 from lightdet.line.sinks.file_sink import FileSink
 from lightdet.line.sinks.sink import Sink
+from lightdet.missing import how_to_install
 from lightdet.secret_file import read_secret
 
 
@@ -46,4 +47,4 @@ def make_sink(section: SinkSection) -> Sink:
 
 def _needs(package: str, sink: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise UserError(f"the sink '{sink}' needs a further package: pip install 'lightdet[{extra}]'")
+        raise UserError(f"the sink '{sink}' needs a further package: {how_to_install(extra)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.errors import UserError
+from lightdet.missing import how_to_install
 from lightdet.processors import available_processors
 from lightdet.runs.archive.table import parts_of, schema
 
@@ -130,7 +131,7 @@ def _duckdb() -> Any:
     try:
         import duckdb  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UserError("archives are queried by DuckDB: pip install 'lightdet[archive]'") from None
+        raise UserError(f"archives are queried by DuckDB: {how_to_install('archive')}") from None
     return duckdb
 
 

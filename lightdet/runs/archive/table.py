@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from lightdet.errors import UserError
 from lightdet.files import atomic_path, make_folder
+from lightdet.missing import how_to_install
 
 By = Literal["day", "prefix"]
 _DAY = re.compile(r"(?<![0-9])(20[0-9]{2})[-_/]?(0[1-9]|1[0-2])[-_/]?(0[1-9]|[12][0-9]|3[01])(?![0-9])")
@@ -32,7 +33,7 @@ def schema() -> Any:
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UserError("archives are written as Parquet: pip install 'lightdet[archive]'") from None
+        raise UserError(f"archives are written as Parquet: {how_to_install('archive')}") from None
     box = pa.struct([*((side, pa.float32()) for side in ("x1", "y1", "x2", "y2", "score")), ("class", pa.string())])
     types = {"page": pa.int32(), "width": pa.int32(), "height": pa.int32(), "score": pa.float32()}
     types["detections"] = pa.list_(box)

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightdet.errors import UserError
 from lightdet.files import write_text
+from lightdet.missing import how_to_install
 from lightdet.training.callbacks.base import Callback, TrainingRun, numbers, take_up
 from lightdet.training.result import TrainResult
 
@@ -29,7 +30,7 @@ class MLflow(Callback):
         try:
             import mlflow  # noqa: PLC0415 - an extra
         except ImportError:
-            raise UserError("MLflow is not installed: pip install 'lightdet[mlflow]'") from None
+            raise UserError(f"MLflow is not installed: {how_to_install('mlflow')}") from None
         self._mlflow, self.experiment, self.uri, self.models = mlflow, experiment, uri, models
 
     def on_train_begin(self, run: TrainingRun) -> None:

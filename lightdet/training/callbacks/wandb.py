@@ -8,6 +8,7 @@ from typing import Any, Literal
 from lightdet.arrays import Image
 from lightdet.errors import UserError
 from lightdet.files import write_text
+from lightdet.missing import how_to_install
 from lightdet.training.callbacks.base import Callback, TrainingRun, numbers, take_up
 from lightdet.training.result import TrainResult
 
@@ -31,7 +32,7 @@ class WandB(Callback):
         try:
             import wandb  # noqa: PLC0415 - an extra
         except ImportError:
-            raise UserError("wandb is not installed: pip install 'lightdet[wandb]'") from None
+            raise UserError(f"wandb is not installed: {how_to_install('wandb')}") from None
         self._wandb, self.project, self.mode = wandb, project, mode
         self._run: Any = None
 
