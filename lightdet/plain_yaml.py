@@ -1,4 +1,5 @@
-"""YAML text to values: safe types only, and no number that two versions of YAML read differently."""
+"""YAML text to values: safe types only, no aliases that stand for millions of values, and no number that two versions
+of YAML read differently."""
 
 from __future__ import annotations
 
@@ -6,8 +7,15 @@ from typing import Any
 
 import yaml
 
+MAX_ALIASED = 100_000
+"""Values that a text may stand for if it has aliases; without any, its own length is the limit."""
 
-class TwoMeaningsError(yaml.MarkedYAMLError):
+
+class RefusedYamlError(yaml.MarkedYAMLError):
+    """Valid YAML that is not taken; `problem` says why."""
+
+
+class TwoMeaningsError(RefusedYamlError):
     """A number with two meanings, which `problem` names."""
 
 
@@ -16,6 +24,7 @@ def parse_yaml(text: str) -> Any:
 
     Raises:
         TwoMeaningsError: a number such as 010 (8 in YAML 1.1, 10 in 1.2) or 1:30 (90 in YAML 1.1, text in 1.2).
+        RefusedYamlError: aliases of aliases that stand for more than `MAX_ALIASED` values.
         yaml.YAMLError: not valid YAML.
         ValueError: a date that does not exist.
         RecursionError: too deep.
@@ -29,6 +38,33 @@ def parse_yaml(text: str) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's, which reads YAML 1.1."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _count(node, {})
+        return node
+
+
+def _count(node: yaml.Node, counts: dict[int, float]) -> float:
+    """The values of `node` with all aliases written out, as whoever shows or copies them meets them.
+
+    `counts` has those of the nodes that were seen, so the work grows with the text and not with the result.
+
+    Raises:
+        RefusedYamlError: more than `MAX_ALIASED`, and more than the text has.
+    """
+    if id(node) in counts:
+        return counts[id(node)]
+    counts[id(node)] = float("inf")  # until it is known: an alias inside its own list has no end
+    below = node.value if isinstance(node, yaml.CollectionNode) else ()
+    pairs = isinstance(node, yaml.MappingNode)
+    total = 1 + sum(_count(each, counts) for entry in below for each in (entry if pairs else (entry,)))
+    counts[id(node)] = total
+    if total > MAX_ALIASED and total > len(counts):
+        problem = f"aliases (*name) stand for more than {MAX_ALIASED:,} values here: write the values that you need"
+        raise RefusedYamlError(problem=problem, problem_mark=node.start_mark)
+    return total
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2  # six to the power of six values otherwise
 
 
 def duration(seconds: float) -> str:
@@ -26,6 +30,17 @@ def counted(number: int, what: str) -> str:
     """``1 box``, ``2 boxes``, ``1,000 pictures``: `what` is the word for one."""
     many = f"{what}es" if what.endswith(("x", "s", "sh")) else f"{what}s"
     return f"{number:,} {what if number == 1 else many}"
+
+
+def shown(value: object, limit: int = 100) -> str:
+    """`value` as it may stand in a message: what is in lists of lists, and text beyond `limit`, is left out."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def named(value: object) -> str:
+    """A name from a file as it may stand in a message: ``'scratch'``, and what is no text or too long as in `shown`."""
+    return f"'{value}'" if isinstance(value, str) and len(value) <= 60 else shown(value)
 
 
 def watch_lines(reference: Mapping[str, Any] | None) -> list[str]:

@@ -15,6 +15,7 @@ from lightdet.config.schema import TrainConfig
 from lightdet.config.section import Fraction, Positive, Section
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
+from lightdet.wording import named
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
 Hidden = Annotated[tuple[Width, ...], Field(max_length=32)]
@@ -229,9 +230,9 @@ def _run_of(name: Any, file: YamlFile, key: tuple[str, ...], from_command_line: 
         if name in get_args(_model_of(run).model_fields["name"].annotation):
             return run
     known = classifier_names()
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
     hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-    message = f"'{'.'.join(key)}': there is no classifier called '{name}'{hint}"
+    message = f"'{'.'.join(key)}': there is no classifier called {named(name)}{hint}"
     if from_command_line:
         raise UserError(f"{message} (from the command line)")
     path, line = file.place(key)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, model_v
 
 from lightdet.config.section import Section
 from lightdet.config.yaml_file import no_text
-from lightdet.wording import counted
+from lightdet.wording import counted, named, shown
 
 MAX_CLASSES = 1000
 
@@ -22,9 +22,9 @@ def check_class_names(value: Iterable[object]) -> tuple[str, ...]:
             raise ValueError(f"must hold names; one is {no_text(name)}")
         stripped = name.strip()
         if not stripped or not stripped.isprintable():
-            raise ValueError(f"holds a blank or unprintable name ({name!r})")
+            raise ValueError(f"holds a blank or unprintable name ({shown(name)})")
         if stripped in names:
-            raise ValueError(f"holds '{stripped}' twice; each class needs its own name")
+            raise ValueError(f"holds {named(stripped)} twice; each class needs its own name")
         names.append(stripped)
     if not 1 <= len(names) <= MAX_CLASSES:
         raise ValueError(f"must hold 1 to {MAX_CLASSES} names, got {len(names)}")

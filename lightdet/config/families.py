@@ -12,6 +12,7 @@ from lightdet.config.schema import Config, NanoConfig, PlusConfig, RunConfig, Yo
 from lightdet.config.torchvision_detectors import FasterRCNNConfig, SSDConfig
 from lightdet.config.yaml_file import YamlFile, merge, parse_overrides, validate
 from lightdet.errors import UserError
+from lightdet.wording import named
 
 TASK = "detect"
 DEFAULT_NAME = "lightdet"
@@ -72,9 +73,9 @@ def _family(name: Any, file: YamlFile, key: tuple[str, ...], from_command_line: 
         if name in _names(family):
             return family
     known = network_names()
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
     hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-    message = f"'{'.'.join(key)}': there is no network called '{name}'{hint}"
+    message = f"'{'.'.join(key)}': there is no network called {named(name)}{hint}"
     if from_command_line:
         raise UserError(f"{message} (from the command line)")
     path, line = file.place(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from lightdet.errors import UserError
 from lightdet.missing import why_missing
 from lightdet.other_names import KEYS, OPTIONS, normal
-from lightdet.plain_yaml import TwoMeaningsError, parse_yaml
+from lightdet.plain_yaml import RefusedYamlError, parse_yaml
+from lightdet.wording import shown
 
 MAX_YAML_BYTES = 4 << 20
 TOP_KEY = "imgsz"
@@ -58,8 +58,8 @@ def load_yaml(path: str | Path) -> YamlFile:
     """Read a YAML mapping; a top-level ``extends: other.yaml`` (relative to the file) is merged below it.
 
     Raises:
-        UserError: missing or unreadable file, syntax error, repeated key, a number with two meanings, not a mapping,
-            circular ``extends``.
+        UserError: missing or unreadable file, syntax error, repeated key, a number with two meanings, aliases
+            without end, not a mapping, circular ``extends``.
     """
     return _load(Path(path), ())
 
@@ -85,7 +85,7 @@ def _load(path: Path, above: tuple[Path, ...]) -> YamlFile:
         if node is not None:
             _note_places(node, (), path, places, set())
         values = parse_yaml(text)
-    except TwoMeaningsError as error:
+    except RefusedYamlError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise UserError(str(error.problem), path=path, line=line) from None
     except yaml.MarkedYAMLError as error:
@@ -121,6 +121,9 @@ def _note_places(
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):  # no key of ours, and aliases in it are not to be shown
+                line = key_node.start_mark.line + 1
+                raise UserError("a key should be text, not a list or a mapping", path=path, line=line)
             name = str(key_node.value)
             if name in seen:
                 line = key_node.start_mark.line + 1
@@ -146,7 +149,7 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
     """Turn ``["train.epochs=3", "augment.mosaic=0"]`` into a nested mapping; values are YAML.
 
     Raises:
-        UserError: an override that is not ``key.path=value``, or a number with two meanings.
+        UserError: an override that is not ``key.path=value``, a number with two meanings, or aliases without end.
     """
     values: dict[str, Any] = {}
     for override in overrides:
@@ -156,7 +159,7 @@ def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
             raise UserError(f"'{override}' is not of the form key.path=value, such as train.epochs=3")
         try:
             value = parse_yaml(text)
-        except TwoMeaningsError as error:
+        except RefusedYamlError as error:
             raise UserError(f"'{override}': {error.problem}") from None
         except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"'{override}': the part after '=' is not valid YAML") from None
@@ -236,14 +239,16 @@ def _explain(model: type[BaseModel], error: Any, key: KeyPath, file: YamlFile, o
 
 def no_text(value: Any) -> str:
     """``not text in YAML (7); put it in quotes …``: for a number, a date or a boolean where text is expected."""
-    shown, meant = str(value), str(value)
+    if isinstance(value, list | tuple | dict):
+        return f"not text but {'keys with values' if isinstance(value, dict) else 'a list'} ({shown(value)})"
+    given, meant = str(value), str(value)
     if isinstance(value, bool):
-        shown, meant = shown.lower(), "yes" if value else "no"
-    return f"not text in YAML ({shown}); put it in quotes as you mean it, such as '{meant}'"
+        given, meant = given.lower(), "yes" if value else "no"
+    return f"not text in YAML ({given}); put it in quotes as you mean it, such as '{meant}'"
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else reprlib.repr(value)
+    return "nothing" if value is None else shown(value)
 
 
 def _has(values: Mapping[str, Any], key: KeyPath) -> bool:

@@ -19,6 +19,7 @@ from lightdet.model_kind import is_export
 from lightdet.tasks.classification import CLASSIFICATION
 from lightdet.tasks.detection import DETECTION
 from lightdet.tasks.task import Task
+from lightdet.wording import shown
 
 if TYPE_CHECKING:
     from lightdet.config import RunConfig
@@ -104,7 +105,7 @@ def task_of_config(file: YamlFile, overrides: Sequence[str] = ()) -> Task:
     task = TASKS.get(name) if isinstance(name, str) else None
     if task is None:
         path, line = file.place(("task",))
-        raise UserError(f"'task' should be 'detect' or 'classify' (given: {name!r})", path=path, line=line)
+        raise UserError(f"'task' should be 'detect' or 'classify' (given: {shown(name)})", path=path, line=line)
     return task
 
 

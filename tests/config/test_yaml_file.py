@@ -10,10 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightdet.assembly.dataset import load_dataset
 from lightdet.config import Config, YamlFile, load_yaml, parse_overrides, validate
 from lightdet.config.dataset import DatasetConfig
 from lightdet.config.yaml_file import MAX_YAML_BYTES, merge
 from lightdet.errors import UserError
+from lightdet.tasks import read_config
 
 NAMES = st.text("abcdefg", min_size=1, max_size=3)
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=3)
@@ -135,13 +137,55 @@ def test_an_empty_file_is_all_defaults(here: Path) -> None:
     assert read("") == read("# nothing\n") == Config()
 
 
-def test_aliases_of_aliases_cost_nothing(here: Path) -> None:
-    lines = ["k0: &k0 [x, x, x, x, x, x, x, x, x]"]
-    lines += [f"k{i}: &k{i} [{', '.join([f'*k{i - 1}'] * 9)}]" for i in range(1, 30)]
+def aliases(levels: int) -> str:
+    """Lists of aliases of lists of aliases: 10 to the power of `levels` values in a few hundred bytes."""
+    value = f"[{', '.join('x' * 10)}]"
+    for level in range(1, levels):
+        value = f"[&k{level} {value}{f', *k{level}' * 9}]"
+    return value
+
+
+DATA = "format: yolo\nsplits: {train: a}\n"
+
+
+@pytest.mark.parametrize("levels", [3, 8, 30])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{DATA}classes: [BOMB]", f"{DATA}classes: BOMB", f"{DATA}root: BOMB", f"{DATA}bad: BOMB",
+        f"{DATA}values: {{a: BOMB}}", f"{DATA}BOMB: 1", "model: {name: BOMB}", "task: classify\nmodel: {name: BOMB}",
+        "task: BOMB", "imgsz: BOMB", "train: {lr: {a: BOMB}}", "train: BOMB",
+    ],
+)  # fmt: skip
+def test_aliases_of_aliases_cost_nothing(here: Path, text: str, levels: int) -> None:
+    file = Path("bomb.yaml")
+    file.write_text(text.replace("BOMB", aliases(levels)))
     began = time.perf_counter()
-    assert "unknown key" in told("\n".join(lines))
-    assert "should" in told("imgsz: 64\ntrain:\n  minutes: &m\n    - *m")
-    assert time.perf_counter() - began < 5
+    with pytest.raises(UserError) as caught:
+        load_dataset(file) if text.startswith(DATA) else read_config(load_yaml(file))
+    assert time.perf_counter() - began < 1
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+    assert levels == 3 or "aliases" in str(caught.value) or text.endswith("BOMB: 1")
+
+
+@pytest.mark.parametrize(
+    "text", ["task: X", "model: {name: X}", "task: classify\nmodel: {name: X}", "train: {start: [X]}"]
+)
+def test_a_long_value_is_shown_shortened(here: Path, text: str) -> None:
+    Path("run.yaml").write_text(text.replace("X", "x" * 100_000))
+    with pytest.raises(UserError) as caught:
+        read_config(load_yaml("run.yaml"))
+    assert len(str(caught.value)) < 300
+
+
+def test_an_alias_in_its_own_list_is_refused(here: Path) -> None:
+    assert told("imgsz: 64\ntrain:\n  minutes: &m\n    - *m").startswith("run.yaml:3: aliases")
+    assert "aliases" in told("imgsz: 64", "train.minutes=&m [*m]")
+
+
+def test_aliases_that_stand_for_little_are_taken(here: Path) -> None:
+    assert read("augment: {hsv_h: &few 0.25, hsv_s: *few}\n").augment.hsv_s == 0.25
 
 
 # --- extends ----------------------------------------------------------------------------------------------
