@@ -6,11 +6,12 @@ Importing this file must stay cheap: a command is imported when it is called, an
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, convert
 from cyclopts.exceptions import CycloptsError
 
 from lightdet.cli.help import TwoColumns
@@ -63,6 +64,17 @@ UNUSED: Any = object()
 """In place of an error console, since errors are reported in our own way: importing rich would take 0.1 s."""
 
 
+def _as_cyclopts(wanted: Any, tokens: Any) -> Any:
+    """Convert as `cyclopts` does, except for whole numbers: it rounds 0.4 to 0, which may mean something else."""
+    return convert(wanted, tokens, _exactly)
+
+
+def _exactly(wanted: Any, text: str) -> Any:
+    if wanted is int and not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError("is no whole number")
+    return convert(wanted, [text])
+
+
 def _version() -> str:
     from lightdet import __version__
 
@@ -76,7 +88,7 @@ def _app(name: str, text: str) -> App:
         help_flags="--help",
         version=_version,
         version_flags=() if name in ("data", "records", "archive") else "--version",
-        default_parameter=Parameter(negative=(), show_env_var=True),
+        default_parameter=Parameter(negative=(), show_env_var=True, converter=_as_cyclopts),
         help_formatter=HELP,
         help_format="plaintext",
         result_action="return_value",
