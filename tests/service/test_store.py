@@ -299,6 +299,15 @@ def test_urls_that_are_none() -> None:
     assert "needs a file" in refusal("sqlite://")
 
 
+@pytest.mark.parametrize(
+    "password", ["secret@w/d", "secret/w", "w@secret", "secret?w", "secret#w", "secret/@w", "?secret"]
+)
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+pg8000"])
+def test_a_password_that_splits_the_url_elsewhere_is_refused(scheme: str, password: str) -> None:
+    told = refusal(f"{scheme}://user:{password}@127.0.0.1:1/x")
+    assert "write @ as %40" in told and not any(part in told for part in ("127", "w/", "user:"))
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     assert "is a folder" in refusal(str(tmp_path))
     (tmp_path / "text").write_text("no database, but long enough to be looked at as one " * 50)

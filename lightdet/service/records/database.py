@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -255,11 +256,17 @@ def _file_of(url: URL) -> Path | None:
 
 
 def _url(database: str) -> URL:
-    if "://" not in database:
+    scheme, separator, rest = database.partition("://")
+    if not separator:
         path = Path(database)
         if path.is_dir():
             raise UserError("is a folder; name a file in it", path=path)
         return URL.create("sqlite", database=str(path))
+    if not scheme.startswith("sqlite") and ("@" in rest[len(re.split(r"[/?#]", rest)[0]) :] or rest.count("@") > 1):
+        raise UserError(  # a part of the password would count as the host, be asked for and be shown
+            "the database URL can be split in two ways: in a user and a password write @ as %40, / as %2F, ? as %3F "
+            "and # as %23"
+        )
     try:
         url = make_url(database)
         backend = url.get_backend_name()
