@@ -167,11 +167,29 @@ def test_the_same_names_from_another_folder_are_refused(
     assert len(rows_of(tmp_path / "out")) == 2
 
 
+def test_a_run_that_fails_before_its_first_row_binds_nothing(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no graph at all")
+    for place in ("wrong", "right"):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (50, 40)).save(tmp_path / place / "000001.png")
+    monkeypatch.chdir(tmp_path / "wrong")
+    assert main(["archive", "run", ".", "-w", str(broken), "-o", str(tmp_path / "out"), "--processes", "1"]) == 2
+    monkeypatch.chdir(tmp_path / "right")
+    assert archive(pictures, tmp_path / "out", ".") == 0, capsys.readouterr().err
+    assert len(rows_of(tmp_path / "out")) == 1
+    monkeypatch.chdir(tmp_path / "wrong")
+    assert archive(pictures, tmp_path / "out", ".") == 2
+
+
 def test_addresses_that_differ_in_what_is_not_shown_are_refused(tmp_path: Path) -> None:
     begun = Begun(tmp_path)
     begun.check_address("https://plant/export.zip?day=1&sig=abc&se=2026-11-28")
     begun.check_address("zip://*.png::https://plant/export.zip?day=1&sig=xyz&se=2026-11-29")  # signed anew
     begun.check_address("https://plant/other.zip?day=2")
+    begun.save()
     for again in (begun, Begun(tmp_path)):
         with pytest.raises(UserError, match=r"https://plant/export\.zip: was given with other words") as raised:
             again.check_address("https://plant/export.zip?day=2&sig=abc")

@@ -31,7 +31,8 @@ _SIGNATURE = re.compile(
 
 
 class Begun:
-    """The folder in which an output's relative paths begin, and what addresses it knows; kept in the output.
+    """The folder in which an output's relative paths begin, and what addresses it knows; kept in the output
+    with its first rows.
 
     Args:
         folder: the output.
@@ -40,6 +41,7 @@ class Begun:
     def __init__(self, folder: Path) -> None:
         self._path, self._here = folder / NAME, str(Path.cwd())
         self._kept: dict[str, Any] = {}
+        self._new = False
         with suppress(OSError, ValueError):
             found = json.loads(self._path.read_text(encoding="utf-8"))
             self._kept = found if isinstance(found, dict) else {}
@@ -84,6 +86,11 @@ class Begun:
     def _keep(self, key: str, value: str) -> Any:
         """What is kept under `key`: `value`, if nothing was."""
         if key not in self._kept:
-            self._kept[key] = value
-            write_json(self._path, self._kept)
+            self._kept[key], self._new = value, True
         return self._kept[key]
+
+    def save(self) -> None:
+        """Write what rows rest on, before they are written: a run that wrote none binds no other."""
+        if self._new:
+            write_json(self._path, self._kept)
+            self._new = False

@@ -152,6 +152,7 @@ class ArchiveRun:
     def _write(self, rows: list[dict[str, Any]]) -> None:
         taken, rows[:] = list(rows), []
         if taken:
+            self.begun.save()
             write_rows(self.folder, taken)
             self.done.count(taken)
 
