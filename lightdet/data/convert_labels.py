@@ -117,4 +117,6 @@ def yaml_text(spec: DatasetSpec, form: Format) -> str:
         values["bit_depth"] = spec.bit_depth
     if form == "voc" and spec.first_pixel == 0:
         values["first_pixel"] = 0
+    if form == "csv-boxes":  # a box in the first pixel could be in shares as well
+        values["coordinates"] = "pixels"
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -89,6 +89,12 @@ def test_fractions_of_pixels(yolo_set: Path, tmp_path: Path) -> None:
         assert rounded == ([f"1 box rounded to whole pixels, which is what {form} holds"] if tolerance == 0.5 else [])
 
 
+def test_a_box_of_one_pixel_is_told_from_shares(yolo_set: Path, tmp_path: Path) -> None:
+    (yolo_set / "labels" / "train" / "b.txt").write_text("1 0.00625 0.00833333 0.0125 0.0166667\n")  # of 80 x 60
+    source = load_dataset(yolo_set / "data.yaml")
+    check_same(source, load_dataset(convert_dataset(source, tmp_path / "out", "csv-boxes").yaml), 1e-3)
+
+
 def test_background_stays_background(yolo_set: Path, tmp_path: Path) -> None:
     for form in FORMATS:
         spec = load_dataset(convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / form, form).yaml)

@@ -1,9 +1,9 @@
 """Boxes in a CSV file, one per row: as VoTT, TensorFlow's tools and many scripts write them, or as Google's AutoML.
 
 The first row names the columns: the picture, the class and ``xmin, ymin, xmax, ymax``, in any order. The numbers are
-edges from 0, in pixels, or in shares of the sides if the YAML says so; a file whose numbers all lie in 0-1 can mean
-either and is refused. AutoML's rows have no such head: ``[TRAIN,]path,class,x,y,,,x,y,,`` in shares of the sides. A row
-with a picture and no class and no numbers is a picture without defects.
+edges from 0, in pixels, or in shares of the sides if the YAML says so; a file with boxes whose numbers lie in 0-1 can
+mean either and is refused. AutoML's rows have no such head: ``[TRAIN,]path,class,x,y,,,x,y,,`` in shares of the sides.
+A row with a picture and no class and no numbers is a picture without defects.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _SPELLED = {"x1": "xmin", "y1": "ymin", "x2": "xmax", "y2": "ymax", "x_min": "xmin", "y_min": "ymin"}
 _SPELLED |= {"x_max": "xmax", "y_max": "ymax", "left": "xmin", "top": "ymin", "right": "xmax", "bottom": "ymax"}
 _SETS = ("train", "validation", "test", "unassigned")
+_WHOLE = 1.001
+"""Shares up to this are 1, rounded."""
+_ADVICE = "Set 'coordinates: pixels' or 'coordinates: shares' in the YAML"
 _AUTOML = (2, 3, 6, 7)
 """Where AutoML's rows have the corners, counted from the path: of four points the first and the third."""
 
@@ -208,7 +211,8 @@ def _last(name: str) -> tuple[str, ...]:
 def _settle(file: ListedFile, whole: float | None, rules: Rules) -> None:
     """Decide whether the numbers are pixels or shares, or refuse what can be both."""
     marks = [mark for image in file.images for mark in image.marks]
-    beyond = next((mark for mark in marks if max(mark.box) > 1.001), None)
+    beyond = next((mark for mark in marks if max(mark.box) > _WHOLE), None)
+    within = next((mark for mark in marks if _within(mark.box)), None)
     if rules.coordinates == "shares" or whole is not None:
         if beyond is not None and rules.coordinates != "pixels":
             rows = "AutoML's rows have shares" if whole is not None else "'coordinates: shares' are numbers"
@@ -217,8 +221,23 @@ def _settle(file: ListedFile, whole: float | None, rules: Rules) -> None:
         for mark in marks:
             mark.whole = None if rules.coordinates == "pixels" else 1.0
     elif rules.coordinates is None and marks and beyond is None:
-        message = (
-            "every number is from 0 to 1: pixels or shares of the picture's sides? "
-            "Set 'coordinates: pixels' or 'coordinates: shares' in the YAML"
-        )
-        file.problems.append(file.fault(message, marks[0].line, "value"))
+        _unsettled(file, "every number is from 0 to 1", marks[0].line)
+    elif rules.coordinates is None and beyond is not None and within is not None:
+        told = f"the box's numbers are from 0 to 1, but line {beyond.line} has {max(beyond.box):g}"
+        _unsettled(file, told, within.line)
+
+
+def _within(box: Box) -> bool:
+    """Whether a box can be one in shares; one without an area is a mistake in pixels as well."""
+    x1, y1, x2, y2 = box
+    return max(box) <= _WHOLE and x1 < x2 and y1 < y2
+
+
+def _unsettled(file: ListedFile, told: str, line: int) -> None:
+    """Refuse the file, and its pictures with boxes: those would be used where faults of the file are skipped."""
+    message = f"{told}: pixels or shares of the picture's sides? {_ADVICE}"
+    fault = file.fault(message, line, "value")
+    file.problems.append(fault)
+    for image in file.images:
+        if image.marks:
+            image.problems.append(fault)

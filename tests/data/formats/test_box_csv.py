@@ -86,6 +86,23 @@ def test_shares_or_pixels_is_not_guessed(tmp_path: Path) -> None:
         read(tmp_path, "a.png,dent,10,20,,,50,40,,\n")
 
 
+@pytest.mark.parametrize("outlier", ["1.02", "300"])
+def test_shares_and_pixels_in_one_file_are_not_guessed(outlier: str, tmp_path: Path) -> None:
+    rows = [f"{name}.png,0.2,0.2,{outlier if name == 'd' else 0.6},0.5,dent\n" for name in "abcde"]
+    with pytest.raises(UserError, match=rf":2: the box's numbers are from 0 to 1, but line 5 has {outlier}: pixels or"):
+        read(tmp_path, VOTT + "".join(rows))
+    file = parse_box_csv(tmp_path / "boxes.csv")
+    found = [file.labels_of(image, SIZE, ("dent",)) for image in file.images]
+    assert all(each.problems for each in found), "a picture would be used where faults are skipped"
+    pixels = read(tmp_path, VOTT + "a.png,0,0,1,1,dent\na.png,1,2,9,9,dent\n", Rules(coordinates="pixels"))
+    assert pixels == {"a.png": [[0, 0, 1, 1], [1, 2, 9, 9]]}
+
+
+def test_a_box_without_area_is_no_share(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r":3: the box has no area"):
+        read(tmp_path, VOTT + "a.png,10,20,50,40,dent\nb.png,0,0,0,0,dent\n")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
