@@ -167,7 +167,8 @@ def _take(
     split = row[columns.split] if columns.split is not None else ""
     subset = split_cell(split)
     if image is None:
-        image = images[name] = ListedImage(_plain(name), _size(row, columns), line, _last(name), subset)
+        image = images[name] = ListedImage(_plain(name), None, line, _last(name), subset)
+    _declare(image, _size(row, columns), line, file)
     if image.subset != subset:
         image.problems.append(file.fault(f"'{name}' is in two splits, see line {image.line}", line, "repeated"))
     if not word and not any(texts):
@@ -184,6 +185,16 @@ def _take(
         image.problems.append(file.fault(message, line, "value"))
     else:
         image.marks.append(Mark(word, _corners(values), line, whole))
+
+
+def _declare(image: ListedImage, size: tuple[float, float] | None, line: int, file: ListedFile) -> None:
+    """Note the size that a row declares, which all rows of a picture must agree on: its box was drawn for that size."""
+    if image.size is None and size is not None:
+        image.size, image.size_line = size, line
+    elif image.size is not None and size is not None and size != image.size:
+        told = f"'{image.file_name}' is declared {size[0]:g} x {size[1]:g}"
+        message = f"{told}, but {image.size[0]:g} x {image.size[1]:g} in line {image.size_line}; correct the wrong one"
+        image.problems.append(file.fault(message, line, "size"))
 
 
 def _corners(values: Sequence[float]) -> Box:

@@ -45,7 +45,8 @@ class Mark:
 
 @dataclass
 class ListedImage:
-    """A picture that a file lists: `size` is the declared (width, height), None if not given."""
+    """A picture that a file lists: `size` is the declared (width, height), None if not given; `size_line` says where,
+    if not in `line`."""
 
     file_name: str
     size: tuple[float, float] | None
@@ -55,6 +56,7 @@ class ListedImage:
     marks: list[Mark] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
     remarks: list[tuple[str, int]] = field(default_factory=list)
+    size_line: int = 0
 
 
 @dataclass
@@ -94,5 +96,7 @@ class ListedFile:
                 x1, y1, x2, y2 = mark.box
                 found.add((x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]), label, mark.line)
         if image.size is not None:
-            found.check_size(image.size, f"'{image.file_name}' is declared", image.line, turned=turned)
+            found.check_size(
+                image.size, f"'{image.file_name}' is declared", image.size_line or image.line, turned=turned
+            )
         return found

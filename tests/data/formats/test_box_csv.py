@@ -98,6 +98,16 @@ def test_shares_and_pixels_in_one_file_are_not_guessed(outlier: str, tmp_path: P
     assert pixels == {"a.png": [[0, 0, 1, 1], [1, 2, 9, 9]]}
 
 
+def test_each_row_declares_the_size(tmp_path: Path) -> None:
+    head = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    with pytest.raises(UserError, match=r":3: 'a\.png' is declared 100 x 50, but 200 x 100 in line 2; correct"):
+        read(tmp_path, head + "a.png,200,100,dent,10,20,50,40\na.png,100,50,dent,10,20,50,40\n")
+    with pytest.raises(UserError, match=r":3: 'a\.png' is declared 100 x 50, but the picture is 200 x 100"):
+        read(tmp_path, head + "a.png,,,dent,10,20,50,40\na.png,100,50,dent,10,20,50,40\n")
+    rows = "a.png,,,dent,1,2,3,4\na.png,200,100,dent,10,20,50,40\na.png,,,dent,5,6,7,8\n"
+    assert len(read(tmp_path, head + rows)["a.png"]) == 3
+
+
 def test_a_box_without_area_is_no_share(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r":3: the box has no area"):
         read(tmp_path, VOTT + "a.png,10,20,50,40,dent\nb.png,0,0,0,0,dent\n")
