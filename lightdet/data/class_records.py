@@ -47,7 +47,7 @@ def _entries(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[Entr
 
 
 def _record(entry: Entry) -> ClassRecord:
-    record = ClassRecord(entry.image, entry.label, entry.source, entry.line)
+    record = ClassRecord(entry.image, entry.label, entry.source, entry.line, problems=entry.problems)
     try:
         record.size = checked_facts(entry.image).size
     except DataError as error:

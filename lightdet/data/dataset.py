@@ -63,7 +63,8 @@ def read_split(spec: DatasetSpec, split: str, *, on_error: OnError = "fail") -> 
         if record.problems:
             if on_error == "fail":
                 raise record.problems[0]
-            skipped.append(record.problems[0])
+            if record.problems[0] not in skipped:  # one of the file, or of two entries for one picture
+                skipped.append(record.problems[0])
             continue
         truth = record.truth()
         if truth is not None:

@@ -58,14 +58,18 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
         _listed(file, place.listings) if place.listings else _of_split(file, place.origin or split, spec, place)
     )
     folders = (*place.images, place.labels.parent, spec.root)
+    known: dict[str, BoxRecord] = {}
     lines: dict[str, int] = {}
     records = []
     for image in images:
         record = _record(spec, file, image, folders)
         here = os.path.abspath(record.image)  # noqa: PTH100 - no links followed
-        if here in lines:
+        if here in known:
             message = f"'{image.file_name}' is also the picture of line {lines[here]}; remove one of the two"
-            record.problems.append(DataError(message, "repeated", path=file.path, line=image.line))
+            fault = DataError(message, "repeated", path=file.path, line=image.line)
+            record.problems.append(fault)
+            known[here].problems.append(fault)  # neither is known to be the right one
+        known.setdefault(here, record)
         lines.setdefault(here, image.line)
         records.append(record)
     return records, [*file.problems, *faults]

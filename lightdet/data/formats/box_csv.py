@@ -156,7 +156,10 @@ def _take(
     """Add a row to its picture, or to the file's problems."""
     if any(cells[columns.count :]):
         message = f"{len(cells)} cells instead of {columns.count}; put a cell with a comma in it into double quotes"
-        file.problems.append(file.fault(message, line))
+        fault, name = file.fault(message, line), cells[columns.path]
+        file.problems.append(fault)
+        if name:  # probably a box of this picture
+            images.setdefault(name, ListedImage(_plain(name), None, line, _last(name))).problems.append(fault)
         return
     row = [*cells, *[""] * (columns.count - len(cells))]
     name, word, texts = row[columns.path], row[columns.word], [row[place] for place in columns.corners]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lightdet.data.faults import DataError
 from lightdet.data.formats.csv_file import broken_row, open_csv
-from lightdet.data.formats.folders import Entry, class_index, find_picture, repeated
+from lightdet.data.formats.folders import Entry, class_index, find_picture, mark_unclear, repeated
 from lightdet.data.paths import FileFinder
 from lightdet.data.split_words import is_split, no_split, split_cell
 
@@ -47,27 +47,35 @@ def parse_class_csv(
     entries, faults, first = [], [], dict[Path, Entry]()
     rows = list(read_rows(table))
     divided = any(row.split is not None for row in rows)
+    unclear: dict[Path, DataError] = {}
     for row in rows:
+        picture = None
         try:
             lost = no_split(row.split, known) if divided else None
             if lost is not None:
                 raise DataError(f"'{row.path}' {lost}", "format")
             if divided and not is_split(row.split, split):
                 continue
-            if not row.path or not row.word:
-                missing = "path" if not row.path else f"class ('{row.path}')"
-                raise DataError(f"the row has no {missing}; fill it in or remove the row", "format")
+            if not row.path:
+                raise DataError("the row has no path; fill it in or remove the row", "format")
             picture = find_picture(row.path, finder)
             if picture is None:
                 message = f"there is no picture '{row.path}' in {finder.bases[0]}; correct or remove the row"
                 raise DataError(message, "missing-picture")
+            if not row.word:
+                raise DataError(f"the row has no class ('{row.path}'); fill it in or remove the row", "format")
             entry = Entry(picture, class_index(row.word, classes), table, row.line)
             if picture in first:
-                raise repeated(f"'{row.path}' is already in line {first[picture].line}", first[picture], entry, classes)
+                told = f"'{row.path}' is already in line {first[picture].line}"
+                faults += repeated(told, first[picture], entry, classes)
+                continue
             first[picture] = entry
             entries.append(entry)
         except DataError as error:
             faults.append(DataError(error.message, error.kind, path=table, line=row.line))
+            if picture is not None:
+                unclear[picture] = faults[-1]
+    mark_unclear(entries, unclear)
     return entries, faults
 
 

@@ -40,17 +40,22 @@ class CocoImage:
     annotations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     others: tuple[str, ...] = ()
     subset: str | None = None
+    problems: list[DataError] = field(default_factory=list)
 
 
 @dataclass
 class CocoFile:
-    """A parsed file: images in their order, category names by id, and what is wrong with the file as a whole."""
+    """A parsed file: images in their order, category names by id, and what is wrong with the file as a whole.
+
+    `unclear` are the ids of categories that have two names.
+    """
 
     path: Path
     images: list[CocoImage]
     categories: dict[int, str]
     problems: list[DataError]
     groups: dict[int, str] = field(default_factory=dict)
+    unclear: set[int] = field(default_factory=set)
 
     def class_names(self) -> list[str]:
         """The names of the categories by id, without the root category that some exports add.
@@ -79,6 +84,7 @@ class CocoFile:
         `LabelFile.check_size`.
         """
         found = LabelFile(self.path, size, classes, outside)
+        found.problems += image.problems
         for line, entry in image.annotations:
             self._take(entry, line, found)
         if image.size is not None:
@@ -90,6 +96,9 @@ class CocoFile:
         category = entry.get("category_id")
         if not _is_id(category) or category not in self.categories:
             found.problem(f"{what}: category_id {category!r} is not among 'categories'", line, "class")
+            return
+        if category in self.unclear:
+            found.problem(f"{what}: category_id {category} has two names in 'categories'", line, "class")
             return
         named = entry.get("category_name", self.categories[category])
         if not isinstance(named, str) or named.strip() != self.categories[category]:
@@ -138,7 +147,7 @@ def parse_coco(path: Path) -> CocoFile:
     if missing:
         raise UserError(f"not a COCO data set: the list '{missing[0]}' is missing", path=path)
     problems: list[DataError] = []
-    categories, groups = _categories(lists["categories"], path, problems)
+    categories, groups, unclear = _categories(lists["categories"], path, problems)
     images = _images(lists["images"], path, problems)
     for line, entry in lists.get("annotations", []):
         image = images.get(_key(entry.get("image_id")))
@@ -147,7 +156,7 @@ def parse_coco(path: Path) -> CocoFile:
             problems.append(DataError(message, "missing-picture", path=path, line=line))
         else:
             image.annotations.append((line, entry))
-    return CocoFile(path, list(images.values()), categories, problems, groups)
+    return CocoFile(path, list(images.values()), categories, problems, groups, unclear)
 
 
 def read_coco(path: Path, images: Path, classes: Sequence[str], outside: Outside = "error") -> list[Annotation]:
@@ -227,10 +236,11 @@ def _key(value: object) -> object:
 
 def _categories(
     entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]
-) -> tuple[dict[int, str], dict[int, str]]:
-    """The names and the supercategories by id."""
+) -> tuple[dict[int, str], dict[int, str], set[int]]:
+    """The names and the supercategories by id, and the ids with two names."""
     categories: dict[int, str] = {}
     groups: dict[int, str] = {}
+    unclear: set[int] = set()
     for line, entry in entries:
         number, name = entry.get("id"), entry.get("name")
         if not _is_id(number) or not isinstance(name, str) or not name.strip():
@@ -238,29 +248,35 @@ def _categories(
             problems.append(DataError(message, "format", path=path, line=line))
         elif number in categories:
             problems.append(DataError(f"category id {number} is given twice", "format", path=path, line=line))
+            if name.strip() != categories[number]:
+                unclear.add(number)
         else:
             categories[number] = name.strip()
             group = entry.get("supercategory")
             groups[number] = group.strip() if isinstance(group, str) else "none"
-    return categories, groups
+    return categories, groups, unclear
 
 
 def _images(
     entries: list[tuple[int, dict[str, Any]]], path: Path, problems: list[DataError]
 ) -> dict[object, CocoImage]:
+    """The pictures by id. One that is given twice is unusable: its boxes may be those of either entry."""
     images: dict[object, CocoImage] = {}
-    names: set[str] = set()
+    names: dict[str, CocoImage] = {}
     for line, entry in entries:
         number, name = _key(entry.get("id")), entry.get("file_name")
         if number is None or not isinstance(name, str) or not name:
             problems.append(DataError("an image needs an 'id' and a 'file_name'", "format", path=path, line=line))
         elif number in images:
-            problems.append(DataError(f"image id {number} is given twice", "repeated", path=path, line=line))
+            fault = DataError(f"image id {number} is given twice", "repeated", path=path, line=line)
+            problems.append(fault)
+            images[number].problems.append(fault)
         elif name in names:
-            problems.append(DataError(f"the file_name '{name}' is given twice", "repeated", path=path, line=line))
+            fault = DataError(f"the file_name '{name}' is given twice", "repeated", path=path, line=line)
+            problems.append(fault)
+            names[name].problems.append(fault)
         else:
-            names.add(name)
-            images[number] = CocoImage(name, _declared_size(entry), line)
+            names[name] = images[number] = CocoImage(name, _declared_size(entry), line)
     return images
 
 

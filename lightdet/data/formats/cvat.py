@@ -46,15 +46,18 @@ def parse_cvat(path: Path, rules: Rules = PLAIN_RULES) -> ListedFile:
         message = "holds tracks: it is CVAT for video; export it again as 'CVAT for images 1.1'"
         raise DataError(message, "format", path=path, line=track.line)
     found = ListedFile(path, names=_declared(root))
-    seen: set[str] = set()
+    seen: dict[str, ListedImage] = {}
     for image in root.all("image"):
         name = image.attributes.get("name", "")
         if not name or name in seen:
             what = f"the picture '{name}' is given twice; remove one of the two" if name else "<image> has no 'name'"
-            found.problems.append(found.fault(what, image.line, "repeated" if name else "format"))
+            fault = found.fault(what, image.line, "repeated" if name else "format")
+            found.problems.append(fault)
+            if name in seen:  # neither is known to be the right one
+                seen[name].problems.append(fault)
             continue
-        seen.add(name)
-        found.images.append(_image(image, name, found, rules))
+        seen[name] = _image(image, name, found, rules)
+    found.images = list(seen.values())
     return found
 
 

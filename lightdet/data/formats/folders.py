@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightdet.data.faults import DataError
@@ -18,12 +18,16 @@ from lightdet.errors import UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture and its class; `source` and `line` (1-based) say where it is given, None and 0 for folders."""
+    """A picture and its class; `source` and `line` (1-based) say where it is given, None and 0 for folders.
+
+    `problems` make it unusable.
+    """
 
     image: Path
     label: int
     source: Path | None = None
     line: int = 0
+    problems: list[DataError] = field(default_factory=list)
 
 
 def scan_class_folders(folder: Path, root: Path, classes: Sequence[str]) -> tuple[list[Entry], list[DataError]]:
@@ -80,8 +84,10 @@ def listed_classes(
         UserError: a list is missing, unreadable or no text.
     """
     entries, faults, first = [], [], dict[Path, Entry]()
+    unclear: dict[Path, DataError] = {}
     finders = {listing: FileFinder([*folders, listing.parent]) for listing in listings}
     for listing, line, text in ((file, line, text) for file in listings for line, text in list_entries(file)):
+        picture = None
         try:
             picture, word = split_line(text, finders[listing], classes)
             label = class_of_path(picture, folders[0], root, classes) if word is None else class_index(word, classes)
@@ -89,23 +95,38 @@ def listed_classes(
                 raise DataError(_no_class(text, picture, classes), "class")
         except DataError as error:
             faults.append(DataError(error.message, error.kind, path=listing, line=line))
+            if picture is not None:
+                unclear[picture] = faults[-1]
             continue
         entry = Entry(picture, label, listing, line)
         if picture in first:
             told = f"'{text}' is listed already in {_line_of(first[picture], entry)}"
-            faults.append(repeated(told, first[picture], entry, classes))
+            faults += repeated(told, first[picture], entry, classes)
             continue
         first[picture] = entry
         entries.append(entry)
+    mark_unclear(entries, unclear)
     return entries, faults
 
 
-def repeated(told: str, first: Entry, second: Entry, classes: Sequence[str]) -> DataError:
-    """The fault of a picture that is listed twice; if the classes differ, one of them is wrong."""
-    advice = "remove one of the two"
-    if first.label != second.label:
-        told, advice = f"{told}, there as '{classes[first.label]}'", "remove the wrong one of the two"
-    return DataError(f"{told}; {advice}", "repeated", path=second.source, line=second.line)
+def mark_unclear(entries: Sequence[Entry], unclear: Mapping[Path, DataError]) -> None:
+    """Give the entries of pictures that another line gives a class that cannot be read the fault of that line."""
+    for entry in entries:
+        if entry.image in unclear:
+            entry.problems.append(unclear[entry.image])
+
+
+def repeated(told: str, first: Entry, second: Entry, classes: Sequence[str]) -> list[DataError]:
+    """The fault of a picture that is listed twice; if the classes differ, it is the first entry's, which may be wrong.
+
+    Returns:
+        The fault if it is only a second line for the same class.
+    """
+    if first.label == second.label:
+        return [DataError(f"{told}; remove one of the two", "repeated", path=second.source, line=second.line)]
+    message = f"{told}, there as '{classes[first.label]}'; remove the wrong one of the two"
+    first.problems.append(DataError(message, "repeated", path=second.source, line=second.line))
+    return []
 
 
 def _line_of(first: Entry, second: Entry) -> str:
