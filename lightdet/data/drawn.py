@@ -41,6 +41,5 @@ def with_validation(spec: DatasetSpec, share: float = SHARE, seed: int = SEED) -
         f"no split for validation: {len(records) - len(val)} pictures to train on and {len(val)} to validate with are "
         f"drawn (seed {seed}), similar pictures on one side"
     )
-    return replace(
-        spec, splits=splits | {n: s for n, s in spec.splits.items() if n != "train"}, notes=(*spec.notes, note)
-    )
+    others = {name: place for name, place in spec.splits.items() if name != "train"}
+    return replace(spec.put_together(splits | others), notes=(*spec.notes, note))

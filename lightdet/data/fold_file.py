@@ -32,11 +32,12 @@ class Folds:
     def training(self, spec: DatasetSpec, left_out: int | None) -> DatasetSpec:
         """Return a data set whose only split, ``train``, is all folds but one; None: all of them."""
         kept = (names for fold, names in enumerate(self.pictures) if fold != left_out)
-        return replace(spec, splits={"train": spec.chosen(self.splits, chain.from_iterable(kept))}, absent={})
+        chosen = spec.chosen(self.splits, chain.from_iterable(kept))
+        return replace(spec.put_together({"train": chosen}), absent={})
 
     def held_out(self, spec: DatasetSpec, fold: int) -> DatasetSpec:
         """Return a data set whose only split, ``held out``, is one fold."""
-        return replace(spec, splits={HELD_OUT: spec.chosen(self.splits, self.pictures[fold])}, absent={})
+        return replace(spec.put_together({HELD_OUT: spec.chosen(self.splits, self.pictures[fold])}), absent={})
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

@@ -34,10 +34,11 @@ def paired_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[lis
             f" (set 'labels' to their folder, or 'unlabelled: background' if all are free of defects)"
         )
         raise spec.split_error(split, message)
-    everything = _pairs_of_others(spec, split) | {split: found}
-    unclear = unclear_pairs(split, everything)
-    folders = {name: (other.images, other.labels) for name, other in spec.splits.items()}
-    orphans = orphan_labels(spec.format, spec.root, folders, split, everything)
+    own = split if place.origin is None or not spec.sources else place.origin
+    everything = _pairs_of_others(spec, own) | {own: found}
+    unclear = unclear_pairs(own, everything)
+    folders = {name: (other.images, other.labels) for name, other in (spec.sources or spec.splits).items()}
+    orphans = orphan_labels(spec.format, spec.root, folders, own, everything)
     labels = {pair.label: None for pairs in everything.values() for pair in pairs if pair.label is not None}
     check_class_sources(spec, [label.parent for label in labels])
     if spec.format == "voc" and spec.first_pixel is None:
@@ -58,10 +59,10 @@ def _find(spec: DatasetSpec, place: SplitSpec) -> tuple[list[Pair], list[DataErr
 def _pairs_of_others(spec: DatasetSpec, split: str) -> dict[str, list[Pair]]:
     """The pairs of the other splits; unreadable ones are reported when it is their turn."""
     found = {}
-    for name, place in spec.splits.items():
+    for name, place in (spec.sources or spec.splits).items():
         if name != split:
             with suppress(UserError):
-                found[name] = [pair for part in place.parts or (place,) for pair in _find(spec, part)[0]]
+                found[name] = _find(spec, place)[0]
     return found
 
 

@@ -76,6 +76,7 @@ class DatasetSpec:
         rules: what the YAML says about labels that could be read in two ways.
         notes: what a folder without a YAML was taken for, and what was drawn.
         absent: missing splits that the YAML names, other than ``train`` and ``val``: the reason for each.
+        sources: the splits that those of `parts` are put together from; empty if there are none.
         members: for a data set joined from others: those. `lightdet.data.joined` reads it.
     """
 
@@ -93,6 +94,7 @@ class DatasetSpec:
     rules: Rules = PLAIN_RULES
     absent: dict[str, UserError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sources: dict[str, SplitSpec] = field(default_factory=dict)
     members: tuple[DatasetSpec, ...] = ()
 
     @property
@@ -113,6 +115,14 @@ class DatasetSpec:
         known = (*self.splits, *self.absent)
         parts = tuple(replace(place, origin=name, siblings=known) for name in names for place in [self.split(name)])
         return SplitSpec((), parts=parts, only=frozenset(only), declared=parts[0].declared)
+
+    def put_together(self, splits: dict[str, SplitSpec]) -> DatasetSpec:
+        """Return the data set with other splits, of those that are `chosen`.
+
+        What all files together say, such as what corners are counted from, is still asked of all: also of a split that
+        is left out.
+        """
+        return replace(self, splits=splits, sources=self.sources or self.splits)
 
     def remarks(self) -> list[str]:
         """What a user should know before the data set is used: `notes`, and a line for each split of `absent`."""

@@ -15,8 +15,9 @@ from lightdet.errors import UserError
 Save = Callable[..., Path]
 Write = Callable[[Path, str], Path]
 SIDES = {"width": 80, "height": 60}
-P0, P1 = ({"id": number, "file_name": f"p{number}.png", **SIDES} for number in (0, 1))
-NAMES = [{"id": 1, "name": "ok"}, {"id": 2, "name": "bad"}]
+P0: dict[str, object] = {"id": 0, "file_name": "p0.png", **SIDES}
+P1: dict[str, object] = {"id": 1, "file_name": "p1.png", **SIDES}
+NAMES: list[dict[str, object]] = [{"id": 1, "name": "ok"}, {"id": 2, "name": "bad"}]
 XML = (
     '<annotations><image name="p1.png" width="80" height="60"/>\n<image name="p0.png" width="80" height="60"/>\n{}'
     "</annotations>"
