@@ -46,7 +46,8 @@ def auc_interval(truth: AnyArray, scores: AnyArray, value: float, confidence: fl
     """The area under the ROC curve with DeLong's interval (DeLong et al. 1988), symmetric on the logit scale.
 
     If no pair is out of order (or all are), DeLong's interval has no width: its far end is then Clopper and Pearson's
-    with the size of the smaller class.
+    with the size of the smaller class. Any other interval of no width, such as that of a constant score, says nothing
+    and is unknown.
 
     Args:
         truth: bool ``[N]``, with both values in it.
@@ -65,6 +66,8 @@ def auc_interval(truth: AnyArray, scores: AnyArray, value: float, confidence: fl
     above = (ranks[: len(positive)] - rankdata(positive)) / len(negative)
     below = 1 - (ranks[len(positive) :] - rankdata(negative)) / len(positive)
     deviation = math.sqrt(above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative))
+    if deviation <= ROUNDING:
+        return Estimate(value)
     reach = float(norm.ppf((1 + confidence) / 2)) * deviation / (value * (1 - value))
     middle = math.log(value / (1 - value))
     low, high = (1 / (1 + math.exp(-min(max(middle + way * reach, -700), 700))) for way in (-1, 1))

@@ -123,6 +123,17 @@ def test_a_perfect_area_still_has_a_width() -> None:
     assert perfect.high == 1.0 and 0.6 < perfect.low < 0.9  # ten of ten: Clopper-Pearson gives 0.69
 
 
+def test_an_area_without_variance_has_no_interval() -> None:
+    """A network that answers everything alike has an area of 0.5, which does not show that it is 0.5 elsewhere."""
+    labels = np.arange(30) < 10
+    constant = auc_interval(labels, np.full(30, 0.3), 0.5, 0.95)
+    assert (constant.value, constant.low, constant.high) == (0.5, None, None)
+    flat = evaluate_classes(labels.astype(np.int64), np.full((30, 2), 0.5), names_for(2))
+    assert flat.macro["auc"].value == 0.5 and flat.macro["auc"].low is None
+    varied = auc_interval(labels, (np.arange(30) % 10 < 2).astype(float), 0.5, 0.95)
+    assert varied.low is not None and varied.high is not None and varied.low < 0.5 < varied.high
+
+
 def true_f1(rates: Any, sizes: list[int]) -> float:
     counts = np.array(sizes)[:, None] * rates
     hits = counts.diagonal()
