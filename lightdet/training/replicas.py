@@ -174,8 +174,7 @@ class ReplicaGradients:
         """See `Gradients`."""
         parts = batch.parts(len(self.tasks))
         statistics = [[value for norm in mine for value in _running(norm)] for mine in self._norms]
-        for mine in statistics[1:]:
-            torch._foreach_copy_(mine, statistics[0])
+        _copy_first(statistics)
         jobs = [self._pool.submit(self._part, rank, parts[rank]) for rank in range(1, len(self.tasks))]
         found = [self._part(0, parts[0]), *(job.result() for job in jobs)]
         errors = [each for each in found if isinstance(each, BaseException)]
@@ -238,6 +237,13 @@ def _normalizations(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]
 def _running(norm: nn.modules.batchnorm._BatchNorm) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101 - chosen by that
     return norm.running_mean, norm.running_var
+
+
+def _copy_first(lists: Sequence[list[Tensor]]) -> None:
+    """Copy the first list's tensors into the others; a network without batch normalization has none."""
+    for each in lists[1:]:
+        if each:
+            torch._foreach_copy_(each, lists[0])
 
 
 def _average(lists: Sequence[list[Any]]) -> None:

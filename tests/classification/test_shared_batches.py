@@ -1,0 +1,51 @@
+"""A batch taken in parts, by replicas or one after the other, gives the gradients of the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_training import make_trainer
+from torch import Tensor
+
+from lightdet.training.trainer import Trainer
+
+PLAIN = ["train.freeze_batchnorm=true", "train.clip_norm=0", "train.probe=false", "train.threads=1"]
+"""Nothing that depends on which pictures are looked at together."""
+
+
+def network(output: str = "softmax") -> str:
+    return f"model={{name: cnn, widths: [8, 16], hidden: [16], dropout: 0, output: {output}}}"
+
+
+def assert_same_gradients(one: Trainer, other: Trainer) -> None:
+    named = one.task.network.named_parameters()
+    for (name, mine), theirs in zip(named, other.task.network.parameters(), strict=True):
+        assert mine.grad is not None and theirs.grad is not None, name
+        scale = float(mine.grad.abs().max())
+        torch.testing.assert_close(theirs.grad, mine.grad, rtol=0, atol=1e-4 * scale + 1e-7, msg=name)
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("weights", ["none"])
+def test_replicas_give_the_gradients_of_one_network(part_set: Path, tmp_path: Path, weights: str, output: str) -> None:
+    changes = [*PLAIN, network(output), f"loss.class_weights={weights}"]
+    one, two = (
+        make_trainer(part_set, tmp_path / str(count), [*changes, f"train.replicas={count}"]) for count in (1, 2)
+    )
+    batch = next(each for each in one.loader.epoch(0) if uneven(each.labels))
+    losses = []
+    for each in (one, two):
+        each._training_mode()
+        losses.append(each.gradients(batch).total)
+        each.gradients.collect()
+    torch.testing.assert_close(*losses)
+    assert_same_gradients(one, two)
+    two.gradients.close()
+
+
+def uneven(labels: Tensor) -> bool:
+    """Whether the halves of a batch hold different shares of the classes."""
+    first, second = labels.chunk(2)
+    return int(first.sum()) != int(second.sum())
