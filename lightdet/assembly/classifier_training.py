@@ -132,7 +132,7 @@ def build_classify_trainer(
     loss = _loss(config, data).to(context.device)
     task, replicas = build_replicas(
         network,
-        lambda each, _: ClassifyTask(each, loss, preprocessing, precision=computing.precision),
+        lambda each, peer: ClassifyTask(each, loss, preprocessing, precision=computing.precision, mean_count=peer.mean),
         context,
         computing,
     )

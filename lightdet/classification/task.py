@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,7 +27,7 @@ class ClassifyLoss(nn.Module):
 
     Args:
         label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016), in [0, 0.5).
-        class_weights: float ``[C]``; the mean divides by their sum over the batch.
+        class_weights: float ``[C]``; the mean divides by their sum over the whole batch.
     """
 
     class_weights: Tensor | None
@@ -35,19 +37,24 @@ class ClassifyLoss(nn.Module):
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits ``[B, K]`` and labels int64 ``[B]`` → a 0-d float32 tensor."""
-        values = logits.float()
+    def forward(
+        self, logits: Tensor, labels: Tensor, mean_count: Callable[[Tensor], Tensor] = lambda count: count
+    ) -> Tensor:
+        """Logits ``[B, K]`` and labels int64 ``[B]`` → a 0-d float32 tensor.
+
+        `mean_count` gives the mean of the weights' sum over the processes or replicas that share a batch, so that the
+        mean of their gradients is the gradient of the whole batch. Their numbers of pictures are equal anyway.
+        """
+        values, weights = logits.float(), self.class_weights
         if values.shape[1] > 1:
-            return functional.cross_entropy(
-                values, labels, weight=self.class_weights, label_smoothing=self.label_smoothing
+            total = functional.cross_entropy(
+                values, labels, weight=weights, label_smoothing=self.label_smoothing, reduction="sum"
             )
-        targets = labels.float() * (1 - self.label_smoothing) + self.label_smoothing / 2
-        each = functional.binary_cross_entropy_with_logits(values[:, 0], targets, reduction="none")
-        if self.class_weights is None:
-            return each.mean()
-        weights = self.class_weights[labels]
-        return (each * weights).sum() / weights.sum()
+        else:
+            targets = labels.float() * (1 - self.label_smoothing) + self.label_smoothing / 2
+            each = functional.binary_cross_entropy_with_logits(values[:, 0], targets, reduction="none")
+            total = (each if weights is None else each * weights[labels]).sum()
+        return total / (len(labels) if weights is None else mean_count(weights[labels].sum()))
 
 
 class ClassifyTask:
@@ -58,12 +65,20 @@ class ClassifyTask:
         loss: its criterion.
         preprocessing: how pictures become its input.
         precision: fp32, bf16 or fp16 (see `lightdet.compute.precision`).
+        mean_count: mean of a sum over the processes or replicas that share each batch of the training.
     """
 
     def __init__(
-        self, network: nn.Module, loss: ClassifyLoss, preprocessing: Preprocessing, *, precision: str = "fp32"
+        self,
+        network: nn.Module,
+        loss: ClassifyLoss,
+        preprocessing: Preprocessing,
+        *,
+        precision: str = "fp32",
+        mean_count: Callable[[Tensor], Tensor] = lambda count: count,
     ) -> None:
         self._network = network
+        self._mean_count = mean_count
         self.criterion = loss
         self.preprocessing = preprocessing
         self.precision = precision
@@ -79,7 +94,7 @@ class ClassifyTask:
         with autocast(self.precision, images.device):
             logits = forward(images)
         labels = batch.labels.to(images.device)
-        total = self.criterion(logits, labels)
+        total = self.criterion(logits, labels, self._mean_count)
         right = (probabilities(logits.detach()).argmax(dim=1) == labels).float().mean()
         return LossTerms(total, {"loss": total.detach(), "accuracy": right})
 

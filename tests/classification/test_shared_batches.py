@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 from small_training import make_trainer
 from torch import Tensor
 
+from lightdet.classification.task import ClassifyLoss
+from lightdet.training.replicas import Peers
 from lightdet.training.trainer import Trainer
 
 PLAIN = ["train.freeze_batchnorm=true", "train.clip_norm=0", "train.probe=false", "train.threads=1"]
@@ -28,7 +31,7 @@ def assert_same_gradients(one: Trainer, other: Trainer) -> None:
 
 
 @pytest.mark.parametrize("output", ["softmax", "sigmoid"])
-@pytest.mark.parametrize("weights", ["none"])
+@pytest.mark.parametrize("weights", ["none", "[1, 5]", "inverse_frequency"])
 def test_replicas_give_the_gradients_of_one_network(part_set: Path, tmp_path: Path, weights: str, output: str) -> None:
     changes = [*PLAIN, network(output), f"loss.class_weights={weights}"]
     one, two = (
@@ -49,3 +52,26 @@ def uneven(labels: Tensor) -> bool:
     """Whether the halves of a batch hold different shares of the classes."""
     first, second = labels.chunk(2)
     return int(first.sum()) != int(second.sum())
+
+
+def test_a_validation_in_one_process_waits_for_nobody(part_set: Path, tmp_path: Path) -> None:
+    changes = [*PLAIN, network(), "loss.class_weights=[1, 5]", "train.replicas=2", "train.epochs=1"]
+    assert make_trainer(part_set, tmp_path, changes).fit().done
+
+
+def test_parts_divide_by_the_weights_of_all() -> None:
+    torch.manual_seed(0)
+    logits, labels = torch.randn(8, 3), torch.tensor([0, 0, 0, 0, 0, 0, 2, 1])
+    loss, peers = ClassifyLoss(class_weights=torch.tensor([1.0, 5.0, 9.0]), label_smoothing=0.1), Peers(2)
+    found: list[Tensor] = [torch.zeros(())] * 2
+
+    def part(rank: int) -> None:
+        half = slice(4 * rank, 4 * rank + 4)
+        found[rank] = loss(logits[half], labels[half], peers.members()[rank].mean)
+
+    threads = [threading.Thread(target=part, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    torch.testing.assert_close(torch.stack(found).mean(), loss(logits, labels))
