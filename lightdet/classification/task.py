@@ -68,6 +68,9 @@ class ClassifyTask:
         mean_count: mean of a sum over the processes or replicas that share each batch of the training.
     """
 
+    loss_is_mean = True
+    """See `lightdet.training.task.Task`."""
+
     def __init__(
         self,
         network: nn.Module,

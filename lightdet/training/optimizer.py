@@ -49,6 +49,12 @@ def build_optimizer(
     raise ValueError(f"unknown optimizer '{name}'; known: sgd, adamw, muon")
 
 
+def scale_gradients(parameters: Iterable[nn.Parameter], factor: float) -> None:
+    """Multiply all gradients by `factor`."""
+    if factor != 1:
+        torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], factor)
+
+
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
     """Scale all gradients together to an L2 norm of at most `limit`; returns the norm before.
 

@@ -15,7 +15,11 @@ from lightdet.structures import Batch, LossTerms
 
 
 class Task(Protocol):
-    """A network with its loss, which is all that the trainer sees."""
+    """A network with its loss, which is all that the trainer sees.
+
+    With an attribute ``loss_is_mean`` that is true, the loss is the mean over the pictures, and the gradients of
+    accumulated batches are averaged. A detector's loss grows with the batch, and they are added.
+    """
 
     @property
     def network(self) -> nn.Module:

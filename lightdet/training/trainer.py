@@ -25,7 +25,7 @@ from lightdet.training.checkpoint import STATE_FILE, Progress, TrainingState, sa
 from lightdet.training.distributed import Processes
 from lightdet.training.ema import ExponentialMovingAverage
 from lightdet.training.interrupt import StopRequest
-from lightdet.training.optimizer import clip_gradients
+from lightdet.training.optimizer import clip_gradients, scale_gradients
 from lightdet.training.page import PAGE_FILE, TrainingPage
 from lightdet.training.plan import Plan
 from lightdet.training.replicas import Gradients, OwnGradients
@@ -257,6 +257,10 @@ class Trainer:
             group["lr"] = rate
         self.gradients.collect()
         self.scaler.unscale_(self.optimizer)
+        if getattr(self.task, "loss_is_mean", False):
+            # The last step of an epoch may have fewer batches.
+            batches = self.progress.batch % self.settings.accumulate or self.settings.accumulate
+            scale_gradients(self.task.network.parameters(), 1 / batches)
         limit = self.settings.clip_norm or float("inf")
         norm = clip_gradients(self.task.network.parameters(), limit)
         if not self.scaler.is_enabled() and not torch.isfinite(norm):

@@ -75,3 +75,26 @@ def test_parts_divide_by_the_weights_of_all() -> None:
     for thread in threads:
         thread.join()
     torch.testing.assert_close(torch.stack(found).mean(), loss(logits, labels))
+
+
+@pytest.mark.parametrize(
+    ("large", "accumulate", "first"),
+    [(8, 2, 0), (12, 3, 0), (8, 5, 5)],
+    ids=["two", "three", "two left over at the end of the epoch"],
+)
+def test_accumulated_batches_give_the_gradients_of_a_large_one(
+    part_set: Path, tmp_path: Path, large: int, accumulate: int, first: int
+) -> None:
+    steps = []
+    for batch, together in ((large, 1), (4, accumulate)):
+        changes = [*PLAIN, network(), "train.replicas=1", f"train.batch={batch}", f"train.accumulate={together}"]
+        trainer = make_trainer(part_set, tmp_path / str(batch), changes)
+        trainer.gradients.clear = lambda: None  # type: ignore[method-assign] # they are looked at after the step
+        trainer._training_mode()
+        trainer.progress.batch = first * large // batch
+        for pictures in trainer.loader.epoch(0, first=trainer.progress.batch):
+            trainer._take(pictures)
+            if trainer.progress.step:
+                break
+        steps.append(trainer)
+    assert_same_gradients(*steps)
