@@ -37,6 +37,10 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(len(row.items) for row in self._rows.values())
 
+    def __iter__(self) -> Iterator[T]:
+        for row in self._rows.values():
+            yield from row.items
+
     def waiting(self, source: str) -> int:
         """How many of this source wait."""
         return len(self._rows[source].items)

@@ -274,13 +274,14 @@ class Line:
     def _expire(self, model: Model, now: float) -> None:
         """Give up what can no longer be judged in time."""
 
-        def late(work: Work) -> bool:
+        def left(work: Work) -> float:
             limit = self._sources[work.source].section.latency
-            return limit is not None and now - work.picture.arrived + model.batch_seconds > limit
+            return float("inf") if limit is None else limit - (now - work.picture.arrived)
 
-        for work in list(model.queue.remove(late)):
+        for work, takes in model.hopeless(left):
             waited, limit = now - work.picture.arrived, self._sources[work.source].section.latency
-            reason = f"it had waited for {waited:.3f} s, and {limit:g} s are allowed from arrival to verdict"
+            estimate = f", the model takes about {takes:.3f} s" if takes else ""
+            reason = f"it had waited for {waited:.3f} s{estimate}, and {limit:g} s are allowed from arrival to verdict"
             self._answer(work, model.name, Answer("none", "late", reason))
 
     def _answer(self, work: Work, model: str, answer: Answer) -> None:

@@ -112,6 +112,11 @@ class Model:
         """Its processes, and that of a model that may take over."""
         return [*self.processes, *([] if self.candidate is None else [self.candidate])]
 
+    @property
+    def idle(self) -> bool:
+        """Whether one of its processes can take pictures."""
+        return any(each.idle and each.copy is self.file.copy for each in self.processes)
+
     def tend(self) -> None:
         """Start the processes that are missing, and end those that take too long."""
         now = time.monotonic()
@@ -149,6 +154,21 @@ class Model:
                 self._singly = max(0, self._singly - 1)
                 each.hands, each.since = self.queue.take(most), time.monotonic()
                 each.child.tell([self._item(work, each) for work in each.hands])
+
+    def hopeless(self, left: Callable[[Work], float]) -> list[tuple[Work, float]]:
+        """Take out what can no longer be judged in time; returns it with the seconds that a batch takes.
+
+        An estimate by which nothing at all could be judged is forgotten once a process is idle, and the next batch
+        measures it anew: otherwise a single slow one would make every later picture late.
+
+        Args:
+            left: the seconds within which there must be a verdict.
+        """
+        most = max(map(left, self.queue), default=-1.0)
+        if self.idle and 0.0 <= most < self.batch_seconds:
+            self.batch_seconds = 0.0
+        takes = self.batch_seconds
+        return [(work, takes) for work in list(self.queue.remove(lambda work: left(work) < takes))]
 
     def _item(self, work: Work, judging: Judging) -> Item:
         picture = work.picture

@@ -26,7 +26,7 @@ MODEL = "0.01"
 
 
 def judge(job: JudgeJob, pipe: Connection) -> None:
-    """Judge as the files say: OK, NG, broken; die ends the process, once waits for a mark beside the model file."""
+    """Judge as the files say: OK, NG, broken; die ends the process. A second word is the seconds that it takes more."""
     as_child()
     seconds, word = [*job.file.read_text(encoding="utf-8").split(), ""][:2]
     if word == "bad":
@@ -50,7 +50,8 @@ def judge(job: JudgeJob, pipe: Connection) -> None:
 
 
 def _answer(item: Item, word: str) -> Answer:
-    said = (item.data or b"").split()[0].decode() if item.data else "OK"
+    said, more = [*(item.data or b"OK").decode().split(), "0"][:2]
+    time.sleep(float(more))
     if said == "die":
         os._exit(7)
     if said == "broken":

@@ -120,7 +120,20 @@ def test_what_arrives_too_late_is_told_and_never_ok(tmp_path: Path) -> None:
     late = [each for each in found if each["verdict"] == "none"]
     assert late
     assert {each["cause"] for each in late} == {"late"}
+    assert any("the model takes about" in each["reason"] for each in late)
     assert all(each["seconds"] <= 0.7 for each in found if each["verdict"] == "OK")
+
+
+def test_one_slow_batch_makes_no_later_picture_late(tmp_path: Path) -> None:
+    with running(section(tmp_path, left={"latency": 1.0})):
+        for number in range(2):
+            put(tmp_path / "left", **{f"slow{number}": "OK 2"})
+            wait_for(lambda wanted=11 * number + 1: len(results(tmp_path)) == wanted)
+            put(tmp_path / "left", **{f"a{number}{each}": "OK" for each in range(10)})
+            wait_for(lambda wanted=11 * number + 11: len(results(tmp_path)) == wanted)
+    found = {each["picture"]: (each["verdict"], each["cause"]) for each in results(tmp_path)}
+    assert found.pop("slow0.png") == found.pop("slow1.png") == ("none", "late")
+    assert set(found.values()) == {("OK", "")}
 
 
 @pytest.mark.parametrize("drop", ["oldest", "newest"])
