@@ -226,7 +226,7 @@ class Line:
             for model in self._models.values():
                 for judging in [each for each in model.all if each.child is child]:
                     known = True
-                    if starting and isinstance(message, Mistake):
+                    if starting and isinstance(message, Mistake) and judging is not model.candidate:
                         raise UserError(message.message)
                     told = model.ended(judging) if isinstance(message, Ended) else model.hear(judging, message)
                     for work, answer in told:

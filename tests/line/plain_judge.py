@@ -29,6 +29,8 @@ def judge(job: JudgeJob, pipe: Connection) -> None:
     """Judge as the files say: OK, NG, broken; die ends the process. A second word is the seconds that it takes more."""
     as_child()
     seconds, word = [*job.file.read_text(encoding="utf-8").split(), ""][:2]
+    if word == "waits":  # with loading, for a file in the line's folder
+        wait_for((job.file.parents[4] / "go").exists)
     if word == "bad":
         pipe.send(Mistake("the model is bad"))
         return

@@ -59,6 +59,20 @@ def test_a_file_that_cannot_be_used_is_refused_and_the_old_one_goes_on(tmp_path:
         assert said(tmp_path, "a") == ("OK", before)
 
 
+def test_a_file_that_cannot_be_used_does_not_keep_a_line_from_starting(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.onnx"
+    slow.write_text("0.0 waits", encoding="utf-8")
+    with running(section(tmp_path, models={"slow": {"file": str(slow)}})) as line:
+        model = wait_for(lambda: getattr(line, "_models", {}).get("plain"))
+        wait_for(lambda: model.ready)
+        before = model.version
+        (tmp_path / "plain.onnx").write_text(f"0.0 bad{SEAL}", encoding="utf-8")
+        wait_for(lambda: "the model is bad" in model.change)
+        assert not line._models["slow"].ready
+        (tmp_path / "go").touch()
+        assert said(tmp_path, "a") == ("OK", before)
+
+
 def test_a_model_is_proved_on_kept_pictures_before_it_takes_over(tmp_path: Path) -> None:
     for verdict in ("OK", "NG"):
         (tmp_path / "kept" / verdict).mkdir(parents=True)
