@@ -17,9 +17,11 @@ import numpy as np
 from PIL import Image as Pil
 
 from lightdet.arrays import AnyArray
+from lightdet.data.deep_pixels import UnsupportedError
 from lightdet.data.faults import DataError
 from lightdet.data.formats.enclosing import MAX_MASK_PIXELS
 from lightdet.data.formats.label_file import LabelFile, Outside, read_bounded, read_lines, whole_pixels
+from lightdet.data.png_rows import check_rows
 from lightdet.data.quiet_warnings import quiet_warnings
 from lightdet.files import atomic_path
 from lightdet.structures import Annotation
@@ -179,6 +181,7 @@ def _pixels(path: Path) -> AnyArray:
         with quiet_warnings(), Pil.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.width * picture.height > MAX_MASK_PIXELS or getattr(picture, "n_frames", 1) > 1:
                 raise DataError("the mask is too large, or holds several pictures", "picture", path=path)
+            check_rows(picture, data)  # rows that are filled up would be background
             mode = picture.mode
             if mode in ("P", "L", "I;16", "I;16B", "I", "1", "RGB"):
                 pixels = np.asarray(picture)
@@ -188,6 +191,8 @@ def _pixels(path: Path) -> AnyArray:
                 raise DataError(f"a mask of {mode} pixels is not read; save it as PNG", "picture", path=path)
     except DataError:
         raise
+    except UnsupportedError as error:
+        raise DataError(str(error).replace("the picture", "the mask"), "picture", path=path) from None
     except Exception as error:  # decoders raise many kinds for hostile bytes
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         reason = "not a PNG" if "identify" in reason else reason

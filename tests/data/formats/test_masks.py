@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,26 @@ def test_a_photograph_in_place_of_a_mask_costs_one_line(tmp_path: Path) -> None:
         save(tmp_path, np.kron(speckled[:250, :250], [[1, 0], [0, 0]]).astype(np.uint8)), (500, 500), CLASSES
     ).problems
     assert "separate pieces; is this a mask of classes?" in str(problem)
+
+
+@pytest.mark.parametrize("kind", [None, "P", "RGB", "I;16", "1"])
+def test_a_mask_whose_data_end_early_is_refused(kind: str | None, tmp_path: Path) -> None:
+    """Decoders fill up the missing rows with 0, which is background: the picture would pass for free of defects."""
+    colours: Any = {(255, 0, 0): "scratch"} if kind == "RGB" else None
+    pixels = np.zeros((10, 20, 3) if kind == "RGB" else (10, 20), np.uint16 if kind == "I;16" else np.uint8)
+    pixels[8:9, 2:6] = (255, 0, 0) if kind == "RGB" else 1  # the last row is background in a whole mask as well
+    path = save(tmp_path, pixels.astype(np.bool_) if kind == "1" else pixels, "P" if kind == "P" else None)
+    whole = path.read_bytes()
+    assert len(read_mask(path, path, SIZE, ("scratch",), values=colours)) == 1
+    start = whole.index(b"IDAT") - 4
+    length = int.from_bytes(whole[start : start + 4])
+    rows = zlib.decompress(whole[start + 8 : start + 8 + length])
+    for lines in range(10):
+        packed = zlib.compress(rows[: len(rows) * lines // 10])
+        chunk = struct.pack(">I", len(packed)) + b"IDAT" + packed + struct.pack(">I", zlib.crc32(b"IDAT" + packed))
+        path.write_bytes(whole[:start] + chunk + whole[start + 12 + length :])
+        (problem,) = parse_mask(path, SIZE, ("scratch",), values=colours).problems
+        assert "the mask " in str(problem) and "truncated" in str(problem)
 
 
 @settings(max_examples=30)
