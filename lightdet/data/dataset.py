@@ -112,8 +112,11 @@ def _chosen(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[Sequence[R
         faults += more
         for record in records:
             name = below_root(record.image, spec.root)
-            if name in place.only:
-                chosen.setdefault(name, record)
+            if name not in place.only:
+                continue
+            kept = chosen.setdefault(name, record)
+            if kept is not record:  # given twice: what is wrong with the second is wrong with the picture
+                kept.problems += record.problems
     if len(chosen) < len(place.only):
         gone = min(place.only - chosen.keys())
         raise spec.split_error(split, f"the picture '{gone}' belongs to '{split}' and is no longer in the data set")

@@ -26,19 +26,21 @@ def with_validation(spec: DatasetSpec, share: float = SHARE, seed: int = SEED) -
         UserError: ``train`` is missing or empty.
     """
     records, _ = split_records(spec, "train")
-    sound = [record for record in records if not record.problems]
+    names = [below_root(record.image, spec.root) for record in records]
+    faulty = {name for name, record in zip(names, records, strict=True) if record.problems}
+    sound = [record for name, record in zip(names, records, strict=True) if name not in faulty]
     checks = check_pictures([record.image for record in sound])
     good = [(record, check) for record, check in zip(sound, checks, strict=True) if check.error is None]
     labels = [record.classes() for record, _ in good]
     chosen = draw_share(labels, alike_groups([c for _, c in good]), share, seed) if good else np.zeros(0, np.bool_)
     val = frozenset(below_root(t.image, spec.root) for (t, _), out in zip(good, chosen, strict=True) if out)
-    if not val or len(val) == len(records):
-        note = f"no split for validation: {counted(len(records), 'picture')}, too few or too alike to draw one"
+    rest = frozenset(names) - val
+    if not val or not rest:
+        note = f"no split for validation: {counted(len(val | rest), 'picture')}, too few or too alike to draw one"
         return replace(spec, notes=(*spec.notes, note))
-    rest = frozenset(below_root(record.image, spec.root) for record in records) - val
-    splits = {name: spec.chosen(["train"], names) for name, names in (("train", rest), ("val", val))}
+    splits = {name: spec.chosen(["train"], only) for name, only in (("train", rest), ("val", val))}
     note = (
-        f"no split for validation: {len(records) - len(val)} pictures to train on and {len(val)} to validate with are "
+        f"no split for validation: {len(rest)} pictures to train on and {len(val)} to validate with are "
         f"drawn (seed {seed}), similar pictures on one side"
     )
     others = {name: place for name, place in spec.splits.items() if name != "train"}

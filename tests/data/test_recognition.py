@@ -116,6 +116,32 @@ def test_a_missing_validation_split_is_drawn_by_likeness_and_the_same_every_time
     assert described.notes == first.notes and kept.classes == first.classes and not kept.remarks()
 
 
+@pytest.mark.parametrize("form", ["coco", "label-studio"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_picture_given_twice_is_refused_in_a_drawn_split_as_well(
+    form: str, first: bool, flat: Path, tmp_path: Path
+) -> None:
+    (flat / "d.yaml").write_text("format: yolo\nclasses: [scratch, dent]\nsplits: {train: images}\n")
+    done = convert_dataset(load_dataset(flat / "d.yaml"), tmp_path / "twice", form)  # type: ignore[arg-type]
+    done.yaml.unlink()
+    (labels,) = (tmp_path / "twice").rglob("*.json")
+    entries = json.loads(labels.read_text())
+    given = entries["images"] if form == "coco" else entries
+    where, key = (given[3], "file_name") if form == "coco" else (given[3]["data"], "image")
+    again = json.loads(json.dumps(given[3])) | {"id": 999}
+    if form == "coco":
+        again[key] = f"./{where[key]}"
+    else:
+        again["annotations"][0]["result"] = []  # said to be free of defects
+    given.insert(0 if first else len(given), again)
+    labels.write_text(json.dumps(entries))
+    spec = load_dataset(tmp_path / "twice")
+    assert "16 pictures to train on and 4 to validate with are drawn" in spec.remarks()[1]
+    with pytest.raises(UserError, match=f"{labels.name}.*'(./)?{where[key]}' is also the picture of line"):
+        read_split(spec, "train")
+    assert len(read_split(spec, "val")[0]) == 4
+
+
 @pytest.mark.parametrize("split", [False, True])
 def test_folders_of_classes(split: bool, tmp_path: Path, save_picture: Save) -> None:
     root = tmp_path / "parts"
