@@ -34,15 +34,9 @@ def orphan_labels(
         split: the split whose label folders are searched.
         pairs: those of each split that can be read.
     """
-    images, labels = folders[split]
     if form == "deeppcb":
         return []  # its lists name their label files
-    if labels is not None:
-        places = {labels}
-    elif images:
-        places = {custom_folder(form, folder) or folder for folder in images}
-    else:
-        places = {pair.expected.parent for pair in pairs[split]}
+    places = _places(form, folders[split], pairs[split])
     used = {file_key(pair.label) for found in pairs.values() for pair in found if pair.label is not None}
     spare = [
         path
@@ -62,12 +56,25 @@ def orphan_labels(
     return [_fault(path, stems) for path in dict.fromkeys(spare) if file_key(path) not in known]
 
 
+def _places(form: str, folders: Folders, pairs: Iterable[Pair]) -> set[Path]:
+    """Where label files of a split's pictures may be: in the folder named for them, or in every one by convention."""
+    images, labels = folders
+    if labels is not None:
+        return {labels}
+    listed = {pair.image.parent for pair in pairs}
+    beside = {*images, *(place for place in listed if not any(place.is_relative_to(folder) for folder in images))}
+    custom = {folder: custom_folder(form, folder) for folder in beside}
+    if form == "masks":  # a PNG beside the pictures is one of them
+        return {place or folder for folder, place in custom.items()}
+    return beside | {place for place in custom.values() if place is not None}
+
+
 def _pictures(root: Path, folders: Mapping[str, Folders], pairs: Mapping[str, Sequence[Pair]]) -> list[Path]:
     """All pictures that there are, in a split or not."""
     found: dict[Path, None] = {}
     for split, (images, labels) in folders.items():
         listed = {pair.image.parent for pair in pairs.get(split, ())}
-        for folder in images or (listed if labels is None else {root, *listed}):
+        for folder in {*images, *listed} if images or labels is None else {root, *listed}:
             if folder.is_dir():
                 found |= dict.fromkeys(scan(folder, SUFFIXES))
     return list(found)
@@ -79,7 +86,7 @@ def _label_keys(form: str, folders: Mapping[str, Folders], pictures: Iterable[Pa
     for picture in pictures:
         for images, labels in folders.values():
             folder = next((place for place in images if picture.is_relative_to(place)), None)
-            if folder is not None or not images:
+            if folder is not None or not images or labels is None:
                 known.update(file_key(place) for place in label_places(form, picture, folder, labels))
     return known
 

@@ -167,6 +167,51 @@ def test_label_files_left_over(
     assert refused(yaml).startswith(f"{left}: the label file has no picture") and word.format(near) in refused(yaml)
 
 
+JSON = '{"shapes": [{"label": "x", "points": [[1, 1], [8, 6]], "shape_type": "rectangle"}], "imagePath": ""}'
+BESIDE = {"yolo": (".txt", ROW), "voc": (".xml", VOC), "labelme": (".json", JSON)}
+
+
+@pytest.mark.parametrize("form", BESIDE)
+@pytest.mark.parametrize("place", ["images", "images/train", "JPEGImages", "pics"])
+@pytest.mark.parametrize("source", ["folder", "list", "list and folder", "list elsewhere"])
+def test_label_files_left_over_beside_the_pictures(
+    form: str, place: str, source: str, tmp_path: Path, save_picture: Save, write: Write
+) -> None:
+    """Also where the pictures' folder has a counterpart for labels, such as ``labels``: beside them is a place, too."""
+    suffix, text = BESIDE[form]
+    near = save_picture(tmp_path / place / "B.png")
+    for name in ("a.png", "unlisted.png"):
+        save_picture(tmp_path / place / name)
+    for name in ("a", "unlisted"):
+        write(tmp_path / place / f"{name}{suffix}", text)
+    save_picture(tmp_path / "empty" / "c.png")
+    write(tmp_path / "l.txt", f"{place}/a.png\n{place}/B.png\n")
+    split = {
+        "folder": f"{{images: {place}, unlabelled: background}}",
+        "list": "{list: l.txt, unlabelled: background}",
+        "list and folder": f"{{images: {place}, list: l.txt, unlabelled: background}}",
+        "list elsewhere": "{images: empty, list: l.txt, unlabelled: background}",
+    }[source]
+    yaml = write(tmp_path / "d.yaml", f"format: {form}\nclasses: [x]\nsplits: {{train: {split}}}\n")
+    others = {"unlisted.png": 1} if source == "folder" else {}
+    assert boxes(yaml) == {"a.png": 1, "B.png": 0, **others}
+    left = write(tmp_path / place / f"b{suffix}", text)
+    assert (
+        refused(yaml)
+        == f"{left}: the label file has no picture; does it belong to {near}? Then give both the same name"
+    )
+
+
+def test_pictures_that_are_not_listed_are_no_masks(tmp_path: Path, save_picture: Save, write: Write) -> None:
+    for name in ("a.jpg", "b.png"):
+        save_picture(tmp_path / "images" / name, (10, 8))
+    (tmp_path / "masks").mkdir()
+    Image.new("L", (10, 8)).save(tmp_path / "masks" / "a.png")
+    write(tmp_path / "l.txt", "images/a.jpg\n")
+    yaml = write(tmp_path / "d.yaml", "format: masks\nclasses: [x]\nsplits: {train: {list: l.txt}}\n")
+    assert boxes(yaml) == {"a.jpg": 0}
+
+
 def test_a_label_in_the_folder_of_another_split(tmp_path: Path, save_picture: Save, write: Write) -> None:
     """The picture was moved to val and its label stayed: it would count as a good part."""
     for name in ("train/a", "val/b", "val/c"):
