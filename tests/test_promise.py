@@ -33,9 +33,10 @@ OTHERS: dict[str, Any] = {
     "overlap": 0.3,
     "tile_iou": 0.4,
     "tile_detections": 50,
+    "tile_merge": 3,
     "zones": {"units": "share", "zones": [{"name": "a", "look": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]}]},
 }
-TILED = replace(USUAL, tile=160, overlap=0.2, tile_iou=0.5, tile_detections=1000)
+TILED = replace(USUAL, tile=160, overlap=0.2, tile_iou=0.5, tile_detections=1000, tile_merge=2)
 
 
 def test_every_condition_has_another_value_here() -> None:
@@ -46,9 +47,9 @@ def test_every_condition_has_another_value_here() -> None:
 def test_any_other_condition_is_seen_and_named(changed: set[str], then: Conditions) -> None:
     now = replace(then, **{name: OTHERS[name] for name in changed})
     if now.tile is None:  # without tiles their settings mean nothing
-        changed = changed - {"overlap", "tile_iou", "tile_detections"}
+        changed = changed - {"overlap", "tile_iou", "tile_detections", "tile_merge"}
     if now.tile is not None and then.tile is None:
-        changed = changed - {"overlap", "tile_iou", "tile_detections"} | {"tile"}
+        changed = changed - {"overlap", "tile_iou", "tile_detections", "tile_merge"} | {"tile"}
     assert len(then.differences(now)) == len(changed)
     if not changed:
         return check_conditions(then, now)

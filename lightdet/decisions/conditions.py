@@ -23,6 +23,7 @@ _OPTIONS = {
     "overlap": "an overlap of tiles of {}",
     "tile_iou": "an NMS threshold between tiles of {}",
     "tile_detections": "at most {} boxes per picture of tiles",
+    "tile_merge": "tiles joined by procedure {}",
     "confidence": "a lowest score of {}",
 }
 UNKNOWN = "unknown"
@@ -50,6 +51,7 @@ class Conditions:
         overlap: smallest overlap of tiles, a share of their side.
         tile_iou: threshold of the suppression between tiles.
         tile_detections: most boxes per picture, after their tiles are joined.
+        tile_merge: version of the procedure that joins tiles; None with a `tile`: the first, which was not recorded.
         zones: where is looked (`lightdet.decisions.zones.Zones.as_dict`); None: everywhere.
     """
 
@@ -67,6 +69,7 @@ class Conditions:
     overlap: float | None = None
     tile_iou: float | None = None
     tile_detections: int | None = None
+    tile_merge: int | None = None
     zones: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,15 +96,23 @@ class Conditions:
                 raise ValueError("not conditions") from error
         return Conditions(**values)
 
+    @property
+    def joined_as_before(self) -> bool:
+        """Whether tiles were joined as no version does any more."""
+        return self.tile is not None and self.tile_merge is None
+
     def differences(self, now: Conditions) -> list[tuple[str, str]]:
         """Return what `now` is and what these conditions are, in words, for each that differs.
 
-        `confidence` is left out: whether it changes a verdict depends on the rule.
+        `confidence` is left out: whether it changes a verdict depends on the rule. So is the first way of joining
+        tiles, which no predictor has any more: such a rule is used, and promises nothing (`decisions.promise`).
         """
         ours, theirs = self.as_dict(), now.as_dict()
         if self.tile is None or now.tile is None:  # one sentence about tiles is enough
-            for key in ("overlap", "tile_iou", "tile_detections"):
+            for key in ("overlap", "tile_iou", "tile_detections", "tile_merge"):
                 ours[key] = theirs[key] = None
+        if self.joined_as_before:
+            theirs["tile_merge"] = None
         different = [key for key in ours if key != "confidence" and ours[key] != theirs[key]]
         if "precision" not in different and _is_unknown(self.precision):
             different.append("precision")

@@ -14,6 +14,7 @@ from lightdet.errors import UserError
 Rate = Literal["escape_rate", "false_reject_rate"]
 WORDS: Mapping[str, str] = {"escape_rate": "escape rate", "false_reject_rate": "false-reject rate"}
 OLD = "it was calibrated before the conditions were recorded; calibrate it again"
+OLD_TILES = "it was calibrated when tiles were joined in another way; calibrate it again"
 ASKED = "--no-promise was given"
 OWN_RULE = "the rule was given by hand"
 ESTIMATE = "estimate"
@@ -122,6 +123,9 @@ def stored_promise(record: Mapping[str, Any], path: str | Path | None = None) ->
         return Promise(why_not=why if isinstance(why, str) and why else "none was calibrated")
     if record.get("conditions") is None:
         return Promise(why_not=OLD)
+    then = stored_conditions(record, path)
+    if then is not None and then.joined_as_before:
+        return Promise(why_not=OLD_TILES)
     kept = estimated if promised is None else promised
     damaged = UserError("its promise is damaged; calibrate it again", path=path)
     if not isinstance(kept, Mapping) or kept.get("rate") not in tuple(WORDS) or None not in (promised, estimated):

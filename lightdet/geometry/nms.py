@@ -20,6 +20,10 @@ VOTER_IOU = 0.5
 VOTER_SCORE = 0.25
 """... if their score is more than this share of its own: boxes below have no weight."""
 
+MERGE_VERSION = 2
+"""Of `merge_tiles`. In the first, a box of any score took the place of better pieces inside it. A promise calibrated
+with another version is none, so this counts up with every change of what `merge_tiles` returns."""
+
 CANDIDATES = 10
 """The merging takes this many of the best boxes per box to return, to bound the work."""
 
@@ -123,11 +127,14 @@ def merge_tiles(
     """Join the detections of overlapping tiles: each object once, complete if some tile saw it complete.
 
     1. Boxes that are not cut by a tile border go through `nms`.
-    2. A cut box that lies mostly inside such a complete box of its class is a part of it: dropped, whatever its
-       score (a piece can score higher than the whole).
+    2. A cut box that lies mostly inside such a complete box of its class is a part of it: it goes, and the complete
+       box takes its score if that is higher (a piece can score higher than the whole).
     3. Cut boxes of one class that meet across a border with similar extents along it are pieces of an object
        larger than the overlap: joined into the box around them, with the best piece's score.
-    4. `nms` again over all that is left; pieces inside a joined box are dropped as in 2.
+    4. `nms` again over all that is left; pieces inside a joined box go as in 2.
+
+    So each class keeps its best score, and boxes below a threshold cannot take a score above it away. Only
+    `max_detections`, and with `agnostic` boxes of other classes, can cost a class its best; the best of all stays.
 
     Args:
         boxes: float32 ``[N, 4]`` of all tiles, in pixels of the picture.
@@ -150,32 +157,51 @@ def merge_tiles(
     whole = np.flatnonzero(~is_cut)
     whole = whole[nms(boxes[whole], scores[whole], kinds[whole], iou)]
     pieces = np.flatnonzero(is_cut)
-    pieces = pieces[~_covered(boxes, kinds, pieces, boxes[whole], kinds[whole])]
+    whole_best, pieces = _swallow(boxes, scores, kinds, pieces, boxes[whole], whole)
     groups = _groups(boxes[pieces], kinds[pieces], cut[pieces], margin)
     joined = [pieces[group] for group in groups if len(group) > 1]
     single = np.array([pieces[group[0]] for group in groups if len(group) == 1], dtype=np.int64)
 
     around = np.array([[*boxes[g, :2].min(0), *boxes[g, 2:].max(0)] for g in joined], np.float32).reshape(-1, 4)
     best_pieces = np.array([g[scores[g].argmax()] for g in joined], np.int64)
-    single = single[~_covered(boxes, kinds, single, around, kinds[best_pieces])]
-    rest = np.concatenate([whole, single])
-    boxes = np.concatenate([around, boxes[rest]])
-    order = np.concatenate([best_pieces, rest])
+    best_pieces, single = _swallow(boxes, scores, kinds, single, around, best_pieces)
+    boxes = np.concatenate([around, boxes[whole], boxes[single]])
+    order = np.concatenate([best_pieces, whole_best, single])
     scores, labels, kinds = scores[order], labels[order], kinds[order]
     kept = nms(boxes, scores, kinds, iou, max_detections=max_detections)
     return boxes[kept], scores[kept], labels[kept]
 
 
-def _covered(
-    boxes: FloatArray, labels: IntArray, which: IntArray, others: FloatArray, other_labels: IntArray
-) -> BoolArray:
-    """For each box in `which`: does one of `others` of its class hold most of it?"""
-    covered = np.zeros(len(which), dtype=np.bool_)
-    for row, index in enumerate(which):
+def _swallow(
+    boxes: FloatArray, scores: FloatArray, labels: IntArray, pieces: IntArray, around: FloatArray, best: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Let boxes take in the pieces of their class that lie mostly inside them.
+
+    Of several that hold a piece, the one with the best score takes it: boxes that might as well be below the lowest
+    score change as little as possible.
+
+    Args:
+        boxes: float32 ``[N, 4]``.
+        scores: float32 ``[N]``.
+        labels: int64 ``[N]``.
+        pieces: indices of the boxes that may be taken in.
+        around: float32 ``[M, 4]``, the boxes that take in.
+        best: int64 ``[M]``, for each of these the index of the box whose score and class it has.
+
+    Returns:
+        `best` afterwards, and the pieces that are left.
+    """
+    kinds, order = labels[best], np.argsort(-scores[best], kind="stable")
+    now, left = best.copy(), np.ones(len(pieces), dtype=np.bool_)
+    for row, index in enumerate(pieces):
         area = (boxes[index, 2] - boxes[index, 0]) * (boxes[index, 3] - boxes[index, 1])
-        same = others[other_labels == labels[index]]
-        covered[row] = bool((overlap_areas(boxes[index], same) >= COVERED * area).any())
-    return covered
+        same = order[kinds[order] == labels[index]]
+        holders = same[overlap_areas(boxes[index], around[same]) >= COVERED * area]
+        if len(holders):
+            left[row] = False
+            if scores[index] > scores[now[holders[0]]]:
+                now[holders[0]] = index
+    return now, pieces[left]
 
 
 def _groups(boxes: FloatArray, labels: IntArray, cut: BoolArray, margin: float) -> list[list[int]]:

@@ -13,7 +13,7 @@ from lightdet.decisions import DecisionRule
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
-from lightdet.geometry.nms import cut_sides, merge_tiles
+from lightdet.geometry.nms import MERGE_VERSION, cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.inputs import ImageLike, check_several, to_picture
 from lightdet.inference.predictor import Predictor
@@ -80,6 +80,7 @@ class TiledPredictor(WrappedPredictor[Predictor]):
             overlap=self.overlap,
             tile_iou=self.iou,
             tile_detections=self.max_detections,
+            tile_merge=MERGE_VERSION,
         )
 
     @cached_property

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_voting import Found, voted
 
+from lightdet.decisions import DecisionRule
 from lightdet.geometry.nms import VOTER_SCORE, cut_sides, merge_tiles, nms, vote
 from lightdet.geometry.tiles import Tile, plan_tiles
+from lightdet.structures import Detections
+from lightdet.structures.scores import reaches
 
 
 def random_boxes(seed: int, count: int, side: float = 100.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,13 +164,62 @@ def test_what_a_perfect_detector_sees_in_tiles_becomes_the_objects_again(seed: i
         assert close.sum() == 1, (box, boxes)
 
 
-def test_a_piece_inside_a_whole_box_goes_even_with_the_higher_score() -> None:
+def test_a_piece_inside_a_whole_box_goes_and_leaves_it_the_higher_score() -> None:
     boxes = np.array([[90, 10, 100, 30], [90, 10, 130, 30]], np.float32)
     scores = np.array([0.9, 0.6], np.float32)
     cut = np.array([[False, False, True, False], [False] * 4])
     boxes, scores, _ = merge_tiles(boxes, scores, np.zeros(2, np.int64), cut, iou=0.5, margin=3)
     assert boxes.tolist() == [[90, 10, 130, 30]]
-    assert scores.tolist() == [pytest.approx(0.6)]
+    assert scores.tolist() == [pytest.approx(0.9)]
+
+
+def in_tiles(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes of any place and score in the tiles of a picture, many of them cut, many far below a threshold."""
+    rng = np.random.default_rng(seed)
+    found: list[np.ndarray] = []
+    cuts: list[np.ndarray] = []
+    for tile in plan_tiles((200, 120), 80, 0.25):
+        corners = rng.uniform(-30, 80, (count, 2))
+        local = np.concatenate([corners, corners + rng.uniform(5, 70, (count, 2))], axis=1)
+        boxes = (np.clip(local, 0, 80) + [tile.x, tile.y] * 2).astype(np.float32)
+        found.append(boxes)
+        cuts.append(cut_sides(boxes, tile, (200, 120), 2.0))
+    boxes = np.concatenate(found)
+    scores = (rng.random(len(boxes)) ** 3).astype(np.float32)
+    return boxes, scores, rng.integers(0, 3, len(boxes)), np.concatenate(cuts)
+
+
+@given(st.integers(0, 100_000), st.integers(1, 12), st.floats(0, 0.9))
+@settings(max_examples=100, deadline=None)
+def test_each_class_keeps_its_best_score(seed: int, count: int, iou: float) -> None:
+    boxes, scores, labels, cut = in_tiles(seed, count)
+    _, merged, kinds = merge_tiles(boxes, scores, labels, cut, iou=iou, margin=3)
+    for label in range(3):
+        assert merged[kinds == label].max(initial=0) == scores[labels == label].max(initial=0)
+
+
+@given(st.integers(0, 100_000), st.integers(1, 12), st.floats(0.01, 1), st.sampled_from([None, 1, 20]), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_boxes_below_the_threshold_change_no_verdict(
+    seed: int, count: int, threshold: float, most: int | None, agnostic: bool
+) -> None:
+    boxes, scores, labels, cut = in_tiles(seed, count)
+    by_class = {"b": threshold / 2} if most is None and not agnostic else {}
+    rule, verdicts = DecisionRule(threshold, by_class), set()
+    for floor in np.linspace(0, rule.lowest_threshold, 5):
+        seen = reaches(scores, floor)
+        merged = merge_tiles(
+            boxes[seen],
+            scores[seen],
+            labels[seen],
+            cut[seen],
+            iou=0.5,
+            margin=3,
+            max_detections=most,
+            agnostic=agnostic,
+        )
+        verdicts.add(rule.ok(Detections(*merged, names=("a", "b", "c"), size=(200, 120))))
+    assert len(verdicts) == 1
 
 
 def test_pieces_join_over_several_tiles_and_keep_the_best_score() -> None:

@@ -149,3 +149,16 @@ def test_the_calibration_decides_about_tiles_not_the_training(calibrated: Path, 
     assert (free.conditions.tile, free.conditions.overlap) == (64, 0.25)
     with pytest.raises(UserError, match="was calibrated with whole pictures"):
         _ = lightdet.load(path, threads=1, tile=64).rule
+
+
+def test_tiles_joined_by_an_older_version_promise_nothing(calibrated: Path, tmp_path: Path) -> None:
+    weights, card = load_model(calibrated)
+    assert card.decision is not None
+    conditions = lightdet.load(calibrated, tile=64, no_promise=True).conditions.as_dict()
+    for kept, holds in ((conditions, True), ({k: v for k, v in conditions.items() if k != "tile_merge"}, False)):
+        path = tmp_path / f"{holds}.safetensors"
+        save_model(path, weights, replace(card, decision={**card.decision, "conditions": kept}))
+        model = lightdet.load(path)
+        assert model.rule is not None and model.rule.threshold == 0.4
+        assert model.promise.holds == holds
+        assert holds or "tiles were joined in another way" in model.promise.describe()
