@@ -50,11 +50,11 @@ class Source:
         else:
             yield from read_pages(str(self.target), bit_depth=bit_depth)
 
-    def whole(self) -> Image:
+    def whole(self, bit_depth: int) -> Image:
         """Decode a picture file that holds one picture, as `lightdet.data.images.read_image`."""
         if isinstance(self.target, StoredFile):
-            return read_image(self.target.read(MAX_BYTES), name=self.name)
-        return read_image(str(self.target))
+            return read_image(self.target.read(MAX_BYTES), bit_depth=bit_depth, name=self.name)
+        return read_image(str(self.target), bit_depth=bit_depth)
 
     def page(self, page: Page) -> Source:
         """The same for one picture of the file: ``stack.tif#2`` if it holds several."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,12 @@ class _Seen:
 def _look_at(
     candidates: Sequence[Source | Path], predictor: Any, skip_broken: bool, progress: Callable[[int, int], None]
 ) -> _Seen:
-    seen = _Seen()
+    seen, bit_depth = _Seen(), predictor.preprocessing.bit_depth
     for done, source in enumerate(candidates, start=1):
         name = source.name if isinstance(source, Source) else printable(source)
         try:
-            seen.looks.append(look(predictor, source.whole() if isinstance(source, Source) else read_image(source)))
+            whole = source.whole if isinstance(source, Source) else partial(read_image, source)
+            seen.looks.append(look(predictor, whole(bit_depth=bit_depth)))
         except UserError as error:
             if not skip_broken:
                 raise

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,8 @@ from small_detector import SIDE, save_small_detector
 
 from lightdet.cli.app import main
 from lightdet.models.weights import load_model, save_model
+from lightdet.picking.looks import look
+from lightdet.runs import pick
 
 Make = Callable[[int, int, str], None]
 
@@ -73,3 +77,24 @@ def test_two_depths_for_one_picture_are_refused(
 def test_where_the_depth_changes_no_pixel_it_may_differ(make: Make, of_data: int, of_model: int, pictures: str) -> None:
     make(of_data, of_model, pictures)
     assert main(VAL) == 0
+
+
+@pytest.mark.parametrize("of_model", [12, 16])
+def test_pictures_to_pick_are_decoded_as_the_model_reads_them(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, of_model: int
+) -> None:
+    make(12, of_model, "deep")
+    cv2.imwrite("new.png", np.full((SIDE, SIDE), 3000, np.uint16))
+    with zipfile.ZipFile("more.zip", "w") as archive:
+        archive.write("new.png")
+    seen: list[float] = []
+
+    def recorded(predictor: Any, picture: Any) -> Any:
+        seen.append(float(picture.mean()))
+        return look(predictor, picture)
+
+    monkeypatch.setattr(pick, "look", recorded)
+    pick.pick(["new.png", "more.zip"], tmp_path / "m.safetensors", 1, data=tmp_path / "set.yaml")
+    assert seen[:2] == [round(3000 * 255 / (2**of_model - 1))] * 2
+    assert len(seen) == 8  # the labelled ones, of up to 4095
+    assert all(value > 100 if of_model == 12 else value < 16 for value in seen[2:])
