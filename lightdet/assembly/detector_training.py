@@ -211,7 +211,8 @@ def _aligned(config: RunConfig, context: RunContext, from_weights: bool, picture
     if not isinstance(config.loss, LossConfig):
         return False
     train = config.train
-    short = not train.minutes and train.epochs * math.ceil(pictures / train.batch) < ALIGNED_STEPS
+    steps = math.ceil(math.ceil(pictures / train.batch) / train.accumulate)  # per epoch, as in the trainer's plan
+    short = not train.minutes and train.epochs * steps < ALIGNED_STEPS
     usual = ALIGNED if from_weights and not short else SHAPE
     if context.resume is not None:
         usual = context.resume.run.get(ASSIGNMENT, SHAPE)  # trainings from before this choice had no other

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from conftest_training import SMALL, Recorder, make_trainer
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.optim import SGD, AdamW
 
 from lightdet.assembly import starting
@@ -209,6 +211,16 @@ def test_who_learns_a_box_depends_on_start_and_length_unless_it_is_given(
     del state.run["assignment"]  # as a training of before the choice: all learnt, unless the file says otherwise
     older = make_trainer(defect_set, tmp_path, ["train.epochs=100", *changes], with_run=True, resume=state)
     assert learns_aligned(older) == ("loss.assignment=aligned" in changes)
+
+
+@given(st.integers(1, 60), st.integers(1, 400), st.integers(1, 16), st.integers(1, 9))
+def test_a_step_is_a_group_of_accumulated_batches(epochs: int, pictures: int, batch: int, accumulate: int) -> None:
+    changes = [f"train.epochs={epochs}", f"train.batch={batch}", f"train.accumulate={accumulate}"]
+    settings = load_config(load_yaml(CONFIGS / "lightdet.yaml"), changes)
+    context = RunContext(folder=Path(), device=torch.device("cpu"), reporter=Recorder())
+    batches = len(range(0, pictures, batch))
+    steps = epochs * len(range(0, batches, accumulate))
+    assert _aligned(settings, context, from_weights=True, pictures=pictures) == (steps >= 100)
 
 
 @pytest.mark.parametrize("name", ["yolox-s", "faster-rcnn", "ssd"])
