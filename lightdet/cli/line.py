@@ -28,9 +28,12 @@ def line(options: Annotated[LineOptions, ALL]) -> None:
         print(*rows, sep="\n")  # noqa: T201 - what the command is for
         return _write(options, {"described": rows})
     from lightdet.line.line import Line
+    from lightdet.line.status import fail_if_incomplete
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    _write(options, Line(section, once=options.once).run())
+    last = Line(section, once=options.once).run()
+    _write(options, last)
+    fail_if_incomplete(last)
 
 
 def _write(options: LineOptions, values: dict[str, Any]) -> None:

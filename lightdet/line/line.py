@@ -25,7 +25,7 @@ from lightdet.line.child import Event
 from lightdet.line.folder_source import Gone
 from lightdet.line.judge import JudgeJob, judge_pictures
 from lightdet.line.ledger import Finished, Ledger
-from lightdet.line.messages import Answer, Ended, Health, Mistake, Picture
+from lightdet.line.messages import FAILED, Answer, Ended, Health, Mistake, Picture
 from lightdet.line.model import Model, threads_for
 from lightdet.line.sinks.make import make_sink
 from lightdet.line.sinks.sink import Feeder
@@ -241,9 +241,10 @@ class Line:
             if message != source.health and not self._asked:
                 known = source.health.state
                 source.health = message
-                if message.state == "away" or known == "away":
+                if message.reason or known == "away":
                     why = f": {message.reason}" if message.reason else " again"
-                    log.warning("source %s is %s%s", source.name, message.state, why)
+                    level, be = (logging.ERROR, "has") if message.state == FAILED else (logging.WARNING, "is")
+                    log.log(level, "source %s %s %s%s", source.name, be, message.state, why)
         elif isinstance(message, Gone):
             self._ledger.forget(source.name, message.keys)
         elif isinstance(message, Ended):

@@ -12,6 +12,8 @@ from lightdet.drift.reference import Reference
 
 STOP = "stop"
 """To a child: finish what has begun, and end."""
+FAILED = "failed"
+"""The state of a source of which nothing more will come, although not all of it came."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Health:
-    """From a source: whether it can be read (``up``, ``away``, ``done``), and why not."""
+    """From a source: whether it can be read (``up``, ``away``, ``done``, or `FAILED`), and why not."""
 
     state: str
     reason: str = ""

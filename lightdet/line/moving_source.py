@@ -14,7 +14,7 @@ from lightdet.errors import UserError
 from lightdet.inference.video import Frame, LiveStream, VideoFile
 from lightdet.line.child import Port, as_child
 from lightdet.line.ledger import Known
-from lightdet.line.messages import Health, Picture
+from lightdet.line.messages import FAILED, Health, Picture
 
 MISSING = "its video is gone or has changed since it arrived, before it was judged"
 _ATTEMPTS = 2
@@ -58,7 +58,7 @@ def read_frames(job: MovingJob, pipe: Connection) -> None:
                 return
         port.send(Health("done"))
     except UserError as error:
-        port.send(Health("done" if isinstance(job.target, Path) else "away", str(error)))
+        port.send(Health(FAILED if isinstance(job.target, Path) else "away", str(error)))
 
 
 def _video(job: MovingJob) -> Iterator[Picture | None]:

@@ -13,7 +13,7 @@ from lightdet.config.line import SourceSection
 from lightdet.errors import UserError
 from lightdet.line.child import Child, Event, Patience
 from lightdet.line.folder_source import FolderJob, watch
-from lightdet.line.messages import STOP, Health
+from lightdet.line.messages import FAILED, STOP, Health
 from lightdet.line.moving_source import MovingJob, read_frames
 
 SILENCE = 60.0
@@ -62,7 +62,7 @@ class Source:
     @property
     def done(self) -> bool:
         """Whether nothing more will come from it."""
-        return self.health.state == "done"
+        return self.health.state in ("done", FAILED)
 
     def tend(self) -> None:
         """Start its process if it is time, or end one that is silent."""
@@ -94,7 +94,8 @@ class Source:
         """Take no more pictures."""
         if self.child is not None:
             self.child.tell(STOP)
-        self.health, self._start_at = Health("done"), float("inf")
+        self.health = self.health if self.done else Health("done")
+        self._start_at = float("inf")
 
     def pay(self) -> None:
         """Let as many pictures come as there is room for again."""

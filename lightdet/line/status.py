@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lightdet import __version__
+from lightdet.errors import UserError
 from lightdet.files import atomic_path
 from lightdet.line.ledger import Ledger
+from lightdet.line.messages import FAILED
 from lightdet.line.model import Model
 from lightdet.line.sinks.sink import Feeder
 from lightdet.line.source import Source
@@ -51,6 +53,17 @@ def line_status(
         **parts,
         "software": __version__,
     }
+
+
+def fail_if_incomplete(values: Mapping[str, Any]) -> None:
+    """Refuse a line that has come to its end without having judged all of it.
+
+    Raises:
+        UserError: a video was missing or broke off.
+    """
+    failed = [f"source {name}: {each['reason']}" for name, each in values["sources"].items() if each["state"] == FAILED]
+    if failed:
+        raise UserError(f"{'; '.join(failed)}; put it right and start again")
 
 
 def write_status(folder: Path, values: Mapping[str, Any]) -> None:

@@ -104,9 +104,9 @@ def source_status(folder: Path, name: str = "left") -> tuple[str, str, bool]:
     return values["sources"][name]["state"], values["sources"][name]["reason"], values["healthy"]
 
 
-def run_once(wanted: LineSection) -> None:
-    """Judge what is there."""
-    _patient(Line(wanted, once=True, judge=judge)).run()
+def run_once(wanted: LineSection) -> dict[str, Any]:
+    """Judge what is there; returns the last status."""
+    return _patient(Line(wanted, once=True, judge=judge)).run()
 
 
 def _patient(line: Line) -> Line:

@@ -122,9 +122,10 @@ def test_a_model_that_nobody_uses_is_named(tmp_path: Path) -> None:
 
 def test_the_command_says_what_a_yaml_describes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "line.yaml"
-    path.write_text(GOOD, encoding="utf-8")
+    path.write_text(GOOD.replace("sources:", "sources:\n  film: {video: v.avi}"), encoding="utf-8")
     assert main(["line", str(path), "--check"]) == 0
     said = capsys.readouterr().out
+    assert "source film: v.avi (not there now) → surface" in said
     assert "source left: a (not there now) → surface" in said
     assert "source right: camera 0 → surface; share 1; drops the oldest" in said
     assert "model surface: m.onnx (no such file)" in said

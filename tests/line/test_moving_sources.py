@@ -19,6 +19,7 @@ from plain_judge import put, results, run_once, running, section, source_status,
 
 from lightdet.errors import UserError
 from lightdet.line.ledger import Ledger
+from lightdet.line.status import fail_if_incomplete
 
 
 def write_video(path: Path, frames: int) -> Path:
@@ -82,6 +83,31 @@ def test_frames_of_a_video_that_was_replaced_after_a_kill_are_told(tmp_path: Pat
         assert [(each["id"], each["verdict"], each["cause"]) for each in last] == [
             (each, "none", "gone") for each in ids
         ]
+
+
+@pytest.mark.parametrize(("frames", "why"), [(0, "no such video file"), (40, "the video ends early")])
+def test_a_video_that_is_missing_or_breaks_off_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, frames: int, why: str
+) -> None:
+    video = tmp_path / "v.avi"
+    if frames:
+        content = write_video(video, frames).read_bytes()
+        video.write_bytes(content[: len(content) // 2])
+    with running(with_source(tmp_path, video=str(video))):
+        wait_for(lambda: source_status(tmp_path)[0] == "failed")
+        assert why in source_status(tmp_path)[1]
+        assert not source_status(tmp_path)[2]
+    state, reason, _ = source_status(tmp_path)
+    assert state == "failed"  # also after the end
+    assert why in reason
+    assert [why in each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == [True]
+
+
+def test_a_line_fails_if_a_video_was_not_there(tmp_path: Path) -> None:
+    wanted = with_source(tmp_path, video=str(tmp_path / "v.avi"))
+    last = run_once(wanted)
+    with pytest.raises(UserError, match=r"source left: .*v\.avi: no such video file; put it right and start again"):
+        fail_if_incomplete(last)
 
 
 def test_a_stream_has_no_end_to_wait_for(tmp_path: Path) -> None:
