@@ -277,8 +277,10 @@ class Model:
         candidate, self.candidate = self.candidate, None
         if candidate is not None:
             candidate.child.kill()
-        self.change = f"the new file is not taken, version {self.version} continues: {why}"
-        log.error("model %s: %s", self.name, self.change)
+        change = f"the new file is not taken, version {self.version} continues: {why}"
+        if change != self.change:  # what cannot be copied is tried again and again
+            log.error("model %s: %s", self.name, change)
+        self.change = change
 
     @property
     def version(self) -> str:

@@ -15,6 +15,11 @@ log = logging.getLogger("lightdet.line")
 
 LOOK = 2.0
 """Seconds between two looks at the file; it must be the same in both."""
+AGAIN = 30.0
+"""Seconds until a file that could not be copied is tried again."""
+
+Mark = tuple[tuple[int, int] | None, ...]
+"""Size in bytes and time of change in nanoseconds of the model file and what may be its weights; None: not there."""
 
 
 class ModelFile:
@@ -34,8 +39,9 @@ class ModelFile:
     def __init__(self, name: str, file: Path, folder: Path, *, verified: bool) -> None:
         self.name, self.file, self._folder = name, file, folder
         self._note = folder / "accepted.txt"
-        self._mark: tuple[int, int] | None = None
-        self._seen: tuple[int, int] | None = None
+        self._files = file, file.with_suffix(".bin")  # the weights of an OpenVINO model may come later
+        self._mark: Mark | None = None
+        self._seen: Mark | None = None
         self._look_at, self._noted = 0.0, False
         accepted = self._accepted() if verified else None
         self.copy = accepted or copy_model(file, folder)
@@ -68,20 +74,18 @@ class ModelFile:
         self._seen = mark
         if mark is None or mark != before or mark == self._mark:
             return None
-        self._mark = mark
+        self._look_at = now + AGAIN
         copy = copy_model(self.file, self._folder)
+        self._mark, self._look_at = mark, now + LOOK
         if copy.model.sha256 == self.copy.model.sha256:
             return None
         if not copy.sealed:
             raise UserError("holds no check sum; train, calibrate or export it again", path=self.file)
         return copy
 
-    def _stat(self) -> tuple[int, int] | None:
-        try:
-            facts = self.file.stat()
-        except OSError:  # between two versions; what answers is the copy
-            return None
-        return facts.st_size, facts.st_mtime_ns
+    def _stat(self) -> Mark | None:
+        marks = tuple(map(_mark_of, self._files))
+        return None if marks[0] is None else marks
 
     def _accepted(self) -> ModelCopy | None:
         """The copy that was accepted last, if it is there and whole."""
@@ -92,3 +96,11 @@ class ModelFile:
         except (OSError, UserError, UnicodeDecodeError):
             return None
         return ModelCopy(copy, model, True) if model.sha256 == sha256 else None
+
+
+def _mark_of(file: Path) -> tuple[int, int] | None:
+    try:
+        facts = file.stat()
+    except OSError:  # between two versions; what answers is the copy
+        return None
+    return facts.st_size, facts.st_mtime_ns

@@ -11,7 +11,9 @@ import pytest
 from plain_judge import put, results, run_once, running, section, wait_for
 
 from lightdet.errors import UserError
+from lightdet.files import make_folder
 from lightdet.line.line import Line
+from lightdet.line.model_file import ModelFile
 from lightdet.line.proof import kept_pictures
 from lightdet.seal import SEAL_KEY
 
@@ -71,6 +73,33 @@ def test_a_file_that_cannot_be_used_does_not_keep_a_line_from_starting(tmp_path:
         assert not line._models["slow"].ready
         (tmp_path / "go").touch()
         assert said(tmp_path, "a") == ("OK", before)
+
+
+def test_an_openvino_model_may_be_copied_its_xml_first(tmp_path: Path) -> None:
+    xml = tmp_path / "m.xml"
+    xml.write_text("old", encoding="utf-8")
+    xml.with_suffix(".bin").write_bytes(b"1")
+    file = ModelFile("m", xml, make_folder(tmp_path / "copies"), verified=False)
+    xml.write_text(f"new{SEAL}", encoding="utf-8")
+    half = wait_for(file.other)
+    assert half.file.with_suffix(".bin").read_bytes() == b"1"  # what its checksum refuses
+    xml.with_suffix(".bin").write_bytes(b"22")
+    whole = wait_for(file.other)
+    assert whole.file.with_suffix(".bin").read_bytes() == b"22"
+    assert file.other() is None
+
+
+def test_a_file_that_could_not_be_copied_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightdet.line.model_file.AGAIN", 0.1)
+    (tmp_path / "m.onnx").write_text("old", encoding="utf-8")
+    copies = make_folder(tmp_path / "copies")
+    file = ModelFile("m", tmp_path / "m.onnx", copies, verified=False)
+    copies.rename(tmp_path / "away")  # as a disk that is full: nothing can be written
+    (tmp_path / "m.onnx").write_text(f"new{SEAL}", encoding="utf-8")
+    with pytest.raises(UserError, match="cannot be written"):
+        wait_for(file.other)
+    (tmp_path / "away").rename(copies)
+    assert wait_for(file.other).file.read_text(encoding="utf-8") == f"new{SEAL}"
 
 
 def test_a_model_is_proved_on_kept_pictures_before_it_takes_over(tmp_path: Path) -> None:
