@@ -180,9 +180,15 @@ class Ledger:
         return list(self._connection.execute(find, (source,)))
 
     def forget(self, source: str, keys: Iterable[str]) -> None:
-        """Forget pictures whose files are gone."""
+        """Forget pictures whose files are gone.
+
+        Where that cannot be written, nothing is forgotten: the source names them again in an hour.
+        """
         values = [(source, key) for key in keys]
-        self._connection.executemany("DELETE FROM pictures WHERE source = ? AND key = ? AND done = 1", values)
+        try:
+            self._connection.executemany("DELETE FROM pictures WHERE source = ? AND key = ? AND done = 1", values)
+        except sqlite3.Error:
+            self._connection.rollback()
 
 
 class Spool:

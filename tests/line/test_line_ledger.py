@@ -41,6 +41,23 @@ def test_a_picture_keeps_its_id_and_is_done_once(tmp_path: Path) -> None:
     assert [each.id for each in Spool(path, "log").next(10)] == [first.id]
 
 
+def test_what_cannot_be_forgotten_now_is_forgotten_later(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite3"
+    ledger = Ledger(path, {"log": 10})
+    ledger.write([finished(ledger, "a")], NONE)
+    ledger._connection.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # locked, as by another program
+    ledger.forget("left", ["a"])
+    other.execute("ROLLBACK")
+    other.close()
+    ledger.write([finished(ledger, "b")], NONE)
+    assert Known(path, "left").done("a")
+    ledger.forget("left", ["a"])
+    ledger.write([], NONE)
+    assert not Known(path, "left").done("a")
+
+
 def test_what_cannot_be_written_leaves_nothing_and_is_written_later(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite3"
     ledger = Ledger(path, {"log": 10})
