@@ -62,8 +62,8 @@ def parse() -> argparse.Namespace:
 
 def run_arm(arm: str, seed: int, pool: list[Path], options: argparse.Namespace) -> list[dict[str, float]]:
     """The scores after each round of one arm."""
-    rng = np.random.default_rng(seed)
-    labelled = [pool[index] for index in rng.permutation(len(pool))[: options.first]]
+    first = np.random.default_rng(seed).permutation(len(pool))[: options.first]
+    labelled = [pool[index] for index in first]
     scores = []
     for number in range(options.rounds + 1):
         own = options.output / f"{arm}-{seed}" / f"round{number}"
@@ -79,11 +79,16 @@ def run_arm(arm: str, seed: int, pool: list[Path], options: argparse.Namespace) 
             if arm == "picked":
                 added = [e["path"] for e in pick(list(map(str, left)), weights, options.more, data=data).entries]
             else:
-                added = [str(left[index]) for index in rng.permutation(len(left))[: options.more]]
+                added = [str(path) for path in draw(left, options.more, seed, number)]
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_text(kept, "\n".join(added) + "\n")
         labelled += [Path(line) for line in kept.read_text().splitlines()]
     return scores
+
+
+def draw(left: list[Path], count: int, seed: int, number: int) -> list[Path]:
+    """`count` random pictures for a round: the same ones, whether the rounds before are drawn now or were read."""
+    return [left[index] for index in np.random.default_rng((seed, number)).permutation(len(left))[:count]]
 
 
 def data_set(labelled: list[Path], folder: Path, options: argparse.Namespace) -> Path:

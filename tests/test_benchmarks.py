@@ -69,3 +69,23 @@ def test_an_interrupted_training_is_no_result(imported: ModuleType, tmp_path: Pa
         told = summary(Progress(epoch=3, done=done), SimpleNamespace(train=[], val=[], skipped=[], notes=[]))
         write_json(report, told)
         assert imported.ended(report) == (told if done else None)
+
+
+@pytest.mark.parametrize("imported", [BENCHMARKS / "picking.py"], indirect=True, ids=["picking"])
+def test_picking_draws_the_same_pictures_when_it_continues(
+    imported: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = [Path(f"{number}.png") for number in range(40)]
+    labelled: list[list[Path]] = []
+    monkeypatch.setattr(imported, "data_set", lambda pictures, *_: labelled.append(list(pictures)))
+    monkeypatch.setattr(imported, "train", lambda *_: {})
+
+    def rounds(count: int, name: str) -> list[Path]:
+        options = SimpleNamespace(first=5, more=4, rounds=count, output=tmp_path / name)
+        imported.run_arm("random", 3, pool, options)
+        return labelled[-1]
+
+    whole = rounds(4, "whole")
+    rounds(2, "parts")
+    assert rounds(4, "parts") == whole
+    assert len(set(whole)) == 5 + 4 * 4
