@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -54,10 +55,12 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
     if place.labels is None:
         raise UserError(f"a split of format {spec.format} needs 'labels: FILE'", path=spec.path)
     file = PARSERS[spec.format](place.labels, spec.rules)
-    images, faults = (
-        _listed(file, place.listings) if place.listings else _of_split(file, place.origin or split, spec, place)
-    )
     folders = (*place.images, place.labels.parent, spec.root)
+    images, faults = (
+        _listed(file, place.listings, folders)
+        if place.listings
+        else _of_split(file, place.origin or split, spec, place)
+    )
     known: dict[str, BoxRecord] = {}
     lines: dict[str, int] = {}
     records = []
@@ -90,7 +93,7 @@ def _of_split(file: SetFile, split: str, spec: DatasetSpec, place: SplitSpec) ->
 def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence[Path]) -> BoxRecord:
     record = BoxRecord(folders[0] / image.file_name.replace("\\", "/"))
     try:
-        path = next((there for name in (image.file_name, *image.others) if (there := find_file(name, folders))), None)
+        path = _picture(image, folders)
     except UserError as error:
         record.problems.append(DataError(error.message, "missing-picture", path=file.path, line=image.line))
         return record
@@ -110,22 +113,22 @@ def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence
     return record
 
 
-def _listed(file: SetFile, listings: Sequence[Path]) -> tuple[list[SetImage], list[DataError]]:
-    """The images that the lists name, by their ``file_name`` or by its end if that is unique."""
-    ends: dict[str, list[SetImage]] = defaultdict(list)
-    for image in file.images:
-        for name in (image.file_name, *image.others):
-            parts = _path(name).parts
-            for start in range(len(parts)):
-                if image not in ends["/".join(parts[start:])]:
-                    ends["/".join(parts[start:])].append(image)
-    exact = {str(_path(image.file_name)): image for image in file.images}
+def _picture(image: SetImage, folders: Sequence[Path]) -> Path | None:
+    return next((there for name in (image.file_name, *image.others) if (there := find_file(name, folders))), None)
+
+
+def _listed(file: SetFile, listings: Sequence[Path], folders: Sequence[Path]) -> tuple[list[SetImage], list[DataError]]:
+    """The images that the lists name."""
+    finder = _Finder(file, folders)
     images: dict[int, SetImage] = {}
     faults = []
     for listing in listings:
         for line, entry in list_entries(listing):
-            name = _path(entry)
-            found = [exact[str(name)]] if str(name) in exact else ends.get(str(name)) or ends.get(name.name, [])
+            try:
+                found = finder.find(entry, listing)
+            except UserError as error:
+                faults.append(DataError(error.message, "missing-picture", path=listing, line=line))
+                continue
             if len(found) != 1:
                 several = f"could be '{found[0].file_name}' or '{found[1].file_name}' of" if found else "is not among"
                 message = f"'{entry}' {several} the images of {file.path}"
@@ -136,6 +139,51 @@ def _listed(file: SetFile, listings: Sequence[Path]) -> tuple[list[SetImage], li
             else:
                 images[id(found[0])] = found[0]
     return list(images.values()), faults
+
+
+class _Finder:
+    """Finds images by their ``file_name`` or its end; only then by the picture that an entry leads to."""
+
+    def __init__(self, file: SetFile, folders: Sequence[Path]) -> None:
+        self.images: Sequence[SetImage] = file.images
+        self.folders = folders
+        self.exact = {str(_path(image.file_name)): image for image in self.images}
+        self.ends: dict[str, list[SetImage]] = defaultdict(list)
+        self.places: dict[str, SetImage] | None = None
+        for image in self.images:
+            for name in (image.file_name, *image.others):
+                parts = _path(name).parts
+                for start in range(len(parts)):
+                    if image not in self.ends["/".join(parts[start:])]:
+                        self.ends["/".join(parts[start:])].append(image)
+
+    def find(self, entry: str, listing: Path) -> list[SetImage]:
+        """The images that an entry may mean; a UserError if it may be either of two pictures."""
+        name = _path(entry)
+        if str(name) in self.exact:
+            return [self.exact[str(name)]]
+        if str(name) in self.ends:
+            return self.ends[str(name)]
+        if name.name not in self.ends:
+            return []
+        picture = find_file(entry, (*self.folders, listing.parent))
+        if picture is not None:
+            image = self._by_picture().get(os.path.realpath(picture))
+            return [] if image is None else [image]
+        # A path from another computer: the name alone would also fit a picture of another folder.
+        ends = ("/".join(name.parts[start:]) for start in range(1, len(name.parts)))
+        return next(([self.exact[end]] for end in ends if end in self.exact), [])
+
+    def _by_picture(self) -> Mapping[str, SetImage]:
+        """The images by their pictures, which are looked up once."""
+        if self.places is None:
+            self.places = {}
+            for image in self.images:
+                with suppress(UserError):  # reported with the image
+                    picture = _picture(image, self.folders)
+                    if picture is not None:
+                        self.places.setdefault(os.path.realpath(picture), image)
+        return self.places
 
 
 def _path(text: str) -> PurePosixPath:

@@ -326,6 +326,39 @@ def test_coco_with_a_list(coco_set: Path) -> None:
     assert f"{coco_set / 'l.txt'}:2: 'z.png' is not among the images" in message
 
 
+@pytest.mark.parametrize("prefix", ["camera-b/", ""])
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("camera-b/1.png", True),
+        ("images/camera-b/1.png", True),
+        ("/content/set/images/camera-b/1.png", True),
+        ("C:\\gone\\camera-b\\1.png", True),
+        ("1.png", True),
+        ("camera-a/1.png", False),
+        ("images/camera-a/1.png", False),
+        ("/content/set/images/camera-a/1.png", False),
+        ("camera-c/1.png", False),
+    ],
+)
+def test_coco_with_a_list_is_not_given_the_picture_of_another_folder(
+    prefix: str, entry: str, meant: bool, tmp_path: Path, save_picture: Save, write: Write
+) -> None:
+    for name in ("camera-a/1.png", "camera-b/1.png", "camera-b/2.png"):
+        save_picture(tmp_path / "images" / name)
+    images = [{"id": number, "file_name": f"{prefix}{number}.png"} for number in (1, 2)]
+    write(tmp_path / "all.json", json.dumps({"images": images, "categories": [], "annotations": []}))
+    write(tmp_path / "val.txt", f"{entry}\n2.png\n")
+    folder = "images" if prefix else "images/camera-b"
+    text = f"format: coco\nclasses: [x]\nsplits: {{train: {{images: {folder}, labels: all.json, list: val.txt}}}}\n"
+    spec = load_dataset(write(tmp_path / "d.yaml", text))
+    if meant or (entry.startswith("camera-") and not prefix):  # leads nowhere, and the name may have been in any folder
+        assert read_split(spec, "train")[0][0].image == tmp_path / "images" / "camera-b" / "1.png"
+    else:
+        message = refused(lambda: read_split(spec, "train"))
+        assert message == f"{tmp_path / 'val.txt'}:1: '{entry}' is not among the images of {tmp_path / 'all.json'}"
+
+
 def test_coco_picture_missing(coco_set: Path) -> None:
     (coco_set / "train" / "b.png").unlink()
     message = refused(lambda: read_split(load_dataset(coco_set / "d.yaml"), "train"))
