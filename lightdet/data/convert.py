@@ -16,7 +16,7 @@ from lightdet.data.formats import embedded
 from lightdet.data.formats.masks import told_apart
 from lightdet.data.images import picture_facts
 from lightdet.data.paired_records import pixel_base
-from lightdet.data.splits import alike_groups, draw_validation
+from lightdet.data.splits import alike_groups, draw_validation, told_left_out, unlike_kept
 from lightdet.data.unread_marks import marks_not_read
 from lightdet.errors import UserError
 from lightdet.files import make_folder, refuse_filled, write_text
@@ -77,7 +77,8 @@ def convert_dataset(
         link: make symbolic links to the pictures instead of copies.
         on_error: stop at a fault in the source (a label, or a picture that cannot be decoded), or leave the picture
             out and list it.
-        val: split the pictures again: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept.
+        val: split the pictures again: this share (0-1) becomes ``val``, the rest ``train``; ``test`` is kept, and its
+            look-alikes are left out.
         seed: seed of that split.
         progress: called with (steps done, steps in all): each picture is read, then written.
 
@@ -188,10 +189,14 @@ def _divided(
     share: float,
     seed: int,
 ) -> tuple[DatasetSpec, dict[str, list[Annotation]], list[str]]:
-    """Pool all splits but ``test`` and split them again."""
+    """Pool all splits but ``test`` and split them again, without look-alikes of ``test``."""
     pooled = {a.image: a for name, found in splits.items() if name != "test" for a in found}
-    pool = list(pooled.values())
-    groups = alike_groups([checks[path] for path in pooled])
+    kept = [a.image for a in splits.get("test", [])]
+    groups = alike_groups([checks[path] for path in (*pooled, *kept)])
+    free = unlike_kept(groups, len(kept))
+    if not free.any():
+        raise UserError("every picture to split looks like one of 'test', which is kept", path=spec.path)
+    pool, groups = [a for a, out in zip(pooled.values(), free, strict=True) if out], groups[: len(pooled)][free]
     chosen = draw_validation(pool, groups, share, seed)
     if chosen.all() or not chosen.any():
         raise UserError(f"{counted(len(pool), 'picture')} cannot be split by --val {share:g}", path=spec.path)
@@ -204,7 +209,7 @@ def _divided(
         divided["test"], places["test"] = splits["test"], spec.splits["test"]
     alike = len(pool) - len(set(groups.tolist()))
     note = f"split again (seed {seed}); {counted(alike, 'picture')} kept with a similar one"
-    return replace(spec, splits=places), divided, [note]
+    return replace(spec, splits=places), divided, [note, *told_left_out(free)]
 
 
 def _losses(spec: DatasetSpec, form: Format, annotations: Sequence[Annotation]) -> list[str]:

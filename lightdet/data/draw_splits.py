@@ -15,7 +15,7 @@ from lightdet.data.dataset import DatasetSpec, OnError, read_split
 from lightdet.data.formats.folders import class_of_path
 from lightdet.data.paths import below_root
 from lightdet.data.scanning import list_text
-from lightdet.data.splits import alike_groups, draw_share
+from lightdet.data.splits import alike_groups, draw_share, told_left_out, unlike_kept
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_text
 from lightdet.structures import ImageLabel
@@ -73,7 +73,8 @@ def draw_splits(
 ) -> DrawnSplits:
     """Split the pictures of all splits but ``test`` into ``train`` and ``val``, and with `test` also into ``test``.
 
-    Classes are spread evenly; copies and near copies stay in one split.
+    Classes are spread evenly; copies and near copies stay in one split, and those of a ``test`` that is kept are left
+    out, with a note.
     Writes one list per split and ``dataset.yaml`` (last, so a folder with one is complete) into `output`.
 
     Args:
@@ -98,7 +99,7 @@ def draw_splits(
         raise UserError("is not empty; name a new folder with --output", path=output)
     done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.remarks())
     pool, kept = _read(spec, done, on_error)
-    pool, groups = _groups(pool, done, on_error, progress)
+    pool, kept, groups = _groups(pool, kept, done, on_error, progress)
     parts = {"train": pool, "val": [], "test": kept} if kept else {"train": pool, "val": []}
     if test:
         parts["train"], groups, parts["test"] = _drawn(pool, groups, test, seed)
@@ -135,10 +136,14 @@ def _read(spec: DatasetSpec, done: DrawnSplits, on_error: OnError) -> tuple[list
 
 
 def _groups(
-    pool: list[ImageLabel], done: DrawnSplits, on_error: OnError, progress: Callable[[int, int], None] | None
-) -> tuple[list[ImageLabel], IntArray]:
-    """Leave out what cannot be decoded, and give similar pictures the same group number."""
-    checks = list(check_pictures([each.image for each in pool], progress))
+    pool: list[ImageLabel],
+    kept: list[ImageLabel],
+    done: DrawnSplits,
+    on_error: OnError,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[ImageLabel], list[ImageLabel], IntArray]:
+    """Leave out what cannot be decoded or resembles what is kept, and give similar pictures the same group number."""
+    checks = list(check_pictures([each.image for each in (*pool, *kept)], progress))
     for check in checks:
         if check.error is not None:
             if on_error == "fail":
@@ -148,9 +153,16 @@ def _groups(
     if not good:
         raise UserError(f"no picture can be read; the first: {done.skipped[-1]}")
     groups = alike_groups([checks[index] for index in good])
+    left = [pool[index] for index in good if index < len(pool)]
+    kept = [kept[index - len(pool)] for index in good if index >= len(pool)]
+    free = unlike_kept(groups, len(kept))
+    done.notes += told_left_out(free)
+    if not free.any():
+        raise UserError("every picture to draw from looks like one of 'test', which is kept; nothing is left")
+    groups = groups[: len(left)][free]
     sizes = np.unique(groups, return_counts=True)[1]
     done.groups, done.largest = len(sizes), int(sizes.max())
-    return [pool[index] for index in good], groups
+    return [each for each, out in zip(left, free, strict=True) if out], kept, groups
 
 
 def _drawn(

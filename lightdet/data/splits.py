@@ -16,6 +16,7 @@ from lightdet.arrays import AnyArray, BoolArray, IntArray
 from lightdet.data.audit.duplicates import THUMBNAIL, identical, near_pairs
 from lightdet.data.audit.pictures import PictureCheck
 from lightdet.structures import Annotation
+from lightdet.wording import counted
 
 
 def draw_validation(annotations: Sequence[Annotation], groups: IntArray, share: float, seed: int) -> BoolArray:
@@ -94,6 +95,19 @@ def alike_groups(checks: Sequence[PictureCheck]) -> IntArray:
     for pairs in near_pairs(stack):
         groups = _joined(groups, known[pairs])
     return groups
+
+
+def unlike_kept(groups: IntArray, kept: int) -> BoolArray:
+    """Which pictures have no look-alike among the last `kept`, those of a split that stays as it is: ``[N - kept]``."""
+    drawn = len(groups) - kept
+    free: BoolArray = ~np.isin(groups[:drawn], groups[drawn:])
+    return free
+
+
+def told_left_out(free: BoolArray) -> list[str]:
+    """The note on the pictures that `unlike_kept` leaves out; none if there are none."""
+    gone = counted(int((~free).sum()), "picture")
+    return [] if free.all() else [f"{gone} left out: a picture of 'test', which is kept, is the same or looks alike"]
 
 
 def _joined(groups: IntArray, pairs: IntArray) -> IntArray:

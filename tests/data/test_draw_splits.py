@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -73,9 +74,32 @@ def test_a_test_split_is_kept_and_its_pictures_are_not_drawn(tree: Path, tmp_pat
         for split in new.splits
     }
     assert paths["test"] == set(kept)
-    assert len(paths["train"] | paths["val"]) == 77 and not paths["test"] & (paths["train"] | paths["val"])
+    everything = {path.relative_to(tree).as_posix() for path in tree.rglob("*.png")}
+    assert paths["train"] | paths["val"] == everything - set(kept) - {"b/3 twin.png"}
+    assert done.notes == ["1 picture left out: a picture of 'test', which is kept, is the same or looks alike"]
+    assert not [f for f in audit_dataset(new).findings if f.kind.startswith("leak")]
     with pytest.raises(UserError, match="leave out --test"):
         draw_splits(spec, tmp_path / "other", val=0.2, test=0.1)
+
+
+def test_copies_of_a_kept_test_are_left_out(tree: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        (tree / "held" / "a").mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / "a" / f"{number}.png", tree / "held" / "a" / f"x{number}.png")
+    (tree / "train").mkdir()
+    for name in "ab":
+        (tree / name).rename(tree / "train" / name)
+    (tree / "set.yaml").write_text("format: folders\nsplits: {train: train, test: held}\n")
+    done = draw_splits(load_dataset(tree / "set.yaml"), tmp_path / "new", val=0.25)
+    assert "6 pictures left out" in done.notes[0]
+    counts = {name: int(found.sum()) for name, found in done.counts.items()}
+    assert counts["train"] + counts["val"] == 80 - 6 and counts["test"] == 3
+    assert not [f for f in audit_dataset(load_dataset(done.yaml)).findings if f.kind.startswith("leak")]
+    shutil.rmtree(tree / "train")
+    (tree / "train" / "b").mkdir(parents=True)
+    shutil.copy(tree / "held" / "a" / "x0.png", tree / "train" / "b" / "1.png")
+    with pytest.raises(UserError, match="every picture to draw from looks like one of 'test'"):
+        draw_splits(load_dataset(tree / "set.yaml"), tmp_path / "none", val=0.25)
 
 
 def test_classes_of_a_csv_come_along(tree: Path, tmp_path: Path) -> None:

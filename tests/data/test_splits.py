@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightdet.assembly.dataset import load_dataset
+from lightdet.data.audit import audit_dataset
 from lightdet.data.convert import convert_dataset
 from lightdet.data.dataset import read_split
 from lightdet.data.splits import draw_validation
@@ -91,6 +92,22 @@ def test_test_is_kept_and_the_rest_pooled(yolo_set: Path, tmp_path: Path) -> Non
     (yolo_set / "data.yaml").write_text(text)
     done = convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / "out", "coco", val=0.4)
     assert done.pictures == {"train": 2, "val": 1, "test": 2}
+
+
+def test_copies_of_a_kept_test_are_left_out(yolo_set: Path, tmp_path: Path) -> None:
+    text = "format: yolo\nclasses: [x, y]\nsplits: {train: images/train, test: images/val}\n"
+    (yolo_set / "data.yaml").write_text(text)
+    for folder, suffix in (("images", "png"), ("labels", "txt")):
+        shutil.copy(yolo_set / folder / "val" / f"c.{suffix}", yolo_set / folder / "train" / f"d.{suffix}")
+    done = convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / "out", "coco", val=0.4)
+    assert done.pictures == {"train": 2, "val": 1, "test": 2}
+    assert "1 picture left out: a picture of 'test', which is kept, is the same or looks alike" in done.notes
+    assert not [f for f in audit_dataset(load_dataset(done.yaml)).findings if f.kind.startswith("leak")]
+    for name in ("a", "b", "clean"):
+        (yolo_set / "images" / "train" / f"{name}.png").unlink()
+        (yolo_set / "labels" / "train" / f"{name}.txt").unlink()
+    with pytest.raises(UserError, match="every picture to split looks like one of 'test'"):
+        convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / "none", "coco", val=0.4)
 
 
 def test_what_cannot_be_divided(yolo_set: Path, tmp_path: Path) -> None:
