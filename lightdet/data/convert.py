@@ -104,6 +104,7 @@ def convert_dataset(
     everything = [annotation for found in splits.values() for annotation in found]
     notes = new_notes + _losses(spec, form, everything)
     notes += spec.remarks()
+    refuse_filled(output)  # again: decoding takes minutes, in which another run may have begun to write here
     done = Conversion(output / f"{spec.name}.yaml", form, notes=notes, skipped=skipped)
     _write_splits(spec, splits, output, done, link=link, progress=progress)
     done.notes = list(dict.fromkeys(done.notes))

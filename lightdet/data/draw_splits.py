@@ -17,7 +17,7 @@ from lightdet.data.paths import below_root
 from lightdet.data.scanning import list_text
 from lightdet.data.splits import alike_groups, draw_share, told_left_out, unlike_kept
 from lightdet.errors import UserError
-from lightdet.files import make_folder, write_text
+from lightdet.files import make_folder, refuse_filled, write_text
 from lightdet.structures import ImageLabel
 
 LIST_NAME = "drawn-{}.txt"
@@ -95,8 +95,7 @@ def draw_splits(
         raise UserError(f"--val {val:g} and --test {test:g} leave nothing to train on; use smaller shares")
     if test and "test" in spec.splits:
         raise UserError("the data set has a split 'test', which is kept: leave out --test", path=spec.path)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError("is not empty; name a new folder with --output", path=output)
+    refuse_filled(output)
     done = DrawnSplits(output / "dataset.yaml", spec.classes, notes=spec.remarks())
     pool, kept = _read(spec, done, on_error)
     pool, kept, groups = _groups(pool, kept, done, on_error, progress)
@@ -113,6 +112,7 @@ def draw_splits(
                 f"largest of {done.largest}; take other shares, or list the pictures by hand",
                 path=spec.path,
             )
+    refuse_filled(output)  # again: decoding takes minutes, in which another run may have written here
     _write(spec, output, parts)
     return done
 

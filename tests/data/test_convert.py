@@ -222,6 +222,15 @@ def test_outputs_that_are_refused(yolo_set: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in full.iterdir()) == ["x"]
 
 
+def test_an_output_filled_meanwhile_is_refused(yolo_set: Path, tmp_path: Path) -> None:
+    def another_run(*_: int) -> None:
+        (tmp_path / "out" / "classes.txt").write_text("theirs")
+
+    with pytest.raises(UserError, match="out: the folder is not empty"):
+        convert_dataset(load_dataset(yolo_set / "data.yaml"), tmp_path / "out", "yolo", progress=another_run)
+    assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["theirs"]
+
+
 def test_progress_is_told(yolo_set: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     convert_dataset(

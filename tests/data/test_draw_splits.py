@@ -129,6 +129,16 @@ def test_the_same_seed_draws_the_same(tree: Path, tmp_path: Path) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_an_output_filled_meanwhile_is_refused(tree: Path, tmp_path: Path) -> None:
+    def another_run(*_: int) -> None:
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "drawn-train.txt").write_text("theirs")
+
+    with pytest.raises(UserError, match="out: the folder is not empty"):
+        draw_splits(load_dataset(tree / "set.yaml"), tmp_path / "out", val=0.2, progress=another_run)
+    assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["theirs"]
+
+
 def test_everything_alike_cannot_be_divided(tmp_path: Path, save_picture: Save) -> None:
     for name in ("a/1", "a/2", "b/3"):
         save_picture(tmp_path / f"{name}.png", seed=1)
@@ -156,7 +166,7 @@ def test_the_command(tree: Path, tmp_path: Path, yolo_set: Path, capsys: pytest.
     assert "40 groups" in capsys.readouterr().out
     assert json.loads((tmp_path / "d.json").read_text())["splits"]["val"]["pictures"] == 16
     assert main(["data", "split", "--data", str(tree / "set.yaml"), *flags]) == 2
-    assert "is not empty" in capsys.readouterr().err
+    assert "the folder is not empty" in capsys.readouterr().err
     assert main(["data", "split", "--data", str(yolo_set / "data.yaml"), "--output", str(tmp_path / "y")]) == 2
     assert "lightdet data convert --val" in capsys.readouterr().err
     convert = ["data", "convert", "--data", str(tree / "set.yaml"), "--format", "coco", "--output", str(tmp_path / "c")]
