@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +12,7 @@ from lightdet.assembly.dataset_hint import the_one
 from lightdet.assembly.recognition import recognise
 from lightdet.data.dataset import ClassFormat, DatasetSpec, split_records
 from lightdet.data.draw_splits import LIST_NAME, list_line
+from lightdet.data.paths import path_from
 from lightdet.data.records import BoxRecord, ClassRecord
 from lightdet.data.scanning import list_text
 from lightdet.errors import UserError
@@ -41,8 +41,8 @@ def describe_folder(
         raise UserError("exists already; name another file with --output", path=target)
     found = the_one(folder, recognise(folder), form)
     spec = recognised_spec(folder, found, val, seed)
-    root = os.path.relpath(folder.absolute(), target.absolute().parent)
-    values: dict[str, Any] = {"name": spec.name, "root": Path(root).as_posix(), "format": found.format}
+    root = path_from(target.absolute().parent, folder.absolute())
+    values: dict[str, Any] = {"name": spec.name, "root": root, "format": found.format}
     values |= {"classes": list(spec.classes)} | found.values
     drawn = [name for name, place in spec.splits.items() if place.parts]
     if drawn and found.format == "csv":

@@ -236,3 +236,11 @@ def below_root(path: Path, root: Path) -> str:
     here = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links out of the root
     above = Path(os.path.abspath(root))  # noqa: PTH100
     return here.relative_to(above).as_posix() if here.is_relative_to(above) else here.as_posix()
+
+
+def path_from(folder: Path, path: Path) -> str:
+    """The path from `folder` to `path`, with ``/``; the whole path if there is none: on Windows, from another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return Path(os.path.abspath(path)).as_posix()  # noqa: PTH100 - no links followed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from lightdet.data.formats.embedded import MAX_BYTES
 from lightdet.data.formats.label_file import read_bounded
 from lightdet.data.headers import checked_facts
 from lightdet.data.paired_records import parse_labels
+from lightdet.data.paths import path_from
 from lightdet.data.picture_header import PictureFacts
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
@@ -110,4 +110,4 @@ def _writer(place: Path, data: bytes) -> Callable[[], None]:
 
 def _way(label: Path, picture: Path) -> str:
     """The path from a label file to its picture, with ``/``."""
-    return Path(os.path.relpath(picture, label.parent)).as_posix()
+    return path_from(label.parent, picture)

@@ -14,7 +14,7 @@ import numpy as np
 from lightdet.data.formats.cvat import cvat_text
 from lightdet.data.formats.label_studio import label_studio_config, label_studio_text
 from lightdet.data.formats.labelme import labelme_text
-from lightdet.data.paths import below_root
+from lightdet.data.paths import below_root, path_from
 from lightdet.errors import UserError
 from lightdet.files import run_name, write_text
 from lightdet.inference.pipeline import DetectionRun
@@ -280,7 +280,7 @@ def _write_each(
         if not overwrite and place.exists():
             done.left += 1
             continue
-        way = Path(os.path.relpath(proposed.annotation.image, place.parent)).as_posix()
+        way = path_from(place.parent, proposed.annotation.image)
         write_text(place, labelme_text(proposed.annotation, classes, way, proposed.scores))
         done.files.append(place)
         _count(proposed, classes, done)

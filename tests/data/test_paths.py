@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightdet.assembly.dataset import load_dataset
+from lightdet.assembly.describe import describe_folder
 from lightdet.data.dataset import read_split
 from lightdet.data.formats.class_csv import parse_class_csv
 from lightdet.data.formats.folders import listed_classes
-from lightdet.data.paths import FileFinder, find_file, find_folder
+from lightdet.data.paths import FileFinder, find_file, find_folder, path_from
 from lightdet.errors import UserError
 
 part = st.text("abcxyz019 .-_ä", min_size=1, max_size=6).map(lambda text: f"p{text.strip(' .')}q")
@@ -210,3 +211,20 @@ def test_a_longer_list_lists_no_more_folders(row: str, tmp_path: Path, monkeypat
         assert asked["files"] <= 2 * length + 10
         listed.append(asked["listed"])
     assert listed[0] == listed[1] <= 10
+
+
+def test_a_path_to_another_drive_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_picture: Callable[..., Path]
+) -> None:
+    assert path_from(tmp_path / "a", tmp_path / "b" / "c.png") == "../b/c.png"
+    for number in range(6):
+        save_picture(tmp_path / "set" / "ok" / f"{number}.png", seed=number)
+        save_picture(tmp_path / "set" / "bad" / f"{number}.png", seed=number + 50)
+
+    def another_drive(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", another_drive)
+    assert path_from(tmp_path / "a", tmp_path / "b" / "c.png") == (tmp_path / "b" / "c.png").as_posix()
+    describe_folder(tmp_path / "set", tmp_path / "d.yaml")
+    assert load_dataset(tmp_path / "d.yaml").root == tmp_path / "set"
