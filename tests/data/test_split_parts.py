@@ -52,7 +52,7 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path, save_picture: Save) -> 
 
 
 def boxes(spec: DatasetSpec, *splits: str) -> dict[str, list[list[float]]]:
-    found = {}
+    found: dict[str, list[list[float]]] = {}
     for split in splits:
         annotations, skipped = read_split(spec, split)
         assert not skipped
