@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lightdet.options.base import AnyPath
+from lightdet.options.outputs import list_file, refuse_inputs
 from lightdet.options.ranges import between, existing
 from lightdet.options.shared import Json, ModelFile, OnError
 from lightdet.wording import counted
@@ -35,7 +36,10 @@ def pick(
         ),
     ] = None,
     output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), metavar="FILE.txt", help="List to write, a path per line.")
+        Path | None,
+        Parameter(
+            name=("--output", "-o"), metavar="FILE.txt", validator=list_file, help="List to write, a path per line."
+        ),
     ] = None,
     recursive: Annotated[bool, Parameter(help="Search sub-folders too.")] = False,
     on_error: OnError = "fail",
@@ -54,6 +58,7 @@ def pick(
 
     if not sources:
         raise UserError("name the unlabelled pictures: a folder, files or a list")
+    refuse_inputs({"--output": output, "--json": json}, [*sources, weights, data])
     console = Console()
     with counting(console, "looking at pictures") as progress:
         done = picked_from(

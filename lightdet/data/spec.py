@@ -110,6 +110,14 @@ class DatasetSpec:
             raise UserError(f"there is no split '{name}'; the data set has {', '.join(self.splits)}", path=self.path)
         return self.splits[name]
 
+    def files(self) -> list[Path]:
+        """The files that name its pictures and hold its labels, where its YAML names them."""
+        own = [] if self.path is None else [self.path]
+        places = [
+            [*place.listings, *([] if place.labels is None else [place.labels])] for place in self.splits.values()
+        ]
+        return [*own, *(path for each in places for path in each)]
+
     def chosen(self, names: Sequence[str], only: Iterable[str]) -> SplitSpec:
         """A split of the pictures `only` (`lightdet.data.paths.below_root`) of those of the splits `names`."""
         known = (*self.splits, *self.absent)

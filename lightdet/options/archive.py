@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from lightdet.options.base import NEEDED, AnyPath, Options
-from lightdet.options.ranges import between, existing, writable
+from lightdet.options.outputs import Replaces, json_file
+from lightdet.options.ranges import between, existing
 from lightdet.options.shared import (
     ClusterAddress,
     Device,
@@ -96,16 +97,17 @@ class QueryOptions(Options):
         int | None, Parameter(metavar="N", validator=between(1), help="The N with the highest scores; default: all.")
     ] = None
     csv: Annotated[
-        AnyPath | None, Parameter(metavar="FILE", validator=writable, help="Also write all rows to this file as CSV.")
+        AnyPath | None,
+        Parameter(metavar="FILE", validator=Replaces(".csv"), help="Also write all rows to this file as CSV."),
     ] = None
     json: Annotated[
-        AnyPath | None, Parameter(metavar="FILE", validator=writable, help="Also write all rows to this file as JSON.")
+        AnyPath | None, Parameter(metavar="FILE", validator=json_file, help="Also write all rows to this file as JSON.")
     ] = None
     sheet: Annotated[
         AnyPath | None,
         Parameter(
             metavar="FILE",
-            validator=writable,
+            validator=Replaces(".html", ".htm", ".png", ".jpg", ".jpeg"),
             help="Also draw the first pictures (--limit, default 60) with boxes: a page (.html) or a picture (.png).",
         ),
     ] = None
@@ -122,7 +124,7 @@ class SummaryOptions(Options):
         Parameter(
             name=("--output", "-o"),
             metavar="FILE",
-            validator=writable,
+            validator=Replaces(".html", ".htm"),
             help="The page; default: _summary.html in the folder.",
         ),
     ] = None

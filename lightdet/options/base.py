@@ -33,9 +33,12 @@ from typing import (
 from cyclopts import Parameter
 
 from lightdet.errors import UserError
+from lightdet.options.outputs import Replaces, refuse_inputs
 
 AnyPath: TypeAlias = Path | str
 """A path as given; in the fields of an `Options` it is a `Path`, or None."""
+_LONGEST = 4096
+"""Characters of a path; longer text names no file."""
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
@@ -76,6 +79,21 @@ class Options:
             if value is NEEDED:
                 raise UserError(f"{name} is missing")
             object.__setattr__(self, name, _as_declared(value, declared, name))
+        self._check_outputs()
+
+    def _check_outputs(self) -> None:
+        """Refuse an output that is an input."""
+        outputs, inputs = {}, []
+        for name, declared in self.types().items():
+            value = getattr(self, name)
+            validators: list[Any] = [one.validator or () for one in parameters_of(declared)]
+            checks = [check for each in validators for check in each]
+            if any(isinstance(check, Replaces) for check in checks):
+                outputs[flag_of(declared, name)] = value
+            else:
+                several = value if isinstance(value, tuple) else (value,)
+                inputs += [each for each in several if isinstance(each, Path | str) and len(str(each)) < _LONGEST]
+        refuse_inputs(outputs, inputs)
 
     def given(self) -> dict[str, object]:
         """Return the options that are not at their default, by their flags."""

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from lightdet.errors import UserError
 from lightdet.options.base import NEEDED, AnyPath, Options
+from lightdet.options.outputs import model_file
 from lightdet.options.shared import (
     Agnostic,
     Batch,
@@ -75,7 +76,10 @@ class CalibrationOptions(Options):
     output: Annotated[
         AnyPath | None,
         Parameter(
-            name=("--output", "-o"), metavar="FILE", help="Model file to write; default: the --weights file itself."
+            name=("--output", "-o"),
+            metavar="FILE",
+            validator=model_file,
+            help="Model file to write; default: the --weights file itself.",
         ),
     ] = None
     on_error: OnError = "fail"

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from lightdet.errors import UserError
 from lightdet.options.base import AnyPath, Then
-from lightdet.options.ranges import all_existing, between, device_name, existing, one_device, side, tile_side, writable
+from lightdet.options.outputs import json_file
+from lightdet.options.ranges import all_existing, between, device_name, existing, one_device, side, tile_side
 from lightdet.storage.datasets import local_dataset
 from lightdet.storage.kept import local_file
 from lightdet.storage.outgoing import local_output
@@ -163,7 +164,7 @@ KeepFolder = Annotated[
 ]
 Json = Annotated[
     AnyPath | None,
-    Parameter(metavar="FILE", validator=writable, help="Also write the result to this file as JSON."),
+    Parameter(metavar="FILE", validator=json_file, help="Also write the result to this file as JSON."),
 ]
 Sources = Annotated[
     Sequence[str],
