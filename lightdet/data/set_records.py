@@ -98,7 +98,7 @@ def _record(spec: DatasetSpec, file: SetFile, image: SetImage, folders: Sequence
         record.problems.append(DataError(error.message, "missing-picture", path=file.path, line=image.line))
         return record
     if path is None:
-        message = f"there is no picture '{image.file_name}' in {folders[0]}{lookalike(image.file_name, folders)}"
+        message = f"there is no picture '{image.file_name:.200}' in {folders[0]}{lookalike(image.file_name, folders)}"
         record.problems.append(DataError(message, "missing-picture", path=file.path, line=image.line))
         return record
     record.image = path

@@ -408,3 +408,18 @@ def test_the_traps_of_deeppcb(real_data: Callable[[str], Path]) -> None:
     assert len(found(report, "shared")) == 499  # val is test without that picture
     for kind in ("duplicate", "leak", "duplicate-box", "slip", "outside", "tiny"):
         assert not found(report, kind)
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "data:image/png;base64," + "iVBORw0K" * 1000])
+def test_a_name_that_no_file_can_have_is_a_finding(name: str, tmp_path: Path, save_picture: Save) -> None:
+    save_picture(tmp_path / "images" / "a.png")
+    box, label = np.array([[1, 1, 40, 40]], np.float32), np.zeros(1, np.int64)
+    annotations = [Annotation(Path(each), (80, 60), box, label) for each in ("a.png", "b.png")]
+    write_coco(annotations, tmp_path / "a.json", ["x"], ["a.png", "b.png"])
+    text = (tmp_path / "a.json").read_text()
+    (tmp_path / "a.json").write_text(text.replace("b.png", name))
+    (tmp_path / "data.yaml").write_text("format: coco\nsplits: {train: {images: images, labels: a.json}}\n")
+    (finding,) = found(audit(tmp_path), "missing-picture")
+    assert finding.path == tmp_path / "a.json"
+    assert "there is no picture" in finding.message
+    assert len(finding.message) < 1000

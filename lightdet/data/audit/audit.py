@@ -46,7 +46,7 @@ def audit_dataset(
             report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
             continue
         report.findings += [Finding(f.kind, "error", f.message, split, f.path, f.line) for f in faults]
-    paths = dict.fromkeys(record.image for group in records.values() for record in group if record.image.exists())
+    paths = dict.fromkeys(record.image for group in records.values() for record in group if _is_there(record.image))
     checks = {check.path: check for check in check_pictures(list(paths), progress)}
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks)
@@ -77,6 +77,13 @@ def audit_dataset(
         once.setdefault(record.image, record)
     report.gallery = labels.gallery(once, spec.classes)
     return report
+
+
+def _is_there(picture: Path) -> bool:
+    try:
+        return picture.exists()
+    except OSError:  # a name that no file can have; reported with its record
+        return False
 
 
 def _absent_splits(spec: DatasetSpec, labels: LabelAudit) -> Iterator[Finding]:
