@@ -195,7 +195,7 @@ def test_a_picture_that_fails_in_a_batch_does_not_take_the_others_along(
         (("a.png", "--confidence", "2"), "--confidence"),
         (("a.png", "--imgsz", "100"), "take 96 or 128"),
         (("a.png", "--output", "a.png"), "a.png"),
-        (("a.png", "--json", "a.png"), "one of the sources"),
+        (("a.png", "--json", "a.png"), "a.png is there already and is no .json file"),
         (("a.png", "--json", "folder"), "is a folder"),
         (("a.png", "--show"), "lightdet[gui]"),
         (("98",), "camera 98 cannot be opened"),

@@ -52,8 +52,8 @@ def judge(job: JudgeJob, pipe: Connection) -> None:
 
 
 def _answer(item: Item, word: str) -> Answer:
-    said, more = [*(item.data or b"OK").decode().split(), "0"][:2]
-    time.sleep(float(more))
+    said, more = [*(item.data or b"OK").decode().split(), ""][:2]
+    time.sleep(int(more) if more.isdigit() else 0)
     if said == "die":
         os._exit(7)
     if said == "broken":

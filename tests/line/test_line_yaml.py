@@ -125,7 +125,7 @@ def test_the_command_says_what_a_yaml_describes(tmp_path: Path, capsys: pytest.C
     path.write_text(GOOD.replace("sources:", "sources:\n  film: {video: v.avi}"), encoding="utf-8")
     assert main(["line", str(path), "--check"]) == 0
     said = capsys.readouterr().out
-    assert "source film: v.avi (not there now) → surface" in said
+    assert "source film: v.avi (no such file) → surface" in said
     assert "source left: a (not there now) → surface" in said
     assert "source right: camera 0 → surface; share 1; drops the oldest" in said
     assert "model surface: m.onnx (no such file)" in said
