@@ -61,19 +61,19 @@ def set_records(spec: DatasetSpec, split: str, place: SplitSpec) -> tuple[list[B
         if place.listings
         else _of_split(file, place.origin or split, spec, place)
     )
-    known: dict[str, BoxRecord] = {}
-    lines: dict[str, int] = {}
+    first: dict[str, tuple[BoxRecord, int]] = {}
     records = []
     for image in images:
         record = _record(spec, file, image, folders)
         here = os.path.abspath(record.image)  # noqa: PTH100 - no links followed
-        if here in known:
-            message = f"'{image.file_name}' is also the picture of line {lines[here]}; remove one of the two"
+        if here in first:
+            other, line = first[here]
+            message = f"'{image.file_name}' is also the picture of line {line}; remove one of the two"
             fault = DataError(message, "repeated", path=file.path, line=image.line)
             record.problems.append(fault)
-            known[here].problems.append(fault)  # neither is known to be the right one
-        known.setdefault(here, record)
-        lines.setdefault(here, image.line)
+            other.problems.append(fault)  # neither is known to be the right one
+        else:
+            first[here] = record, image.line
         records.append(record)
     return records, [*file.problems, *faults]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +47,9 @@ def audit_dataset(
             report.findings.append(Finding("split", "error", error.message, split, error.path, error.line))
             continue
         report.findings += [Finding(f.kind, "error", f.message, split, f.path, f.line) for f in faults]
-    paths = dict.fromkeys(record.image for group in records.values() for record in group if _is_there(record.image))
+    # Path.exists would raise at a name that no file can have; that is reported with its record.
+    images = (record.image for group in records.values() for record in group)
+    paths = dict.fromkeys(image for image in images if os.path.exists(image))  # noqa: PTH110
     checks = {check.path: check for check in check_pictures(list(paths), progress)}
     for split, group in records.items():
         report.findings += _record_findings(split, group, checks)
@@ -77,13 +80,6 @@ def audit_dataset(
         once.setdefault(record.image, record)
     report.gallery = labels.gallery(once, spec.classes)
     return report
-
-
-def _is_there(picture: Path) -> bool:
-    try:
-        return picture.exists()
-    except OSError:  # a name that no file can have; reported with its record
-        return False
 
 
 def _absent_splits(spec: DatasetSpec, labels: LabelAudit) -> Iterator[Finding]:
