@@ -76,12 +76,20 @@ def _hear_ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Any]:
-    """fsspec's file system on an S3 server of this process, with the bucket ``lake``; use a prefix per test."""
+def s3_here() -> Iterator[Any]:
+    """As `s3`, for fixtures of more than one test; use a prefix per test."""
     from s3_server import s3_server
 
     with s3_server() as system:
         yield system
+
+
+@pytest.fixture
+def s3(s3_here: Any) -> Any:
+    """fsspec's file system on an S3 server of this process, with the bucket ``lake``, empty in each test."""
+    if s3_here.ls("lake", refresh=True):
+        s3_here.rm("lake/*", recursive=True)
+    return s3_here
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ class Lake:
 @pytest.fixture(scope="module", params=["s3", "gs", "az"])
 def scheme(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "s3":
-        request.getfixturevalue("s3")
+        request.getfixturevalue("s3_here")
         yield "s3"
     else:
         with google_server() if request.param == "gs" else azure_server() as found:
