@@ -33,8 +33,11 @@ def detector_predictor(
     rect: bool = False,
     agnostic: bool | None = None,
     no_promise: bool = False,
+    tiled: bool = False,
 ) -> Predictor:
     """Return a predictor for a detector, trained or exported; see `lightdet.runs.load.load`.
+
+    With `tiled`, its pictures will be tiles, and NMS knows boxes as low as their joining needs.
 
     Raises:
         UserError: a damaged or foreign file, a classifier's, a device that is not there, a value out of range.
@@ -45,7 +48,7 @@ def detector_predictor(
     if is_export(path):
         file = open_exported(path, device=device, threads=threads, precision=precision)
         bounds = {"iou": iou, "max_detections": max_detections, "agnostic": agnostic}
-        return _of_export(file, path, no_promise, imgsz=imgsz, confidence=confidence, rect=rect, **bounds)
+        return _of_export(file, path, no_promise, tiled, imgsz=imgsz, confidence=confidence, rect=rect, **bounds)
     need_torch(path)
     from lightdet.assembly.detector import load_detector  # noqa: PLC0415
     from lightdet.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
@@ -53,7 +56,7 @@ def detector_predictor(
 
     chosen, defaults = choose_device(device), EvalConfig()
     detector, card = load_detector(path)
-    lowest, floor = _lowest(confidence, card.confidence, card, path, no_promise)
+    lowest, floor = _lowest(confidence, card.confidence, card, path, no_promise, tiled)
     preprocessing = card.preprocessing
     if imgsz is not None:
         try:
@@ -76,14 +79,21 @@ def detector_predictor(
 
 
 def _of_export(
-    file: ExportedFile, path: Path, no_promise: bool, *, confidence: float | None, rect: bool, **settings: Any
+    file: ExportedFile,
+    path: Path,
+    no_promise: bool,
+    tiled: bool,
+    *,
+    confidence: float | None,
+    rect: bool,
+    **settings: Any,
 ) -> Predictor:
     from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415
 
     lowest, floor = confidence, confidence
     if file.card.outputs != "detections":  # with NMS in the network, it is fixed
-        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path, no_promise)
+        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path, no_promise, tiled)
     runtime = ExportedRuntime(file, confidence=floor, **settings)
     if rect and not runtime.card.dynamic_size:
         raise UserError("takes only square pictures; export it with --dynamic-size, or leave out rect", path=path)
@@ -93,23 +103,24 @@ def _of_export(
 
 
 def _lowest(
-    asked: float | None, usual: float, card: ModelCard | ExportCard, path: Path, no_promise: bool
+    asked: float | None, usual: float, card: ModelCard | ExportCard, path: Path, no_promise: bool, tiled: bool
 ) -> tuple[float, float]:
     """Return the lowest score to report, and the lowest that takes part in NMS.
 
     The first is the usual one if none was asked for, or lower if the model's OK/NG rule counts lower scores. The
-    second is the same, or lower if a promise depends on the boxes below.
+    second is the same, or lower if a promise or the joining of tiles depends on the boxes below.
     """
-    from lightdet.decisions import DecisionRule  # noqa: PLC0415
+    from lightdet.decisions.detection_rule import DecisionRule, voters_share  # noqa: PLC0415
     from lightdet.decisions.promise import stored_conditions  # noqa: PLC0415
 
     lowest = usual if asked is None else asked
     try:
         rule, then = DecisionRule.stored(card.decision, card.names, path), stored_conditions(card.decision, path)
     except UserError:  # reported when the rule is used
-        return lowest, lowest
+        rule, then = None, None
     if rule is not None and asked is None:
         lowest = min(usual, rule.lowest_threshold)
-    if rule is None or then is None or no_promise or not rule.has_sizes:
-        return lowest, lowest
-    return lowest, min(lowest, rule.needed_floor(then.confidence))
+    floor = max(voters_share(places=False, tiled=tiled) * lowest, min(lowest, EvalConfig().confidence))
+    if rule is None or then is None or no_promise or (needed := rule.needed_floor(then)) == rule.lowest_threshold:
+        return lowest, floor
+    return lowest, min(lowest, needed)

@@ -28,7 +28,8 @@ class TiledValidation(DetectionValidation):
     """A split of large pictures, whose tiles' detections are joined: metrics are per picture.
 
     Attributes:
-        settings: thresholds; those of the network's own suppression are the task's.
+        settings: the lowest score. Those of the network's own suppression are the task's; tiles are joined as they are
+            in use.
     """
 
     settings: EvalConfig = field(default_factory=EvalConfig)
@@ -52,8 +53,6 @@ class TiledValidation(DetectionValidation):
             tile=self._tiles.size,
             overlap=self._tiles.overlap,
             batch=max(1, self.batch // self.replicas),
-            iou=self.settings.iou,
-            max_detections=self.settings.max_detections,
         )
 
         def look(index: int) -> Detections:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lightdet.arrays import FloatArray
+from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.rule_checks import Verdict, check_thresholds, rule_in, shifted_threshold
 from lightdet.errors import UserError
 from lightdet.structures import Classification, ImageLabel
@@ -82,7 +83,7 @@ class ClassRule:
         """The lowest of all thresholds: a lower probability never counts."""
         return min([self.threshold, *self.thresholds.values()])
 
-    def check_floor(self, calibrated: float | None, now: float | None) -> None:
+    def check_floor(self, then: Conditions, now: Conditions) -> None:
         """Every probability is known."""
 
     def check_names(self, names: Iterable[str]) -> None:

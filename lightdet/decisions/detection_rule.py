@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.rule_checks import (
     Verdict,
     check_thresholds,
@@ -21,11 +22,25 @@ from lightdet.decisions.rule_checks import (
 )
 from lightdet.errors import UserError
 from lightdet.geometry.nms import VOTER_SCORE
+from lightdet.geometry.tile_merge import WEAKEST
 from lightdet.structures import Annotation, Detections
 from lightdet.structures.scores import reaches, reported
 
 _SLACK = 1e-6
 """Tolerance in pixels: differences of decimal numbers are not exact in binary."""
+
+
+def voters_share(*, places: bool, tiled: bool) -> float:
+    """Return the share of a score below which no box can have decided whether, or where, one of that score is found.
+
+    Boxes vote on each other's place down to a quarter of their score (`lightdet.geometry.nms.vote`); whatever has a
+    quarter of an object's score can belong to it in tiles (`lightdet.geometry.tile_merge.merge_tiles`).
+
+    Args:
+        places: it matters where boxes lie, not only whether they are there.
+        tiled: pictures are looked at in tiles.
+    """
+    return VOTER_SCORE * WEAKEST if tiled else VOTER_SCORE if places else 1.0
 
 
 @dataclass(frozen=True)
@@ -97,29 +112,30 @@ class DecisionRule:
         """
         return min([self.threshold, *self.thresholds.values()])
 
-    def needed_floor(self, calibrated: float | None = None) -> float:
+    def needed_floor(self, then: Conditions | None = None) -> float:
         """Return the score down to which NMS must know the boxes, so that no verdict depends on those below.
 
-        Sizes are those of boxes that have voted (`lightdet.geometry.nms.vote`), and boxes of a quarter of a box's
-        score still have a vote.
-
         Args:
-            calibrated: the lowest score at the calibration.
+            then: the conditions of the calibration; None: unknown.
         """
-        return max(self._least_voter, calibrated or 0.0) if self.has_sizes else self.lowest_threshold
+        least = self._least_voter(then)
+        calibrated = 0.0 if then is None or then.confidence is None else then.confidence
+        return least if least == self.lowest_threshold else max(least, calibrated)
 
-    def check_floor(self, calibrated: float | None, now: float | None) -> None:
-        """Refuse a lowest score with which boxes of other sizes would result than at the calibration.
+    def check_floor(self, then: Conditions, now: Conditions) -> None:
+        """Refuse a lowest score with which boxes would lie elsewhere than at the calibration, if that can matter.
 
         Raises:
             UserError: it is.
         """
-        if not self.has_sizes or calibrated is None or now is None:
+        least = self._least_voter(then)
+        if least == self.lowest_threshold or then.confidence is None or now.confidence is None:
             return
-        if max(calibrated, self._least_voter) != max(now, self._least_voter):
+        if max(then.confidence, least) != max(now.confidence, least):
+            what = "smallest sizes" if self.has_sizes else "verdicts in tiles" if then.tile is not None else "zones"
             raise UserError(
-                f"its smallest sizes were calibrated with boxes from a score of {calibrated:g} on, not {now:g}: leave "
-                "the lowest score out, or add --no-promise to judge without a promise"
+                f"its {what} were calibrated with boxes from a score of {then.confidence:g} on, not "
+                f"{now.confidence:g}: leave the lowest score out, or add --no-promise to judge without a promise"
             )
 
     @property
@@ -127,10 +143,10 @@ class DecisionRule:
         """Whether small boxes do not count."""
         return bool(self.min_size or any(self.min_sizes.values()))
 
-    @property
-    def _least_voter(self) -> float:
-        """No box below this score has moved one that counts."""
-        return VOTER_SCORE * self.lowest_threshold
+    def _least_voter(self, then: Conditions | None) -> float:
+        """The score below which no box can have decided whether, or where it matters, one that counts is found."""
+        tiled, zoned = then is not None and then.tile is not None, then is not None and then.zones is not None
+        return voters_share(places=self.has_sizes or zoned, tiled=tiled) * self.lowest_threshold
 
     def threshold_of(self, name: str, zones: Iterable[str] = ()) -> float:
         """Return the lowest score that counts for the class `name`, in one of `zones` if there are any."""

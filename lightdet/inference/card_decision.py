@@ -45,7 +45,7 @@ class CardDecision(Generic[Rule]):
             self.promise(conditions)
             then = self._calibrated()
             if then is not None:
-                rule.check_floor(then.confidence, conditions().confidence)
+                rule.check_floor(then, conditions())
         return rule
 
     def promise(self, conditions: Callable[[], Conditions]) -> Promise:

@@ -135,6 +135,12 @@ class Predictor:
             conditions=self.conditions,
         )
 
+    def reporting(self, confidence: float) -> Predictor:
+        """Return the same predictor with another lowest score."""
+        other = copy.copy(self)
+        other.confidence = confidence
+        return other
+
     def check_rule(self, rule: DecisionRule) -> None:
         """Refuse suppression across classes if it could remove the box that counts.
 

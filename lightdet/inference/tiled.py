@@ -13,15 +13,18 @@ from lightdet.decisions import DecisionRule
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import Promise
 from lightdet.errors import UserError
-from lightdet.geometry.nms import MERGE_VERSION, cut_sides, merge_tiles
+from lightdet.geometry.tile_merge import MERGE_VERSION, WEAKEST, cut_sides, merge_tiles
 from lightdet.geometry.tiles import Tile, plan_tiles
 from lightdet.inference.inputs import ImageLike, check_several, to_picture
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
 from lightdet.inference.wrapped import WrappedPredictor
+from lightdet.structures.scores import reaches
 
 MAX_TILES = 20_000
+ROUNDING = 1e-4
+"""Scores are compared as they are reported, to four decimals."""
 OVERLAP = 0.2
 TILE_IOU = 0.5
 TILED_DETECTIONS = 1000
@@ -35,7 +38,10 @@ class TiledPredictor(WrappedPredictor[Predictor]):
 
     Each tile is letterboxed to the network's input, so a `tile` of the input's own size keeps the picture's
     own pixels. An object no larger than the overlap is complete in some tile; pieces of larger ones are joined
-    (`lightdet.geometry.nms.merge_tiles`). For a picture within one tile the result is the predictor's own.
+    (`lightdet.geometry.tile_merge.merge_tiles`). For a picture within one tile the result is the predictor's own.
+
+    What is found from the predictor's `confidence` on does not depend on it: the tiles are joined with all boxes that
+    can belong to such an object, as far down as the runtime knows any.
 
     Args:
         predictor: runs on each tile.
@@ -65,6 +71,7 @@ class TiledPredictor(WrappedPredictor[Predictor]):
         if max_detections < 1:  # every part would pass for good
             raise UserError(f"max_detections must be at least 1, got {max_detections}")
         super().__init__(predictor)
+        self._of_a_tile = predictor.reporting(WEAKEST * max(0.0, predictor.confidence - ROUNDING))
         self.tile = tile
         self.overlap = overlap
         self.batch_size = batch
@@ -148,15 +155,16 @@ class TiledPredictor(WrappedPredictor[Predictor]):
         found: list[DetectionResult] = []
         for first in range(0, len(tiles), self.batch_size):
             group = tiles[first : first + self.batch_size]
-            found += self.predictor.batch([picture[t.y : t.y + t.height, t.x : t.x + t.width] for t in group])
+            found += self._of_a_tile.batch([picture[t.y : t.y + t.height, t.x : t.x + t.width] for t in group])
         milliseconds: dict[str, float] = {} if isinstance(image, np.ndarray) else {"read": read}
         for detections in found:
             for stage, value in detections.milliseconds.items():
                 milliseconds[stage] = milliseconds.get(stage, 0.0) + value
-        merged = self._merge(tiles, found, size, milliseconds)
+        joined = self._join(tiles, found, size, milliseconds)
+        merged = joined.only(reaches(joined.scores, self.confidence))
         return replace(merged, origin=origin_of(self, image, keep=keep))
 
-    def _merge(
+    def _join(
         self,
         tiles: Sequence[Tile],
         found: Sequence[DetectionResult],

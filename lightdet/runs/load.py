@@ -162,9 +162,9 @@ def _predictor(path: Path, task: Task, given: dict[str, Any], *, no_promise: boo
     zones: Zones | None = given.pop("zones", None)
 
     def made(**lower: float) -> Any:
-        predictor = task.predictor(path, no_promise=no_promise, **computing, **{**given, **lower})
         if not tiling["tile"]:
-            return predictor
+            return task.predictor(path, no_promise=no_promise, **computing, **{**given, **lower})
+        predictor = task.predictor(path, no_promise=no_promise, tiled=True, **computing, **{**given, **lower})
         return _tiled(predictor, tiling, iou=asked.get("iou"), max_detections=asked.get("max_detections"))
 
     predictor = made()

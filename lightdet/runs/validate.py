@@ -32,7 +32,7 @@ from lightdet.runs import against
 from lightdet.runs.for_model import PicturesForModel
 from lightdet.runs.found import Found
 from lightdet.runs.judging import decision_facts, judged
-from lightdet.runs.load import calibrated_conditions, load
+from lightdet.runs.load import calibrated_conditions, load, trained_tiles
 from lightdet.runs.read_ahead import decoded
 from lightdet.runs.report_facts import about_model, about_zones, versions
 from lightdet.runs.trained_on import learned_marks
@@ -281,9 +281,10 @@ class Validation:
         return Found(kept, found, skipped, facts, details, rule, promise, predictor.conditions, record, pictures)
 
     def _thresholds(self, *, own: bool) -> dict[str, Any]:
-        """The thresholds to find with; for a calibrated model, only those that were asked for and the lowest score."""
+        """The thresholds to find with; calibrated or in tiles, only those that were asked for and the lowest score."""
         values, options = self.task.scores.thresholds(self.settings), self.options
-        if not own and (options.no_promise or calibrated_conditions(self.source) is None):
+        tile = trained_tiles(self.source) if options.tile is None else options.tile
+        if not (own or tile) and (options.no_promise or calibrated_conditions(self.source) is None):
             return values
         if own and is_export(self.source) and read_card(self.source).outputs == "detections":
             return {}  # they are in the network

@@ -85,7 +85,8 @@ def test_the_export_finds_what_its_checkpoint_finds(tiled: Path, export: Path, l
     picture = large_set.parent / "images" / "a.png"
     ours, theirs = (lightdet.load(path, threads=1, confidence=0.3)(picture) for path in (tiled, export))
     assert len(ours) == len(theirs) > 0
-    np.testing.assert_allclose(ours.boxes, theirs.boxes, atol=0.05)
+    pairs = np.abs(ours.boxes[:, None] - theirs.boxes).max(axis=2) < 0.05
+    assert pairs.any(axis=0).all() and pairs.any(axis=1).all()  # those of one score in any order
 
 
 def test_commands_take_them_too(model: Path, large_set: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from lightdet.card import ModelCard
 from lightdet.config import ModelConfig
 from lightdet.decisions.conditions import UNKNOWN
 from lightdet.decisions.promise import check_conditions
+from lightdet.decisions.zones import Zone, Zones
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
 from lightdet.structures import Preprocessing, Tiling
@@ -101,6 +102,46 @@ def test_a_score_that_is_asked_for_is_the_lowest_unless_sizes_need_lower_ones(
     lower = min_size > 0 and not no_promise
     assert model.confidence == 0.3
     assert model.runtime.confidence == (min(0.3, threshold / 4) if lower else 0.3)
+
+
+ZONES = Zones((Zone("left", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))),))
+
+
+@pytest.fixture(scope="module", params=["sizes", "zones", "tiles", "tiles, sizes", "tiles, zones"])
+def placed(request: pytest.FixtureRequest, calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model calibrated where it matters not only whether something is found, but how large it is or where it lies."""
+    weights, card = load_model(calibrated)
+    assert card.decision is not None
+    options: dict[str, Any] = {"tile": 64 if "tiles" in request.param else 0}
+    options |= {"zones": ZONES} if "zones" in request.param else {}
+    then = lightdet.load(calibrated, threads=1, confidence=0.001, no_promise=True, **options)
+    scores = np.sort(then(PICTURE).scores)
+    rule = {"threshold": round(float(scores[-10]), 4), "min_size": 20.0 if "sizes" in request.param else 0.0}
+    path = tmp_path_factory.mktemp("placed") / "model.safetensors"
+    decision = {**card.decision, "rule": rule, "conditions": then.conditions.as_dict()}
+    save_model(path, weights, replace(card, decision=decision))
+    return path
+
+
+def test_the_lowest_score_asked_for_moves_no_box_that_counts(placed: Path) -> None:
+    usual = lightdet.load(placed, threads=1)
+    assert usual.rule is not None and usual.promise.holds
+    threshold = usual.rule.threshold
+    counting = usual(PICTURE).above(threshold).as_dicts()
+    assert len(counting) > 2
+    for share in (1.0, 0.6, 0.1, 0.002):
+        model = lightdet.load(placed, threads=1, confidence=share * threshold)
+        found = model(PICTURE)
+        assert found.above(threshold).as_dicts() == counting and found.decision is not None
+        assert found.scores.min() >= share * threshold - 1e-4
+
+
+def test_boxes_that_were_not_known_at_the_calibration_are_refused(placed: Path) -> None:
+    """NMS that begins higher, as a runtime of one's own may do."""
+    model = lightdet.load(placed, threads=1)
+    now = replace(model.conditions, confidence=0.9 * model.rule.threshold)
+    with pytest.raises(UserError, match="were calibrated with boxes from a score of"):
+        model.card_decision.rule(model.names, lambda: now)
 
 
 @pytest.mark.parametrize("then", ["fp32", "int8", UNKNOWN, ""])

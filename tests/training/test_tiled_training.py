@@ -15,7 +15,10 @@ from lightdet.assembly.tiled_validation import TiledValidation
 from lightdet.card import peek_model_card
 from lightdet.data.dataset import read_split
 from lightdet.data.synthetic import SyntheticPlan, write_synthetic
+from lightdet.inference.tiled import TILE_IOU, TILED_DETECTIONS, TiledPredictor
 from lightdet.models.weights import load_model
+from lightdet.options.val import ValOptions
+from lightdet.runs.validate import Validation
 from lightdet.structures import Tiling
 from lightdet.training.checkpoint import load_state
 from lightdet.training.trainer import Trainer
@@ -68,17 +71,23 @@ def test_validation_in_training_finds_what_the_model_finds_afterwards(
     assert isinstance(validation, TiledValidation) and len(validation) == 6
     (annotation,) = read_split(load_dataset(large_set), "val")[0]
     settings = validation.settings
-    model = lightdet.load(
-        folder / "last.safetensors",
-        confidence=settings.confidence,
-        iou=settings.iou,
-        max_detections=settings.max_detections,
-        threads=1,
-    )
-    (found,) = validation.detections(trainer.task, trainer.average.network.eval())
-    expected = model(annotation.image)
+    bounds = {"confidence": settings.confidence, "iou": settings.iou, "max_detections": settings.max_detections}
+    one_tile = lightdet.load(folder / "last.safetensors", tile=0, threads=1, **bounds)
+    model = TiledPredictor(one_tile, tile=96, overlap=0.25)
+    known = settings.confidence + 1e-4  # below, one looks at rounded scores and the other does not
+    found = validation.detections(trainer.task, trainer.average.network.eval())[0].above(known)
+    expected = model(annotation.image).above(known)
     assert found.size == expected.size == annotation.size
     assert len(found) == len(expected) > 0
     np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.1)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("asked", [(), ("eval.iou=0.3", "eval.max_detections=7")])
+def test_a_measurement_looks_as_detect_does(
+    large_set: Path, trained: tuple[Path, Trainer], asked: tuple[str, ...]
+) -> None:
+    options = ValOptions(weights=trained[0] / "last.safetensors", data=str(large_set), threads=1, overrides=asked)
+    predictor = Validation(options).predictor()
+    assert (predictor.iou, predictor.max_detections) == ((0.3, 7) if asked else (TILE_IOU, TILED_DETECTIONS))
