@@ -83,25 +83,14 @@ def merge_tiles(
     Returns:
         Boxes, scores and labels, best score first.
     """
-    if max_detections is not None and len(scores) > CANDIDATES * max_detections:
-        best = np.argsort(-scores, kind="stable")[: CANDIDATES * max_detections]
-        boxes, scores, labels, cut = boxes[best], scores[best], labels[best], cut[best]
+    if max_detections is not None:
+        first = np.argsort(-scores, kind="stable")[: CANDIDATES * max_detections]
+        boxes, scores, labels, cut = boxes[first], scores[first], labels[first], cut[first]
     kinds = np.zeros_like(labels) if agnostic else labels
-    is_cut = cut.any(axis=1)
-    whole = np.flatnonzero(~is_cut)
+    whole, pieces = np.flatnonzero(~cut.any(axis=1)), np.flatnonzero(cut.any(axis=1))
     whole = whole[nms(boxes[whole], scores[whole], kinds[whole], iou)]
-    pieces = np.flatnonzero(is_cut)
     inside = _holders(boxes[pieces], kinds[pieces], scores[pieces], boxes[whole], kinds[whole], scores[whole])
-    pieces = pieces[inside < 0]
-    groups = [pieces[group] for group in _groups(boxes[pieces], scores[pieces], kinds[pieces], cut[pieces], margin)]
-    best = np.array([group[0] for group in groups], np.int64)
-    around = np.array([[*boxes[g, :2].min(0), *boxes[g, 2:].max(0)] for g in groups], np.float32).reshape(-1, 4)
-
-    several = np.array([len(group) > 1 for group in groups], np.bool_)
-    joined = best[several]
-    inside = _holders(around, kinds[best], scores[best], around[several], kinds[joined], scores[joined])
-    left = several | (inside < 0)
-    best, around = best[left], around[left]
+    best, around = _join(boxes, scores, kinds, cut, pieces[inside < 0], margin)
 
     takers = _holders(around, kinds[best], WEAKEST * scores[best], boxes[whole], kinds[whole], scores[whole])
     whole_best = whole.copy()
@@ -116,10 +105,28 @@ def merge_tiles(
     return boxes[kept], scores[kept], labels[kept]
 
 
+def _join(
+    boxes: FloatArray, scores: FloatArray, labels: IntArray, cut: BoolArray, pieces: IntArray, margin: float
+) -> tuple[IntArray, FloatArray]:
+    """Join the pieces of an object, as step 2 of `merge_tiles` says.
+
+    Returns:
+        int64 ``[M]``, the best piece of each object, and float32 ``[M, 4]``, the box around all of its pieces.
+    """
+    groups = [pieces[group] for group in _groups(boxes[pieces], scores[pieces], labels[pieces], cut[pieces], margin)]
+    best = np.array([group[0] for group in groups], np.int64)
+    around = np.array([[*boxes[g, :2].min(0), *boxes[g, 2:].max(0)] for g in groups], np.float32).reshape(-1, 4)
+    several = np.array([len(group) > 1 for group in groups], np.bool_)
+    joined = best[several]
+    inside = _holders(around, labels[best], scores[best], around[several], labels[joined], scores[joined])
+    left = several | (inside < 0)
+    return best[left], around[left]
+
+
 def _holders(
     boxes: FloatArray, labels: IntArray, least: FloatArray, around: FloatArray, kinds: IntArray, scores: FloatArray
 ) -> IntArray:
-    """Which box does each piece lie mostly inside of? Of several, that with the best score.
+    """In which box does each piece mostly lie? Where there are several, that with the best score.
 
     Args:
         boxes: float32 ``[P, 4]``, the pieces.
