@@ -10,7 +10,7 @@ from pathlib import Path
 from lightdet.data.faults import DataError
 from lightdet.data.images import SUFFIXES
 from lightdet.data.label_places import LABEL_SUFFIX, FileKey, custom_folder, file_key, label_places
-from lightdet.data.pairing import Pair
+from lightdet.data.pairing import Pair, is_mask
 from lightdet.data.scanning import scan
 
 _YOLO_LINE = re.compile(rb"\s*\d+(?:\.0*)?(?:[ \t]+[-+.\deE]+){4,}\s")
@@ -38,22 +38,21 @@ def orphan_labels(
         return []  # its lists name their label files
     places = _places(form, folders[split], pairs[split])
     used = {file_key(pair.label) for found in pairs.values() for pair in found if pair.label is not None}
-    spare = [
-        path
-        for place in sorted(places)
-        if place.is_dir()
-        for path in scan(place, {LABEL_SUFFIX[form]})
-        if file_key(path) not in used and _looks_like_label(form, path)
-    ]
+    suffixes = SUFFIXES if form == "masks" else {LABEL_SUFFIX[form]}
+    files = (path for place in sorted(places) if place.is_dir() for path in scan(place, suffixes))
+    spare = [path for path in files if file_key(path) not in used and _looks_like_label(form, path)]
     if not spare:
         return []
-    pictures = _pictures(root, folders, pairs)
+    pictures = _pictures(form, root, folders, pairs)
+    if form == "masks":  # beside pictures, nothing tells one of them from a mask
+        beside = {pair.image.parent for found in pairs.values() for pair in found}
+        spare = [path for path in spare if path.parent not in beside]
     known = _label_keys(form, folders, pictures)
     stems: dict[str, Path] = {}
     for picture in pictures:
         stems.setdefault(_same(picture.stem).casefold(), picture)
         stems.setdefault(_same(picture.name).casefold(), picture)
-    return [_fault(path, stems) for path in dict.fromkeys(spare) if file_key(path) not in known]
+    return [_fault(form, path, stems) for path in dict.fromkeys(spare) if file_key(path) not in known]
 
 
 def _places(form: str, folders: Folders, pairs: Iterable[Pair]) -> set[Path]:
@@ -69,14 +68,16 @@ def _places(form: str, folders: Folders, pairs: Iterable[Pair]) -> set[Path]:
     return beside | {place for place in custom.values() if place is not None}
 
 
-def _pictures(root: Path, folders: Mapping[str, Folders], pairs: Mapping[str, Sequence[Pair]]) -> list[Path]:
+def _pictures(form: str, root: Path, folders: Mapping[str, Folders], pairs: Mapping[str, Sequence[Pair]]) -> list[Path]:
     """All pictures that there are, in a split or not."""
     found: dict[Path, None] = {}
     for split, (images, labels) in folders.items():
         listed = {pair.image.parent for pair in pairs.get(split, ())}
         for folder in {*images, *listed} if images or labels is None else {root, *listed}:
             if folder.is_dir():
-                found |= dict.fromkeys(scan(folder, SUFFIXES))
+                found |= dict.fromkeys(
+                    path for path in scan(folder, SUFFIXES) if not is_mask(form, path, images, labels)
+                )
     return list(found)
 
 
@@ -91,9 +92,11 @@ def _label_keys(form: str, folders: Mapping[str, Folders], pictures: Iterable[Pa
     return known
 
 
-def _fault(path: Path, stems: Mapping[str, Path]) -> DataError:
+def _fault(form: str, path: Path, stems: Mapping[str, Path]) -> DataError:
     near = stems.get(_same(path.stem).casefold())
-    if near is None:
+    if form == "masks" and path.suffix.lower() != LABEL_SUFFIX[form]:
+        message = "a mask must be a PNG file; convert it, or put it elsewhere if it is none"
+    elif near is None:
         message = "the label file has no picture; add the picture or remove it"
     elif _same(near.stem) == _same(path.stem):
         message = f"the label file has no picture; {near} has the same name, but its labels are expected elsewhere"
@@ -104,6 +107,8 @@ def _fault(path: Path, stems: Mapping[str, Path]) -> DataError:
 
 def _looks_like_label(form: str, path: Path) -> bool:
     """Tell labels from other text: class lists, split lists and read-me files are usually beside them."""
+    if form == "masks":
+        return True
     if form == "yolo" and path.name.lower() in _TEXTS:
         return False
     try:

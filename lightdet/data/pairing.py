@@ -56,7 +56,13 @@ def find_pairs(
     for folder in images:
         for picture in scan_pictures(form, folder):
             found.setdefault(_place(picture), _pair(form, picture, folder, labels, index))
-    return list(found.values()), []
+    pairs = list(found.values())
+    return [pair for pair in pairs if not is_mask(form, pair.image, images, labels)], []
+
+
+def is_mask(form: str, path: Path, images: Sequence[Path], labels: Path | None) -> bool:
+    """Whether a picture found below `images` is none of them, but lies in the folder of their masks."""
+    return form == "masks" and labels is not None and labels not in images and path.is_relative_to(labels)
 
 
 def unclear_pairs(split: str, pairs: Mapping[str, Sequence[Pair]]) -> dict[Path, DataError]:

@@ -34,6 +34,9 @@ _UPLOAD = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 """Label Studio puts eight letters before the name of an uploaded picture."""
 _SUFFIX = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp|gif|jfif|jp2|heic|avif|p[bgpn]m)\Z", re.IGNORECASE)
 
+PER_CENT = {"coordinates": "per cent"}
+"""What our own tasks say of themselves."""
+
 
 def parse_label_studio(path: Path, rules: Rules = PLAIN_RULES) -> ListedFile:
     """Read a file; entries that cannot be used are listed with their lines.
@@ -53,7 +56,7 @@ def parse_label_studio(path: Path, rules: Rules = PLAIN_RULES) -> ListedFile:
             found.images.append(_task(task, line, found, rules))
         except DataError as error:
             found.problems.append(error)
-    _refuse_shares(found)
+    _refuse_shares(found, [task for _, task in tasks])
     return found
 
 
@@ -93,7 +96,8 @@ def label_studio_text(
     tasks = []
     for number, (annotation, name) in enumerate(zip(annotations, file_names, strict=True)):
         results = _results(annotation, classes, number, scores[number] if scores else ())
-        task: dict[str, Any] = {"id": number + 1, "data": {"image": name}, "annotations": [], "predictions": []}
+        task: dict[str, Any] = {"id": number + 1, "data": {"image": name}, "meta": PER_CENT}
+        task |= {"annotations": [], "predictions": []}
         if predicted_by is None:
             task["annotations"] = [{"id": number + 1, "result": results, "was_cancelled": False}]
         else:
@@ -270,9 +274,24 @@ def _entries(task: dict[str, Any], key: str, line: int, file: ListedFile) -> lis
     return entries
 
 
-def _refuse_shares(file: ListedFile) -> None:
-    """Refuse a file whose numbers are all below 1: shares that some script wrote, or specks in one corner?"""
+def _refuse_shares(file: ListedFile, tasks: Sequence[dict[str, Any]]) -> None:
+    """Refuse a file whose numbers are all below 1: shares that some script wrote, or specks in one corner?
+
+    One or two specks may be, in a file whose tasks were drawn in Label Studio, and any number in one of ours.
+    """
     marks = [mark for image in file.images for mark in image.marks]
-    if len(marks) >= 3 and all(max(mark.box) <= 1 for mark in marks):
+    if not marks or any(max(mark.box) > 1 for mark in marks) or all(task.get("meta") == PER_CENT for task in tasks):
+        return
+    if len(marks) > 2 or not any(map(_drawn, tasks)):
         message = "every coordinate is at most 1: these look like shares, and Label Studio writes per cent (0-100)"
         file.problems.append(file.fault(message, marks[0].line, "value"))
+
+
+def _drawn(task: dict[str, Any]) -> bool:
+    """Whether somebody drew in the tool, which writes down how long it took."""
+    entries = task.get("annotations")
+    return any(
+        "lead_time" in each
+        for each in [task, *(entries if isinstance(entries, list) else [])]
+        if isinstance(each, dict)
+    )

@@ -183,6 +183,31 @@ def test_lists_of_values(tmp_path: Path) -> None:
             read_values(path)
 
 
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("b.png", r"b\.png: the label file has no picture; add the picture or remove it"),
+        ("A.png", r"A\.png: the label file has no picture; does it belong to .*a\.png\?"),
+        ("a.tif", r"a\.tif: a mask must be a PNG file; convert it"),
+        ("a.bmp", r"a\.bmp: a mask must be a PNG file; convert it"),
+    ],
+)
+def test_a_mask_that_belongs_to_no_picture_is_told(
+    tmp_path: Path, save_picture: Callable[..., Path], beside: bool, name: str, message: str
+) -> None:
+    """Where pictures without a mask are free of defects, its picture would count as good."""
+    save_picture(tmp_path / "images" / "a.png", (60, 50))
+    masks = tmp_path / "images" / "masks" if beside else tmp_path / "masks"
+    masks.mkdir()
+    Image.fromarray(np.full((50, 60), 1, np.uint8)).save(masks / name)
+    where = "images/masks" if beside else "masks"
+    split = f"{{images: images, labels: {where}, unlabelled: background}}"
+    (tmp_path / "d.yaml").write_text(f"format: masks\nclasses: [dent]\nsplits: {{train: {split}}}\n")
+    with pytest.raises(UserError, match=message):
+        read_split(load_dataset(tmp_path / "d.yaml"), "train")
+
+
 def test_a_data_set_of_masks(tmp_path: Path, save_picture: Callable[..., Path]) -> None:
     for name in ("a", "b"):
         save_picture(tmp_path / "images" / f"{name}.jpg", SIZE)
