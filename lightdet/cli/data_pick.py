@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lightdet.options.base import AnyPath
-from lightdet.options.outputs import list_file, refuse_inputs
+from lightdet.options.outputs import list_file, refuse_inputs, refuse_labels
 from lightdet.options.ranges import between, existing
 from lightdet.options.shared import Json, ModelFile, OnError
 from lightdet.wording import counted
@@ -51,6 +51,7 @@ def pick(
     """
     from rich.console import Console
 
+    from lightdet.assembly.dataset import load_dataset
     from lightdet.cli.data_display import counting
     from lightdet.errors import UserError
     from lightdet.files import write_json
@@ -59,6 +60,8 @@ def pick(
     if not sources:
         raise UserError("name the unlabelled pictures: a folder, files or a list")
     refuse_inputs({"--output": output, "--json": json}, [*sources, weights, data])
+    if data is not None:
+        refuse_labels(load_dataset(data), output=output, json=json)
     console = Console()
     with counting(console, "looking at pictures") as progress:
         done = picked_from(

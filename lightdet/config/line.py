@@ -174,6 +174,8 @@ class MqttSink(Section):
             raise ValueError("'url' must not hold a password: use 'user' and 'password_file'")
         if (self.user is None) != (self.password_file is None):
             raise ValueError("'user' and 'password_file' belong together")
+        if self.ca_file is not None and parts.scheme != "mqtts":
+            raise ValueError("'ca_file' is for a broker with TLS: write mqtts:// in 'url', or leave it out")
         return self
 
 

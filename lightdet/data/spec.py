@@ -118,6 +118,11 @@ class DatasetSpec:
         ]
         return [*own, *(path for each in places for path in each)]
 
+    def label_folders(self) -> list[Path]:
+        """The folders that its YAML names for label files, or, where these are beside the pictures, for those."""
+        places = [[place.labels] if place.labels is not None else place.images for place in self.splits.values()]
+        return [path for each in places for path in each if path.is_dir()]
+
     def chosen(self, names: Sequence[str], only: Iterable[str]) -> SplitSpec:
         """A split of the pictures `only` (`lightdet.data.paths.below_root`) of those of the splits `names`."""
         known = (*self.splits, *self.absent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lightdet.errors import UserError
 from lightdet.options.ranges import Check, writable
@@ -46,22 +46,47 @@ def list_file(_declared: Any, value: Path | None) -> None:
         raise ValueError(f"{value} is there already and holds no list of pictures; give another name")
 
 
-def refuse_inputs(outputs: Mapping[str, Path | str | None], inputs: Iterable[Path | str | None]) -> None:
+def refuse_inputs(
+    outputs: Mapping[str, Path | str | None], inputs: Iterable[Path | str | None], folders: Iterable[Path] = ()
+) -> None:
     """Refuse outputs that would replace an input, or each other.
 
     Args:
         outputs: by their flags.
         inputs: what is read; addresses and what is not there count for nothing.
+        folders: all that is in them is read.
 
     Raises:
         UserError: two are the same file.
     """
     there = {flag: Path(value) for flag, value in outputs.items() if value is not None}
     read = {Path(each).resolve() for each in inputs if each is not None} if there else set()
+    whole = {folder.resolve() for folder in folders} if there else set()
     taken: set[Path] = set()
     for flag, path in there.items():
-        if path.resolve() in read:
+        if path.resolve() in read or (path.is_file() and not whole.isdisjoint(path.resolve().parents)):
             raise UserError(f"{flag} would replace a file that is read here; give another name", path=path)
         if path.resolve() in taken:
             raise UserError(f"{flag} names the same file as another option; give another name", path=path)
         taken.add(path.resolve())
+
+
+class ReadFiles(Protocol):
+    """A data set (`lightdet.data.spec.DatasetSpec`)."""
+
+    def files(self) -> list[Path]:
+        """Those that its YAML names, and itself."""
+        ...
+
+    def label_folders(self) -> list[Path]:
+        """Where its labels are."""
+        ...
+
+
+def refuse_labels(spec: ReadFiles, **outputs: Path | str | None) -> None:
+    """Refuse outputs, by their flags without dashes, that would replace what a data set is read from.
+
+    Raises:
+        UserError: as `refuse_inputs`.
+    """
+    refuse_inputs({f"--{name}": value for name, value in outputs.items()}, spec.files(), spec.label_folders())

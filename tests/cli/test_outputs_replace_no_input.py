@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from small_detector import save_small_detector
 
 from lightdet.cli.app import main
 from lightdet.errors import UserError
@@ -61,6 +63,61 @@ def test_what_is_there_stays(here: Path, capsys: pytest.CaptureFixture[str], com
     assert told.count("\n") == 1
     assert "give another name" in told
     assert (here / victim).read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One picture, labelled in JSON files of two formats, and a model."""
+    folder = tmp_path_factory.mktemp("labelled")
+    (folder / "pictures").mkdir()
+    Image.new("RGB", (64, 64)).save(folder / "pictures/a.png")
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [8, 8, 20, 20], "area": 400, "iscrowd": 0}
+    picture = {"id": 1, "file_name": "a.png", "width": 64, "height": 64}
+    coco = {"images": [picture], "annotations": [box], "categories": [{"id": 1, "name": "dent"}]}
+    (folder / "labels.json").write_text(json.dumps(coco))
+    shape = {"label": "dent", "points": [[8, 8], [28, 28]], "shape_type": "rectangle"}
+    drawn = {"imagePath": "a.png", "imageWidth": 64, "imageHeight": 64, "imageData": None, "shapes": [shape]}
+    (folder / "pictures/a.json").write_text(json.dumps(drawn))
+    split = "{images: pictures, labels: labels.json}"
+    (folder / "coco.yaml").write_text(f"format: coco\nclasses: [dent]\nsplits: {{train: {split}, val: {split}}}\n")
+    (folder / "labelme.yaml").write_text("format: labelme\nclasses: [dent]\nsplits: {train: pictures, val: pictures}\n")
+    (folder / "space.yaml").write_text("train.lr: {low: 0.001, high: 0.01}\n")
+    (folder / "nano.yaml").write_text("imgsz: 64\n")
+    save_small_detector(folder / "m.safetensors", ("dent",))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train -d SET -o new --json VICTIM",
+        "val -w m.safetensors -d SET --json VICTIM",
+        "calibrate -w m.safetensors -d SET --escape-rate 0.1 -o new.safetensors --json VICTIM",
+        "crossval -d SET -o new --json VICTIM",
+        "compare nano.yaml -d SET -o new --json VICTIM",
+        "tune --space space.yaml -d SET -o new --json VICTIM",
+        "export -w m.safetensors -f onnx -d SET -o new.onnx --json VICTIM",
+        "data audit -d SET --json VICTIM",
+        "data convert -d SET -f voc -o new --json VICTIM",
+        "data pick pictures -w m.safetensors -d SET --json VICTIM",
+    ],
+)
+@pytest.mark.parametrize(("data", "victim"), [("coco.yaml", "labels.json"), ("labelme.yaml", "pictures/a.json")])
+def test_labels_that_only_the_yaml_names_stay(
+    labelled: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    data: str,
+    victim: str,
+) -> None:
+    monkeypatch.chdir(labelled)
+    before = Path(victim).read_bytes()
+    assert main(command.replace("SET", data).replace("VICTIM", victim).split()) == 2
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].endswith("--json would replace a file that is read here; give another name")
+    assert Path(victim).read_bytes() == before
+    assert {path.name for path in labelled.iterdir() if path.name.startswith("new")} == set()
 
 
 def test_an_output_of_its_own_kind_is_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,12 @@ def test_what_may_be_dropped_goes_by_the_source(tmp_path: Path) -> None:
         ("file: {path: out.jsonl}", "webhook: {url: 'http://x:port/', secret_file: s}", 7, "http://"),
         ("file: {path: out.jsonl}", "modbus: {host: h, registers: {lefd: 1}}", 7, "there is no source 'lefd'"),
         ("file: {path: out.jsonl}", "mqtt: {url: 'mqtt://me:hush@host'}", 7, "'user' and 'password_file'"),
+        (
+            "file: {path: out.jsonl}",
+            "mqtt: {url: 'mqtt://host', ca_file: ca.pem}",
+            7,
+            "'ca_file' is for a broker with TLS",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: str, line: int, says: str) -> None:
