@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightdet.errors import UserError
+from lightdet.missing import require_file
 from lightdet.options.base import flag_of
 from lightdet.options.serve import ServeOptions
 from lightdet.options.serve_model import ServedModelOptions
 
 if TYPE_CHECKING:
     from lightdet.config.line_up import ServedModelSection
+    from lightdet.config.yaml_file import YamlFile
     from lightdet.service.model_settings import ModelSettings
 
 
@@ -33,8 +35,8 @@ def model_settings(options: ServeOptions) -> tuple[ModelSettings, ...]:
     from lightdet.config.line_up import check_line_up
     from lightdet.config.yaml_file import load_yaml
 
-    section = check_line_up(load_yaml(Path(options.model)))
-    return tuple(_named(name, model) for name, model in section.models.items())
+    file = load_yaml(Path(options.model))
+    return tuple(_named(name, model, file) for name, model in check_line_up(file).models.items())
 
 
 def _one(options: ServeOptions) -> ModelSettings:
@@ -47,12 +49,18 @@ def _one(options: ServeOptions) -> ModelSettings:
     )
 
 
-def _named(name: str, section: ServedModelSection) -> ModelSettings:
+def _named(name: str, section: ServedModelSection, file: YamlFile) -> ModelSettings:
     from lightdet.storage.kept import local_file
 
+    try:
+        model = Path(local_file(section.file))
+        require_file(model)
+    except UserError as error:
+        path, line = file.place(("models", name, "file"))
+        raise UserError(f"the model '{name}': {error}", path=path, line=line) from None
     return _settings(
         section,
-        Path(local_file(section.file)),
+        model,
         name=name,
         zones=section.zones,
         thresholds=section.class_threshold,

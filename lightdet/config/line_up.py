@@ -37,7 +37,8 @@ class ServedModelSection(Section):
     agnostic: bool = False
     max_detections: Whole | None = None
     rect: bool = False
-    tile: Whole | None = None
+    tile: Annotated[int, Field(strict=True, ge=0, le=100_000)] | None = None
+    """Side of the tiles in pixels; 0: whole pictures; default: as the model was trained or calibrated."""
     overlap: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
     device: Text = "auto"
     precision: Literal["fp32", "bf16", "fp16"] | None = None

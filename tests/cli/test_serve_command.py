@@ -103,7 +103,7 @@ def test_the_environment_of_a_container(serve: Serve, monkeypatch: pytest.Monkey
 LINE_UP = """
 models:
   surface: {file: best.onnx, threshold: 0.6, class_threshold: {dent: 0.3}, zones: zones.yaml}
-  shape: {file: best.onnx, min_size: 4, no_promise: true}
+  shape: {file: best.onnx, min_size: 4, no_promise: true, tile: 0}
 """
 
 
@@ -122,7 +122,7 @@ def test_several_models_are_named_in_a_file(
     assert (surface.called, surface.threshold, surface.thresholds) == ("surface", 0.6, {"dent": 0.3})
     assert (surface.zones, surface.zones_file) == (zones, Path("zones.yaml"))
     assert (shape.called, shape.model, shape.min_size, shape.no_promise) == ("shape", Path("best.onnx"), 4, True)
-    assert (shape.threshold, shape.zones) == (None, None)
+    assert (shape.threshold, shape.zones, shape.tile) == (None, None, 0)
     for args, told in [
         (("--threshold", "0.4"), "models.yaml: --threshold is for one model: write it into the file"),
         (("--zones", "zones.yaml"), "--zones is for one model"),
@@ -133,7 +133,7 @@ def test_several_models_are_named_in_a_file(
         ("models: {a b: {file: best.onnx}}", "models.yaml:1"),
         ("models: {a: {file: best.onnx, treshold: 0.4}}", "threshold"),
         ("models: {a: {file: best.onnx, threshold: 2}}", "models.yaml:1"),
-        ("models: {a: {file: nothing.onnx}}", "nothing.onnx: no such file"),
+        ("models: {a: {file: nothing.onnx}}", "models.yaml:1: the model 'a': nothing.onnx: no such file"),
         ("models: {}", "models.yaml:1"),
     ]:
         (tmp_path / "models.yaml").write_text(wrong)
