@@ -25,6 +25,7 @@ ODD = {
     "'proved' instead of 'verified'": r"\bproved\b",
     "'goes on' instead of 'continues'": r"\bgoes on\b",
     "'too' at the end, instead of 'also' or 'as well'": r", too[.;:]",
+    "what a merge left undecided": "^(?:" + "<" * 7 + "|" + "=" * 7 + "|" + ">" * 7 + ")(?: |$)",
     "'as far as they fit' and its kind": r"\bas far as (?:they|it) (?:fits?|goes?|is|are)\b",
 }
 """What a sentence says (for the message), and a pattern that finds it."""
@@ -34,7 +35,8 @@ def texts() -> list[Path]:
     """Everything that users and contributors read: pages, code and its help, configurations."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/api/*.md")]
     code = [path for folder in ("lightdet", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
-    return [*pages, *code, *ROOT.glob("benchmarks/**/*.md"), *ROOT.glob("configs/**/*.yaml")]
+    more = [path for where in ("docs/adr/*.md", "benchmarks/**/*.md", "configs/**/*.yaml") for path in ROOT.glob(where)]
+    return [*pages, ROOT / "CHANGELOG.md", *code, *more]
 
 
 @pytest.mark.parametrize("kind", ODD)
