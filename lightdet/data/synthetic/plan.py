@@ -68,14 +68,14 @@ class SyntheticPlan:
             check_range("picture size", side, MIN_SIZE, MAX_SIZE)
         check_range("share of clean pictures", self.clean, 0, 1)
         if not 0 <= self.val <= 0.9:
-            raise UserError(f"the share of validation pictures must lie in 0-0.9, got {self.val:g}")
+            raise UserError(f"the share of validation pictures must lie in 0-0.9, got {self.val}")
         _one_of("label format", self.format, get_args(LabelFormat))
         _one_of("picture format", self.picture, get_args(PictureFormat))
         _one_of("recipe", self.recipe, get_args(Recipe))
         self._check_defects()
         if self.val > 0 and "val" not in {self.split_of(index) for index in range(min(self.images, _SHARE_UNIT))}:
             raise UserError(
-                f"of {self.images} pictures a share of {self.val:g} is less than one for validation; "
+                f"of {self.images} pictures a share of {self.val} is less than one for validation; "
                 "render more, or none for validation (--val 0)"
             )
 
@@ -127,7 +127,7 @@ class SyntheticPlan:
 def check_range(what: str, value: float, low: int, high: int) -> None:
     """Raise a UserError for a value outside ``low`` to ``high``."""
     if not low <= value <= high:
-        raise UserError(f"the {what} must lie in {low}-{high}, got {value:g}")
+        raise UserError(f"the {what} must lie in {low}-{high}, got {value}")
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

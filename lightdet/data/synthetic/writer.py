@@ -178,8 +178,8 @@ def _yaml_text(plan: SyntheticPlan) -> str:
     if plan.defects is not None:
         size += f" --defects {plan.defects[0]}-{plan.defects[1]}"
     command = (
-        f"lightdet data synth --images {plan.images} --seed {plan.seed} {size} --val {plan.val:g} "
-        f"--clean {plan.clean:g} --format {plan.format} --picture {plan.picture} {recipe}--output DIR"
+        f"lightdet data synth --images {plan.images} --seed {plan.seed} {size} --val {plan.val} "
+        f"--clean {plan.clean} --format {plan.format} --picture {plan.picture} {recipe}--output DIR"
     )
     what = "parts with defects" if plan.recipe == "parts" else "many kinds of defects, for pretraining"
     header = f"# Rendered pictures of {what}; made again by:\n#   {command}\n"

@@ -155,9 +155,9 @@ def test_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_yaml_tells_how_to_make_the_set_again(tmp_path: Path) -> None:
-    done = write_synthetic(tmp_path / "set", SyntheticPlan(5, seed=9, imgsz=SMALL, clean=0.5))
+    done = write_synthetic(tmp_path / "set", SyntheticPlan(5, seed=9, imgsz=SMALL, clean=0.1234567))
     text = done.yaml.read_text()
-    assert "--images 5 --seed 9 --imgsz 96 --val 0.2 --clean 0.5 --format yolo --picture png" in text
+    assert "--images 5 --seed 9 --imgsz 96 --val 0.2 --clean 0.1234567 --format yolo --picture png" in text
 
 
 INTERRUPTED_AT_THE_START = """
