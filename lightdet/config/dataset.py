@@ -39,6 +39,8 @@ def _classes(value: Any) -> tuple[str, ...] | str:
         return check_class_names(_by_number(value))
     if isinstance(value, list | tuple):
         return check_class_names(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError("is a number; list the names in the order of their ids, such as [scratch, dent]")
     _quoted(value)
     raise ValueError("must be a list of names or the name of a file with one per line")
 
