@@ -1,17 +1,16 @@
-"""From a data set's YAML to a `DatasetSpec`: the root, the paths below it, the class names."""
+"""From a data set's YAML to a `DatasetSpec`: its splits and its class names."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from lightdet.assembly.dataset_hint import refuse_configuration, refuse_other_kinds, the_one, yaml_in
 from lightdet.assembly.recognition import TITLES, Recognised, recognise
+from lightdet.assembly.yaml_paths import below, data_folder, error_at, picture_folder, yaml_path
 from lightdet.config import YamlFile, load_yaml, validate
 from lightdet.config.dataset import DatasetConfig, SplitConfig, UltralyticsConfig, check_class_names
 from lightdet.data.box_classes import NAMED, find_box_classes
@@ -23,20 +22,16 @@ from lightdet.data.formats.coco import parse_coco
 from lightdet.data.formats.masks import Value, read_values
 from lightdet.data.formats.rules import Rules
 from lightdet.data.formats.yolo import Rows
-from lightdet.data.paths import find_folder, refuse_two
 from lightdet.data.scanning import scan_pictures
 from lightdet.data.spec import SET_FORMATS, ClassFormat, DatasetSpec, SplitSpec, check_there
 from lightdet.errors import UserError
-from lightdet.files import with_home
 from lightdet.storage.datasets import local_dataset
 from lightdet.storage.kept import shown_path
-from lightdet.storage.urls import as_url
 
 _KEYS_OF = {"first_pixel": ("voc",), "rows": ("yolo",), "kpt_shape": ("yolo",), "groups": ("labelme", "cvat")}
 _KEYS_OF |= {"coordinates": ("csv-boxes",), "predictions": ("label-studio",), "values": ("masks",)}
 """Keys that say how the labels of some formats are read."""
 _ENDINGS = {"coco": "json", "cvat": "xml", "label-studio": "json", "csv-boxes": "csv"}
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def load_dataset(path: str | Path, data_root: str | Path | None = None, *, draw: bool = True) -> DatasetSpec:
@@ -103,14 +98,14 @@ def recognised_spec(
 def _from_config(file: YamlFile, data_root: str | Path | None, *, name_classes: bool = False) -> DatasetSpec:
     """`name_classes`: Pascal VOC's classes may come from its labels, because a person reads which they are."""
     config = validate(DatasetConfig, file)
-    root = _root(config.root, ("root",), file, data_root)
+    root = data_folder(config.root, ("root",), file, data_root)
     splits = {name: _split(split, config, root, file, name) for name, split in config.splits.items()}
     _check_format_keys(config, file)
     rules = Rules(config.groups, config.coordinates, bool(config.predictions), _values(config, root, file))
     named = NAMED if name_classes else tuple(form for form in NAMED if form != "voc")
     classes = _classes(config, root, _found_or_needed(splits), rules, file, named)
     spec = DatasetSpec(
-        name=config.name or _yaml_path(file).stem,
+        name=config.name or yaml_path(file).stem,
         root=root,
         format=config.format,
         classes=classes,
@@ -126,100 +121,26 @@ def _from_config(file: YamlFile, data_root: str | Path | None, *, name_classes: 
     return _without_absent(spec)
 
 
-def _yaml_path(file: YamlFile) -> Path:
-    return file.path or Path("dataset.yaml")
-
-
-def _error(message: str, file: YamlFile, *key: str) -> UserError:
-    path, line = file.place(key)
-    return UserError(message, path=path, line=line)
-
-
-def _root(text: str, key: tuple[str, ...], file: YamlFile, data_root: str | Path | None) -> Path:
-    if data_root is not None:
-        root = with_home(local_dataset(data_root))
-        if not root.is_dir():
-            raise UserError("the folder given with --data-root does not exist", path=root)
-        return root
-
-    def variable(match: re.Match[str]) -> str:
-        name = match.group(1)
-        value = os.environ.get(name)
-        if not value:
-            message = f"the environment variable {name} is not set; set it, or give the data's folder with --data-root"
-            raise _error(message, file, *key)
-        return value
-
-    written = _VARIABLE.sub(variable, text)
-    if as_url(written) is not None:
-        with _told_of(file):
-            return local_dataset(written)
-    expanded = with_home(written)
-    _refuse_impossible(_yaml_path(file).parent, str(expanded), file)
-    root = _yaml_path(file).parent / expanded
-    if not root.is_dir():
-        message = f"the data's folder {root} does not exist; correct '{key[0]}', or give the folder with --data-root"
-        raise _error(message, file, *key)
-    return root
-
-
-def _below(root: Path, name: str, file: YamlFile) -> Path:
-    """A path relative to the root, or to the YAML if it lies only there."""
-    _refuse_impossible(root, name, file)
-    _refuse_impossible(_yaml_path(file).parent, name, file)
-    below, beside = root / with_home(name), _yaml_path(file).parent / name
-    with _told_of(file):
-        refuse_two(name, (below, beside))
-    return beside if not below.exists() and beside.exists() else below
-
-
-def _refuse_impossible(root: Path, name: str, file: YamlFile) -> None:
-    """Refuse a name that no file can have: most often text that ended up in the line of a path."""
-    try:
-        (root / with_home(name)).lstat()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(f"'{name[:40]}...' cannot be a path: {reason}", path=file.path) from None
-
-
-def _folder(root: Path, name: str, file: YamlFile) -> Path:
-    """A folder of pictures, relative to the root."""
-    _refuse_impossible(root, name, file)
-    with _told_of(file):
-        return find_folder(name, root)
-
-
-@contextmanager
-def _told_of(file: YamlFile) -> Iterator[None]:
-    """Put the YAML's name before a message without a path."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(error.message, path=error.path or file.path, line=error.line) from None
-
-
 def _split(split: SplitConfig, config: DatasetConfig, root: Path, file: YamlFile, name: str) -> SplitSpec:
     folders = split.images or config.images
-    images = tuple(_folder(root, folder, file) for folder in folders) if folders else ()
+    images = tuple(picture_folder(root, folder, file) for folder in folders) if folders else ()
     label_name = split.labels or config.labels
-    labels = _below(root, label_name, file) if label_name else None
-    listings = tuple(_below(root, name, file) for name in split.list or ())
+    labels = below(root, label_name, file) if label_name else None
+    listings = tuple(below(root, name, file) for name in split.list or ())
     if config.format in SET_FORMATS:
         labels = labels or (_json_beside(images) if config.format == "coco" else None)
         if labels is None:
             shown = {"coco": "the COCO split", "cvat": "the CVAT split"}.get(config.format, "the split")
-            raise _error(f"{shown} '{name}' needs 'labels: FILE.{_ENDINGS[config.format]}'", file, "splits", name)
+            raise error_at(f"{shown} '{name}' needs 'labels: FILE.{_ENDINGS[config.format]}'", file, "splits", name)
         images = images or (root,)
     if config.format == "csv":
         if labels is None or listings:
-            raise _error(f"the split '{name}' needs 'labels: FILE.csv' (and no 'list')", file, "splits", name)
+            raise error_at(f"the split '{name}' needs 'labels: FILE.csv' (and no 'list')", file, "splits", name)
         return SplitSpec(images, labels, declared=file.place(("splits", name)))
     if config.format == "folders" and labels is not None:
-        raise _error(f"the split '{name}': format folders has no 'labels'; the folders are", file, "splits", name)
+        raise error_at(f"the split '{name}': format folders has no 'labels'; the folders are", file, "splits", name)
     if not images and not listings:
-        raise _error(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
+        raise error_at(f"the split '{name}' needs 'images' (a folder) or 'list' (a text file)", file, "splits", name)
     return SplitSpec(images, labels, listings, split.unlabelled, file.place(("splits", name)))
 
 
@@ -232,7 +153,7 @@ def _json_beside(images: tuple[Path, ...]) -> Path | None:
 def _values(config: DatasetConfig, root: Path, file: YamlFile) -> tuple[tuple[Value, str], ...]:
     """The classes of a mask's values: those of the YAML, or of the list that it names."""
     if isinstance(config.values, str):
-        return tuple(read_values(_below(root, config.values, file)).items())
+        return tuple(read_values(below(root, config.values, file)).items())
     return config.values or ()
 
 
@@ -242,7 +163,7 @@ def _classes(
     if isinstance(config.classes, tuple):
         return config.classes
     if config.classes is not None:
-        path = _below(root, config.classes, file)
+        path = below(root, config.classes, file)
         try:
             return check_class_names(read_class_names(path, config.format))
         except ValueError as error:
@@ -288,9 +209,9 @@ def _check_format_keys(config: DatasetConfig, file: YamlFile) -> None:
     for key, forms in _KEYS_OF.items():
         if getattr(config, key) is not None and config.format not in forms:
             told = f"'{key}' is for format {' and '.join(forms)}, and this data set is {config.format}: remove it"
-            raise _error(told, file, key)
+            raise error_at(told, file, key)
     if config.rows is not None and config.kpt_shape is not None:
-        raise _error("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
+        raise error_at("rows hold polygons or key points: keep either 'rows' or 'kpt_shape'", file, "rows")
 
 
 def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tuple[str, ...]:
@@ -298,19 +219,19 @@ def _bad(config: DatasetConfig, classes: tuple[str, ...], file: YamlFile) -> tup
     if config.bad is None:
         return ()
     if config.format not in get_args(ClassFormat):
-        raise _error(
+        raise error_at(
             "'bad' names classes of whole pictures; a picture with boxes is bad because of them: remove it", file, "bad"
         )
     for name in config.bad:
         if name not in classes:
-            raise _error(f"'bad': there is no class '{name}'; the classes are {', '.join(classes)}", file, "bad")
+            raise error_at(f"'bad': there is no class '{name}'; the classes are {', '.join(classes)}", file, "bad")
     if len(config.bad) == len(classes):
-        raise _error("'bad' names every class; at least one must be good", file, "bad")
+        raise error_at("'bad' names every class; at least one must be good", file, "bad")
     return config.bad
 
 
 def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str | Path | None) -> DatasetSpec:
-    root = _root(config.path or ".", ("path",), file, data_root)
+    root = data_folder(config.path or ".", ("path",), file, data_root)
     splits = {}
     for name in ("train", "val", "test"):
         entries: tuple[str, ...] | None = getattr(config, name)
@@ -318,19 +239,19 @@ def _from_ultralytics(config: UltralyticsConfig, file: YamlFile, data_root: str 
             continue
         lists = [entry for entry in entries if entry.lower().endswith(".txt")]
         if lists and len(lists) < len(entries):
-            raise _error(f"'{name}' holds lists and folders; give either lists or folders", file, name)
+            raise error_at(f"'{name}' holds lists and folders; give either lists or folders", file, name)
         if lists:
-            listings = tuple(_below(root, entry, file) for entry in lists)
+            listings = tuple(below(root, entry, file) for entry in lists)
             splits[name] = SplitSpec((), None, listings, declared=file.place((name,)))
         else:
-            folders = tuple(_folder(root, entry, file) for entry in entries)
+            folders = tuple(picture_folder(root, entry, file) for entry in entries)
             splits[name] = SplitSpec(folders, declared=file.place((name,)))
     if not splits:
         raise UserError("names no split; add 'train' and 'val'", path=file.path)
     if not isinstance(config.names, tuple):
-        raise _error("'names' must list the class names", file, "names")
+        raise error_at("'names' must list the class names", file, "names")
     rows = Rows(config.rows == "polygons", config.kpt_shape)
-    spec = DatasetSpec(_yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path, rows=rows)
+    spec = DatasetSpec(yaml_path(file).stem, root, "yolo", config.names, splits, path=file.path, rows=rows)
     return _without_absent(spec)
 
 
