@@ -91,15 +91,29 @@ def _of_export(
     from lightdet.inference.exported import ExportedRuntime  # noqa: PLC0415
     from lightdet.inference.predictor import Predictor  # noqa: PLC0415
 
-    lowest, floor = confidence, confidence
-    if file.card.outputs != "detections":  # with NMS in the network, it is fixed
-        lowest, floor = _lowest(confidence, file.card.confidence, file.card, path, no_promise, tiled)
-    runtime = ExportedRuntime(file, confidence=floor, **settings)
+    lowest, floor = _lowest(confidence, file.card.confidence, file.card, path, no_promise, tiled)
+    fixed = file.card.outputs == "detections"  # NMS is in the network
+    if fixed:
+        lowest = _reported_by(file.card, confidence, path)
+    runtime = ExportedRuntime(file, confidence=confidence if fixed else floor, **settings)
     if rect and not runtime.card.dynamic_size:
         raise UserError("takes only square pictures; export it with --dynamic-size, or leave out rect", path=path)
-    reported = runtime.confidence if lowest is None else lowest
     decision = runtime.card.decision
-    return Predictor(runtime, confidence=reported, rect=rect, decision=decision, path=path, no_promise=no_promise)
+    return Predictor(runtime, confidence=lowest, rect=rect, decision=decision, path=path, no_promise=no_promise)
+
+
+def _reported_by(card: ExportCard, asked: float | None, path: Path) -> float:
+    """The lowest score to report of a file that may give lower ones for its rule (`export_promise.deep_enough`)."""
+    from lightdet.decisions import DecisionRule  # noqa: PLC0415
+
+    if asked is not None:
+        return asked
+    try:
+        rule = DecisionRule.stored(card.decision, card.names, path)
+    except UserError:  # reported when the rule is used
+        rule = None
+    usual = EvalConfig().show_confidence
+    return card.confidence if rule is None else max(card.confidence, min(usual, rule.lowest_threshold))
 
 
 def _lowest(

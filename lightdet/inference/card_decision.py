@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from lightdet.decisions import ClassRule, DecisionRule
 from lightdet.decisions.conditions import Conditions
 from lightdet.decisions.promise import ASKED, Promise, check_conditions, stored_conditions, stored_promise
+from lightdet.errors import UserError
 
 Rule = TypeVar("Rule", DecisionRule, ClassRule)
 
@@ -44,8 +45,11 @@ class CardDecision(Generic[Rule]):
         if rule is not None:
             self.promise(conditions)
             then = self._calibrated()
-            if then is not None:
-                rule.check_floor(then, conditions())
+            if then is not None and not then.joined_as_before:  # such tiles promise nothing
+                try:
+                    rule.check_floor(then, conditions())
+                except UserError as error:
+                    raise UserError(error.message, path=self.path) from None
         return rule
 
     def promise(self, conditions: Callable[[], Conditions]) -> Promise:

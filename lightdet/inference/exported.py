@@ -55,7 +55,8 @@ class ExportedRuntime:
         self.file = file
         self.card = card
         self.preprocessing = file.preprocessing(imgsz)
-        self.confidence = card.confidence if confidence is None else confidence
+        fixed = card.outputs == "detections"  # a higher lowest score is a matter of what is reported
+        self.confidence = card.confidence if confidence is None or fixed else confidence
         self.iou = card.iou if iou is None else iou
         self.max_detections = card.max_detections if max_detections is None else max_detections
         self.agnostic = card.agnostic if agnostic is None else agnostic

@@ -20,11 +20,9 @@ from lightdet.inference.predictor import Predictor
 from lightdet.inference.results import DetectionResult, origin_of
 from lightdet.inference.runtime import Runtime
 from lightdet.inference.wrapped import WrappedPredictor
-from lightdet.structures.scores import reaches
+from lightdet.structures.scores import raw_floor, reaches
 
 MAX_TILES = 20_000
-ROUNDING = 1e-4
-"""Scores are compared as they are reported, to four decimals."""
 OVERLAP = 0.2
 TILE_IOU = 0.5
 TILED_DETECTIONS = 1000
@@ -71,7 +69,7 @@ class TiledPredictor(WrappedPredictor[Predictor]):
         if max_detections < 1:  # every part would pass for good
             raise UserError(f"max_detections must be at least 1, got {max_detections}")
         super().__init__(predictor)
-        self._of_a_tile = predictor.reporting(WEAKEST * max(0.0, predictor.confidence - ROUNDING))
+        self._of_a_tile = predictor.reporting(raw_floor(WEAKEST * raw_floor(predictor.confidence)))
         self.tile = tile
         self.overlap = overlap
         self.batch_size = batch

@@ -139,7 +139,7 @@ def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
         return options if floor >= card.confidence else replace(options, confidence=float(f"{floor:.3g}"))
     if options.confidence > needed:
         raise UserError(
-            f"--confidence {options.confidence:g} with --nms would hide boxes that the model's OK/NG rule counts "
+            f"--confidence {options.confidence:g} with --nms would hide boxes on which the model's OK/NG rule depends "
             f"(from a score of {needed:.3g} on); leave it out"
         )
     return options

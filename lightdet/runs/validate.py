@@ -291,6 +291,9 @@ class Validation:
         if own and is_export(self.source) and read_card(self.source).outputs == "detections":
             return {}  # they are in the network
         asked = {override.partition("=")[0].strip() for override in options.overrides}
+        then = None if own or options.no_promise else calibrated_conditions(self.source)
+        if then is not None and then.confidence is not None and "eval.confidence" not in asked:
+            values |= {"confidence": max(values["confidence"], then.confidence)}
         return {name: value for name, value in values.items() if name == "confidence" or f"eval.{name}" in asked}
 
     def _evaluate(self, found: Found) -> Any:
@@ -303,6 +306,8 @@ class Validation:
             decision = judged(found, spec.classes, learned_marks(self.source) or frozenset())
         used = {} if found.conditions is None else found.conditions.as_dict()
         used = {name: value for name, value in used.items() if name in ("iou", "max_detections") and value is not None}
+        if found.conditions is not None:
+            used |= {name: value for name, value in self._thresholds(own=False).items() if name == "confidence"}
         across = bool(options.agnostic if found.conditions is None else found.conditions.agnostic)
         settings, values = task.scores.settings_facts(self.settings.model_copy(update=used), across_classes=across)
         if options.weights is None:

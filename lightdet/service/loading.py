@@ -58,9 +58,11 @@ def _load_reporting(settings: ModelSettings, lowest: float, loader: Loader) -> A
     if settings.confidence is not None:
         return loader(settings)
     try:
-        return loader(replace(settings, confidence=lowest))
+        predictor = loader(replace(settings, confidence=lowest))
+        _ = predictor.rule  # refused where it was calibrated without boxes of so low a score
     except UserError:  # a network with NMS in it has a lowest score of its own; any other error is raised again
         return loader(settings)
+    return predictor
 
 
 def load_line_up(settings: Settings, loader: Loader, watcher: Watcher) -> LineUp:

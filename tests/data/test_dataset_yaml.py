@@ -480,7 +480,11 @@ def test_classes_from_a_file(yolo_set: Path, write: Write) -> None:
         ("format: yolo\nclasses: [a, a]\nsplits: {t: x}\n", 2, "'classes' holds 'a' twice"),
         ("format: yolo\nclasses: ['a', ' ']\nsplits: {t: x}\n", 2, "'classes' holds a blank"),
         ("format: yolo\nclasses: []\nsplits: {t: x}\n", 2, "'classes' must hold 1 to 1000 names, got 0"),
-        ("format: yolo\nclasses: 3\nsplits: {t: x}\n", 2, "'classes' is a number; list the names in the order of their ids"),
+        (
+            "format: yolo\nclasses: 3\nsplits: {t: x}\n",
+            2,
+            "'classes' is a number; list the names in the order of their ids",
+        ),
         ("format: yolo\nclasses: ' '\nsplits: {t: x}\n", 2, "'classes' must be a list of names"),
         ("format: yolo\nclasses: [a]\nbit_depth: 8\nsplits: {t: x}\n", 3, "'bit_depth' should be greater than 8"),
         ("format: yolo\nclasses: [a]\noutside: cut\nsplits: {t: x}\n", 3, "'outside' should be 'error' or 'clip'"),

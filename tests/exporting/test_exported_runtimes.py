@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from export_networks import NAMES, SIDE
+from export_networks import NAMES, SIDE, save_onnx
 from onnx import TensorProto, helper
 
 import lightdet
@@ -25,6 +25,8 @@ from lightdet.errors import UserError
 from lightdet.inference.onnx_runtime import _providers
 from lightdet.inference.open_exported import open_exported
 from lightdet.runs import profile as profiling
+from lightdet.service.loading import load_model, load_with_rule
+from lightdet.service.model_settings import ModelSettings
 from lightdet.structures.scores import reported
 
 Exported = Callable[..., Path]
@@ -349,3 +351,38 @@ def test_a_profile_times_exports_and_foreign_networks_in_turn(
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), foreign)
     assert main(["profile", "--against", str(foreign), "--runs", "1"]) == 2
     assert "does not take a picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [{"tile": 64}, {"min_size": 6.0}, {}], ids=str)
+def test_a_rule_of_a_file_with_nms_counts_the_same_whatever_is_shown(
+    exported: Exported, tmp_path: Path, pictures: np.ndarray, more: dict[str, Any]
+) -> None:
+    """Its lowest score lies below what its rule counts; a higher one that is asked for only shows less."""
+    source = exported("onnx", batch=None, dynamic=True, nms=True)
+    tile, min_size = more.get("tile"), more.get("min_size", 0.0)
+    then = lightdet.load(source, threads=1, tile=tile, no_promise=True).conditions
+    decision = {
+        "rule": {"threshold": 0.4, "min_size": min_size},
+        "promise": {"rate": "escape_rate", "target": 0.02, "confidence": 0.95},
+        "conditions": then.as_dict(),
+    }
+    path = with_decision(source, tmp_path / "model.onnx", decision)
+    usual = lightdet.load(path, threads=1)
+    assert usual.rule is not None and usual.promise.holds and usual.confidence == 0.25
+    for asked in (0.3, 0.4):
+        model = lightdet.load(path, threads=1, confidence=asked)
+        for picture in pictures:
+            found, wanted = model(picture), usual(picture)
+            assert found.decision is not None and found.decision == wanted.decision
+            assert found.as_dicts() == wanted.above(asked).as_dicts()
+    served, rule, promise = load_with_rule(ModelSettings(path, threads=1), load_model)
+    assert promise.holds and rule.threshold == 0.4 and served.confidence == 0.25
+    with pytest.raises(UserError, match=r"gives no score below 0\.25"):
+        lightdet.load(path, threads=1, confidence=0.2)
+
+
+def with_decision(source: Path, target: Path, decision: dict[str, Any]) -> Path:
+    model = onnx.load(source)
+    [entry] = [each for each in model.metadata_props if each.key == "lightdet"]
+    entry.value = json.dumps({**json.loads(entry.value), "decision": decision})
+    return save_onnx(model, target)

@@ -22,6 +22,8 @@ from lightdet.decisions.promise import check_conditions
 from lightdet.decisions.zones import Zone, Zones
 from lightdet.errors import UserError
 from lightdet.models.weights import load_model, save_model
+from lightdet.options.val import ValOptions
+from lightdet.runs.validate import Validation
 from lightdet.structures import Preprocessing, Tiling
 
 SIDE = 64
@@ -140,8 +142,25 @@ def test_boxes_that_were_not_known_at_the_calibration_are_refused(placed: Path) 
     """NMS that begins higher, as a runtime of one's own may do."""
     model = lightdet.load(placed, threads=1)
     now = replace(model.conditions, confidence=0.9 * model.rule.threshold)
-    with pytest.raises(UserError, match="were calibrated with boxes from a score of"):
+    with pytest.raises(UserError, match=r"model\.safetensors: its .* were calibrated with boxes from a score of"):
         model.card_decision.rule(model.names, lambda: now)
+
+
+def test_a_measurement_begins_where_the_calibration_did(placed: Path, tmp_path: Path) -> None:
+    """Nobody gave a lowest score: the usual one of `val` is no reason to refuse the rule."""
+    weights, card = load_model(placed)
+    assert card.decision is not None
+    conditions = {**card.decision["conditions"], "confidence": 0.9 * card.decision["rule"]["threshold"]}
+    path = tmp_path / "model.safetensors"
+    save_model(path, weights, replace(card, decision={**card.decision, "conditions": conditions}))
+    yaml = tmp_path / "set.yaml"
+    yaml.write_text("format: yolo\nclasses: [dent, scratch]\nsplits: {val: images}\n")
+    (tmp_path / "images").mkdir()
+    predictor = Validation(ValOptions(weights=path, data=str(yaml), threads=1)).predictor()
+    assert predictor.rule is not None and predictor.promise.holds
+    given = Validation(ValOptions(weights=path, data=str(yaml), threads=1, overrides=("eval.confidence=0.001",)))
+    with pytest.raises(UserError, match="leave the lowest score out"):
+        _ = given.predictor().rule
 
 
 @pytest.mark.parametrize("then", ["fp32", "int8", UNKNOWN, ""])
@@ -203,3 +222,7 @@ def test_tiles_joined_by_an_older_version_promise_nothing(calibrated: Path, tmp_
         assert model.rule is not None and model.rule.threshold == 0.4
         assert model.promise.holds == holds
         assert holds or "tiles were joined in another way" in model.promise.describe()
+    path = tmp_path / "from_higher_scores.safetensors"
+    kept = {k: v for k, v in conditions.items() if k != "tile_merge"} | {"confidence": 0.3}
+    save_model(path, weights, replace(card, decision={**card.decision, "conditions": kept}))
+    assert lightdet.load(path, confidence=0.001).rule is not None

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lightdet.errors import UserError
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.tiled import TiledPredictor
+from lightdet.structures import Preprocessing
 
 
 def test_every_patch_is_found_once(make_runtime: Callable[..., Any], painted: Callable[..., np.ndarray]) -> None:
@@ -66,3 +69,36 @@ def test_bad_settings_are_told(runtime: Any, settings: dict[str, float], words: 
 def test_too_many_tiles_are_refused_before_the_work(runtime: Any) -> None:
     with pytest.raises(UserError, match="larger tiles"):
         TiledPredictor(Predictor(runtime), tile=32, overlap=0.9)(np.zeros((1000, 1000, 3), np.uint8))
+
+
+class TwoPieces:
+    """Sees one object in two tiles, with a score for each piece."""
+
+    kind, precision, iou, agnostic, max_detections, confidence = "torch", "fp32", 0.5, False, 100, 0.001
+    names, preprocessing = ("red",), Preprocessing(64)
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = scores
+        self.milliseconds: dict[str, float] = {}
+
+    def __call__(self, batch: np.ndarray) -> list[Any]:
+        boxes = ([[40, 20, 64, 40]], [[0, 20, 40, 40]])
+        return [
+            (np.array(box, np.float32), np.array([score], np.float32), np.zeros(1, np.int64))
+            for box, score in zip(boxes, self.scores, strict=True)
+        ]
+
+
+@given(st.floats(0.02, 1), st.floats(-1, 1), st.floats(-1, 1))
+@example(0.1006, -0.8, 0.05)
+def test_rounded_scores_move_no_joined_box(threshold: float, best: float, mate: float) -> None:
+    """A score counts as it is reported, to four decimals: the best piece may be rounded up, and its mate down."""
+    threshold = round(threshold, 4)
+    high = threshold + 5e-5 * best
+    runtime = TwoPieces(high, 0.25 * high + 1e-4 * mate)
+    picture = np.zeros((64, 96, 3), np.uint8)
+    found = []
+    for share in (1.0, 0.5, 0.05):
+        predictor = TiledPredictor(Predictor(runtime, confidence=share * threshold), tile=64, overlap=0.5)
+        found.append(predictor(picture).above(threshold).as_dicts())
+    assert found[0] == found[1] == found[2]

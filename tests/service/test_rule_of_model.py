@@ -44,6 +44,27 @@ def test_a_calibrated_checkpoint() -> None:
     assert predictor.confidence == 0.05 and loader.asked == [0.1, 0.05]
 
 
+def test_a_model_that_was_calibrated_without_low_scores_is_loaded_as_it_was() -> None:
+    """Nobody gave a lowest score, so none is refused."""
+
+    class Refused(Predictor):
+        @property
+        def rule(self) -> DecisionRule | None:
+            if self.confidence < 0.2:
+                raise UserError("its zones were calibrated with boxes from a score of 0.2 on")
+            return super().rule
+
+    def loader(settings: ModelSettings) -> Predictor:
+        confidence = 0.25 if settings.confidence is None else settings.confidence
+        record = {"rule": {"threshold": 0.5}, "promise": {}}
+        return Refused(ColorRuntime(), confidence=confidence, decision=record, path=settings.model)
+
+    predictor, rule, _ = load_with_rule(SETTINGS, loader)
+    assert (predictor.confidence, rule.threshold) == (0.25, 0.5)
+    with pytest.raises(UserError, match=r"from a score of 0\.2 on"):
+        load_with_rule(replace(SETTINGS, confidence=0.1), loader)
+
+
 def test_settings_stand_over_it() -> None:
     def rule(**given: Any) -> dict[str, Any]:
         return load_with_rule(replace(SETTINGS, **given), Loader(decision=CALIBRATED))[1].as_dict()
