@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from lightdet.errors import UserError
 from lightdet.options.base import AnyPath
-from lightdet.options.outputs import list_file, refuse_inputs, refuse_labels
+from lightdet.options.outputs import list_file, refuse_inputs
 from lightdet.options.ranges import between, existing
 from lightdet.options.shared import DataFile, DataRoot, Imgsz, Json, OnError, OutputFolder, Seed
 from lightdet.wording import counted
@@ -68,8 +68,7 @@ def convert(
 
     console = Console()
     spec = load_dataset(data, data_root)
-    refuse_inputs({"--json": json}, [data])
-    refuse_labels(spec, json=json)
+    refuse_inputs({"--json": json}, [data], spec)
     with counting(console, "writing") as progress:
         done = convert_dataset(
             spec, Path(output), form, link=link, on_error=on_error, val=val, seed=seed or 0, progress=progress
@@ -107,8 +106,7 @@ def split(
     from lightdet.files import write_json
 
     spec = load_dataset(data, data_root)
-    refuse_inputs({"--json": json}, [data])
-    refuse_labels(spec, json=json)
+    refuse_inputs({"--json": json}, [data], spec)
     console = Console()
     with counting(console, "looking at pictures") as progress:
         done = draw_splits(spec, Path(output), val=val, test=test, seed=seed or 0, on_error=on_error, progress=progress)
@@ -209,8 +207,7 @@ def audit(
         raise UserError(f"--{'order' if doubts is None else 'doubts'} needs --weights: a detector doubts the labels")
     console = Console()
     spec = load_dataset(data, data_root)
-    refuse_inputs({"--json": json, "--order": order, "--output": output}, [data, weights])
-    refuse_labels(spec, json=json, order=order, output=output)
+    refuse_inputs({"--json": json, "--order": order, "--output": output}, [data, weights], spec)
     with counting(console, "looking at pictures") as progress:
         report = audit_dataset(spec, imgsz or 608, progress=progress)
     if weights is not None:

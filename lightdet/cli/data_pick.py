@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lightdet.options.base import AnyPath
-from lightdet.options.outputs import list_file, refuse_inputs, refuse_labels
+from lightdet.options.outputs import list_file, refuse_inputs
 from lightdet.options.ranges import between, existing
 from lightdet.options.shared import Json, ModelFile, OnError
 from lightdet.wording import counted
@@ -59,9 +59,8 @@ def pick(
 
     if not sources:
         raise UserError("name the unlabelled pictures: a folder, files or a list")
-    refuse_inputs({"--output": output, "--json": json}, [*sources, weights, data])
-    if data is not None:
-        refuse_labels(load_dataset(data), output=output, json=json)
+    labelled = None if data is None else load_dataset(data)
+    refuse_inputs({"--output": output, "--json": json}, [*sources, weights, data], labelled)
     console = Console()
     with counting(console, "looking at pictures") as progress:
         done = picked_from(

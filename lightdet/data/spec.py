@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from lightdet.data.formats.label_file import Outside
 from lightdet.data.formats.rules import PLAIN_RULES, Rules
 from lightdet.data.formats.yolo import PLAIN_ROWS, Rows
+from lightdet.data.label_places import LABEL_SUFFIX, custom_folder
 from lightdet.data.paths import near_folder
 from lightdet.data.split_words import VAL_ALIASES
 from lightdet.errors import UserError
@@ -113,15 +114,22 @@ class DatasetSpec:
     def files(self) -> list[Path]:
         """The files that name its pictures and hold its labels, where its YAML names them."""
         own = [] if self.path is None else [self.path]
-        places = [
-            [*place.listings, *([] if place.labels is None else [place.labels])] for place in self.splits.values()
-        ]
-        return [*own, *(path for each in places for path in each)]
+        places = (self.sources or self.splits).values()
+        named = [[*place.listings, *([] if place.labels is None else [place.labels])] for place in places]
+        return [*own, *(path for each in named for path in each), *(p for each in self.members for p in each.files())]
 
-    def label_folders(self) -> list[Path]:
-        """The folders that its YAML names for label files, or, where these are beside the pictures, for those."""
-        places = [[place.labels] if place.labels is not None else place.images for place in self.splits.values()]
-        return [path for each in places for path in each if path.is_dir()]
+    def is_label(self, path: Path) -> bool:
+        """Whether a file is where its labels are, in the format of one file per picture, and has their ending."""
+        if any(each.is_label(path) for each in self.members):
+            return True
+        if path.suffix.lower() != LABEL_SUFFIX.get(self.format) or not path.is_file():
+            return False
+        folders: set[Path] = set()
+        for place in (self.sources or self.splits).values():
+            beside = [*place.images, *(custom_folder(self.format, folder) for folder in place.images)]
+            listed = [self.root] if place.listings else []
+            folders |= {each for each in ([*beside, *listed] if place.labels is None else [place.labels]) if each}
+        return any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
     def chosen(self, names: Sequence[str], only: Iterable[str]) -> SplitSpec:
         """A split of the pictures `only` (`lightdet.data.paths.below_root`) of those of the splits `names`."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -23,31 +22,13 @@ from lightdet.inference.inputs import ImageLike, check_several, read_timed
 from lightdet.inference.looking import detector_conditions
 from lightdet.inference.results import DetectionResult, Origin, origin_of
 from lightdet.inference.runtime import RawDetections, Runtime, check_numbers
-from lightdet.structures import Detections, Preprocessing
+from lightdet.structures import Preprocessing
 from lightdet.structures.scores import reaches
 
 LOWEST = 0.001
 """The lowest score that `Predictor.surest` looks for."""
 MIN_SIDE = 0.1
 """In pixels: after clipping to the picture, a box smaller than this is dropped."""
-
-
-class PicturePredictor(Protocol):
-    """Finds objects in pictures: `Predictor`, or `TiledPredictor` around one."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The class names, by label."""
-        ...
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How a picture becomes network input."""
-        ...
-
-    def batch(self, images: Sequence[ImageLike]) -> Sequence[Detections]:
-        """Return what is in each picture."""
-        ...
 
 
 class Predictor:

@@ -13,6 +13,18 @@ _LISTED = 4096
 """Bytes that show whether a text is a list of pictures."""
 
 
+class ReadFiles(Protocol):
+    """A data set (`lightdet.data.spec.DatasetSpec`)."""
+
+    def files(self) -> list[Path]:
+        """Those that its YAML names, and itself."""
+        ...
+
+    def is_label(self, path: Path) -> bool:
+        """Whether a file is one of its labels."""
+        ...
+
+
 class Replaces:
     """Allow files that can be written, and of those that are there only such as have one of these endings."""
 
@@ -47,46 +59,27 @@ def list_file(_declared: Any, value: Path | None) -> None:
 
 
 def refuse_inputs(
-    outputs: Mapping[str, Path | str | None], inputs: Iterable[Path | str | None], folders: Iterable[Path] = ()
+    outputs: Mapping[str, Path | str | None],
+    inputs: Iterable[Path | str | None],
+    data: ReadFiles | None = None,
 ) -> None:
     """Refuse outputs that would replace an input, or each other.
 
     Args:
         outputs: by their flags.
         inputs: what is read; addresses and what is not there count for nothing.
-        folders: all that is in them is read.
+        data: a data set that is read as well.
 
     Raises:
         UserError: two are the same file.
     """
     there = {flag: Path(value) for flag, value in outputs.items() if value is not None}
-    read = {Path(each).resolve() for each in inputs if each is not None} if there else set()
-    whole = {folder.resolve() for folder in folders} if there else set()
+    files = [*inputs, *(() if data is None else data.files())]
+    read = {Path(each).resolve() for each in files if each is not None} if there else set()
     taken: set[Path] = set()
     for flag, path in there.items():
-        if path.resolve() in read or (path.is_file() and not whole.isdisjoint(path.resolve().parents)):
+        if path.resolve() in read or (data is not None and data.is_label(path)):
             raise UserError(f"{flag} would replace a file that is read here; give another name", path=path)
         if path.resolve() in taken:
             raise UserError(f"{flag} names the same file as another option; give another name", path=path)
         taken.add(path.resolve())
-
-
-class ReadFiles(Protocol):
-    """A data set (`lightdet.data.spec.DatasetSpec`)."""
-
-    def files(self) -> list[Path]:
-        """Those that its YAML names, and itself."""
-        ...
-
-    def label_folders(self) -> list[Path]:
-        """Where its labels are."""
-        ...
-
-
-def refuse_labels(spec: ReadFiles, **outputs: Path | str | None) -> None:
-    """Refuse outputs, by their flags without dashes, that would replace what a data set is read from.
-
-    Raises:
-        UserError: as `refuse_inputs`.
-    """
-    refuse_inputs({f"--{name}": value for name, value in outputs.items()}, spec.files(), spec.label_folders())

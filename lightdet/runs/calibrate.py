@@ -22,7 +22,7 @@ from lightdet.files import write_json
 from lightdet.inference.watching import RECORD_KEY, reference_of
 from lightdet.model_kind import is_export
 from lightdet.options.calibrate import CalibrationOptions
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.options.val import ValOptions
 from lightdet.runs.calibration_pictures import MARKS, check_distinct, fingerprint, marks
 from lightdet.runs.choose_rule import Wanted, choose_rule, evidence_of
@@ -76,7 +76,7 @@ class Calibration:
         given = {flag: value for flag, value in options.given().items() if flag != "--confidence"}
         self.task.check_options(given, self.validation.source)
         self.spec: DatasetSpec = self.validation.spec
-        refuse_labels(self.spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), self.spec)
         self.base, self.origin = self.task.uncalibrated_rule(self.spec, min_size=options.min_size, bad=options.bad)
 
     def run(self, watcher: Watcher) -> Calibrated:

@@ -20,7 +20,7 @@ from lightdet.exporting.request import SUFFIXES, check_installed, check_request
 from lightdet.files import atomic_path, make_folder, write_json
 from lightdet.inference.export_card import ExportCard
 from lightdet.options.export import ExportOptions
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.runs.export_promise import deep_enough
 from lightdet.runs.export_proof import Proof, Watcher, caveat
 from lightdet.runs.load import calibrated_conditions
@@ -93,7 +93,7 @@ class Export:
         )
         self.spec = load_dataset(options.data, options.data_root) if options.data is not None else None
         if self.spec is not None:
-            refuse_labels(self.spec, json=options.json)
+            refuse_inputs({"--json": options.json}, (), self.spec)
             self.task.check_dataset(self.spec)
             self.spec.split(options.split)
         check_installed(options)

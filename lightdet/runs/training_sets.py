@@ -13,7 +13,7 @@ from lightdet.data.fold_file import read_folds
 from lightdet.data.joined import join
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.options.train import TrainOptions
 from lightdet.tasks import AnyConfig, Task
 
@@ -41,7 +41,7 @@ def training_set(options: TrainOptions, task: Task, config: AnyConfig, kept: Seq
     specs = []
     for path in options.data:
         spec = _part(load_dataset(path, options.data_root), options)
-        refuse_labels(spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), spec)
         spec.split("train")
         task.check_dataset(spec)
         _check_val(spec)

@@ -27,7 +27,7 @@ from lightdet.inference.run_folder import fresh_folder
 from lightdet.inference.zoned import in_zones
 from lightdet.missing import require_file
 from lightdet.model_kind import is_export
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.options.val import ValOptions
 from lightdet.runs import against
 from lightdet.runs.for_model import PicturesForModel
@@ -117,7 +117,7 @@ class Validation:
         self.spec = load_dataset(options.data, options.data_root) if spec is None else spec
         self.task.check_dataset(self.spec)
         self.spec.split(options.split)
-        refuse_labels(self.spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), self.spec)
         self.some = classes
         if options.against is not None:
             against.check_pair(self.source, Path(options.against), self.task)

@@ -84,6 +84,21 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "space.yaml").write_text("train.lr: {low: 0.001, high: 0.01}\n")
     (folder / "nano.yaml").write_text("imgsz: 64\n")
     save_small_detector(folder / "m.safetensors", ("dent",))
+    drawn["shapes"] = [shape, shape | {"points": [[30, 30], [50, 50]]}]
+    for name, labels in (("flat", "flat"), ("apart/images", "apart/labels")):
+        (folder / name).mkdir(parents=True)
+        (folder / labels).mkdir(exist_ok=True)
+        for index in range(5):
+            Image.new("RGB", (64, 64), (index, 0, 0)).save(folder / name / f"p{index}.png")
+            (folder / labels / f"p{index}.json").write_text(json.dumps(drawn | {"imagePath": f"p{index}.png"}))
+    split = "format: labelme\nclasses: [dent]\nsplits: {train: apart/images, val: apart/images}\n"
+    (folder / "apart.yaml").write_text(split)
+    (folder / "alone").mkdir()
+    pictures = [picture | {"id": index, "file_name": f"q{index}.png"} for index in range(1, 6)]
+    for each in pictures:
+        Image.new("RGB", (64, 64), (each["id"], 0, 0)).save(folder / "alone" / each["file_name"])
+    boxes = [box | {"id": each["id"], "image_id": each["id"]} for each in pictures]
+    (folder / "alone/labels.json").write_text(json.dumps(coco | {"images": pictures, "annotations": boxes}))
     return folder
 
 
@@ -102,7 +117,16 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data pick pictures -w m.safetensors -d SET --json VICTIM",
     ],
 )
-@pytest.mark.parametrize(("data", "victim"), [("coco.yaml", "labels.json"), ("labelme.yaml", "pictures/a.json")])
+@pytest.mark.parametrize(
+    ("data", "victim"),
+    [
+        ("coco.yaml", "labels.json"),
+        ("labelme.yaml", "pictures/a.json"),
+        ("apart.yaml", "apart/labels/p0.json"),
+        ("flat", "flat/p0.json"),  # the validation pictures are drawn
+        ("alone", "alone/labels.json"),
+    ],
+)
 def test_labels_that_only_the_yaml_names_stay(
     labelled: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -126,6 +150,12 @@ def test_an_output_of_its_own_kind_is_replaced(here: Path, capsys: pytest.Captur
     json_file(None, here / "audit.json")
     list_file(None, here / "list.txt")
     list_file(None, here / "next.txt")
+
+
+def test_an_earlier_result_beside_the_pictures_is_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "flat.yaml").write_text("format: yolo\nclasses: [dent]\nsplits: {train: .}\n")
+    for _ in range(2):
+        assert main(["data", "audit", "--data", "flat.yaml", "--json", "a.json", "-o", "a.html"]) in (0, 1)
 
 
 def test_options_compare_all_their_files(here: Path) -> None:

@@ -41,13 +41,6 @@ def test_the_work_is_bounded_by_the_kept() -> None:
     assert time.process_time() - start < 5
 
 
-def assert_same_objects(boxes: np.ndarray, labels: np.ndarray, wanted: np.ndarray, wanted_labels: np.ndarray) -> None:
-    got = sorted((int(n), *map(float, b)) for b, n in zip(boxes, labels, strict=True))
-    want = sorted((int(n), *map(float, b)) for b, n in zip(wanted, wanted_labels, strict=True))
-    assert len(got) == len(want), (got, want)
-    assert np.allclose(got, want, atol=1e-3)
-
-
 @given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.3, 1.0), st.floats(20, 100), st.floats(0, 0.6))
 @settings(max_examples=60, deadline=None)
 def test_voting_is_the_weighted_mean(seed: int, count: int, iou: float, side: float, floor: float) -> None:

@@ -19,7 +19,7 @@ from lightdet.errors import UserError
 from lightdet.evaluation.predictions import Ids, coco_ids, read_predictions
 from lightdet.files import check_writable, write_bytes
 from lightdet.options.compare import CompareOptions
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.runs.compare.costs import measure
 from lightdet.runs.compare.jobs import Watcher, jobs_of
 from lightdet.runs.compare.plan import MODELS, open_plan
@@ -77,7 +77,7 @@ class ModelComparison:
         trains = any(entry.kind == "trained" for entry in self.entries)
         self.imgsz, self.evaluation = finished_model_settings(task, options.settings())
         self.spec = load_dataset(options.data, options.data_root)
-        refuse_labels(self.spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), self.spec)
         task.check_dataset(self.spec)
         self.options = replace(options, split=options.split or task.comparing.default_split(self.spec))
         self.spec.split(self.options.split)

@@ -16,7 +16,7 @@ from lightdet.data.picture_digest import picture_digest
 from lightdet.errors import UserError
 from lightdet.files import check_writable, write_json, write_text
 from lightdet.options.crossval import CrossvalOptions
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.runs import trainings
 from lightdet.runs.calibration_pictures import check_distinct
 from lightdet.runs.choose_rule import Wanted, check_enough
@@ -104,7 +104,7 @@ class CrossValidation:
         self.config = self.task.configuration(file, options.settings())
         refuse_seen(self.config)
         self.spec = load_dataset(options.data, options.data_root)
-        refuse_labels(self.spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), self.spec)
         self.task.check_dataset(self.spec)
         self.task.comparing.check(self.config, len(self.spec.classes))
         self.pool: Pool = read_pool(self.spec, splits_taken(self.spec, options.split), options.on_error)

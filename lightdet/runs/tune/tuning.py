@@ -18,7 +18,7 @@ from lightdet.data.joined import read_training_splits
 from lightdet.data.spec import DatasetSpec
 from lightdet.errors import UserError
 from lightdet.files import make_folder, write_json, write_text
-from lightdet.options.outputs import refuse_labels
+from lightdet.options.outputs import refuse_inputs
 from lightdet.options.tune import TuneOptions
 from lightdet.runs.data_facts import with_digest
 from lightdet.runs.tune.objective import Objective, TuneWatcher, remove_files
@@ -80,7 +80,7 @@ class Tuning:
         self.space = load_space(Path(options.space), self.base)
         check_combinations(self.space, self.base)
         self.spec = load_dataset(options.data, options.data_root)
-        refuse_labels(self.spec, json=options.json)
+        refuse_inputs({"--json": options.json}, (), self.spec)
         for split in ("train", "val"):
             self.spec.split(split)
         self.base.task.check_dataset(self.spec)
