@@ -241,7 +241,8 @@ def _validation(config: RunConfig, data: TrainingData[Pictures], replicas: int) 
         return None
     if data.val.tiles is None:
         return DetectionValidation(data.val, data.names, config.eval.batch, replicas=replicas)
-    return TiledValidation(data.val, data.names, config.eval.batch, replicas=replicas, settings=config.eval)
+    confidence = config.eval.confidence
+    return TiledValidation(data.val, data.names, config.eval.batch, replicas=replicas, confidence=confidence)
 
 
 def _loader(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from lightdet.arrays import Image
-from lightdet.config import EvalConfig
 from lightdet.geometry.tiles import plan_tiles
 from lightdet.inference.predictor import Predictor
 from lightdet.inference.runtime import RawDetections
@@ -28,11 +27,10 @@ class TiledValidation(DetectionValidation):
     """A split of large pictures, whose tiles' detections are joined: metrics are per picture.
 
     Attributes:
-        settings: the lowest score. Those of the network's own suppression are the task's; tiles are joined as they are
-            in use.
+        confidence: the lowest score. The network's own suppression is the task's; tiles are joined as they are in use.
     """
 
-    settings: EvalConfig = field(default_factory=EvalConfig)
+    confidence: float = 0.001
 
     def __len__(self) -> int:
         """How many inputs go through the network."""
@@ -49,7 +47,7 @@ class TiledValidation(DetectionValidation):
         """The detections of `network`, one result per picture, in its pixels."""
         runtime = _TrainedRuntime(task, fast_cpu(network), self)
         predictor = TiledPredictor(
-            Predictor(runtime, confidence=self.settings.confidence),
+            Predictor(runtime, confidence=self.confidence),
             tile=self._tiles.size,
             overlap=self._tiles.overlap,
             batch=max(1, self.batch // self.replicas),

@@ -70,11 +70,9 @@ def test_validation_in_training_finds_what_the_model_finds_afterwards(
     validation = trainer.validation
     assert isinstance(validation, TiledValidation) and len(validation) == 6
     (annotation,) = read_split(load_dataset(large_set), "val")[0]
-    settings = validation.settings
-    bounds = {"confidence": settings.confidence, "iou": settings.iou, "max_detections": settings.max_detections}
-    one_tile = lightdet.load(folder / "last.safetensors", tile=0, threads=1, **bounds)
+    one_tile = lightdet.load(folder / "last.safetensors", tile=0, threads=1, confidence=validation.confidence)
     model = TiledPredictor(one_tile, tile=96, overlap=0.25)
-    known = settings.confidence + 1e-4  # below, one looks at rounded scores and the other does not
+    known = validation.confidence + 1e-4  # below, one looks at rounded scores and the other does not
     found = validation.detections(trainer.task, trainer.average.network.eval())[0].above(known)
     expected = model(annotation.image).above(known)
     assert found.size == expected.size == annotation.size
