@@ -40,7 +40,7 @@ def _classes(value: Any) -> tuple[str, ...] | str:
     if isinstance(value, list | tuple):
         return check_class_names(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError("is a number; list the names in the order of their ids, such as [scratch, dent]")
+        raise ValueError("is a number; list the names in the order of their ids, or put a file's name in quotes")
     _quoted(value)
     raise ValueError("must be a list of names or the name of a file with one per line")
 
