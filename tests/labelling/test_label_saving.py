@@ -139,6 +139,7 @@ def test_a_change_that_waits_is_not_overwritten_by_another_picture(label: Page, 
     label.press("n")
     label.page.locator("#name", has_text="1.png").wait_for()
     label.drag((100, 60), (150, 120))
+    becomes(label.page, lambda: any(folder.rglob("1.txt")), True)  # the page said "Saved" before, of the other picture
     label.saved()
     assert near(rows(folder, "0"), [(0, [20, 20, 60, 50])]) and near(rows(folder, "1"), [(0, [100, 60, 150, 120])])
 
