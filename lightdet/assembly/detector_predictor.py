@@ -135,6 +135,6 @@ def _lowest(
     if rule is not None and asked is None:
         lowest = min(usual, rule.lowest_threshold)
     floor = max(voters_share(places=False, tiled=tiled) * lowest, min(lowest, EvalConfig().confidence))
-    if rule is None or then is None or no_promise or (needed := rule.needed_floor(then)) == rule.lowest_threshold:
+    if rule is None or then is None or no_promise or (needed := rule.needed_floor(then)) is None:
         return lowest, floor
     return lowest, min(lowest, needed)

@@ -59,7 +59,7 @@ def pick(
 
     if not sources:
         raise UserError("name the unlabelled pictures: a folder, files or a list")
-    labelled = None if data is None else load_dataset(data)
+    labelled = None if data is None else load_dataset(data, draw=False)
     refuse_inputs({"--output": output, "--json": json}, [*sources, weights, data], labelled)
     console = Console()
     with counting(console, "looking at pictures") as progress:

@@ -112,15 +112,17 @@ class DecisionRule:
         """
         return min([self.threshold, *self.thresholds.values()])
 
-    def needed_floor(self, then: Conditions | None = None) -> float:
+    def needed_floor(self, then: Conditions | None = None) -> float | None:
         """Return the score down to which NMS must know the boxes, so that no verdict depends on those below.
+
+        None: only on those that count.
 
         Args:
             then: the conditions of the calibration; None: unknown.
         """
         least = self._least_voter(then)
         calibrated = 0.0 if then is None or then.confidence is None else then.confidence
-        return least if least == self.lowest_threshold else max(least, calibrated)
+        return None if least is None else max(least, calibrated)
 
     def check_floor(self, then: Conditions, now: Conditions) -> None:
         """Refuse a lowest score with which boxes would lie elsewhere than at the calibration, if that can matter.
@@ -129,7 +131,7 @@ class DecisionRule:
             UserError: it is.
         """
         least = self._least_voter(then)
-        if least == self.lowest_threshold or then.confidence is None or now.confidence is None:
+        if least is None or then.confidence is None or now.confidence is None:
             return
         if max(then.confidence, least) != max(now.confidence, least):
             what = "smallest sizes" if self.has_sizes else "verdicts in tiles" if then.tile is not None else "zones"
@@ -143,10 +145,14 @@ class DecisionRule:
         """Whether small boxes do not count."""
         return bool(self.min_size or any(self.min_sizes.values()))
 
-    def _least_voter(self, then: Conditions | None) -> float:
-        """The score below which no box can have decided whether, or where it matters, one that counts is found."""
+    def _least_voter(self, then: Conditions | None) -> float | None:
+        """The score below which no box can have decided whether, or where it matters, one that counts is found.
+
+        None: those below the threshold decide nothing.
+        """
         tiled, zoned = then is not None and then.tile is not None, then is not None and then.zones is not None
-        return voters_share(places=self.has_sizes or zoned, tiled=tiled) * self.lowest_threshold
+        share = voters_share(places=self.has_sizes or zoned, tiled=tiled)
+        return None if share == 1 else share * self.lowest_threshold
 
     def threshold_of(self, name: str, zones: Iterable[str] = ()) -> float:
         """Return the lowest score that counts for the class `name`, in one of `zones` if there are any."""

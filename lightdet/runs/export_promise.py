@@ -132,7 +132,8 @@ def deep_enough(options: ExportOptions, task: Task) -> ExportOptions:
         return options
     then = calibrated_conditions(options.weights)
     zones = None if then is None or then.zones is None else Zones.from_dict(then.zones).lowest_threshold
-    needed = rule.needed_floor(then)
+    below = rule.needed_floor(then)
+    needed = rule.lowest_threshold if below is None else below
     needed = needed if zones is None else min(needed, zones)
     floor = BELOW_THRESHOLD * needed
     if options.confidence is None:

@@ -146,6 +146,17 @@ def test_boxes_that_were_not_known_at_the_calibration_are_refused(placed: Path) 
         model.card_decision.rule(model.names, lambda: now)
 
 
+def test_a_calibration_down_to_the_threshold_itself_is_loaded_as_it_was(placed: Path, tmp_path: Path) -> None:
+    weights, card = load_model(placed)
+    assert card.decision is not None
+    threshold = min(0.25, card.decision["rule"]["threshold"])  # what is reported if nothing is asked for
+    rule, conditions = card.decision["rule"] | {"threshold": threshold}, card.decision["conditions"]
+    decision = {**card.decision, "rule": rule, "conditions": {**conditions, "confidence": threshold}}
+    save_model(tmp_path / "model.safetensors", weights, replace(card, decision=decision))
+    assert lightdet.load(tmp_path / "model.safetensors", threads=1).promise.holds
+    assert lightdet.load(tmp_path / "model.safetensors", threads=1).rule is not None
+
+
 def test_a_measurement_begins_where_the_calibration_did(placed: Path, tmp_path: Path) -> None:
     """Nobody gave a lowest score: the usual one of `val` is no reason to refuse the rule."""
     weights, card = load_model(placed)
